@@ -1,0 +1,164 @@
+//! Captures what this kernel says about a zoo of sockets, as fixtures for the parsers' tests.
+//!
+//! `cargo run --example capture -- FOLDER` as root writes FOLDER/tcp, FOLDER/tcp6 (from /proc) and FOLDER/sock_diag.hex:
+//! the datagrams of two dumps, every field on a line of its own with its name. The request is made here by hand, so that the
+//! fixtures do not depend on the code that they test.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../tests/common/sockets.rs"]
+mod sockets;
+
+use std::fmt::Write as _;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
+use nix::sys::utsname::uname;
+
+/// What the shared sockets.rs takes from its parent.
+pub fn ip(words: &str) {
+    assert!(
+        Command::new("ip")
+            .args(words.split_whitespace())
+            .status()
+            .unwrap()
+            .success(),
+        "ip {words}"
+    );
+}
+
+fn main() {
+    let folder = PathBuf::from(std::env::args_os().nth(1).unwrap());
+    std::fs::create_dir_all(&folder).unwrap();
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    ip("link set lo up");
+    let _zoo = sockets::Zoo::open();
+    for table in ["tcp", "tcp6"] {
+        let text = std::fs::read(format!("/proc/thread-self/net/{table}")).unwrap();
+        std::fs::write(folder.join(table), text).unwrap();
+    }
+    let name = uname().unwrap();
+    let release = name.release().to_string_lossy().into_owned();
+    let mut text = format!(
+        "# sock_diag's answers to two dumps of LISTEN, of the zoo in tests/common/sockets.rs.\n\
+         # Kernel: {} {}, {} endian\n",
+        release.split('-').next().unwrap(), // without what the builder appended
+        name.machine().to_string_lossy(),
+        if cfg!(target_endian = "little") {
+            "little"
+        } else {
+            "big"
+        },
+    );
+    for (family, label) in [(2, "AF_INET"), (10, "AF_INET6")] {
+        dump(family, label, &mut text);
+    }
+    std::fs::write(folder.join("sock_diag.hex"), text).unwrap();
+}
+
+fn dump(family: u8, label: &str, text: &mut String) {
+    let mut request = Vec::new();
+    request.extend(72_u32.to_ne_bytes());
+    request.extend(20_u16.to_ne_bytes()); // SOCK_DIAG_BY_FAMILY
+    request.extend(0x301_u16.to_ne_bytes()); // NLM_F_REQUEST | NLM_F_DUMP
+    request.extend(u32::from(family).to_ne_bytes()); // the sequence number
+    request.extend([0, 0, 0, 0, family, 6, 0, 0]);
+    request.extend((1_u32 << 10).to_ne_bytes()); // LISTEN
+    request.extend([0; 40]);
+    request.extend([0xff; 8]);
+    let socket = socket(
+        AddressFamily::Netlink,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkSockDiag,
+    )
+    .unwrap();
+    sendto(
+        socket.as_raw_fd(),
+        &request,
+        &NetlinkAddr::new(0, 0),
+        MsgFlags::empty(),
+    )
+    .unwrap();
+    let mut buffer = vec![0; 65536];
+    loop {
+        let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap();
+        writeln!(text, "\ndatagram # {label}").unwrap();
+        if annotate(&buffer[..length], text) {
+            return;
+        }
+    }
+}
+
+/// Writes a datagram field by field. True at the end of the dump.
+fn annotate(datagram: &[u8], text: &mut String) -> bool {
+    const HEADER: [(&str, usize); 5] = [
+        ("nlmsg_len", 4),
+        ("nlmsg_type", 2),
+        ("nlmsg_flags", 2),
+        ("nlmsg_seq", 4),
+        ("nlmsg_pid", 4),
+    ];
+    const SOCKET: [(&str, usize); 15] = [
+        ("idiag_family", 1),
+        ("idiag_state", 1),
+        ("idiag_timer", 1),
+        ("idiag_retrans", 1),
+        ("idiag_sport", 2),
+        ("idiag_dport", 2),
+        ("idiag_src", 16),
+        ("idiag_dst", 16),
+        ("idiag_if", 4),
+        ("idiag_cookie", 8),
+        ("idiag_expires", 4),
+        ("idiag_rqueue", 4),
+        ("idiag_wqueue", 4),
+        ("idiag_uid", 4),
+        ("idiag_inode", 4),
+    ];
+    let mut rest = datagram;
+    while !rest.is_empty() {
+        let length = u32::from_ne_bytes(rest[..4].try_into().unwrap()) as usize;
+        let kind = u16::from_ne_bytes(rest[4..6].try_into().unwrap());
+        let (mut message, behind) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
+        fields(&mut message, &HEADER, text);
+        if kind == 3 {
+            fields(&mut message, &[("error (NLMSG_DONE)", 4)], text);
+            return true;
+        }
+        fields(&mut message, &SOCKET, text);
+        while !message.is_empty() {
+            let length = usize::from(u16::from_ne_bytes(message[..2].try_into().unwrap()));
+            fields(
+                &mut message,
+                &[("nla_len", 2), ("nla_type", 2), ("value", length - 4)],
+                text,
+            );
+            let padding = length.next_multiple_of(4) - length;
+            if padding > 0 {
+                fields(&mut message, &[("padding", padding)], text);
+            }
+        }
+        rest = behind;
+    }
+    false
+}
+
+fn fields(bytes: &mut &[u8], layout: &[(&str, usize)], text: &mut String) {
+    for &(name, length) in layout {
+        let (field, rest) = bytes.split_at(length);
+        *bytes = rest;
+        let hex: Vec<_> = field.iter().map(|byte| format!("{byte:02x}")).collect();
+        writeln!(text, "{:<47} # {name}", hex.join(" ")).unwrap();
+    }
+}

@@ -1,0 +1,71 @@
+//! The one place that knows exit numbers.
+//!
+//! Why 1 stands for everything that is not "listening": keepalived's `vrrp_script` takes any
+//! non-zero status as a failure, but a `MISC_CHECK` with `misc_dynamic` reads 2..255 as *up* with
+//! weight status - 2 (keepalived's check_misc.c), and 126 and 127 as "could not be executed", which
+//! a `vrrp_script` counts as success (keepalived's notify.c).
+
+use super::verdict::Verdict;
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// A verdict was reached.
+    Verdict(Verdict),
+    /// The command line was wrong, so nothing was looked at.
+    Usage,
+    /// Help or the version was asked for and given.
+    Help,
+}
+
+/// The set of exit numbers, `--exit-codes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ExitCodes {
+    /// 0 or 1: what keepalived cannot misread.
+    #[default]
+    Keepalived,
+    /// 0 OK, 2 CRITICAL, 3 UNKNOWN (Monitoring Plugins Development Guidelines, "Plugin Return
+    /// Codes").
+    Nagios,
+    /// A number of its own for "could not tell".
+    Distinct,
+}
+
+impl Exit {
+    /// The number that the process exits with.
+    pub const fn number(self, codes: ExitCodes) -> u8 {
+        use ExitCodes::{Distinct, Keepalived, Nagios};
+        match (self, codes) {
+            (Self::Verdict(Verdict::Listening) | Self::Help, _) => 0,
+            (_, Keepalived) => 1,
+            (Self::Verdict(Verdict::NotListening), Nagios) => 2,
+            (Self::Verdict(Verdict::NotListening), Distinct) => 1,
+            (Self::Verdict(Verdict::CouldNotTell), Nagios | Distinct) => 3,
+            (Self::Usage, Nagios) => 3,
+            (Self::Usage, Distinct) => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_readme() {
+        for (exit, numbers) in [
+            (Exit::Verdict(Verdict::Listening), [0, 0, 0]),
+            (Exit::Verdict(Verdict::NotListening), [1, 2, 1]),
+            (Exit::Verdict(Verdict::CouldNotTell), [1, 3, 3]),
+            (Exit::Usage, [1, 3, 1]),
+            (Exit::Help, [0, 0, 0]),
+        ] {
+            let sets = [
+                ExitCodes::Keepalived,
+                ExitCodes::Nagios,
+                ExitCodes::Distinct,
+            ];
+            assert_eq!(sets.map(|codes| exit.number(codes)), numbers, "{exit:?}");
+        }
+    }
+}

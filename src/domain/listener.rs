@@ -1,0 +1,68 @@
+//! A socket in LISTEN, as either source describes it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The address family of a socket. An IPv6 socket may serve IPv4 as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// `AF_INET`
+    V4,
+    /// `AF_INET6`
+    V6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// One listening TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Listener {
+    /// The address it is bound to, as bound: an IPv4-mapped IPv6 address stays one.
+    pub address: IpAddr,
+    /// The local port, in host order.
+    pub port: u16,
+    /// Whether IPV6_V6ONLY is set. `None` where the source does not say: /proc never does, and
+    /// sock_diag only since INET_DIAG_SKV6ONLY. Without meaning for an IPv4 socket.
+    pub v6only: Option<bool>,
+    /// The index of the device it is bound to (SO_BINDTODEVICE). `None`: to no device, or the
+    /// source does not say.
+    pub device: Option<u32>,
+}
+
+/// Which of the connections to IPv4 addresses an address takes, IPV6_V6ONLY aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Bound to 0.0.0.0 or to `::ffff:0.0.0.0`.
+    WildcardV4,
+    /// Bound to `::`: all of IPv6, and of IPv4 unless V6ONLY.
+    WildcardV6,
+    /// Bound to one address; an IPv4-mapped one is its IPv4 address (net/ipv6/af_inet6.c,
+    /// `__inet6_bind`).
+    One(IpAddr),
+}
+
+impl Listener {
+    pub(super) fn reach(&self) -> Reach {
+        match self.address.to_canonical() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Reach::WildcardV4,
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Reach::WildcardV6,
+            one => Reach::One(one),
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
+            IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+        }
+    }
+}

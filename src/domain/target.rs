@@ -1,0 +1,309 @@
+//! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+use super::listener::{Family, Listener, Reach};
+
+/// A port, or an address and a port, on which something should listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Any listener on this port, whatever its address and family.
+    Port(NonZeroU16),
+    /// A listener that a connection to this address and port would find. The unspecified address
+    /// means that the wildcard itself is bound. Never an IPv4-mapped IPv6 address: parsing turns
+    /// that into the IPv4 address it stands for.
+    Address(IpAddr, NonZeroU16),
+}
+
+/// Whether a listener serves a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It does unless it is V6ONLY, which its source does not say.
+    UnlessV6only,
+}
+
+impl Target {
+    /// The port, in host order; never 0.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Port(port) | Self::Address(_, port) => port.get(),
+        }
+    }
+
+    /// Whether a socket of this family can serve the target at all. An IPv6 socket can serve an
+    /// IPv4 address (dual-stack, IPv4-mapped), never the other way round.
+    pub fn served_by_family(&self, family: Family) -> bool {
+        !matches!(
+            (self, family),
+            (Self::Address(IpAddr::V6(_), _), Family::V4)
+        )
+    }
+
+    /// Whether this listener serves the target. The device it may be bound to does not matter.
+    pub fn served_by(&self, listener: &Listener) -> Serves {
+        if listener.port != self.port() {
+            return Serves::No;
+        }
+        let Self::Address(wanted, _) = self else {
+            return Serves::Yes;
+        };
+        match (listener.reach(), wanted) {
+            (Reach::WildcardV4, IpAddr::V4(_)) | (Reach::WildcardV6, IpAddr::V6(_)) => Serves::Yes,
+            (Reach::WildcardV6, IpAddr::V4(_)) => match listener.v6only {
+                Some(false) => Serves::Yes,
+                Some(true) => Serves::No,
+                None => Serves::UnlessV6only,
+            },
+            (Reach::One(bound), wanted) if bound == *wanted => Serves::Yes,
+            (Reach::WildcardV4 | Reach::One(_), _) => Serves::No,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => write!(f, "{port}"),
+            Self::Address(IpAddr::V4(address), port) => write!(f, "{address}:{port}"),
+            Self::Address(IpAddr::V6(address), port) => write!(f, "[{address}]:{port}"),
+        }
+    }
+}
+
+/// Why a text is not a target. It says what was expected; the caller quotes the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetError {
+    /// Nothing at all, which is what an unset variable leaves.
+    Empty,
+    /// The port is not a decimal number from 1 to 65535.
+    Port,
+    /// What stands before the port is no IPv4 address.
+    V4,
+    /// What stands in brackets is no IPv6 address.
+    V6,
+    /// More than one colon, but no brackets.
+    Brackets,
+    /// An address without a port.
+    NoPort,
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::Port => "the port must be a decimal number from 1 to 65535, digits only",
+            Self::V4 => "the address before the port must be IPv4 (names are not looked up) or *",
+            Self::V6 => "what stands in brackets must be an IPv6 address (without a zone)",
+            Self::Brackets => "an IPv6 address must stand in brackets",
+            Self::NoPort => "the port is missing",
+        })?;
+        f.write_str("; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    /// Reads a target; the form is strict, for a typing error here would be a health check of the
+    /// wrong port.
+    ///
+    /// # Errors
+    /// Anything but the four forms of the module's first line is a [`TargetError`].
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        if text.is_empty() {
+            return Err(TargetError::Empty);
+        }
+        if let Some(rest) = text.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']').ok_or(TargetError::V6)?;
+            let address: Ipv6Addr = address.parse().map_err(|_| TargetError::V6)?;
+            let port = rest.strip_prefix(':').ok_or(TargetError::NoPort)?;
+            return Ok(Self::Address(
+                IpAddr::V6(address).to_canonical(),
+                parse_port(port)?,
+            ));
+        }
+        match text.rsplit_once(':') {
+            None if text.parse::<Ipv4Addr>().is_ok() => Err(TargetError::NoPort),
+            None => Ok(Self::Port(parse_port(text)?)),
+            Some((address, _)) if address.contains(':') => Err(TargetError::Brackets),
+            Some(("*", port)) => Ok(Self::Port(parse_port(port)?)),
+            Some((address, port)) => {
+                let address: Ipv4Addr = address.parse().map_err(|_| TargetError::V4)?;
+                Ok(Self::Address(address.into(), parse_port(port)?))
+            }
+        }
+    }
+}
+
+/// `u16::from_str` alone would take `+443`. A leading zero is refused like in the parts of an IPv4
+/// address: some would read it as octal.
+fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
+    if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(TargetError::Port);
+    }
+    text.parse().map_err(|_| TargetError::Port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(address: &str, v6only: Option<bool>) -> Listener {
+        Listener {
+            address: address.parse().unwrap(),
+            port: 443,
+            v6only,
+            device: None,
+        }
+    }
+
+    #[test]
+    fn reads_and_prints_the_four_forms() {
+        for (text, printed) in [
+            ("443", "443"),
+            ("*:443", "443"),
+            ("1", "1"),
+            ("65535", "65535"),
+            ("192.0.2.10:443", "192.0.2.10:443"),
+            ("0.0.0.0:443", "0.0.0.0:443"),
+            ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+            ("[2001:0DB8:0::1]:443", "[2001:db8::1]:443"),
+            ("[::]:443", "[::]:443"),
+            ("[::ffff:192.0.2.10]:443", "192.0.2.10:443"),
+        ] {
+            assert_eq!(
+                text.parse::<Target>().map(|target| target.to_string()),
+                Ok(printed.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else_and_says_why() {
+        use TargetError::{Brackets, Empty, NoPort, Port, V4, V6};
+        for (text, error) in [
+            ("", Empty),
+            ("0", Port),
+            ("00", Port),
+            ("0443", Port),
+            ("65536", Port),
+            ("99999999999999999999", Port),
+            ("443x", Port),
+            ("+443", Port),
+            ("-443", Port),
+            ("0x1bb", Port),
+            ("4 43", Port),
+            (" 443", Port),
+            ("443 ", Port),
+            ("443\n", Port),
+            ("\u{664}\u{664}\u{663}", Port),
+            ("\u{ff14}\u{ff14}\u{ff13}", Port),
+            ("https", Port),
+            ("*", Port),
+            ("443,80", Port),
+            ("443-445", Port),
+            ("*:", Port),
+            ("*:0", Port),
+            ("*:https", Port),
+            (":443", V4),
+            ("localhost:443", V4),
+            ("192.0.2:443", V4),
+            ("192.0.2.256:443", V4),
+            ("192.0.2.010:443", V4),
+            (" 192.0.2.10:443", V4),
+            ("192.0.2.10", NoPort),
+            ("192.0.2.10:", Port),
+            ("192.0.2.10: 443", Port),
+            ("192.0.2.10:0", Port),
+            ("192.0.2.10/24:443", V4),
+            ("::", Brackets),
+            ("::1", Brackets),
+            ("::1:443", Brackets),
+            ("2001:db8::1:443", Brackets),
+            ("[::1]", NoPort),
+            ("[::1]443", NoPort),
+            ("[::1]:", Port),
+            ("[::1]:0", Port),
+            ("[::1", V6),
+            ("[]:443", V6),
+            ("[192.0.2.10]:443", V6),
+            ("[fe80::1%eth0]:443", V6),
+            ("[*]:443", V6),
+            ("[[::1]]:443", V6),
+        ] {
+            assert_eq!(text.parse::<Target>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn serves_table() {
+        use Serves::{No, UnlessV6only, Yes};
+        // One row a listener; the columns are the targets.
+        let targets = [
+            "443",
+            "127.0.0.1:443",
+            "0.0.0.0:443",
+            "[::1]:443",
+            "[::]:443",
+        ];
+        for (address, v6only, expected) in [
+            ("0.0.0.0", None, [Yes, Yes, Yes, No, No]),
+            ("127.0.0.1", None, [Yes, Yes, No, No, No]),
+            ("192.0.2.1", None, [Yes, No, No, No, No]),
+            ("::", Some(false), [Yes, Yes, Yes, Yes, Yes]),
+            ("::", Some(true), [Yes, No, No, Yes, Yes]),
+            ("::", None, [Yes, UnlessV6only, UnlessV6only, Yes, Yes]),
+            ("::1", Some(true), [Yes, No, No, Yes, No]),
+            ("::1", Some(false), [Yes, No, No, Yes, No]),
+            ("::ffff:127.0.0.1", Some(false), [Yes, Yes, No, No, No]),
+            ("::ffff:0.0.0.0", Some(false), [Yes, Yes, Yes, No, No]),
+        ] {
+            for (target, expected) in targets.iter().zip(expected) {
+                let target: Target = target.parse().unwrap();
+                assert_eq!(
+                    target.served_by(&listener(address, v6only)),
+                    expected,
+                    "{target} by {address} {v6only:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn another_port_serves_nothing() {
+        for target in ["80", "8080", "127.0.0.1:44", "[::1]:4430", "0.0.0.0:442"] {
+            let target: Target = target.parse().unwrap();
+            for address in ["0.0.0.0", "::", "127.0.0.1", "::1"] {
+                assert_eq!(
+                    target.served_by(&listener(address, Some(false))),
+                    Serves::No,
+                    "{target} by {address}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_ipv6_address_leaves_ipv4_sockets_out() {
+        for (target, v4) in [
+            ("443", true),
+            ("127.0.0.1:443", true),
+            ("[::1]:443", false),
+            ("[::]:443", false),
+        ] {
+            let target: Target = target.parse().unwrap();
+            assert_eq!(target.served_by_family(Family::V4), v4, "{target}");
+            assert!(target.served_by_family(Family::V6), "{target}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The library behind the `listenup` program; `main.rs` has the map of its modules.
+
+pub mod check;
+pub mod cli;
+pub mod domain;
+pub mod look;
+pub mod report;
+pub mod source;
+pub mod trace;

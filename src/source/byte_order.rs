@@ -1,0 +1,76 @@
+//! The kernel speaks in the byte order of the machine. It is a value here, so that both orders can
+//! be tested on one machine.
+
+/// The order in which the bytes of a number lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// Least significant byte first: x86, most ARM, RISC-V.
+    Little,
+    /// Most significant byte first: s390x.
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of the machine this was compiled for.
+    pub const NATIVE: Self = if cfg!(target_endian = "little") {
+        Self::Little
+    } else {
+        Self::Big
+    };
+
+    /// Two bytes as a number.
+    pub const fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    /// Four bytes as a number.
+    pub const fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// A number as two bytes.
+    pub const fn bytes16(self, number: u16) -> [u8; 2] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+
+    /// A number as four bytes.
+    pub const fn bytes32(self, number: u32) -> [u8; 4] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_is_what_std_says() {
+        assert_eq!(
+            ByteOrder::NATIVE.bytes32(0x0102_0304),
+            0x0102_0304_u32.to_ne_bytes()
+        );
+        assert_eq!(ByteOrder::NATIVE.u16([1, 2]), u16::from_ne_bytes([1, 2]));
+    }
+
+    #[test]
+    fn both_orders_go_there_and_back() {
+        assert_eq!(ByteOrder::Little.bytes16(0x0102), [2, 1]);
+        assert_eq!(ByteOrder::Big.bytes16(0x0102), [1, 2]);
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            assert_eq!(order.u16(order.bytes16(443)), 443);
+            assert_eq!(order.u32(order.bytes32(0xdead_beef)), 0xdead_beef);
+        }
+    }
+}

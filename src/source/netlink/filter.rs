@@ -1,0 +1,159 @@
+//! A bytecode that makes the kernel filter a dump by a set of local ports.
+//!
+//! So one dump serves any number of ports, and its answer stays as small as what was asked for: an
+//! answer that fits one datagram cannot miss a listener. The code is a search tree, so a listener
+//! on another port costs the kernel a few steps.
+//!
+//! `struct inet_diag_bc_op` is { u8 code; u8 yes; u16 no }; `yes` and `no` are how many bytes to go
+//! forward. An S_GE or S_LE is followed by a second one that only carries the port in its `no`.
+//! Ending exactly behind the code accepts, further behind it refuses (net/ipv4/inet_diag.c,
+//! `inet_diag_bc_run`). `inet_diag_bc_audit` wants every `yes` to lead to the next instruction and
+//! every `no` to one of them or to 4 behind the end, hence the jumps.
+
+use crate::source::ByteOrder;
+
+const JMP: u8 = 1;
+const S_GE: u8 = 2;
+const S_LE: u8 = 3;
+
+/// Bytes of a jump, and of a comparison with the port behind it.
+const JUMP: usize = 4;
+const COMPARISON: usize = 8;
+
+/// The most ports that [`bytecode`] takes: the tree needs at most 28 bytes a port, and its offsets
+/// have 16 bits.
+pub(super) const MOST_PORTS: usize = 2048;
+
+/// The code that accepts these ports, ascending and at most [`MOST_PORTS`], and no other.
+pub(super) fn bytecode(ports: &[u16], order: ByteOrder) -> Vec<u8> {
+    // Written from the end to the beginning, so that the way to the end is always known; the
+    // operations are turned round at the end.
+    let mut code = Code {
+        backwards: Vec::new(),
+        order,
+    };
+    code.accept_only(ports);
+    code.backwards.iter().rev().flatten().copied().collect()
+}
+
+struct Code {
+    /// Operations of four bytes, the last first.
+    backwards: Vec<[u8; 4]>,
+    order: ByteOrder,
+}
+
+impl Code {
+    /// Puts code in front that ends the run: accepted for these ports, refused for others.
+    fn accept_only(&mut self, ports: &[u16]) {
+        match ports {
+            [] => {}
+            [port] => {
+                self.jump_to_the_end();
+                self.compare(S_LE, *port, self.refusal());
+                self.compare(S_GE, *port, self.refusal());
+            }
+            _ => {
+                let (lower, upper) = ports.split_at(ports.len() / 2);
+                self.accept_only(lower);
+                let before_lower = self.length();
+                self.accept_only(upper);
+                let over_upper = self.length() - before_lower + COMPARISON;
+                if let [pivot, ..] = upper {
+                    self.compare(S_GE, *pivot, over_upper);
+                }
+            }
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.backwards.len() * JUMP
+    }
+
+    /// How far a comparison put in front now has to go to refuse.
+    fn refusal(&self) -> usize {
+        COMPARISON + self.length() + JUMP
+    }
+
+    fn compare(&mut self, code: u8, port: u16, otherwise: usize) {
+        self.operation(0, 0, port);
+        self.operation(code, COMPARISON as u8, otherwise as u16);
+    }
+
+    fn jump_to_the_end(&mut self) {
+        let end = JUMP + self.length();
+        self.operation(JMP, JUMP as u8, end as u16);
+    }
+
+    fn operation(&mut self, code: u8, yes: u8, no: u16) {
+        let [low, high] = self.order.bytes16(no);
+        self.backwards.push([code, yes, low, high]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's interpreter (`inet_diag_bc_run`) for the three operations used here.
+    fn run(code: &[u8], port: u16, order: ByteOrder) -> bool {
+        let mut at = 0;
+        while at < code.len() {
+            let no = usize::from(order.u16([code[at + 2], code[at + 3]]));
+            let operand = || order.u16([code[at + 6], code[at + 7]]);
+            let yes = match code[at] {
+                JMP => false,
+                S_GE => port >= operand(),
+                S_LE => port <= operand(),
+                other => panic!("unknown operation {other}"),
+            };
+            at += if yes { usize::from(code[at + 1]) } else { no };
+        }
+        at == code.len()
+    }
+
+    #[test]
+    fn accepts_exactly_the_set_in_both_byte_orders() {
+        let long: Vec<u16> = (1..=2048).map(|n| n * 31).collect();
+        let sets: [&[u16]; 7] = [
+            &[443],
+            &[80, 443],
+            &[1, 2, 3],
+            &[1, 65535],
+            &[22, 80, 443, 6443, 8080],
+            &[65534, 65535],
+            &long,
+        ];
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            for ports in sets {
+                let code = bytecode(ports, order);
+                for port in 0..=u16::MAX {
+                    assert_eq!(
+                        run(&code, port, order),
+                        ports.contains(&port),
+                        "{port} of {} ports",
+                        ports.len()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_code_fits_an_attribute() {
+        let ports: Vec<u16> = (1..=MOST_PORTS as u16).collect();
+        assert!(bytecode(&ports, ByteOrder::NATIVE).len() + 4 <= usize::from(u16::MAX));
+    }
+
+    #[test]
+    fn the_search_is_logarithmic() {
+        let ports: Vec<u16> = (1..=1024).collect();
+        let code = bytecode(&ports, ByteOrder::Little);
+        let (mut at, mut steps) = (0, 0);
+        while at < code.len() {
+            let no = usize::from(u16::from_le_bytes([code[at + 2], code[at + 3]]));
+            at += no; // a port below all of them
+            steps += 1;
+        }
+        assert!(steps <= 11, "{steps} steps for 1,024 ports");
+    }
+}

@@ -1,0 +1,130 @@
+//! The kernel's own answer: a sock_diag dump of the listeners on the ports asked for
+//! (sock_diag(7)).
+
+mod dump;
+mod filter;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use nix::errno::Errno;
+
+use self::socket::Socket;
+use super::{ByteOrder, InWords, Question, Source};
+use crate::domain::Listener;
+
+/// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
+#[derive(Debug, Default)]
+pub struct Netlink {
+    socket: Option<Socket>,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// A source that has opened nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Source for Netlink {
+    fn name(&self) -> &'static str {
+        "sock_diag"
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), super::Fault> {
+        // A socket is kept only after a whole answer: what is left of a broken one must not be read
+        // as the next.
+        let mut socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => Socket::open()?,
+        };
+        for ports in question.ports.chunks(filter::MOST_PORTS) {
+            self.sequence = self.sequence.wrapping_add(1);
+            let question = Question { ports, ..question };
+            if dump::dump(
+                &mut socket,
+                question,
+                self.sequence,
+                ByteOrder::NATIVE,
+                visit,
+            )?
+            .is_break()
+            {
+                return Ok(());
+            }
+        }
+        self.socket = Some(socket);
+        Ok(())
+    }
+}
+
+/// Why sock_diag gave no complete answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A system call on the socket failed.
+    Call(&'static str, Errno),
+    /// The kernel refused the request, or broke the dump off, with this error.
+    Kernel(Errno),
+    /// NLM_F_DUMP_INTR: the table changed so much during the dump that it may be inconsistent.
+    Interrupted,
+    /// The kernel dropped messages (NLMSG_OVERRUN).
+    Overrun,
+    /// A datagram was larger than the buffer.
+    Truncated,
+    /// A datagram did not come from the kernel, but from this port id.
+    Sender(u32),
+    /// A message answers another request.
+    Sequence,
+    /// A message or a part of it ends too early.
+    Length,
+    /// An attribute has a length that cannot be.
+    Attribute,
+    /// A message of a type that does not belong here.
+    Kind(u16),
+    /// A socket of an address family that was not asked for.
+    Family(u8),
+    /// An acknowledgement, which was not asked for.
+    Acknowledged,
+    /// Something follows the end of the dump.
+    AfterDone,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call, errno) => write!(f, "{call}: {}", InWords(*errno)),
+            Self::Kernel(Errno::ENOENT) => {
+                f.write_str("the kernel has no tcp_diag or inet_diag module (ENOENT)")
+            }
+            Self::Kernel(errno) => write!(f, "the kernel answered: {}", InWords(*errno)),
+            Self::Interrupted => {
+                f.write_str("the dump was interrupted by changes (NLM_F_DUMP_INTR)")
+            }
+            Self::Overrun => f.write_str("the kernel lost messages (NLMSG_OVERRUN)"),
+            Self::Truncated => f.write_str("an answer was cut off (MSG_TRUNC)"),
+            Self::Sender(port) => {
+                write!(f, "an answer came from port id {port}, not from the kernel")
+            }
+            Self::Sequence => f.write_str("an answer has the sequence number of another request"),
+            Self::Length => f.write_str("a message ends too early"),
+            Self::Attribute => f.write_str("an attribute has an impossible length"),
+            Self::Kind(kind) => write!(f, "a message has the unexpected type {kind}"),
+            Self::Family(family) => {
+                write!(f, "a socket has the unexpected address family {family}")
+            }
+            Self::Acknowledged => f.write_str("an acknowledgement came instead of an answer"),
+            Self::AfterDone => f.write_str("something follows the end of the answer"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,63 @@
+//! The real netlink socket.
+
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvmsg, sendto, socket,
+};
+
+use super::Fault;
+use super::dump::{Channel, Received};
+
+/// A NETLINK_SOCK_DIAG socket in the network namespace it was opened in. It needs no privileges.
+#[derive(Debug)]
+pub(super) struct Socket(OwnedFd);
+
+impl Socket {
+    /// # Errors
+    /// Where seccomp, SELinux, gVisor or the limit of file descriptors refuse it.
+    pub(super) fn open() -> Result<Self, Fault> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkSockDiag,
+        );
+        socket
+            .map(Self)
+            .map_err(|errno| Fault::Call("socket", errno))
+    }
+}
+
+impl Channel for Socket {
+    fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
+        let kernel = NetlinkAddr::new(0, 0);
+        uninterrupted(|| sendto(self.0.as_raw_fd(), request, &kernel, MsgFlags::empty()))?;
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        uninterrupted(|| {
+            let mut parts = [IoSliceMut::new(buffer)];
+            let fd = self.0.as_raw_fd();
+            let received = recvmsg::<NetlinkAddr>(fd, &mut parts, None, MsgFlags::empty())?;
+            Ok(Received {
+                length: received.bytes,
+                // No sender's address is not the kernel's either.
+                sender: received.address.map_or(u32::MAX, |address| address.pid()),
+                truncated: received.flags.contains(MsgFlags::MSG_TRUNC),
+            })
+        })
+    }
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}

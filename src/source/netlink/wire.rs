@@ -1,0 +1,213 @@
+//! The bytes of NETLINK_SOCK_DIAG: one request out, messages in. Nothing here touches a socket.
+//!
+//! Layouts: `struct nlmsghdr` and `nlattr` in linux/netlink.h, `inet_diag_req_v2`,
+//! `inet_diag_sockid` and `inet_diag_msg` in linux/inet_diag.h; netlink(7), sock_diag(7). Numbers
+//! are in the machine's byte order, ports and addresses in the network's.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nix::errno::Errno;
+
+use super::Fault;
+use super::filter;
+use crate::domain::{Family, Listener};
+use crate::source::{ByteOrder, Question};
+
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
+/// include/net/tcp_states.h
+const TCP_LISTEN: u8 = 10;
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP_INTR: u16 = 0x10;
+const NLM_F_DUMP: u16 = 0x300;
+const NLMSG_NOOP: u16 = 1;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLMSG_OVERRUN: u16 = 4;
+
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_SKV6ONLY: u16 = 11;
+
+/// `struct nlmsghdr`, and what netlink aligns messages and attributes to.
+const HEADER: usize = 16;
+const ALIGN: usize = 4;
+
+/// The request for a dump of the listeners that the question asks for.
+///
+/// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
+/// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
+/// `idiag_sport`, more by a bytecode.
+pub(super) fn dump_request(question: Question<'_>, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    let (port, bytecode) = match question.ports {
+        [port] => (*port, None),
+        ports => (0, Some(filter::bytecode(ports, order))),
+    };
+    let mut request = Vec::with_capacity(HEADER + 56);
+    request.extend(order.bytes32(0)); // nlmsg_len, set below
+    request.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
+    request.extend(order.bytes16(NLM_F_REQUEST | NLM_F_DUMP));
+    request.extend(order.bytes32(sequence));
+    request.extend([0; 4]); // nlmsg_pid: to the kernel
+    request.extend([family_number(question.family), IPPROTO_TCP, 0, 0]); // no extensions
+    request.extend(order.bytes32(1 << TCP_LISTEN)); // idiag_states
+    request.extend(port.to_be_bytes()); // idiag_sport
+    request.extend([0; 2 + 16 + 16 + 4]); // idiag_dport, idiag_src, idiag_dst, idiag_if: any
+    request.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
+    if let Some(bytecode) = bytecode {
+        request.extend(order.bytes16((ALIGN + bytecode.len()) as u16));
+        request.extend(order.bytes16(INET_DIAG_REQ_BYTECODE));
+        request.extend(bytecode);
+    }
+    let length = order.bytes32(request.len() as u32);
+    request.splice(..length.len(), length);
+    request
+}
+
+const fn family_number(family: Family) -> u8 {
+    match family {
+        Family::V4 => AF_INET,
+        Family::V6 => AF_INET6,
+    }
+}
+
+/// One message of an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// A listener.
+    Listener(Listener),
+    /// A socket in another state: the kernel was not asked for it, so its filter does not work
+    /// here.
+    OtherState,
+    /// The end of the dump.
+    Done,
+    /// Nothing.
+    Noop,
+}
+
+/// Takes the first message off `datagram`, which must answer the request with this sequence number.
+///
+/// # Errors A message that reports an error, belongs to another request or has a length that cannot
+/// be: the dump is void.
+pub(super) fn next_message(
+    datagram: &mut &[u8],
+    sequence: u32,
+    order: ByteOrder,
+) -> Result<Message, Fault> {
+    let mut header = Bytes {
+        rest: datagram,
+        order,
+    };
+    let length = header.u32()? as usize;
+    let kind = header.u16()?;
+    let flags = header.u16()?;
+    let answers = header.u32()?;
+    header.skip(4)?; // nlmsg_pid
+    let body = datagram.get(HEADER..length).ok_or(Fault::Length)?;
+    *datagram = datagram
+        .get(length.next_multiple_of(ALIGN)..)
+        .unwrap_or_default();
+    if answers != sequence {
+        return Err(Fault::Sequence);
+    }
+    if flags & NLM_F_DUMP_INTR != 0 {
+        return Err(Fault::Interrupted);
+    }
+    let mut body = Bytes { rest: body, order };
+    match kind {
+        NLMSG_NOOP => Ok(Message::Noop),
+        NLMSG_ERROR => Err(body.errno()?.map_or(Fault::Acknowledged, Fault::Kernel)),
+        // A dump that could not start still ends with DONE; its payload is then a negative errno,
+        // such as -ENOENT when tcp_diag is not loaded (net/netlink/af_netlink.c,
+        // netlink_dump_done).
+        NLMSG_DONE => body
+            .errno()?
+            .map_or(Ok(Message::Done), |errno| Err(Fault::Kernel(errno))),
+        NLMSG_OVERRUN => Err(Fault::Overrun),
+        SOCK_DIAG_BY_FAMILY => socket(body),
+        other => Err(Fault::Kind(other)),
+    }
+}
+
+/// Reads a `struct inet_diag_msg` and its attributes.
+fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
+    let [family, state, _timer, _retrans] = body.take()?;
+    let port = u16::from_be_bytes(body.take()?);
+    body.skip(2)?; // idiag_dport
+    let source: [u8; 16] = body.take()?;
+    body.skip(16)?; // idiag_dst
+    let device = body.u32()?;
+    body.skip(8)?; // idiag_cookie
+    body.skip(5 * 4)?; // idiag_expires, _rqueue, _wqueue, _uid, _inode
+    if state != TCP_LISTEN {
+        return Ok(Message::OtherState);
+    }
+    let address: IpAddr = match (family, source) {
+        (AF_INET, [a, b, c, d, ..]) => Ipv4Addr::new(a, b, c, d).into(),
+        (AF_INET6, source) => Ipv6Addr::from(source).into(),
+        (other, _) => return Err(Fault::Family(other)),
+    };
+    let mut v6only = None;
+    while let Some((kind, value)) = body.attribute()? {
+        if let (INET_DIAG_SKV6ONLY, [flag, ..]) = (kind, value) {
+            v6only = Some(*flag != 0);
+        }
+    }
+    let device = (device != 0).then_some(device);
+    Ok(Message::Listener(Listener {
+        address,
+        port,
+        v6only,
+        device,
+    }))
+}
+
+/// Bytes that are taken from the front; too few of them is a [`Fault::Length`].
+struct Bytes<'a> {
+    rest: &'a [u8],
+    order: ByteOrder,
+}
+
+impl<'a> Bytes<'a> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(Fault::Length)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn u16(&mut self) -> Result<u16, Fault> {
+        Ok(self.order.u16(self.take()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, Fault> {
+        Ok(self.order.u32(self.take()?))
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), Fault> {
+        self.rest = self.rest.get(count..).ok_or(Fault::Length)?;
+        Ok(())
+    }
+
+    /// The errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
+    fn errno(&mut self) -> Result<Option<Errno>, Fault> {
+        let code = self.u32()? as i32;
+        Ok((code != 0).then(|| Errno::from_raw(code.saturating_neg())))
+    }
+
+    /// The next `struct nlattr`: its type and value. `None` at the end.
+    fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let whole = self.rest;
+        let length = usize::from(self.u16()?);
+        let kind = self.u16()?;
+        let value = whole.get(ALIGN..length).ok_or(Fault::Attribute)?;
+        self.rest = whole
+            .get(length.next_multiple_of(ALIGN)..)
+            .unwrap_or_default();
+        Ok(Some((kind, value)))
+    }
+}

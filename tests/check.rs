@@ -1,0 +1,129 @@
+//! `listenup check`: its options and exactly what it prints.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::in_namespace;
+use common::program::{Said, listenup, sh};
+use common::sockets::listen;
+
+#[test]
+fn one_line_a_target_in_the_order_they_were_given() {
+    in_namespace(|| {
+        let _sockets = (listen("127.0.0.1", 443), listen("::", 80));
+        listenup("check 80 8080 127.0.0.1:443 [::1]:443 443")
+            .exits(1)
+            .stdout(
+                "80: listening on [::]:80\n\
+                 8080: not listening\n\
+                 127.0.0.1:443: listening on 127.0.0.1:443\n\
+                 [::1]:443: not listening\n\
+                 443: listening on 127.0.0.1:443\n",
+            )
+            .stderr("");
+    });
+}
+
+#[test]
+fn all_any_and_at_least() {
+    in_namespace(|| {
+        let _sockets = (listen("127.0.0.1", 1), listen("127.0.0.1", 2));
+        for (line, code) in [
+            ("1 2", 0),
+            ("1 2 3", 1),
+            ("--any 1 3", 0),
+            ("--any 3 2", 0),
+            ("--any 3 4", 1),
+            ("--at-least 1 3 2", 0),
+            ("--at-least 2 1 2 3", 0),
+            ("--at-least 3 1 2 3", 1),
+            ("--at-least 3 1 2 1", 0),
+        ] {
+            let said = listenup(&format!("check {line}")).exits(code).stderr("");
+            let targets = line
+                .split(' ')
+                .filter(|word| word.parse::<u16>().is_ok())
+                .count();
+            let targets = targets - usize::from(line.starts_with("--at-least"));
+            assert_eq!(said.stdout.lines().count(), targets, "{said:?}");
+        }
+    });
+}
+
+#[test]
+fn quiet_prints_nothing_but_errors() {
+    in_namespace(|| {
+        let _socket = listen("::", 443);
+        for (line, code) in [
+            ("-q 443", 0),
+            ("--quiet 443", 0),
+            ("-q 80", 1),
+            ("-q 443 80", 1),
+        ] {
+            listenup(&format!("check {line}"))
+                .exits(code)
+                .stdout("")
+                .stderr("");
+        }
+        let v6only = "listenup: could not tell (127.0.0.1:443): [::]:443 listens, but whether it takes \
+                      IPv4 too (V6ONLY) is not known\n";
+        listenup("check -q --source proc 127.0.0.1:443")
+            .exits(1)
+            .stdout("")
+            .stderr(v6only);
+    });
+}
+
+/// The trace without the times.
+fn trace(said: &Said) -> Vec<String> {
+    let line = |line: &str| match line.split_once("; took ") {
+        Some((event, _time)) => event.trim_start().to_owned(),
+        None => panic!("{line:?} tells no time"),
+    };
+    said.stderr.lines().map(line).collect()
+}
+
+#[test]
+fn verbose_says_who_was_asked_and_what_the_answer_was() {
+    in_namespace(|| {
+        let _sockets = (listen("127.0.0.1", 443), listen("::1", 444));
+        for (line, expected) in [
+            (
+                "443",
+                &["DEBUG sock_diag, IPv4: 1 listener seen, all targets listen"][..],
+            ),
+            (
+                "444",
+                &[
+                    "DEBUG sock_diag, IPv4: 0 listeners seen, complete",
+                    "DEBUG sock_diag, IPv6: 1 listener seen, all targets listen",
+                ],
+            ),
+            (
+                "--source proc 443",
+                &["DEBUG /proc, IPv4: 1 listener seen, all targets listen"],
+            ),
+        ] {
+            let said = listenup(&format!("check -v {line}")).exits(0);
+            assert_eq!(trace(&said), expected);
+        }
+    });
+}
+
+#[test]
+fn without_a_file_descriptor_left_neither_source_can_tell() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        // Both reasons are told, and the answer is not "not listening".
+        for port in ["443", "80"] {
+            sh(&format!(r#"ulimit -n 3; exec "$0" check --exit-codes distinct {port}"#))
+                .exits(3)
+                .stdout(&format!("{port}: could not tell\n"))
+                .stderr(&format!(
+                    "listenup: could not tell ({port}): sock_diag: socket: Too many open files (EMFILE); \
+                     /proc/self/net/tcp: cannot be opened: Too many open files (EMFILE)\n"
+                ));
+        }
+    });
+}

@@ -1,0 +1,50 @@
+//! What the tests share: a network namespace for each, sockets of every kind, and the program itself.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod program;
+pub mod sockets;
+
+use std::process::Command;
+use std::{panic, thread};
+
+use nix::sched::{CloneFlags, unshare};
+
+/// Runs a test in a network namespace of its own, in which `lo` is up. The namespace goes when the last socket and process
+/// in it are gone, also when the test fails.
+///
+/// Only the thread changes its namespace, so /proc/self/net of this process still shows the old one; children are wholly in
+/// the new one. [`proc_root`] is the way in for this thread.
+pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
+    let thread = thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET)
+            .expect("this test makes a network namespace, for which it must run as root");
+        ip("link set lo up");
+        test();
+    });
+    if let Err(failure) = thread.join() {
+        panic::resume_unwind(failure);
+    }
+}
+
+/// Runs `ip` with these words.
+#[track_caller]
+pub fn ip(words: &str) {
+    let status = Command::new("ip").args(words.split_whitespace()).status();
+    let status =
+        status.expect("this test needs ip(8), Debian's iproute2; scripts/test installs it");
+    assert!(status.success(), "ip {words}: {status}");
+}
+
+/// A /proc whose `self` is the calling thread.
+pub fn proc_root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/proc/thread-self", root.path().join("self")).unwrap();
+    root
+}

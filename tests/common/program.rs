@@ -1,0 +1,77 @@
+//! The program under test, and exact assertions about what it says.
+
+use std::process::{Command, Output, Stdio};
+
+/// The binary that cargo built for this test run.
+pub const LISTENUP: &str = env!("CARGO_BIN_EXE_listenup");
+
+/// Runs `listenup` with these words as arguments.
+pub fn listenup(words: &str) -> Said {
+    listenup_with(&words.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Runs `listenup` with these arguments.
+pub fn listenup_with(args: &[&str]) -> Said {
+    Said::by(Command::new(LISTENUP).args(args).stdin(Stdio::null()))
+}
+
+/// Runs a line of sh, in which `$0` is the program.
+pub fn sh(line: &str) -> Said {
+    Said::by(
+        Command::new("sh")
+            .args(["-c", line, LISTENUP])
+            .stdin(Stdio::null()),
+    )
+}
+
+/// What a run said and how it exited.
+#[derive(Debug)]
+pub struct Said {
+    pub stdout: String,
+    pub stderr: String,
+    /// `None`: ended by a signal.
+    pub code: Option<i32>,
+    what: String,
+}
+
+impl Said {
+    pub fn by(command: &mut Command) -> Self {
+        let what = format!("{command:?}");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            stdout: text(stdout),
+            stderr: text(stderr),
+            code: status.code(),
+            what,
+        }
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn stdout(self, expected: &str) -> Self {
+        assert_eq!(self.stdout, expected, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn stderr(self, expected: &str) -> Self {
+        assert_eq!(self.stderr, expected, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn stderr_has(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "no {part:?} in {self:#?}");
+        self
+    }
+}

@@ -1,0 +1,202 @@
+//! Exit numbers, with streams in every state: what keepalived and others act on.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use common::in_namespace;
+use common::program::{LISTENUP, Said, listenup, listenup_with, sh};
+use common::sockets::listen;
+
+#[test]
+fn every_row_of_the_table() {
+    in_namespace(|| {
+        let _v4 = listen("127.0.0.1", 443);
+        let _dual = listen("::", 444);
+        for (line, keepalived, nagios, distinct) in [
+            ("443", 0, 0, 0),
+            ("443 444", 0, 0, 0),
+            ("80", 1, 2, 1),
+            ("80 443", 1, 2, 1),
+            ("--source proc 127.0.0.1:444", 1, 3, 3), // could not tell: V6ONLY
+            ("--source proc 127.0.0.1:444 443", 1, 3, 3), // it hangs on the one in doubt
+            ("--source proc 127.0.0.1:444 80", 1, 2, 1), // it does not
+            ("--source proc --any 127.0.0.1:444 443", 0, 0, 0),
+            ("--source proc --any 127.0.0.1:444 80", 1, 3, 3),
+            ("0", 1, 3, 1),
+            ("443 443x", 1, 3, 1),
+            ("", 1, 3, 1),
+            ("--no-such-option 443", 1, 3, 1),
+            ("--at-least 2 443", 1, 3, 1),
+            ("--help", 0, 0, 0),
+        ] {
+            listenup(&format!("check {line}")).exits(keepalived);
+            listenup(&format!("check --exit-codes keepalived {line}")).exits(keepalived);
+            listenup(&format!("check --exit-codes nagios {line}")).exits(nagios);
+            listenup(&format!("check --exit-codes=nagios {line}")).exits(nagios);
+            listenup(&format!("check {line} --exit-codes distinct")).exits(distinct);
+        }
+    });
+}
+
+#[test]
+fn wrong_usage_is_1_says_so_on_stderr_and_never_looks_listening() {
+    let wrong: &[&[&str]] = &[
+        &[],
+        &["chek", "443"],
+        &["443"],
+        &["check"],
+        &["check", ""],
+        &["check", "443", ""],
+        &["check", " "],
+        &["check", "443 444"],
+        &["check", "443", "|", "grep", "LISTEN"], // keepalived starts no shell
+        &["check", "443", ">", "/dev/null"],
+        &["check", "$PORT"],
+        &["check", "--exit-codes", "443"],
+        &["check", "--exit-codes", "none", "443"],
+        &["check", "--source", "ss", "443"],
+        &["check", "--any", "--at-least", "1", "443"],
+        &["check", "--at-least", "0", "443"],
+        &["check", "--at-least", "-1", "443"],
+        &["check", "--at-least", "x", "443"],
+        &["check", "--at-least", "18446744073709551615", "443"],
+        &["check", "-q", "-q", "443"],
+    ];
+    for args in wrong {
+        let said = listenup_with(args).exits(1).stdout("");
+        assert!(!said.stderr.is_empty(), "{said:?}");
+    }
+}
+
+#[test]
+fn a_refused_target_is_quoted_with_what_was_expected() {
+    for text in [
+        "",
+        "0",
+        "65536",
+        "443x",
+        "+443",
+        "-443",
+        "0x1bb",
+        "4 43",
+        "\u{664}\u{664}\u{663}",
+        "::1:443",
+        "2001:db8::1",
+    ] {
+        listenup_with(&["check", text])
+            .exits(1)
+            .stdout("")
+            .stderr_has(&format!("'{text}'"))
+            .stderr_has("expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT");
+    }
+}
+
+#[test]
+fn a_target_that_is_not_utf8_is_refused() {
+    sh(r#"exec "$0" check "$(printf '44\377')""#)
+        .exits(1)
+        .stdout("")
+        .stderr_has("expected PORT");
+}
+
+#[test]
+fn help_and_version_exit_0() {
+    for line in [
+        "--help",
+        "-h",
+        "--version",
+        "-V",
+        "help",
+        "help check",
+        "check --help",
+        "check -h",
+    ] {
+        let said = listenup(line).exits(0).stderr("");
+        assert!(said.stdout.contains("listenup"), "{said:?}");
+    }
+}
+
+#[test]
+fn no_state_of_the_streams_changes_a_verdict() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        for streams in [
+            ">&-",
+            "2>&-",
+            "<&-",
+            "<&- >&- 2>&-",
+            ">/dev/full",
+            "2>/dev/full",
+            ">/dev/full 2>&1",
+            "</dev/null >/dev/null 2>&1",
+        ] {
+            for (args, code) in [
+                ("443", 0),
+                ("80", 1),
+                ("-v 443", 0),
+                ("-v 80", 1),
+                ("-q 443", 0),
+                ("--exit-codes nagios 80", 2),
+                ("--exit-codes nagios 0", 3),
+                ("--exit-codes distinct x", 1),
+                ("--help", 0),
+            ] {
+                sh(&format!(r#"exec "$0" check {args} {streams}"#)).exits(code);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_reader_that_went_away_changes_no_verdict() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        for (port, code) in [("443", 0), ("80", 1)] {
+            // The pipe's reader is gone before the program writes, with SIGPIPE at its default as keepalived leaves it.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            Said::by(
+                Command::new("env")
+                    .args(["--default-signal=PIPE", LISTENUP, "check", "-v", port])
+                    .stdout(writer.try_clone().unwrap())
+                    .stderr(writer),
+            )
+            .exits(code);
+        }
+    });
+}
+
+#[test]
+fn sigterm_keeps_its_default_action() {
+    // A program that caught it and exited 0 would count as success for keepalived. A full pipe keeps ours from ending.
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let size = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    writer.write_all(&vec![b'x'; size as usize]).unwrap();
+    let mut child = Command::new(LISTENUP)
+        .args(["check", "443"])
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !std::fs::read_to_string(format!("/proc/{pid}/wchan"))
+        .unwrap()
+        .contains("pipe_write")
+    {
+        assert!(Instant::now() < deadline, "it does not write");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
+    drop(reader.read(&mut [0]));
+}

@@ -1,0 +1,93 @@
+//! What the source text must not contain.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The lines of code, without comments.
+fn code(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    let code = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    code.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let files = rust_files(Path::new("src/domain"));
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        let code = code(&file);
+        for forbidden in [
+            "clap",
+            "nix",
+            "procfs",
+            "tracing",
+            "humantime",
+            "libc",
+            "unsafe",
+            "std::fs",
+            "std::io",
+            "std::os",
+            "std::env",
+            "std::process",
+            "std::thread",
+            "std::time::Instant",
+            "SystemTime",
+            "crate::",
+        ] {
+            assert!(
+                !code.contains(forbidden),
+                "{} mentions {forbidden}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_exits_or_is_unsafe_but_what_may() {
+    let files = rust_files(Path::new("src"));
+    assert!(files.len() >= 15, "{files:?}");
+    for file in files {
+        let code = code(&file);
+        for forbidden in ["process::exit", "unsafe ", "println!", "eprintln!", "dbg!"] {
+            assert!(
+                !code.contains(forbidden),
+                "{} has {forbidden}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_row_parser_knows_procfs_and_only_the_command_line_knows_clap() {
+    for file in rust_files(Path::new("src")) {
+        let code = code(&file);
+        for (word, home) in [
+            ("use procfs", "src/source/proc/row.rs"),
+            ("use clap", "src/cli.rs"),
+        ] {
+            assert!(
+                !code.contains(word) || file == Path::new(home),
+                "{} has {word}",
+                file.display()
+            );
+        }
+    }
+}
