@@ -71,7 +71,7 @@ fn dump(family: u8, label: &str, text: &mut String) {
     request.extend(72_u32.to_ne_bytes());
     request.extend(20_u16.to_ne_bytes()); // SOCK_DIAG_BY_FAMILY
     request.extend(0x301_u16.to_ne_bytes()); // NLM_F_REQUEST | NLM_F_DUMP
-    request.extend(u32::from(family).to_ne_bytes()); // the sequence number
+    request.extend(1_u32.to_ne_bytes()); // the sequence number
     request.extend([0, 0, 0, 0, family, 6, 0, 0]);
     request.extend((1_u32 << 10).to_ne_bytes()); // LISTEN
     request.extend([0; 40]);

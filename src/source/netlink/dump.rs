@@ -34,48 +34,72 @@ pub(super) struct Received {
     pub(super) truncated: bool,
 }
 
-/// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the socket then still
-/// holds the rest.
-///
-/// # Errors
-/// Anything but a whole dump.
-pub(super) fn dump(
-    channel: &mut dyn Channel,
-    question: Question<'_>,
-    sequence: u32,
+/// Requests and their answers over one socket.
+#[derive(Debug)]
+pub(super) struct Conversation<C> {
+    channel: C,
     order: ByteOrder,
-    visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Fault> {
-    let request = wire::dump_request(question, sequence, order);
-    let mut buffer = vec![0; DATAGRAM];
-    channel
-        .send(&request)
-        .map_err(|errno| Fault::Call("send", errno))?;
-    loop {
-        let received = channel
-            .receive(&mut buffer)
-            .map_err(|errno| Fault::Call("receive", errno))?;
-        if received.sender != 0 {
-            return Err(Fault::Sender(received.sender));
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl<C: Channel> Conversation<C> {
+    /// Begins with a fresh socket: nothing must be waiting on it.
+    pub(super) fn new(channel: C, order: ByteOrder) -> Self {
+        Self {
+            channel,
+            order,
+            buffer: vec![0; DATAGRAM],
+            sequence: 0,
         }
-        if received.truncated {
-            return Err(Fault::Truncated);
-        }
-        let mut datagram = buffer.get(..received.length).ok_or(Fault::Length)?;
-        if datagram.is_empty() {
-            return Err(Fault::Length);
-        }
-        while !datagram.is_empty() {
-            match wire::next_message(&mut datagram, sequence, order)? {
-                Message::Listener(listener) => {
-                    if visit(&listener).is_break() {
-                        return Ok(ControlFlow::Break(()));
+    }
+
+    /// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the
+    /// answer is then still to come, which ends the conversation like an error does.
+    ///
+    /// # Errors
+    /// Anything but a whole dump.
+    pub(super) fn dump(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = wire::dump_request(question, self.sequence, self.order);
+        self.channel
+            .send(&request)
+            .map_err(|errno| Fault::Call("send", errno))?;
+        loop {
+            let mut datagram = receive(&mut self.channel, &mut self.buffer)?;
+            while !datagram.is_empty() {
+                match wire::next_message(&mut datagram, self.sequence, self.order)? {
+                    Message::Listener(listener) => {
+                        if visit(&listener).is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
                     }
+                    Message::OtherState | Message::Noop => {}
+                    Message::Done if datagram.is_empty() => return Ok(ControlFlow::Continue(())),
+                    Message::Done => return Err(Fault::AfterDone),
                 }
-                Message::OtherState | Message::Noop => {}
-                Message::Done if datagram.is_empty() => return Ok(ControlFlow::Continue(())),
-                Message::Done => return Err(Fault::AfterDone),
             }
         }
+    }
+}
+
+/// One datagram from the kernel, whole and not empty.
+fn receive<'b>(channel: &mut impl Channel, buffer: &'b mut [u8]) -> Result<&'b [u8], Fault> {
+    let received = channel
+        .receive(buffer)
+        .map_err(|errno| Fault::Call("receive", errno))?;
+    if received.sender != 0 {
+        return Err(Fault::Sender(received.sender));
+    }
+    if received.truncated {
+        return Err(Fault::Truncated);
+    }
+    match buffer.get(..received.length) {
+        None | Some([]) => Err(Fault::Length),
+        Some(datagram) => Ok(datagram),
     }
 }

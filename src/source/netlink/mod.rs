@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 
 use nix::errno::Errno;
 
+use self::dump::Conversation;
 use self::socket::Socket;
 use super::{ByteOrder, InWords, Question, Source};
 use crate::domain::Listener;
@@ -20,8 +21,7 @@ use crate::domain::Listener;
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
 #[derive(Debug, Default)]
 pub struct Netlink {
-    socket: Option<Socket>,
-    sequence: u32,
+    conversation: Option<Conversation<Socket>>,
 }
 
 impl Netlink {
@@ -41,28 +41,20 @@ impl Source for Netlink {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
-        // A socket is kept only after a whole answer: what is left of a broken one must not be read
-        // as the next.
-        let mut socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => Socket::open()?,
+        // Kept only after a whole answer: what is left of a broken one must not be read as the next.
+        let mut conversation = match self.conversation.take() {
+            Some(conversation) => conversation,
+            None => Conversation::new(Socket::open()?, ByteOrder::NATIVE),
         };
         for ports in question.ports.chunks(filter::MOST_PORTS) {
-            self.sequence = self.sequence.wrapping_add(1);
-            let question = Question { ports, ..question };
-            if dump::dump(
-                &mut socket,
-                question,
-                self.sequence,
-                ByteOrder::NATIVE,
-                visit,
-            )?
-            .is_break()
+            if conversation
+                .dump(Question { ports, ..question }, visit)?
+                .is_break()
             {
                 return Ok(());
             }
         }
-        self.socket = Some(socket);
+        self.conversation = Some(conversation);
         Ok(())
     }
 }

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use nix::errno::Errno;
 
 use super::Fault;
-use super::dump::{Channel, Received, dump};
+use super::dump::{Channel, Conversation, Received};
 use crate::domain::{Family, Listener};
 use crate::source::{ByteOrder, Question};
 
-const SEQUENCE: u32 = 7;
+/// A conversation's first.
+const SEQUENCE: u32 = 1;
 const DONE: u16 = 3;
 const ERROR: u16 = 2;
 const SOCKET: u16 = 20;
@@ -39,7 +40,7 @@ impl Script {
     }
 }
 
-impl Channel for Script {
+impl Channel for &mut Script {
     fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
         self.sent.push(request.to_vec());
         self.refusal.map_or(Ok(()), Err)
@@ -58,13 +59,13 @@ impl Channel for Script {
 }
 
 /// Runs a dump over the script. What it showed, and how it ended.
-fn run(script: &mut Script, order: ByteOrder, sequence: u32) -> (Vec<Listener>, Result<(), Fault>) {
+fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), Fault>) {
     let mut seen = Vec::new();
     let question = Question {
         family: Family::V4,
         ports: &[443],
     };
-    let end = dump(script, question, sequence, order, &mut |listener| {
+    let end = Conversation::new(script, order).dump(question, &mut |listener| {
         seen.push(listener.clone());
         ControlFlow::Continue(())
     });
@@ -108,11 +109,7 @@ const LITTLE: ByteOrder = ByteOrder::Little;
 #[test]
 fn a_whole_dump_in_both_byte_orders() {
     for order in [ByteOrder::Little, ByteOrder::Big] {
-        let (seen, end) = run(
-            &mut Script::of([good(order), done(order, 0)]),
-            order,
-            SEQUENCE,
-        );
+        let (seen, end) = run(&mut Script::of([good(order), done(order, 0)]), order);
         assert_eq!(end, Ok(()));
         let address = std::net::Ipv4Addr::LOCALHOST.into();
         assert_eq!(
@@ -124,7 +121,7 @@ fn a_whole_dump_in_both_byte_orders() {
                 device: Some(3)
             }]
         );
-        let (seen, end) = run(&mut Script::of([done(order, 0)]), order, SEQUENCE);
+        let (seen, end) = run(&mut Script::of([done(order, 0)]), order);
         assert_eq!((seen.len(), end), (0, Ok(())));
     }
 }
@@ -137,7 +134,7 @@ fn end_and_listener_in_one_datagram() {
         done(LITTLE, 0),
     ]
     .concat();
-    let (seen, end) = run(&mut Script::of([datagram]), LITTLE, SEQUENCE);
+    let (seen, end) = run(&mut Script::of([datagram]), LITTLE);
     assert_eq!((seen.len(), end), (1, Ok(())));
 }
 
@@ -148,9 +145,8 @@ fn a_visitor_that_has_seen_enough_ends_the_dump_before_its_end() {
         family: Family::V4,
         ports: &[443],
     };
-    let flow = dump(&mut script, question, SEQUENCE, LITTLE, &mut |_| {
-        ControlFlow::Break(())
-    });
+    let flow =
+        Conversation::new(&mut script, LITTLE).dump(question, &mut |_| ControlFlow::Break(()));
     assert_eq!(flow, Ok(ControlFlow::Break(())));
 }
 
@@ -222,7 +218,7 @@ fn every_broken_answer_is_a_fault() {
         ),
         (
             "bad sequence of the end",
-            message(DONE, 2, 0, &errno(0), order),
+            message(DONE, 2, SEQUENCE + 1, &errno(0), order),
             Fault::Sequence,
         ),
         (
@@ -294,7 +290,7 @@ fn every_broken_answer_is_a_fault() {
     for (name, datagram, expected) in cases {
         // Followed by a proper end, so that only the flaw itself can make it fail.
         let mut script = Script::of([good(order), datagram, done(order, 0)]);
-        let (seen, end) = run(&mut script, order, SEQUENCE);
+        let (seen, end) = run(&mut script, order);
         assert_eq!((seen.len(), end), (1, Err(expected)), "{name}");
     }
 }
@@ -305,11 +301,7 @@ fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
     for (flag, v6only) in [(0, Some(false)), (1, Some(true))] {
         let attributes = [&unknown[..], &[5, 0, 11, 0, flag, 0, 0, 0], &unknown[..5]].concat();
         let datagram = message(SOCKET, 2, SEQUENCE, &listener(LITTLE, &attributes), LITTLE);
-        let (seen, end) = run(
-            &mut Script::of([datagram, done(LITTLE, 0)]),
-            LITTLE,
-            SEQUENCE,
-        );
+        let (seen, end) = run(&mut Script::of([datagram, done(LITTLE, 0)]), LITTLE);
         assert_eq!(end, Ok(()));
         assert_eq!(seen[0].v6only, v6only);
     }
@@ -320,7 +312,7 @@ fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
         &listener(LITTLE, &[4, 0, 11, 0]),
         LITTLE,
     );
-    let (seen, end) = run(&mut Script::of([empty, done(LITTLE, 0)]), LITTLE, SEQUENCE);
+    let (seen, end) = run(&mut Script::of([empty, done(LITTLE, 0)]), LITTLE);
     assert_eq!((seen[0].v6only, end), (None, Ok(())));
 }
 
@@ -329,11 +321,7 @@ fn a_socket_in_another_state_is_no_listener() {
     let mut established = listener(LITTLE, &[]);
     established[1] = 1;
     let datagram = message(SOCKET, 2, SEQUENCE, &established, LITTLE);
-    let (seen, end) = run(
-        &mut Script::of([datagram, done(LITTLE, 0)]),
-        LITTLE,
-        SEQUENCE,
-    );
+    let (seen, end) = run(&mut Script::of([datagram, done(LITTLE, 0)]), LITTLE);
     assert_eq!((seen.len(), end), (0, Ok(())));
 }
 
@@ -351,7 +339,7 @@ fn a_datagram_from_elsewhere_or_cut_off_is_a_fault() {
             answers,
             ..Script::default()
         };
-        let (seen, end) = run(&mut script, LITTLE, SEQUENCE);
+        let (seen, end) = run(&mut script, LITTLE);
         assert_eq!((seen.len(), end), (0, Err(expected)));
     }
 }
@@ -363,7 +351,7 @@ fn a_failed_call_is_a_fault_with_its_errno() {
         ..Script::default()
     };
     assert_eq!(
-        run(&mut script, LITTLE, SEQUENCE).1,
+        run(&mut script, LITTLE).1,
         Err(Fault::Call("send", Errno::ECONNREFUSED))
     );
     for errno in [Errno::ENOBUFS, Errno::EAGAIN, Errno::EIO] {
@@ -372,7 +360,7 @@ fn a_failed_call_is_a_fault_with_its_errno() {
             answers,
             ..Script::default()
         };
-        let (seen, end) = run(&mut script, LITTLE, SEQUENCE);
+        let (seen, end) = run(&mut script, LITTLE);
         assert_eq!((seen.len(), end), (1, Err(Fault::Call("receive", errno))));
     }
 }
@@ -380,7 +368,7 @@ fn a_failed_call_is_a_fault_with_its_errno() {
 #[test]
 fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
     let mut script = Script::of([done(LITTLE, 0)]);
-    run(&mut script, LITTLE, SEQUENCE).1.unwrap();
+    run(&mut script, LITTLE).1.unwrap();
     let request = &script.sent[0];
     assert_eq!(request.len(), 72);
     assert_eq!(request[..8], [72, 0, 0, 0, 20, 0, 1, 3]); // NLM_F_REQUEST | NLM_F_DUMP
@@ -394,9 +382,8 @@ fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
         family: Family::V6,
         ports: &[80, 443],
     };
-    let flow = dump(&mut script, question, SEQUENCE, LITTLE, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let flow =
+        Conversation::new(&mut script, LITTLE).dump(question, &mut |_| ControlFlow::Continue(()));
     assert_eq!(flow, Ok(ControlFlow::Continue(())));
     let request = &script.sent[0];
     assert_eq!(usize::from(request[0]), request.len());
@@ -432,16 +419,11 @@ fn what_6_18_says_of_the_zoo() {
     let text = include_str!("../../../tests/fixtures/6.18-x86_64/sock_diag.hex");
     let datagrams = captured(text);
     let of = |family| {
-        let mut own = datagrams
+        let own = datagrams
             .iter()
             .filter(|(label, _)| *label == family)
             .peekable();
-        let sequence = u32::from_le_bytes(own.peek().unwrap().1[8..12].try_into().unwrap());
-        let (seen, end) = run(
-            &mut Script::of(own.map(|(_, bytes)| bytes.clone())),
-            LITTLE,
-            sequence,
-        );
+        let (seen, end) = run(&mut Script::of(own.map(|(_, bytes)| bytes.clone())), LITTLE);
         assert_eq!(end, Ok(()));
         seen
     };
