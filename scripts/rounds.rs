@@ -1,10 +1,11 @@
-//! Times commands against each other: one after the other, round after round, so that a change in
-//! the machine's mood falls on all of them. The first one is run again before each other one, so
-//! that each finds the processor's caches left by the same program.
+//! Times commands against a base command: round after round, and the base right before each of the
+//! others, so that a change in the machine's mood falls on both. The order changes with every round.
 //!
-//! `rounds RUNS SECONDS COMMAND...` prints for each command a line of tab-separated figures: median and 99th percentile in
-//! microseconds, the number of runs, the exit codes seen, the command. A command is a line of words; one with `|` goes
-//! through sh. It is run RUNS times, or as often as SECONDS seconds allow, but at least three times.
+//! `rounds RUNS SECONDS BASE COMMAND...` prints for each command a line of tab-separated figures:
+//! median and 99th percentile in microseconds, the ratio of the median to that of its own runs of
+//! the base, the number of runs, the exit codes seen, the command. A command is a line of words; one
+//! with `|` goes through sh. It is run RUNS times, or as often as SECONDS seconds allow, but at least
+//! three times.
 
 #![allow(clippy::print_stdout)]
 
@@ -13,72 +14,95 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[derive(Default)]
 struct Contestant {
     line: String,
     times: Vec<Duration>,
+    base: Vec<Duration>,
     codes: BTreeSet<i32>,
 }
 
-impl Contestant {
-    fn run(&mut self) -> std::io::Result<()> {
-        let words: Vec<&str> = match self.line.contains('|') {
-            true => vec!["sh", "-c", &self.line],
-            false => self.line.split_whitespace().collect(),
-        };
-        let Some((program, args)) = words.split_first() else {
-            return Err(std::io::Error::other("an empty command"));
-        };
-        let mut command = Command::new(program);
-        command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let started = Instant::now();
-        let status = command.status()?;
-        self.times.push(started.elapsed());
-        self.codes.insert(status.code().unwrap_or(-1));
-        Ok(())
-    }
+/// Runs a line and gives its time and exit code; -1 stands for a signal.
+fn run(line: &str) -> std::io::Result<(Duration, i32)> {
+    let words: Vec<&str> = match line.contains('|') {
+        true => vec!["sh", "-c", line],
+        false => line.split_whitespace().collect(),
+    };
+    let Some((program, args)) = words.split_first() else {
+        return Err(std::io::Error::other("an empty command"));
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let started = Instant::now();
+    let status = command.status()?;
+    Ok((started.elapsed(), status.code().unwrap_or(-1)))
+}
 
-    fn percentile(&self, percent: usize) -> u128 {
-        let mut times = self.times.clone();
-        times.sort_unstable();
-        let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-        times.get(at).map_or(0, Duration::as_micros)
-    }
+/// The time that this percentage of the runs does not exceed, in microseconds.
+fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}
+
+/// The numbers below `count` in another order each time (Numerical Recipes' generator), so that none
+/// always runs behind the same one.
+fn shuffled(count: usize, seed: &mut u32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_cached_key(|_| {
+        *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *seed
+    });
+    order
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let usage = "usage: rounds RUNS SECONDS COMMAND...";
+    let usage = "usage: rounds RUNS SECONDS BASE COMMAND...";
     let runs: usize = args.next().ok_or(usage)?.parse()?;
     let limit = Duration::from_secs(args.next().ok_or(usage)?.parse()?);
-    let contestant = |line| Contestant {
-        line,
-        times: Vec::new(),
-        codes: BTreeSet::new(),
-    };
-    let mut contestants: Vec<Contestant> = args.map(contestant).collect();
-    let (first, others) = contestants.split_first_mut().ok_or(usage)?;
+    let base = args.next().ok_or(usage)?;
+    let mut contestants: Vec<Contestant> = args
+        .map(|line| Contestant {
+            line,
+            ..Contestant::default()
+        })
+        .collect();
+    let mut seed = 1_u32;
     for _ in 0..runs {
-        for contestant in &mut *others {
+        for index in shuffled(contestants.len(), &mut seed) {
+            let Some(contestant) = contestants.get_mut(index) else {
+                continue;
+            };
             let spent: Duration = contestant.times.iter().sum();
             if spent < limit || contestant.times.len() < 3 {
-                first.run()?;
-                contestant.run()?;
+                contestant.base.push(run(&base)?.0);
+                let (time, code) = run(&contestant.line)?;
+                contestant.times.push(time);
+                contestant.codes.insert(code);
             }
         }
     }
-    for contestant in &contestants {
-        let codes: Vec<String> = contestant.codes.iter().map(i32::to_string).collect();
+    for Contestant {
+        line,
+        times,
+        base,
+        codes,
+    } in &contestants
+    {
+        let median = percentile(times, 50);
+        let codes: Vec<String> = codes.iter().map(i32::to_string).collect();
         println!(
-            "{}\t{}\t{}\t{}\t{}",
-            contestant.percentile(50),
-            contestant.percentile(99),
-            contestant.times.len(),
-            codes.join(","),
-            contestant.line
+            "{median:.0}\t{:.0}\t{:.2}\t{}\t{}\t{line}",
+            percentile(times, 99),
+            median / percentile(base, 50),
+            times.len(),
+            codes.join(",")
         );
     }
     Ok(())

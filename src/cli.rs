@@ -1,6 +1,7 @@
 //! The command line: its definition, and its way to validated options. Parsing acts on nothing.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -55,6 +56,7 @@ impl Refusal {
     /// Prints help to stdout, an error to stderr, and says how to exit.
     pub fn print(&self) -> Status {
         let _ = self.error.print();
+        let _ = io::stdout().flush();
         let exit = match self.error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Help,
             _ => Exit::Usage,

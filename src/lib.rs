@@ -6,4 +6,5 @@ pub mod domain;
 pub mod look;
 pub mod report;
 pub mod source;
+pub mod start;
 pub mod trace;

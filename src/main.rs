@@ -5,6 +5,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`start`] | standard streams and arguments, in place of std's start |
 //! | [`cli`] | arguments -> validated options |
 //! | [`domain`] | target, listener, inquiry, verdict, exit numbers: pure |
 //! | [`source`] | where listeners come from |
@@ -15,15 +16,23 @@
 //! | [`report`] | answers -> lines on stdout, reasons on stderr |
 //! | [`trace`] | `-v` |
 
-use listenup::{check, cli};
+#![no_main]
+
+use listenup::{check, cli, start};
 #[cfg(doc)]
 use listenup::{domain, look, report, source, trace};
 
-use std::process::ExitCode;
+use std::ffi::{c_char, c_int};
 
-fn main() -> ExitCode {
-    match cli::parse(std::env::args_os()) {
-        Ok(cli::Request::Check(options)) => check::run(&options).into(),
-        Err(refusal) => refusal.print().into(),
-    }
+// SAFETY: no other symbol of this name is linked; std defines one only without `no_main`.
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    start::standard_streams();
+    // SAFETY: C's start calls this with the argument vector of execve(2).
+    let args = unsafe { start::arguments(argc, argv) };
+    let status = match cli::parse(args) {
+        Ok(cli::Request::Check(options)) => check::run(&options),
+        Err(refusal) => refusal.print(),
+    };
+    status.number().into()
 }

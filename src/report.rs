@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use nix::net::if_::if_indextoname;
 
@@ -18,9 +17,10 @@ pub struct Status {
     pub codes: ExitCodes,
 }
 
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        status.exit.number(status.codes).into()
+impl Status {
+    /// The number that the process exits with.
+    pub fn number(self) -> u8 {
+        self.exit.number(self.codes)
     }
 }
 

@@ -158,6 +158,22 @@ fn no_state_of_the_streams_changes_a_verdict() {
 }
 
 #[test]
+fn closed_streams_do_not_need_dev_null() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        let root = tempfile::tempdir().unwrap();
+        std::fs::copy(LISTENUP, root.path().join("listenup")).unwrap();
+        for (port, code) in [("443", 0), ("80", 1)] {
+            let line = format!(
+                "exec chroot {} /listenup check -v {port} <&- >&- 2>&-",
+                root.path().display()
+            );
+            Said::by(Command::new("sh").args(["-c", &line])).exits(code);
+        }
+    });
+}
+
+#[test]
 fn a_reader_that_went_away_changes_no_verdict() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
