@@ -1,48 +1,58 @@
 //! `listenup check`: are the targets listening?
 
 use crate::cli::{CheckOptions, SourceChoice};
-use crate::domain::{Answer, Doubt, Exit, Inquiry, Target, Verdict};
-use crate::look::look;
+use crate::clock::SystemClock;
+use crate::domain::{Exit, Verdict};
+use crate::judge::{Sources, judge};
 use crate::report::{self, Status};
-use crate::source::{Source, netlink::Netlink, proc::Proc};
+use crate::source::{netlink::Netlink, proc::Proc};
 use crate::trace;
+
+/// The part of the time limit that the second opinion may take: one in this many.
+const SECOND_OPINION: u32 = 5;
 
 /// Looks, reports and says how to exit.
 pub fn run(options: &CheckOptions) -> Status {
+    let clock = SystemClock::start();
     if options.verbose {
         trace::to_stderr();
     }
     let (mut netlink, mut proc) = (Netlink::new(), Proc::new("/proc"));
-    let sources: &mut [&mut dyn Source] = match options.source {
-        SourceChoice::Auto => &mut [&mut netlink, &mut proc],
-        SourceChoice::Netlink => &mut [&mut netlink],
-        SourceChoice::Proc => &mut [&mut proc],
+    let mut opinion = Proc::second_opinion("/proc", options.patience.timeout / SECOND_OPINION);
+    let sources = match options.source {
+        SourceChoice::Auto => Sources {
+            in_order: vec![&mut netlink, &mut proc],
+            second_opinion: Some(&mut opinion),
+        },
+        SourceChoice::Netlink => Sources {
+            in_order: vec![&mut netlink],
+            second_opinion: None,
+        },
+        SourceChoice::Proc => Sources {
+            in_order: vec![&mut proc],
+            second_opinion: None,
+        },
     };
-    let answers = answers(options.targets.iter().copied(), sources);
-    let verdict = Verdict::of(answers.iter().map(|(_, answer)| answer), options.needed);
+    let outcome = judge(
+        options.targets.iter().copied(),
+        sources,
+        options.patience,
+        &clock,
+    );
     if !options.quiet {
-        report::answers(&answers);
+        report::answers(&outcome.answers);
     }
-    report::doubts(&answers);
+    report::doubts(&outcome.answers);
+    for warning in &outcome.warnings {
+        report::line_to_stderr(format_args!("warning: {warning}"));
+    }
+    let verdict = Verdict::of(
+        outcome.answers.iter().map(|(_, answer)| answer),
+        options.needed,
+    );
     Status {
         exit: Exit::Verdict(verdict),
         codes: options.exit_codes,
+        on_unknown: options.on_unknown,
     }
-}
-
-/// The answer for each target: from the first source that gives a complete one. What an incomplete
-/// one has shown counts.
-pub fn answers(
-    targets: impl IntoIterator<Item = Target>,
-    sources: &mut [&mut dyn Source],
-) -> Vec<(Target, Answer)> {
-    let mut inquiry = Inquiry::new(targets);
-    let mut faults = Vec::new();
-    for source in sources {
-        match look(*source, &mut inquiry) {
-            Ok(()) => return inquiry.answers(None),
-            Err(fault) => faults.push(fault.to_string()),
-        }
-    }
-    inquiry.answers(Some(&Doubt::new(faults.join("; "))))
 }

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::domain::{Exit, ExitCodes, Target, TargetError};
+use crate::domain::{Exit, ExitCodes, OnUnknown, Target, TargetError};
+use crate::judge::Patience;
 use crate::report::Status;
 
 /// What a command line asks for.
@@ -26,8 +28,12 @@ pub struct CheckOptions {
     pub needed: usize,
     /// Whom to ask.
     pub source: SourceChoice,
+    /// How long to look; the timeout is longer than the retries.
+    pub patience: Patience,
     /// How to exit.
     pub exit_codes: ExitCodes,
+    /// How to exit when it could not be told.
+    pub on_unknown: OnUnknown,
     /// Nothing on stdout.
     pub quiet: bool,
     /// Say on stderr what is done.
@@ -64,6 +70,7 @@ impl Refusal {
         Status {
             exit,
             codes: self.codes,
+            on_unknown: OnUnknown::Down,
         }
     }
 }
@@ -152,12 +159,55 @@ fn check_command(command: Command) -> Command {
                     PossibleValuesParser::new(["keepalived", "nagios", "distinct"]).map(exit_codes),
                 ),
         )
+        .arg(
+            duration("retry-for")
+                .help("Keep looking that long for what is not there, to bridge a reload"),
+        )
+        .arg(duration("retry-every").help("Wait that long between two looks").default_value("10ms"))
+        .arg(
+            duration("timeout")
+                .help("The limit on everything; when it is over the answer is \"could not tell\"")
+                .default_value("500ms"),
+        )
+        .arg(
+            Arg::new("on-unknown")
+                .long("on-unknown")
+                .value_name("STATE")
+                .help("What \"could not tell\" exits as in the keepalived set")
+                .default_value("down")
+                .value_parser(PossibleValuesParser::new(["down", "up"]).map(on_unknown)),
+        )
         .arg(flag("quiet").short('q').help("Print nothing to stdout"))
         .arg(flag("verbose").short('v').help("Say on stderr who was asked and what the answer was"))
 }
 
 fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+fn duration(name: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("DURATION")
+        .value_parser(positive_duration)
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!(
+            "{error}; expected a number and a unit, such as 200ms"
+        )),
+    }
+}
+
+fn on_unknown(name: String) -> OnUnknown {
+    if name == "up" {
+        OnUnknown::Up
+    } else {
+        OnUnknown::Down
+    }
 }
 
 fn target(text: OsString) -> Result<Target, TargetError> {
@@ -196,8 +246,9 @@ fn check_options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error> {
     if needed > targets.len() {
         let count = targets.len();
         let message = format!("--at-least {needed} can never be met by the {count} targets given");
-        return Err(command().error(ErrorKind::ValueValidation, message));
+        return Err(check_error(message));
     }
+    let patience = patience(matches)?;
     Ok(CheckOptions {
         targets,
         needed,
@@ -205,10 +256,41 @@ fn check_options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error> {
             .get_one("source")
             .copied()
             .unwrap_or(SourceChoice::Auto),
+        patience,
         exit_codes: matches.get_one("exit-codes").copied().unwrap_or_default(),
+        on_unknown: matches.get_one("on-unknown").copied().unwrap_or_default(),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
     })
+}
+
+fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
+    let get = |name| {
+        matches
+            .get_one::<Duration>(name)
+            .copied()
+            .unwrap_or_default()
+    };
+    let (timeout, retry_for, retry_every) = (get("timeout"), get("retry-for"), get("retry-every"));
+    if timeout <= retry_for {
+        let message = format!(
+            "--timeout {} must be longer than --retry-for {}: it is the limit on everything",
+            humantime::format_duration(timeout),
+            humantime::format_duration(retry_for)
+        );
+        return Err(check_error(message));
+    }
+    Ok(Patience {
+        timeout,
+        retry_for,
+        retry_every,
+    })
+}
+
+/// What clap itself cannot find wrong with the options of `check`.
+fn check_error(message: String) -> clap::Error {
+    let command = Command::new("check").bin_name("listenup check");
+    check_command(command).error(ErrorKind::ValueValidation, message)
 }
 
 /// The `--exit-codes` of a line that is wrong elsewhere, so that a Nagios sees UNKNOWN and not

@@ -2,7 +2,9 @@
 
 pub mod check;
 pub mod cli;
+pub mod clock;
 pub mod domain;
+pub mod judge;
 pub mod look;
 pub mod report;
 pub mod source;

@@ -1,18 +1,22 @@
 //! One look: a source is asked about the targets that are still open.
 
-use std::time::Instant;
-
 use tracing::{Level, debug, enabled};
 
+use crate::clock::TimeLimit;
 use crate::domain::{Family, Inquiry};
 use crate::source::{Fault, Question, Source};
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
 /// targets share the look.
 ///
-/// # Errors The first reason for which the answer is not complete. The other family is asked all
-/// the same: it may settle the matter.
-pub fn look(source: &mut dyn Source, inquiry: &mut Inquiry) -> Result<(), Fault> {
+/// # Errors
+/// The first reason for which the answer is not complete. The other family is asked all the same: it
+/// may settle the matter.
+pub fn look(
+    source: &mut dyn Source,
+    inquiry: &mut Inquiry,
+    limit: TimeLimit<'_>,
+) -> Result<(), Fault> {
     let mut outcome = Ok(());
     for family in [Family::V4, Family::V6] {
         let ports = inquiry.ports_wanted(family);
@@ -22,6 +26,7 @@ pub fn look(source: &mut dyn Source, inquiry: &mut Inquiry) -> Result<(), Fault>
                 Question {
                     family,
                     ports: &ports,
+                    limit,
                 },
                 inquiry,
             );
@@ -36,23 +41,46 @@ fn ask(
     question: Question<'_>,
     inquiry: &mut Inquiry,
 ) -> Result<(), Fault> {
-    // The clock is read for the trace alone.
-    let started = enabled!(Level::DEBUG).then(Instant::now);
+    let clock = question.limit.clock();
+    let started = clock.now();
     let mut seen = 0;
     let answer = source.listeners(question, &mut |listener| {
         seen += 1;
         inquiry.see(listener)
     });
-    if let Some(started) = started {
+    if enabled!(Level::DEBUG) {
         let end = match &answer {
             Ok(()) if inquiry.is_settled() => "all targets listen".to_owned(),
             Ok(()) => "complete".to_owned(),
             Err(fault) => format!("then {fault}"),
         };
         let plural = if seen == 1 { "" } else { "s" };
-        let took = humantime::format_duration(started.elapsed());
+        let took = humantime::format_duration(clock.now().saturating_sub(started));
         let (source, family) = (source.name(), question.family);
         debug!("{source}, {family}: {seen} listener{plural} seen, {end}; took {took}");
     }
     answer
+}
+
+/// Asks for each open target with an address which listener the kernel itself would choose, and
+/// takes a yes: it knows what a dump cannot show, such as BPF sk_lookup. Its no proves nothing.
+pub fn look_exactly(source: &mut dyn Source, inquiry: &mut Inquiry, limit: TimeLimit<'_>) {
+    for (target, address) in inquiry.addresses_wanted() {
+        let clock = limit.clock();
+        let started = clock.now();
+        let answer = source.exact(address, target.port(), limit);
+        if let Ok(Some(listener)) = &answer {
+            inquiry.settle(target, listener);
+        }
+        if enabled!(Level::DEBUG) {
+            let end = match &answer {
+                Ok(Some(listener)) => format!("is {listener}"),
+                Ok(None) => "is none".to_owned(),
+                Err(fault) => format!("is not known: {fault}"),
+            };
+            let took = humantime::format_duration(clock.now().saturating_sub(started));
+            let source = source.name();
+            debug!("{source}: the listener for a connection to {target} {end}; took {took}");
+        }
+    }
 }

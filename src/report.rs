@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, Exit, ExitCodes, Listener, Target};
+use crate::domain::{Answer, Exit, ExitCodes, Listener, OnUnknown, Target};
 
 /// How the process exits, in the set of numbers that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,14 @@ pub struct Status {
     pub exit: Exit,
     /// The set.
     pub codes: ExitCodes,
+    /// What the keepalived set makes of "could not tell".
+    pub on_unknown: OnUnknown,
 }
 
 impl Status {
     /// The number that the process exits with.
     pub fn number(self) -> u8 {
-        self.exit.number(self.codes)
+        self.exit.number(self.codes, self.on_unknown)
     }
 }
 

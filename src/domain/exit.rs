@@ -31,12 +31,26 @@ pub enum ExitCodes {
     Distinct,
 }
 
+/// What "could not tell" exits as in the keepalived set, `--on-unknown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnUnknown {
+    /// Like "not listening".
+    #[default]
+    Down,
+    /// Like "listening".
+    Up,
+}
+
 impl Exit {
     /// The number that the process exits with.
-    pub const fn number(self, codes: ExitCodes) -> u8 {
+    pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         use ExitCodes::{Distinct, Keepalived, Nagios};
         match (self, codes) {
             (Self::Verdict(Verdict::Listening) | Self::Help, _) => 0,
+            (Self::Verdict(Verdict::CouldNotTell), Keepalived) => match on_unknown {
+                OnUnknown::Down => 1,
+                OnUnknown::Up => 0,
+            },
             (_, Keepalived) => 1,
             (Self::Verdict(Verdict::NotListening), Nagios) => 2,
             (Self::Verdict(Verdict::NotListening), Distinct) => 1,
@@ -65,7 +79,17 @@ mod tests {
                 ExitCodes::Nagios,
                 ExitCodes::Distinct,
             ];
-            assert_eq!(sets.map(|codes| exit.number(codes)), numbers, "{exit:?}");
+            for on_unknown in [OnUnknown::Down, OnUnknown::Up] {
+                let mut numbers = numbers;
+                if (exit, on_unknown) == (Exit::Verdict(Verdict::CouldNotTell), OnUnknown::Up) {
+                    numbers[0] = 0;
+                }
+                assert_eq!(
+                    sets.map(|codes| exit.number(codes, on_unknown)),
+                    numbers,
+                    "{exit:?}"
+                );
+            }
         }
     }
 }

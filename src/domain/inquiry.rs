@@ -1,5 +1,6 @@
 //! What is known of each target while listeners come in.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use super::listener::{Family, Listener};
@@ -73,6 +74,47 @@ impl Inquiry {
         } else {
             ControlFlow::Continue(())
         }
+    }
+
+    /// The targets with an address that have no listener yet, each once.
+    pub fn addresses_wanted(&self) -> Vec<(Target, IpAddr)> {
+        let mut wanted = Vec::new();
+        for entry in self.unsettled() {
+            if let Target::Address(address, _) = entry.target {
+                if !wanted.contains(&(entry.target, address)) {
+                    wanted.push((entry.target, address));
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Takes note that this listener serves this target, whatever its address and port seem to say.
+    pub fn settle(&mut self, target: Target, listener: &Listener) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.target == target)
+        {
+            if !matches!(entry.finding, Finding::Listening(_)) {
+                entry.finding = Finding::Listening(listener.clone());
+            }
+        }
+    }
+
+    /// Takes over the listeners that another inquiry into the same targets has found and this one
+    /// has not, and names them. Its doubts are left there.
+    pub fn adopt(&mut self, other: &Self) -> Vec<(Target, Listener)> {
+        let mut adopted = Vec::new();
+        for (own, other) in self.entries.iter_mut().zip(&other.entries) {
+            if let (Finding::Open | Finding::UnlessV6only(_), Finding::Listening(listener)) =
+                (&own.finding, &other.finding)
+            {
+                own.finding = Finding::Listening(listener.clone());
+                adopted.push((own.target, listener.clone()));
+            }
+        }
+        adopted
     }
 
     /// The answer for each target, in the order they were asked for. `failure` says why the looks

@@ -7,7 +7,7 @@ mod listener;
 mod target;
 mod verdict;
 
-pub use exit::{Exit, ExitCodes};
+pub use exit::{Exit, ExitCodes, OnUnknown};
 pub use inquiry::Inquiry;
 pub use listener::{Family, Listener};
 pub use target::{Serves, Target, TargetError};

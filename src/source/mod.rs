@@ -5,12 +5,15 @@ pub mod netlink;
 pub mod proc;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 pub use byte_order::ByteOrder;
 
+use crate::clock::TimeLimit;
 use crate::domain::{Family, Listener};
 
 /// What a source is asked for: the listeners of one family on these ports.
@@ -20,6 +23,8 @@ pub struct Question<'a> {
     pub family: Family,
     /// Local ports in host order, ascending, each once, not empty.
     pub ports: &'a [u16],
+    /// When it is over there is no answer.
+    pub limit: TimeLimit<'a>,
 }
 
 /// Something that knows listeners.
@@ -38,15 +43,31 @@ pub trait Source {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), Fault>;
+
+    /// The listener that a connection to this address and port would find, by the kernel's own
+    /// search. `None`, which is what a source says that cannot search so, proves nothing.
+    ///
+    /// # Errors
+    /// No answer, which proves nothing either.
+    fn exact(
+        &mut self,
+        _address: IpAddr,
+        _port: u16,
+        _limit: TimeLimit<'_>,
+    ) -> Result<Option<Listener>, Fault> {
+        Ok(None)
+    }
 }
 
 /// Why a source could not answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
     /// sock_diag's reason.
     Netlink(netlink::Fault),
     /// The reason of /proc.
     Proc(proc::Fault),
+    /// The time limit, which was this long, is over.
+    TimeIsUp(Duration),
 }
 
 impl fmt::Display for Fault {
@@ -54,6 +75,13 @@ impl fmt::Display for Fault {
         match self {
             Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
             Self::Proc(fault) => write!(f, "{fault}"),
+            Self::TimeIsUp(whole) => {
+                write!(
+                    f,
+                    "the time limit of {} is over",
+                    humantime::format_duration(*whole)
+                )
+            }
         }
     }
 }

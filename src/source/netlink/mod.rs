@@ -1,7 +1,7 @@
 //! The kernel's own answer: a sock_diag dump of the listeners on the ports asked for
 //! (sock_diag(7)).
 
-mod dump;
+mod conversation;
 mod filter;
 mod socket;
 #[cfg(test)]
@@ -9,13 +9,15 @@ mod tests;
 mod wire;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use nix::errno::Errno;
 
-use self::dump::Conversation;
+use self::conversation::Conversation;
 use self::socket::Socket;
 use super::{ByteOrder, InWords, Question, Source};
+use crate::clock::TimeLimit;
 use crate::domain::Listener;
 
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
@@ -29,6 +31,15 @@ impl Netlink {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The conversation so far, or a new one. It is put back only after a whole answer: what is left
+    /// of a broken one must not be read as the next.
+    fn resume(&mut self) -> Result<Conversation<Socket>, Fault> {
+        match self.conversation.take() {
+            Some(conversation) => Ok(conversation),
+            None => Ok(Conversation::new(Socket::open()?, ByteOrder::NATIVE)),
+        }
+    }
 }
 
 impl Source for Netlink {
@@ -41,11 +52,7 @@ impl Source for Netlink {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
-        // Kept only after a whole answer: what is left of a broken one must not be read as the next.
-        let mut conversation = match self.conversation.take() {
-            Some(conversation) => conversation,
-            None => Conversation::new(Socket::open()?, ByteOrder::NATIVE),
-        };
+        let mut conversation = self.resume()?;
         for ports in question.ports.chunks(filter::MOST_PORTS) {
             if conversation
                 .dump(Question { ports, ..question }, visit)?
@@ -56,6 +63,18 @@ impl Source for Netlink {
         }
         self.conversation = Some(conversation);
         Ok(())
+    }
+
+    fn exact(
+        &mut self,
+        address: IpAddr,
+        port: u16,
+        limit: TimeLimit<'_>,
+    ) -> Result<Option<Listener>, super::Fault> {
+        let mut conversation = self.resume()?;
+        let answer = conversation.exact(address, port, limit)?;
+        self.conversation = Some(conversation);
+        Ok(answer)
     }
 }
 
@@ -88,6 +107,8 @@ pub enum Fault {
     Acknowledged,
     /// Something follows the end of the dump.
     AfterDone,
+    /// A message without meaning came instead of an answer.
+    NoAnswer,
 }
 
 impl fmt::Display for Fault {
@@ -114,6 +135,7 @@ impl fmt::Display for Fault {
                 write!(f, "a socket has the unexpected address family {family}")
             }
             Self::Acknowledged => f.write_str("an acknowledgement came instead of an answer"),
+            Self::NoAnswer => f.write_str("a message without meaning came instead of an answer"),
             Self::AfterDone => f.write_str("something follows the end of the answer"),
         }
     }

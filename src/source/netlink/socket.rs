@@ -1,15 +1,17 @@
 //! The real netlink socket.
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvmsg, sendto, socket,
 };
 
 use super::Fault;
-use super::dump::{Channel, Received};
+use super::conversation::{Channel, Received};
 
 /// A NETLINK_SOCK_DIAG socket in the network namespace it was opened in. It needs no privileges.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl Channel for Socket {
         uninterrupted(|| {
             let mut parts = [IoSliceMut::new(buffer)];
             let fd = self.0.as_raw_fd();
-            let received = recvmsg::<NetlinkAddr>(fd, &mut parts, None, MsgFlags::empty())?;
+            let received = recvmsg::<NetlinkAddr>(fd, &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
             Ok(Received {
                 length: received.bytes,
                 // No sender's address is not the kernel's either.
@@ -50,6 +52,17 @@ impl Channel for Socket {
                 truncated: received.flags.contains(MsgFlags::MSG_TRUNC),
             })
         })
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), Errno> {
+        // Rounded up, so that the last bit of a millisecond is no busy loop.
+        let timeout =
+            PollTimeout::try_from(at_most + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
+        let mut readable = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut readable, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

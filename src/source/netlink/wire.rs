@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use super::Fault;
 use super::filter;
 use crate::domain::{Family, Listener};
-use crate::source::{ByteOrder, Question};
+use crate::source::ByteOrder;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -31,39 +31,109 @@ const NLMSG_OVERRUN: u16 = 4;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 
-/// `struct nlmsghdr`, and what netlink aligns messages and attributes to.
+/// Bytes of `struct nlmsghdr` and `struct inet_diag_req_v2`, and what netlink aligns messages and
+/// attributes to.
 const HEADER: usize = 16;
+const BODY: usize = 56;
 const ALIGN: usize = 4;
 
-/// The request for a dump of the listeners that the question asks for.
+/// The request for a dump of the listeners of this family on these ports.
 ///
 /// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
 /// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
 /// `idiag_sport`, more by a bytecode.
-pub(super) fn dump_request(question: Question<'_>, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    let (port, bytecode) = match question.ports {
+pub(super) fn dump_request(
+    family: Family,
+    ports: &[u16],
+    sequence: u32,
+    order: ByteOrder,
+) -> Vec<u8> {
+    let (port, bytecode) = match ports {
         [port] => (*port, None),
         ports => (0, Some(filter::bytecode(ports, order))),
     };
-    let mut request = Vec::with_capacity(HEADER + 56);
-    request.extend(order.bytes32(0)); // nlmsg_len, set below
-    request.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
-    request.extend(order.bytes16(NLM_F_REQUEST | NLM_F_DUMP));
-    request.extend(order.bytes32(sequence));
-    request.extend([0; 4]); // nlmsg_pid: to the kernel
-    request.extend([family_number(question.family), IPPROTO_TCP, 0, 0]); // no extensions
-    request.extend(order.bytes32(1 << TCP_LISTEN)); // idiag_states
-    request.extend(port.to_be_bytes()); // idiag_sport
-    request.extend([0; 2 + 16 + 16 + 4]); // idiag_dport, idiag_src, idiag_dst, idiag_if: any
-    request.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
-    if let Some(bytecode) = bytecode {
-        request.extend(order.bytes16((ALIGN + bytecode.len()) as u16));
-        request.extend(order.bytes16(INET_DIAG_REQ_BYTECODE));
-        request.extend(bytecode);
+    Request {
+        flags: NLM_F_DUMP,
+        family,
+        local: [0; 16],
+        port,
+        bytecode,
     }
-    let length = order.bytes32(request.len() as u32);
-    request.splice(..length.len(), length);
-    request
+    .encode(sequence, order)
+}
+
+/// The request for the one socket that a connection to this address and port would find: it asks
+/// the function that finds the listener for a SYN, BPF sk_lookup included
+/// (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`).
+pub(super) fn exact_request(
+    address: IpAddr,
+    port: u16,
+    sequence: u32,
+    order: ByteOrder,
+) -> Vec<u8> {
+    let mut local = [0; 16];
+    let family = match address {
+        IpAddr::V4(address) => {
+            local
+                .iter_mut()
+                .zip(address.octets())
+                .for_each(|(byte, octet)| *byte = octet);
+            Family::V4
+        }
+        IpAddr::V6(address) => {
+            local = address.octets();
+            Family::V6
+        }
+    };
+    Request {
+        flags: 0,
+        family,
+        local,
+        port,
+        bytecode: None,
+    }
+    .encode(sequence, order)
+}
+
+/// What differs between requests.
+struct Request {
+    /// Beside NLM_F_REQUEST.
+    flags: u16,
+    family: Family,
+    /// The local address as the kernel has it: an IPv4 one in the first four bytes. Zeros: any.
+    local: [u8; 16],
+    /// The local port; 0: any.
+    port: u16,
+    bytecode: Option<Vec<u8>>,
+}
+
+impl Request {
+    fn encode(self, sequence: u32, order: ByteOrder) -> Vec<u8> {
+        let attribute = self
+            .bytecode
+            .as_ref()
+            .map_or(0, |bytecode| ALIGN + bytecode.len());
+        let length = HEADER + BODY + attribute;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend(order.bytes32(length as u32));
+        bytes.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
+        bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
+        bytes.extend(order.bytes32(sequence));
+        bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+        bytes.extend([family_number(self.family), IPPROTO_TCP, 0, 0]); // no extensions
+        bytes.extend(order.bytes32(1 << TCP_LISTEN)); // idiag_states
+        bytes.extend(self.port.to_be_bytes()); // idiag_sport
+        bytes.extend([0; 2]); // idiag_dport
+        bytes.extend(self.local); // idiag_src
+        bytes.extend([0; 16 + 4]); // idiag_dst, idiag_if: any
+        bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
+        if let Some(bytecode) = self.bytecode {
+            bytes.extend(order.bytes16(attribute as u16));
+            bytes.extend(order.bytes16(INET_DIAG_REQ_BYTECODE));
+            bytes.extend(bytecode);
+        }
+        bytes
+    }
 }
 
 const fn family_number(family: Family) -> u8 {

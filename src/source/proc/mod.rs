@@ -4,6 +4,7 @@
 //! (net/ipv4/tcp_ipv4.c, tcp_get_idx), so a look ends at the first row that is neither LISTEN nor
 //! SYN_RECV, which kernels up to 4.3 list among the listeners.
 
+mod cost;
 mod row;
 mod rows;
 #[cfg(test)]
@@ -14,24 +15,58 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use self::row::State;
-use self::rows::Rows;
+use self::rows::{Rows, Stride};
 use super::{ByteOrder, InWords, Question, Source};
 use crate::domain::{Family, Listener};
+
+/// How many passes of several reads it takes to say that nothing is there, when one read does not
+/// hold all listeners.
+const PASSES: usize = 8;
 
 /// The tables of the network namespace that /proc/self is in.
 #[derive(Debug)]
 pub struct Proc {
     root: PathBuf,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// What it does not show is taken for absent.
+    Source {
+        /// The families in which a first, hopeful pass was in vain.
+        in_vain: Vec<Family>,
+    },
+    /// Only what it shows counts.
+    SecondOpinion {
+        /// How long it may take.
+        budget: Duration,
+    },
 }
 
 impl Proc {
     /// The source below this root, which is /proc but for tests.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            role: Role::Source {
+                in_vain: Vec::new(),
+            },
+        }
+    }
+
+    /// A second opinion, which is left out ([`super::Fault`]) where the host has so many sockets that
+    /// it would take longer than this.
+    pub fn second_opinion(root: impl Into<PathBuf>, budget: Duration) -> Self {
+        Self {
+            root: root.into(),
+            role: Role::SecondOpinion { budget },
+        }
     }
 
     /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there.
@@ -58,6 +93,45 @@ impl Proc {
     }
 }
 
+impl Proc {
+    fn pass(
+        &self,
+        stride: Stride,
+        short_is_end: bool,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<Pass, super::Fault> {
+        let Question {
+            family,
+            ports,
+            limit,
+        } = question;
+        let Some(file) = self.open(family)? else {
+            return Ok(Pass::Complete);
+        };
+        let rows = Rows::new(file, stride, short_is_end, limit);
+        match rows.and_then(|rows| pass(rows, ports, ByteOrder::NATIVE, visit)) {
+            Ok(pass) => Ok(pass),
+            Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(limit.whole())),
+            Err(problem) => Err(Fault::new(&self.path(family), problem).into()),
+        }
+    }
+
+    /// # Errors
+    /// When a second opinion would take longer than this. Where the kernel does not say how many
+    /// sockets there are it is not left out for that.
+    fn affordable(&self, budget: Duration) -> Result<(), Fault> {
+        let path = self.root.join("self/net/sockstat");
+        let sockets = std::fs::read(&path)
+            .ok()
+            .and_then(|text| cost::sockets(&text));
+        match sockets.map(cost::of_both_tables) {
+            Some(cost) if cost > budget => Err(Fault::new(&path, Problem::TooDear(cost))),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Source for Proc {
     fn name(&self) -> &'static str {
         "/proc"
@@ -68,39 +142,78 @@ impl Source for Proc {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
-        let Some(file) = self.open(question.family)? else {
-            return Ok(());
+        let first = match &self.role {
+            Role::SecondOpinion { budget } => {
+                self.affordable(*budget)?;
+                self.pass(Stride::Page, true, question, visit)?;
+                return Ok(());
+            }
+            Role::Source { in_vain } => !in_vain.contains(&question.family),
         };
-        read(file, question.ports, ByteOrder::NATIVE, visit)
-            .map_err(|problem| Fault::new(&self.path(question.family), problem).into())
+        // What listens is found soonest by small strides, and what does not is shown to be absent
+        // by large ones.
+        if first && self.pass(Stride::Row, false, question, visit)? == Pass::BrokenOff {
+            return Ok(());
+        }
+        for _ in 0..PASSES {
+            if self.pass(Stride::Page, false, question, visit)? != Pass::Incomplete {
+                break;
+            }
+        }
+        if let Role::Source { in_vain } = &mut self.role {
+            in_vain.push(question.family);
+        }
+        Ok(())
     }
+}
+
+/// How a pass over a table ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// The visitor had seen enough.
+    BrokenOff,
+    /// All listeners were shown, from one moment.
+    Complete,
+    /// Some may have been missed between two reads.
+    Incomplete,
 }
 
 /// Reads a table as far as it lists listeners and shows those on the ports asked for.
-fn read(
-    table: impl io::Read,
+fn pass<R: io::Read>(
+    mut rows: Rows<'_, R>,
     ports: &[u16],
     order: ByteOrder,
     visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-) -> Result<(), Problem> {
-    let mut rows = Rows::new(table)?;
+) -> Result<Pass, Problem> {
+    let (mut behind_listeners, mut in_order) = (false, true);
     while let Some(line) = rows.next()? {
         let row = row::parse(line, order)?;
+        in_order &= row.by_linux;
         match row.state {
-            State::Listen if ports.binary_search(&row.listener.port).is_ok() => {
-                if visit(&row.listener).is_break() {
-                    return Ok(());
+            State::SynRecv => {}
+            State::Other => behind_listeners = true,
+            State::Listen => {
+                in_order &= !behind_listeners;
+                let wanted = ports.binary_search(&row.listener.port).is_ok();
+                if wanted && visit(&row.listener).is_break() {
+                    return Ok(Pass::BrokenOff);
                 }
             }
-            State::Listen | State::SynRecv => {}
-            State::Other => return Ok(()),
+        }
+        // What was read already is looked at all the same: it may show that the order is another.
+        if behind_listeners && in_order && !rows.has_more_at_hand() {
+            break;
         }
     }
-    Ok(())
+    Ok(if rows.is_one_moment() {
+        Pass::Complete
+    } else {
+        Pass::Incomplete
+    })
 }
 
 /// Why a table in /proc gave no complete answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     path: PathBuf,
     problem: Problem,
@@ -133,6 +246,10 @@ enum Problem {
     LongRow,
     /// The table ends within a row.
     CutRow,
+    /// The time limit is over.
+    TimeIsUp,
+    /// To read the tables would take so long.
+    TooDear(Duration),
     /// A row is not what procfs reads as one, which tells why.
     Row(String),
 }
@@ -145,6 +262,13 @@ impl fmt::Display for Fault {
             Problem::Read(error) => write!(f, "cannot be read: {}", InWords(*error)),
             Problem::Header => f.write_str("does not begin with the header of a table of sockets"),
             Problem::LongRow => f.write_str("has a row that is too long"),
+            Problem::TimeIsUp => f.write_str("took until the time limit was over"),
+            Problem::TooDear(cost) => {
+                write!(
+                    f,
+                    "counts so many sockets that to read the tables would take {cost:?}"
+                )
+            }
             Problem::CutRow => f.write_str("ends within a row"),
             Problem::Row(why) => write!(f, "has a row that cannot be understood: {why}"),
         }

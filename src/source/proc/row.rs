@@ -7,12 +7,18 @@ use super::Problem;
 use crate::domain::Listener;
 use crate::source::ByteOrder;
 
+/// The column of the socket's pointer, counted from 0.
+const POINTER: usize = 11;
+
 /// What a row tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) state: State,
     /// The socket's local side; a listener only if `state` says so.
     pub(super) listener: Listener,
+    /// Whether Linux wrote it. gVisor lists sockets in any order, and writes the socket's pointer
+    /// with 0x in front (its pkg/sentry/fsimpl/proc/task_net.go), which Linux's %pK never does.
+    pub(super) by_linux: bool,
 }
 
 /// The states that matter for the order of a table.
@@ -53,5 +59,14 @@ pub(super) fn parse(row: &[u8], order: ByteOrder) -> Result<Row, Problem> {
         v6only: None,
         device: None,
     };
-    Ok(Row { state, listener })
+    let pointer = row
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .nth(POINTER);
+    let by_linux = pointer.is_some_and(|pointer| !pointer.starts_with(b"0x"));
+    Ok(Row {
+        state,
+        listener,
+        by_linux,
+    })
 }

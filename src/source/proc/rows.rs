@@ -1,39 +1,72 @@
-//! A table's rows, one after the other, out of a buffer that never holds more than a few.
+//! A table's rows, one after the other, out of a buffer that never holds more than a page of them.
 
 use std::io::{ErrorKind, Read};
 
 use super::{Problem, errno};
+use crate::clock::TimeLimit;
 
-/// Bytes to ask of one read(2): a row of tcp, padded to 150 since 3.12 (net/ipv4/tcp_ipv4.c,
-/// TMPSZ), and most of one of tcp6.
+/// How much to ask of one read(2).
 ///
-/// The kernel fills a larger buffer at the cost of walking on through its connections for rows to
-/// put in; with about one row a read, it walks no further than the row behind the one that is
-/// wanted (fs/seq_file.c, seq_read_iter).
-const READ: usize = 150;
+/// The kernel fills a buffer, up to a page, at the cost of walking on through its connections for
+/// rows to put in, and looks one row further (fs/seq_file.c, seq_read_iter). Between two reads rows
+/// can be missed, within one they cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stride {
+    /// About one row: the walk goes no further than the row behind the one that is wanted.
+    Row,
+    /// A page: as many rows as possible from one moment.
+    Page,
+}
 
-/// Bytes of the longest row taken: twice the longest a kernel writes (tcp6 with every number at its
-/// widest).
+/// Bytes of a row of tcp, padded since 3.12 (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
+const ROW: usize = 150;
+/// Bytes that the kernel hands out at most in one read of the smallest page.
+const PAGE: usize = 4096;
+/// Bytes of the longest row taken: twice the longest that a kernel writes (tcp6 with every number at
+/// its widest).
 const LONGEST: usize = 512;
 
 /// Reads the rows behind the header.
-pub(super) struct Rows<R> {
+pub(super) struct Rows<'a, R> {
     table: R,
-    buffer: [u8; LONGEST],
+    stride: Stride,
+    short_is_end: bool,
+    limit: TimeLimit<'a>,
+    buffer: Vec<u8>,
     /// The part of the buffer not yet handed out.
     start: usize,
     end: usize,
+    /// Those that brought something.
+    reads: usize,
+    at_end: bool,
 }
 
-impl<R: Read> Rows<R> {
-    /// # Errors Where the header is missing: an empty or foreign file must not pass for a table
-    /// without listeners.
-    pub(super) fn new(table: R) -> Result<Self, Problem> {
+impl<'a, R: Read> Rows<'a, R> {
+    /// `short_is_end` saves the last read: one that stops with room for another row has come to the
+    /// end of the kernel's table (seq_read_iter), and to read on would make the kernel walk through
+    /// all of it again only to say so. Not for who must be sure.
+    ///
+    /// # Errors
+    /// Where the header is missing: an empty or foreign file must not pass for a table without
+    /// listeners.
+    pub(super) fn new(
+        table: R,
+        stride: Stride,
+        short_is_end: bool,
+        limit: TimeLimit<'a>,
+    ) -> Result<Self, Problem> {
+        let buffer = vec![0; stride.bytes() + LONGEST];
+        let (start, end, reads, at_end) = (0, 0, 0, false);
         let mut rows = Self {
             table,
-            buffer: [0; LONGEST],
-            start: 0,
-            end: 0,
+            stride,
+            short_is_end,
+            limit,
+            buffer,
+            start,
+            end,
+            reads,
+            at_end,
         };
         let header = rows.next()?.ok_or(Problem::Header)?;
         let mut words = header
@@ -48,17 +81,20 @@ impl<R: Read> Rows<R> {
     /// The next row without its line feed; `None` at the end.
     ///
     /// # Errors
-    /// A read that fails, a row that is too long or that the table ends in.
+    /// A read that fails, a row that is too long or that the table ends in, the time limit.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Problem> {
         loop {
-            let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            if let Some(length) = unread.iter().position(|&byte| byte == b'\n') {
+            if let Some(length) = self.unread().iter().position(|&byte| byte == b'\n') {
                 let row = self.start..self.start + length;
                 self.start = row.end + 1;
                 return Ok(self.buffer.get(row));
             }
+            let between_rows = self.start == self.end;
+            if between_rows && self.at_end {
+                return Ok(None);
+            }
             if self.read()? == 0 {
-                return if self.start == self.end {
+                return if between_rows {
                     Ok(None)
                 } else {
                     Err(Problem::CutRow)
@@ -67,24 +103,51 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    /// Reads once more, behind what is there. A short read is not the end, only an empty one.
+    /// Whether a whole row is left that needs no read.
+    pub(super) fn has_more_at_hand(&self) -> bool {
+        self.unread().contains(&b'\n')
+    }
+
+    /// Whether all that was handed out came from one read, and so from one moment.
+    pub(super) fn is_one_moment(&self) -> bool {
+        self.reads == 1
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Reads once more, behind what is there.
     fn read(&mut self) -> Result<usize, Problem> {
+        if self.limit.is_over() {
+            return Err(Problem::TimeIsUp);
+        }
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let free = match free.len() {
-            0 => return Err(Problem::LongRow),
-            length => free.get_mut(..length.min(READ)).unwrap_or_default(),
-        };
-        loop {
+        let wanted = self.stride.bytes();
+        let free = self
+            .buffer
+            .get_mut(self.end..self.end + wanted)
+            .ok_or(Problem::LongRow)?;
+        let count = loop {
             match self.table.read(free) {
-                Ok(count) => {
-                    self.end += count;
-                    return Ok(count);
-                }
+                Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Problem::Read(errno(&error))),
             }
+        };
+        self.end += count;
+        self.reads += usize::from(count > 0);
+        self.at_end = self.short_is_end && count + LONGEST <= wanted;
+        Ok(count)
+    }
+}
+
+impl Stride {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Row => ROW,
+            Self::Page => PAGE,
         }
     }
 }

@@ -1,0 +1,125 @@
+//! Time, handed in so that a test can hold it.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A clock that never goes back, and a way to let it go on.
+pub trait Clock {
+    /// The time since some fixed moment.
+    fn now(&self) -> Duration;
+    /// Waits.
+    fn pause(&self, duration: Duration);
+}
+
+/// The machine's monotonic clock; its moment is its making.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock(Instant);
+
+impl SystemClock {
+    /// A clock that begins now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn pause(&self, duration: Duration) {
+        thread::sleep(duration);
+    }
+}
+
+/// A moment after which there are no answers, only "could not tell".
+#[derive(Clone, Copy)]
+pub struct TimeLimit<'a> {
+    clock: &'a dyn Clock,
+    whole: Duration,
+    end: Duration,
+}
+
+impl<'a> TimeLimit<'a> {
+    /// A limit that ends so long from now.
+    pub fn new(clock: &'a dyn Clock, whole: Duration) -> Self {
+        Self {
+            clock,
+            whole,
+            end: clock.now().saturating_add(whole),
+        }
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &'a dyn Clock {
+        self.clock
+    }
+
+    /// How long it was at its beginning.
+    pub fn whole(&self) -> Duration {
+        self.whole
+    }
+
+    /// How much of it is left.
+    pub fn left(&self) -> Duration {
+        self.end.saturating_sub(self.clock.now())
+    }
+
+    /// Whether nothing of it is left.
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Waits, but not beyond the end.
+    pub fn pause(&self, duration: Duration) {
+        self.clock.pause(duration.min(self.left()));
+    }
+}
+
+impl fmt::Debug for TimeLimit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimeLimit({:?})", self.whole)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::{Clock, Duration};
+
+    /// A clock that only goes on when somebody pauses, or by a tick each time it is read. Its clones
+    /// show the same time.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct FakeClock {
+        now: Rc<Cell<Duration>>,
+        tick: Duration,
+    }
+
+    impl FakeClock {
+        pub(crate) fn ticking(tick: Duration) -> Self {
+            Self {
+                tick,
+                ..Self::default()
+            }
+        }
+
+        pub(crate) fn advance(&self, by: Duration) {
+            self.now.set(self.now.get() + by);
+        }
+    }
+
+    impl Clock for FakeClock {
+        fn now(&self) -> Duration {
+            let now = self.now.get();
+            self.advance(self.tick);
+            now
+        }
+
+        fn pause(&self, duration: Duration) {
+            self.advance(duration);
+        }
+    }
+}

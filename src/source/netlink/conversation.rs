@@ -1,0 +1,161 @@
+//! Requests and their answers: one out, datagrams in, until its end. A partial dump is no dump.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::Fault;
+use super::wire::{self, Message};
+use crate::clock::TimeLimit;
+use crate::domain::Listener;
+use crate::source::{self, ByteOrder, Question};
+
+/// Bytes of the buffer for one datagram. The kernel fills up to 32 KiB of it (net/netlink/af_netlink.c,
+/// netlink_dump), and the fewer datagrams a dump has, the fewer chances to miss a listener. Four times
+/// that, so that the allocator maps fresh pages instead of clearing used ones (mallopt(3),
+/// M_MMAP_THRESHOLD): only those that the kernel writes to are ever touched.
+const DATAGRAM: usize = 128 * 1024;
+
+/// What a dump needs of a netlink socket.
+pub(super) trait Channel {
+    /// Sends one datagram to the kernel.
+    fn send(&mut self, request: &[u8]) -> Result<(), Errno>;
+    /// Takes one datagram into the buffer. EAGAIN: none is there.
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno>;
+    /// Waits until a datagram may be there, and no longer than this.
+    fn wait(&mut self, at_most: Duration) -> Result<(), Errno>;
+}
+
+/// What came with a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    /// Bytes that are in the buffer.
+    pub(super) length: usize,
+    /// The sender's netlink port id; 0 is the kernel.
+    pub(super) sender: u32,
+    /// Whether the buffer was too small.
+    pub(super) truncated: bool,
+}
+
+/// Requests and their answers over one socket.
+#[derive(Debug)]
+pub(super) struct Conversation<C> {
+    channel: C,
+    order: ByteOrder,
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl<C: Channel> Conversation<C> {
+    /// Begins with a fresh socket: nothing must be waiting on it.
+    pub(super) fn new(channel: C, order: ByteOrder) -> Self {
+        Self {
+            channel,
+            order,
+            buffer: vec![0; DATAGRAM],
+            sequence: 0,
+        }
+    }
+
+    /// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the
+    /// answer is then still to come, which ends the conversation like an error does.
+    ///
+    /// # Errors
+    /// Anything but a whole dump.
+    pub(super) fn dump(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, source::Fault> {
+        let Question {
+            family,
+            ports,
+            limit,
+        } = question;
+        let sequence = self.next_sequence();
+        self.send(&wire::dump_request(family, ports, sequence, self.order))?;
+        loop {
+            let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
+            while !datagram.is_empty() {
+                match wire::next_message(&mut datagram, sequence, self.order)? {
+                    Message::Listener(listener) => {
+                        if visit(&listener).is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                    Message::OtherState | Message::Noop => {}
+                    Message::Done if datagram.is_empty() => return Ok(ControlFlow::Continue(())),
+                    Message::Done => return Err(Fault::AfterDone.into()),
+                }
+            }
+        }
+    }
+
+    /// Asks for the one listener that a connection to this address and port would find. `None`
+    /// proves nothing: the kernel now and then says so while another member of the listener's
+    /// SO_REUSEPORT group closes, and always where tcp_diag is missing.
+    ///
+    /// # Errors
+    /// Anything but one whole answer.
+    pub(super) fn exact(
+        &mut self,
+        address: IpAddr,
+        port: u16,
+        limit: TimeLimit<'_>,
+    ) -> Result<Option<Listener>, source::Fault> {
+        let sequence = self.next_sequence();
+        self.send(&wire::exact_request(address, port, sequence, self.order))?;
+        let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
+        match wire::next_message(&mut datagram, sequence, self.order) {
+            Ok(Message::Listener(listener)) => Ok(Some(listener)),
+            Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
+            Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Fault> {
+        self.channel
+            .send(request)
+            .map_err(|errno| Fault::Call("send", errno))
+    }
+}
+
+/// One datagram from the kernel, whole and not empty.
+fn receive<'b>(
+    channel: &mut impl Channel,
+    buffer: &'b mut [u8],
+    limit: TimeLimit<'_>,
+) -> Result<&'b [u8], source::Fault> {
+    let received = loop {
+        match channel.receive(buffer) {
+            Err(Errno::EAGAIN) if limit.is_over() => {
+                return Err(source::Fault::TimeIsUp(limit.whole()));
+            }
+            Err(Errno::EAGAIN) => {
+                channel
+                    .wait(limit.left())
+                    .map_err(|errno| Fault::Call("poll", errno))?;
+            }
+            Err(errno) => return Err(Fault::Call("receive", errno).into()),
+            Ok(received) => break received,
+        }
+    };
+    if received.sender != 0 {
+        return Err(Fault::Sender(received.sender).into());
+    }
+    if received.truncated {
+        return Err(Fault::Truncated.into());
+    }
+    match buffer.get(..received.length) {
+        None | Some([]) => Err(Fault::Length.into()),
+        Some(datagram) => Ok(datagram),
+    }
+}

@@ -1,0 +1,163 @@
+//! What is asked, how the asking ends, and the exact lookup.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message};
+use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::domain::{Family, Listener};
+use crate::source::netlink::Fault;
+use crate::source::netlink::conversation::Conversation;
+use crate::source::{self, ByteOrder, Question};
+
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// Asks for these ports and breaks off at the first listener, if told so.
+fn ask(
+    script: &mut Script,
+    family: Family,
+    ports: &[u16],
+    flow: ControlFlow<()>,
+) -> Result<ControlFlow<()>, source::Fault> {
+    let clock = script.clock.clone();
+    let limit = TimeLimit::new(&clock, LIMIT);
+    let question = Question {
+        family,
+        ports,
+        limit,
+    };
+    Conversation::new(script, LITTLE).dump(question, &mut |_| flow)
+}
+
+#[test]
+fn a_visitor_that_has_seen_enough_ends_the_dump_before_its_end() {
+    let mut script = Script::of([good(LITTLE)]);
+    let flow = ask(&mut script, Family::V4, &[443], ControlFlow::Break(()));
+    assert_eq!(flow, Ok(ControlFlow::Break(())));
+}
+
+#[test]
+fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
+    let mut script = Script::of([done(LITTLE, 0)]);
+    ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()))
+        .unwrap()
+        .is_continue();
+    let request = &script.sent[0];
+    assert_eq!(request.len(), 72);
+    assert_eq!(request[..8], [72, 0, 0, 0, 20, 0, 1, 3]); // NLM_F_REQUEST | NLM_F_DUMP
+    assert_eq!(request[16..20], [2, 6, 0, 0]); // AF_INET, IPPROTO_TCP, no extension
+    assert_eq!(request[20..24], [0, 4, 0, 0]); // LISTEN alone
+    assert_eq!(request[24..26], [1, 187]); // 443 in network order
+    assert_eq!(request[26..64], [0; 38]);
+    assert_eq!(request[64..72], [0xff; 8]); // INET_DIAG_NOCOOKIE
+
+    let mut script = Script::of([done(LITTLE, 0)]);
+    ask(
+        &mut script,
+        Family::V6,
+        &[80, 443],
+        ControlFlow::Continue(()),
+    )
+    .unwrap()
+    .is_continue();
+    let request = &script.sent[0];
+    assert_eq!(usize::from(request[0]), request.len());
+    assert_eq!(request[16], 10); // AF_INET6
+    assert_eq!(request[24..26], [0, 0]);
+    assert_eq!(request[72..76], [(request.len() - 72) as u8, 0, 1, 0]); // INET_DIAG_REQ_BYTECODE
+}
+
+/// A kernel that does not answer: EAGAIN until the time limit is over.
+#[test]
+fn eagain_past_the_time_limit_is_the_end_of_the_time() {
+    for datagrams in [vec![], vec![good(LITTLE)]] {
+        let mut script = Script::of(datagrams);
+        let end = ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()));
+        assert_eq!(end, Err(source::Fault::TimeIsUp(LIMIT)));
+    }
+}
+
+fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::Fault> {
+    let clock = script.clock.clone();
+    let address: IpAddr = address.parse().unwrap();
+    let limit = TimeLimit::new(&clock, LIMIT);
+    Conversation::new(script, LITTLE).exact(address, 443, limit)
+}
+
+#[test]
+fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
+    let mut script = Script::of([good(LITTLE)]);
+    let found = exact(&mut script, "127.0.0.1").unwrap().unwrap();
+    assert_eq!(found.to_string(), "127.0.0.1:443");
+    let request = &script.sent[0];
+    assert_eq!(request[4..8], [20, 0, 1, 0]); // NLM_F_REQUEST, no dump
+    assert_eq!(request[16], 2);
+    assert_eq!(request[24..28], [1, 187, 0, 0]); // the port on the local side only
+    assert_eq!(
+        request[28..44],
+        [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    );
+    assert_eq!(request[44..64], [0; 20]);
+
+    let mut script = Script::of([good(LITTLE)]);
+    exact(&mut script, "2001:db8::1").unwrap().unwrap();
+    let request = &script.sent[0];
+    assert_eq!(request[16], 10);
+    assert_eq!(
+        request[28..44],
+        [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    );
+}
+
+#[test]
+fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
+    let error = |code: i32| message(ERROR, 0, SEQUENCE, &code.to_le_bytes(), LITTLE);
+    let mut established = listener(LITTLE, &[]);
+    established[1] = 1;
+    for (datagram, expected) in [
+        (error(-2), Ok(None)),
+        (message(SOCKET, 0, SEQUENCE, &established, LITTLE), Ok(None)),
+        (error(-1), Err(Fault::Kernel(Errno::EPERM))),
+        (error(0), Err(Fault::Acknowledged)),
+        (
+            message(DONE, 0, SEQUENCE, &[0; 4], LITTLE),
+            Err(Fault::NoAnswer),
+        ),
+        (message(1, 0, SEQUENCE, &[], LITTLE), Err(Fault::NoAnswer)),
+        (
+            message(SOCKET, 0, 9, &listener(LITTLE, &[]), LITTLE),
+            Err(Fault::Sequence),
+        ),
+    ] {
+        let answer = exact(&mut Script::of([datagram]), "127.0.0.1");
+        assert_eq!(answer, expected.map_err(source::Fault::from));
+    }
+    assert_eq!(
+        exact(&mut Script::default(), "::1"),
+        Err(source::Fault::TimeIsUp(LIMIT))
+    );
+}
+
+#[test]
+fn a_conversation_counts_its_requests() {
+    let mut script = Script::of([done(LITTLE, 0), done(LITTLE, 0)]);
+    let clock = FakeClock::default();
+    let limit = TimeLimit::new(&clock, LIMIT);
+    let question = Question {
+        family: Family::V4,
+        ports: &[443],
+        limit,
+    };
+    let mut conversation = Conversation::new(&mut script, ByteOrder::Little);
+    assert!(
+        conversation
+            .dump(question, &mut |_| ControlFlow::Continue(()))
+            .is_ok()
+    );
+    // The second answer carries the first one's number.
+    let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(second, Err(Fault::Sequence.into()));
+}

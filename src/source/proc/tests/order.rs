@@ -1,0 +1,97 @@
+//! Where a look over a table may end, and what it is then worth.
+
+use super::{HEADER, Script, on_443, row, seen_by};
+use crate::source::ByteOrder;
+use crate::source::proc::Pass;
+use crate::source::proc::rows::Stride;
+
+/// A row as gVisor writes it (its pkg/sentry/fsimpl/proc/task_net.go): not padded, numbered by
+/// socket, the pointer redacted.
+fn gvisor_row(id: u32, local: &str, state: &str) -> String {
+    format!(
+        "{id:4}: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0        7 1 0x00000000000000 0 0 0 0 -1\n"
+    )
+}
+
+#[test]
+fn header_only_is_a_table_without_listeners() {
+    assert!(on_443(|| HEADER.as_bytes()).is_empty());
+    assert_eq!(
+        seen_by(HEADER.as_bytes(), Stride::Page, &[443], ByteOrder::Little).1,
+        Ok(Pass::Complete)
+    );
+}
+
+#[test]
+fn the_look_ends_behind_the_listeners() {
+    let listener = row(0, "00000000:0050", "0A");
+    let connection = row(1, "0100007F:01BB", "01");
+    let eio = || Err(std::io::Error::from_raw_os_error(5));
+    let table = || Script::of([Ok(HEADER), Ok(&*listener), Ok(&*connection), eio()]);
+    assert!(on_443(table).is_empty());
+}
+
+#[test]
+fn syn_recv_between_listeners_does_not_end_the_look() {
+    // As kernels up to 4.3 list them.
+    for state in ["03", "0C"] {
+        let rows = [
+            row(0, "0100007F:0050", state),
+            row(1, "00000000:01BB", "0A"),
+        ];
+        let table = [HEADER, &rows.concat()].concat();
+        assert_eq!(on_443(|| table.as_bytes()), ["0.0.0.0:443"]);
+    }
+}
+
+#[test]
+fn where_gvisor_wrote_the_table_it_is_read_to_its_end() {
+    let mut table = HEADER.to_owned();
+    for id in 3..600 {
+        table += &gvisor_row(id, "0100007F:9C40", "01");
+    }
+    table += &gvisor_row(600, "00000000:01BB", "0A");
+    table += &gvisor_row(601, "0100007F:9C40", "01");
+    assert_eq!(on_443(|| table.as_bytes()), ["0.0.0.0:443"]);
+}
+
+#[test]
+fn a_listener_behind_another_state_in_what_was_read_shows_another_order() {
+    // Rows that look like Linux's, in an order that is not.
+    let mut table = HEADER.to_owned();
+    table += &row(0, "0100007F:9C40", "01");
+    table += &row(1, "00000000:0050", "0A");
+    for slot in 2..600 {
+        table += &row(slot, "0100007F:9C40", "01");
+    }
+    table += &row(600, "00000000:01BB", "0A");
+    let (seen, end) = seen_by(table.as_bytes(), Stride::Page, &[443], ByteOrder::Little);
+    assert_eq!((seen.len(), end), (1, Ok(Pass::Incomplete)));
+}
+
+#[test]
+fn a_pass_is_complete_when_one_read_held_all_listeners() {
+    for (listeners, expected) in [
+        (0, Pass::Complete),
+        (25, Pass::Complete),
+        (27, Pass::Incomplete),
+    ] {
+        let mut table = HEADER.to_owned();
+        for slot in 0..listeners {
+            table += &row(slot, "00000000:0050", "0A");
+        }
+        let open = table.clone();
+        for slot in listeners..listeners + 100 {
+            table += &row(slot, "0100007F:9C40", "01");
+        }
+        for table in [open, table] {
+            let end = seen_by(table.as_bytes(), Stride::Page, &[443], ByteOrder::Little).1;
+            assert_eq!(
+                end,
+                Ok(expected),
+                "{listeners} listeners, {} bytes",
+                table.len()
+            );
+        }
+    }
+}
