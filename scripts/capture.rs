@@ -12,6 +12,7 @@
 )]
 
 #[path = "../tests/common/sockets.rs"]
+#[allow(dead_code)]
 mod sockets;
 
 use std::fmt::Write as _;

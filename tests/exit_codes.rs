@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use common::confined::folder_with_listenup;
 use common::in_namespace;
 use common::program::{LISTENUP, Said, listenup, listenup_with, sh};
 use common::sockets::listen;
@@ -161,8 +162,7 @@ fn no_state_of_the_streams_changes_a_verdict() {
 fn closed_streams_do_not_need_dev_null() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
-        let root = tempfile::tempdir().unwrap();
-        std::fs::copy(LISTENUP, root.path().join("listenup")).unwrap();
+        let root = folder_with_listenup();
         for (port, code) in [("443", 0), ("80", 1)] {
             let line = format!(
                 "exec chroot {} /listenup check -v {port} <&- >&- 2>&-",

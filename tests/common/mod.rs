@@ -8,6 +8,9 @@
     clippy::indexing_slicing
 )]
 
+pub mod confined;
+pub mod keepalived;
+pub mod node;
 pub mod program;
 pub mod sockets;
 

@@ -1,6 +1,10 @@
 //! Real sockets of every kind that matters.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -134,5 +138,44 @@ impl Zoo {
         await_state(1015, "01"); // ESTABLISHED
         zoo.extend([client, server]);
         Self(zoo)
+    }
+}
+
+/// A service that says back what it is told, in the namespace of the thread that starts it. Its
+/// connections live on when it is dropped; only its listener goes.
+pub struct Server(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Server {
+    pub fn start(port: u16) -> Self {
+        let listener = listen("0.0.0.0", port);
+        listener.set_nonblocking(true).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            while !seen.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((connection, _)) => drop(thread::spawn(move || echo(connection))),
+                    Err(_) => thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        });
+        Self(stop, Some(thread))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        let _ = self.1.take().map(JoinHandle::join);
+    }
+}
+
+fn echo(mut connection: Socket) {
+    let mut byte = [0];
+    connection.set_nonblocking(false).unwrap();
+    while let Ok(1) = connection.read(&mut byte) {
+        if connection.write_all(&byte).is_err() {
+            return;
+        }
     }
 }

@@ -1,0 +1,227 @@
+//! Looks for a listener that is always there while others open and close at full speed around it on
+//! another core, and counts how often it is not found.
+//!
+//! `churn LOOKS CHECKS LISTENUP` makes LOOKS verdicts in this process and CHECKS runs of the program
+//! with each source in each scenario, in a network namespace of its own, and fails when one of them
+//! is not "listening". It also prints how often a single pass over /proc/self/net/tcp, or a single
+//! dump, does not show the socket itself: what the verdicts have to make up for.
+
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use listenup::clock::{SystemClock, TimeLimit};
+use listenup::domain::{Answer, Family, Target};
+use listenup::judge::{Patience, Sources, judge};
+use listenup::source::{Question, Source, netlink::Netlink, proc::Proc};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::fstat;
+use socket2::{Domain, Socket, Type};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const STEADY: u16 = 443;
+const PATIENCE: Patience = Patience {
+    timeout: Duration::from_millis(500),
+    retry_for: Duration::ZERO,
+    retry_every: Duration::from_millis(10),
+};
+
+/// What opens and closes around the steady listener.
+#[derive(Clone, Copy)]
+enum Scenario {
+    /// So many members of its own SO_REUSEPORT group.
+    Members(u16),
+    /// So many listeners on ports of their own.
+    Ports(u16),
+}
+
+impl Scenario {
+    fn name(self) -> String {
+        match self {
+            Self::Members(count) => format!("{count} SO_REUSEPORT members"),
+            Self::Ports(count) => format!("{count} distinct ports"),
+        }
+    }
+
+    /// Opens and closes until told to stop.
+    fn churn(self, stop: &AtomicBool, turns: &AtomicU64) -> std::io::Result<()> {
+        let mut open = std::collections::VecDeque::new();
+        let mut next = 0_u16;
+        while !stop.load(Ordering::Relaxed) {
+            let (port, count) = match self {
+                Self::Members(count) => (STEADY, count),
+                Self::Ports(count) => (10_000 + next % 20_000, count),
+            };
+            open.push_back(listener(port)?);
+            next = next.wrapping_add(1);
+            if open.len() > usize::from(count) {
+                // Not always the oldest: a close anywhere in a bucket shifts what is behind it.
+                let index = usize::from(next) * 7 % open.len();
+                drop(open.remove(index));
+                turns.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn listener(port: u16) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_port(true)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&std::net::SocketAddr::from(([0, 0, 0, 0], port)).into())?;
+    socket.listen(16)?;
+    Ok(socket)
+}
+
+/// One pass over the table with reads of this size; whether a row has this inode.
+fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
+    let mut file = std::fs::File::open("/proc/self/net/tcp")?;
+    let mut text = Vec::new();
+    let mut buffer = vec![0; read_size];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        text.extend(buffer.get(..count).unwrap_or_default());
+    }
+    let inode = inode.to_string();
+    let text = String::from_utf8(text)?;
+    Ok(text
+        .lines()
+        .any(|row| row.split_whitespace().nth(9) == Some(&inode)))
+}
+
+/// Verdicts in this process, each from a fresh source. How many were not "listening".
+fn verdicts(source: &dyn Fn() -> Box<dyn Source>, looks: u64) -> Result<u64> {
+    let target: Target = "443".parse()?;
+    let clock = SystemClock::start();
+    let mut false_downs = 0;
+    for _ in 0..looks {
+        let mut source = source();
+        let sources = Sources {
+            in_order: vec![&mut *source],
+            second_opinion: None,
+        };
+        let outcome = judge([target], sources, PATIENCE, &clock);
+        let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
+        false_downs += u64::from(!listening);
+    }
+    Ok(false_downs)
+}
+
+/// Runs of the program. How many did not exit with 0.
+fn checks(program: &str, source: &str, count: u64) -> Result<u64> {
+    let mut failed = 0;
+    for _ in 0..count {
+        let status = Command::new(program)
+            .args(["check", "--source", source, "443"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()?;
+        failed += u64::from(!status.success());
+    }
+    Ok(failed)
+}
+
+/// How many single dumps, of all listeners, show the port not at all.
+fn dumps_in_vain(netlink: &mut dyn Source, count: u64) -> Result<u64> {
+    let clock = SystemClock::start();
+    let mut vain = 0;
+    for _ in 0..count {
+        let limit = TimeLimit::new(&clock, Duration::from_secs(5));
+        let question = Question {
+            family: Family::V4,
+            ports: &[STEADY],
+            limit,
+        };
+        let mut shown = false;
+        netlink.listeners(question, &mut |_| {
+            shown = true;
+            ControlFlow::Break(())
+        })?;
+        vain += u64::from(!shown);
+    }
+    Ok(vain)
+}
+
+fn run(scenario: Scenario, looks: u64, program_runs: u64, program: &str) -> Result<u64> {
+    let steady = listener(STEADY)?;
+    let inode = fstat(&steady)?.st_ino;
+    let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let churner = scope.spawn(|| scenario.churn(&stop, &turns));
+        let measured = measure(scenario, inode, looks, program_runs, program);
+        stop.store(true, Ordering::Relaxed);
+        let churned = churner.join().map_err(|_| "the churner panicked")?;
+        churned?;
+        println!(
+            "  {} listeners opened and closed meanwhile",
+            turns.load(Ordering::Relaxed)
+        );
+        measured
+    })
+}
+
+fn measure(scenario: Scenario, inode: u64, looks: u64, runs: u64, program: &str) -> Result<u64> {
+    println!("{}:", scenario.name());
+    let passes = (looks / 50).clamp(100, 20_000);
+    for read_size in [150, 4096] {
+        let mut missed = 0;
+        for _ in 0..passes {
+            missed += u64::from(!pass_shows(read_size, inode)?);
+        }
+        println!("  passes with reads of {read_size}: {passes}, without the socket: {missed}");
+    }
+    let vain = dumps_in_vain(&mut Netlink::new(), passes)?;
+    println!("  dumps: {passes}, without the port: {vain}");
+    let mut false_downs = 0;
+    type Fresh<'a> = &'a dyn Fn() -> Box<dyn Source>;
+    let fresh: [(&str, Fresh<'_>); 2] = [
+        ("sock_diag", &|| Box::new(Netlink::new())),
+        ("/proc", &|| Box::new(Proc::new("/proc"))),
+    ];
+    for (name, source) in fresh {
+        let wrong = verdicts(source, looks)?;
+        println!("  verdicts from {name}: {looks}, not listening: {wrong}");
+        false_downs += wrong;
+    }
+    for source in ["auto", "netlink", "proc"] {
+        let wrong = checks(program, source, runs)?;
+        println!("  listenup check --source {source}: {runs}, not 0: {wrong}");
+        false_downs += wrong;
+    }
+    Ok(false_downs)
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [looks, runs, program] = args.as_slice() else {
+        return Err("usage: churn LOOKS CHECKS LISTENUP".into());
+    };
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    Command::new("ip")
+        .args(["link", "set", "lo", "up"])
+        .status()?;
+    let mut false_downs = 0;
+    for scenario in [
+        Scenario::Members(40),
+        Scenario::Members(200),
+        Scenario::Ports(60),
+    ] {
+        false_downs += run(scenario, looks.parse()?, runs.parse()?, program)?;
+    }
+    println!("false downs: {false_downs}");
+    if false_downs == 0 {
+        Ok(())
+    } else {
+        Err("there were false downs".into())
+    }
+}
