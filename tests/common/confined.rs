@@ -82,8 +82,8 @@ impl Confined {
         })
     }
 
-    /// As a user without groups and capabilities. Before the other restrictions, so without those for
-    /// which one must be root.
+    /// As a user without groups and capabilities. It is put on first, so it does not go with those
+    /// for which one must be root.
     pub fn by_nobody(mut self) -> Self {
         self.0.uid(NOBODY).gid(NOBODY); // std gives up the other groups with it
         self

@@ -3,6 +3,8 @@
 
 mod conversation;
 mod filter;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,141 @@
+//! Dumps whose datagrams come from a fuzzer instead of a kernel.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::conversation::{Channel, Conversation, Received};
+use super::{ByteOrder, Fault, Question};
+use crate::clock::{SystemClock, TimeLimit};
+use crate::domain::{Family, Listener};
+use crate::source;
+
+/// The sequence number that an answer must bear.
+pub const SEQUENCE: u32 = 1;
+
+/// How a dump fails that wants another datagram when there is none.
+pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive", Errno::ENODATA));
+
+/// What dumps made of a datagram in one byte order.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The byte order.
+    pub order: ByteOrder,
+    /// The datagram was all that came.
+    pub alone: Dump,
+    /// The datagram was followed by a proper end of the dump.
+    pub ended: Dump,
+    /// As `ended`, but the visitor broke off at the first listener.
+    pub broken_off: Dump,
+    /// The datagram was longer than the buffer.
+    pub truncated: Dump,
+    /// The datagram did not come from the kernel.
+    pub foreign: Dump,
+    /// The datagram as the answer to an exact lookup.
+    pub exact: Result<Option<Listener>, source::Fault>,
+}
+
+/// What a dump showed, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// The listeners, in the order shown.
+    pub listeners: Vec<Listener>,
+    /// `Ok`: it was complete, or was broken off by the visitor.
+    pub end: Result<ControlFlow<()>, source::Fault>,
+}
+
+/// Takes a datagram for an answer of the kernel, in both byte orders.
+pub fn parse(datagram: &[u8]) -> [Outcome; 2] {
+    [ByteOrder::Little, ByteOrder::Big].map(|order| {
+        let kernel = |bytes| Datagram {
+            bytes,
+            sender: 0,
+            truncated: false,
+        };
+        let first = kernel(datagram);
+        let end = done(order);
+        let end = kernel(&end);
+        let truncated = Datagram {
+            truncated: true,
+            ..first
+        };
+        let foreign = Datagram { sender: 1, ..first };
+        let onward = ControlFlow::Continue(());
+        Outcome {
+            order,
+            alone: dump(&[first], order, onward),
+            ended: dump(&[first, end], order, onward),
+            broken_off: dump(&[first, end], order, ControlFlow::Break(())),
+            truncated: dump(&[truncated, end], order, onward),
+            foreign: dump(&[foreign, end], order, onward),
+            exact: exact(&[first], order),
+        }
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Datagram<'a> {
+    bytes: &'a [u8],
+    sender: u32,
+    truncated: bool,
+}
+
+/// A channel that hands out datagrams, and an error where it has no more.
+struct Script<'a>(std::slice::Iter<'a, Datagram<'a>>);
+
+impl Channel for Script<'_> {
+    fn send(&mut self, _request: &[u8]) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let datagram = self.0.next().ok_or(Errno::ENODATA)?;
+        buffer
+            .iter_mut()
+            .zip(datagram.bytes)
+            .for_each(|(to, from)| *to = *from);
+        Ok(Received {
+            length: datagram.bytes.len().min(buffer.len()),
+            sender: datagram.sender,
+            truncated: datagram.truncated || datagram.bytes.len() > buffer.len(),
+        })
+    }
+
+    fn wait(&mut self, _at_most: Duration) -> Result<(), Errno> {
+        Ok(())
+    }
+}
+
+fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -> Dump {
+    let mut listeners = Vec::new();
+    let clock = SystemClock::start();
+    let question = Question {
+        family: Family::V4,
+        ports: &[443],
+        limit: TimeLimit::new(&clock, Duration::MAX),
+    };
+    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
+    let end = conversation.dump(question, &mut |listener| {
+        listeners.push(listener.clone());
+        onward
+    });
+    Dump { listeners, end }
+}
+
+fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener>, source::Fault> {
+    let clock = SystemClock::start();
+    let limit = TimeLimit::new(&clock, Duration::MAX);
+    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
+    conversation.exact([127, 0, 0, 1].into(), 443, limit)
+}
+
+/// A NLMSG_DONE without an error.
+fn done(order: ByteOrder) -> Vec<u8> {
+    let mut message = order.bytes32(20).to_vec();
+    message.extend(order.bytes16(3)); // NLMSG_DONE
+    message.extend(order.bytes16(2)); // NLM_F_MULTI
+    message.extend(order.bytes32(SEQUENCE));
+    message.extend([0; 4 + 4]); // nlmsg_pid, the payload
+    message
+}

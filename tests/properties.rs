@@ -1,0 +1,108 @@
+//! What must hold whatever is put in.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
+
+use listenup::domain::{Answer, Doubt, Family, Inquiry, Listener, Target, Verdict};
+use proptest::prelude::*;
+
+/// Any target: a port, or an address of either family and a port.
+fn target() -> impl Strategy<Value = Target> {
+    (1_u16.., any::<Option<(bool, u128)>>()).prop_map(|(port, address)| {
+        let port = NonZeroU16::new(port).unwrap();
+        match address {
+            None => Target::Port(port),
+            Some((true, bits)) => Target::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
+            Some((false, bits)) => {
+                Target::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
+            }
+        }
+    })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        Just(Answer::NotListening),
+        Just(Answer::CouldNotTell(Doubt::new("why"))),
+        Just(listening()),
+    ]
+}
+
+fn listening() -> Answer {
+    let address = Ipv4Addr::UNSPECIFIED.into();
+    Answer::Listening(Listener {
+        address,
+        port: 443,
+        v6only: None,
+        device: None,
+    })
+}
+
+/// Every way in which the doubts of these answers could turn out.
+fn resolutions(answers: &[Answer]) -> Vec<Vec<Answer>> {
+    let mut all = vec![Vec::new()];
+    for answer in answers {
+        let choices = match answer {
+            Answer::CouldNotTell(_) => vec![listening(), Answer::NotListening],
+            certain => vec![certain.clone()],
+        };
+        let extended = |known: &Vec<Answer>| {
+            let known = known.clone();
+            choices
+                .clone()
+                .into_iter()
+                .map(move |choice| [&known[..], &[choice]].concat())
+        };
+        all = all.iter().flat_map(extended).collect();
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_target_prints_as_what_it_is_read_from(target in target()) {
+        prop_assert_eq!(target.to_string().parse(), Ok(target));
+    }
+
+    #[test]
+    fn a_text_that_is_a_target_prints_as_the_same_one(text in "[0-9a-f:.*\\[\\]+ x-]{0,24}") {
+        if let Ok(target) = text.parse::<Target>() {
+            prop_assert_eq!(target.to_string().parse(), Ok(target));
+            let port = target.port().to_string();
+            prop_assert!(text.ends_with(&port), "{} is not {}", text, target);
+        }
+    }
+
+    #[test]
+    fn the_ports_wanted_are_those_of_the_targets_in_order(
+        targets in prop::collection::vec(target(), 0..20)
+    ) {
+        for family in [Family::V4, Family::V6] {
+            let mut expected: Vec<u16> = targets
+                .iter()
+                .filter(|target| target.served_by_family(family))
+                .map(Target::port)
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(Inquiry::new(targets.clone()).ports_wanted(family), expected);
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_what_every_resolution_of_the_doubts_agrees_on(
+        answers in prop::collection::vec(answer(), 1..8),
+        needed in 1_usize..8,
+    ) {
+        let possible: Vec<Verdict> =
+            resolutions(&answers).iter().map(|certain| Verdict::of(certain, needed)).collect();
+        let agreed = possible.iter().all(|verdict| *verdict == possible[0]);
+        let expected = if agreed { possible[0] } else { Verdict::CouldNotTell };
+        prop_assert_eq!(Verdict::of(&answers, needed), expected);
+        prop_assert!(!possible.contains(&Verdict::CouldNotTell));
+    }
+}
