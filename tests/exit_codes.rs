@@ -110,6 +110,38 @@ fn a_target_that_is_not_utf8_is_refused() {
         .stderr_has("expected PORT");
 }
 
+/// What keepalived makes of an exit code: as a vrrp_script, a MISC_CHECK, and a MISC_CHECK with
+/// misc_dynamic (keepalived's vrrp_track.c and check_misc.c). IPVS may be missing in the kernel here, so
+/// this table stands for the checker.
+fn keepalived_takes_for_up(code: i32) -> [bool; 3] {
+    let vrrp_script = matches!(code, 0 | 126 | 127);
+    let misc_check = code == 0;
+    let misc_dynamic = code == 0 || (2..=255).contains(&code);
+    [vrrp_script, misc_check, misc_dynamic]
+}
+
+#[test]
+fn no_way_of_keepalived_to_read_an_exit_code_takes_it_for_another() {
+    in_namespace(|| {
+        let _listener = listen("::", 443);
+        for (line, up) in [
+            ("443", true),
+            ("80", false),
+            ("443 80", false),
+            ("--source proc 127.0.0.1:443", false),
+            ("--source proc --on-unknown up 127.0.0.1:443", true),
+            ("--on-unknown up 80", false),
+            ("--timeout 1ns 80", false),
+            ("", false),
+            ("443x", false),
+            ("--no-such-option 443", false),
+        ] {
+            let code = listenup(&format!("check {line}")).code.unwrap();
+            assert_eq!(keepalived_takes_for_up(code), [up; 3], "{line}: {code}");
+        }
+    });
+}
+
 #[test]
 fn help_and_version_exit_0() {
     for line in [
