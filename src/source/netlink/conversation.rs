@@ -75,7 +75,10 @@ impl<C: Channel> Conversation<C> {
             limit,
         } = question;
         let sequence = self.next_sequence();
-        self.send(&wire::dump_request(family, ports, sequence, self.order))?;
+        self.send(
+            &wire::dump_request(family, ports, sequence, self.order),
+            limit,
+        )?;
         loop {
             let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
             while !datagram.is_empty() {
@@ -106,7 +109,10 @@ impl<C: Channel> Conversation<C> {
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
-        self.send(&wire::exact_request(address, port, sequence, self.order))?;
+        self.send(
+            &wire::exact_request(address, port, sequence, self.order),
+            limit,
+        )?;
         let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
         match wire::next_message(&mut datagram, sequence, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
@@ -121,10 +127,13 @@ impl<C: Channel> Conversation<C> {
         self.sequence
     }
 
-    fn send(&mut self, request: &[u8]) -> Result<(), Fault> {
-        self.channel
-            .send(request)
-            .map_err(|errno| Fault::Call("send", errno))
+    fn send(&mut self, request: &[u8], limit: TimeLimit<'_>) -> Result<(), source::Fault> {
+        loop {
+            match self.channel.send(request) {
+                Err(Errno::EINTR) if !limit.is_over() => {}
+                sent => return Ok(sent.map_err(|errno| Fault::Call("send", errno))?),
+            }
+        }
     }
 }
 
@@ -136,14 +145,14 @@ fn receive<'b>(
 ) -> Result<&'b [u8], source::Fault> {
     let received = loop {
         match channel.receive(buffer) {
-            Err(Errno::EAGAIN) if limit.is_over() => {
+            Err(Errno::EAGAIN | Errno::EINTR) if limit.is_over() => {
                 return Err(source::Fault::TimeIsUp(limit.whole()));
             }
-            Err(Errno::EAGAIN) => {
-                channel
-                    .wait(limit.left())
-                    .map_err(|errno| Fault::Call("poll", errno))?;
-            }
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => match channel.wait(limit.left()) {
+                Ok(()) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Fault::Call("poll", errno).into()),
+            },
             Err(errno) => return Err(Fault::Call("receive", errno).into()),
             Ok(received) => break received,
         }

@@ -36,21 +36,19 @@ impl Socket {
 impl Channel for Socket {
     fn send(&mut self, request: &[u8]) -> Result<(), Errno> {
         let kernel = NetlinkAddr::new(0, 0);
-        uninterrupted(|| sendto(self.0.as_raw_fd(), request, &kernel, MsgFlags::empty()))?;
+        sendto(self.0.as_raw_fd(), request, &kernel, MsgFlags::empty())?;
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
-        uninterrupted(|| {
-            let mut parts = [IoSliceMut::new(buffer)];
-            let fd = self.0.as_raw_fd();
-            let received = recvmsg::<NetlinkAddr>(fd, &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
-            Ok(Received {
-                length: received.bytes,
-                // No sender's address is not the kernel's either.
-                sender: received.address.map_or(u32::MAX, |address| address.pid()),
-                truncated: received.flags.contains(MsgFlags::MSG_TRUNC),
-            })
+        let mut parts = [IoSliceMut::new(buffer)];
+        let fd = self.0.as_raw_fd();
+        let received = recvmsg::<NetlinkAddr>(fd, &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
+        Ok(Received {
+            length: received.bytes,
+            // No sender's address is not the kernel's either.
+            sender: received.address.map_or(u32::MAX, |address| address.pid()),
+            truncated: received.flags.contains(MsgFlags::MSG_TRUNC),
         })
     }
 
@@ -59,18 +57,7 @@ impl Channel for Socket {
         let timeout =
             PollTimeout::try_from(at_most + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
         let mut readable = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut readable, timeout) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno),
-        }
-    }
-}
-
-fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
+        poll(&mut readable, timeout)?;
+        Ok(())
     }
 }

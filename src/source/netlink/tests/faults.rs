@@ -258,3 +258,21 @@ fn a_failed_call_is_a_fault_with_its_errno() {
         );
     }
 }
+
+#[test]
+fn eintr_is_retried() {
+    let eintr = || Err(Errno::EINTR);
+    let answers = VecDeque::from([
+        eintr(),
+        Ok((good(LITTLE), 0, false)),
+        eintr(),
+        eintr(),
+        Ok((done(LITTLE, 0), 0, false)),
+    ]);
+    let mut script = Script {
+        answers,
+        ..Script::default()
+    };
+    let (seen, end) = run(&mut script, LITTLE);
+    assert_eq!((seen.len(), end), (1, Ok(())));
+}
