@@ -224,7 +224,7 @@ fn example(name: &str) -> PathBuf {
 fn the_incident() {
     let sockets = match std::env::var("LISTENUP_INCIDENT_SOCKETS") {
         Ok(count) => count.parse().unwrap(),
-        Err(_) => 500_000,
+        Err(_) => 700_000,
     };
     println!(
         "| check script | scripts that timed out | looks that found the address elsewhere | client |"
