@@ -14,14 +14,11 @@ mod common;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::sched::{CloneFlags, unshare};
-use nix::unistd::gettid;
 use socket2::{Domain, Socket, Type};
 
+use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::SystemClock;
 use listenup::domain::{Answer, Target};
@@ -57,49 +54,15 @@ impl Random {
     }
 }
 
-/// A namespace on the other end of a cable, from which connections arrive on the device d0.
-struct Peer {
-    ask: Sender<SocketAddr>,
-    answers: Receiver<bool>,
-}
-
-impl Peer {
-    /// d0 here has 192.0.2.1 and 2001:db8::1, p0 there is its peer.
-    fn plug() -> Self {
-        let (ask, questions) = channel::<SocketAddr>();
-        let (answer, answers) = channel();
-        let (tell, place) = channel();
-        let (go, ready) = channel::<()>();
-        thread::spawn(move || {
-            unshare(CloneFlags::CLONE_NEWNET).unwrap();
-            tell.send(format!(
-                "/proc/{}/task/{}/ns/net",
-                std::process::id(),
-                gettid()
-            ))
-            .unwrap();
-            ready.recv().unwrap();
-            ip("link set p0 up");
-            ip("address add 192.0.2.254/24 dev p0");
-            ip("address add 2001:db8::fe/64 dev p0 nodad");
-            for address in questions {
-                answer.send(connects(address)).unwrap();
-            }
-        });
-        ip("link add d0 type veth peer name p0");
-        ip(&format!("link set p0 netns {}", place.recv().unwrap()));
-        ip("link set d0 up");
-        ip("address add 192.0.2.1/24 dev d0");
-        ip("address add 2001:db8::1/64 dev d0 nodad");
-        ip("address add 2001:db8::99/128 dev lo nodad");
-        go.send(()).unwrap();
-        Self { ask, answers }
-    }
-
-    fn connects(&self, address: SocketAddr) -> bool {
-        self.ask.send(address).unwrap();
-        self.answers.recv().unwrap()
-    }
+/// A node on the other end of a cable, from which connections arrive on the device d0. That has
+/// 192.0.2.1 and 2001:db8::1.
+fn peer() -> Node {
+    let peer = Node::new();
+    peer.plug("p0", "d0", &["192.0.2.254/24", "2001:db8::fe/64"]);
+    ip("address add 192.0.2.1/24 dev d0");
+    ip("address add 2001:db8::1/64 dev d0 nodad");
+    ip("address add 2001:db8::99/128 dev lo nodad");
+    peer
 }
 
 /// Whether a connection from this thread's namespace finds a listener.
@@ -204,7 +167,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool) -> bool {
     }
 }
 
-fn judge_a_set(seed: u64, peer: &Peer, root: &std::path::Path) -> usize {
+fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
     let mut random = Random(seed);
     let count = 1 + random.below(8);
     let (sockets, zoo): (Vec<_>, Vec<_>) = (0..count)
@@ -212,9 +175,9 @@ fn judge_a_set(seed: u64, peer: &Peer, root: &std::path::Path) -> usize {
         .unzip();
     let mut judged = 0;
     for (target, places) in targets() {
-        let by_cable = |place: &SocketAddr| {
+        let by_cable = |&place: &SocketAddr| {
             ["192.0.2.1", "2001:db8::1"].contains(&place.ip().to_string().as_str())
-                && peer.connects(*place)
+                && peer.run(move || connects(place))
         };
         let found = places
             .iter()
@@ -238,7 +201,7 @@ fn judge_a_set(seed: u64, peer: &Peer, root: &std::path::Path) -> usize {
 #[test]
 fn the_verdict_agrees_with_connect() {
     in_namespace(|| {
-        let peer = Peer::plug();
+        let peer = peer();
         let root = proc_root();
         let fixed = std::env::var("LISTENUP_SEED").ok();
         let first = match &fixed {

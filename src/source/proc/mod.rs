@@ -167,7 +167,7 @@ impl Source for Proc {
                 break;
             }
         }
-        if let Role::Source { in_vain } = &mut self.role {
+        if let (Role::Source { in_vain }, true) = (&mut self.role, first) {
             in_vain.push(question.family);
         }
         Ok(())

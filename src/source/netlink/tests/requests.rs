@@ -15,6 +15,8 @@ use crate::source::{self, ByteOrder, Question};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
+const ON: ControlFlow<()> = ControlFlow::Continue(());
+
 /// Asks for these ports and breaks off at the first listener, if told so.
 fn ask(
     script: &mut Script,
@@ -42,9 +44,7 @@ fn a_visitor_that_has_seen_enough_ends_the_dump_before_its_end() {
 #[test]
 fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
     let mut script = Script::of([done(LITTLE, 0)]);
-    ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()))
-        .unwrap()
-        .is_continue();
+    assert_eq!(ask(&mut script, Family::V4, &[443], ON), Ok(ON));
     let request = &script.sent[0];
     assert_eq!(request.len(), 72);
     assert_eq!(request[..8], [72, 0, 0, 0, 20, 0, 1, 3]); // NLM_F_REQUEST | NLM_F_DUMP
@@ -55,14 +55,7 @@ fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
     assert_eq!(request[64..72], [0xff; 8]); // INET_DIAG_NOCOOKIE
 
     let mut script = Script::of([done(LITTLE, 0)]);
-    ask(
-        &mut script,
-        Family::V6,
-        &[80, 443],
-        ControlFlow::Continue(()),
-    )
-    .unwrap()
-    .is_continue();
+    assert_eq!(ask(&mut script, Family::V6, &[80, 443], ON), Ok(ON));
     let request = &script.sent[0];
     assert_eq!(usize::from(request[0]), request.len());
     assert_eq!(request[16], 10); // AF_INET6
