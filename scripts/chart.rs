@@ -19,8 +19,9 @@ const BOTTOM: f64 = 410.0;
 /// Of the axes, in powers of ten: sockets, where 0 is drawn as 1,000, and microseconds.
 const SOCKETS: (f64, f64) = (3.0, 6.0);
 const MICROSECONDS: (f64, f64) = (2.0, 8.0);
-const COLOURS: [&str; 8] = [
+const COLOURS: [&str; 10] = [
     "#0b6e4f", "#c1121f", "#1d4e89", "#e09f3e", "#6a4c93", "#444444", "#00a6a6", "#b5838d",
+    "#7a4419", "#d81b60",
 ];
 
 type Curve = (String, Vec<(f64, f64)>);

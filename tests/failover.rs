@@ -58,7 +58,11 @@ fn follows_the_listener(setup: &Setup, soak: Duration) {
         "{}",
         gateways.logs()
     );
+    let before = gateways.times_master();
     close_and_open(&mut gateways);
+    let after = gateways.times_master();
+    let moves = [after[0] - before[0], after[1] - before[1]];
+    assert_eq!(moves, [1, 1], "there and back, once\n{}", gateways.logs());
     let log = gateways.log_of_a();
     assert!(
         !log.contains("timed_out") && !log.contains("timed out"),

@@ -196,9 +196,17 @@ impl Gateways {
         std::fs::read_to_string(self.folder.path().join("a.log")).unwrap()
     }
 
+    /// How often A and B became the master, by their own logs.
+    pub fn times_master(&self) -> [usize; 2] {
+        [self.log_of_a(), self.log_of_b()].map(|log| log.matches("Entering MASTER STATE").count())
+    }
+
     pub fn logs(&self) -> String {
-        let b = std::fs::read_to_string(self.folder.path().join("b.log")).unwrap_or_default();
-        format!("A:\n{}\nB:\n{b}", self.log_of_a())
+        format!("A:\n{}\nB:\n{}", self.log_of_a(), self.log_of_b())
+    }
+
+    fn log_of_b(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("b.log")).unwrap_or_default()
     }
 }
 
