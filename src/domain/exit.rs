@@ -14,8 +14,10 @@ pub enum Exit {
     Verdict(Verdict),
     /// The command line was wrong, so nothing was looked at.
     Usage,
-    /// Help or the version was asked for and given.
-    Help,
+    /// What was asked for was done: help was given, a list is complete, nothing was found wrong.
+    Done,
+    /// It was not, or something was found wrong.
+    Failed,
 }
 
 /// The set of exit numbers, `--exit-codes`.
@@ -46,7 +48,7 @@ impl Exit {
     pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         use ExitCodes::{Distinct, Keepalived, Nagios};
         match (self, codes) {
-            (Self::Verdict(Verdict::Listening) | Self::Help, _) => 0,
+            (Self::Verdict(Verdict::Listening) | Self::Done, _) => 0,
             (Self::Verdict(Verdict::CouldNotTell), Keepalived) => match on_unknown {
                 OnUnknown::Down => 1,
                 OnUnknown::Up => 0,
@@ -55,8 +57,8 @@ impl Exit {
             (Self::Verdict(Verdict::NotListening), Nagios) => 2,
             (Self::Verdict(Verdict::NotListening), Distinct) => 1,
             (Self::Verdict(Verdict::CouldNotTell), Nagios | Distinct) => 3,
-            (Self::Usage, Nagios) => 3,
-            (Self::Usage, Distinct) => 1,
+            (Self::Usage | Self::Failed, Nagios) => 3,
+            (Self::Usage | Self::Failed, Distinct) => 1,
         }
     }
 }
@@ -72,7 +74,8 @@ mod tests {
             (Exit::Verdict(Verdict::NotListening), [1, 2, 1]),
             (Exit::Verdict(Verdict::CouldNotTell), [1, 3, 3]),
             (Exit::Usage, [1, 3, 1]),
-            (Exit::Help, [0, 0, 0]),
+            (Exit::Failed, [1, 3, 1]),
+            (Exit::Done, [0, 0, 0]),
         ] {
             let sets = [
                 ExitCodes::Keepalived,

@@ -20,6 +20,15 @@ pub struct Status {
 }
 
 impl Status {
+    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else.
+    pub fn plain(exit: Exit) -> Self {
+        Self {
+            exit,
+            codes: ExitCodes::Keepalived,
+            on_unknown: OnUnknown::Down,
+        }
+    }
+
     /// The number that the process exits with.
     pub fn number(self) -> u8 {
         self.exit.number(self.codes, self.on_unknown)

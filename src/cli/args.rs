@@ -1,0 +1,97 @@
+//! What several subcommands take.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, ArgAction};
+
+use crate::domain::{Target, TargetError};
+
+/// `--source`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceChoice {
+    /// sock_diag, and /proc where it cannot answer.
+    #[default]
+    Auto,
+    /// sock_diag alone.
+    Netlink,
+    /// /proc alone.
+    Proc,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Lines for a person.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+    /// One line and performance data, as the monitoring plugins have it.
+    Nagios,
+}
+
+pub(super) fn targets() -> Arg {
+    Arg::new("target")
+        .value_name("TARGET")
+        .num_args(1..)
+        .allow_negative_numbers(true)
+        .value_parser(OsStringValueParser::new().try_map(target))
+}
+
+pub(super) fn source() -> Arg {
+    let parser = PossibleValuesParser::new(["auto", "netlink", "proc"]);
+    Arg::new("source")
+        .long("source")
+        .value_name("SOURCE")
+        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer")
+        .default_value("auto")
+        .value_parser(parser.map(|name| match name.as_str() {
+            "netlink" => SourceChoice::Netlink,
+            "proc" => SourceChoice::Proc,
+            _ => SourceChoice::Auto,
+        }))
+}
+
+/// `--format` with these of its values, `text` first.
+pub(super) fn format(names: &'static [&'static str]) -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .help("How to say it on stdout")
+        .default_value("text")
+        .value_parser(
+            PossibleValuesParser::new(names).map(|name| match name.as_str() {
+                "json" => Format::Json,
+                "nagios" => Format::Nagios,
+                _ => Format::Text,
+            }),
+        )
+}
+
+pub(super) fn flag(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+pub(super) fn duration(name: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("DURATION")
+        .value_parser(positive_duration)
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!(
+            "{error}; expected a number and a unit, such as 200ms"
+        )),
+    }
+}
+
+fn target(text: OsString) -> Result<Target, TargetError> {
+    // What is not UTF-8 is no target either; the replacement characters make it one of the errors.
+    text.to_string_lossy().parse()
+}
