@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod domain;
 pub mod judge;
 pub mod look;
@@ -10,3 +11,4 @@ pub mod report;
 pub mod source;
 pub mod start;
 pub mod trace;
+pub mod users;

@@ -13,14 +13,16 @@
 //! | [`source::proc`] | /proc/self/net/tcp and tcp6: rows, one at a time |
 //! | [`look`] | asks a source about the targets that are still open |
 //! | [`check`] | `listenup check`: which sources, the verdict |
+//! | [`doctor`] | `listenup doctor`: the sources, the program's path, keepalived.conf |
+//! | [`users`] | /etc/passwd and /etc/group |
 //! | [`report`] | answers -> lines on stdout, reasons on stderr |
 //! | [`trace`] | `-v` |
 
 #![no_main]
 
-use listenup::{check, cli, start};
+use listenup::{check, cli, doctor, start};
 #[cfg(doc)]
-use listenup::{domain, look, report, source, trace};
+use listenup::{domain, look, report, source, trace, users};
 
 use std::ffi::{c_char, c_int};
 
@@ -32,6 +34,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let args = unsafe { start::arguments(argc, argv) };
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
+        Ok(cli::Request::Doctor(options)) => doctor::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

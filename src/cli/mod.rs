@@ -2,8 +2,10 @@
 
 mod args;
 mod check;
+mod doctor;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
@@ -11,6 +13,7 @@ use clap::{ArgMatches, Command};
 
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
+pub use self::doctor::DoctorOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::report::Status;
 
@@ -19,6 +22,8 @@ use crate::report::Status;
 pub enum Request {
     /// `listenup check`
     Check(CheckOptions),
+    /// `listenup doctor`
+    Doctor(DoctorOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -33,15 +38,35 @@ impl Refusal {
     pub fn print(&self) -> Status {
         let _ = self.error.print();
         let _ = io::stdout().flush();
-        let exit = match self.error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-            _ => Exit::Usage,
+        let exit = if self.is_help() {
+            Exit::Done
+        } else {
+            Exit::Usage
         };
         Status {
             exit,
             codes: self.codes,
             on_unknown: OnUnknown::Down,
         }
+    }
+
+    /// Whether help or the version was asked for.
+    pub fn is_help(&self) -> bool {
+        matches!(
+            self.error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// The reason in one line, without the usage that [`Refusal::print`] adds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.error.to_string();
+        let reason = text.strip_prefix("error: ").unwrap_or(&text);
+        let lines = reason.lines().map(str::trim);
+        let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        f.write_str(&lines.join(" "))
     }
 }
 
@@ -56,6 +81,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
             .try_get_matches_from(&args)
             .and_then(|matches| match matches.subcommand() {
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
+                Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
                 _ => Err(command().error(ErrorKind::MissingSubcommand, "a subcommand is required")),
             });
     parsed.map_err(|error| Refusal {
@@ -75,6 +101,13 @@ pub fn command() -> Command {
             Command::new("check")
                 .about("Exit with 0 when every target is listening, otherwise with 1")
                 .defer(check::command),
+        )
+        .subcommand(
+            Command::new("doctor")
+                .about(
+                    "Say what keepalived would experience here; exit with 0 when nothing is wrong",
+                )
+                .defer(doctor::command),
         )
 }
 

@@ -4,7 +4,7 @@
 //! (net/ipv4/tcp_ipv4.c, tcp_get_idx), so a look ends at the first row that is neither LISTEN nor
 //! SYN_RECV, which kernels up to 4.3 list among the listeners.
 
-mod cost;
+pub(crate) mod cost;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod row;

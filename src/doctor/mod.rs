@@ -1,0 +1,148 @@
+//! `listenup doctor`: what would keepalived experience here? It looks and changes nothing.
+
+mod accounts;
+mod binary;
+mod conf;
+mod findings;
+mod path;
+mod scripts;
+mod sources;
+mod words;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+
+use self::accounts::Accounts;
+use self::conf::Conf;
+use self::findings::{Finding, summary};
+use self::scripts::{File, Program, Setup};
+use crate::cli::DoctorOptions;
+use crate::clock::SystemClock;
+use crate::domain::{Exit, Target};
+use crate::report::Status;
+
+/// Where keepalived accepts a program, and where SELinux lets it do its work.
+const HOME: &str = "/usr/libexec/keepalived/listenup";
+
+/// What is asked for where no target is given: HTTPS.
+const USUAL: Target = Target::Port(NonZeroU16::MIN.saturating_add(442));
+
+/// Looks at everything, prints what it found, and exits with 0 if nothing is wrong.
+pub fn run(options: &DoctorOptions) -> Status {
+    let clock = SystemClock::start();
+    let mut findings = sources::examine(&options.targets, USUAL, &clock, Path::new("/proc"));
+    let block = keepalived(options, &mut findings);
+    let wrong = findings.iter().any(Finding::is_problem);
+
+    let mut text = String::new();
+    for finding in &findings {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{finding}");
+    }
+    let _ = write!(text, "{}\n\n{block}", summary(&findings));
+    let _ = io::stdout().write_all(text.as_bytes());
+    Status::plain(if wrong { Exit::Failed } else { Exit::Done })
+}
+
+/// Looks at keepalived.conf and at the program that it would run. The block to paste.
+fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> String {
+    let (accounts, unread) = Accounts::read(Path::new("/etc"));
+    findings.extend(unread);
+    let files = read(&options.keepalived_confs, findings);
+    let own = std::env::current_exe();
+    let user = options.user.as_ref().map(|name| accounts.by_option(name));
+    let user = user.and_then(|user| user.map_err(|problem| findings.push(problem)).ok());
+    let setup = Setup {
+        files: &files,
+        accounts: &accounts,
+        user: user.as_ref(),
+        own: own.as_deref().ok(),
+    };
+    let (found, mut programs) = setup.examine();
+    findings.extend(found);
+    if programs.is_empty() {
+        match (&own, setup.default_user()) {
+            (Ok(path), Ok(user)) => programs.push(Program {
+                path: path.clone(),
+                user,
+                security: setup.security(),
+            }),
+            (Err(error), _) => findings.push(Finding::problem(
+                format!("where this program lies is not known: /proc/self/exe: {error}"),
+                "mount /proc, or name a keepalived.conf that calls it",
+            )),
+            (Ok(_), Err(problem)) => findings.push(problem),
+        }
+    }
+    let mut well = None;
+    for program in &programs {
+        let Program {
+            path,
+            user,
+            security,
+        } = program;
+        let found = path::examine(path, user, *security, &accounts);
+        let there = path.exists();
+        if !found.iter().any(Finding::is_problem) {
+            well = Some(path.as_path());
+        }
+        findings.extend(found);
+        if there {
+            findings.extend(binary::examine(path));
+        }
+    }
+    block(well, &options.targets)
+}
+
+fn read(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<File> {
+    let mut files = Vec::new();
+    for path in paths {
+        match std::fs::read(path) {
+            Ok(text) => files.push(File {
+                path: path.clone(),
+                conf: Conf::read(&text),
+            }),
+            Err(error) => findings.push(Finding::problem(
+                format!("{}: cannot be read: {error}", path.display()),
+                "what keepalived is told is not known",
+            )),
+        }
+    }
+    files
+}
+
+/// A vrrp_script for these targets.
+fn block(program: Option<&Path>, targets: &[Target]) -> String {
+    // What keepalived's quotes would take apart is not fit for it.
+    let plain = |path: &&str| {
+        path.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte))
+    };
+    let program = program.and_then(Path::to_str).filter(plain);
+    let targets = if targets.is_empty() {
+        &[USUAL]
+    } else {
+        targets
+    };
+    let first = match program {
+        Some(_) => "To paste into keepalived.conf:",
+        None => "To paste into keepalived.conf, once listenup is there:",
+    };
+    let mut arguments = String::new();
+    for target in targets {
+        let _ = write!(arguments, " {target}");
+    }
+    format!(
+        "{first}\n\n\
+         vrrp_script chk_listenup {{\n    \
+             script \"{} check -q{arguments}\"\n    \
+             interval 1\n    \
+             timeout 1\n    \
+             fall 2\n    \
+             rise 2\n\
+         }}\n",
+        program.unwrap_or(HOME)
+    )
+}

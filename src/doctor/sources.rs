@@ -1,0 +1,219 @@
+//! What each source of listeners says here, and what it knows.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use super::findings::Finding;
+use crate::clock::{Clock, TimeLimit};
+use crate::domain::{Answer, Family, Inquiry, Target};
+use crate::judge::{Patience, Sources, judge};
+use crate::look::look;
+use crate::source::proc::{Proc, cost};
+use crate::source::{Fault, Question, Source, netlink::Netlink};
+
+/// What `listenup check` gives itself, unless told otherwise.
+pub const LIMIT: Duration = Duration::from_millis(500);
+
+/// Asks both sources. Without targets what they answer does not matter, only that they do.
+pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path) -> Vec<Finding> {
+    let asked = if targets.is_empty() {
+        &[usual]
+    } else {
+        targets
+    };
+    let mut netlink = Netlink::new();
+    let mut tables = Proc::new(proc);
+    let by_netlink = time(&mut netlink, asked, clock);
+    let by_proc = time(&mut tables, asked, clock);
+    let mut findings = vec![
+        answers(
+            netlink.name(),
+            &by_netlink,
+            by_proc.is_ok(),
+            "listenup asks /proc instead, which takes a walk over all connections of the host",
+        ),
+        answers(
+            tables.name(),
+            &by_proc,
+            by_netlink.is_ok(),
+            "before \"not listening\" there is no second opinion",
+        ),
+        sockets(proc),
+    ];
+    findings.extend(v6only(&mut netlink, by_netlink.is_ok(), clock));
+    findings.extend(cgroups(by_netlink.is_ok()));
+    if !targets.is_empty() && (by_netlink.is_ok() || by_proc.is_ok()) {
+        let mut heard: Vec<(&str, Vec<(Target, Answer)>)> = Vec::new();
+        for (source, answers) in [
+            (&mut netlink as &mut dyn Source, by_netlink.is_ok()),
+            (&mut tables, by_proc.is_ok()),
+        ] {
+            if answers {
+                heard.push((source.name(), ask(source, targets, clock)));
+            }
+        }
+        findings.extend((0..targets.len()).filter_map(|index| target(&heard, index)));
+    }
+    findings
+}
+
+/// How long one look takes.
+fn time(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Result<Duration, Fault> {
+    let started = clock.now();
+    let mut inquiry = Inquiry::new(targets.iter().copied());
+    let answer = look(source, &mut inquiry, TimeLimit::new(clock, LIMIT));
+    let took = clock.now().saturating_sub(started);
+    match answer {
+        Err(fault) if !inquiry.is_settled() => Err(fault),
+        _ => Ok(took),
+    }
+}
+
+fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &str) -> Finding {
+    match answer {
+        Ok(took) => Finding::ok(format!("{name} answers: {}", in_words(*took))),
+        Err(fault) => {
+            let text = match fault {
+                Fault::TimeIsUp(_) => format!("no answer from {name}: {fault}"),
+                fault => format!("no answer: {fault}"),
+            };
+            match other {
+                true => Finding::note(text, without),
+                false => Finding::problem(
+                    text,
+                    "no source is left: each check says \"could not tell\"",
+                ),
+            }
+        }
+    }
+}
+
+/// How many sockets the kernel walks past for a full read of /proc.
+fn sockets(proc: &Path) -> Finding {
+    let path = proc.join("self/net/sockstat");
+    let count = std::fs::read(&path).map(|text| cost::sockets(&text));
+    match count {
+        Ok(Some(count)) => {
+            let walk = in_words(cost::of_both_tables(count));
+            Finding::ok(format!(
+                "{count} TCP sockets on this host: reading /proc takes at most about {walk}"
+            ))
+        }
+        Ok(None) => Finding::note(
+            format!(
+                "{}: does not tell how many sockets there are",
+                path.display()
+            ),
+            "how long it takes to read /proc is not known",
+        ),
+        Err(error) => Finding::note(
+            format!("{}: cannot be read: {error}", path.display()),
+            "how many sockets there are is not known",
+        ),
+    }
+}
+
+/// Whether V6ONLY is known, by an IPv6 listener that is there already: opening one would change
+/// something.
+fn v6only(netlink: &mut Netlink, answers: bool, clock: &dyn Clock) -> Option<Finding> {
+    const FOLLOWS: &str = "an IPv4 address that only a [::] listener serves is \"could not tell\"; a \
+                           bare port as the target avoids that";
+    if !answers {
+        let text = "V6ONLY of listeners: not known, for /proc does not tell";
+        return Some(Finding::note(text, FOLLOWS));
+    }
+    let ports: Vec<u16> = (1..=u16::MAX).collect();
+    let question = Question {
+        family: Family::V6,
+        ports: &ports,
+        limit: TimeLimit::new(clock, LIMIT),
+    };
+    let mut known = None;
+    let answer = netlink.listeners(question, &mut |listener| {
+        known = Some(listener.v6only.is_some());
+        ControlFlow::Break(())
+    });
+    Some(match (known, answer) {
+        (Some(true), _) => Finding::ok("V6ONLY of listeners: known"),
+        (Some(false), _) => {
+            Finding::note("V6ONLY of listeners: this kernel does not tell", FOLLOWS)
+        }
+        (None, Ok(())) => Finding::ok("V6ONLY of listeners: no IPv6 listener here to tell by"),
+        (None, Err(fault)) => Finding::note(format!("V6ONLY of listeners: {fault}"), FOLLOWS),
+    })
+}
+
+/// Whether the kernel tells the cgroup of a listener (INET_DIAG_CGROUP_ID): by its release.
+fn cgroups(answers: bool) -> Option<Finding> {
+    const SINCE: (u32, u32) = (5, 8);
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let version = match (numbers.next()?, numbers.next()?) {
+        (Ok(major), Ok(minor)) => (major, minor),
+        _ => return None,
+    };
+    let (major, minor) = version;
+    Some(match answers && version >= SINCE {
+        true => Finding::ok(format!(
+            "cgroups of listeners: known (Linux {major}.{minor})"
+        )),
+        false => Finding::note(
+            format!("cgroups of listeners: not known (Linux {major}.{minor})"),
+            "no check needs them",
+        ),
+    })
+}
+
+/// A source's verdicts, with all the care of a check.
+fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(Target, Answer)> {
+    let sources = Sources {
+        in_order: vec![source],
+        second_opinion: None,
+    };
+    let patience = Patience {
+        timeout: LIMIT,
+        retry_for: Duration::ZERO,
+        retry_every: LIMIT,
+    };
+    judge(targets.iter().copied(), sources, patience, clock).answers
+}
+
+/// What the sources say of one target.
+fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Finding> {
+    let (target, _) = heard.first()?.1.get(index)?;
+    let (mut listening, mut absent) = (false, false);
+    let mut said = Vec::new();
+    for (name, answers) in heard {
+        let (_, answer) = answers.get(index)?;
+        said.push(match answer {
+            Answer::Listening(listener) => {
+                listening = true;
+                format!("{name}: listening on {listener}")
+            }
+            Answer::NotListening => {
+                absent = true;
+                format!("{name}: not listening")
+            }
+            Answer::CouldNotTell(doubt) => format!("{name}: could not tell: {doubt}"),
+        });
+    }
+    let text = format!("{target}: {}", said.join("; "));
+    Some(match (listening, absent) {
+        (true, false) => Finding::ok(text),
+        (true, true) => Finding::note(text, "the sources differ: a check says \"listening\""),
+        (false, true) => Finding::problem(text, "a check of it fails now"),
+        (false, false) => Finding::problem(text, "a check of it says \"could not tell\""),
+    })
+}
+
+/// A time with a unit that suits it.
+fn in_words(time: Duration) -> String {
+    let micros = time.as_micros();
+    match micros {
+        0..1000 => format!("{micros} us"),
+        1000..1_000_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}

@@ -1,0 +1,115 @@
+//! The accounts in /etc/passwd, and the groups in /etc/group, which begins each line alike.
+//!
+//! Not getpwnam(3): in a static program glibc's would load the NSS libraries of its build machine at
+//! run time. So users that only LDAP or the like knows are not known here.
+
+use std::io;
+use std::path::Path;
+
+/// What such a file lists, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Users(Vec<User>);
+
+#[derive(Clone, Debug)]
+struct User {
+    name: String,
+    id: u32,
+    group: Option<u32>,
+}
+
+impl Users {
+    /// Reads a file as passwd(5) and group(5) describe them. A line that is neither is left out, as
+    /// glibc does.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self::parse(&std::fs::read(path)?))
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        Self(text.lines().filter_map(User::parse).collect())
+    }
+
+    /// The number of this user, or group.
+    pub fn id(&self, name: &str) -> Option<u32> {
+        self.0
+            .iter()
+            .find(|user| user.name == name)
+            .map(|user| user.id)
+    }
+
+    /// The first name that has this number.
+    pub fn name(&self, id: u32) -> Option<&str> {
+        self.by_id(id).map(|user| user.name.as_str())
+    }
+
+    /// The number of the group that the user with this number logs in with. In /etc/group nobody has
+    /// one.
+    pub fn group(&self, id: u32) -> Option<u32> {
+        self.by_id(id).and_then(|user| user.group)
+    }
+
+    fn by_id(&self, id: u32) -> Option<&User> {
+        self.0.iter().find(|user| user.id == id)
+    }
+}
+
+impl User {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let id = fields.nth(1)?.parse().ok()?;
+        let group = fields.next().and_then(|field| field.parse().ok());
+        Some(Self {
+            name: name.to_owned(),
+            id,
+            group,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passwd_file() {
+        let users = Users::parse(
+            b"root:x:0:0:root:/root:/bin/bash\n\
+              toor:x:0:7:second name:/root:/bin/sh\n\
+              # a comment\n\n\
+              broken\nbroken:x\nbroken:x:one:1::/:\n:x:5:5::/:\nbroken:x:-1:1::/:\n\
+              caf\xe9:x:9:9::/:\n\
+              keepalived_script:x:987:986::/:/sbin/nologin\n",
+        );
+        assert_eq!(users.id("root"), Some(0));
+        assert_eq!(users.id("toor"), Some(0));
+        assert_eq!(users.id("keepalived_script"), Some(987));
+        assert_eq!(users.group(987), Some(986));
+        assert_eq!(users.name(0), Some("root"));
+        assert_eq!(users.group(0), Some(0));
+        for unknown in ["broken", "", "0", "987", "# a comment", "keepalived"] {
+            assert_eq!(users.id(unknown), None, "{unknown:?}");
+        }
+        for unknown in [1, 5, u32::MAX] {
+            assert_eq!(users.name(unknown), None, "{unknown}");
+            assert_eq!(users.group(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_group_file() {
+        let groups = Users::parse(b"root:x:0:\nstaff:x:50:alice,bob\nnumbers:x:51:1000\n");
+        assert_eq!(groups.id("staff"), Some(50));
+        assert_eq!(groups.name(50), Some("staff"));
+        assert_eq!(groups.group(50), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        assert!(Users::read("/nonexistent/passwd").is_err());
+        assert_eq!(Users::read("/etc/passwd").unwrap().id("root"), Some(0));
+    }
+}
