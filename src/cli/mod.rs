@@ -17,6 +17,8 @@ pub use self::doctor::DoctorOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::report::Status;
 
+const NO_SUBCOMMAND: &str = "a subcommand is required";
+
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Request {
@@ -62,6 +64,10 @@ impl Refusal {
 impl fmt::Display for Refusal {
     /// The reason in one line, without the usage that [`Refusal::print`] adds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What clap says then is the whole help.
+        if self.error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return f.write_str(NO_SUBCOMMAND);
+        }
         let text = self.error.to_string();
         let reason = text.strip_prefix("error: ").unwrap_or(&text);
         let lines = reason.lines().map(str::trim);
@@ -82,7 +88,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
             .and_then(|matches| match matches.subcommand() {
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
                 Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
-                _ => Err(command().error(ErrorKind::MissingSubcommand, "a subcommand is required")),
+                _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
             });
     parsed.map_err(|error| Refusal {
         error,

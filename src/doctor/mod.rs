@@ -41,7 +41,7 @@ pub fn run(options: &DoctorOptions) -> Status {
         // Writing to a String cannot fail.
         let _ = write!(text, "{finding}");
     }
-    let _ = write!(text, "{}\n\n{block}", summary(&findings));
+    let _ = write!(text, "\n{}\n\n{block}", summary(&findings));
     let _ = io::stdout().write_all(text.as_bytes());
     Status::plain(if wrong { Exit::Failed } else { Exit::Done })
 }
@@ -51,7 +51,8 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> String {
     let (accounts, unread) = Accounts::read(Path::new("/etc"));
     findings.extend(unread);
     let files = read(&options.keepalived_confs, findings);
-    let own = std::env::current_exe();
+    // argv[0] may be anything.
+    let own = std::fs::read_link("/proc/self/exe");
     let user = options.user.as_ref().map(|name| accounts.by_option(name));
     let user = user.and_then(|user| user.map_err(|problem| findings.push(problem)).ok());
     let setup = Setup {

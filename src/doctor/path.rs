@@ -19,6 +19,10 @@ const S_ISUID: u32 = 0o4000;
 const S_ISGID: u32 = 0o2000;
 const S_ISVTX: u32 = 0o1000;
 
+/// What becomes of a script that cannot be run, at the start and later.
+const UNCHECKED: &str =
+    "keepalived leaves such a script out, or takes its failure to start for success";
+
 /// Whether keepalived leaves out what is unsafe, or only warns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
@@ -61,18 +65,18 @@ pub fn examine(
     for folder in folders.iter().filter(|folder| !folder.may_execute(user)) {
         findings.push(Finding::problem(
             format!("{}: {name} may not enter it", shown(folder)),
-            "keepalived disables the script, and the instance runs unchecked",
+            UNCHECKED,
         ));
     }
     if file.kind() != S_IFREG {
         findings.push(Finding::problem(
             format!("{}: is no file", shown(file)),
-            "keepalived disables the script, and the instance runs unchecked",
+            UNCHECKED,
         ));
     } else if !file.may_execute(user) {
         findings.push(Finding::problem(
             format!("{}: {name} may not execute it", shown(file)),
-            format!("chmod 0755 {}", file.path.display()),
+            UNCHECKED,
         ));
     }
     findings.extend(mounted_noexec(&file.path));
@@ -167,10 +171,7 @@ fn unsafe_part(part: &Part, shown: &str, security: Security) -> Option<Finding> 
 fn cannot_be_looked_at(path: &Path, error: &io::Error) -> Finding {
     let path = path.display();
     match error.kind() {
-        io::ErrorKind::NotFound => Finding::problem(
-            format!("{path}: is not there"),
-            "keepalived disables the script, and the instance runs unchecked",
-        ),
+        io::ErrorKind::NotFound => Finding::problem(format!("{path}: is not there"), UNCHECKED),
         _ => Finding::problem(
             format!("{path}: could not be looked at: {error}"),
             "run the doctor as root",

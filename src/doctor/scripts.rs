@@ -66,14 +66,14 @@ impl Setup<'_> {
                 let at = format!("{}:{}", file.path.display(), call.line);
                 let place = Place { at, file, script };
                 findings.extend(place.examine(call, caller));
-                match self.user_of(&place) {
-                    Ok(user) => {
-                        let program = self.program(call, caller, user);
-                        programs.extend(program.filter(|program| !programs.contains(program)));
+                let user = self.user_of(&place).unwrap_or_else(|problem| {
+                    if !findings.contains(&problem) {
+                        findings.push(problem);
                     }
-                    Err(problem) if findings.contains(&problem) => {}
-                    Err(problem) => findings.push(problem),
-                }
+                    Accounts::root()
+                });
+                let program = self.program(call, caller, user);
+                programs.extend(program.filter(|program| !programs.contains(program)));
                 findings.extend(self.untracked(&place));
             }
         }
@@ -175,12 +175,9 @@ impl Setup<'_> {
         match self.security_line().filter(|_| !named) {
             Some(line) => Err(Finding::problem(
                 format!(
-                    "{}: {} has no user to run as: keepalived removes it",
-                    place.at, place.script.name
+                    "{line}: enable_script_security, and no user to run scripts as: keepalived removes them"
                 ),
-                format!(
-                    "{line}: with enable_script_security it takes script_user there, or a user keepalived_script"
-                ),
+                "script_user root in global_defs, or create a user keepalived_script",
             )),
             None => self.default_user(),
         }
@@ -349,7 +346,7 @@ impl Place<'_> {
                     shown(ours),
                     shown(timeout)
                 ),
-                "keepalived ends the check before it says \"could not tell\", which counts as down",
+                "keepalived ends the check first, which counts as down: lower --timeout or raise timeout",
             ));
         } else if ours >= interval {
             findings.push(Finding::note(

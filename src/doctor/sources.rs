@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::findings::Finding;
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Family, Inquiry, Target};
+use crate::domain::{Answer, Family, Inquiry, Listener, Target};
 use crate::judge::{Patience, Sources, judge};
 use crate::look::look;
 use crate::source::proc::{Proc, cost};
@@ -41,7 +41,7 @@ pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path
         ),
         sockets(proc),
     ];
-    findings.extend(v6only(&mut netlink, by_netlink.is_ok(), clock));
+    findings.push(v6only(&mut netlink, by_netlink.is_ok(), clock, proc));
     findings.extend(cgroups(by_netlink.is_ok()));
     if !targets.is_empty() && (by_netlink.is_ok() || by_proc.is_ok()) {
         let mut heard: Vec<(&str, Vec<(Target, Answer)>)> = Vec::new();
@@ -72,7 +72,7 @@ fn time(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Resul
 
 fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &str) -> Finding {
     match answer {
-        Ok(took) => Finding::ok(format!("{name} answers: {}", in_words(*took))),
+        Ok(took) => Finding::ok(format!("{name} answers in {}", in_words(*took))),
         Err(fault) => {
             let text = match fault {
                 Fault::TimeIsUp(_) => format!("no answer from {name}: {fault}"),
@@ -97,7 +97,7 @@ fn sockets(proc: &Path) -> Finding {
         Ok(Some(count)) => {
             let walk = in_words(cost::of_both_tables(count));
             Finding::ok(format!(
-                "{count} TCP sockets on this host: reading /proc takes at most about {walk}"
+                "{count} TCP sockets on this host: one read of all tables in /proc takes up to {walk}"
             ))
         }
         Ok(None) => Finding::note(
@@ -116,32 +116,51 @@ fn sockets(proc: &Path) -> Finding {
 
 /// Whether V6ONLY is known, by an IPv6 listener that is there already: opening one would change
 /// something.
-fn v6only(netlink: &mut Netlink, answers: bool, clock: &dyn Clock) -> Option<Finding> {
+fn v6only(netlink: &mut Netlink, answers: bool, clock: &dyn Clock, proc: &Path) -> Finding {
     const FOLLOWS: &str = "an IPv4 address that only a [::] listener serves is \"could not tell\"; a \
                            bare port as the target avoids that";
     if !answers {
         let text = "V6ONLY of listeners: not known, for /proc does not tell";
-        return Some(Finding::note(text, FOLLOWS));
+        return Finding::note(text, FOLLOWS);
     }
-    let ports: Vec<u16> = (1..=u16::MAX).collect();
+    let every_port: Vec<u16> = (1..=u16::MAX).collect();
+    // One pass, and none where it would take too long.
+    let mut tables = Proc::second_opinion(proc, LIMIT);
+    let found = match first_v6(&mut tables, &every_port, clock) {
+        Ok(Some(listener)) => first_v6(netlink, &[listener.port], clock),
+        other => other,
+    };
+    match found.map(|listener| listener.map(|listener| listener.v6only)) {
+        Ok(Some(Some(_))) => Finding::ok("V6ONLY of listeners: known"),
+        Ok(Some(None)) => Finding::note("V6ONLY of listeners: this kernel does not tell", FOLLOWS),
+        Ok(None) => Finding::note("V6ONLY of listeners: no IPv6 listener here to tell by", ""),
+        Err(fault) => Finding::note(
+            format!("V6ONLY of listeners: no IPv6 listener to tell by: {fault}"),
+            "",
+        ),
+    }
+}
+
+/// The first IPv6 listener that a source shows on these ports.
+fn first_v6(
+    source: &mut dyn Source,
+    ports: &[u16],
+    clock: &dyn Clock,
+) -> Result<Option<Listener>, Fault> {
     let question = Question {
         family: Family::V6,
-        ports: &ports,
+        ports,
         limit: TimeLimit::new(clock, LIMIT),
     };
-    let mut known = None;
-    let answer = netlink.listeners(question, &mut |listener| {
-        known = Some(listener.v6only.is_some());
+    let mut first = None;
+    let answer = source.listeners(question, &mut |listener| {
+        first = Some(listener.clone());
         ControlFlow::Break(())
     });
-    Some(match (known, answer) {
-        (Some(true), _) => Finding::ok("V6ONLY of listeners: known"),
-        (Some(false), _) => {
-            Finding::note("V6ONLY of listeners: this kernel does not tell", FOLLOWS)
-        }
-        (None, Ok(())) => Finding::ok("V6ONLY of listeners: no IPv6 listener here to tell by"),
-        (None, Err(fault)) => Finding::note(format!("V6ONLY of listeners: {fault}"), FOLLOWS),
-    })
+    match first {
+        Some(listener) => Ok(Some(listener)),
+        None => answer.map(|()| None),
+    }
 }
 
 /// Whether the kernel tells the cgroup of a listener (INET_DIAG_CGROUP_ID): by its release.
