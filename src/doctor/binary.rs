@@ -35,9 +35,10 @@ fn start(program: &Path) -> Finding {
             let text = format!("{path}: needs the loader {}", interpreter.display());
             let advice = "without it execve(2) fails, which keepalived counts as success: use a \
                           static build";
-            match interpreter.exists() {
-                true => Finding::note(text, advice),
-                false => Finding::problem(format!("{text}, which is not there"), advice),
+            match interpreter.try_exists() {
+                Ok(true) => Finding::note(text, advice),
+                Ok(false) => Finding::problem(format!("{text}, which is not there"), advice),
+                Err(error) => Finding::problem(format!("{text}: {error}"), advice),
             }
         }
         Ok(Linkage::NotElf) => Finding::note(
@@ -143,33 +144,40 @@ fn too_short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the ELF header is broken")
 }
 
-/// What SELinux makes of the file, where it has a label: by the policy of Fedora and RHEL keepalived's
-/// own domain may not use sock_diag, and only one type of file leaves that domain.
+/// What SELinux makes of the file, where it has a label.
 fn selinux(program: &Path, own: &Path) -> Option<Finding> {
-    const UNCONFINED: &str = "keepalived_unconfined_script_exec_t";
-    let path = program.display();
-    let label = match label(program) {
-        Ok(label) => label?,
-        Err(error) => {
-            let text = format!("{path}: its SELinux label could not be read: {error}");
-            return Some(Finding::note(text, "run the doctor as root"));
-        }
-    };
-    let text = format!("{path}: SELinux label {label}");
-    if label.split(':').any(|part| part == UNCONFINED) {
-        return Some(Finding::ok(text));
-    }
     // Where no security module answers there is no such file, or it cannot be read.
     let own = std::fs::read_to_string(own).unwrap_or_default();
-    let own = own.trim_end_matches(['\0', '\n']);
-    let here = match own.is_empty() {
-        true => String::new(),
-        false => format!(", which this run as {own} does not show"),
+    match label(program) {
+        Ok(None) => None,
+        Ok(Some(label)) => Some(judge_label(
+            program,
+            &label,
+            own.trim_end_matches(['\0', '\n']),
+        )),
+        Err(error) => Some(Finding::note(
+            format!("{}: its SELinux label: {error}", program.display()),
+            "run the doctor as root",
+        )),
+    }
+}
+
+/// By the policy of Fedora and RHEL keepalived's own domain may not use sock_diag, and only one type
+/// of file leaves that domain. `own` is the label of this process, if it has one.
+fn judge_label(program: &Path, label: &str, own: &str) -> Finding {
+    let text = format!("{}: SELinux label {label}", program.display());
+    let mut parts = label.split(':');
+    if parts.any(|part| part == "keepalived_unconfined_script_exec_t") {
+        return Finding::ok(text);
+    }
+    let here = match own {
+        "" => String::new(),
+        own => format!(", which this run as {own} does not show"),
     };
-    Some(Finding::note(
+    Finding::note(
         format!("{text}: keepalived would run it in its own domain"),
         format!("sock_diag may be refused there{here}; install it in /usr/libexec/keepalived"),
-    ))
+    )
 }
 
 /// The attribute security.selinux. `None`: there is none.
@@ -262,6 +270,38 @@ mod tests {
         };
         assert!(interpreter.exists(), "{interpreter:?}");
         assert_eq!(linkage("/etc/passwd"), Linkage::NotElf);
+    }
+
+    #[test]
+    fn labels() {
+        let program = Path::new("/usr/bin/listenup");
+        let unconfined = "system_u:object_r:keepalived_unconfined_script_exec_t:s0";
+        let bin = "system_u:object_r:bin_t:s0";
+        for (label, own, expected) in [
+            (
+                unconfined,
+                "",
+                "ok       /usr/bin/listenup: SELinux label LABEL\n",
+            ),
+            (
+                bin,
+                "unconfined_u:unconfined_r:unconfined_t:s0",
+                "note     /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
+                 domain\n         sock_diag may be refused there, which this run as \
+                 unconfined_u:unconfined_r:unconfined_t:s0 does not show; install it in \
+                 /usr/libexec/keepalived\n",
+            ),
+            (
+                bin,
+                "",
+                "note     /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
+                 domain\n         sock_diag may be refused there; install it in \
+                 /usr/libexec/keepalived\n",
+            ),
+        ] {
+            let finding = judge_label(program, label, own).to_string();
+            assert_eq!(finding, expected.replace("LABEL", label));
+        }
     }
 
     proptest! {

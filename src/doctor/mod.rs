@@ -12,6 +12,7 @@ mod words;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroU16;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use self::accounts::Accounts;
@@ -85,33 +86,43 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> String {
             security,
         } = program;
         let found = path::examine(path, user, *security, &accounts);
-        let there = path.exists();
         if !found.iter().any(Finding::is_problem) {
-            well = Some(path.as_path());
+            well.get_or_insert(path.as_path());
         }
         findings.extend(found);
-        if there {
+        if path.is_file() {
             findings.extend(binary::examine(path));
         }
     }
     block(well, &options.targets)
 }
 
+/// Reads the files; what cannot be read is a finding.
 fn read(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<File> {
     let mut files = Vec::new();
     for path in paths {
-        match std::fs::read(path) {
-            Ok(text) => files.push(File {
+        match conf(path) {
+            Ok(conf) => files.push(File {
                 path: path.clone(),
-                conf: Conf::read(&text),
+                conf,
             }),
-            Err(error) => findings.push(Finding::problem(
-                format!("{}: cannot be read: {error}", path.display()),
+            Err(reason) => findings.push(Finding::problem(
+                format!("{}: {reason}", path.display()),
                 "what keepalived is told is not known",
             )),
         }
     }
     files
+}
+
+/// A file that keepalived would read: no pipe, and no program (lib/parser.c, `read_conf_file`).
+fn conf(path: &Path) -> Result<Conf, String> {
+    let in_words = |error: io::Error| format!("cannot be read: {error}");
+    let file = std::fs::metadata(path).map_err(in_words)?;
+    if !file.is_file() || file.mode() & 0o111 != 0 {
+        return Err("keepalived reads only regular files that are not executable".to_owned());
+    }
+    Ok(Conf::read(&std::fs::read(path).map_err(in_words)?))
 }
 
 /// A vrrp_script for these targets.

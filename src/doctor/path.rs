@@ -79,7 +79,7 @@ pub fn examine(
             UNCHECKED,
         ));
     }
-    findings.extend(mounted_noexec(&file.path));
+    findings.extend(cannot_execute(&file.path));
     if file.runs_privileged(user) {
         let is_unsafe = |part: &&Part| part.weakness().is_some();
         let weak = parts.iter().filter(is_unsafe);
@@ -179,15 +179,16 @@ fn cannot_be_looked_at(path: &Path, error: &io::Error) -> Finding {
     }
 }
 
-/// A program there fails to start, which keepalived counts as success.
-fn mounted_noexec(path: &Path) -> Option<Finding> {
-    let flags = statvfs(path).ok()?.flags();
-    flags.contains(FsFlags::ST_NOEXEC).then(|| {
-        Finding::problem(
+/// A file system that executes nothing.
+fn cannot_execute(path: &Path) -> Option<Finding> {
+    match statvfs(path) {
+        Ok(mounted) if !mounted.flags().contains(FsFlags::ST_NOEXEC) => None,
+        Ok(_) => Some(Finding::problem(
             format!("{}: lies on a file system mounted noexec", path.display()),
             "it cannot be executed, which keepalived counts as success: install it elsewhere",
-        )
-    })
+        )),
+        Err(errno) => Some(cannot_be_looked_at(path, &errno.into())),
+    }
 }
 
 #[cfg(test)]

@@ -370,20 +370,23 @@ impl Place<'_> {
         findings: &mut Vec<Finding>,
     ) -> Option<Duration> {
         let value = value?;
+        let at = format!("{}:{}", self.file.path.display(), value.line);
         let text = value.words.join(" ");
         let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
-        if let Some(Ok(seconds)) = seconds.filter(|seconds| *seconds != Ok(Duration::ZERO)) {
-            return Some(seconds);
+        let Some(Ok(seconds)) = seconds.filter(|seconds| *seconds != Ok(Duration::ZERO)) else {
+            findings.push(Finding::problem(
+                format!("{at}: {keyword} {text} is no time in seconds"),
+                "keepalived ignores it",
+            ));
+            return None;
+        };
+        if seconds.subsec_nanos() != 0 {
+            findings.push(Finding::note(
+                format!("{at}: {keyword} {text} is not a whole number of seconds"),
+                "keepalived before 2.3.2 ignores it",
+            ));
         }
-        let path = self.file.path.display();
-        findings.push(Finding::problem(
-            format!(
-                "{path}:{}: {keyword} {text} is no time in seconds",
-                value.line
-            ),
-            "keepalived ignores it",
-        ));
-        None
+        Some(seconds)
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 pub mod confined;
+pub mod doctor;
 pub mod keepalived;
 pub mod node;
 pub mod program;
