@@ -17,18 +17,18 @@ fn each_mistake_in_a_script_line_is_told_by_file_and_line() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
-        let refused = "\n         listenup refuses it, which exits with 1 always";
+        let refused = "\n         listenup refuses it, so the check fails always";
         for (script, others, text) in [
             (
                 "script FOLDER/listenup check -q 443",
                 "",
-                "outside the quotes, so keepalived drops it: check -q 443\n         \
+                "keepalived drops what is outside the quotes: check -q 443\n         \
                  script \"FOLDER/listenup check -q 443\"",
             ),
             (
                 "script \"FOLDER/listenup\" check -q 443",
                 "",
-                "outside the quotes, so keepalived drops it: check -q 443\n         \
+                "keepalived drops what is outside the quotes: check -q 443\n         \
                  script \"FOLDER/listenup check -q 443\"",
             ),
             (
@@ -41,6 +41,12 @@ fn each_mistake_in_a_script_line_is_told_by_file_and_line() {
                 "script \"FOLDER/listenup check 443 >/dev/null 2>&1\"",
                 "",
                 "keepalived starts no shell for >/dev/null\n         \
+                 it arrives as an argument; leave it out (-q prints nothing)",
+            ),
+            (
+                "script \"/usr/bin/test -f /run/up && FOLDER/listenup check 443\"",
+                "",
+                "keepalived starts no shell for &&\n         \
                  it arrives as an argument; leave it out (-q prints nothing)",
             ),
             (
@@ -94,13 +100,13 @@ fn each_mistake_in_a_script_line_is_told_by_file_and_line() {
                 "script \"FOLDER/listenup check --retry-for 900ms --timeout 1s 443\"",
                 "interval 1",
                 "--timeout 1s is not shorter than keepalived's timeout of 1s\n         \
-                 keepalived ends the check first, which counts as down: lower --timeout or raise timeout",
+                 keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
             ),
             (
                 "script \"FOLDER/listenup check --timeout 1500ms 443\"",
                 "timeout 1",
                 "--timeout 1s 500ms is not shorter than keepalived's timeout of 1s\n         \
-                 keepalived ends the check first, which counts as down: lower --timeout or raise timeout",
+                 keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
             ),
         ] {
             let said = doctor_reads(path, &conf_with(script, others), "").exits(1);
@@ -137,7 +143,7 @@ fn what_is_worth_a_note() {
             ),
             (
                 conf_with(call, "").replace("  chk\n", "  chk2\n"),
-                "FOLDER/keepalived.conf:6: no track_script names chk\n         keepalived does not use it",
+                "FOLDER/keepalived.conf:6: chk: no track_script names it\n         keepalived does not use it",
             ),
             (
                 conf_with(call, "") + "include /etc/keepalived/*.conf\n",
@@ -194,7 +200,7 @@ fn several_files_are_one_configuration() {
         );
         let expected = "\
 ok       FOLDER/keepalived.conf:2: chk: FOLDER/listenup check 443
-note     FOLDER/keepalived.conf:2: no track_script names chk
+note     FOLDER/keepalived.conf:2: chk: no track_script names it
          keepalived does not use it
 ok       FOLDER/listenup: nobody may run it
 ok       FOLDER/listenup: static

@@ -1,11 +1,11 @@
 //! The doctor's opinion and what the real keepalived does.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use common::doctor::{conf_with, doctor_reads, install};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::{in_namespace, ip};
+use listenup::doctor::conf::Conf;
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
@@ -60,31 +61,39 @@ fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
     programs
 }
 
+/// Runs keepalived with the vrrp_scripts s0, s1 and so on; its log.
+fn run_keepalived(folder: &Folder, scripts: &str, count: usize) -> (PathBuf, (Keepalived, Node)) {
+    let tracked: String = (0..count)
+        .map(|index| format!("  s{index} weight 1\n"))
+        .collect();
+    let conf = format!(
+        "global_defs {{\n enable_script_security\n script_user root\n}}\n{scripts}\
+         vrrp_instance gateway {{\n state BACKUP\n interface e0\n virtual_router_id 51\n \
+         priority 100\n virtual_ipaddress {{\n 192.0.2.100/24\n }}\n \
+         track_script {{\n{tracked} }}\n}}\n"
+    );
+    let path = folder.path().join("all");
+    fs::write(path.with_extension("conf"), conf).unwrap();
+    let node = Node::new();
+    node.plug("e0", "to-e0", &["192.0.2.1/24"]);
+    let log = path.with_extension("log");
+    let keepalived = node.run(move || Keepalived::start(path, false));
+    (log, (keepalived, node))
+}
+
 #[test]
 fn the_real_keepalived_agrees_about_paths() {
     in_namespace(|| {
         let folder = Folder::new();
         let programs = programs(folder.path());
-        let (mut scripts, mut tracked) = (String::new(), String::new());
+        let mut scripts = String::new();
         for (index, (program, user, _)) in programs.iter().enumerate() {
             let program = program.display();
             scripts += &format!(
                 "vrrp_script s{index} {{\n script \"{program} check -q 443\"\n user {user}\n}}\n"
             );
-            tracked += &format!("  s{index} weight 1\n");
         }
-        let global = "global_defs {\n enable_script_security\n script_user root\n}\n";
-        let conf = format!(
-            "{global}{scripts}vrrp_instance gateway {{\n state BACKUP\n interface e0\n \
-             virtual_router_id 51\n priority 100\n virtual_ipaddress {{\n 192.0.2.100/24\n }}\n \
-             track_script {{\n{tracked} }}\n}}\n"
-        );
-        let path = folder.path().join("all");
-        fs::write(path.with_extension("conf"), conf).unwrap();
-        let node = Node::new();
-        node.plug("e0", "to-e0", &["192.0.2.1/24"]);
-        let log = path.with_extension("log");
-        let _keepalived = node.run(move || Keepalived::start(path, false));
+        let (log, _keepalived) = run_keepalived(&folder, &scripts, programs.len());
 
         // It looks at all paths before it runs anything.
         let succeeded =
@@ -167,5 +176,64 @@ fn the_real_keepalived_agrees_about_users_and_quotes() {
                 Some(complaint) => assert!(text.contains(complaint), "{conf}\n{keepalived:#?}"),
             }
         }
+    });
+}
+
+#[test]
+fn the_real_keepalived_makes_the_same_words_of_a_line() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let lines = [
+            "\"PROGRAM a b\"",
+            "PROGRAM a b",
+            "\"PROGRAM\" a b",
+            "'PROGRAM a b'",
+            "\"PROGRAM 'a b' c\"",
+            "\"PROGRAM a\" # b",
+            "\"PROGRAM # a ! b\"! c",
+            "\"PROGRAM {a} }\"",
+            "\"PROGRAM \\\"a b\\\" c\"",
+            "\"PROGRAM a\\\\ b\"",
+            "\"PROGRAM a\\ b\"",
+            "PROGRAM\\ a\\ b",
+            "\"PROGRAM \\x41 \\101 \\# \\!\"",
+            "\"PROGRAM $HOME | > x && y; `z` 2>&1 *\"",
+            "\"PROGRAM\\ta\" b",
+            "\"PRO\"\"GRAM a\" b",
+            "\t\"PROGRAM a\"\t",
+        ];
+        let mut scripts = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            // It writes down what it is given, an argument a line.
+            let program = folder.path().join(format!("p{index}"));
+            let out = program.with_extension("out");
+            let text = format!(
+                "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\" >{0}.new\nmv {0}.new {0}\n",
+                out.display()
+            );
+            fs::write(&program, text).unwrap();
+            fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+            let program = program.display().to_string();
+            let (front, back) = program.split_at(3);
+            let line = line.replace("PRO\"\"GRAM", &format!("{front}\"\"{back}"));
+            let line = line.replace("PROGRAM", &program);
+            scripts += &format!("vrrp_script s{index} {{\n script {line}\n}}\n");
+        }
+        let (log, _keepalived) = run_keepalived(&folder, &scripts, lines.len());
+
+        let conf = Conf::read(scripts.as_bytes());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for (index, (line, script)) in lines.iter().zip(&conf.scripts).enumerate() {
+            let out = folder.path().join(format!("p{index}.out"));
+            while !out.exists() {
+                let log = || fs::read_to_string(&log).unwrap();
+                assert!(Instant::now() < deadline, "{line} did not run\n{}", log());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let ours = script.calls[0].words.as_ref().unwrap().command.join(&b'\n');
+            let ours = String::from_utf8(ours).unwrap() + "\n";
+            assert_eq!(ours, fs::read_to_string(out).unwrap(), "{line}");
+        }
+        assert_eq!(conf.scripts.len(), lines.len());
     });
 }

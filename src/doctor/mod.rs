@@ -2,12 +2,13 @@
 
 mod accounts;
 mod binary;
-mod conf;
+pub mod conf;
 mod findings;
+mod line;
 mod path;
 mod scripts;
 mod sources;
-mod words;
+pub mod words;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -1,20 +1,14 @@
-//! The vrrp_scripts of a keepalived.conf that call listenup, and what is wrong with them.
+//! The vrrp_scripts of a keepalived.conf that call listenup: as whom, and which program.
 
-use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::accounts::{Accounts, ScriptUser};
-use super::conf::{Call, Conf, Value, VrrpScript, Words};
+use super::conf::{Conf, VrrpScript, Words};
 use super::findings::Finding;
+use super::line::{Line, Use};
 use super::path::Security;
-use crate::cli::{self, Request};
-
-/// keepalived's `interval` where a block has none, and its `timeout` is the interval then.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A file and what it says.
 #[derive(Debug)]
@@ -49,32 +43,27 @@ pub struct Program {
 }
 
 impl Setup<'_> {
-    /// Reads all lines that call listenup. The programs in them, each once.
+    /// Looks at all lines that call listenup. What is wrong with them, and the programs, each once.
     pub fn examine(&self) -> (Vec<Finding>, Vec<Program>) {
         let mut findings = self.global();
         let mut programs = Vec::new();
         let mut called = false;
-        for file in self.files {
-            let scripts = file.conf.scripts.iter();
-            for (script, call) in
-                scripts.flat_map(|script| script.calls.iter().map(move |call| (script, call)))
-            {
-                let Some(caller) = self.caller(file, call) else {
-                    continue;
-                };
-                called = true;
-                let at = format!("{}:{}", file.path.display(), call.line);
-                let place = Place { at, file, script };
-                findings.extend(place.examine(call, caller));
-                let user = self.user_of(&place).unwrap_or_else(|problem| {
-                    if !findings.contains(&problem) {
-                        findings.push(problem);
-                    }
-                    Accounts::root()
-                });
-                let program = self.program(call, caller, user);
+        for (file, script, line) in self.lines() {
+            let Some(used) = line.used(&file.conf, self.own) else {
+                continue;
+            };
+            called = true;
+            findings.extend(line.examine(&used));
+            findings.extend(self.untracked(&line, script));
+            let user = self.user_of(file, script).unwrap_or_else(|problem| {
+                if !findings.contains(&problem) {
+                    findings.push(problem);
+                }
+                Accounts::root()
+            });
+            if let Use::Direct(words) = used {
+                let program = self.program(words, user);
                 programs.extend(program.filter(|program| !programs.contains(program)));
-                findings.extend(self.untracked(&place));
             }
         }
         if !called && !self.files.is_empty() {
@@ -84,6 +73,24 @@ impl Setup<'_> {
             ));
         }
         (findings, programs)
+    }
+
+    /// All lines with `script`, in all files.
+    fn lines(&self) -> impl Iterator<Item = (&File, &VrrpScript, Line<'_>)> {
+        let scripts = |file| {
+            (file as &File)
+                .conf
+                .scripts
+                .iter()
+                .map(move |script| (file, script))
+        };
+        self.files
+            .iter()
+            .flat_map(scripts)
+            .flat_map(|(file, script)| {
+                let calls = script.calls.iter();
+                calls.map(move |call| (file, script, Line::new(&file.path, script, call)))
+            })
     }
 
     /// The user where no script has one of its own.
@@ -143,39 +150,21 @@ impl Setup<'_> {
         findings
     }
 
-    /// How a line calls listenup, if it does.
-    fn caller(&self, file: &File, call: &Call) -> Option<Caller> {
-        let mentioned = call.text.windows(8).any(|part| part == b"listenup");
-        let Ok(Words { command, .. }) = &call.words else {
-            return mentioned.then_some(Caller::Unreadable);
-        };
-        if file.conf.is_defined(&call.text) {
-            return mentioned.then_some(Caller::Defined);
-        }
-        let program = Path::new(OsStr::from_bytes(command.first()?));
-        let same = |own: &Path| is_same(own, program);
-        if program.file_name() == Some(OsStr::new("listenup")) || self.own.is_some_and(same) {
-            Some(Caller::Direct)
-        } else {
-            mentioned.then_some(Caller::Other)
-        }
-    }
-
-    fn user_of(&self, place: &Place<'_>) -> Result<ScriptUser, Finding> {
-        if let (None, Some(value)) = (self.user, &place.script.user) {
-            let at = format!("{}:{}", place.file.path.display(), value.line);
+    /// Who a script runs as.
+    fn user_of(&self, file: &File, script: &VrrpScript) -> Result<ScriptUser, Finding> {
+        if let (None, Some(value)) = (self.user, &script.user) {
+            let at = format!("{}:{}", file.path.display(), value.line);
             return self.accounts.by_conf(&at, value);
         }
+        let mut confs = self.files.iter().map(|file| &file.conf);
         let named = self.user.is_some()
-            || self
-                .files
-                .iter()
-                .any(|file| file.conf.script_user.is_some())
+            || confs.any(|conf| conf.script_user.is_some())
             || self.accounts.keepalived_script().is_some();
         match self.security_line().filter(|_| !named) {
             Some(line) => Err(Finding::problem(
                 format!(
-                    "{line}: enable_script_security, and no user to run scripts as: keepalived removes them"
+                    "{line}: enable_script_security, and no user to run scripts as: keepalived \
+                     removes them"
                 ),
                 "script_user root in global_defs, or create a user keepalived_script",
             )),
@@ -183,12 +172,7 @@ impl Setup<'_> {
         }
     }
 
-    fn program(&self, call: &Call, caller: Caller, user: ScriptUser) -> Option<Program> {
-        let words = call
-            .words
-            .as_ref()
-            .ok()
-            .filter(|_| caller == Caller::Direct)?;
+    fn program(&self, words: &Words, user: ScriptUser) -> Option<Program> {
         let path = PathBuf::from(OsString::from_vec(words.command.first()?.clone()));
         path.is_absolute().then(|| Program {
             path,
@@ -198,208 +182,15 @@ impl Setup<'_> {
     }
 
     /// A script that no instance tracks; told only where all was read.
-    fn untracked(&self, place: &Place<'_>) -> Option<Finding> {
-        let name = &place.script.name;
+    fn untracked(&self, line: &Line<'_>, script: &VrrpScript) -> Option<Finding> {
+        let name = &script.name;
         let mut confs = self.files.iter().map(|file| &file.conf);
         let known = confs.all(|conf| conf.includes.is_empty() && !conf.tracked.contains(name));
         known.then(|| {
             Finding::note(
-                format!("{}: no track_script names {name}", place.at),
+                format!("{}: no track_script names it", line.place()),
                 "keepalived does not use it",
             )
         })
     }
-}
-
-/// The same file, by whatever name.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    identity(one).is_some_and(|one| identity(other) == Some(one))
-}
-
-/// How a line calls listenup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Caller {
-    /// As the program.
-    Direct,
-    /// It is an argument of another program.
-    Other,
-    /// With a definition in the line.
-    Defined,
-    /// keepalived cannot read the line.
-    Unreadable,
-}
-
-/// A line in a block in a file.
-struct Place<'a> {
-    /// For a person.
-    at: String,
-    file: &'a File,
-    script: &'a VrrpScript,
-}
-
-impl Place<'_> {
-    fn examine(&self, call: &Call, caller: Caller) -> Vec<Finding> {
-        let Place { at, script, .. } = self;
-        let name = &script.name;
-        match (&call.words, caller) {
-            (Err(malformed), _) => vec![Finding::problem(
-                format!("{at}: {name}: {malformed}"),
-                "keepalived cannot read this line; 2.2.7 dies of it",
-            )],
-            (Ok(_), Caller::Defined) => vec![Finding::note(
-                format!("{at}: {name}: uses a definition, which the doctor does not expand"),
-                "this line was not judged",
-            )],
-            (Ok(_), Caller::Other | Caller::Unreadable) => vec![Finding::note(
-                format!("{at}: {name}: calls listenup by way of another program"),
-                "this line was not judged",
-            )],
-            (Ok(words), Caller::Direct) => {
-                let mut findings = self.command(words);
-                if findings.is_empty() {
-                    let command = in_words(&words.command);
-                    findings.push(Finding::ok(format!("{at}: {name}: {command}")));
-                }
-                findings
-            }
-        }
-    }
-
-    fn command(&self, words: &Words) -> Vec<Finding> {
-        let Place { at, script, .. } = self;
-        let name = &script.name;
-        let mut findings = Vec::new();
-        let program = words.command.first().map(Vec::as_slice).unwrap_or_default();
-        if !program.starts_with(b"/") {
-            findings.push(Finding::problem(
-                format!("{at}: {name}: {} is no absolute path", lossy(program)),
-                "keepalived would search for it by its own PATH and in its own folder",
-            ));
-        }
-        if !words.dropped.is_empty() {
-            let whole = in_words(words.command.iter().chain(&words.dropped));
-            findings.push(Finding::problem(
-                format!(
-                    "{at}: {name}: outside the quotes, so keepalived drops it: {}",
-                    in_words(&words.dropped)
-                ),
-                format!("script \"{whole}\""),
-            ));
-            // What is left is not what was meant.
-            return findings;
-        }
-        let shell = words.command.iter().find(|word| word.iter().any(is_shell));
-        if let Some(word) = shell {
-            findings.push(Finding::problem(
-                format!(
-                    "{at}: {name}: keepalived starts no shell for {}",
-                    lossy(word)
-                ),
-                "it arrives as an argument; leave it out (-q prints nothing)",
-            ));
-            return findings;
-        }
-        findings.extend(self.arguments(&words.command));
-        findings
-    }
-
-    /// Lets the program's own command line judge the words.
-    fn arguments(&self, command: &[Vec<u8>]) -> Vec<Finding> {
-        let Place { at, script, .. } = self;
-        let name = &script.name;
-        let words = command.iter().cloned().map(OsString::from_vec);
-        match cli::parse(words) {
-            Ok(Request::Check(options)) => self.times(options.patience.timeout),
-            Ok(_) => vec![Finding::problem(
-                format!(
-                    "{at}: {name}: {} is not `listenup check`",
-                    in_words(command)
-                ),
-                "its exit status is not that of a check",
-            )],
-            Err(refusal) if refusal.is_help() => vec![Finding::problem(
-                format!("{at}: {name}: {} exits with 0 always", in_words(command)),
-                "it looks at nothing",
-            )],
-            Err(refusal) => vec![Finding::problem(
-                format!("{at}: {name}: {refusal}"),
-                "listenup refuses it, which exits with 1 always",
-            )],
-        }
-    }
-
-    /// keepalived must not end the check before the check itself does.
-    fn times(&self, ours: Duration) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let interval = self.seconds("interval", self.script.interval.as_ref(), &mut findings);
-        let interval = interval.unwrap_or(INTERVAL);
-        let timeout = self.seconds("timeout", self.script.timeout.as_ref(), &mut findings);
-        let timeout = timeout.unwrap_or(interval);
-        let name = &self.script.name;
-        let shown = |time| humantime::format_duration(time);
-        if ours >= timeout {
-            findings.push(Finding::problem(
-                format!(
-                    "{}: {name}: --timeout {} is not shorter than keepalived's timeout of {}",
-                    self.at,
-                    shown(ours),
-                    shown(timeout)
-                ),
-                "keepalived ends the check first, which counts as down: lower --timeout or raise timeout",
-            ));
-        } else if ours >= interval {
-            findings.push(Finding::note(
-                format!(
-                    "{}: {name}: --timeout {} is not shorter than the interval of {}",
-                    self.at,
-                    shown(ours),
-                    shown(interval)
-                ),
-                "keepalived 2.1.3 to 2.3.2 starts a slow check again on top of itself",
-            ));
-        }
-        findings
-    }
-
-    /// The time in a line. `None` where there is no such line, or no time in it.
-    fn seconds(
-        &self,
-        keyword: &str,
-        value: Option<&Value>,
-        findings: &mut Vec<Finding>,
-    ) -> Option<Duration> {
-        let value = value?;
-        let at = format!("{}:{}", self.file.path.display(), value.line);
-        let text = value.words.join(" ");
-        let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
-        let Some(Ok(seconds)) = seconds.filter(|seconds| *seconds != Ok(Duration::ZERO)) else {
-            findings.push(Finding::problem(
-                format!("{at}: {keyword} {text} is no time in seconds"),
-                "keepalived ignores it",
-            ));
-            return None;
-        };
-        if seconds.subsec_nanos() != 0 {
-            findings.push(Finding::note(
-                format!("{at}: {keyword} {text} is not a whole number of seconds"),
-                "keepalived before 2.3.2 ignores it",
-            ));
-        }
-        Some(seconds)
-    }
-}
-
-/// A byte that means something to a shell and nothing to listenup.
-fn is_shell(byte: &u8) -> bool {
-    b"|&;<>$`()~".contains(byte)
-}
-
-fn in_words<'a>(words: impl IntoIterator<Item = &'a Vec<u8>>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| lossy(word)).collect();
-    words.join(" ")
-}
-
-fn lossy(word: &[u8]) -> String {
-    String::from_utf8_lossy(word).into_owned()
 }
