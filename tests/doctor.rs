@@ -111,7 +111,7 @@ fn a_refused_source_is_a_note_and_two_are_a_problem() {
 note     no answer: sock_diag: socket: Permission denied (EACCES)
          listenup asks /proc instead, which takes a walk over all connections of the host
 ok       /proc answers in TIME
-ok       N TCP sockets on this host: one read of all tables in /proc takes up to TIME
+ok       N TCP sockets on this host: each walk over them in /proc takes up to TIME
 {V6ONLY_UNKNOWN}ok       443: /proc: listening on [::]:443
 problem  127.0.0.1:443: /proc: could not tell: [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known
          a check of it says \"could not tell\"

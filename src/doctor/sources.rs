@@ -89,15 +89,15 @@ fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &
     }
 }
 
-/// How many sockets the kernel walks past for a full read of /proc.
+/// How many sockets the kernel walks past when it reads one table to its end, which a look may do
+/// several times.
 fn sockets(proc: &Path) -> Finding {
     let path = proc.join("self/net/sockstat");
-    let count = std::fs::read(&path).map(|text| cost::sockets(&text));
-    match count {
+    match std::fs::read(&path).map(|text| cost::sockets(&text)) {
         Ok(Some(count)) => {
-            let walk = in_words(cost::of_both_tables(count));
+            let walk = in_words(cost::of_both_tables(count) / 2);
             Finding::ok(format!(
-                "{count} TCP sockets on this host: one read of all tables in /proc takes up to {walk}"
+                "{count} TCP sockets on this host: each walk over them in /proc takes up to {walk}"
             ))
         }
         Ok(None) => Finding::note(
@@ -105,7 +105,7 @@ fn sockets(proc: &Path) -> Finding {
                 "{}: does not tell how many sockets there are",
                 path.display()
             ),
-            "how long it takes to read /proc is not known",
+            "how long a walk over /proc takes is not known",
         ),
         Err(error) => Finding::note(
             format!("{}: cannot be read: {error}", path.display()),

@@ -12,7 +12,7 @@ use super::program::Said;
 pub const SOURCES: &str = "\
 ok       sock_diag answers in TIME
 ok       /proc answers in TIME
-ok       N TCP sockets on this host: one read of all tables in /proc takes up to TIME
+ok       N TCP sockets on this host: each walk over them in /proc takes up to TIME
 ok       V6ONLY of listeners: known
 ok       cgroups of listeners: known (Linux RELEASE)
 ";
