@@ -299,6 +299,13 @@ fn the_user_that_keepalived_takes_by_itself() {
         );
         assert!(findings(&said, path).contains(&runs("root")), "{said:#?}");
 
+        let calls_nothing = conf.replace("FOLDER/listenup check", "/bin/true");
+        let said = with_passwd(path, "root:x:0:0::/:", &calls_nothing).exits(1);
+        assert!(
+            findings(&said, path).contains(nobody_to_run_as),
+            "{said:#?}"
+        );
+
         let one_of_its_own = conf.replace("443\"\n", "443\"\n user root\n");
         let said = with_passwd(path, "root:x:0:0::/:", &one_of_its_own).exits(0);
         assert!(findings(&said, path).contains(&runs("root")), "{said:#?}");

@@ -112,10 +112,9 @@ impl Conf {
     /// Whether a text uses a definition, which is not expanded here. keepalived has some of its own,
     /// which begin with an underscore.
     pub fn is_defined(&self, text: &[u8]) -> bool {
-        let own: [&[u8]; 3] = [b"_PWD", b"_INSTANCE", b"_RANDOM"];
         let behind_dollars = text.split(|byte| *byte == b'$').skip(1);
         let mut used = behind_dollars.map(|text| name(text.strip_prefix(b"{").unwrap_or(text)));
-        used.any(|used| own.contains(&used) || self.definitions.iter().any(|name| name == used))
+        used.any(|used| used.starts_with(b"_") || self.definitions.iter().any(|name| name == used))
     }
 
     /// Takes note of a line `$NAME=...`.

@@ -40,12 +40,14 @@ impl Finding {
         Self::new(Severity::Problem, text, advice)
     }
 
-    /// A finding of this severity.
+    /// A finding of this severity. Files may have anything in them that ends up here, so what would
+    /// control a terminal, line feeds included, is replaced.
     pub fn new(severity: Severity, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        let harmless = |text: String| text.replace(char::is_control, "\u{fffd}");
         Self {
             severity,
-            text: text.into(),
-            advice: advice.into(),
+            text: harmless(text.into()),
+            advice: harmless(advice.into()),
         }
     }
 
@@ -82,6 +84,13 @@ pub fn summary(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_controlled() {
+        let note = Finding::note("a\x1b[2Jb\nc\u{9b}", "\td");
+        let expected = "note     a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n         \u{fffd}d\n";
+        assert_eq!(note.to_string(), expected);
+    }
 
     #[test]
     fn columns_and_summary() {

@@ -66,36 +66,46 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> String {
     let (found, mut programs) = setup.examine();
     findings.extend(found);
     if programs.is_empty() {
-        match (&own, setup.default_user()) {
-            (Ok(path), Ok(user)) => programs.push(Program {
-                path: path.clone(),
-                user,
-                security: setup.security(),
-            }),
-            (Err(error), _) => findings.push(Finding::problem(
-                format!("where this program lies is not known: /proc/self/exe: {error}"),
-                "mount /proc, or name a keepalived.conf that calls it",
-            )),
-            (Ok(_), Err(problem)) => findings.push(problem),
-        }
+        programs.extend(running(&setup, &own, findings));
     }
     let mut well = None;
     for program in &programs {
-        let Program {
-            path,
-            user,
-            security,
-        } = program;
-        let found = path::examine(path, user, *security, &accounts);
+        let found = path::examine(&program.path, &program.user, program.security, &accounts);
         if !found.iter().any(Finding::is_problem) {
-            well.get_or_insert(path.as_path());
+            well.get_or_insert(program.path.as_path());
         }
         findings.extend(found);
-        if path.is_file() {
-            findings.extend(binary::examine(path));
+        if program.path.is_file() {
+            findings.extend(binary::examine(&program.path));
         }
     }
     block(well, &options.targets)
+}
+
+/// The program that is running, as a script without a user of its own would.
+fn running(
+    setup: &Setup<'_>,
+    own: &io::Result<PathBuf>,
+    findings: &mut Vec<Finding>,
+) -> Option<Program> {
+    let user = setup.default_user().unwrap_or_else(|problem| {
+        findings.push(problem);
+        Accounts::root()
+    });
+    match own {
+        Ok(path) => Some(Program {
+            path: path.clone(),
+            user,
+            security: setup.security(),
+        }),
+        Err(error) => {
+            findings.push(Finding::problem(
+                format!("where this program lies is not known: /proc/self/exe: {error}"),
+                "mount /proc, or name a keepalived.conf that calls it",
+            ));
+            None
+        }
+    }
 }
 
 /// Reads the files; what cannot be read is a finding.

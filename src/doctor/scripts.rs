@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::accounts::{Accounts, ScriptUser};
-use super::conf::{Conf, VrrpScript, Words};
+use super::conf::{Call, Conf, VrrpScript, Words};
 use super::findings::Finding;
 use super::line::{Line, Use};
 use super::path::Security;
@@ -17,6 +17,13 @@ pub struct File {
     pub path: PathBuf,
     /// What it says.
     pub conf: Conf,
+}
+
+impl File {
+    /// A line of it, for a person.
+    fn at(&self, line: usize) -> String {
+        format!("{}:{line}", self.path.display())
+    }
 }
 
 /// All files together, as one keepalived would read them.
@@ -48,7 +55,8 @@ impl Setup<'_> {
         let mut findings = self.global();
         let mut programs = Vec::new();
         let mut called = false;
-        for (file, script, line) in self.lines() {
+        for (file, script, call) in self.calls() {
+            let line = Line::new(&file.path, script, call);
             let Some(used) = line.used(&file.conf, self.own) else {
                 continue;
             };
@@ -75,39 +83,41 @@ impl Setup<'_> {
         (findings, programs)
     }
 
-    /// All lines with `script`, in all files.
-    fn lines(&self) -> impl Iterator<Item = (&File, &VrrpScript, Line<'_>)> {
-        let scripts = |file| {
-            (file as &File)
-                .conf
-                .scripts
-                .iter()
-                .map(move |script| (file, script))
-        };
-        self.files
-            .iter()
-            .flat_map(scripts)
-            .flat_map(|(file, script)| {
-                let calls = script.calls.iter();
-                calls.map(move |call| (file, script, Line::new(&file.path, script, call)))
-            })
+    /// All lines with `script`.
+    fn calls(&self) -> Vec<(&File, &VrrpScript, &Call)> {
+        let mut calls = Vec::new();
+        for file in self.files {
+            for script in &file.conf.scripts {
+                calls.extend(script.calls.iter().map(|call| (file, script, call)));
+            }
+        }
+        calls
     }
 
-    /// The user where no script has one of its own.
+    /// Who a script runs as that has no user of its own.
+    ///
+    /// # Errors
+    /// Nobody: keepalived removes it.
     pub fn default_user(&self) -> Result<ScriptUser, Finding> {
         if let Some(user) = self.user {
             return Ok(user.clone());
         }
         for file in self.files {
             if let Some(value) = &file.conf.script_user {
-                let at = format!("{}:{}", file.path.display(), value.line);
-                return self.accounts.by_conf(&at, value);
+                return self.accounts.by_conf(&file.at(value.line), value);
             }
         }
-        Ok(self
-            .accounts
-            .keepalived_script()
-            .unwrap_or_else(Accounts::root))
+        match (self.accounts.keepalived_script(), self.security_line()) {
+            (Some(user), _) => Ok(user),
+            (None, None) => Ok(Accounts::root()),
+            (None, Some(line)) => Err(Finding::problem(
+                format!(
+                    "{line}: enable_script_security, and no user to run scripts as: keepalived \
+                     removes them"
+                ),
+                "script_user root in global_defs, or create a user keepalived_script",
+            )),
+        }
     }
 
     /// Without a file it is judged as if script security were enabled.
@@ -119,10 +129,9 @@ impl Setup<'_> {
     }
 
     fn security_line(&self) -> Option<String> {
-        self.files.iter().find_map(|file| {
-            let line = file.conf.script_security?;
-            Some(format!("{}:{line}", file.path.display()))
-        })
+        self.files
+            .iter()
+            .find_map(|file| file.conf.script_security.map(|line| file.at(line)))
     }
 
     /// What concerns the files as a whole.
@@ -132,9 +141,8 @@ impl Setup<'_> {
             for include in &file.conf.includes {
                 findings.push(Finding::note(
                     format!(
-                        "{}:{}: includes {}, which was not read",
-                        file.path.display(),
-                        include.line,
+                        "{}: includes {}, which was not read",
+                        file.at(include.line),
                         include.words.join(" ")
                     ),
                     "give it by a further --keepalived-conf",
@@ -150,25 +158,10 @@ impl Setup<'_> {
         findings
     }
 
-    /// Who a script runs as.
     fn user_of(&self, file: &File, script: &VrrpScript) -> Result<ScriptUser, Finding> {
-        if let (None, Some(value)) = (self.user, &script.user) {
-            let at = format!("{}:{}", file.path.display(), value.line);
-            return self.accounts.by_conf(&at, value);
-        }
-        let mut confs = self.files.iter().map(|file| &file.conf);
-        let named = self.user.is_some()
-            || confs.any(|conf| conf.script_user.is_some())
-            || self.accounts.keepalived_script().is_some();
-        match self.security_line().filter(|_| !named) {
-            Some(line) => Err(Finding::problem(
-                format!(
-                    "{line}: enable_script_security, and no user to run scripts as: keepalived \
-                     removes them"
-                ),
-                "script_user root in global_defs, or create a user keepalived_script",
-            )),
-            None => self.default_user(),
+        match (self.user, &script.user) {
+            (None, Some(value)) => self.accounts.by_conf(&file.at(value.line), value),
+            _ => self.default_user(),
         }
     }
 

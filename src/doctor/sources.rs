@@ -13,7 +13,7 @@ use crate::source::proc::{Proc, cost};
 use crate::source::{Fault, Question, Source, netlink::Netlink};
 
 /// What `listenup check` gives itself, unless told otherwise.
-pub const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_millis(500);
 
 /// Asks both sources. Without targets what they answer does not matter, only that they do.
 pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path) -> Vec<Finding> {
@@ -234,5 +234,33 @@ fn in_words(time: Duration) -> String {
         0..1000 => format!("{micros} us"),
         1000..1_000_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
         _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Request, parse};
+
+    #[test]
+    fn the_limit_is_that_of_a_check() {
+        match parse(["listenup", "check", "443"].map(Into::into)) {
+            Ok(Request::Check(options)) => assert_eq!(options.patience.timeout, LIMIT),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn times_in_words() {
+        for (nanos, text) in [
+            (0, "0 us"),
+            (999_999, "999 us"),
+            (1_000_000, "1.0 ms"),
+            (34_560_000, "34.6 ms"),
+            (999_940_000, "999.9 ms"),
+            (1_540_000_000, "1.5 s"),
+        ] {
+            assert_eq!(in_words(Duration::from_nanos(nanos)), text);
+        }
     }
 }
