@@ -257,6 +257,33 @@ fn a_script_user_that_is_not_there() {
 }
 
 #[test]
+fn times_that_go_together() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        for (arguments, others) in [
+            ("443", ""),
+            ("--timeout 999ms 443", "interval 1"),
+            ("--timeout 999ms 443", "timeout 1"),
+            ("--timeout 2s 443", "interval 3"), // which is the timeout, too
+            (
+                "--timeout 2s --retry-for 1900ms 443",
+                "interval 5\n timeout 3",
+            ),
+        ] {
+            let script = format!("script \"FOLDER/listenup check {arguments}\"");
+            let said = doctor_reads(path, &conf_with(&script, others), "").exits(0);
+            let line = "ok       FOLDER/keepalived.conf:6: chk: FOLDER/listenup check";
+            let all = findings(&said, path);
+            assert!(
+                all.starts_with(&format!("{line} {arguments}\nok ")),
+                "{all}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_time_that_is_none() {
     in_namespace(|| {
         let folder = Folder::new();

@@ -42,6 +42,8 @@ fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
         (sound, (0, 0, 0o757), "root", false),
         (sound, (NOBODY, 0, 0o755), "root", false),
         (sound, (NOBODY, 0, 0o700), "nobody", true),
+        (sound, (0, NOBODY, 0o750), "nobody", true), // its own group
+        (sound, (0, NOBODY, 0o750), "nobody root", false),
         (sound, (NOBODY, 0, 0o077), "nobody", false),
     ]
     .into_iter()

@@ -81,9 +81,9 @@ pub fn examine(
     }
     findings.extend(cannot_execute(&file.path));
     if file.runs_privileged(user) {
-        let is_unsafe = |part: &&Part| part.weakness().is_some();
-        let weak = parts.iter().filter(is_unsafe);
-        findings.extend(weak.filter_map(|part| unsafe_part(part, &shown(part), security)));
+        let is_weak = |part: &&Part| part.weakness().is_some();
+        let weak = parts.iter().filter(is_weak);
+        findings.extend(weak.filter_map(|part| weak_part(part, &shown(part), security)));
     }
     if findings.is_empty() {
         let text = format!("{}: {name} may run it", program.display());
@@ -154,7 +154,7 @@ impl Part {
     }
 }
 
-fn unsafe_part(part: &Part, shown: &str, security: Security) -> Option<Finding> {
+fn weak_part(part: &Part, shown: &str, security: Security) -> Option<Finding> {
     let (what, cure) = part.weakness()?;
     let path = part.path.display();
     let (severity, follows) = match security {
@@ -215,7 +215,7 @@ mod tests {
 
     /// The table was tried on keepalived 2.2.7, see `tests/doctor.rs`.
     #[test]
-    fn what_is_unsafe() {
+    fn what_is_weak() {
         const OWNER: &str = "does not belong to root";
         const GROUP: &str = "its group may write to it";
         const OTHERS: &str = "everybody may write to it";

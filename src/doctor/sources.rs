@@ -239,14 +239,66 @@ fn in_words(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::findings::Severity;
     use super::*;
     use crate::cli::{Request, parse};
+    use crate::domain::Doubt;
 
     #[test]
     fn the_limit_is_that_of_a_check() {
         match parse(["listenup", "check", "443"].map(Into::into)) {
             Ok(Request::Check(options)) => assert_eq!(options.patience.timeout, LIMIT),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// No real host makes the sources differ at will.
+    #[test]
+    fn what_two_sources_say_of_a_target() {
+        use Severity::{Note, Ok, Problem};
+        let listener = Listener {
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            port: 443,
+            v6only: None,
+            device: None,
+        };
+        let up = Answer::Listening(listener);
+        let down = Answer::NotListening;
+        let doubt = Answer::CouldNotTell(Doubt::new("why"));
+        let target: Target = "443".parse().unwrap();
+        for (one, other, severity) in [
+            (&up, &up, Ok),
+            (&up, &down, Note),
+            (&up, &doubt, Ok),
+            (&down, &up, Note),
+            (&down, &down, Problem),
+            (&down, &doubt, Problem),
+            (&doubt, &up, Ok),
+            (&doubt, &down, Problem),
+            (&doubt, &doubt, Problem),
+        ] {
+            let heard = [("one", one), ("other", other)]
+                .map(|(name, answer)| (name, vec![(target, answer.clone())]));
+            let finding = super::target(&heard, 0).unwrap();
+            assert_eq!(finding.severity, severity, "{finding}");
+        }
+    }
+
+    #[test]
+    fn a_sockstat_that_does_not_tell() {
+        let proc = tempfile::tempdir().unwrap();
+        let net = proc.path().join("self/net");
+        std::fs::create_dir_all(&net).unwrap();
+        for (text, severity) in [
+            ("TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0\n", Severity::Ok),
+            ("UDP: inuse 1 mem 0\n", Severity::Note),
+            ("", Severity::Note),
+        ] {
+            std::fs::write(net.join("sockstat"), text).unwrap();
+            let finding = sockets(proc.path());
+            assert_eq!(finding.severity, severity, "{finding}");
         }
     }
 
