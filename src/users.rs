@@ -34,25 +34,22 @@ impl Users {
 
     /// The number of this user, or group.
     pub fn id(&self, name: &str) -> Option<u32> {
-        self.0
-            .iter()
-            .find(|user| user.name == name)
-            .map(|user| user.id)
+        self.by_name(name).map(|user| user.id)
     }
 
     /// The first name that has this number.
     pub fn name(&self, id: u32) -> Option<&str> {
-        self.by_id(id).map(|user| user.name.as_str())
+        let user = self.0.iter().find(|user| user.id == id);
+        user.map(|user| user.name.as_str())
     }
 
-    /// The number of the group that the user with this number logs in with. In /etc/group nobody has
-    /// one.
-    pub fn group(&self, id: u32) -> Option<u32> {
-        self.by_id(id).and_then(|user| user.group)
+    /// The number of the group that this user logs in with. In /etc/group nobody has one.
+    pub fn group(&self, name: &str) -> Option<u32> {
+        self.by_name(name).and_then(|user| user.group)
     }
 
-    fn by_id(&self, id: u32) -> Option<&User> {
-        self.0.iter().find(|user| user.id == id)
+    fn by_name(&self, name: &str) -> Option<&User> {
+        self.0.iter().find(|user| user.name == name)
     }
 }
 
@@ -87,15 +84,16 @@ mod tests {
         assert_eq!(users.id("root"), Some(0));
         assert_eq!(users.id("toor"), Some(0));
         assert_eq!(users.id("keepalived_script"), Some(987));
-        assert_eq!(users.group(987), Some(986));
         assert_eq!(users.name(0), Some("root"));
-        assert_eq!(users.group(0), Some(0));
+        for (name, group) in [("root", 0), ("toor", 7), ("keepalived_script", 986)] {
+            assert_eq!(users.group(name), Some(group), "{name}");
+        }
         for unknown in ["broken", "", "0", "987", "# a comment", "keepalived"] {
             assert_eq!(users.id(unknown), None, "{unknown:?}");
+            assert_eq!(users.group(unknown), None, "{unknown:?}");
         }
         for unknown in [1, 5, u32::MAX] {
             assert_eq!(users.name(unknown), None, "{unknown}");
-            assert_eq!(users.group(unknown), None, "{unknown}");
         }
     }
 
@@ -104,7 +102,7 @@ mod tests {
         let groups = Users::parse(b"root:x:0:\nstaff:x:50:alice,bob\nnumbers:x:51:1000\n");
         assert_eq!(groups.id("staff"), Some(50));
         assert_eq!(groups.name(50), Some("staff"));
-        assert_eq!(groups.group(50), None);
+        assert_eq!(groups.group("staff"), None);
     }
 
     #[test]

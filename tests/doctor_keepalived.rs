@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,19 @@ fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
     programs.push((link("to-sound", &folder.join("0")), "root", true));
     programs.push((link("to-unsafe", &folder.join("4")), "root", false));
     programs.push((folder.join("nothing/listenup"), "root", false));
+    // A link beside the program keeps its name, and must belong to root, too; any other is replaced
+    // by what it leads to.
+    for (name, target, owner, runs) in [
+        ("beside", "program", 0, true),
+        ("beside-of-nobody", "program", NOBODY, false),
+        ("elsewhere-of-nobody", "../beside/program", NOBODY, true),
+    ] {
+        let link = install(&folder.join(name), sound, sound);
+        fs::rename(&link, link.with_file_name("program")).unwrap();
+        symlink(target, &link).unwrap();
+        lchown(&link, Some(owner), Some(STAFF)).unwrap();
+        programs.push((link, "root", runs));
+    }
     programs
 }
 

@@ -54,14 +54,13 @@ impl Accounts {
 
     /// The user with this name or number.
     pub fn by_option(&self, name: &str) -> Result<ScriptUser, Finding> {
-        let uid = self.users.id(name).or_else(|| name.parse().ok());
-        match uid {
-            Some(uid) => Ok(self.user(uid)),
-            None => Err(Finding::problem(
+        let number = || name.parse().ok().map(|uid| self.by_number(uid));
+        self.by_name(name).or_else(number).ok_or_else(|| {
+            Finding::problem(
                 format!("--user {name}: no such user in /etc/passwd"),
                 "give its number, if it comes from elsewhere",
-            )),
-        }
+            )
+        })
     }
 
     /// The user, and perhaps the group, of a line of keepalived.conf; keepalived knows no numbers.
@@ -77,11 +76,9 @@ impl Accounts {
         let Some(name) = words.next() else {
             return Err(problem("no user is named".to_owned()));
         };
-        let Some(uid) = self.users.id(name) else {
+        let Some(mut user) = self.by_name(name) else {
             return Err(problem(format!("no user {name} in /etc/passwd")));
         };
-        let mut user = self.user(uid);
-        user.name.clone_from(name);
         if let Some(group) = words.next() {
             let Some(gid) = self.groups.id(group) else {
                 return Err(problem(format!("no group {group} in /etc/group")));
@@ -94,7 +91,7 @@ impl Accounts {
 
     /// keepalived's own choice: the user `keepalived_script`, where there is one.
     pub fn keepalived_script(&self) -> Option<ScriptUser> {
-        self.users.id("keepalived_script").map(|uid| self.user(uid))
+        self.by_name("keepalived_script")
     }
 
     /// Who keepalived itself runs as.
@@ -106,11 +103,20 @@ impl Accounts {
         }
     }
 
-    fn user(&self, uid: u32) -> ScriptUser {
-        ScriptUser {
-            name: self.users.name(uid).map_or(uid.to_string(), str::to_owned),
+    fn by_name(&self, name: &str) -> Option<ScriptUser> {
+        Some(ScriptUser {
+            name: name.to_owned(),
+            uid: self.users.id(name)?,
+            gid: self.users.group(name),
+        })
+    }
+
+    fn by_number(&self, uid: u32) -> ScriptUser {
+        let known = self.users.name(uid).and_then(|name| self.by_name(name));
+        known.unwrap_or_else(|| ScriptUser {
+            name: uid.to_string(),
             uid,
-            gid: self.users.group(uid),
-        }
+            gid: None,
+        })
     }
 }

@@ -1,14 +1,13 @@
 //! One line with `script` in a vrrp_script: what keepalived makes of it, and what listenup would.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use super::conf::{Call, Conf, Value, VrrpScript, Words};
 use super::findings::Finding;
+use super::path::is_same;
 use super::words::Malformed;
 use crate::cli::{self, Request};
 
@@ -226,12 +225,6 @@ fn is_shell(word: &[u8]) -> bool {
 /// characters beside these may be all right.
 fn is_operator(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|byte| b"|&;<>".contains(byte))
-}
-
-/// The same file, by whatever name.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
 fn in_words<'a>(words: impl IntoIterator<Item = &'a Vec<u8>>) -> String {

@@ -15,6 +15,7 @@ use super::findings::{Finding, Severity};
 const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
+const S_IFLNK: u32 = 0o120_000;
 const S_ISUID: u32 = 0o4000;
 const S_ISGID: u32 = 0o2000;
 const S_ISVTX: u32 = 0o1000;
@@ -32,7 +33,7 @@ pub enum Security {
     Disabled,
 }
 
-/// A folder or file on the way.
+/// A folder, link or file on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     path: PathBuf,
@@ -48,21 +49,23 @@ pub fn examine(
     security: Security,
     accounts: &Accounts,
 ) -> Vec<Finding> {
-    let parts = match parts(program) {
-        Ok(parts) => parts,
+    let way = match Way::to(program) {
+        Ok(way) => way,
         Err((path, error)) => return vec![cannot_be_looked_at(&path, &error)],
     };
+    let file = &way.file;
     let mut findings = Vec::new();
-    let Some((file, folders)) = parts.split_last() else {
-        return findings;
-    };
     let shown = |part: &Part| {
         let Part { uid, gid, mode, .. } = part;
         let owner = accounts.owner(*uid, *gid);
         format!("{} ({owner} {:04o})", part.path.display(), mode & 0o7777)
     };
     let name = &user.name;
-    for folder in folders.iter().filter(|folder| !folder.may_execute(user)) {
+    for folder in way
+        .folders
+        .iter()
+        .filter(|folder| !folder.may_execute(user))
+    {
         findings.push(Finding::problem(
             format!("{}: {name} may not enter it", shown(folder)),
             UNCHECKED,
@@ -81,9 +84,8 @@ pub fn examine(
     }
     findings.extend(cannot_execute(&file.path));
     if file.runs_privileged(user) {
-        let is_weak = |part: &&Part| part.weakness().is_some();
-        let weak = parts.iter().filter(is_weak);
-        findings.extend(weak.filter_map(|part| weak_part(part, &shown(part), security)));
+        let parts = way.folders.iter().chain(&way.link).chain([file]);
+        findings.extend(parts.filter_map(|part| weak_part(part, &shown(part), security)));
     }
     if findings.is_empty() {
         let text = format!("{}: {name} may run it", program.display());
@@ -95,24 +97,53 @@ pub fn examine(
     findings
 }
 
-/// Every part of the path behind all links, `/` first and the program last.
-fn parts(program: &Path) -> Result<Vec<Part>, (PathBuf, io::Error)> {
-    let real = fs::canonicalize(program).map_err(|error| (program.to_owned(), error))?;
-    let mut parts = Vec::new();
-    for path in real.ancestors() {
+/// What leads to a program, behind all links.
+struct Way {
+    /// `/` first.
+    folders: Vec<Part>,
+    /// A link in the last folder: keepalived keeps its name, for some programs go by theirs.
+    link: Option<Part>,
+    file: Part,
+}
+
+impl Way {
+    fn to(program: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let real = fs::canonicalize(program).map_err(|error| (program.to_owned(), error))?;
+        let mut folders = Vec::new();
+        for folder in real.ancestors().skip(1) {
+            folders.push(Part::at(folder)?);
+        }
+        folders.reverse();
+        let beside = program.file_name().map(|name| real.with_file_name(name));
+        let is_link = |link: &PathBuf| *link != real && is_same(link, &real);
+        Ok(Self {
+            folders,
+            link: beside
+                .filter(is_link)
+                .map(|link| Part::at(&link))
+                .transpose()?,
+            file: Part::at(&real)?,
+        })
+    }
+}
+
+/// The same file, by whatever name.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+impl Part {
+    fn at(path: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let part = fs::symlink_metadata(path).map_err(|error| (path.to_owned(), error))?;
-        parts.push(Part {
+        Ok(Self {
             path: path.to_owned(),
             uid: part.uid(),
             gid: part.gid(),
             mode: part.mode(),
-        });
+        })
     }
-    parts.reverse();
-    Ok(parts)
-}
 
-impl Part {
     fn kind(&self) -> u32 {
         self.mode & S_IFMT
     }
@@ -141,12 +172,19 @@ impl Part {
 
     /// What keepalived finds unsafe about it, and what mends that.
     fn weakness(&self) -> Option<(&'static str, &'static str)> {
+        let is_link = self.kind() == S_IFLNK;
         let sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
+        let writable = |bit| !is_link && !sticky && self.mode & bit != 0;
         if self.uid != 0 {
-            Some(("does not belong to root", "chown root"))
-        } else if !sticky && self.mode & 0o002 != 0 {
+            let cure = if is_link {
+                "chown -h root"
+            } else {
+                "chown root"
+            };
+            Some(("does not belong to root", cure))
+        } else if writable(0o002) {
             Some(("everybody may write to it", "chmod o-w"))
-        } else if !sticky && self.gid != 0 && self.mode & 0o020 != 0 {
+        } else if self.gid != 0 && writable(0o020) {
             Some(("its group may write to it", "chmod g-w"))
         } else {
             None
@@ -213,7 +251,7 @@ mod tests {
         }
     }
 
-    /// The table was tried on keepalived 2.2.7, see `tests/doctor.rs`.
+    /// keepalived 2.2.7 has the same opinion, see `tests/doctor_keepalived.rs`.
     #[test]
     fn what_is_weak() {
         const OWNER: &str = "does not belong to root";
@@ -234,6 +272,8 @@ mod tests {
             (0, 0, S_IFREG | 0o1757, Some(OTHERS)), // sticky does not help a file
             (0, 50, S_IFREG | 0o1775, Some(GROUP)),
             (1000, 0, S_IFREG | 0o755, Some(OWNER)),
+            (0, 50, S_IFLNK | 0o777, None),
+            (1000, 0, S_IFLNK | 0o777, Some(OWNER)),
         ] {
             let weakness = part(uid, gid, mode).weakness().map(|(what, _)| what);
             assert_eq!(weakness, expected, "{uid}:{gid} {mode:o}");
