@@ -12,15 +12,24 @@
 //! | [`source::netlink`] | the kernel's sock_diag: request, filter, dump, socket |
 //! | [`source::proc`] | /proc/self/net/tcp and tcp6: rows, one at a time |
 //! | [`look`] | asks a source about the targets that are still open |
+//! | [`demands`] | what else a listener must meet: `--max-queue`, `--owner-...` |
+//! | [`owner`], [`users`] | whose a listener is: unit, process, user |
+//! | [`judge`] | the looks that it takes to be sure |
 //! | [`check`] | `listenup check`: which sources, the verdict |
-//! | [`report`] | answers -> lines on stdout, reasons on stderr |
+//! | [`list`] | `listenup list`: what listens |
+//! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
+//! | [`log`] | `--log`: why it was not well, for afterwards |
 //! | [`trace`] | `-v` |
+//! | [`netns`] | `--netns` |
+//! | [`clock`] | time, and its limit |
 
 #![no_main]
 
-use listenup::{check, cli, start};
+use listenup::{check, cli, list, start};
 #[cfg(doc)]
-use listenup::{domain, look, report, source, trace};
+use listenup::{
+    clock, demands, domain, judge, log, look, netns, owner, report, source, trace, users,
+};
 
 use std::ffi::{c_char, c_int};
 
@@ -32,6 +41,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let args = unsafe { start::arguments(argc, argv) };
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
+        Ok(cli::Request::List(options)) => list::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

@@ -3,10 +3,13 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Arg, ArgAction};
+use clap::builder::{
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+};
+use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::domain::{Target, TargetError};
+use crate::netns::Netns;
 
 /// `--source`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,14 @@ pub(super) fn targets() -> Arg {
         .num_args(1..)
         .allow_negative_numbers(true)
         .value_parser(OsStringValueParser::new().try_map(target))
+}
+
+pub(super) fn netns() -> Arg {
+    Arg::new("netns")
+        .long("netns")
+        .value_name("NAME|PATH|PID")
+        .help("Look into this network namespace; takes CAP_SYS_ADMIN")
+        .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
 }
 
 pub(super) fn source() -> Arg {
@@ -72,6 +83,21 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
 
 pub(super) fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// A word that is not empty, which is what an unset variable leaves.
+pub(super) fn text(name: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_parser(NonEmptyStringValueParser::new())
+}
+
+/// The value of an argument; the type's default where the argument has none.
+pub(super) fn get<T: Copy + Default + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &str,
+) -> T {
+    matches.get_one(name).copied().unwrap_or_default()
 }
 
 pub(super) fn duration(name: &'static str) -> Arg {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Outcome, Patience, Sources, judge};
+use super::{Matter, Outcome, Patience, Sources, judge};
 use crate::clock::{Clock, TimeLimit, fake::FakeClock};
-use crate::domain::{Answer, Family, Listener, Target};
+use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target, Wanted};
 use crate::source::{Fault, Question, Source, netlink};
 
 const NO_RETRY: Patience = Patience {
@@ -46,12 +46,7 @@ impl Played {
 }
 
 fn listener(address: &str) -> Listener {
-    Listener {
-        address: address.parse().unwrap(),
-        port: 443,
-        v6only: None,
-        device: None,
-    }
+    Listener::at(address.parse::<IpAddr>().unwrap(), 443)
 }
 
 impl Source for Played {
@@ -108,8 +103,13 @@ fn run(
         .collect();
     let second_opinion = opinion.map(|opinion| opinion as &mut dyn Source);
     let target: Target = "127.0.0.1:443".parse().unwrap();
+    let matter = Matter {
+        inquiry: Inquiry::new([target], None),
+        demands: &mut NoDemands,
+        wanted: Wanted::Listening,
+    };
     let outcome = judge(
-        [target],
+        matter,
         Sources {
             in_order,
             second_opinion,
@@ -124,6 +124,7 @@ fn word(outcome: &Outcome) -> String {
     match &outcome.answers[0].1 {
         Answer::Listening(listener) => listener.to_string(),
         Answer::NotListening => "not".to_owned(),
+        Answer::Unfit(_, flaw) => format!("! {}", flaw.why()),
         Answer::CouldNotTell(doubt) => format!("? {doubt}"),
     }
 }
