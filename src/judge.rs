@@ -161,10 +161,8 @@ impl Case<'_> {
                     let again = in_vain_since.is_some();
                     in_vain_since.get_or_insert(self.limit.clock().now());
                     self.last_chance() && {
-                        // One second opinion is enough: the source itself is asked again.
-                        let other = second_opinion.as_deref_mut().filter(|_| !heard);
-                        heard = true;
-                        self.hear_others(source, other);
+                        let other = second_opinion.as_deref_mut();
+                        self.hear_others(source, other, &mut heard);
                         again || self.matter.inquiry.is_settled()
                     }
                 }
@@ -192,31 +190,35 @@ impl Case<'_> {
             && self.matter.inquiry.has_settled()
     }
 
-    /// Asks everybody else who may know, before a no.
+    /// Asks everybody else who may know, before a no. One second opinion is enough, since the source
+    /// itself is asked again; `heard` says that there was one.
     fn hear_others(
         &mut self,
         source: &mut dyn Source,
         second_opinion: Option<&mut (dyn Source + '_)>,
+        heard: &mut bool,
     ) {
         let Matter {
             inquiry, demands, ..
         } = &mut self.matter;
         look_exactly(source, inquiry, *demands, self.limit);
-        if let Some(other) = second_opinion.filter(|_| inquiry.is_in_vain()) {
-            let mut opinion = inquiry.clone();
-            if let Err(fault) = look(other, &mut opinion, *demands, self.limit) {
-                debug!(
-                    "the second opinion of {} is left out: {fault}",
-                    other.name()
-                );
-            }
-            for (target, listener) in inquiry.adopt(&opinion) {
-                self.warnings.push(format!(
-                    "{} shows no listener for {target}, but {} shows {listener}",
-                    source.name(),
-                    other.name()
-                ));
-            }
+        let Some(other) = second_opinion.filter(|_| inquiry.is_in_vain() && !*heard) else {
+            return;
+        };
+        *heard = true;
+        let mut opinion = inquiry.clone();
+        if let Err(fault) = look(other, &mut opinion, *demands, self.limit) {
+            debug!(
+                "the second opinion of {} is left out: {fault}",
+                other.name()
+            );
+        }
+        for (target, listener) in inquiry.adopt(&opinion) {
+            self.warnings.push(format!(
+                "{} shows no listener for {target}, but {} shows {listener}",
+                source.name(),
+                other.name()
+            ));
         }
     }
 
@@ -224,7 +226,11 @@ impl Case<'_> {
     fn wait(&self, in_vain_since: Option<Duration>) {
         let now = self.limit.clock().now();
         let apart = in_vain_since.map_or(APART, |since| (since + APART).saturating_sub(now));
-        self.limit
-            .pause(apart.max(self.patience.retry_every.min(self.retry.left())));
+        let pause = if in_vain_since.is_some() && self.last_chance() {
+            Duration::ZERO
+        } else {
+            self.patience.retry_every.min(self.retry.left())
+        };
+        self.limit.pause(apart.max(pause));
     }
 }

@@ -1,4 +1,7 @@
 //! What several subcommands take.
+//!
+//! No argument has a default that clap knows: it would parse each one in every run. The help names
+//! them, and a test holds it to that.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -56,8 +59,7 @@ pub(super) fn source() -> Arg {
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")
-        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer")
-        .default_value("auto")
+        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "netlink" => SourceChoice::Netlink,
             "proc" => SourceChoice::Proc,
@@ -70,8 +72,7 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
     Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .help("How to say it on stdout")
-        .default_value("text")
+        .help("How to say it on stdout [default: text]")
         .value_parser(
             PossibleValuesParser::new(names).map(|name| match name.as_str() {
                 "json" => Format::Json,

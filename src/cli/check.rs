@@ -48,6 +48,9 @@ pub struct CheckOptions {
     pub verbose: bool,
 }
 
+const TIMEOUT: Duration = Duration::from_millis(500);
+const RETRY_EVERY: Duration = Duration::from_millis(10);
+
 const CHECK_HELP: &str = "\
 Targets:
   443                    any listener on the port, IPv4 or IPv6; also *:443
@@ -101,8 +104,7 @@ pub(super) fn command(command: Command) -> Command {
             Arg::new("log")
                 .long("log")
                 .value_name("WHERE")
-                .help("Where to log what is not well; with -v also what is")
-                .default_value("none")
+                .help("Where to log what is not well; with -v also what is [default: none]")
                 .value_parser(
                     PossibleValuesParser::new(["syslog", "journald", "stderr", "none"]).map(log),
                 ),
@@ -147,12 +149,10 @@ fn time_arguments() -> [Arg; 3] {
     [
         duration("retry-for")
             .help("Keep looking that long while it is not well, to bridge a reload"),
-        duration("retry-every")
-            .help("Wait that long between two looks")
-            .default_value("10ms"),
-        duration("timeout")
-            .help("The limit on everything; when it is over the answer is \"could not tell\"")
-            .default_value("500ms"),
+        duration("retry-every").help("Wait that long between two looks [default: 10ms]"),
+        duration("timeout").help(
+            "The limit on everything; when it is over the answer is \"could not tell\" [default: 500ms]",
+        ),
     ]
 }
 
@@ -161,17 +161,14 @@ fn exit_arguments() -> [Arg; 2] {
         Arg::new("exit-codes")
             .long("exit-codes")
             .value_name("SET")
-            .help("The set of exit numbers, see below")
-            .default_value_if("format", "nagios", "nagios")
-            .default_value("keepalived")
+            .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
             .value_parser(
                 PossibleValuesParser::new(["keepalived", "nagios", "distinct"]).map(exit_codes),
             ),
         Arg::new("on-unknown")
             .long("on-unknown")
             .value_name("STATE")
-            .help("What \"could not tell\" exits as in the keepalived set")
-            .default_value("down")
+            .help("What \"could not tell\" exits as in the keepalived set [default: down]")
             .value_parser(PossibleValuesParser::new(["down", "up"]).map(on_unknown)),
     ]
 }
@@ -225,7 +222,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
         needed,
         source: get(matches, "source"),
         patience,
-        exit_codes: get(matches, "exit-codes"),
+        exit_codes: exit_codes_of(matches),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
             Wanted::Absent
@@ -247,10 +244,20 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
     })
 }
 
+/// The set that was asked for, or the one that goes with the format.
+pub(super) fn exit_codes_of(matches: &ArgMatches) -> ExitCodes {
+    let by_format = match get(matches, "format") {
+        Format::Nagios => ExitCodes::Nagios,
+        Format::Text | Format::Json => ExitCodes::Keepalived,
+    };
+    matches.get_one("exit-codes").copied().unwrap_or(by_format)
+}
+
 fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
-    let timeout: Duration = get(matches, "timeout");
-    let retry_for: Duration = get(matches, "retry-for");
-    let retry_every = get(matches, "retry-every");
+    let given = |name, otherwise| matches.get_one(name).copied().unwrap_or(otherwise);
+    let timeout = given("timeout", TIMEOUT);
+    let retry_for = given("retry-for", Duration::ZERO);
+    let retry_every = given("retry-every", RETRY_EVERY);
     if timeout <= retry_for {
         let message = format!(
             "--timeout {} must be longer than --retry-for {}: it is the limit on everything",

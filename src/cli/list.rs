@@ -25,6 +25,8 @@ pub struct ListOptions {
     pub format: Format,
 }
 
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 const HELP: &str = "\
 Columns:
   QUEUE    connections that wait in the accept queue / its limit
@@ -48,11 +50,7 @@ pub(super) fn command(command: Command) -> Command {
         )
         .arg(args::netns())
         .arg(args::source())
-        .arg(
-            duration("timeout")
-                .help("The limit on everything")
-                .default_value("10s"),
-        )
+        .arg(duration("timeout").help("The limit on everything [default: 10s]"))
         .arg(args::format(&["text", "json"]))
 }
 
@@ -63,7 +61,7 @@ pub(super) fn options(matches: &ArgMatches) -> ListOptions {
         source: get(matches, "source"),
         netns: matches.get_one("netns").cloned(),
         processes: matches.get_flag("processes"),
-        timeout: get(matches, "timeout"),
+        timeout: matches.get_one("timeout").copied().unwrap_or(TIMEOUT),
         format: get(matches, "format"),
     }
 }

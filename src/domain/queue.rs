@@ -60,7 +60,7 @@ impl MaxQueue {
             Some(most) if queue.length <= most => Fitness::Fit,
             Some(most) => {
                 let limit = match queue.limit {
-                    Some(limit) => format!(", limit {limit}"),
+                    Some(limit) => format!(" (limit {limit})"),
                     None => String::new(),
                 };
                 Fitness::Unfit(Flaw::NotAccepting(format!(

@@ -2,6 +2,8 @@
 //! (systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
 use std::fmt::Debug;
+use std::io::Write;
+use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
@@ -9,27 +11,38 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::Registry;
 
-use super::datagram;
+use super::Buffer;
 
-const SOCKET: &str = "/run/systemd/journal/socket";
+pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
 
-pub(super) struct Journald;
+/// LOG_WARNING and LOG_INFO of syslog(3).
+const WARNING: u8 = 4;
+const INFO: u8 = 6;
+
+pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
+    Journald(buffer)
+}
+
+struct Journald(Arc<Buffer>);
 
 impl Layer<Registry> for Journald {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, Registry>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        // LOG_WARNING and LOG_INFO of syslog(3).
-        let priority = if *event.metadata().level() == Level::WARN {
-            4
-        } else {
-            6
+        let priority = match *event.metadata().level() {
+            Level::WARN => WARNING,
+            _ => INFO,
         };
-        let datagram = format!(
-            "PRIORITY={priority}\nSYSLOG_IDENTIFIER=listenup\nMESSAGE={}{}\n{}",
-            fields.message, fields.summary, fields.lines
+        let Fields {
+            message,
+            summary,
+            lines,
+        } = fields;
+        let entry = format!(
+            "PRIORITY={priority}\nSYSLOG_IDENTIFIER=listenup\nMESSAGE={message}{summary}\n{lines}"
         );
-        datagram::send(SOCKET, datagram.as_bytes());
+        // Writing to it cannot fail.
+        let _ = (&*self.0).write_all(entry.as_bytes());
     }
 }
 

@@ -1,67 +1,52 @@
-//! The local syslog: /dev/log, in the form of RFC 3164 as syslog(3) writes it, but without the time,
-//! which the daemon adds (RFC 3164, section 4.3.2).
+//! The local syslog, in the form of RFC 3164 as syslog(3) writes it, but without the time, which the
+//! daemon adds where it is missing (RFC 3164, section 4.3.2).
 
-use std::io::{self, Write};
+use std::fmt;
+use std::sync::Arc;
 
-use tracing::{Level, Metadata};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::registry::Registry;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use super::datagram;
+use super::Buffer;
 
-const SOCKET: &str = "/dev/log";
-/// LOG_DAEMON of syslog(3), times 8.
-const FACILITY: u8 = 3 << 3;
-/// LOG_WARNING and LOG_INFO.
+pub(super) const SOCKET: &str = "/dev/log";
+
+/// LOG_DAEMON, LOG_WARNING and LOG_INFO of syslog(3).
+const DAEMON: u8 = 3 << 3;
 const WARNING: u8 = 4;
 const INFO: u8 = 6;
 
-pub(super) fn layer() -> impl Layer<Registry> {
+pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
     tracing_subscriber::fmt::layer()
-        .with_writer(Syslog)
-        .with_level(false)
-        .with_target(false)
+        .event_format(Line)
+        .with_writer(buffer)
         .with_ansi(false)
-        .without_time()
         .log_internal_errors(false)
 }
 
-struct Syslog;
+/// Priority, tag, then the event's message and fields.
+struct Line;
 
-/// The beginning of a line: priority and tag.
-struct Line(String);
-
-impl<'a> MakeWriter<'a> for Syslog {
-    type Writer = Line;
-
-    fn make_writer(&'a self) -> Line {
-        line(INFO)
-    }
-
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
-        line(if *meta.level() == Level::WARN {
-            WARNING
-        } else {
-            INFO
-        })
-    }
-}
-
-fn line(severity: u8) -> Line {
-    let priority = FACILITY | severity;
-    Line(format!("<{priority}>listenup[{}]: ", std::process::id()))
-}
-
-impl Write for Line {
-    /// The layer writes an event with one call.
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let datagram = [self.0.as_bytes(), event.trim_ascii()].concat();
-        datagram::send(SOCKET, &datagram);
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let severity = match *event.metadata().level() {
+            Level::WARN => WARNING,
+            _ => INFO,
+        };
+        let (priority, process) = (DAEMON | severity, std::process::id());
+        write!(writer, "<{priority}>listenup[{process}]: ")?;
+        context.format_fields(writer, event)
     }
 }

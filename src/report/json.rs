@@ -63,17 +63,17 @@ fn answer((target, answer): &(Target, Answer)) -> Value {
 
 /// One listener.
 fn listener(listener: &Listener) -> Value {
-    let (device, any_device) = match listener.device {
+    let (bound, device) = match listener.device {
         Device::Unknown => (None, None),
-        Device::Any => (None, Some(true)),
-        Device::Index(index) => (Some(device_name(index)), Some(false)),
+        Device::Any => (Some(false), None),
+        Device::Index(index) => (Some(true), Some(device_name(index))),
     };
     json!({
         "address": listener.address.to_string(),
         "port": listener.port,
         "v6only": listener.v6only.filter(|_| listener.address.is_ipv6()),
+        "bound_to_device": bound,
         "device": device,
-        "any_device": any_device,
         "queue": listener.queue.map(|queue| json!({
             "length": queue.length,
             "limit": queue.limit,

@@ -63,7 +63,7 @@ impl Checked {
             answer => format!("{target}: {}", text::in_words(answer)),
         });
         let warnings = self.outcome.warnings.iter().cloned();
-        said.chain(warnings).collect::<Vec<_>>().join(", ")
+        said.chain(warnings).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -83,6 +83,11 @@ pub fn checked(checked: &Checked, format: Format, quiet: bool) {
             line_to_stderr(line);
         }
     }
+}
+
+/// Says on stdout what is wrong with a command line, in the format of the monitoring plugins.
+pub fn wrong_usage_to_nagios(error: &dyn std::fmt::Display) {
+    to_stdout(&nagios::wrong_usage(&error.to_string()));
 }
 
 /// Writes to stdout.

@@ -15,9 +15,20 @@ pub(super) fn line(checked: &Checked) -> String {
         Verdict::NotListening | Verdict::WrongOwner | Verdict::Present => "CRITICAL",
         Verdict::CouldNotTell => "UNKNOWN",
     };
-    // A bar would begin the performance data.
-    let said = checked.reason().replace(['|', '\n'], " ");
+    let said = on_one_line(&checked.reason());
     format!("LISTENUP {word} - {said} | {}\n", performance(checked))
+}
+
+/// The line for a command line that is wrong; only the first line of the error says why.
+pub(super) fn wrong_usage(error: &str) -> String {
+    let why = error.lines().next().unwrap_or_default();
+    let why = on_one_line(why.trim_start_matches("error: "));
+    format!("LISTENUP UNKNOWN - wrong usage: {why}\n")
+}
+
+/// A bar would begin the performance data.
+fn on_one_line(text: &str) -> String {
+    text.replace(['|', '\n'], " ")
 }
 
 fn performance(checked: &Checked) -> String {

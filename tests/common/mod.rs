@@ -12,6 +12,7 @@ pub mod confined;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod service;
 pub mod sockets;
 
 use std::process::Command;

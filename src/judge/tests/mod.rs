@@ -1,5 +1,7 @@
 //! Verdicts over sources that say what a test wants them to say.
 
+mod demands;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use super::{Matter, Outcome, Patience, Sources, judge};
 use crate::clock::{Clock, TimeLimit, fake::FakeClock};
-use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target, Wanted};
+use crate::domain::{Answer, Demands, Family, Inquiry, Listener, NoDemands, Target, Wanted};
 use crate::source::{Fault, Question, Source, netlink};
 
 const NO_RETRY: Patience = Patience {
@@ -90,8 +92,24 @@ impl Source for Played {
     }
 }
 
-/// Judges 127.0.0.1:443.
+/// Judges whether 127.0.0.1:443 is listening.
 fn run(
+    sources: &mut [Played],
+    opinion: Option<&mut Played>,
+    patience: Patience,
+) -> (Outcome, Duration) {
+    run_for(
+        Wanted::Listening,
+        &mut NoDemands,
+        sources,
+        opinion,
+        patience,
+    )
+}
+
+fn run_for(
+    wanted: Wanted,
+    demands: &mut dyn Demands,
     sources: &mut [Played],
     opinion: Option<&mut Played>,
     patience: Patience,
@@ -105,8 +123,8 @@ fn run(
     let target: Target = "127.0.0.1:443".parse().unwrap();
     let matter = Matter {
         inquiry: Inquiry::new([target], None),
-        demands: &mut NoDemands,
-        wanted: Wanted::Listening,
+        demands,
+        wanted,
     };
     let outcome = judge(
         matter,
