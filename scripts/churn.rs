@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, Family, Target};
-use listenup::judge::{Patience, Sources, judge};
-use listenup::source::{Question, Source, netlink::Netlink, proc::Proc};
+use listenup::domain::{Answer, Family, Inquiry, NoDemands, Target, Wanted};
+use listenup::judge::{Matter, Patience, Sources, judge};
+use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::fstat;
 use socket2::{Domain, Socket, Type};
@@ -110,7 +110,12 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, looks: u64) -> Result<u64> {
             in_order: vec![&mut *source],
             second_opinion: None,
         };
-        let outcome = judge([target], sources, PATIENCE, &clock);
+        let matter = Matter {
+            inquiry: Inquiry::new([target], None),
+            demands: &mut NoDemands,
+            wanted: Wanted::Listening,
+        };
+        let outcome = judge(matter, sources, PATIENCE, &clock);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
         false_downs += u64::from(!listening);
     }
@@ -139,7 +144,7 @@ fn dumps_in_vain(netlink: &mut dyn Source, count: u64) -> Result<u64> {
         let limit = TimeLimit::new(&clock, Duration::from_secs(5));
         let question = Question {
             family: Family::V4,
-            ports: &[STEADY],
+            ports: Ports::These(&[STEADY]),
             limit,
         };
         let mut shown = false;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use listenup::clock::{SystemClock, TimeLimit};
 use listenup::domain::Family::{self, V4, V6};
-use listenup::source::{Fault, Question, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
 
 /// Asks for this port and is content with the first listener.
 fn ask(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault> {
@@ -24,7 +24,7 @@ fn ask(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault
     source.listeners(
         Question {
             family,
-            ports: &[port],
+            ports: Ports::These(&[port]),
             limit,
         },
         &mut |_| {

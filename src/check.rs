@@ -1,24 +1,66 @@
 //! `listenup check`: are the targets listening?
 
+use std::path::Path;
+
+use nix::net::if_::if_nametoindex;
+
 use crate::cli::{CheckOptions, SourceChoice};
-use crate::clock::SystemClock;
-use crate::domain::{Exit, Verdict};
-use crate::judge::{Sources, judge};
-use crate::report::{self, Status};
-use crate::source::{netlink::Netlink, proc::Proc};
+use crate::clock::{Clock, SystemClock, TimeLimit};
+use crate::demands::Demanded;
+use crate::domain::{Doubt, Exit, Inquiry, Verdict};
+use crate::judge::{Matter, Outcome, Sources, judge};
+use crate::log;
+use crate::report::{self, Checked, Status};
+use crate::source::{InWords, netlink::Netlink, proc::Proc};
 use crate::trace;
 
 /// The part of the time limit that the second opinion may take: one in this many.
 const SECOND_OPINION: u32 = 5;
 
+const PROC: &str = "/proc";
+
 /// Looks, reports and says how to exit.
 pub fn run(options: &CheckOptions) -> Status {
-    let clock = SystemClock::start();
     if options.verbose {
         trace::to_stderr();
     }
-    let (mut netlink, mut proc) = (Netlink::new(), Proc::new("/proc"));
-    let mut opinion = Proc::second_opinion("/proc", options.patience.timeout / SECOND_OPINION);
+    let clock = SystemClock::start();
+    let outcome = find_out(options, &clock)
+        .unwrap_or_else(|doubt| Outcome::in_doubt(&options.targets, &doubt));
+    let answers = outcome.answers.iter().map(|(_, answer)| answer);
+    let verdict = Verdict::of(answers, options.needed, options.wanted);
+    let checked = Checked {
+        outcome,
+        verdict,
+        status: Status {
+            exit: Exit::Verdict(verdict),
+            codes: options.exit_codes,
+            on_unknown: options.on_unknown,
+        },
+        max_queue: options.max_queue,
+    };
+    report::checked(&checked, options.format, options.quiet);
+    log::checked(options.log, &checked, options.verbose);
+    checked.status
+}
+
+/// # Errors
+/// What keeps it from looking at all.
+fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Doubt> {
+    if let Some(netns) = &options.netns {
+        netns.enter()?;
+    }
+    let interface = options.interface.as_deref().map(index).transpose()?;
+    let limit = TimeLimit::new(clock, options.patience.timeout);
+    let proc = Path::new(PROC);
+    let mut demands = Demanded::new(options.max_queue, &options.owner, proc, limit);
+    let matter = Matter {
+        inquiry: Inquiry::new(options.targets.iter().copied(), interface),
+        demands: &mut demands,
+        wanted: options.wanted,
+    };
+    let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
+    let mut opinion = Proc::second_opinion(PROC, options.patience.timeout / SECOND_OPINION);
     let sources = match options.source {
         SourceChoice::Auto => Sources {
             in_order: vec![&mut netlink, &mut proc],
@@ -33,26 +75,13 @@ pub fn run(options: &CheckOptions) -> Status {
             second_opinion: None,
         },
     };
-    let outcome = judge(
-        options.targets.iter().copied(),
-        sources,
-        options.patience,
-        &clock,
-    );
-    if !options.quiet {
-        report::answers(&outcome.answers);
-    }
-    report::doubts(&outcome.answers);
-    for warning in &outcome.warnings {
-        report::line_to_stderr(format_args!("warning: {warning}"));
-    }
-    let verdict = Verdict::of(
-        outcome.answers.iter().map(|(_, answer)| answer),
-        options.needed,
-    );
-    Status {
-        exit: Exit::Verdict(verdict),
-        codes: options.exit_codes,
-        on_unknown: options.on_unknown,
-    }
+    Ok(judge(matter, sources, options.patience, clock))
+}
+
+/// The index of the device with this name.
+fn index(interface: &str) -> Result<u32, Doubt> {
+    if_nametoindex(interface).map_err(|errno| {
+        let why = InWords(errno);
+        Doubt::new(format_args!("there is no interface {interface}: {why}"))
+    })
 }

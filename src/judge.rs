@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Doubt, Inquiry, Target};
+use crate::domain::{Answer, Demands, Doubt, Inquiry, Target, Wanted};
 use crate::look::{look, look_exactly};
 use crate::source::{Fault, Source};
 
@@ -33,7 +33,7 @@ pub struct Sources<'a> {
 pub struct Patience {
     /// The limit on everything.
     pub timeout: Duration,
-    /// How long to keep looking for what is not there.
+    /// How long to keep looking while it is not as wanted.
     pub retry_for: Duration,
     /// How long to wait between two of those looks.
     pub retry_every: Duration,
@@ -46,54 +46,83 @@ pub struct Outcome {
     pub answers: Vec<(Target, Answer)>,
     /// What a person should know although there is an answer.
     pub warnings: Vec<String>,
+    /// Who gave the answers. `None`: nobody could.
+    pub source: Option<&'static str>,
+    /// How long that took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// The outcome where no look is possible.
+    pub fn in_doubt(targets: &[Target], doubt: &Doubt) -> Self {
+        let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));
+        Self {
+            answers: targets.iter().map(answer).collect(),
+            warnings: Vec::new(),
+            source: None,
+            took: Duration::ZERO,
+        }
+    }
+}
+
+/// What to find out.
+pub struct Matter<'a> {
+    /// The targets.
+    pub inquiry: Inquiry,
+    /// What a listener must meet to count.
+    pub demands: &'a mut dyn Demands,
+    /// What should be so, which is what retries wait for.
+    pub wanted: Wanted,
 }
 
 /// Looks until every target is settled, or shown to be absent, or the time is up.
-pub fn judge(
-    targets: impl IntoIterator<Item = Target>,
+pub fn judge<'a>(
+    matter: Matter<'a>,
     mut sources: Sources<'_>,
     patience: Patience,
-    clock: &dyn Clock,
+    clock: &'a dyn Clock,
 ) -> Outcome {
-    let limit = TimeLimit::new(clock, patience.timeout);
-    let retry = TimeLimit::new(clock, patience.retry_for);
-    let mut inquiry = Inquiry::new(targets);
-    let mut warnings = Vec::new();
+    let started = clock.now();
+    let mut case = Case {
+        matter,
+        patience,
+        limit: TimeLimit::new(clock, patience.timeout),
+        retry: TimeLimit::new(clock, patience.retry_for),
+        warnings: Vec::new(),
+    };
     let mut faults: Vec<String> = Vec::new();
+    let mut answered = None;
     let mut second_opinion = sources.second_opinion.take();
     let last = sources.in_order.len().saturating_sub(1);
     for (index, source) in sources.in_order.into_iter().enumerate() {
-        let mut case = Case {
-            inquiry: &mut inquiry,
-            patience,
-            limit,
-            retry,
-        };
-        let patient = index == last;
-        match case.hear(source, second_opinion.take(), patient, &mut warnings) {
+        match case.hear(source, second_opinion.take(), index == last) {
             Ok(()) => {
-                return Outcome {
-                    answers: inquiry.answers(None),
-                    warnings,
-                };
+                answered = Some(source.name());
+                break;
             }
             Err(fault) => faults.push(fault.to_string()),
         }
     }
     faults.dedup();
-    let doubt = Doubt::new(faults.join("; "));
+    let doubt = match answered {
+        Some(_) => None,
+        None => Some(Doubt::new(faults.join("; "))),
+    };
     Outcome {
-        answers: inquiry.answers(Some(&doubt)),
-        warnings,
+        answers: case.matter.inquiry.answers(doubt.as_ref()),
+        warnings: case.warnings,
+        source: answered,
+        took: clock.now().saturating_sub(started),
     }
 }
 
 struct Case<'c> {
-    inquiry: &'c mut Inquiry,
+    matter: Matter<'c>,
     patience: Patience,
     limit: TimeLimit<'c>,
-    /// Until then absence is not even considered.
+    /// Until then there is time for what is not as wanted to become so.
     retry: TimeLimit<'c>,
+    warnings: Vec<String>,
 }
 
 impl Case<'_> {
@@ -107,68 +136,101 @@ impl Case<'_> {
         source: &mut dyn Source,
         mut second_opinion: Option<&mut dyn Source>,
         patient: bool,
-        warnings: &mut Vec<String>,
     ) -> Result<(), Fault> {
         let mut in_vain_since = None;
+        let mut heard = false;
         loop {
-            let answer = look(source, self.inquiry, self.limit);
-            if self.inquiry.is_settled() {
-                return Ok(());
-            }
-            if self.limit.is_over() {
+            let answer = look(
+                source,
+                &mut self.matter.inquiry,
+                self.matter.demands,
+                self.limit,
+            );
+            let settled = self.matter.inquiry.is_settled();
+            if !settled && self.limit.is_over() {
                 return Err(Fault::TimeIsUp(self.limit.whole()));
             }
-            let last_chance = self.retry.is_over();
-            match answer {
-                Err(fault) if last_chance || !patient => return Err(fault),
-                Err(_) => in_vain_since = None,
+            let known = match answer {
+                _ if settled => true,
+                Err(fault) if self.retry.is_over() || !patient => return Err(fault),
+                Err(_) => {
+                    in_vain_since = None;
+                    false
+                }
                 Ok(()) => {
                     let again = in_vain_since.is_some();
                     in_vain_since.get_or_insert(self.limit.clock().now());
-                    let others_know =
-                        last_chance && self.others_know(source, &mut second_opinion, warnings);
-                    if others_know || last_chance && again {
-                        return Ok(());
+                    self.last_chance() && {
+                        let other = second_opinion.as_deref_mut();
+                        self.hear_others(source, other, &mut heard);
+                        again || self.matter.inquiry.is_settled()
                     }
                 }
+            };
+            if known && !self.may_go_yet() {
+                return Ok(());
+            }
+            if known {
+                self.matter.inquiry.reopen();
+                (in_vain_since, heard) = (None, false);
             }
             self.wait(in_vain_since);
         }
     }
 
-    /// Asks everybody else who may know, before a no. True when that settles all.
-    fn others_know(
+    /// Whether a listener that is not there now need not be waited for.
+    fn last_chance(&self) -> bool {
+        self.matter.wanted == Wanted::Absent || self.retry.is_over()
+    }
+
+    /// Whether something listens that should not, and there is time left for it to go.
+    fn may_go_yet(&self) -> bool {
+        self.matter.wanted == Wanted::Absent
+            && !self.retry.is_over()
+            && self.matter.inquiry.has_settled()
+    }
+
+    /// Asks everybody else who may know, before a no. One second opinion is enough, since the source
+    /// itself is asked again; `heard` says that there was one.
+    fn hear_others(
         &mut self,
         source: &mut dyn Source,
-        second_opinion: &mut Option<&mut dyn Source>,
-        warnings: &mut Vec<String>,
-    ) -> bool {
-        look_exactly(source, self.inquiry, self.limit);
-        // Once is enough: the source itself is asked again.
-        if let Some(other) = second_opinion.take().filter(|_| !self.inquiry.is_settled()) {
-            let mut opinion = self.inquiry.clone();
-            if let Err(fault) = look(other, &mut opinion, self.limit) {
-                debug!(
-                    "the second opinion of {} is left out: {fault}",
-                    other.name()
-                );
-            }
-            for (target, listener) in self.inquiry.adopt(&opinion) {
-                warnings.push(format!(
-                    "{} shows no listener for {target}, but {} shows {listener}",
-                    source.name(),
-                    other.name()
-                ));
-            }
+        second_opinion: Option<&mut (dyn Source + '_)>,
+        heard: &mut bool,
+    ) {
+        let Matter {
+            inquiry, demands, ..
+        } = &mut self.matter;
+        look_exactly(source, inquiry, *demands, self.limit);
+        let Some(other) = second_opinion.filter(|_| inquiry.is_in_vain() && !*heard) else {
+            return;
+        };
+        *heard = true;
+        let mut opinion = inquiry.clone();
+        if let Err(fault) = look(other, &mut opinion, *demands, self.limit) {
+            debug!(
+                "the second opinion of {} is left out: {fault}",
+                other.name()
+            );
         }
-        self.inquiry.is_settled()
+        for (target, listener) in inquiry.adopt(&opinion) {
+            self.warnings.push(format!(
+                "{} shows no listener for {target}, but {} shows {listener}",
+                source.name(),
+                other.name()
+            ));
+        }
     }
 
     /// Waits for the next look: the pause between retries, or what is missing from [`APART`].
     fn wait(&self, in_vain_since: Option<Duration>) {
         let now = self.limit.clock().now();
         let apart = in_vain_since.map_or(APART, |since| (since + APART).saturating_sub(now));
-        self.limit
-            .pause(apart.max(self.patience.retry_every.min(self.retry.left())));
+        let pause = if in_vain_since.is_some() && self.last_chance() {
+            Duration::ZERO
+        } else {
+            self.patience.retry_every.min(self.retry.left())
+        };
+        self.limit.pause(apart.max(pause));
     }
 }

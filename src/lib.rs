@@ -3,10 +3,15 @@
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod demands;
 pub mod doctor;
 pub mod domain;
 pub mod judge;
+pub mod list;
+pub mod log;
 pub mod look;
+pub mod netns;
+pub mod owner;
 pub mod report;
 pub mod source;
 pub mod start;

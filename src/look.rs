@@ -3,11 +3,11 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::TimeLimit;
-use crate::domain::{Family, Inquiry};
-use crate::source::{Fault, Question, Source};
+use crate::domain::{Demands, Family, Fitness, Inquiry};
+use crate::source::{Fault, Ports, Question, Source};
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
-/// targets share the look.
+/// targets share the look; what an earlier one has left open begins anew.
 ///
 /// # Errors
 /// The first reason for which the answer is not complete. The other family is asked all the same: it
@@ -15,23 +15,24 @@ use crate::source::{Fault, Question, Source};
 pub fn look(
     source: &mut dyn Source,
     inquiry: &mut Inquiry,
+    demands: &mut dyn Demands,
     limit: TimeLimit<'_>,
 ) -> Result<(), Fault> {
+    inquiry.begin();
     let mut outcome = Ok(());
     for family in [Family::V4, Family::V6] {
         let ports = inquiry.ports_wanted(family);
         if !ports.is_empty() {
-            let answer = ask(
-                source,
-                Question {
-                    family,
-                    ports: &ports,
-                    limit,
-                },
-                inquiry,
-            );
-            outcome = outcome.and(answer);
+            let question = Question {
+                family,
+                ports: Ports::These(&ports),
+                limit,
+            };
+            outcome = outcome.and(ask(source, question, inquiry, demands));
         }
+    }
+    if outcome.is_ok() {
+        inquiry.conclude();
     }
     outcome
 }
@@ -40,13 +41,14 @@ fn ask(
     source: &mut dyn Source,
     question: Question<'_>,
     inquiry: &mut Inquiry,
+    demands: &mut dyn Demands,
 ) -> Result<(), Fault> {
     let clock = question.limit.clock();
     let started = clock.now();
     let mut seen = 0;
     let answer = source.listeners(question, &mut |listener| {
         seen += 1;
-        inquiry.see(listener)
+        inquiry.see(listener, demands)
     });
     if enabled!(Level::DEBUG) {
         let end = match &answer {
@@ -64,13 +66,20 @@ fn ask(
 
 /// Asks for each open target with an address which listener the kernel itself would choose, and
 /// takes a yes: it knows what a dump cannot show, such as BPF sk_lookup. Its no proves nothing.
-pub fn look_exactly(source: &mut dyn Source, inquiry: &mut Inquiry, limit: TimeLimit<'_>) {
+pub fn look_exactly(
+    source: &mut dyn Source,
+    inquiry: &mut Inquiry,
+    demands: &mut dyn Demands,
+    limit: TimeLimit<'_>,
+) {
     for (target, address) in inquiry.addresses_wanted() {
         let clock = limit.clock();
         let started = clock.now();
         let answer = source.exact(address, target.port(), limit);
         if let Ok(Some(listener)) = &answer {
-            inquiry.settle(target, listener);
+            if demands.fitness(listener) == Fitness::Fit {
+                inquiry.settle(target, listener);
+            }
         }
         if enabled!(Level::DEBUG) {
             let end = match &answer {

@@ -12,17 +12,25 @@
 //! | [`source::netlink`] | the kernel's sock_diag: request, filter, dump, socket |
 //! | [`source::proc`] | /proc/self/net/tcp and tcp6: rows, one at a time |
 //! | [`look`] | asks a source about the targets that are still open |
+//! | [`demands`] | what else a listener must meet: `--max-queue`, `--owner-...` |
+//! | [`owner`], [`users`] | whose a listener is: unit, process, user |
+//! | [`judge`] | the looks that it takes to be sure |
 //! | [`check`] | `listenup check`: which sources, the verdict |
+//! | [`list`] | `listenup list`: what listens |
 //! | [`doctor`] | `listenup doctor`: the sources, the program's path, keepalived.conf |
-//! | [`users`] | /etc/passwd and /etc/group |
-//! | [`report`] | answers -> lines on stdout, reasons on stderr |
+//! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
+//! | [`log`] | `--log`: why it was not well, for afterwards |
 //! | [`trace`] | `-v` |
+//! | [`netns`] | `--netns` |
+//! | [`clock`] | time, and its limit |
 
 #![no_main]
 
-use listenup::{check, cli, doctor, start};
+use listenup::{check, cli, doctor, list, start};
 #[cfg(doc)]
-use listenup::{domain, look, report, source, trace, users};
+use listenup::{
+    clock, demands, domain, judge, log, look, netns, owner, report, source, trace, users,
+};
 
 use std::ffi::{c_char, c_int};
 
@@ -35,6 +43,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
         Ok(cli::Request::Doctor(options)) => doctor::run(&options),
+        Ok(cli::Request::List(options)) => list::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

@@ -1,7 +1,8 @@
 //! The accounts in /etc/passwd, and the groups in /etc/group, which begins each line alike.
 //!
-//! Not getpwnam(3): in a static program glibc's would load the NSS libraries of its build machine at
-//! run time. So users that only LDAP or the like knows are not known here.
+//! Not by getpwnam(3): in a static binary the C library would load the name service's modules at run
+//! time, and those of another version of itself end the process. Users from elsewhere, such as LDAP,
+//! have no name here; their numbers work all the same.
 
 use std::io;
 use std::path::Path;

@@ -78,21 +78,31 @@ problem  80: sock_diag: not listening; /proc: not listening
 }
 
 #[test]
-fn a_host_without_ipv6_listeners_tells_nothing_of_v6only() {
+fn what_sock_diag_knows_is_told_by_listeners_that_are_there() {
     in_namespace(|| {
         let folder = Folder::new();
-        let said = doctor(folder.path(), "--user root").exits(0);
-        let text = steady(&said, folder.path());
-        let v6only = "\nnote     V6ONLY of listeners: no IPv6 listener here to tell by\nok ";
-        assert!(text.contains(v6only), "{text}");
+        let told = |listeners: &str, v6only: &str, cgroup: &str| {
+            let said = doctor(folder.path(), "--user root").exits(0);
+            let text = steady(&said, folder.path());
+            let lines = format!("\n{v6only}\n{cgroup}\nok ");
+            assert!(text.contains(&lines), "{listeners}:\n{text}");
+        };
+        let no_v6 = "note     V6ONLY of listeners: not known: there is no IPv6 listener to tell by";
+        let none = "note     cgroup of listeners: not known: there is no listener to tell by";
+        let cgroup = "ok       cgroup of listeners: known";
+        told("none", no_v6, none);
+        let _v4 = listen("127.0.0.1", 80);
+        told("IPv4", no_v6, cgroup);
+        let _v6 = listen("::1", 80);
+        told("both", "ok       V6ONLY of listeners: known", cgroup);
     });
 }
 
-const V6ONLY_UNKNOWN: &str = "\
-note     V6ONLY of listeners: not known, for /proc does not tell
+const UNKNOWN: &str = "\
+note     V6ONLY of listeners: not known: only sock_diag tells it
          an IPv4 address that only a [::] listener serves is \"could not tell\"; a bare port as the target avoids that
-note     cgroups of listeners: not known (Linux RELEASE)
-         no check needs them
+note     cgroup of listeners: not known: only sock_diag tells it
+         --owner-unit takes it
 ";
 
 #[test]
@@ -112,7 +122,7 @@ note     no answer: sock_diag: socket: Permission denied (EACCES)
          listenup asks /proc instead, which takes a walk over all connections of the host
 ok       /proc answers in TIME
 ok       N TCP sockets on this host: each walk over them in /proc takes up to TIME
-{V6ONLY_UNKNOWN}ok       443: /proc: listening on [::]:443
+{UNKNOWN}ok       443: /proc: listening on [::]:443
 problem  127.0.0.1:443: /proc: could not tell: [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known
          a check of it says \"could not tell\"
 ");
@@ -133,7 +143,7 @@ problem  no answer: /proc/self/net/tcp: cannot be opened: No such file or direct
          no source is left: each check says \"could not tell\"
 note     /proc/self/net/sockstat: cannot be read: No such file or directory (os error 2)
          how many sockets there are is not known
-{V6ONLY_UNKNOWN}"
+{UNKNOWN}"
         );
         let text = steady(&nothing, root.path());
         assert!(text.starts_with(&expected), "{text}");
@@ -154,8 +164,8 @@ note     no answer: /proc/self/net/tcp: cannot be opened: No such file or direct
          before \"not listening\" there is no second opinion
 note     /proc/self/net/sockstat: cannot be read: No such file or directory (os error 2)
          how many sockets there are is not known
-note     V6ONLY of listeners: no IPv6 listener to tell by: /proc/self/net/tcp: cannot be opened: No such file or directory (ENOENT)
-ok       cgroups of listeners: known (Linux RELEASE)
+ok       V6ONLY of listeners: known
+ok       cgroup of listeners: known
 ok       443: sock_diag: listening on [::]:443
 note     /etc/passwd cannot be read: No such file or directory (os error 2)
          names of users and groups are not known

@@ -14,13 +14,13 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
+use common::program::example;
 use common::sockets::Server;
 
 const ON_A: [bool; 2] = [true, false];
@@ -212,14 +212,6 @@ impl Drop for Load {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// A program that cargo built for this test run beside it.
-fn example(name: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.join("examples").join(name)
 }
 
 /// The incident that this project exists for: A gets very many sockets while its service is well the

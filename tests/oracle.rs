@@ -21,8 +21,8 @@ use socket2::{Domain, Socket, Type};
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::SystemClock;
-use listenup::domain::{Answer, Target};
-use listenup::judge::{Patience, Sources, judge};
+use listenup::domain::{Answer, Inquiry, NoDemands, Target, Wanted};
+use listenup::judge::{Matter, Patience, Sources, judge};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
 const SETS: u64 = 60;
@@ -150,7 +150,13 @@ fn verdict(source: &mut dyn Source, target: &str) -> Answer {
         in_order: vec![source],
         second_opinion: None,
     };
-    judge([target], sources, patience, &SystemClock::start()).answers[0]
+    let matter = Matter {
+        inquiry: Inquiry::new([target], None),
+        demands: &mut NoDemands,
+        wanted: Wanted::Listening,
+    };
+    let clock = SystemClock::start();
+    judge(matter, sources, patience, &clock).answers[0]
         .1
         .clone()
 }
@@ -160,6 +166,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool) -> bool {
     match answer {
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
+        Answer::Unfit(..) => false,
         // /proc does not know V6ONLY; it must say so and nothing else.
         Answer::CouldNotTell(doubt) => {
             proc && !target.starts_with('[') && doubt.to_string().contains("V6ONLY")

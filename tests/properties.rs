@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
-use listenup::domain::{Answer, Doubt, Family, Inquiry, Listener, Target, Verdict};
+use listenup::domain::{Answer, Doubt, Family, Flaw, Inquiry, Listener, Target, Verdict, Wanted};
 use proptest::prelude::*;
 
 /// Any target: a port, or an address of either family and a port.
@@ -27,17 +27,20 @@ fn answer() -> impl Strategy<Value = Answer> {
         Just(Answer::NotListening),
         Just(Answer::CouldNotTell(Doubt::new("why"))),
         Just(listening()),
+        Just(unfit(Flaw::NotAccepting)),
+        Just(unfit(Flaw::WrongOwner)),
     ]
 }
 
 fn listening() -> Answer {
-    let address = Ipv4Addr::UNSPECIFIED.into();
-    Answer::Listening(Listener {
-        address,
-        port: 443,
-        v6only: None,
-        device: None,
-    })
+    Answer::Listening(Listener::at(Ipv4Addr::UNSPECIFIED, 443))
+}
+
+fn unfit(flaw: fn(String) -> Flaw) -> Answer {
+    Answer::Unfit(
+        Listener::at(Ipv4Addr::UNSPECIFIED, 443),
+        flaw("why".to_owned()),
+    )
 }
 
 /// Every way in which the doubts of these answers could turn out.
@@ -45,7 +48,12 @@ fn resolutions(answers: &[Answer]) -> Vec<Vec<Answer>> {
     let mut all = vec![Vec::new()];
     for answer in answers {
         let choices = match answer {
-            Answer::CouldNotTell(_) => vec![listening(), Answer::NotListening],
+            Answer::CouldNotTell(_) => vec![
+                listening(),
+                Answer::NotListening,
+                unfit(Flaw::NotAccepting),
+                unfit(Flaw::WrongOwner),
+            ],
             certain => vec![certain.clone()],
         };
         let extended = |known: &Vec<Answer>| {
@@ -89,20 +97,26 @@ proptest! {
                 .collect();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(Inquiry::new(targets.clone()).ports_wanted(family), expected);
+            prop_assert_eq!(Inquiry::new(targets.clone(), None).ports_wanted(family), expected);
         }
     }
 
     #[test]
-    fn a_verdict_is_what_every_resolution_of_the_doubts_agrees_on(
-        answers in prop::collection::vec(answer(), 1..8),
-        needed in 1_usize..8,
+    fn a_verdict_is_told_when_every_resolution_of_the_doubts_agrees_whether_all_is_well(
+        answers in prop::collection::vec(answer(), 1..6),
+        needed in 1_usize..6,
+        wanted in prop_oneof![Just(Wanted::Listening), Just(Wanted::Absent)],
     ) {
-        let possible: Vec<Verdict> =
-            resolutions(&answers).iter().map(|certain| Verdict::of(certain, needed)).collect();
-        let agreed = possible.iter().all(|verdict| *verdict == possible[0]);
-        let expected = if agreed { possible[0] } else { Verdict::CouldNotTell };
-        prop_assert_eq!(Verdict::of(&answers, needed), expected);
+        let possible: Vec<Verdict> = resolutions(&answers)
+            .iter()
+            .map(|certain| Verdict::of(certain, needed, wanted))
+            .collect();
         prop_assert!(!possible.contains(&Verdict::CouldNotTell));
+        let verdict = Verdict::of(&answers, needed, wanted);
+        let agreed = possible.iter().all(|one| one.is_healthy() == possible[0].is_healthy());
+        prop_assert_eq!(verdict != Verdict::CouldNotTell, agreed);
+        prop_assert!(!agreed || verdict.is_healthy() == possible[0].is_healthy());
+        // Of the ways to be unwell, it is one that may be so.
+        prop_assert!(!agreed || possible.contains(&verdict));
     }
 }

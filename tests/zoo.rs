@@ -13,7 +13,7 @@ use common::sockets::Zoo;
 use common::{in_namespace, proc_root};
 use listenup::clock::{SystemClock, TimeLimit};
 use listenup::domain::Family;
-use listenup::source::{Question, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
 
 /// What is expected of a target: where it listens, or nowhere.
 type Row = (&'static str, Option<&'static str>);
@@ -168,7 +168,7 @@ fn both_sources_show_the_same_listeners() {
         for (family, count) in [(Family::V4, 7), (Family::V6, 7)] {
             let question = Question {
                 family,
-                ports: &ports,
+                ports: Ports::These(&ports),
                 limit,
             };
             let (kernel, table) = (

@@ -1,12 +1,18 @@
 //! What several subcommands take.
+//!
+//! No argument has a default that clap knows: it would parse each one in every run. The help names
+//! them, and a test holds it to that.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Arg, ArgAction};
+use clap::builder::{
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+};
+use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::domain::{Target, TargetError};
+use crate::netns::Netns;
 
 /// `--source`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,13 +46,20 @@ pub(super) fn targets() -> Arg {
         .value_parser(OsStringValueParser::new().try_map(target))
 }
 
+pub(super) fn netns() -> Arg {
+    Arg::new("netns")
+        .long("netns")
+        .value_name("NAME|PATH|PID")
+        .help("Look into this network namespace; takes CAP_SYS_ADMIN")
+        .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
+}
+
 pub(super) fn source() -> Arg {
     let parser = PossibleValuesParser::new(["auto", "netlink", "proc"]);
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")
-        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer")
-        .default_value("auto")
+        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "netlink" => SourceChoice::Netlink,
             "proc" => SourceChoice::Proc,
@@ -59,8 +72,7 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
     Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .help("How to say it on stdout")
-        .default_value("text")
+        .help("How to say it on stdout [default: text]")
         .value_parser(
             PossibleValuesParser::new(names).map(|name| match name.as_str() {
                 "json" => Format::Json,
@@ -72,6 +84,21 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
 
 pub(super) fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+/// A word that is not empty, which is what an unset variable leaves.
+pub(super) fn text(name: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_parser(NonEmptyStringValueParser::new())
+}
+
+/// The value of an argument; the type's default where the argument has none.
+pub(super) fn get<T: Copy + Default + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &str,
+) -> T {
+    matches.get_one(name).copied().unwrap_or_default()
 }
 
 pub(super) fn duration(name: &'static str) -> Arg {

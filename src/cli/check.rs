@@ -6,9 +6,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::args::{self, SourceChoice, duration, flag};
-use crate::domain::{ExitCodes, OnUnknown, Target};
+use super::args::{self, Format, SourceChoice, duration, flag, get, text};
+use crate::demands::Owner;
+use crate::domain::{ExitCodes, MaxQueue, OnUnknown, Target, Wanted};
 use crate::judge::Patience;
+use crate::log::Log;
+use crate::netns::Netns;
 
 /// The options of `listenup check`.
 #[derive(Debug)]
@@ -25,11 +28,28 @@ pub struct CheckOptions {
     pub exit_codes: ExitCodes,
     /// How to exit when it could not be told.
     pub on_unknown: OnUnknown,
+    /// What should be so.
+    pub wanted: Wanted,
+    /// Listeners that are bound to another device do not count.
+    pub interface: Option<String>,
+    /// Where to look, if not here.
+    pub netns: Option<Netns>,
+    /// How full an accept queue may be.
+    pub max_queue: Option<MaxQueue>,
+    /// Whose the listeners should be.
+    pub owner: Owner,
+    /// How to say it on stdout.
+    pub format: Format,
+    /// Where else to say it.
+    pub log: Log,
     /// Nothing on stdout.
     pub quiet: bool,
     /// Say on stderr what is done.
     pub verbose: bool,
 }
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 const CHECK_HELP: &str = "\
 Targets:
@@ -41,8 +61,12 @@ Targets:
 Exit status (--exit-codes)  keepalived  nagios  distinct
   listening                          0       0         0
   not listening                      1       2         1
+  not accepting (--max-queue)        1       1         4
+  wrong owner (--owner-...)          1       2         5
   could not tell                     1       3         3
-  wrong usage                        1       3         1";
+  wrong usage                        1       3         1
+  --absent: not listening            0       0         0
+  --absent: listening                1       2         1";
 
 pub(super) fn command(command: Command) -> Command {
     command
@@ -64,9 +88,27 @@ pub(super) fn command(command: Command) -> Command {
                 .help("N listening targets are enough")
                 .value_parser(value_parser!(u64).range(1..)),
         )
+        .arg(
+            flag("absent")
+                .help("The other way round: well when nothing listens")
+                .conflicts_with_all(["max-queue", "owner-user", "owner-unit", "owner-process"])
+                .conflicts_with("on-unknown"),
+        )
+        .args(place_arguments())
+        .args(demand_arguments())
         .arg(args::source())
         .args(time_arguments())
         .args(exit_arguments())
+        .arg(args::format(&["text", "json", "nagios"]))
+        .arg(
+            Arg::new("log")
+                .long("log")
+                .value_name("WHERE")
+                .help("Where to log what is not well; with -v also what is [default: none]")
+                .value_parser(
+                    PossibleValuesParser::new(["syslog", "journald", "stderr", "none"]).map(log),
+                ),
+        )
         .arg(flag("quiet").short('q').help("Print nothing to stdout"))
         .arg(
             flag("verbose")
@@ -75,16 +117,42 @@ pub(super) fn command(command: Command) -> Command {
         )
 }
 
+fn place_arguments() -> [Arg; 2] {
+    [
+        text("interface")
+            .value_name("IF")
+            .help("Listeners that are bound to another device do not count"),
+        args::netns(),
+    ]
+}
+
+fn demand_arguments() -> [Arg; 4] {
+    [
+        Arg::new("max-queue")
+            .long("max-queue")
+            .value_name("N|N%")
+            .help("At most so many connections, or so much of its limit, wait in the accept queue")
+            .value_parser(value_parser!(MaxQueue)),
+        text("owner-user")
+            .value_name("USER")
+            .help("The user, by name or number, who made the socket"),
+        text("owner-unit")
+            .value_name("UNIT")
+            .help("The systemd unit that the socket was made in"),
+        text("owner-process")
+            .value_name("NAME")
+            .help("A process that holds the socket; takes its user's rights, or root's"),
+    ]
+}
+
 fn time_arguments() -> [Arg; 3] {
     [
         duration("retry-for")
-            .help("Keep looking that long for what is not there, to bridge a reload"),
-        duration("retry-every")
-            .help("Wait that long between two looks")
-            .default_value("10ms"),
-        duration("timeout")
-            .help("The limit on everything; when it is over the answer is \"could not tell\"")
-            .default_value("500ms"),
+            .help("Keep looking that long while it is not well, to bridge a reload"),
+        duration("retry-every").help("Wait that long between two looks [default: 10ms]"),
+        duration("timeout").help(
+            "The limit on everything; when it is over the answer is \"could not tell\" [default: 500ms]",
+        ),
     ]
 }
 
@@ -93,16 +161,14 @@ fn exit_arguments() -> [Arg; 2] {
         Arg::new("exit-codes")
             .long("exit-codes")
             .value_name("SET")
-            .help("The set of exit numbers, see below")
-            .default_value("keepalived")
+            .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
             .value_parser(
                 PossibleValuesParser::new(["keepalived", "nagios", "distinct"]).map(exit_codes),
             ),
         Arg::new("on-unknown")
             .long("on-unknown")
             .value_name("STATE")
-            .help("What \"could not tell\" exits as in the keepalived set")
-            .default_value("down")
+            .help("What \"could not tell\" exits as in the keepalived set [default: down]")
             .value_parser(PossibleValuesParser::new(["down", "up"]).map(on_unknown)),
     ]
 }
@@ -112,6 +178,15 @@ fn on_unknown(name: String) -> OnUnknown {
         OnUnknown::Up
     } else {
         OnUnknown::Down
+    }
+}
+
+fn log(name: String) -> Log {
+    match name.as_str() {
+        "syslog" => Log::Syslog,
+        "journald" => Log::Journald,
+        "stderr" => Log::Stderr,
+        _ => Log::None,
     }
 }
 
@@ -141,26 +216,48 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
         return Err(error(message));
     }
     let patience = patience(matches)?;
+    let word = |name| matches.get_one::<String>(name).cloned();
     Ok(CheckOptions {
         targets,
         needed,
-        source: matches.get_one("source").copied().unwrap_or_default(),
+        source: get(matches, "source"),
         patience,
-        exit_codes: matches.get_one("exit-codes").copied().unwrap_or_default(),
-        on_unknown: matches.get_one("on-unknown").copied().unwrap_or_default(),
+        exit_codes: exit_codes_of(matches),
+        on_unknown: get(matches, "on-unknown"),
+        wanted: if matches.get_flag("absent") {
+            Wanted::Absent
+        } else {
+            Wanted::Listening
+        },
+        interface: word("interface"),
+        netns: matches.get_one("netns").cloned(),
+        max_queue: matches.get_one("max-queue").copied(),
+        owner: Owner {
+            user: word("owner-user"),
+            unit: word("owner-unit"),
+            process: word("owner-process"),
+        },
+        format: get(matches, "format"),
+        log: get(matches, "log"),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
     })
 }
 
-fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
-    let get = |name| {
-        matches
-            .get_one::<Duration>(name)
-            .copied()
-            .unwrap_or_default()
+/// The set that was asked for, or the one that goes with the format.
+pub(super) fn exit_codes_of(matches: &ArgMatches) -> ExitCodes {
+    let by_format = match get(matches, "format") {
+        Format::Nagios => ExitCodes::Nagios,
+        Format::Text | Format::Json => ExitCodes::Keepalived,
     };
-    let (timeout, retry_for, retry_every) = (get("timeout"), get("retry-for"), get("retry-every"));
+    matches.get_one("exit-codes").copied().unwrap_or(by_format)
+}
+
+fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
+    let given = |name, otherwise| matches.get_one(name).copied().unwrap_or(otherwise);
+    let timeout = given("timeout", TIMEOUT);
+    let retry_for = given("retry-for", Duration::ZERO);
+    let retry_every = given("retry-every", RETRY_EVERY);
     if timeout <= retry_for {
         let message = format!(
             "--timeout {} must be longer than --retry-for {}: it is the limit on everything",

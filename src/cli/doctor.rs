@@ -36,8 +36,7 @@ pub(super) fn command(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
-            Arg::new("user")
-                .long("user")
+            args::text("user")
                 .value_name("USER|UID")
                 .help(
                     "The user that scripts run as; otherwise the one of keepalived.conf, or \

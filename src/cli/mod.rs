@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod doctor;
+mod list;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,8 +15,9 @@ use clap::{ArgMatches, Command};
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
 pub use self::doctor::DoctorOptions;
+pub use self::list::ListOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
-use crate::report::Status;
+use crate::report::{self, Status};
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
 
@@ -26,6 +28,8 @@ pub enum Request {
     Check(CheckOptions),
     /// `listenup doctor`
     Doctor(DoctorOptions),
+    /// `listenup list`
+    List(ListOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -33,18 +37,23 @@ pub enum Request {
 pub struct Refusal {
     error: clap::Error,
     codes: ExitCodes,
+    format: Format,
 }
 
 impl Refusal {
-    /// Prints help to stdout, an error to stderr, and says how to exit.
+    /// Prints help to stdout, an error to stderr, and says how to exit. A Nagios reads stdout alone,
+    /// so there the error is said as well.
     pub fn print(&self) -> Status {
-        let _ = self.error.print();
-        let _ = io::stdout().flush();
         let exit = if self.is_help() {
             Exit::Done
         } else {
             Exit::Usage
         };
+        if exit == Exit::Usage && self.format == Format::Nagios {
+            report::wrong_usage_to_nagios(&self.error);
+        }
+        let _ = self.error.print();
+        let _ = io::stdout().flush();
         Status {
             exit,
             codes: self.codes,
@@ -88,11 +97,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
             .and_then(|matches| match matches.subcommand() {
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
                 Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
+                Some(("list", matches)) => Ok(Request::List(list::options(matches))),
                 _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
             });
-    parsed.map_err(|error| Refusal {
-        error,
-        codes: exit_codes_of_a_wrong_line(&args),
+    parsed.map_err(|error| {
+        let (codes, format) = manners_of_a_wrong_line(&args);
+        Refusal {
+            error,
+            codes,
+            format,
+        }
     })
 }
 
@@ -109,6 +123,11 @@ pub fn command() -> Command {
                 .defer(check::command),
         )
         .subcommand(
+            Command::new("list")
+                .about("Show what listens")
+                .defer(list::command),
+        )
+        .subcommand(
             Command::new("doctor")
                 .about(
                     "Say what keepalived would experience here; exit with 0 when nothing is wrong",
@@ -117,16 +136,49 @@ pub fn command() -> Command {
         )
 }
 
-/// The `--exit-codes` of a line that is wrong elsewhere, so that a Nagios sees UNKNOWN and not
-/// WARNING.
-fn exit_codes_of_a_wrong_line(args: &[OsString]) -> ExitCodes {
+/// The `--exit-codes` and `--format` of a line that is wrong elsewhere, so that a Nagios sees UNKNOWN
+/// and not WARNING.
+fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format) {
     let matches = command()
         .ignore_errors(true)
         .try_get_matches_from(args)
         .ok();
-    let check = matches.as_ref().and_then(ArgMatches::subcommand);
-    check
-        .and_then(|(_, matches)| matches.try_get_one("exit-codes").ok().flatten())
-        .copied()
-        .unwrap_or_default()
+    match matches.as_ref().and_then(ArgMatches::subcommand) {
+        Some(("check", matches)) => (check::exit_codes_of(matches), args::get(matches, "format")),
+        _ => (ExitCodes::default(), Format::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> String {
+        let line = ["listenup"].iter().chain(words).map(OsString::from);
+        format!("{:?}", parse(line).unwrap())
+    }
+
+    #[test]
+    fn the_help_names_the_defaults() {
+        let mut named = 0;
+        for subcommand in command().get_subcommands_mut() {
+            let name = subcommand.get_name().to_owned();
+            subcommand.build();
+            for arg in subcommand.get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                let Some((_, default)) = help.rsplit_once("[default: ") else {
+                    continue;
+                };
+                let default = default.split([']', ',']).next().unwrap();
+                let option = format!("--{}", arg.get_long().unwrap());
+                assert_eq!(
+                    options(&[&name, &option, default, "443"]),
+                    options(&[&name, "443"]),
+                    "{name} {option}"
+                );
+                named += 1;
+            }
+        }
+        assert!(named >= 10, "{named}");
+    }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::findings::Finding;
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Family, Inquiry, Listener, Target};
-use crate::judge::{Patience, Sources, judge};
+use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target, Wanted};
+use crate::judge::{Matter, Patience, Sources, judge};
 use crate::look::look;
 use crate::source::proc::{Proc, cost};
-use crate::source::{Fault, Question, Source, netlink::Netlink};
+use crate::source::{Fault, Ports, Question, Source, netlink::Netlink};
 
 /// What `listenup check` gives itself, unless told otherwise.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -41,8 +41,8 @@ pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path
         ),
         sockets(proc),
     ];
-    findings.push(v6only(&mut netlink, by_netlink.is_ok(), clock, proc));
-    findings.extend(cgroups(by_netlink.is_ok()));
+    let samples = samples(&mut netlink, clock);
+    findings.extend([v6only(&samples), cgroups(&samples)]);
     if !targets.is_empty() && (by_netlink.is_ok() || by_proc.is_ok()) {
         let mut heard: Vec<(&str, Vec<(Target, Answer)>)> = Vec::new();
         for (source, answers) in [
@@ -61,8 +61,9 @@ pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path
 /// How long one look takes.
 fn time(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Result<Duration, Fault> {
     let started = clock.now();
-    let mut inquiry = Inquiry::new(targets.iter().copied());
-    let answer = look(source, &mut inquiry, TimeLimit::new(clock, LIMIT));
+    let mut inquiry = Inquiry::new(targets.iter().copied(), None);
+    let limit = TimeLimit::new(clock, LIMIT);
+    let answer = look(source, &mut inquiry, &mut NoDemands, limit);
     let took = clock.now().saturating_sub(started);
     match answer {
         Err(fault) if !inquiry.is_settled() => Err(fault),
@@ -114,79 +115,64 @@ fn sockets(proc: &Path) -> Finding {
     }
 }
 
-/// Whether V6ONLY is known, by an IPv6 listener that is there already: opening one would change
-/// something.
-fn v6only(netlink: &mut Netlink, answers: bool, clock: &dyn Clock, proc: &Path) -> Finding {
-    const FOLLOWS: &str = "an IPv4 address that only a [::] listener serves is \"could not tell\"; a \
-                           bare port as the target avoids that";
-    if !answers {
-        let text = "V6ONLY of listeners: not known, for /proc does not tell";
-        return Finding::note(text, FOLLOWS);
+/// A listener of each family, of those that are there already: opening one would change something.
+fn samples(netlink: &mut Netlink, clock: &dyn Clock) -> Result<Vec<Listener>, Fault> {
+    let mut samples = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let question = Question {
+            family,
+            ports: Ports::All,
+            limit: TimeLimit::new(clock, LIMIT),
+        };
+        netlink.listeners(question, &mut |listener| {
+            samples.push(listener.clone());
+            ControlFlow::Break(())
+        })?;
     }
-    let every_port: Vec<u16> = (1..=u16::MAX).collect();
-    // One pass, and none where it would take too long.
-    let mut tables = Proc::second_opinion(proc, LIMIT);
-    let found = match first_v6(&mut tables, &every_port, clock) {
-        Ok(Some(listener)) => first_v6(netlink, &[listener.port], clock),
-        other => other,
+    Ok(samples)
+}
+
+/// Whether sock_diag tells V6ONLY (INET_DIAG_SKV6ONLY).
+fn v6only(samples: &Result<Vec<Listener>, Fault>) -> Finding {
+    let Ok(samples) = samples else {
+        return not_told("V6ONLY", "only sock_diag tells it", V6ONLY_NEEDED);
     };
-    match found.map(|listener| listener.map(|listener| listener.v6only)) {
-        Ok(Some(Some(_))) => Finding::ok("V6ONLY of listeners: known"),
-        Ok(Some(None)) => Finding::note("V6ONLY of listeners: this kernel does not tell", FOLLOWS),
-        Ok(None) => Finding::note("V6ONLY of listeners: no IPv6 listener here to tell by", ""),
-        Err(fault) => Finding::note(
-            format!("V6ONLY of listeners: no IPv6 listener to tell by: {fault}"),
-            "",
-        ),
+    let mut samples = samples.iter();
+    match samples.find(|listener| listener.address.is_ipv6()) {
+        Some(listener) if listener.v6only.is_some() => Finding::ok("V6ONLY of listeners: known"),
+        Some(_) => not_told("V6ONLY", "this kernel does not tell it", V6ONLY_NEEDED),
+        None => not_told("V6ONLY", "there is no IPv6 listener to tell by", ""),
     }
 }
 
-/// The first IPv6 listener that a source shows on these ports.
-fn first_v6(
-    source: &mut dyn Source,
-    ports: &[u16],
-    clock: &dyn Clock,
-) -> Result<Option<Listener>, Fault> {
-    let question = Question {
-        family: Family::V6,
-        ports,
-        limit: TimeLimit::new(clock, LIMIT),
+/// Whether sock_diag tells the cgroup (INET_DIAG_CGROUP_ID).
+fn cgroups(samples: &Result<Vec<Listener>, Fault>) -> Finding {
+    let Ok(samples) = samples else {
+        return not_told("cgroup", "only sock_diag tells it", CGROUP_NEEDED);
     };
-    let mut first = None;
-    let answer = source.listeners(question, &mut |listener| {
-        first = Some(listener.clone());
-        ControlFlow::Break(())
-    });
-    match first {
-        Some(listener) => Ok(Some(listener)),
-        None => answer.map(|()| None),
+    match samples.first() {
+        Some(listener) if listener.cgroup.is_some() => Finding::ok("cgroup of listeners: known"),
+        Some(_) => not_told("cgroup", "this kernel does not tell it", CGROUP_NEEDED),
+        None => not_told("cgroup", "there is no listener to tell by", ""),
     }
 }
 
-/// Whether the kernel tells the cgroup of a listener (INET_DIAG_CGROUP_ID): by its release.
-fn cgroups(answers: bool) -> Option<Finding> {
-    const SINCE: (u32, u32) = (5, 8);
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    let version = match (numbers.next()?, numbers.next()?) {
-        (Ok(major), Ok(minor)) => (major, minor),
-        _ => return None,
-    };
-    let (major, minor) = version;
-    Some(match answers && version >= SINCE {
-        true => Finding::ok(format!(
-            "cgroups of listeners: known (Linux {major}.{minor})"
-        )),
-        false => Finding::note(
-            format!("cgroups of listeners: not known (Linux {major}.{minor})"),
-            "no check needs them",
-        ),
-    })
+/// Who cannot do without it.
+const V6ONLY_NEEDED: &str = "an IPv4 address that only a [::] listener serves is \"could not tell\"; a \
+                             bare port as the target avoids that";
+const CGROUP_NEEDED: &str = "--owner-unit takes it";
+
+fn not_told(what: &str, why: &str, needed: &str) -> Finding {
+    Finding::note(format!("{what} of listeners: not known: {why}"), needed)
 }
 
 /// A source's verdicts, with all the care of a check.
 fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(Target, Answer)> {
+    let matter = Matter {
+        inquiry: Inquiry::new(targets.iter().copied(), None),
+        demands: &mut NoDemands,
+        wanted: Wanted::Listening,
+    };
     let sources = Sources {
         in_order: vec![source],
         second_opinion: None,
@@ -196,7 +182,7 @@ fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(T
         retry_for: Duration::ZERO,
         retry_every: LIMIT,
     };
-    judge(targets.iter().copied(), sources, patience, clock).answers
+    judge(matter, sources, patience, clock).answers
 }
 
 /// What the sources say of one target.
@@ -207,7 +193,8 @@ fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findi
     for (name, answers) in heard {
         let (_, answer) = answers.get(index)?;
         said.push(match answer {
-            Answer::Listening(listener) => {
+            // Nothing is demanded, so nothing is unfit.
+            Answer::Listening(listener) | Answer::Unfit(listener, _) => {
                 listening = true;
                 format!("{name}: listening on {listener}")
             }
@@ -239,9 +226,9 @@ fn in_words(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
-    use super::super::findings::Severity;
+    use super::super::findings::Severity::{self, Note, Ok, Problem};
     use super::*;
     use crate::cli::{Request, parse};
     use crate::domain::Doubt;
@@ -249,7 +236,7 @@ mod tests {
     #[test]
     fn the_limit_is_that_of_a_check() {
         match parse(["listenup", "check", "443"].map(Into::into)) {
-            Ok(Request::Check(options)) => assert_eq!(options.patience.timeout, LIMIT),
+            Result::Ok(Request::Check(options)) => assert_eq!(options.patience.timeout, LIMIT),
             other => panic!("{other:?}"),
         }
     }
@@ -257,14 +244,7 @@ mod tests {
     /// No real host makes the sources differ at will.
     #[test]
     fn what_two_sources_say_of_a_target() {
-        use Severity::{Note, Ok, Problem};
-        let listener = Listener {
-            address: Ipv4Addr::UNSPECIFIED.into(),
-            port: 443,
-            v6only: None,
-            device: None,
-        };
-        let up = Answer::Listening(listener);
+        let up = Answer::Listening(Listener::at(Ipv4Addr::UNSPECIFIED, 443));
         let down = Answer::NotListening;
         let doubt = Answer::CouldNotTell(Doubt::new("why"));
         let target: Target = "443".parse().unwrap();
@@ -283,6 +263,34 @@ mod tests {
                 .map(|(name, answer)| (name, vec![(target, answer.clone())]));
             let finding = super::target(&heard, 0).unwrap();
             assert_eq!(finding.severity, severity, "{finding}");
+        }
+    }
+
+    #[test]
+    fn what_a_kernel_knows() {
+        let v4 = Listener::at(Ipv4Addr::LOCALHOST, 1);
+        let v6 = Listener::at(Ipv6Addr::LOCALHOST, 1);
+        let v6_known = Listener {
+            v6only: Some(false),
+            cgroup: Some(1),
+            ..v6.clone()
+        };
+        for (samples, known_v6only, known_cgroup) in [
+            (vec![], "there is no IPv6 listener", "there is no listener"),
+            (vec![v4.clone()], "there is no IPv6 listener", "this kernel"),
+            (vec![v6], "this kernel", "this kernel"),
+            (vec![v6_known.clone()], "known", "known"),
+            (vec![v4, v6_known], "known", "this kernel"),
+        ] {
+            let samples = std::result::Result::Ok(samples);
+            for (finding, known) in [
+                (v6only(&samples), known_v6only),
+                (cgroups(&samples), known_cgroup),
+            ] {
+                assert!(finding.text.contains(&format!(": {known}")), "{finding}");
+                let severity = if known == "known" { Ok } else { Note };
+                assert_eq!(finding.severity, severity, "{finding}");
+            }
         }
     }
 

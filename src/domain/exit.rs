@@ -26,10 +26,10 @@ pub enum ExitCodes {
     /// 0 or 1: what keepalived cannot misread.
     #[default]
     Keepalived,
-    /// 0 OK, 2 CRITICAL, 3 UNKNOWN (Monitoring Plugins Development Guidelines, "Plugin Return
+    /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (Monitoring Plugins Development Guidelines, "Plugin Return
     /// Codes").
     Nagios,
-    /// A number of its own for "could not tell".
+    /// A number of its own for each verdict.
     Distinct,
 }
 
@@ -46,19 +46,22 @@ pub enum OnUnknown {
 impl Exit {
     /// The number that the process exits with.
     pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
-        use ExitCodes::{Distinct, Keepalived, Nagios};
-        match (self, codes) {
-            (Self::Verdict(Verdict::Listening) | Self::Done, _) => 0,
-            (Self::Verdict(Verdict::CouldNotTell), Keepalived) => match on_unknown {
-                OnUnknown::Down => 1,
-                OnUnknown::Up => 0,
-            },
-            (_, Keepalived) => 1,
-            (Self::Verdict(Verdict::NotListening), Nagios) => 2,
-            (Self::Verdict(Verdict::NotListening), Distinct) => 1,
-            (Self::Verdict(Verdict::CouldNotTell), Nagios | Distinct) => 3,
-            (Self::Usage | Self::Failed, Nagios) => 3,
-            (Self::Usage | Self::Failed, Distinct) => 1,
+        let unknown = match on_unknown {
+            OnUnknown::Down => 1,
+            OnUnknown::Up => 0,
+        };
+        let [keepalived, nagios, distinct] = match self {
+            Self::Done | Self::Verdict(Verdict::Listening | Verdict::Absent) => [0, 0, 0],
+            Self::Verdict(Verdict::NotListening | Verdict::Present) => [1, 2, 1],
+            Self::Verdict(Verdict::NotAccepting) => [1, 1, 4],
+            Self::Verdict(Verdict::WrongOwner) => [1, 2, 5],
+            Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3],
+            Self::Usage | Self::Failed => [1, 3, 1],
+        };
+        match codes {
+            ExitCodes::Keepalived => keepalived,
+            ExitCodes::Nagios => nagios,
+            ExitCodes::Distinct => distinct,
         }
     }
 }
@@ -71,7 +74,11 @@ mod tests {
     fn the_table_of_the_readme() {
         for (exit, numbers) in [
             (Exit::Verdict(Verdict::Listening), [0, 0, 0]),
+            (Exit::Verdict(Verdict::Absent), [0, 0, 0]),
             (Exit::Verdict(Verdict::NotListening), [1, 2, 1]),
+            (Exit::Verdict(Verdict::Present), [1, 2, 1]),
+            (Exit::Verdict(Verdict::NotAccepting), [1, 1, 4]),
+            (Exit::Verdict(Verdict::WrongOwner), [1, 2, 5]),
             (Exit::Verdict(Verdict::CouldNotTell), [1, 3, 3]),
             (Exit::Usage, [1, 3, 1]),
             (Exit::Failed, [1, 3, 1]),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::queue::Queue;
+
 /// The address family of a socket. An IPv6 socket may serve IPv4 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -31,9 +33,29 @@ pub struct Listener {
     /// Whether IPV6_V6ONLY is set. `None` where the source does not say: /proc never does, and
     /// sock_diag only since INET_DIAG_SKV6ONLY. Without meaning for an IPv4 socket.
     pub v6only: Option<bool>,
-    /// The index of the device it is bound to (SO_BINDTODEVICE). `None`: to no device, or the
-    /// source does not say.
-    pub device: Option<u32>,
+    /// The device it is bound to.
+    pub device: Device,
+    /// Its accept queue. /proc does not know the limit. `None`: the source does not say.
+    pub queue: Option<Queue>,
+    /// The user who made the socket, which is not the one that a service becomes afterwards
+    /// (net/core/sock.c, sock_i_uid). `None`: the source does not say.
+    pub uid: Option<u32>,
+    /// The socket's inode in sockfs. `None`: the source does not say.
+    pub inode: Option<u64>,
+    /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.7).
+    /// `None`: the source does not say.
+    pub cgroup: Option<u64>,
+}
+
+/// The device that a socket is bound to (SO_BINDTODEVICE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// The source does not say.
+    Unknown,
+    /// To none: it takes what comes in on any.
+    Any,
+    /// To the one with this index.
+    Index(u32),
 }
 
 /// Which of the connections to IPv4 addresses an address takes, IPV6_V6ONLY aside.
@@ -49,6 +71,20 @@ pub(super) enum Reach {
 }
 
 impl Listener {
+    /// A listener of which no more is known than where it is.
+    pub fn at(address: impl Into<IpAddr>, port: u16) -> Self {
+        Self {
+            address: address.into(),
+            port,
+            v6only: None,
+            device: Device::Unknown,
+            queue: None,
+            uid: None,
+            inode: None,
+            cgroup: None,
+        }
+    }
+
     pub(super) fn reach(&self) -> Reach {
         match self.address.to_canonical() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Reach::WildcardV4,

@@ -2,13 +2,17 @@
 //! no logging. `tests/purity.rs` guards that.
 
 mod exit;
+mod fitness;
 mod inquiry;
 mod listener;
+mod queue;
 mod target;
 mod verdict;
 
 pub use exit::{Exit, ExitCodes, OnUnknown};
+pub use fitness::{Demands, Fitness, Flaw, NoDemands};
 pub use inquiry::Inquiry;
-pub use listener::{Family, Listener};
-pub use target::{Serves, Target, TargetError};
-pub use verdict::{Answer, Doubt, Verdict};
+pub use listener::{Device, Family, Listener};
+pub use queue::{MaxQueue, Queue};
+pub use target::{Serves, Target, TargetError, Unless};
+pub use verdict::{Answer, Doubt, Verdict, Wanted};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use super::listener::{Family, Listener, Reach};
+use super::listener::{Device, Family, Listener, Reach};
 
 /// A port, or an address and a port, on which something should listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +25,25 @@ pub enum Serves {
     Yes,
     /// It does not.
     No,
-    /// It does unless it is V6ONLY, which its source does not say.
-    UnlessV6only,
+    /// It does unless something holds that its source does not say.
+    Unless(Unless),
+}
+
+/// What a source may not say of a listener and may decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unless {
+    /// It is V6ONLY.
+    V6only,
+    /// It is bound to another device.
+    OtherDevice,
+}
+
+/// How specific a listener is to an address: of several the kernel chooses the highest
+/// (net/ipv4/inet_hashtables.c, __inet_lookup_listener and compute_score).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    address: u8,
+    on_device: bool,
 }
 
 impl Target {
@@ -46,11 +63,24 @@ impl Target {
         )
     }
 
-    /// Whether this listener serves the target. The device it may be bound to does not matter.
-    pub fn served_by(&self, listener: &Listener) -> Serves {
+    /// Whether this listener serves the target for connections that come in on this device. `None`:
+    /// on whichever it may be bound to.
+    pub fn served_by(&self, listener: &Listener, interface: Option<u32>) -> Serves {
         if listener.port != self.port() {
             return Serves::No;
         }
+        match (interface, listener.device) {
+            (Some(wanted), Device::Index(bound)) if bound != wanted => Serves::No,
+            (Some(_), Device::Unknown) => match self.reached_by(listener) {
+                Serves::Yes => Serves::Unless(Unless::OtherDevice),
+                other => other,
+            },
+            _ => self.reached_by(listener),
+        }
+    }
+
+    /// The same without the port and the device.
+    fn reached_by(&self, listener: &Listener) -> Serves {
         let Self::Address(wanted, _) = self else {
             return Serves::Yes;
         };
@@ -59,11 +89,24 @@ impl Target {
             (Reach::WildcardV6, IpAddr::V4(_)) => match listener.v6only {
                 Some(false) => Serves::Yes,
                 Some(true) => Serves::No,
-                None => Serves::UnlessV6only,
+                None => Serves::Unless(Unless::V6only),
             },
             (Reach::One(bound), wanted) if bound == *wanted => Serves::Yes,
             (Reach::WildcardV4 | Reach::One(_), _) => Serves::No,
         }
+    }
+
+    /// The rank of a listener that serves the target. A port asks for no address, so there all are
+    /// equal.
+    pub(super) fn rank(&self, listener: &Listener, interface: Option<u32>) -> Rank {
+        let address = match (self, listener.reach()) {
+            (Self::Port(_), _) | (_, Reach::WildcardV6) => 0,
+            (_, Reach::WildcardV4) => 1,
+            (_, Reach::One(_)) => 2,
+        };
+        let on_device = matches!(self, Self::Address(..))
+            && interface.is_some_and(|index| listener.device == Device::Index(index));
+        Rank { address, on_device }
     }
 }
 
@@ -159,10 +202,8 @@ mod tests {
 
     fn listener(address: &str, v6only: Option<bool>) -> Listener {
         Listener {
-            address: address.parse().unwrap(),
-            port: 443,
             v6only,
-            device: None,
+            ..Listener::at(address.parse::<IpAddr>().unwrap(), 443)
         }
     }
 
@@ -247,7 +288,8 @@ mod tests {
 
     #[test]
     fn serves_table() {
-        use Serves::{No, UnlessV6only, Yes};
+        use Serves::{No, Yes};
+        const UNLESS_V6ONLY: Serves = Serves::Unless(Unless::V6only);
         // One row a listener; the columns are the targets.
         let targets = [
             "443",
@@ -262,7 +304,7 @@ mod tests {
             ("192.0.2.1", None, [Yes, No, No, No, No]),
             ("::", Some(false), [Yes, Yes, Yes, Yes, Yes]),
             ("::", Some(true), [Yes, No, No, Yes, Yes]),
-            ("::", None, [Yes, UnlessV6only, UnlessV6only, Yes, Yes]),
+            ("::", None, [Yes, UNLESS_V6ONLY, UNLESS_V6ONLY, Yes, Yes]),
             ("::1", Some(true), [Yes, No, No, Yes, No]),
             ("::1", Some(false), [Yes, No, No, Yes, No]),
             ("::ffff:127.0.0.1", Some(false), [Yes, Yes, No, No, No]),
@@ -271,7 +313,7 @@ mod tests {
             for (target, expected) in targets.iter().zip(expected) {
                 let target: Target = target.parse().unwrap();
                 assert_eq!(
-                    target.served_by(&listener(address, v6only)),
+                    target.served_by(&listener(address, v6only), None),
                     expected,
                     "{target} by {address} {v6only:?}"
                 );
@@ -285,7 +327,7 @@ mod tests {
             let target: Target = target.parse().unwrap();
             for address in ["0.0.0.0", "::", "127.0.0.1", "::1"] {
                 assert_eq!(
-                    target.served_by(&listener(address, Some(false))),
+                    target.served_by(&listener(address, Some(false)), None),
                     Serves::No,
                     "{target} by {address}"
                 );
@@ -304,6 +346,55 @@ mod tests {
             let target: Target = target.parse().unwrap();
             assert_eq!(target.served_by_family(Family::V4), v4, "{target}");
             assert!(target.served_by_family(Family::V6), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_another_device_does_not_count_for_an_interface() {
+        use Serves::{No, Yes};
+        const UNLESS_ELSEWHERE: Serves = Serves::Unless(Unless::OtherDevice);
+        for (device, any, second) in [
+            (Device::Any, Yes, Yes),
+            (Device::Index(2), Yes, Yes),
+            (Device::Index(3), Yes, No),
+            (Device::Unknown, Yes, UNLESS_ELSEWHERE),
+        ] {
+            let mut listener = listener("0.0.0.0", None);
+            listener.device = device;
+            for target in ["443", "192.0.2.10:443"] {
+                let target: Target = target.parse().unwrap();
+                assert_eq!(target.served_by(&listener, None), any, "{device:?}");
+                assert_eq!(target.served_by(&listener, Some(2)), second, "{device:?}");
+            }
+            let target: Target = "[::1]:443".parse().unwrap();
+            assert_eq!(target.served_by(&listener, Some(2)), No, "{device:?}");
+        }
+    }
+
+    #[test]
+    fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
+        let on = |address, device| {
+            let mut listener = listener(address, Some(false));
+            listener.device = device;
+            listener
+        };
+        let upwards = [
+            on("::", Device::Any),
+            on("::", Device::Index(2)),
+            on("0.0.0.0", Device::Any),
+            on("0.0.0.0", Device::Index(2)),
+            on("192.0.2.10", Device::Any),
+            on("192.0.2.10", Device::Index(2)),
+        ];
+        let address: Target = "192.0.2.10:443".parse().unwrap();
+        let port: Target = "443".parse().unwrap();
+        for pair in upwards.windows(2) {
+            let [lower, higher] = [&pair[0], &pair[1]];
+            assert!(
+                address.rank(lower, Some(2)) < address.rank(higher, Some(2)),
+                "{pair:?}"
+            );
+            assert_eq!(port.rank(lower, Some(2)), port.rank(higher, Some(2)));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fitness::Flaw;
 use super::listener::Listener;
 
 /// Why it could not be told whether something listens: a sentence for a person.
@@ -26,41 +27,114 @@ impl fmt::Display for Doubt {
 pub enum Answer {
     /// This listener serves it.
     Listening(Listener),
+    /// This listener would serve it, but does not meet what is demanded of it.
+    Unfit(Listener, Flaw),
     /// A complete answer showed no listener for it.
     NotListening,
     /// There was no complete answer.
     CouldNotTell(Doubt),
 }
 
+/// What should be so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// The targets should be listening.
+    #[default]
+    Listening,
+    /// Nothing should be listening on them.
+    Absent,
+}
+
 /// What is said of all targets together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Enough targets are listening.
+    /// Enough targets are listening, as they should.
     Listening,
-    /// Too few are, whatever the doubtful ones would turn out to be.
+    /// Enough targets are not listening, as they should not.
+    Absent,
+    /// Too few are listening, whatever the doubtful ones would turn out to be.
     NotListening,
+    /// It would be enough if all listeners kept up.
+    NotAccepting,
+    /// It would be enough if all listeners were the right ones.
+    WrongOwner,
+    /// Something is listening where nothing should.
+    Present,
     /// It hangs on the doubtful ones.
     CouldNotTell,
 }
 
+/// How many answers there are of each kind.
+#[derive(Default)]
+struct Count {
+    listening: usize,
+    doubtful: usize,
+    absent: usize,
+    not_accepting: usize,
+    wrong_owner: usize,
+}
+
 impl Verdict {
-    /// The verdict when at least `needed` targets must be listening.
-    pub fn of<'a>(answers: impl IntoIterator<Item = &'a Answer>, needed: usize) -> Self {
-        let (mut listening, mut doubtful) = (0, 0);
+    /// The verdict when at least `needed` targets must be as wanted.
+    pub fn of<'a>(
+        answers: impl IntoIterator<Item = &'a Answer>,
+        needed: usize,
+        wanted: Wanted,
+    ) -> Self {
+        let mut count = Count::default();
         for answer in answers {
-            match answer {
-                Answer::Listening(_) => listening += 1,
-                Answer::CouldNotTell(_) => doubtful += 1,
-                Answer::NotListening => {}
-            }
+            *match answer {
+                Answer::Listening(_) => &mut count.listening,
+                Answer::CouldNotTell(_) => &mut count.doubtful,
+                Answer::NotListening => &mut count.absent,
+                Answer::Unfit(_, Flaw::NotAccepting(_)) => &mut count.not_accepting,
+                Answer::Unfit(_, Flaw::WrongOwner(_)) => &mut count.wrong_owner,
+            } += 1;
         }
-        if listening >= needed {
-            Self::Listening
-        } else if listening + doubtful < needed {
-            Self::NotListening
-        } else {
+        let (good, healthy, otherwise) = match wanted {
+            Wanted::Listening => (count.listening, Self::Listening, count.problem(needed)),
+            Wanted::Absent => (count.absent, Self::Absent, Self::Present),
+        };
+        if good >= needed {
+            healthy
+        } else if good + count.doubtful >= needed {
             Self::CouldNotTell
+        } else {
+            otherwise
         }
+    }
+
+    /// Whether it is as it should be.
+    pub fn is_healthy(self) -> bool {
+        matches!(self, Self::Listening | Self::Absent)
+    }
+}
+
+impl Count {
+    /// The least that is in the way of enough targets, where what is doubtful is taken for well.
+    fn problem(&self, needed: usize) -> Verdict {
+        let listening = self.listening + self.doubtful + self.not_accepting;
+        if listening >= needed {
+            Verdict::NotAccepting
+        } else if listening + self.wrong_owner >= needed {
+            Verdict::WrongOwner
+        } else {
+            Verdict::NotListening
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Listening => "listening",
+            Self::Absent => "absent",
+            Self::NotListening => "not listening",
+            Self::NotAccepting => "not accepting",
+            Self::WrongOwner => "wrong owner",
+            Self::Present => "present",
+            Self::CouldNotTell => "could not tell",
+        })
     }
 }
 
@@ -70,26 +144,76 @@ mod tests {
 
     #[test]
     fn truth_table() {
-        let up = Answer::Listening(Listener {
-            address: std::net::Ipv4Addr::UNSPECIFIED.into(),
-            port: 443,
-            v6only: None,
-            device: None,
-        });
+        let listener = Listener::at([0, 0, 0, 0], 443);
+        let up = Answer::Listening(listener.clone());
         let down = Answer::NotListening;
         let doubt = Answer::CouldNotTell(Doubt::new("why"));
-        use Verdict::{CouldNotTell, Listening, NotListening};
-        // The answers of two targets, then the verdict when one and when both are needed.
-        for (answers, any, all) in [
-            ([&up, &up], Listening, Listening),
-            ([&up, &down], Listening, NotListening),
-            ([&up, &doubt], Listening, CouldNotTell),
-            ([&down, &down], NotListening, NotListening),
-            ([&down, &doubt], CouldNotTell, NotListening),
-            ([&doubt, &doubt], CouldNotTell, CouldNotTell),
+        let full = Answer::Unfit(listener.clone(), Flaw::NotAccepting("full".to_owned()));
+        let alien = Answer::Unfit(listener, Flaw::WrongOwner("root".to_owned()));
+        use Verdict::{
+            Absent, CouldNotTell, Listening, NotAccepting, NotListening, Present, WrongOwner,
+        };
+        // The answers of two targets, then the verdict when one and when both should listen, and
+        // when on one and on both nothing should.
+        for (answers, any, all, any_absent, all_absent) in [
+            ([&up, &up], Listening, Listening, Present, Present),
+            ([&up, &down], Listening, NotListening, Absent, Present),
+            (
+                [&up, &doubt],
+                Listening,
+                CouldNotTell,
+                CouldNotTell,
+                Present,
+            ),
+            ([&up, &full], Listening, NotAccepting, Present, Present),
+            ([&up, &alien], Listening, WrongOwner, Present, Present),
+            ([&down, &down], NotListening, NotListening, Absent, Absent),
+            (
+                [&down, &doubt],
+                CouldNotTell,
+                NotListening,
+                Absent,
+                CouldNotTell,
+            ),
+            ([&down, &full], NotAccepting, NotListening, Absent, Present),
+            ([&down, &alien], WrongOwner, NotListening, Absent, Present),
+            (
+                [&doubt, &doubt],
+                CouldNotTell,
+                CouldNotTell,
+                CouldNotTell,
+                CouldNotTell,
+            ),
+            (
+                [&doubt, &full],
+                CouldNotTell,
+                NotAccepting,
+                CouldNotTell,
+                Present,
+            ),
+            (
+                [&doubt, &alien],
+                CouldNotTell,
+                WrongOwner,
+                CouldNotTell,
+                Present,
+            ),
+            ([&full, &full], NotAccepting, NotAccepting, Present, Present),
+            ([&full, &alien], NotAccepting, WrongOwner, Present, Present),
+            ([&alien, &alien], WrongOwner, WrongOwner, Present, Present),
         ] {
-            assert_eq!(Verdict::of(answers, 1), any, "{answers:?}, any");
-            assert_eq!(Verdict::of(answers, 2), all, "{answers:?}, all");
+            for (needed, wanted, verdict) in [
+                (1, Wanted::Listening, any),
+                (2, Wanted::Listening, all),
+                (1, Wanted::Absent, any_absent),
+                (2, Wanted::Absent, all_absent),
+            ] {
+                assert_eq!(
+                    Verdict::of(answers, needed, wanted),
+                    verdict,
+                    "{answers:?}, {needed} {wanted:?}"
+                );
+            }
         }
     }
 }

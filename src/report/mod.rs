@@ -1,12 +1,18 @@
-//! What is said to a person, and the exit status. A stream that is closed or full changes nothing
-//! and is not an error.
+//! What is said to a person or a program, and the exit status. A stream that is closed or full
+//! changes nothing and is not an error.
 
-use std::fmt::Write as _;
+pub mod json;
+mod nagios;
+pub mod table;
+mod text;
+
 use std::io::{self, Write as _};
 
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, Exit, ExitCodes, Listener, OnUnknown, Target};
+use crate::cli::Format;
+use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Verdict};
+use crate::judge::Outcome;
 
 /// How the process exits, in the set of numbers that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,37 +41,58 @@ impl Status {
     }
 }
 
-/// Writes one line a target to stdout.
-pub fn answers(answers: &[(Target, Answer)]) {
-    let mut text = String::new();
-    for (target, answer) in answers {
-        // Writing to a String cannot fail.
-        let _ = match answer {
-            Answer::Listening(listener) => {
-                writeln!(
-                    text,
-                    "{target}: listening on {listener}{}",
-                    device(listener)
-                )
-            }
-            Answer::NotListening => writeln!(text, "{target}: not listening"),
-            Answer::CouldNotTell(_) => writeln!(text, "{target}: could not tell"),
-        };
-    }
-    let _ = io::stdout().write_all(text.as_bytes());
+/// A check that is over.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was found out.
+    pub outcome: Outcome,
+    /// What it amounts to.
+    pub verdict: Verdict,
+    /// How the program exits for it.
+    pub status: Status,
+    /// How full an accept queue may be.
+    pub max_queue: Option<MaxQueue>,
 }
 
-/// Writes each different reason for "could not tell" to stderr, once.
-pub fn doubts(answers: &[(Target, Answer)]) {
-    let mut said = Vec::new();
-    for (target, answer) in answers {
-        if let Answer::CouldNotTell(doubt) = answer {
-            if !said.contains(&doubt) {
-                said.push(doubt);
-                line_to_stderr(format_args!("could not tell ({target}): {doubt}"));
-            }
+impl Checked {
+    /// The answers, with the reasons for doubts, and the warnings, in one line.
+    pub fn reason(&self) -> String {
+        let answers = self.outcome.answers.iter();
+        let said = answers.map(|(target, answer)| match answer {
+            Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
+            answer => format!("{target}: {}", text::in_words(answer)),
+        });
+        let warnings = self.outcome.warnings.iter().cloned();
+        said.chain(warnings).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Says how a check ended: on stdout unless `quiet`, and in the text format what is doubtful on
+/// stderr in any case.
+pub fn checked(checked: &Checked, format: Format, quiet: bool) {
+    let said = match format {
+        Format::Text => text::answers(&checked.outcome.answers),
+        Format::Json => json::line(&json::checked(checked)),
+        Format::Nagios => nagios::line(checked),
+    };
+    if !quiet {
+        to_stdout(&said);
+    }
+    if format == Format::Text {
+        for line in text::doubts(&checked.outcome) {
+            line_to_stderr(line);
         }
     }
+}
+
+/// Says on stdout what is wrong with a command line, in the format of the monitoring plugins.
+pub fn wrong_usage_to_nagios(error: &dyn std::fmt::Display) {
+    to_stdout(&nagios::wrong_usage(&error.to_string()));
+}
+
+/// Writes to stdout.
+pub fn to_stdout(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Writes one line to stderr, with the program's name in front.
@@ -73,13 +100,10 @@ pub fn line_to_stderr(line: impl std::fmt::Display) {
     let _ = io::stderr().write_all(format!("listenup: {line}\n").as_bytes());
 }
 
-/// The device's name as ss(8) has it in words; its number where the name is gone.
-fn device(listener: &Listener) -> String {
-    let Some(index) = listener.device else {
-        return String::new();
-    };
+/// The name of a device; its number where the name is gone.
+pub fn device_name(index: u32) -> String {
     match if_indextoname(index) {
-        Ok(name) => format!(" (device {})", name.to_string_lossy()),
-        Err(_) => format!(" (device number {index})"),
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => format!("number {index}"),
     }
 }

@@ -34,6 +34,14 @@ impl ByteOrder {
         }
     }
 
+    /// Eight bytes as a number.
+    pub const fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            Self::Little => u64::from_le_bytes(bytes),
+            Self::Big => u64::from_be_bytes(bytes),
+        }
+    }
+
     /// A number as two bytes.
     pub const fn bytes16(self, number: u16) -> [u8; 2] {
         match self {
@@ -68,6 +76,14 @@ mod tests {
     fn both_orders_go_there_and_back() {
         assert_eq!(ByteOrder::Little.bytes16(0x0102), [2, 1]);
         assert_eq!(ByteOrder::Big.bytes16(0x0102), [1, 2]);
+        assert_eq!(
+            ByteOrder::Little.u64([1, 0, 0, 0, 0, 0, 0, 2]),
+            0x0200_0000_0000_0001
+        );
+        assert_eq!(
+            ByteOrder::Big.u64([1, 0, 0, 0, 0, 0, 0, 2]),
+            0x0100_0000_0000_0002
+        );
         for order in [ByteOrder::Little, ByteOrder::Big] {
             assert_eq!(order.u16(order.bytes16(443)), 443);
             assert_eq!(order.u32(order.bytes32(0xdead_beef)), 0xdead_beef);

@@ -21,10 +21,29 @@ use crate::domain::{Family, Listener};
 pub struct Question<'a> {
     /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
     pub family: Family,
-    /// Local ports in host order, ascending, each once, not empty.
-    pub ports: &'a [u16],
+    /// On these ports only.
+    pub ports: Ports<'a>,
     /// When it is over there is no answer.
     pub limit: TimeLimit<'a>,
+}
+
+/// The local ports that a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports<'a> {
+    /// Every port.
+    All,
+    /// These: in host order, ascending, each once, not empty.
+    These(&'a [u16]),
+}
+
+impl Ports<'_> {
+    /// Whether this port is one of them.
+    pub fn has(self, port: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(ports) => ports.binary_search(&port).is_ok(),
+        }
+    }
 }
 
 /// Something that knows listeners.
@@ -101,7 +120,17 @@ impl From<proc::Fault> for Fault {
 }
 
 /// A system error in words and by its name, such as "Permission denied (EACCES)".
-struct InWords(Errno);
+pub struct InWords(pub Errno);
+
+impl From<&std::io::Error> for InWords {
+    fn from(error: &std::io::Error) -> Self {
+        Self(
+            error
+                .raw_os_error()
+                .map_or(Errno::UnknownErrno, Errno::from_raw),
+        )
+    }
+}
 
 impl fmt::Display for InWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

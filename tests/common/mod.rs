@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod service;
 pub mod sockets;
 
 use std::process::Command;

@@ -40,6 +40,11 @@ impl Node {
         }
     }
 
+    /// Its namespace, as a file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Runs something in the namespace and waits for it. What it starts stays there.
     #[track_caller]
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,5 +1,6 @@
 //! The program under test, and exact assertions about what it says.
 
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// The binary that cargo built for this test run.
@@ -22,6 +23,14 @@ pub fn sh(line: &str) -> Said {
             .args(["-c", line, LISTENUP])
             .stdin(Stdio::null()),
     )
+}
+
+/// A program of the scripts, which cargo built for this test run beside it.
+pub fn example(name: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.join("examples").join(name)
 }
 
 /// What a run said and how it exited.

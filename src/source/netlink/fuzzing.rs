@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::conversation::{Channel, Conversation, Received};
-use super::{ByteOrder, Fault, Question};
+use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{SystemClock, TimeLimit};
 use crate::domain::{Family, Listener};
 use crate::source;
@@ -112,7 +112,7 @@ fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -
     let clock = SystemClock::start();
     let question = Question {
         family: Family::V4,
-        ports: &[443],
+        ports: Ports::These(&[443]),
         limit: TimeLimit::new(&clock, Duration::MAX),
     };
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 
 use self::conversation::Conversation;
 use self::socket::Socket;
-use super::{ByteOrder, InWords, Question, Source};
+use super::{ByteOrder, InWords, Ports, Question, Source};
 use crate::clock::TimeLimit;
 use crate::domain::Listener;
 
@@ -55,7 +55,14 @@ impl Source for Netlink {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
         let mut conversation = self.resume()?;
-        for ports in question.ports.chunks(filter::MOST_PORTS) {
+        let dumps = match question.ports {
+            Ports::All => vec![Ports::All],
+            Ports::These(ports) => {
+                let chunks = ports.chunks(filter::MOST_PORTS);
+                chunks.map(Ports::These).collect()
+            }
+        };
+        for ports in dumps {
             if conversation
                 .dump(Question { ports, ..question }, visit)?
                 .is_break()

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::filter;
-use crate::domain::{Family, Listener};
-use crate::source::ByteOrder;
+use crate::domain::{Device, Family, Listener, Queue};
+use crate::source::{ByteOrder, Ports};
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -30,6 +30,7 @@ const NLMSG_OVERRUN: u16 = 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// Bytes of `struct nlmsghdr` and `struct inet_diag_req_v2`, and what netlink aligns messages and
 /// attributes to.
@@ -44,13 +45,14 @@ const ALIGN: usize = 4;
 /// `idiag_sport`, more by a bytecode.
 pub(super) fn dump_request(
     family: Family,
-    ports: &[u16],
+    ports: Ports<'_>,
     sequence: u32,
     order: ByteOrder,
 ) -> Vec<u8> {
     let (port, bytecode) = match ports {
-        [port] => (*port, None),
-        ports => (0, Some(filter::bytecode(ports, order))),
+        Ports::All => (0, None),
+        Ports::These([port]) => (*port, None),
+        Ports::These(ports) => (0, Some(filter::bytecode(ports, order))),
     };
     Request {
         flags: NLM_F_DUMP,
@@ -209,8 +211,9 @@ fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
     let source: [u8; 16] = body.take()?;
     body.skip(16)?; // idiag_dst
     let device = body.u32()?;
-    body.skip(8)?; // idiag_cookie
-    body.skip(5 * 4)?; // idiag_expires, _rqueue, _wqueue, _uid, _inode
+    body.skip(8 + 4)?; // idiag_cookie, idiag_expires
+    let (length, limit) = (body.u32()?, body.u32()?); // idiag_rqueue, idiag_wqueue
+    let (uid, inode) = (body.u32()?, body.u32()?);
     if state != TCP_LISTEN {
         return Ok(Message::OtherState);
     }
@@ -219,18 +222,27 @@ fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
         (AF_INET6, source) => Ipv6Addr::from(source).into(),
         (other, _) => return Err(Fault::Family(other)),
     };
-    let mut v6only = None;
+    let (mut v6only, mut cgroup) = (None, None);
     while let Some((kind, value)) = body.attribute()? {
-        if let (INET_DIAG_SKV6ONLY, [flag, ..]) = (kind, value) {
-            v6only = Some(*flag != 0);
+        match (kind, value) {
+            (INET_DIAG_SKV6ONLY, [flag, ..]) => v6only = Some(*flag != 0),
+            (INET_DIAG_CGROUP_ID, id) => cgroup = id.try_into().ok().map(|id| body.order.u64(id)),
+            _ => {}
         }
     }
-    let device = (device != 0).then_some(device);
+    let limit = Some(limit);
     Ok(Message::Listener(Listener {
         address,
         port,
         v6only,
-        device,
+        device: match device {
+            0 => Device::Any,
+            index => Device::Index(index),
+        },
+        queue: Some(Queue { length, limit }),
+        uid: Some(uid),
+        inode: Some(inode.into()),
+        cgroup,
     }))
 }
 

@@ -23,7 +23,7 @@ use nix::errno::Errno;
 
 use self::row::State;
 use self::rows::{Rows, Stride};
-use super::{ByteOrder, InWords, Question, Source};
+use super::{ByteOrder, InWords, Ports, Question, Source};
 use crate::domain::{Family, Listener};
 
 /// How many passes of several reads it takes to say that nothing is there, when one read does not
@@ -95,7 +95,7 @@ impl Proc {
                 self.open(Family::V4)?;
                 Ok(None)
             }
-            (Err(error), _) => Err(Fault::new(&path, Problem::Open(errno(&error)))),
+            (Err(error), _) => Err(Fault::new(&path, Problem::Open(InWords::from(&error).0))),
         }
     }
 }
@@ -155,7 +155,9 @@ impl Source for Proc {
                 self.pass(Stride::Page, true, question, visit)?;
                 return Ok(());
             }
-            Role::Source { in_vain } => !in_vain.contains(&question.family),
+            Role::Source { in_vain } => {
+                question.ports != Ports::All && !in_vain.contains(&question.family)
+            }
         };
         // What listens is found soonest by small strides, and what does not is shown to be absent
         // by large ones.
@@ -188,7 +190,7 @@ enum Pass {
 /// Reads a table as far as it lists listeners and shows those on the ports asked for.
 fn pass<R: io::Read>(
     mut rows: Rows<'_, R>,
-    ports: &[u16],
+    ports: Ports<'_>,
     order: ByteOrder,
     visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
 ) -> Result<Pass, Problem> {
@@ -201,7 +203,7 @@ fn pass<R: io::Read>(
             State::Other => behind_listeners = true,
             State::Listen => {
                 in_order &= !behind_listeners;
-                let wanted = ports.binary_search(&row.listener.port).is_ok();
+                let wanted = ports.has(row.listener.port);
                 if wanted && visit(&row.listener).is_break() {
                     return Ok(Pass::BrokenOff);
                 }
@@ -233,13 +235,6 @@ impl Fault {
             problem,
         }
     }
-}
-
-/// The errno of an error that a system call gave.
-fn errno(error: &io::Error) -> Errno {
-    error
-        .raw_os_error()
-        .map_or(Errno::UnknownErrno, Errno::from_raw)
 }
 
 /// What was wrong with a table.

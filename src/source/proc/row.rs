@@ -4,7 +4,7 @@ use procfs::net::{TcpNetEntries, TcpState};
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
 use super::Problem;
-use crate::domain::Listener;
+use crate::domain::{Listener, Queue};
 use crate::source::ByteOrder;
 
 /// The column of the socket's pointer, counted from 0.
@@ -53,11 +53,15 @@ pub(super) fn parse(row: &[u8], order: ByteOrder) -> Result<Row, Problem> {
         TcpState::SynRecv | TcpState::NewSynRecv => State::SynRecv,
         _ => State::Other,
     };
+    let local = entry.local_address;
     let listener = Listener {
-        address: entry.local_address.ip(),
-        port: entry.local_address.port(),
-        v6only: None,
-        device: None,
+        queue: Some(Queue {
+            length: entry.rx_queue,
+            limit: None,
+        }),
+        uid: Some(entry.uid),
+        inode: Some(entry.inode),
+        ..Listener::at(local.ip(), local.port())
     };
     let pointer = row
         .split(u8::is_ascii_whitespace)

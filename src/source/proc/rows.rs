@@ -2,8 +2,9 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::{Problem, errno};
+use super::Problem;
 use crate::clock::TimeLimit;
+use crate::source::InWords;
 
 /// How much to ask of one read(2).
 ///
@@ -133,7 +134,7 @@ impl<'a, R: Read> Rows<'a, R> {
             match self.table.read(free) {
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Problem::Read(errno(&error))),
+                Err(error) => return Err(Problem::Read(InWords::from(&error).0)),
             }
         };
         self.end += count;

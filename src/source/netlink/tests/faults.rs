@@ -5,25 +5,34 @@ use std::collections::VecDeque;
 use nix::errno::Errno;
 
 use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message, run};
-use crate::domain::Listener;
+use crate::domain::{Device, Listener, Queue};
 use crate::source::ByteOrder;
 use crate::source::netlink::Fault;
 
 #[test]
 fn a_whole_dump_in_both_byte_orders() {
     for order in [ByteOrder::Little, ByteOrder::Big] {
+        let whole = Listener {
+            device: Device::Index(3),
+            queue: Some(Queue {
+                length: 5,
+                limit: Some(128),
+            }),
+            uid: Some(1000),
+            inode: Some(4242),
+            ..Listener::at([127, 0, 0, 1], 443)
+        };
         let (seen, end) = run(&mut Script::of([good(order), done(order, 0)]), order);
-        assert_eq!(end, Ok(()));
-        let address = std::net::Ipv4Addr::LOCALHOST.into();
-        assert_eq!(
-            seen,
-            [Listener {
-                address,
-                port: 443,
-                v6only: None,
-                device: Some(3)
-            }]
-        );
+        assert_eq!((seen, end), (vec![whole.clone()], Ok(())));
+
+        let mut attribute = [order.bytes16(12), order.bytes16(21)].concat(); // INET_DIAG_CGROUP_ID
+        let id = [1, 2, 3, 4, 5, 6, 7, 8];
+        attribute.extend(id);
+        let known = message(SOCKET, 2, SEQUENCE, &listener(order, &attribute), order);
+        let (seen, end) = run(&mut Script::of([known, done(order, 0)]), order);
+        let cgroup = Some(order.u64(id));
+        assert_eq!((seen, end), (vec![Listener { cgroup, ..whole }], Ok(())));
+
         let (seen, end) = run(&mut Script::of([done(order, 0)]), order);
         assert_eq!((seen.len(), end), (0, Ok(())));
     }

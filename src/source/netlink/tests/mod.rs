@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use crate::clock::{TimeLimit, fake::FakeClock};
 use crate::domain::{Family, Listener};
-use crate::source::{self, ByteOrder, Question};
+use crate::source::{self, ByteOrder, Ports, Question};
 
 /// A conversation's first.
 const SEQUENCE: u32 = 1;
@@ -76,7 +76,7 @@ fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), sour
     let limit = TimeLimit::new(&clock, Duration::from_millis(500));
     let question = Question {
         family: Family::V4,
-        ports: &[443],
+        ports: Ports::These(&[443]),
         limit,
     };
     let end = Conversation::new(script, order).dump(question, &mut |listener| {
@@ -105,7 +105,10 @@ fn listener(order: ByteOrder, attributes: &[u8]) -> Vec<u8> {
     body.extend([127, 0, 0, 1]);
     body.extend([0; 12 + 16]);
     body.extend(order.bytes32(3)); // idiag_if
-    body.extend([0; 8 + 20]);
+    body.extend([0; 8 + 4]);
+    for number in [5, 128, 1000, 4242] {
+        body.extend(order.bytes32(number)); // idiag_rqueue, _wqueue, _uid, _inode
+    }
     body.extend(attributes);
     body
 }

@@ -11,7 +11,7 @@ use crate::clock::{TimeLimit, fake::FakeClock};
 use crate::domain::{Family, Listener};
 use crate::source::netlink::Fault;
 use crate::source::netlink::conversation::Conversation;
-use crate::source::{self, ByteOrder, Question};
+use crate::source::{self, ByteOrder, Ports, Question};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -28,7 +28,7 @@ fn ask(
     let limit = TimeLimit::new(&clock, LIMIT);
     let question = Question {
         family,
-        ports,
+        ports: Ports::These(ports),
         limit,
     };
     Conversation::new(script, LITTLE).dump(question, &mut |_| flow)
@@ -141,7 +141,7 @@ fn a_conversation_counts_its_requests() {
     let limit = TimeLimit::new(&clock, LIMIT);
     let question = Question {
         family: Family::V4,
-        ports: &[443],
+        ports: Ports::These(&[443]),
         limit,
     };
     let mut conversation = Conversation::new(&mut script, ByteOrder::Little);

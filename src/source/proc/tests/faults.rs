@@ -9,9 +9,9 @@ use nix::errno::Errno;
 
 use super::{HEADER, Script, on_443, problem, row, seen_by};
 use crate::clock::{TimeLimit, fake::FakeClock};
-use crate::source::ByteOrder;
 use crate::source::proc::rows::{Rows, Stride};
 use crate::source::proc::{Problem, pass};
+use crate::source::{ByteOrder, Ports};
 
 #[test]
 fn a_row_may_come_in_any_pieces() {
@@ -127,7 +127,7 @@ fn the_time_limit_ends_a_long_table() {
     let clock = FakeClock::ticking(Duration::from_millis(1));
     let limit = TimeLimit::new(&clock, Duration::from_millis(100));
     let rows = Rows::new(table.as_bytes(), Stride::Row, false, limit).unwrap();
-    let end = pass(rows, &[443], ByteOrder::Little, &mut |_| {
+    let end = pass(rows, Ports::These(&[443]), ByteOrder::Little, &mut |_| {
         ControlFlow::Continue(())
     });
     assert_eq!(end, Err(Problem::TimeIsUp));

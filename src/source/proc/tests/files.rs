@@ -7,7 +7,7 @@ use super::{HEADER, row};
 use crate::clock::{TimeLimit, fake::FakeClock};
 use crate::domain::Family;
 use crate::source::proc::Proc;
-use crate::source::{Question, Source};
+use crate::source::{Ports, Question, Source};
 
 /// A root with these files in self/net.
 fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -28,7 +28,7 @@ fn ask(proc: &mut Proc, family: Family) -> Result<usize, String> {
     let answer = proc.listeners(
         Question {
             family,
-            ports: &[443],
+            ports: Ports::These(&[443]),
             limit,
         },
         &mut |_| {

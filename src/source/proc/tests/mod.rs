@@ -13,7 +13,7 @@ use super::rows::{Rows, Stride};
 use super::{Pass, Problem, pass};
 use crate::clock::{TimeLimit, fake::FakeClock};
 use crate::domain::Listener;
-use crate::source::ByteOrder;
+use crate::source::{ByteOrder, Ports};
 
 const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n";
 
@@ -61,7 +61,7 @@ fn seen_by(
     let limit = TimeLimit::new(&clock, Duration::from_millis(500));
     let mut seen = Vec::new();
     let end = Rows::new(table, stride, false, limit).and_then(|rows| {
-        pass(rows, ports, order, &mut |listener| {
+        pass(rows, Ports::These(ports), order, &mut |listener| {
             seen.push(listener.clone());
             ControlFlow::Continue(())
         })

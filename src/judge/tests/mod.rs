@@ -1,13 +1,15 @@
 //! Verdicts over sources that say what a test wants them to say.
 
+mod demands;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Outcome, Patience, Sources, judge};
+use super::{Matter, Outcome, Patience, Sources, judge};
 use crate::clock::{Clock, TimeLimit, fake::FakeClock};
-use crate::domain::{Answer, Family, Listener, Target};
+use crate::domain::{Answer, Demands, Family, Inquiry, Listener, NoDemands, Target, Wanted};
 use crate::source::{Fault, Question, Source, netlink};
 
 const NO_RETRY: Patience = Patience {
@@ -46,12 +48,7 @@ impl Played {
 }
 
 fn listener(address: &str) -> Listener {
-    Listener {
-        address: address.parse().unwrap(),
-        port: 443,
-        v6only: None,
-        device: None,
-    }
+    Listener::at(address.parse::<IpAddr>().unwrap(), 443)
 }
 
 impl Source for Played {
@@ -95,8 +92,24 @@ impl Source for Played {
     }
 }
 
-/// Judges 127.0.0.1:443.
+/// Judges whether 127.0.0.1:443 is listening.
 fn run(
+    sources: &mut [Played],
+    opinion: Option<&mut Played>,
+    patience: Patience,
+) -> (Outcome, Duration) {
+    run_for(
+        Wanted::Listening,
+        &mut NoDemands,
+        sources,
+        opinion,
+        patience,
+    )
+}
+
+fn run_for(
+    wanted: Wanted,
+    demands: &mut dyn Demands,
     sources: &mut [Played],
     opinion: Option<&mut Played>,
     patience: Patience,
@@ -108,8 +121,13 @@ fn run(
         .collect();
     let second_opinion = opinion.map(|opinion| opinion as &mut dyn Source);
     let target: Target = "127.0.0.1:443".parse().unwrap();
+    let matter = Matter {
+        inquiry: Inquiry::new([target], None),
+        demands,
+        wanted,
+    };
     let outcome = judge(
-        [target],
+        matter,
         Sources {
             in_order,
             second_opinion,
@@ -124,6 +142,7 @@ fn word(outcome: &Outcome) -> String {
     match &outcome.answers[0].1 {
         Answer::Listening(listener) => listener.to_string(),
         Answer::NotListening => "not".to_owned(),
+        Answer::Unfit(_, flaw) => format!("! {}", flaw.why()),
         Answer::CouldNotTell(doubt) => format!("? {doubt}"),
     }
 }

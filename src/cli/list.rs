@@ -1,0 +1,67 @@
+//! `listenup list`: its arguments, and their way to validated options.
+
+use std::time::Duration;
+
+use clap::{ArgMatches, Command};
+
+use super::args::{self, Format, SourceChoice, duration, flag, get};
+use crate::domain::Target;
+use crate::netns::Netns;
+
+/// The options of `listenup list`.
+#[derive(Debug)]
+pub struct ListOptions {
+    /// Only the listeners that serve one of these; none: all listeners.
+    pub targets: Vec<Target>,
+    /// Whom to ask.
+    pub source: SourceChoice,
+    /// Where to look, if not here.
+    pub netns: Option<Netns>,
+    /// Whether to look for the processes that hold them.
+    pub processes: bool,
+    /// The limit on everything.
+    pub timeout: Duration,
+    /// How to say it on stdout.
+    pub format: Format,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+const HELP: &str = "\
+Columns:
+  QUEUE    connections that wait in the accept queue / its limit
+  V6ONLY   whether a socket bound to :: leaves IPv4 alone
+  DEVICE   the device that it is bound to
+  USER     who made the socket, which is often root
+  UNIT     the systemd unit that it was made in
+  PROCESS  who holds it (--processes), as far as that may be seen
+  ?        is not known, or not to this source
+
+Exit status: 0, and 1 when something went wrong or nothing listens on the targets given";
+
+pub(super) fn command(command: Command) -> Command {
+    command
+        .after_help(HELP)
+        .arg(args::targets().help("Only listeners that serve one of these, in the forms of check"))
+        .arg(
+            flag("processes")
+                .short('p')
+                .help("Find the processes, too; looks at every descriptor of every process"),
+        )
+        .arg(args::netns())
+        .arg(args::source())
+        .arg(duration("timeout").help("The limit on everything [default: 10s]"))
+        .arg(args::format(&["text", "json"]))
+}
+
+pub(super) fn options(matches: &ArgMatches) -> ListOptions {
+    let targets = matches.get_many("target");
+    ListOptions {
+        targets: targets.into_iter().flatten().copied().collect(),
+        source: get(matches, "source"),
+        netns: matches.get_one("netns").cloned(),
+        processes: matches.get_flag("processes"),
+        timeout: matches.get_one("timeout").copied().unwrap_or(TIMEOUT),
+        format: get(matches, "format"),
+    }
+}

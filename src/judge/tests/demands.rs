@@ -1,0 +1,102 @@
+//! What is wanted other than that something listens: that nothing does, or that it is fit.
+
+use std::time::Duration;
+
+use super::{NO_RETRY, Played, Say, run_for, word};
+use crate::domain::{Demands, Fitness, Flaw, Listener, NoDemands, Wanted};
+use crate::judge::Patience;
+
+const RETRY: Patience = Patience {
+    retry_for: Duration::from_millis(100),
+    ..NO_RETRY
+};
+
+fn absence(
+    source: &mut Played,
+    opinion: Option<&mut Played>,
+    patience: Patience,
+) -> (String, Duration) {
+    let sources = std::slice::from_mut(source);
+    let (outcome, took) = run_for(Wanted::Absent, &mut NoDemands, sources, opinion, patience);
+    (word(&outcome), took)
+}
+
+#[test]
+fn absence_does_not_wait_for_something_to_come() {
+    let mut source = Played::new(&[Say::Nothing]);
+    let mut opinion = Played::new(&[Say::Nothing]);
+    let (said, took) = absence(&mut source, Some(&mut opinion), RETRY);
+    assert_eq!((said.as_str(), took), ("not", Duration::from_millis(1)));
+    assert_eq!((source.asked.len(), opinion.asked.len()), (2, 1));
+}
+
+#[test]
+fn what_should_be_absent_and_is_not_is_told_after_one_look_or_when_the_retries_are_over() {
+    let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, took) = absence(&mut source, None, NO_RETRY);
+    assert_eq!((said.as_str(), took), ("0.0.0.0:443", Duration::ZERO));
+    let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert_eq!((said.as_str(), took), ("0.0.0.0:443", RETRY.retry_for));
+}
+
+#[test]
+fn what_goes_is_absent_only_when_everybody_has_been_heard_again() {
+    let mut source = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
+    let mut opinion = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
+    let (said, _) = absence(&mut source, Some(&mut opinion), RETRY);
+    assert_eq!(said, "not");
+    assert_eq!(opinion.asked.len(), 2);
+}
+
+/// Demands that no listener on 0.0.0.0 meets.
+struct NotTheWildcard;
+
+impl Demands for NotTheWildcard {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn fitness(&mut self, listener: &Listener) -> Fitness {
+        if listener.address.is_unspecified() {
+            Fitness::Unfit(Flaw::NotAccepting("full".to_owned()))
+        } else {
+            Fitness::Fit
+        }
+    }
+}
+
+fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
+    let mut source = [Played::new(looks)];
+    let (outcome, _) = run_for(
+        Wanted::Listening,
+        &mut NotTheWildcard,
+        &mut source,
+        Some(opinion),
+        NO_RETRY,
+    );
+    (word(&outcome), source[0].asked.len())
+}
+
+#[test]
+fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
+    for (looks, said, opinions) in [
+        (&[Say::Listens("0.0.0.0")][..], "! full", 0),
+        // A queue that is full for a moment.
+        (
+            &[Say::Listens("0.0.0.0"), Say::Listens("127.0.0.1")],
+            "127.0.0.1:443",
+            0,
+        ),
+        // Where one of the looks shows nothing at all, others are asked.
+        (&[Say::Listens("0.0.0.0"), Say::Nothing], "not", 1),
+        (&[Say::Nothing, Say::Listens("0.0.0.0")], "! full", 1),
+    ] {
+        let mut opinion = Played::new(&[Say::Nothing]);
+        assert_eq!(demanding(looks, &mut opinion), (said.to_owned(), 2));
+        assert_eq!(opinion.asked.len(), opinions, "{said}");
+    }
+    let mut opinion = Played::new(&[Say::Nothing]);
+    let (said, _) = demanding(&[Say::Listens("0.0.0.0"), Say::Broken], &mut opinion);
+    assert!(said.starts_with("? "), "{said}");
+}

@@ -1,0 +1,168 @@
+//! `listenup list`: what listens.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::cli::{Format, ListOptions, SourceChoice};
+use crate::clock::{Clock, SystemClock, TimeLimit};
+use crate::domain::{Device, Doubt, Exit, Family, Listener, Serves};
+use crate::owner::process::holders;
+use crate::owner::unit::{Cgroups, unit_of};
+use crate::report::{self, Status};
+use crate::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
+use crate::users::Users;
+
+const PROC: &str = "/proc";
+
+/// Listeners and what is known of their owners.
+#[derive(Debug)]
+pub struct Listing {
+    /// By port, then address.
+    pub listeners: Vec<Listener>,
+    /// Who gave them.
+    pub source: &'static str,
+    /// The names of users.
+    pub users: Users,
+    /// The paths of cgroups.
+    pub cgroups: BTreeMap<u64, String>,
+    /// The processes that hold the sockets with these inodes. `None`: they were not looked for.
+    pub processes: Option<BTreeMap<u64, Vec<String>>>,
+}
+
+impl Listing {
+    /// The systemd unit of a listener, or the path of its cgroup.
+    pub fn unit(&self, listener: &Listener) -> Option<&str> {
+        let path = self.cgroups.get(&listener.cgroup?)?;
+        Some(unit_of(path))
+    }
+
+    /// The name of a listener's user.
+    pub fn user(&self, listener: &Listener) -> Option<&str> {
+        self.users.name(listener.uid?)
+    }
+
+    /// The processes that hold a listener, as far as that could be seen.
+    pub fn processes(&self, listener: &Listener) -> Option<&[String]> {
+        let known = self.processes.as_ref()?;
+        known.get(&listener.inode?).map(Vec::as_slice)
+    }
+}
+
+/// Lists, and says how to exit.
+pub fn run(options: &ListOptions) -> Status {
+    let clock = SystemClock::start();
+    match find_out(options, &clock) {
+        Err(doubt) => {
+            report::line_to_stderr(format_args!("could not tell: {doubt}"));
+            Status::plain(Exit::Failed)
+        }
+        Ok(listing) => {
+            report::to_stdout(&match options.format {
+                Format::Json => report::json::line(&report::json::listing(&listing)),
+                Format::Text | Format::Nagios => report::table::listing(&listing),
+            });
+            let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
+            Status::plain(if nothing { Exit::Failed } else { Exit::Done })
+        }
+    }
+}
+
+/// # Errors
+/// Why there is no complete list.
+fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> {
+    if let Some(netns) = &options.netns {
+        netns.enter()?;
+    }
+    let limit = TimeLimit::new(clock, options.timeout);
+    let (listeners, source) = listeners(options, limit)?;
+    let cgroups = match Cgroups::mounted() {
+        Some(cgroups) => {
+            let mut ids: Vec<u64> = listeners.iter().filter_map(|one| one.cgroup).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            cgroups.paths(&ids, limit)
+        }
+        None => BTreeMap::new(),
+    };
+    let processes = if options.processes {
+        let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
+        inodes.sort_unstable();
+        Some(holders(&inodes, Path::new(PROC), limit)?)
+    } else {
+        None
+    };
+    Ok(Listing {
+        listeners,
+        source,
+        // Without names there are still the numbers.
+        users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
+        cgroups,
+        processes,
+    })
+}
+
+/// Those of the first source that can answer.
+fn listeners(
+    options: &ListOptions,
+    limit: TimeLimit<'_>,
+) -> Result<(Vec<Listener>, &'static str), Doubt> {
+    let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
+    let sources: Vec<&mut dyn Source> = match options.source {
+        SourceChoice::Auto => vec![&mut netlink, &mut proc],
+        SourceChoice::Netlink => vec![&mut netlink],
+        SourceChoice::Proc => vec![&mut proc],
+    };
+    let mut faults = Vec::new();
+    for source in sources {
+        match all_of(source, limit) {
+            Ok(mut listeners) => {
+                let wanted = |listener: &Listener| {
+                    let serves = |served| served != Serves::No;
+                    let mut targets = options.targets.iter();
+                    options.targets.is_empty()
+                        || targets.any(|target| serves(target.served_by(listener, None)))
+                };
+                listeners.retain(wanted);
+                return Ok((listeners, source.name()));
+            }
+            Err(fault) => faults.push(fault.to_string()),
+        }
+    }
+    Err(Doubt::new(faults.join("; ")))
+}
+
+/// Every listener that a source knows, sorted, each once.
+///
+/// # Errors
+/// When its answer is not complete.
+fn all_of(source: &mut dyn Source, limit: TimeLimit<'_>) -> Result<Vec<Listener>, Fault> {
+    let mut listeners = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let ports = Ports::All;
+        let question = Question {
+            family,
+            ports,
+            limit,
+        };
+        source.listeners(question, &mut |listener| {
+            listeners.push(listener.clone());
+            ControlFlow::Continue(())
+        })?;
+    }
+    listeners.sort_by_key(place);
+    // A source may show a socket more than once, with a queue that has changed meanwhile. Without an
+    // inode two that look the same are two members of a group.
+    listeners.dedup_by(|one, other| one.inode.is_some() && place(one) == place(other));
+    Ok(listeners)
+}
+
+/// What a listener is sorted and known by.
+fn place(listener: &Listener) -> (u16, IpAddr, u32, Option<u64>) {
+    let device = match listener.device {
+        Device::Unknown | Device::Any => 0,
+        Device::Index(index) => index,
+    };
+    (listener.port, listener.address, device, listener.inode)
+}

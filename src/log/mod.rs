@@ -1,0 +1,111 @@
+//! `--log`: one line for the one who asks afterwards why a node failed over. keepalived sends what a
+//! script prints to /dev/null.
+//!
+//! The line is an event of tracing, which a subscriber of its own puts into words. Ready-made layers
+//! for the journal and syslog wait while the log's socket is full, or panic where the time zone is not
+//! known (crates tracing-journald, syslog-tracing, syslog); a check must do neither. So the sockets
+//! are our own, never wait, and what cannot be sent at once is lost.
+
+mod journald;
+mod syslog;
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::{Level, debug, event};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::Registry;
+
+use crate::report::Checked;
+use crate::trace;
+
+/// Where the line goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// /dev/log, as with syslog(3).
+    Syslog,
+    /// The journal, by its own protocol.
+    Journald,
+    /// The standard error.
+    Stderr,
+    /// Nowhere.
+    #[default]
+    None,
+}
+
+/// What a layer writes an event to.
+#[derive(Default)]
+struct Buffer(Mutex<Vec<u8>>);
+
+impl Write for &Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Logs how a check ended: what is not well, and with `all` also what is.
+pub fn checked(log: Log, checked: &Checked, all: bool) {
+    if !all && checked.verdict.is_healthy() {
+        return;
+    }
+    match log {
+        Log::None => {}
+        Log::Stderr => entry(checked, trace::stderr_layer()),
+        Log::Syslog => datagram(syslog::SOCKET, |buffer| {
+            entry(checked, syslog::layer(buffer));
+        }),
+        Log::Journald => datagram(journald::SOCKET, |buffer| {
+            entry(checked, journald::layer(buffer));
+        }),
+    }
+}
+
+/// The event. Its fields are the same everywhere.
+fn entry(checked: &Checked, layer: impl Layer<Registry> + Send + Sync) {
+    let outcome = &checked.outcome;
+    let targets = outcome.answers.iter();
+    let targets: Vec<_> = targets.map(|(target, _)| target.to_string()).collect();
+    let targets = targets.join(" ");
+    let verdict = checked.verdict.to_string();
+    let reason = checked.reason();
+    let source = outcome.source.unwrap_or("none");
+    let took = format!("{:.3} ms", outcome.took.as_secs_f64() * 1e3);
+    macro_rules! entry {
+        ($level:expr, $message:literal) => {
+            event!($level, targets, verdict, reason, source, took, $message)
+        };
+    }
+    tracing::subscriber::with_default(Registry::default().with(layer), || {
+        if checked.verdict.is_healthy() {
+            entry!(Level::INFO, "well");
+        } else {
+            entry!(Level::WARN, "not well");
+        }
+    });
+}
+
+/// Sends what is written as one datagram, at once or not at all. A socket that is missing, closed to
+/// this user or full changes nothing; `-v` names it.
+fn datagram(path: &str, write: impl FnOnce(Arc<Buffer>)) {
+    let buffer = Arc::new(Buffer::default());
+    write(Arc::clone(&buffer));
+    let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = send(path, &bytes) {
+        debug!("{path} did not take the line: {error}");
+    }
+}
+
+fn send(path: &str, datagram: &[u8]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to(datagram, path)?;
+    Ok(())
+}

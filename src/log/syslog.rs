@@ -1,0 +1,52 @@
+//! The local syslog, in the form of RFC 3164 as syslog(3) writes it, but without the time, which the
+//! daemon adds where it is missing (RFC 3164, section 4.3.2).
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+use super::Buffer;
+
+pub(super) const SOCKET: &str = "/dev/log";
+
+/// LOG_DAEMON, LOG_WARNING and LOG_INFO of syslog(3).
+const DAEMON: u8 = 3 << 3;
+const WARNING: u8 = 4;
+const INFO: u8 = 6;
+
+pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
+    tracing_subscriber::fmt::layer()
+        .event_format(Line)
+        .with_writer(buffer)
+        .with_ansi(false)
+        .log_internal_errors(false)
+}
+
+/// Priority, tag, then the event's message and fields.
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let severity = match *event.metadata().level() {
+            Level::WARN => WARNING,
+            _ => INFO,
+        };
+        let (priority, process) = (DAEMON | severity, std::process::id());
+        write!(writer, "<{priority}>listenup[{process}]: ")?;
+        context.format_fields(writer, event)
+    }
+}

@@ -1,0 +1,145 @@
+//! The systemd unit of a listener: the cgroup in which its socket was made.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry};
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+
+use crate::clock::TimeLimit;
+use crate::domain::{Doubt, Fitness, Flaw, Listener};
+
+/// Where systemd mounts cgroup2: alone, and beside the older hierarchies.
+const PLACES: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/// The tree of cgroups.
+#[derive(Clone, Debug)]
+pub struct Cgroups(PathBuf);
+
+impl Cgroups {
+    /// The tree of this machine. `None`: it has none, or it is not mounted.
+    pub fn mounted() -> Option<Self> {
+        let cgroup2 = |path: &&str| {
+            statfs(*path).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC)
+        };
+        PLACES
+            .into_iter()
+            .find(cgroup2)
+            .map(|path| Self(path.into()))
+    }
+
+    /// The paths of the cgroups with these ids, from the root of the tree, as far as they are found
+    /// in time. A cgroup's id is the inode of its folder (fs/kernfs/mount.c, kernfs_ino).
+    pub fn paths(&self, ids: &[u64], limit: TimeLimit<'_>) -> BTreeMap<u64, String> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(folder) = folders.pop() {
+            if ids.iter().all(|id| found.contains_key(id)) || limit.is_over() {
+                break;
+            }
+            for entry in subfolders(&folder) {
+                let path = entry.path();
+                if ids.contains(&entry.ino()) {
+                    let below = path.strip_prefix(&self.0).unwrap_or(Path::new(""));
+                    found.insert(entry.ino(), format!("/{}", below.display()));
+                }
+                folders.push(path);
+            }
+        }
+        found
+    }
+}
+
+/// Those that can be read: a cgroup may go at any moment.
+fn subfolders(folder: &Path) -> impl Iterator<Item = DirEntry> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+}
+
+/// The unit that a cgroup belongs to, or else its path.
+pub fn unit_of(path: &str) -> &str {
+    path.rsplit('/').find(|part| is_unit(part)).unwrap_or(path)
+}
+
+/// Whether it has the suffix of those units that have processes.
+fn is_unit(name: &str) -> bool {
+    let mut suffixes = [".service", ".scope", ".socket", ".slice", ".mount", ".swap"].iter();
+    suffixes.any(|suffix| name.ends_with(suffix))
+}
+
+/// The name as systemd has it: without a suffix it is a service.
+pub fn full_name(name: &str) -> String {
+    if is_unit(name) {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
+}
+
+/// Whether the socket was made in this unit or below it.
+pub fn judge(listener: &Listener, unit: &str, limit: TimeLimit<'_>) -> Fitness {
+    let unknown = |why| {
+        Fitness::Unknown(Doubt::new(format_args!(
+            "{listener} listens, but its unit is not known: {why}"
+        )))
+    };
+    let Some(id) = listener.cgroup else {
+        return unknown("only sock_diag tells a socket's cgroup, from Linux 5.7 on");
+    };
+    let Some(cgroups) = Cgroups::mounted() else {
+        return unknown("no cgroup2 is mounted here");
+    };
+    let paths = cgroups.paths(&[id], limit);
+    let Some(path) = paths.get(&id) else {
+        // The root's own id is not among its folders. It is also what a kernel says that does not
+        // track the cgroups of sockets.
+        return unknown("its cgroup is the root, is gone, or cannot be seen from here");
+    };
+    if path.split('/').any(|part| part == unit) {
+        Fitness::Fit
+    } else {
+        let owner = unit_of(path);
+        Fitness::Unfit(Flaw::WrongOwner(format!(
+            "{listener} belongs to {owner}, not to {unit}"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_unit_of_a_path() {
+        for (path, unit) in [
+            ("/system.slice/haproxy.service", "haproxy.service"),
+            ("/system.slice/nginx.service/workers", "nginx.service"),
+            (
+                "/system.slice/system-getty.slice/getty@tty1.service",
+                "getty@tty1.service",
+            ),
+            (
+                "/user.slice/user-0.slice/session-1.scope",
+                "session-1.scope",
+            ),
+            ("/system.slice", "system.slice"),
+            ("/docker/0a1b2c", "/docker/0a1b2c"),
+            ("/", "/"),
+        ] {
+            assert_eq!(unit_of(path), unit);
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_suffix_is_a_service() {
+        for (name, full) in [
+            ("haproxy", "haproxy.service"),
+            ("haproxy.service", "haproxy.service"),
+            ("haproxy@1.2", "haproxy@1.2.service"),
+            ("sshd.socket", "sshd.socket"),
+        ] {
+            assert_eq!(full_name(name), full);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! JSON, in the shapes that the files in packaging/schema describe. What is not known is null.
+
+use serde_json::{Value, json};
+
+use super::{Checked, device_name};
+use crate::domain::{Answer, Device, Listener, Target};
+use crate::list::Listing;
+
+/// The version of the shapes. It goes up when a reader of the last one could misread the new one.
+pub const VERSION: u32 = 1;
+
+/// A document on one line.
+pub fn line(document: &Value) -> String {
+    format!("{document}\n")
+}
+
+/// The end of a check.
+pub(super) fn checked(checked: &Checked) -> Value {
+    let outcome = &checked.outcome;
+    json!({
+        "version": VERSION,
+        "verdict": checked.verdict.to_string(),
+        "healthy": checked.verdict.is_healthy(),
+        "exit": checked.status.number(),
+        "source": outcome.source,
+        "seconds": outcome.took.as_secs_f64(),
+        "targets": outcome.answers.iter().map(answer).collect::<Vec<_>>(),
+        "warnings": outcome.warnings,
+    })
+}
+
+/// A list of listeners.
+pub fn listing(listing: &Listing) -> Value {
+    let one = |one: &Listener| {
+        json!({
+            "listener": listener(one),
+            "user": listing.user(one),
+            "unit": listing.unit(one),
+            "processes": listing.processes(one),
+        })
+    };
+    json!({
+        "version": VERSION,
+        "source": listing.source,
+        "listeners": listing.listeners.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn answer((target, answer): &(Target, Answer)) -> Value {
+    let (word, seen, reason) = match answer {
+        Answer::Listening(listener) => ("listening", Some(listener), None),
+        Answer::Unfit(listener, flaw) => (flaw.name(), Some(listener), Some(flaw.why().to_owned())),
+        Answer::NotListening => ("not listening", None, None),
+        Answer::CouldNotTell(doubt) => ("could not tell", None, Some(doubt.to_string())),
+    };
+    json!({
+        "target": target.to_string(),
+        "answer": word,
+        "reason": reason,
+        "listener": seen.map(listener),
+    })
+}
+
+/// One listener.
+fn listener(listener: &Listener) -> Value {
+    let (bound, device) = match listener.device {
+        Device::Unknown => (None, None),
+        Device::Any => (Some(false), None),
+        Device::Index(index) => (Some(true), Some(device_name(index))),
+    };
+    json!({
+        "address": listener.address.to_string(),
+        "port": listener.port,
+        "v6only": listener.v6only.filter(|_| listener.address.is_ipv6()),
+        "bound_to_device": bound,
+        "device": device,
+        "queue": listener.queue.map(|queue| json!({
+            "length": queue.length,
+            "limit": queue.limit,
+        })),
+        "uid": listener.uid,
+        "inode": listener.inode,
+        "cgroup": listener.cgroup,
+    })
+}

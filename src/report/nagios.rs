@@ -1,0 +1,55 @@
+//! One line and performance data (Monitoring Plugins Development Guidelines, "Plugin Output for
+//! Nagios").
+
+use std::fmt::Write as _;
+
+use super::Checked;
+use crate::domain::{Answer, Verdict};
+
+/// The line. What comes after the bar is for graphs: the time of the look, and the accept queue of
+/// each listener that is shown.
+pub(super) fn line(checked: &Checked) -> String {
+    let word = match checked.verdict {
+        Verdict::Listening | Verdict::Absent => "OK",
+        Verdict::NotAccepting => "WARNING",
+        Verdict::NotListening | Verdict::WrongOwner | Verdict::Present => "CRITICAL",
+        Verdict::CouldNotTell => "UNKNOWN",
+    };
+    let said = on_one_line(&checked.reason());
+    format!("LISTENUP {word} - {said} | {}\n", performance(checked))
+}
+
+/// The line for a command line that is wrong; only the first line of the error says why.
+pub(super) fn wrong_usage(error: &str) -> String {
+    let why = error.lines().next().unwrap_or_default();
+    let why = on_one_line(why.trim_start_matches("error: "));
+    format!("LISTENUP UNKNOWN - wrong usage: {why}\n")
+}
+
+/// A bar would begin the performance data.
+fn on_one_line(text: &str) -> String {
+    text.replace(['|', '\n'], " ")
+}
+
+fn performance(checked: &Checked) -> String {
+    let mut data = format!("time={:.6}s;;;0", checked.outcome.took.as_secs_f64());
+    for (target, answer) in &checked.outcome.answers {
+        let (Answer::Listening(listener) | Answer::Unfit(listener, _)) = answer else {
+            continue;
+        };
+        if let Some(queue) = listener.queue {
+            let or_nothing =
+                |number: Option<u32>| number.map_or_else(String::new, |n| n.to_string());
+            let most = checked.max_queue.and_then(|max| max.of(queue.limit));
+            // Writing to a String cannot fail.
+            let _ = write!(
+                data,
+                " 'queue {target}'={};{};;0;{}",
+                queue.length,
+                or_nothing(most),
+                or_nothing(queue.limit)
+            );
+        }
+    }
+    data
+}

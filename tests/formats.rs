@@ -1,0 +1,225 @@
+//! What `check` and `list` say to programs: JSON by its schema, and the line for Nagios.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::net::TcpStream;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use common::in_namespace;
+use common::program::{Said, listenup};
+use common::service::Service;
+use common::sockets::{Zoo, bind, listen, tcp};
+
+/// The document that a run printed, which must be one line and meet the schema of this subcommand.
+#[track_caller]
+fn document(said: &Said, subcommand: &str) -> Value {
+    assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("document.json");
+    std::fs::write(&file, &said.stdout).unwrap();
+    let valid = Command::new("/usr/bin/jsonschema")
+        .arg("-i")
+        .arg(&file)
+        .arg(format!("packaging/schema/{subcommand}.json"))
+        .output();
+    let valid = valid.unwrap_or_else(|error| {
+        panic!("this test needs Debian's python3-jsonschema, which scripts/test installs: {error}")
+    });
+    assert!(valid.status.success(), "{valid:?} of {}", said.stdout);
+    serde_json::from_str(&said.stdout).unwrap()
+}
+
+#[track_caller]
+fn check(line: &str, code: i32) -> Value {
+    let said = listenup(&format!("check --format json {line}"))
+        .exits(code)
+        .stderr("");
+    let document = document(&said, "check");
+    assert_eq!(document["exit"], code);
+    document
+}
+
+#[test]
+fn json_of_every_verdict() {
+    in_namespace(|| {
+        let full = bind(tcp("127.0.0.1"), "127.0.0.1", 443);
+        full.listen(0).unwrap();
+        let _waits = TcpStream::connect("127.0.0.1:443").unwrap();
+        let _dual = listen("::", 444);
+
+        let mut said = check("443 80 [::1]:444", 1);
+        // What differs from run to run.
+        assert!(said["seconds"].take().as_f64().unwrap() > 0.0);
+        assert!(said["targets"][0]["listener"]["inode"].take().is_u64());
+        assert!(said["targets"][2]["listener"]["inode"].take().is_u64());
+        let cgroup = said["targets"][0]["listener"]["cgroup"].clone();
+        assert!(cgroup.is_u64());
+        let listener = |address, port, v6only: Option<bool>, queue: (u32, u32)| {
+            json!({
+                "address": address, "port": port, "v6only": v6only, "bound_to_device": false,
+                "device": null, "queue": { "length": queue.0, "limit": queue.1 }, "uid": 0,
+                "inode": null, "cgroup": cgroup,
+            })
+        };
+        let expected = json!({
+            "version": 1, "verdict": "not listening", "healthy": false, "exit": 1,
+            "source": "sock_diag", "seconds": null, "warnings": [],
+            "targets": [
+                {
+                    "target": "443", "answer": "listening", "reason": null,
+                    "listener": listener("127.0.0.1", 443, None, (1, 0)),
+                },
+                { "target": "80", "answer": "not listening", "reason": null, "listener": null },
+                {
+                    "target": "[::1]:444", "answer": "listening", "reason": null,
+                    "listener": listener("::", 444, Some(false), (0, 16)),
+                },
+            ],
+        });
+        assert_eq!(said, expected);
+
+        for (line, code, verdict, healthy) in [
+            ("443", 0, "listening", true),
+            ("--absent 80", 0, "absent", true),
+            ("--absent 443", 1, "present", false),
+            ("--max-queue 0 443", 1, "not accepting", false),
+            (
+                "--max-queue 0 --exit-codes distinct 443",
+                4,
+                "not accepting",
+                false,
+            ),
+            (
+                "--owner-user nobody --exit-codes distinct 443",
+                5,
+                "wrong owner",
+                false,
+            ),
+            ("--source proc 127.0.0.1:444", 1, "could not tell", false),
+            (
+                "--source proc --on-unknown up 127.0.0.1:444",
+                0,
+                "could not tell",
+                false,
+            ),
+            ("--netns /nowhere 443", 1, "could not tell", false),
+        ] {
+            let said = check(line, code);
+            assert_eq!(
+                (&said["verdict"], &said["healthy"]),
+                (&json!(verdict), &json!(healthy))
+            );
+        }
+        let said = check("--source proc 127.0.0.1:444", 1);
+        assert_eq!(
+            said["targets"][0]["reason"],
+            "[::]:444 listens, but whether it takes IPv4 too (V6ONLY) is not known"
+        );
+        let said = check("--netns /nowhere 443", 1);
+        assert_eq!(said["source"], Value::Null);
+    });
+}
+
+#[test]
+fn json_of_a_list_of_every_kind_of_socket() {
+    in_namespace(|| {
+        let _zoo = Zoo::open();
+        let service = Service::on(&["127.0.0.1:8443"]);
+        let mut counts = Vec::new();
+        for source in ["netlink", "proc"] {
+            let said = listenup(&format!("list --format json --source {source} --processes"));
+            let list = document(&said.exits(0).stderr(""), "list");
+            let listeners = list["listeners"].as_array().unwrap().clone();
+            let of = |port: u16| {
+                let on_port = |one: &&Value| one["listener"]["port"] == port;
+                listeners.iter().find(on_port).unwrap().clone()
+            };
+            assert_eq!(of(8443)["user"], "root");
+            assert_eq!(
+                of(8443)["processes"],
+                json!([format!("listener ({})", service.pid())])
+            );
+            let device = if source == "netlink" {
+                json!("lo")
+            } else {
+                Value::Null
+            };
+            assert_eq!(of(1008)["listener"]["device"], device);
+            counts.push(listeners.len());
+        }
+        // 72 of the zoo and the service.
+        assert_eq!(counts, [73 + 1, 73 + 1]);
+    });
+}
+
+/// The line without its time, which must be there.
+#[track_caller]
+fn nagios(line: &str, code: i32) -> String {
+    let said = listenup(&format!("check --format nagios {line}"))
+        .exits(code)
+        .stderr("");
+    let (before, time) = said.stdout.split_once(" | time=").unwrap();
+    let (seconds, after) = time.split_once("s;;;0").unwrap();
+    assert!(seconds.parse::<f64>().unwrap() >= 0.0, "{said:?}");
+    format!("{before} |{after}")
+}
+
+#[test]
+fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
+    in_namespace(|| {
+        let full = bind(tcp("127.0.0.1"), "127.0.0.1", 443);
+        full.listen(2).unwrap();
+        let _wait = [0; 3].map(|_| TcpStream::connect("127.0.0.1:443").unwrap());
+        let _dual = listen("::", 444);
+        for (line, code, expected) in [
+            (
+                "443 444",
+                0,
+                "LISTENUP OK - 443: listening on 127.0.0.1:443; 444: listening on [::]:444 | \
+                 'queue 443'=3;;;0;2 'queue 444'=0;;;0;16\n",
+            ),
+            (
+                "--max-queue 90% 443",
+                1,
+                "LISTENUP WARNING - 443: not accepting: 3 connections wait at 127.0.0.1:443, more than 1 \
+                 (limit 2) | 'queue 443'=3;1;;0;2\n",
+            ),
+            ("80", 2, "LISTENUP CRITICAL - 80: not listening |\n"),
+            (
+                "--owner-user nobody 443",
+                2,
+                "LISTENUP CRITICAL - 443: wrong owner: 127.0.0.1:443 belongs to root, not to nobody | \
+                 'queue 443'=3;;;0;2\n",
+            ),
+            (
+                "--source proc 127.0.0.1:444",
+                3,
+                "LISTENUP UNKNOWN - 127.0.0.1:444: could not tell: [::]:444 listens, but whether it takes \
+                 IPv4 too (V6ONLY) is not known |\n",
+            ),
+            ("--absent 80", 0, "LISTENUP OK - 80: not listening |\n"),
+            (
+                "--exit-codes keepalived 80",
+                1,
+                "LISTENUP CRITICAL - 80: not listening |\n",
+            ),
+        ] {
+            assert_eq!(nagios(line, code), expected.to_owned(), "{line}");
+        }
+    });
+}
+
+#[test]
+fn nagios_is_told_of_wrong_usage_on_stdout() {
+    listenup("check --format nagios 443x")
+        .exits(3)
+        .stdout(
+            "LISTENUP UNKNOWN - wrong usage: invalid value '443x' for '<TARGET>...': the port must be a \
+             decimal number from 1 to 65535, digits only; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT\n",
+        )
+        .stderr_has("443x");
+}

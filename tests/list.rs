@@ -1,0 +1,139 @@
+//! `listenup list`: the table.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::net::TcpStream;
+
+use nix::errno::Errno;
+use socket2::Socket;
+
+use common::confined::{Call, Confined};
+use common::in_namespace;
+use common::program::{listenup, sh};
+use common::service::Service;
+use common::sockets::{bind, listen, listen_with, tcp};
+
+/// The table without the units, of which it depends on the machine whether they are known.
+#[track_caller]
+fn table(line: &str) -> String {
+    let said = listenup(line).exits(0).stderr("");
+    let (head, _) = said.stdout.split_once('\n').unwrap();
+    let unit = head.find("  UNIT").unwrap();
+    let cut = |row: &str| row[..unit].trim_end().to_owned() + "\n";
+    said.stdout.lines().map(cut).collect()
+}
+
+#[test]
+fn a_table_sorted_by_port_and_address() {
+    in_namespace(|| {
+        let full = bind(tcp("127.0.0.1"), "127.0.0.1", 443);
+        full.listen(2).unwrap();
+        let _wait = [0; 3].map(|_| TcpStream::connect("127.0.0.1:443").unwrap());
+        let v6only = |socket: &Socket| socket.set_only_v6(true).unwrap();
+        let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
+        let _sockets = [
+            listen("::", 8080),
+            listen_with("::", 80, v6only),
+            listen("0.0.0.0", 80),
+            listen_with("0.0.0.0", 53, on_lo),
+            listen("127.0.0.2", 443),
+            listen("::1", 443),
+        ];
+        let by_netlink = "\
+ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
+0.0.0.0    53    0/16   -       lo      root
+0.0.0.0    80    0/16   -       -       root
+::         80    0/16   yes     -       root
+127.0.0.1  443   3/2    -       -       root
+127.0.0.2  443   0/16   -       -       root
+::1        443   0/16   yes     -       root
+::         8080  0/16   no      -       root
+";
+        let by_proc = "\
+ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
+0.0.0.0    53    0/?    -       ?       root
+0.0.0.0    80    0/?    -       ?       root
+::         80    0/?    ?       ?       root
+127.0.0.1  443   3/?    -       ?       root
+127.0.0.2  443   0/?    -       ?       root
+::1        443   0/?    ?       ?       root
+::         8080  0/?    ?       ?       root
+";
+        assert_eq!(table("list"), by_netlink);
+        assert_eq!(table("list --source proc"), by_proc);
+        let by_fall_back = Confined::listenup()
+            .without(Call::SockDiagSocket, Errno::EACCES)
+            .run("list")
+            .exits(0)
+            .stderr("");
+        assert_eq!(by_fall_back.stdout, listenup("list --source proc").stdout);
+
+        let rows = |line: &str| table(line).lines().skip(1).count();
+        assert_eq!(rows("list 80"), 2);
+        assert_eq!(rows("list 80 443"), 5);
+        assert_eq!(rows("list 127.0.0.1:443"), 1);
+        assert_eq!(rows("list [::1]:8080"), 1);
+    });
+}
+
+#[test]
+fn processes_are_named_when_asked_for() {
+    in_namespace(|| {
+        let service = Service::on(&["127.0.0.1:8443"]);
+        let said = listenup("list -p").exits(0).stderr("");
+        let row = said.stdout.lines().nth(1).unwrap();
+        assert!(
+            row.ends_with(&format!("  listener ({})", service.pid())),
+            "{said:?}"
+        );
+    });
+}
+
+#[test]
+fn nothing_there_is_an_empty_table_and_1_only_for_targets() {
+    in_namespace(|| {
+        let head = "ADDRESS  PORT  QUEUE  V6ONLY  DEVICE  USER  UNIT\n";
+        listenup("list").exits(0).stdout(head).stderr("");
+        listenup("list 443").exits(1).stdout(head).stderr("");
+        listenup("list 443x").exits(1).stdout("");
+    });
+}
+
+#[test]
+fn ten_thousand_listeners_are_all_listed_once() {
+    in_namespace(|| {
+        let _service = Service::start(
+            std::process::Command::new(common::program::example("listener"))
+                .arg("127.0.0.1:10000-19999"),
+            10_000,
+        );
+        for source in ["netlink", "proc"] {
+            let said = listenup(&format!("list --source {source}"))
+                .exits(0)
+                .stderr("");
+            let mut ports: Vec<u16> = said
+                .stdout
+                .lines()
+                .skip(1)
+                .map(|row| row.split_whitespace().nth(1).unwrap().parse().unwrap())
+                .collect();
+            ports.dedup();
+            assert_eq!(ports, (10_000..20_000).collect::<Vec<_>>(), "{source}");
+        }
+    });
+}
+
+#[test]
+fn no_source_is_no_list() {
+    in_namespace(|| {
+        sh(r#"ulimit -n 3; exec "$0" list"#)
+            .exits(1)
+            .stdout("")
+            .stderr(
+                "listenup: could not tell: sock_diag: socket: Too many open files (EMFILE); \
+                 /proc/self/net/tcp: cannot be opened: Too many open files (EMFILE)\n",
+            );
+    });
+}

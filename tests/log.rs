@@ -1,0 +1,183 @@
+//! `--log`: sockets of the test's own, below another root, in the place of the machine's.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use common::confined::folder_with_listenup;
+use common::in_namespace;
+use common::program::{Said, listenup};
+use common::sockets::listen;
+
+const SYSLOG: &str = "dev/log";
+const JOURNAL: &str = "run/systemd/journal/socket";
+
+/// A root with the program and this socket, which everybody may write to.
+fn root_with(socket: &str) -> (TempDir, UnixDatagram) {
+    let root = folder_with_listenup();
+    let path = root.path().join(socket);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let log = UnixDatagram::bind(&path).unwrap();
+    assert!(
+        Command::new("chmod")
+            .arg("666")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    log.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    (root, log)
+}
+
+/// Runs `listenup check` there as a user without rights. It has no /proc there, and ends in ten
+/// seconds at the latest.
+fn check(root: &Path, words: &str) -> Said {
+    let mut command = Command::new("timeout");
+    command.args(["10", "chroot", "--userspec=65534:65534"]);
+    command.arg(root).args(["/listenup", "check"]);
+    Said::by(command.args(words.split_whitespace()))
+}
+
+/// The next datagram, with the process's number and the time cut out.
+fn line(log: &UnixDatagram) -> String {
+    let mut buffer = [0; 4096];
+    let length = log.recv(&mut buffer).unwrap();
+    let text = std::str::from_utf8(&buffer[..length]).unwrap();
+    let text = cut(text, "listenup[", "]");
+    let text = cut(&text, "took=\"", " ms\"");
+    cut(&text, "LISTENUP_TOOK=", " ms\n")
+}
+
+/// The text without the number between these two, which must be there if the first is.
+fn cut(text: &str, before: &str, after: &str) -> String {
+    let Some((head, rest)) = text.split_once(before) else {
+        return text.to_owned();
+    };
+    let (number, tail) = rest.split_once(after).unwrap();
+    assert!(number.parse::<f64>().unwrap() > 0.0, "{text}");
+    format!("{head}{before}N{after}{tail}")
+}
+
+/// Whether nothing is left to read.
+fn is_silent(log: &UnixDatagram) -> bool {
+    log.set_nonblocking(true).unwrap();
+    let error = log.recv(&mut [0; 16]).unwrap_err();
+    log.set_nonblocking(false).unwrap();
+    error.kind() == ErrorKind::WouldBlock
+}
+
+#[test]
+fn syslog_gets_one_line_for_what_is_not_well() {
+    in_namespace(|| {
+        let (root, log) = root_with(SYSLOG);
+        let _socket = listen("127.0.0.1", 443);
+        check(root.path(), "--log syslog 443 80")
+            .exits(1)
+            .stdout("443: listening on 127.0.0.1:443\n80: not listening\n")
+            .stderr("");
+        assert_eq!(
+            line(&log),
+            "<28>listenup[N]: not well targets=\"443 80\" verdict=\"not listening\" \
+             reason=\"443: listening on 127.0.0.1:443; 80: not listening\" source=\"sock_diag\" \
+             took=\"N ms\""
+        );
+        check(root.path(), "--log syslog 443").exits(0);
+        assert!(is_silent(&log));
+        check(root.path(), "--log syslog -v 443").exits(0);
+        assert_eq!(
+            line(&log),
+            "<30>listenup[N]: well targets=\"443\" verdict=\"listening\" \
+             reason=\"443: listening on 127.0.0.1:443\" source=\"sock_diag\" took=\"N ms\""
+        );
+        check(root.path(), "80").exits(1);
+        assert!(is_silent(&log));
+    });
+}
+
+#[test]
+fn the_journal_gets_fields() {
+    in_namespace(|| {
+        let (root, log) = root_with(JOURNAL);
+        check(
+            root.path(),
+            "--log journald --source proc --exit-codes distinct 80",
+        )
+        .exits(3);
+        let reason = "80: could not tell: /proc/self/net/tcp: cannot be opened: No such file or \
+                      directory (ENOENT)";
+        assert_eq!(
+            line(&log),
+            format!(
+                "PRIORITY=4\nSYSLOG_IDENTIFIER=listenup\nMESSAGE=not well targets=\"80\" \
+                 verdict=\"could not tell\" reason=\"{reason}\" source=\"none\" took=\"N ms\"\n\
+                 LISTENUP_TARGETS=80\nLISTENUP_VERDICT=could not tell\nLISTENUP_REASON={reason}\n\
+                 LISTENUP_SOURCE=none\nLISTENUP_TOOK=N ms\n"
+            )
+        );
+    });
+}
+
+#[test]
+fn stderr_gets_the_same_line() {
+    in_namespace(|| {
+        let said = listenup("check --log stderr 80")
+            .exits(1)
+            .stdout("80: not listening\n");
+        assert_eq!(
+            cut(&said.stderr, "took=\"", " ms\""),
+            " WARN not well targets=\"80\" verdict=\"not listening\" reason=\"80: not listening\" \
+             source=\"sock_diag\" took=\"N ms\"\n"
+        );
+        listenup("check --log none 80").exits(1).stderr("");
+    });
+}
+
+#[test]
+fn a_log_that_is_missing_closed_or_full_changes_nothing() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        for (place, log) in [(SYSLOG, "syslog"), (JOURNAL, "journald")] {
+            let verdicts = |root: &Path, why: &str| {
+                for (port, code) in [("443", 0), ("80", 1)] {
+                    check(root, &format!("--log {log} {port}"))
+                        .exits(code)
+                        .stderr("");
+                    check(root, &format!("-v --log {log} {port}"))
+                        .exits(code)
+                        .stderr_has(&format!("DEBUG /{place} did not take the line: {why}"));
+                }
+            };
+            let bare = folder_with_listenup();
+            verdicts(bare.path(), "No such file or directory");
+
+            let (root, full) = root_with(place);
+            let sender = UnixDatagram::unbound().unwrap();
+            sender.set_nonblocking(true).unwrap();
+            while sender.send_to(b"x", root.path().join(place)).is_ok() {}
+            verdicts(root.path(), "Resource temporarily unavailable");
+            drop(full);
+            verdicts(root.path(), "Connection refused");
+
+            let (root, _closed) = root_with(place);
+            let path = root.path().join(place);
+            assert!(
+                Command::new("chmod")
+                    .arg("600")
+                    .arg(path)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            verdicts(root.path(), "Permission denied");
+        }
+    });
+}

@@ -1,0 +1,148 @@
+//! `--netns`, and `--absent`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::confined::{Confined, folder_with_listenup};
+use common::node::Node;
+use common::program::{listenup, sh};
+use common::service::Service;
+use common::sockets::listen;
+use common::{in_namespace, ip};
+
+/// A namespace with a name. It goes with this value.
+struct Named(String);
+
+impl Named {
+    fn new() -> Self {
+        let name = format!("listenup-test-{}", std::process::id());
+        ip(&format!("netns add {name}"));
+        Self(name)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        ip(&format!("netns delete {}", self.0));
+    }
+}
+
+#[test]
+fn another_namespace_by_path_name_and_process() {
+    in_namespace(|| {
+        let node = Node::new();
+        let service = node.run(|| Service::on(&["127.0.0.1:8443"]));
+        let named = Named::new();
+        let by_process = service.pid().to_string();
+        for source in ["auto", "netlink", "proc"] {
+            let check = |netns: &str| {
+                listenup(&format!(
+                    "check --timeout 5s --source {source} {netns} 8443"
+                ))
+            };
+            check("").exits(1).stdout("8443: not listening\n");
+            for netns in [node.path(), &by_process] {
+                check(&format!("--netns {netns}"))
+                    .exits(0)
+                    .stdout("8443: listening on 127.0.0.1:8443\n")
+                    .stderr("");
+            }
+            check(&format!("--netns {}", named.0))
+                .exits(1)
+                .stdout("8443: not listening\n")
+                .stderr("");
+        }
+        listenup(&format!("list --netns {by_process} 8443")).exits(0);
+    });
+}
+
+#[test]
+fn a_namespace_that_cannot_be_entered_is_could_not_tell() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 8443);
+        let said =
+            |why: &str| format!("listenup: could not tell (8443): the network namespace {why}\n");
+        listenup("check --exit-codes distinct --netns no-such-name 8443")
+            .exits(3)
+            .stdout("8443: could not tell\n")
+            .stderr(&said(
+                "/var/run/netns/no-such-name cannot be opened: No such file or directory (ENOENT)",
+            ));
+        listenup("check --exit-codes distinct --netns /etc/passwd 8443")
+            .exits(3)
+            .stderr(&said(
+                "/etc/passwd cannot be entered: Invalid argument (EINVAL)",
+            ));
+        let folder = folder_with_listenup();
+        let itself = "/proc/self/ns/net";
+        Confined::new(folder.path().join("listenup"))
+            .by_nobody()
+            .run(&format!(
+                "check --exit-codes distinct --netns {itself} 8443"
+            ))
+            .exits(3)
+            .stderr(&said(
+                "/proc/self/ns/net cannot be entered: Operation not permitted (EPERM)",
+            ));
+        listenup("list --netns no-such-name").exits(1).stdout("");
+    });
+}
+
+#[test]
+fn absent_is_well_when_nothing_listens() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        for (line, keepalived, nagios, distinct) in [
+            ("80", 0, 0, 0),
+            ("443", 1, 2, 1),
+            ("80 443", 1, 2, 1),
+            ("--any 80 443", 0, 0, 0),
+            ("127.0.0.2:443", 0, 0, 0),
+        ] {
+            for (set, code) in [
+                ("keepalived", keepalived),
+                ("nagios", nagios),
+                ("distinct", distinct),
+            ] {
+                listenup(&format!("check --absent --exit-codes {set} {line}")).exits(code);
+            }
+        }
+    });
+}
+
+#[test]
+fn could_not_tell_is_never_absent() {
+    in_namespace(|| {
+        for (set, code) in [("keepalived", 1), ("nagios", 3), ("distinct", 3)] {
+            sh(&format!(
+                r#"ulimit -n 3; exec "$0" check --absent --exit-codes {set} 80"#
+            ))
+            .exits(code)
+            .stdout("80: could not tell\n");
+            let _dual = listen("::", 444);
+            listenup(&format!(
+                "check --absent --source proc --exit-codes {set} 127.0.0.1:444"
+            ))
+            .exits(code)
+            .stdout("127.0.0.1:444: could not tell\n");
+        }
+    });
+}
+
+#[test]
+fn absent_waits_for_what_is_about_to_go() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let closing = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(socket);
+        });
+        listenup("check --absent --retry-for 10s --timeout 20s 443")
+            .exits(0)
+            .stdout("443: not listening\n");
+        closing.join().unwrap();
+    });
+}
