@@ -25,12 +25,18 @@ pub fn sh(line: &str) -> Said {
     )
 }
 
-/// A program of the scripts, which cargo built for this test run beside it.
+/// A program of the scripts, which `cargo test` builds for the whole test run.
 pub fn example(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.join("examples").join(name)
+    let path = path.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "no {}: for a single test file, run `cargo build --examples` first",
+        path.display()
+    );
+    path
 }
 
 /// What a run said and how it exited.
