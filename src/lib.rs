@@ -7,6 +7,7 @@ pub mod domain;
 pub mod judge;
 pub mod look;
 pub mod report;
+pub mod resets;
 pub mod source;
 pub mod start;
 pub mod trace;

@@ -13,12 +13,13 @@
 //! | [`source::proc`] | /proc/self/net/tcp and tcp6: rows, one at a time |
 //! | [`look`] | asks a source about the targets that are still open |
 //! | [`check`] | `listenup check`: which sources, the verdict |
+//! | [`resets`] | `listenup resets`: the kernel's counters -> causes |
 //! | [`report`] | answers -> lines on stdout, reasons on stderr |
 //! | [`trace`] | `-v` |
 
 #![no_main]
 
-use listenup::{check, cli, start};
+use listenup::{check, cli, resets, start};
 #[cfg(doc)]
 use listenup::{domain, look, report, source, trace};
 
@@ -32,6 +33,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let args = unsafe { start::arguments(argc, argv) };
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
+        Ok(cli::Request::Resets(options)) => resets::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod resets;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use clap::{ArgMatches, Command};
 
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
+pub use self::resets::ResetsOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::report::Status;
 
@@ -19,6 +21,8 @@ use crate::report::Status;
 pub enum Request {
     /// `listenup check`
     Check(CheckOptions),
+    /// `listenup resets`
+    Resets(ResetsOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -56,6 +60,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
             .try_get_matches_from(&args)
             .and_then(|matches| match matches.subcommand() {
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
+                Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
                 _ => Err(command().error(ErrorKind::MissingSubcommand, "a subcommand is required")),
             });
     parsed.map_err(|error| Refusal {
@@ -75,6 +80,11 @@ pub fn command() -> Command {
             Command::new("check")
                 .about("Exit with 0 when every target is listening, otherwise with 1")
                 .defer(check::command),
+        )
+        .subcommand(
+            Command::new("resets")
+                .about("Say why connections are being reset, by the kernel's counters")
+                .defer(resets::command),
         )
 }
 
