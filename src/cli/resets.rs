@@ -32,12 +32,10 @@ Exit status
 pub(super) fn command(command: Command) -> Command {
     command
         .after_help(RESETS_HELP)
-        .arg(duration("every").help("Look that often [default: 1s, or --for where that is shorter]"))
         .arg(
-            duration("for")
-                .help("Watch that long")
-                .default_value("10s"),
+            duration("every").help("Look that often [default: 1s, or --for where that is shorter]"),
         )
+        .arg(duration("for").help("Watch that long").default_value("10s"))
         .arg(args::format(&["text", "json"]))
 }
 

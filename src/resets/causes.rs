@@ -131,7 +131,7 @@ impl Cause {
                 .unwrap_or_default()
         };
         let full = match (level("nf_conntrack_count"), level("nf_conntrack_max")) {
-            // 0 is no limit (nf_conntrack_core.c, __nf_conntrack_alloc).
+            // 0 is no limit, on most kernels (nf_conntrack_core.c, __nf_conntrack_alloc).
             (Some(count), Some(max)) => max > 0 && count >= max,
             _ => false,
         };

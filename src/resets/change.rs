@@ -76,3 +76,6 @@ impl Changes {
             .map(|(name, change)| (*name, *change))
     }
 }
+
+#[cfg(test)]
+mod tests;

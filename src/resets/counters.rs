@@ -171,7 +171,11 @@ fn section(text: &str, prefix: &str, wanted: &[&'static str]) -> Result<Figures,
 /// (net/netfilter/nf_conntrack_standalone.c, ct_cpu_seq_show).
 fn conntrack(text: &str) -> Result<Figures, Problem> {
     let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    let names: Vec<&str> = lines
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
     let cpus: Vec<Vec<&str>> = lines
         .map(|line| line.split_whitespace().collect())
         .collect();

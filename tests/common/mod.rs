@@ -9,6 +9,7 @@
 )]
 
 pub mod confined;
+pub mod conntrack;
 pub mod keepalived;
 pub mod node;
 pub mod program;
