@@ -124,18 +124,15 @@ impl Cause {
     /// Whether there is something to say: a counter has moved, or its table is full now.
     pub fn is_active(&self, changes: &Changes, now: &Sample) -> bool {
         let moved = self.known(changes).any(|(_, change)| change.has_moved());
-        let level = |name: &str| {
-            self.state
-                .contains(&name)
-                .then(|| now.get(name))
-                .unwrap_or_default()
-        };
-        let full = match (level("nf_conntrack_count"), level("nf_conntrack_max")) {
-            // 0 is no limit, on most kernels (nf_conntrack_core.c, __nf_conntrack_alloc).
-            (Some(count), Some(max)) => max > 0 && count >= max,
-            _ => false,
-        };
-        moved || full
+        moved || (self.state.contains(&"nf_conntrack_count") && is_table_full(now))
+    }
+}
+
+fn is_table_full(now: &Sample) -> bool {
+    match (now.get("nf_conntrack_count"), now.get("nf_conntrack_max")) {
+        // 0 is no limit, on most kernels (nf_conntrack_core.c, __nf_conntrack_alloc).
+        (Some(count), Some(max)) => max > 0 && count >= max,
+        _ => false,
     }
 }
 
