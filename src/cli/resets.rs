@@ -23,7 +23,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const RESETS_HELP: &str = "\
 A line for each interval in which something happened, then one for each cause: its counters, how
 much they grew, their rate, and their figure in all, which is since boot, or since the network
-namespace was made. Causes whose counters did not move share a line.
+namespace was made. Causes whose counters did not move share a line. The names are the kernel's,
+but for OutRstsUnexplained: the resets sent, less those that another counter accounts for.
 
 Exit status
   0  counters were read, whatever they said
