@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket2::{SockAddr, Socket};
 
 use common::confined::{Confined, folder_with_listenup};
@@ -27,15 +27,19 @@ use common::program::{LISTENUP, Said, listenup};
 use common::sockets::{bind, listen, tcp};
 use common::{conntrack, in_namespace, ip};
 
-const NO_SOCKET: &str = "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows the port, listenup check \
-    PORT whether it is open; if it is, the connections are not known here, as after a virtual IP has moved";
-const ACCEPT_QUEUE: &str = "ss -ltn shows the listener, with Recv-Q above Send-Q: its program accepts \
+const NO_SOCKET: &str = "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows the port, listenup \
+    check \
+    PORT whether it is open; if it is, the connections are not known here, as after a virtual IP \
+    has moved";
+const ACCEPT_QUEUE: &str = "ss -ltn shows the listener, with Recv-Q above Send-Q: its program \
+    accepts \
     too slowly, or its backlog (at most net.core.somaxconn) is too small";
 const UNREAD_DATA: &str = "the log of the program that closes: it gave up before it had read all \
     (OnClose), or before all had come, or has SO_LINGER 0 (OnData)";
 const TIME_OUT: &str = "ss -tno shows connections with retransmissions: their peer is gone, or \
     something on the way drops packets";
-const CONNTRACK: &str = "dmesg for \"table full\", then net.netfilter.nf_conntrack_max; invalid packets \
+const CONNTRACK: &str = "dmesg for \"table full\", then net.netfilter.nf_conntrack_max; invalid \
+    packets \
     pass NAT by, and who gets them answers with a reset";
 const CUT: &str = "what no line above explains was reset by the peer: look at its log";
 const SENT: &str = "the lines above say why";
@@ -153,11 +157,14 @@ fn a_port_nobody_listens_on() {
             .end()
             .exits(0)
             .stdout(&format!(
-                "2s: nothing listens or no such connection (OutRstsUnexplained 3), resets sent (OutRsts 3)\n\
+                "2s: nothing listens or no such connection (OutRstsUnexplained 3), resets sent \
+                 (OutRsts 3)\n\
                  in 3s:\n\
-                 nothing listens or no such connection: OutRstsUnexplained 3 (R/s, 3 in all); next: {NO_SOCKET}\n\
+                 nothing listens or no such connection: OutRstsUnexplained 3 (R/s, 3 in all); \
+                 next: {NO_SOCKET}\n\
                  resets sent: OutRsts 3 (R/s, 3 in all); next: {SENT}\n\
-                 not in 3s: accept queue full, closed with unread data, peer does not answer, out of memory for sockets, \
+                 not in 3s: accept queue full, closed with unread data, peer does not answer, out \
+                 of memory for sockets, \
                  connection tracking, established connections cut\n"
             ))
             .stderr("");
@@ -179,10 +186,13 @@ fn a_full_backlog() {
             .exits(0)
             .stdout(&format!(
                 "in 2s:\n\
-                 accept queue full: ListenOverflows 4 (R/s, 4 in all), ListenDrops 4 (R/s, 4 in all), \
+                 accept queue full: ListenOverflows 4 (R/s, 4 in all), ListenDrops 4 (R/s, 4 in \
+                 all), \
                  tcp_abort_on_overflow = 0; next: {ACCEPT_QUEUE}\n\
-                 not in 2s: nothing listens or no such connection, closed with unread data, peer does not answer, out of \
-                 memory for sockets, connection tracking, established connections cut, resets sent\n"
+                 not in 2s: nothing listens or no such connection, closed with unread data, peer \
+                 does not answer, out of \
+                 memory for sockets, connection tracking, established connections cut, resets \
+                 sent\n"
             ))
             .stderr("");
         drop(first);
@@ -217,11 +227,13 @@ fn a_full_backlog_that_resets() {
             .exits(0)
             .stdout(&format!(
                 "in 2s:\n\
-                 accept queue full: ListenOverflows 1 (R/s, 1 in all), ListenDrops 1 (R/s, 1 in all), \
+                 accept queue full: ListenOverflows 1 (R/s, 1 in all), ListenDrops 1 (R/s, 1 in \
+                 all), \
                  tcp_abort_on_overflow = 1; next: {ACCEPT_QUEUE}\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
                  resets sent: OutRsts 1 (R/s, 1 in all); next: {SENT}\n\
-                 not in 2s: nothing listens or no such connection, closed with unread data, peer does not answer, out of \
+                 not in 2s: nothing listens or no such connection, closed with unread data, peer \
+                 does not answer, out of \
                  memory for sockets, connection tracking\n"
             ))
             .stderr("");
@@ -261,18 +273,20 @@ fn a_close_with_unread_data_and_one_that_does_not_linger() {
             .exits(0)
             .stdout(&format!(
                 "in 2s:\n\
-                 closed with unread data: TCPAbortOnClose 1 (R/s, 1 in all), TCPAbortOnData 1 (R/s, 1 in all); next: \
+                 closed with unread data: TCPAbortOnClose 1 (R/s, 1 in all), TCPAbortOnData 1 \
+                 (R/s, 1 in all); next: \
                  {UNREAD_DATA}\n\
                  established connections cut: EstabResets 4 (R/s, 4 in all); next: {CUT}\n\
                  resets sent: OutRsts 2 (R/s, 2 in all); next: {SENT}\n\
-                 not in 2s: nothing listens or no such connection, accept queue full, peer does not answer, out of memory \
+                 not in 2s: nothing listens or no such connection, accept queue full, peer does \
+                 not answer, out of memory \
                  for sockets, connection tracking\n"
             ))
             .stderr("");
     });
 }
 
-/// A connection from here to another node, with a listener there that is held by the connection's other end.
+/// A connection from here to another node, both ends.
 fn connection_to(node: &Node) -> (Socket, Socket) {
     node.plug("e0", "to-node", &["192.0.2.2/24"]);
     ip("address add 192.0.2.1/24 dev to-node");
@@ -299,7 +313,8 @@ fn a_reset_by_the_peer() {
             .stdout(&format!(
                 "in 2s:\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
-                 not in 2s: nothing listens or no such connection, accept queue full, closed with unread data, peer does \
+                 not in 2s: nothing listens or no such connection, accept queue full, closed with \
+                 unread data, peer does \
                  not answer, out of memory for sockets, connection tracking, resets sent\n"
             ))
             .stderr("");
@@ -329,7 +344,8 @@ fn a_peer_that_does_not_answer() {
                 "in 5s:\n\
                  peer does not answer: TCPAbortOnTimeout 1 (R/s, 1 in all); next: {TIME_OUT}\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
-                 not in 5s: nothing listens or no such connection, accept queue full, closed with unread data, out of \
+                 not in 5s: nothing listens or no such connection, accept queue full, closed with \
+                 unread data, out of \
                  memory for sockets, connection tracking, resets sent\n"
             ))
             .stderr("");
@@ -356,9 +372,11 @@ fn a_connection_tracking_table_that_is_full() {
             .exits(0)
             .stdout(&format!(
                 "in 2s:\n\
-                 connection tracking: nf_conntrack.drop 3 (R/s, 3 in all), nf_conntrack_count = {max}, nf_conntrack_max = \
+                 connection tracking: nf_conntrack.drop 3 (R/s, 3 in all), nf_conntrack_count = \
+                 {max}, nf_conntrack_max = \
                  {max}; next: {CONNTRACK}\n\
-                 not in 2s: nothing listens or no such connection, accept queue full, closed with unread data, peer does \
+                 not in 2s: nothing listens or no such connection, accept queue full, closed with \
+                 unread data, peer does \
                  not answer, out of memory for sockets, established connections cut, resets sent\n"
             ))
             .stderr("");
@@ -381,14 +399,14 @@ fn document(stdout: &str) -> Value {
 }
 
 #[test]
-fn json() {
+fn one_document_as_its_schema_says() {
     in_namespace(|| {
         let watch = Watch::start("--every 1500ms --for 2s --format json");
         TcpStream::connect("127.0.0.1:81").unwrap_err();
         let said = watch.end().exits(0).stderr("");
         let document = document(&said.stdout);
         assert_eq!(document["version"], 1);
-        assert_eq!(document["errors"], serde_json::json!([]));
+        assert_eq!(document["errors"], json!([]));
         let seconds = document["seconds"].as_f64().unwrap();
         assert!(seconds >= 2.0, "{seconds}");
         let causes: Vec<_> = document["causes"]
@@ -398,15 +416,16 @@ fn json() {
             .filter(|cause| cause["active"] == true)
             .collect();
         let per_second = 1.0 / seconds;
-        let counter = |name: &str| serde_json::json!([{ "name": name, "change": 1, "per_second": per_second, "total": 1 }]);
+        let counter = |name: &str| json!([{ "name": name, "change": 1, "per_second": per_second, "total": 1 }]);
         assert_eq!(
             causes,
             [
-                &serde_json::json!({
-                    "cause": "no_socket", "name": "nothing listens or no such connection", "active": true,
+                &json!({
+                    "cause": "no_socket", "active": true,
+                    "name": "nothing listens or no such connection",
                     "counters": counter("OutRstsUnexplained"), "state": {}, "next": NO_SOCKET,
                 }),
-                &serde_json::json!({
+                &json!({
                     "cause": "sent", "name": "resets sent", "active": true,
                     "counters": counter("OutRsts"), "state": {}, "next": SENT,
                 }),
@@ -418,7 +437,7 @@ fn json() {
         assert_eq!(interval["from"], 0.0);
         assert_eq!(
             interval["changes"],
-            serde_json::json!({ "OutRsts": 1, "OutRstsUnexplained": 1 })
+            json!({ "OutRsts": 1, "OutRstsUnexplained": 1 })
         );
     });
 }
@@ -451,9 +470,12 @@ fn counters_that_cannot_be_made_to_move_here() {
         .run("resets --for 1ms")
         .exits(0)
         .stdout(
-            "nothing wrong in 1ms; before that: accept queue full (TCPReqQFullDrop 3), peer does not answer \
-             (TCPAbortOnTimeout 2), out of memory for sockets (TCPAbortOnMemory 1), connection tracking \
-             (nf_conntrack.drop 11, nf_conntrack.early_drop 12, nf_conntrack.insert_failed 10, nf_conntrack.invalid 2), \
+            "nothing wrong in 1ms; before that: accept queue full (TCPReqQFullDrop 3), peer does \
+             not answer \
+             (TCPAbortOnTimeout 2), out of memory for sockets (TCPAbortOnMemory 1), connection \
+             tracking \
+             (nf_conntrack.drop 11, nf_conntrack.early_drop 12, nf_conntrack.insert_failed 10, \
+             nf_conntrack.invalid 2), \
              established connections cut (EstabResets 4)\n",
         )
         .stderr("");
@@ -472,7 +494,7 @@ fn counters_that_cannot_be_made_to_move_here() {
     );
     assert_eq!(
         document["causes"][3]["state"],
-        serde_json::json!({ "nf_conntrack_count": 7, "nf_conntrack_max": 8 })
+        json!({ "nf_conntrack_count": 7, "nf_conntrack_max": 8 })
     );
 }
 
@@ -493,8 +515,8 @@ fn without_proc_there_is_nothing_to_say() {
         .exits(1)
         .stderr(&stderr.concat());
     let document = document(&said.stdout);
-    assert_eq!(document["causes"], serde_json::json!([]));
-    assert_eq!(document["errors"], serde_json::json!(missing));
+    assert_eq!(document["causes"], json!([]));
+    assert_eq!(document["errors"], json!(missing));
 }
 
 #[test]
@@ -519,7 +541,8 @@ fn a_refusal_is_named_and_the_rest_is_told() {
         .stdout("nothing wrong in 1ms by what could be read, nor before\n")
         .stderr(
             "listenup: /proc/self/net/netstat: cannot be read: Permission denied (EACCES)\n\
-             listenup: /proc/self/net/stat/nf_conntrack: cannot be read: Permission denied (EACCES)\n",
+             listenup: /proc/self/net/stat/nf_conntrack: cannot be read: Permission denied \
+             (EACCES)\n",
         );
 }
 

@@ -21,24 +21,32 @@ pub struct Cause {
     pub next: &'static str,
 }
 
-/// All of them. Where the counters move, in Linux 6.18:
+/// All of them. What moves each counter, and where, in Linux 6.18:
 ///
-/// | counter | function |
-/// |---|---|
-/// | ListenOverflows | the accept queue is full when a SYN comes (`tcp_conn_request`) or the handshake ends (`tcp_v4_syn_recv_sock`) |
-/// | ListenDrops | a SYN or a finished handshake is dropped for any reason, the one above among them (`tcp_listendrop`) |
-/// | TCPReqQFullDrop | the queue of half-open connections is full and SYN cookies are off (`tcp_syn_flood_action`) |
-/// | TCPAbortOnClose | close(2) with data in the receive queue (`__tcp_close`) |
-/// | TCPAbortOnData | data after close(2) (`tcp_rcv_state_process`), or close(2) with SO_LINGER of 0 (`__tcp_close`) |
-/// | TCPAbortOnLinger | close(2) with a negative TCP_LINGER2 (`__tcp_close`) |
-/// | TCPAbortOnTimeout | retransmissions, probes or keepalives in vain, also of a SYN (`tcp_write_err`) |
-/// | TCPAbortOnMemory | too many orphans, or no memory for TCP (`tcp_out_of_resources`, `__tcp_close`) |
-/// | nf_conntrack.drop | a packet is dropped since there is no entry for it, as when the table is full (`nf_conntrack_in`) |
-/// | nf_conntrack.early_drop | an entry is thrown out to make room in a full table (`early_drop_list`) |
-/// | nf_conntrack.insert_failed | an entry clashes with one that is there, as with NAT out of ports (`__nf_conntrack_confirm`) |
-/// | nf_conntrack.invalid | a packet belongs to no known connection (`nf_conntrack_in`) |
-/// | EstabResets | a connection goes from ESTABLISHED or CLOSE_WAIT to CLOSE: by a reset from either side or a time-out (`tcp_set_state`) |
-/// | OutRsts | a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`) |
+/// - ListenOverflows: the accept queue is full when a SYN comes (`tcp_conn_request`) or when the
+///   handshake ends (`tcp_v4_syn_recv_sock`).
+/// - ListenDrops: a SYN or the end of a handshake is dropped, for that or another reason
+///   (`tcp_listendrop`).
+/// - TCPReqQFullDrop: there are too many half-open connections, and SYN cookies are off
+///   (`tcp_syn_flood_action`).
+/// - TCPAbortOnClose: close(2) with data in the receive queue (`__tcp_close`).
+/// - TCPAbortOnData: data after close(2) (`tcp_rcv_state_process`), or close(2) with SO_LINGER 0
+///   (`__tcp_close`).
+/// - TCPAbortOnLinger: close(2) with a negative TCP_LINGER2 (`__tcp_close`).
+/// - TCPAbortOnTimeout: retransmissions, also of a SYN, probes or keepalives in vain
+///   (`tcp_write_err`).
+/// - TCPAbortOnMemory: too many orphans, or no memory for TCP (`tcp_out_of_resources`,
+///   `__tcp_close`).
+/// - nf_conntrack.drop: a packet is dropped for want of an entry, as with a full table
+///   (`nf_conntrack_in`).
+/// - nf_conntrack.early_drop: an entry is thrown out of a full table for another
+///   (`early_drop_list`).
+/// - nf_conntrack.insert_failed: an entry clashes with another, as when NAT chose the same port for
+///   two (`__nf_conntrack_confirm`).
+/// - nf_conntrack.invalid: a packet fits no known connection (`nf_conntrack_in`).
+/// - EstabResets: a connection goes from ESTABLISHED or CLOSE_WAIT to CLOSE, by a reset from either
+///   side or a time-out (`tcp_set_state`).
+/// - OutRsts: a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`).
 pub const CAUSES: [Cause; 8] = [
     Cause {
         id: "no_socket",
@@ -54,8 +62,8 @@ pub const CAUSES: [Cause; 8] = [
         name: "accept queue full",
         counters: &["ListenOverflows", "ListenDrops", "TCPReqQFullDrop"],
         state: &["tcp_abort_on_overflow"],
-        next: "ss -ltn shows the listener, with Recv-Q above Send-Q: its program accepts too slowly, \
-               or its backlog (at most net.core.somaxconn) is too small",
+        next: "ss -ltn shows the listener, with Recv-Q above Send-Q: its program accepts too \
+               slowly, or its backlog (at most net.core.somaxconn) is too small",
     },
     Cause {
         id: "unread_data",

@@ -129,9 +129,9 @@ impl<const N: usize> From<[(&'static str, u64); N]> for Sample {
     }
 }
 
-/// procfs takes all columns that it knows or nothing, and no kernel need have them all: 3.10 has no
-/// Udp IgnoredMulti, and those without UDP-Lite ("udp: Remove UDP-Lite SNMP stats", behind 7.0) none
-/// of its. The two columns that matter are taken by their names there.
+/// procfs takes all columns that it knows or nothing, and not every kernel has them all: those
+/// without UDP-Lite (commit "udp: Remove UDP-Lite SNMP stats", after 7.0) do not. There the two
+/// columns that matter are taken by their names.
 fn snmp(text: &str) -> Result<Figures, Problem> {
     match Snmp::from_read(text.as_bytes()) {
         Ok(snmp) => Ok(vec![

@@ -1,6 +1,6 @@
 //! The report for a person.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -34,7 +34,9 @@ fn interval_line(interval: &Interval) -> String {
             (!counters.is_empty()).then(|| format!("{} ({})", cause.name, counters.join(", ")))
         })
         .collect();
-    let due = humantime::format_duration(interval.due);
+    // Where the machine was late it is no round figure.
+    let due = Duration::from_millis(interval.due.as_millis().try_into().unwrap_or(u64::MAX));
+    let due = humantime::format_duration(due);
     format!("{due}: {}\n", causes.join(", "))
 }
 
@@ -50,24 +52,7 @@ fn summary_text(record: &Record, watch: Duration) -> String {
     let (active, quiet): (Vec<&Cause>, Vec<&Cause>) =
         known.partition(|cause| cause.is_active(changes, &record.last));
     if active.is_empty() {
-        let readable = if record.faults.is_empty() {
-            ""
-        } else {
-            " by what could be read"
-        };
-        let before: Vec<String> = quiet
-            .iter()
-            .filter_map(|cause| totals(cause, changes))
-            .map(|(name, totals)| format!("{name} ({totals})"))
-            .collect();
-        return if before.is_empty() {
-            format!("nothing wrong in {watch}{readable}, nor before\n")
-        } else {
-            format!(
-                "nothing wrong in {watch}{readable}; before that: {}\n",
-                before.join(", ")
-            )
-        };
+        return quiet_line(&quiet, record, &watch);
     }
     let mut text = format!("in {watch}:\n");
     for cause in active {
@@ -85,6 +70,25 @@ fn summary_text(record: &Record, watch: Duration) -> String {
         let _ = writeln!(text, "not in {watch}: {}", quiet.join(", "));
     }
     text
+}
+
+fn quiet_line(causes: &[&Cause], record: &Record, watch: &impl Display) -> String {
+    let readable = if record.faults.is_empty() {
+        ""
+    } else {
+        " by what could be read"
+    };
+    let before: Vec<String> = causes
+        .iter()
+        .filter_map(|cause| totals(cause, &record.changes))
+        .map(|(name, totals)| format!("{name} ({totals})"))
+        .collect();
+    let before = if before.is_empty() {
+        ", nor before".to_owned()
+    } else {
+        format!("; before that: {}", before.join(", "))
+    };
+    format!("nothing wrong in {watch}{readable}{before}\n")
 }
 
 /// A cause, its counters that moved, its settings and levels, and what to look at next.

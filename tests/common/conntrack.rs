@@ -14,7 +14,8 @@ const TCP: u8 = 6;
 
 /// Has the kernel track the connections that come in, and go out, here.
 pub fn track() {
-    let rules = "table inet t { chain in { type filter hook input priority 0; ct state new accept; }; \
+    let rules = "table inet t { \
+                 chain in { type filter hook input priority 0; ct state new accept; }; \
                  chain out { type filter hook output priority 0; ct state new accept; }; }";
     let status = Command::new("nft").arg(rules).status();
     let status =
@@ -22,7 +23,7 @@ pub fn track() {
     assert!(status.success(), "nft {rules}: {status}");
 }
 
-/// The level of the table here, and what it can hold. `None` on a kernel without connection tracking.
+/// The level of the table here, and what it can hold. `None`: no connection tracking in the kernel.
 pub fn level() -> Option<[u32; 2]> {
     let read =
         |name| std::fs::read_to_string(format!("/proc/sys/net/netfilter/nf_conntrack_{name}"));
@@ -30,8 +31,9 @@ pub fn level() -> Option<[u32; 2]> {
     Some([count, read("max").unwrap()].map(|text| text.trim().parse().unwrap()))
 }
 
-/// Fills the table of this namespace with established connections, which the kernel does not throw out for others. (To
-/// make the table smaller instead would change the host's setting, which all namespaces share.)
+/// Fills the table of this namespace with established connections, which the kernel does not throw
+/// out for others. To make the table smaller instead would change the host's setting, which all
+/// namespaces share.
 pub fn fill() {
     let socket = socket(
         AddressFamily::Netlink,

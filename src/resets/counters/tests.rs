@@ -41,8 +41,8 @@ fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn what_kernels_write() {
-    // 6.18 by scripts/capture.rs, with one closed port; 6.1 is Debian 12's, with three, and the file
-    // of conntrack was read with its module loaded.
+    // 6.18 is by scripts/capture.rs, with one closed port; 6.1 is Debian 12's, with three, and with
+    // the module of nf_conntrack loaded.
     for (text, resets) in [(SNMP, 1), (fixture!("6.1-x86_64/snmp"), 3)] {
         let expected = [("EstabResets", 0), ("OutRsts", resets)];
         assert_eq!(snmp(text).unwrap(), expected);
@@ -150,7 +150,7 @@ fn a_file_in_another_form_gives_nothing() {
 
 #[test]
 fn conntrack_is_hexadecimal_and_summed_over_cpus() {
-    // 3.10 called the second column searched, and more are of another name there.
+    // From before the second column was called clashres: names count, not places.
     let text = "entries  searched found new invalid ignore delete delete_list insert \
         insert_failed drop early_drop icmp_error  expect_new expect_create expect_delete\n\
         00000012  0 0 0 0000000a 0 0 0 0 00000001 000000ff 00000000 0  0 0 0 \n\

@@ -35,9 +35,11 @@ fn one_counter_of_each_kind_of_rate() {
         summary_text(&record, SECONDS),
         "in 10s:\n\
          peer does not answer: TCPAbortOnTimeout 1 (0.1/s, 5 in all); next: ss -tno shows \
-         connections with retransmissions: their peer is gone, or something on the way drops packets\n\
+         connections with retransmissions: their peer is gone, or something on the way drops \
+         packets\n\
          out of memory for sockets: TCPAbortOnMemory 25 (2.5/s, 27 in all); next: \
-         /proc/net/sockstat: orphan against net.ipv4.tcp_max_orphans, mem against net.ipv4.tcp_mem\n\
+         /proc/net/sockstat: orphan against net.ipv4.tcp_max_orphans, mem against \
+         net.ipv4.tcp_mem\n\
          established connections cut: EstabResets began again (rate unknown, 8 in all); next: what \
          no line above explains was reset by the peer: look at its log\n\
          not in 10s: accept queue full (TCPReqQFullDrop 1 before)\n"
@@ -120,7 +122,7 @@ fn an_interval_names_the_causes_and_their_counters() {
     let interval = Interval {
         from: Duration::from_secs(1),
         to: Duration::from_millis(2001),
-        due: Duration::from_secs(2),
+        due: Duration::from_micros(2_000_300),
         changes: Changes::between(&before, &after),
     };
     assert_eq!(

@@ -10,7 +10,7 @@ fn options(every: u64, watch: u64) -> ResetsOptions {
     }
 }
 
-/// Watches figures of TCPAbortOnClose that come one a sample; what was told meanwhile, and the record.
+/// Watches figures of TCPAbortOnClose, one a sample; what was told meanwhile, and the record.
 fn run(options: &ResetsOptions, clock: &FakeClock, figures: &[u64]) -> (Vec<u64>, Record) {
     let mut figures = figures.iter();
     let mut told = Vec::new();
