@@ -1,4 +1,5 @@
 use super::*;
+use crate::resets::causes::{CAUSES, UNEXPLAINED};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -189,6 +190,15 @@ fn a_whole_root() {
         assert_eq!(sample.get(name), Some(figure), "{name}");
     }
     assert_eq!(sample.get("InSegs"), None);
+    for cause in &CAUSES {
+        for name in cause.counters.iter().chain(cause.state) {
+            assert!(
+                *name == UNEXPLAINED || sample.get(name).is_some(),
+                "{name} of {} is never read",
+                cause.id
+            );
+        }
+    }
 }
 
 #[test]
