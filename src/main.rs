@@ -17,6 +17,7 @@
 //! | [`judge`] | the looks that it takes to be sure |
 //! | [`check`] | `listenup check`: which sources, the verdict |
 //! | [`list`] | `listenup list`: what listens |
+//! | [`resets`] | `listenup resets`: the kernel's counters -> causes |
 //! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
 //! | [`log`] | `--log`: why it was not well, for afterwards |
 //! | [`trace`] | `-v` |
@@ -25,7 +26,7 @@
 
 #![no_main]
 
-use listenup::{check, cli, list, start};
+use listenup::{check, cli, list, resets, start};
 #[cfg(doc)]
 use listenup::{
     clock, demands, domain, judge, log, look, netns, owner, report, source, trace, users,
@@ -42,6 +43,7 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
         Ok(cli::Request::List(options)) => list::run(&options),
+        Ok(cli::Request::Resets(options)) => resets::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

@@ -52,11 +52,16 @@ pub struct Said {
 impl Said {
     pub fn by(command: &mut Command) -> Self {
         let what = format!("{command:?}");
+        Self::of(what, command.output().unwrap())
+    }
+
+    /// What a process said that was started otherwise.
+    pub fn of(what: String, output: Output) -> Self {
         let Output {
             status,
             stdout,
             stderr,
-        } = command.output().unwrap();
+        } = output;
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self {
             stdout: text(stdout),
