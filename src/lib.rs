@@ -13,6 +13,7 @@ pub mod look;
 pub mod netns;
 pub mod owner;
 pub mod report;
+pub mod resets;
 pub mod source;
 pub mod start;
 pub mod trace;

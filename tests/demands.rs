@@ -17,7 +17,7 @@ use nix::unistd::{Uid, setfsuid};
 use socket2::Socket;
 
 use common::confined::{Call, Confined, NOBODY, folder_with_listenup};
-use common::program::{Said, example, listenup};
+use common::program::{LISTENUP, Said, example, listenup};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 use common::{in_namespace, ip};
@@ -150,6 +150,38 @@ fn the_process_that_holds_a_listener() {
                 .exits(3)
                 .stdout("8443: could not tell\n");
         }
+    });
+}
+
+/// How many lists of descriptors a check looks into.
+fn lists_opened(words: &str) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let mut command = Command::new("strace");
+    command
+        .arg("-o")
+        .arg(&trace)
+        .args(["-e", "trace=openat", LISTENUP, "check"]);
+    Said::by(command.args(words.split_whitespace())).exits(0);
+    let trace = std::fs::read_to_string(trace).unwrap();
+    assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
+    trace.lines().filter(|line| line.contains("\"fd\"")).count()
+}
+
+#[test]
+fn descriptors_are_looked_into_only_when_asked_for_and_until_the_listener_is_found() {
+    in_namespace(|| {
+        // A name of its own, so that other tests do not count.
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("only-this");
+        std::os::unix::fs::symlink(example("listener"), &program).unwrap();
+        let _service = Service::start(Command::new(&program).arg("127.0.0.1:8443"), 1);
+        assert_eq!(lists_opened("8443"), 0);
+        assert_eq!(lists_opened("--owner-user root --max-queue 5 8443"), 0);
+        assert_eq!(
+            lists_opened("--timeout 10s --owner-process only-this 8443"),
+            1
+        );
     });
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod doctor;
 mod list;
+mod resets;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,6 +17,7 @@ pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
+pub use self::resets::ResetsOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::report::{self, Status};
 
@@ -30,6 +32,8 @@ pub enum Request {
     Doctor(DoctorOptions),
     /// `listenup list`
     List(ListOptions),
+    /// `listenup resets`
+    Resets(ResetsOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -98,6 +102,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
                 Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
                 Some(("list", matches)) => Ok(Request::List(list::options(matches))),
+                Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
                 _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
             });
     parsed.map_err(|error| {
@@ -128,6 +133,11 @@ pub fn command() -> Command {
                 .defer(list::command),
         )
         .subcommand(
+            Command::new("resets")
+                .about("Say why connections are being reset, by the kernel's counters")
+                .defer(resets::command),
+        )
+        .subcommand(
             Command::new("doctor")
                 .about(
                     "Say what keepalived would experience here; exit with 0 when nothing is wrong",
@@ -153,8 +163,8 @@ fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format) {
 mod tests {
     use super::*;
 
-    fn options(words: &[&str]) -> String {
-        let line = ["listenup"].iter().chain(words).map(OsString::from);
+    fn options<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+        let line = ["listenup"].into_iter().chain(words).map(OsString::from);
         format!("{:?}", parse(line).unwrap())
     }
 
@@ -164,6 +174,7 @@ mod tests {
         for subcommand in command().get_subcommands_mut() {
             let name = subcommand.get_name().to_owned();
             subcommand.build();
+            let takes_targets = subcommand.get_positionals().next().is_some();
             for arg in subcommand.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 let Some((_, default)) = help.rsplit_once("[default: ") else {
@@ -171,11 +182,12 @@ mod tests {
                 };
                 let default = default.split([']', ',']).next().unwrap();
                 let option = format!("--{}", arg.get_long().unwrap());
-                assert_eq!(
-                    options(&[&name, &option, default, "443"]),
-                    options(&[&name, "443"]),
-                    "{name} {option}"
-                );
+                let target = takes_targets.then_some("443");
+                let line = |words: &[&str]| {
+                    let words = [&[name.as_str()], words].concat();
+                    options(words.into_iter().chain(target))
+                };
+                assert_eq!(line(&[&option, default]), line(&[]), "{name} {option}");
                 named += 1;
             }
         }

@@ -9,12 +9,15 @@
 )]
 
 pub mod confined;
+pub mod conntrack;
 pub mod doctor;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod schema;
 pub mod service;
 pub mod sockets;
+pub mod watch;
 
 use std::process::Command;
 use std::{panic, thread};
