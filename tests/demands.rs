@@ -245,7 +245,7 @@ fn the_unit_in_which_a_listener_was_made() {
             .exits(3)
             .stderr(
                 "listenup: could not tell (8443): 127.0.0.1:8443 listens, but its unit is not known: \
-                 only sock_diag tells a socket's cgroup, from Linux 5.7 on\n",
+                 only sock_diag tells a socket's cgroup, from Linux 5.8 on\n",
             );
         drop(service);
     });

@@ -85,7 +85,7 @@ pub fn judge(listener: &Listener, unit: &str, limit: TimeLimit<'_>) -> Fitness {
         )))
     };
     let Some(id) = listener.cgroup else {
-        return unknown("only sock_diag tells a socket's cgroup, from Linux 5.7 on");
+        return unknown("only sock_diag tells a socket's cgroup, from Linux 5.8 on");
     };
     let Some(cgroups) = Cgroups::mounted() else {
         return unknown("no cgroup2 is mounted here");
