@@ -141,7 +141,7 @@ problem  no answer: sock_diag: socket: Permission denied (EACCES)
          no source is left: each check says \"could not tell\"
 problem  no answer: /proc/self/net/tcp: cannot be opened: No such file or directory (ENOENT)
          no source is left: each check says \"could not tell\"
-note     /proc/self/net/sockstat: cannot be read: No such file or directory (os error 2)
+note     /proc/self/net/sockstat: cannot be read: No such file or directory (ENOENT)
          how many sockets there are is not known
 {UNKNOWN}"
         );
@@ -162,16 +162,16 @@ fn a_root_without_proc() {
 ok       sock_diag answers in TIME
 note     no answer: /proc/self/net/tcp: cannot be opened: No such file or directory (ENOENT)
          before \"not listening\" there is no second opinion
-note     /proc/self/net/sockstat: cannot be read: No such file or directory (os error 2)
+note     /proc/self/net/sockstat: cannot be read: No such file or directory (ENOENT)
          how many sockets there are is not known
 ok       V6ONLY of listeners: known
 ok       cgroup of listeners: known
 ok       443: sock_diag: listening on [::]:443
-note     /etc/passwd cannot be read: No such file or directory (os error 2)
+note     /etc/passwd cannot be read: No such file or directory (ENOENT)
          names of users and groups are not known
-note     /etc/group cannot be read: No such file or directory (os error 2)
+note     /etc/group cannot be read: No such file or directory (ENOENT)
          names of users and groups are not known
-problem  where this program lies is not known: /proc/self/exe: No such file or directory (os error 2)
+problem  where this program lies is not known: /proc/self/exe: No such file or directory (ENOENT)
          mount /proc, or name a keepalived.conf that calls it
 ";
         let end = block(

@@ -209,7 +209,7 @@ ok       FOLDER/listenup: static
 
         let said = doctor(path, "--user root --keepalived-conf /nonexistent.conf").exits(1);
         let expected = "\
-problem  /nonexistent.conf: cannot be read: No such file or directory (os error 2)
+problem  /nonexistent.conf: cannot be read: No such file or directory (ENOENT)
          what keepalived is told is not known
 ";
         assert!(findings(&said, path).starts_with(expected), "{said:#?}");

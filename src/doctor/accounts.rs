@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::conf::Value;
 use super::findings::Finding;
+use crate::source::InWords;
 use crate::users::Users;
 
 /// The user and the group of a check script. keepalived drops all other groups.
@@ -31,7 +32,11 @@ impl Accounts {
         let mut read = |name| {
             let path = etc.join(name);
             Users::read(&path).unwrap_or_else(|error| {
-                let text = format!("{} cannot be read: {error}", path.display());
+                let text = format!(
+                    "{} cannot be read: {}",
+                    path.display(),
+                    InWords::from(&error)
+                );
                 findings.push(Finding::note(
                     text,
                     "names of users and groups are not known",

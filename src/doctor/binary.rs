@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::findings::Finding;
+use crate::source::InWords;
 
 /// What it takes to start a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,9 @@ fn start(program: &Path) -> Finding {
             match interpreter.try_exists() {
                 Ok(true) => Finding::note(text, advice),
                 Ok(false) => Finding::problem(format!("{text}, which is not there"), advice),
-                Err(error) => Finding::problem(format!("{text}: {error}"), advice),
+                Err(error) => {
+                    Finding::problem(format!("{text}: {}", InWords::from(&error)), advice)
+                }
             }
         }
         Ok(Linkage::NotElf) => Finding::note(
@@ -46,7 +49,7 @@ fn start(program: &Path) -> Finding {
             "a script needs its interpreter, and takes longer to start",
         ),
         Err(error) => Finding::problem(
-            format!("{path}: could not be read: {error}"),
+            format!("{path}: could not be read: {}", InWords::from(&error)),
             "run the doctor as root",
         ),
     }

@@ -11,7 +11,7 @@ mod sources;
 pub mod words;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::num::NonZeroU16;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ use self::scripts::{File, Program, Setup};
 use crate::cli::DoctorOptions;
 use crate::clock::SystemClock;
 use crate::domain::{Exit, Target};
-use crate::report::Status;
+use crate::report::{self, Status};
+use crate::source::InWords;
 
 /// Where keepalived accepts a program, and where SELinux lets it do its work.
 const HOME: &str = "/usr/libexec/keepalived/listenup";
@@ -44,7 +45,7 @@ pub fn run(options: &DoctorOptions) -> Status {
         let _ = write!(text, "{finding}");
     }
     let _ = write!(text, "\n{}\n\n{block}", summary(&findings));
-    let _ = io::stdout().write_all(text.as_bytes());
+    report::to_stdout(&text);
     Status::plain(if wrong { Exit::Failed } else { Exit::Done })
 }
 
@@ -100,7 +101,10 @@ fn running(
         }),
         Err(error) => {
             findings.push(Finding::problem(
-                format!("where this program lies is not known: /proc/self/exe: {error}"),
+                format!(
+                    "where this program lies is not known: /proc/self/exe: {}",
+                    InWords::from(error)
+                ),
                 "mount /proc, or name a keepalived.conf that calls it",
             ));
             None
@@ -128,7 +132,7 @@ fn read(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<File> {
 
 /// A file that keepalived would read: no pipe, and no program (lib/parser.c, `read_conf_file`).
 fn conf(path: &Path) -> Result<Conf, String> {
-    let in_words = |error: io::Error| format!("cannot be read: {error}");
+    let in_words = |error: io::Error| format!("cannot be read: {}", InWords::from(&error));
     let file = std::fs::metadata(path).map_err(in_words)?;
     if !file.is_file() || file.mode() & 0o111 != 0 {
         return Err("keepalived reads only regular files that are not executable".to_owned());

@@ -11,6 +11,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::accounts::{Accounts, ScriptUser};
 use super::findings::{Finding, Severity};
+use crate::source::InWords;
 
 const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
@@ -211,7 +212,7 @@ fn cannot_be_looked_at(path: &Path, error: &io::Error) -> Finding {
     match error.kind() {
         io::ErrorKind::NotFound => Finding::problem(format!("{path}: is not there"), UNCHECKED),
         _ => Finding::problem(
-            format!("{path}: could not be looked at: {error}"),
+            format!("{path}: could not be looked at: {}", InWords::from(error)),
             "run the doctor as root",
         ),
     }

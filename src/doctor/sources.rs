@@ -10,7 +10,7 @@ use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target, Wanted
 use crate::judge::{Matter, Patience, Sources, judge};
 use crate::look::look;
 use crate::source::proc::{Proc, cost};
-use crate::source::{Fault, Ports, Question, Source, netlink::Netlink};
+use crate::source::{Fault, InWords, Ports, Question, Source, netlink::Netlink};
 
 /// What `listenup check` gives itself, unless told otherwise.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -109,7 +109,11 @@ fn sockets(proc: &Path) -> Finding {
             "how long a walk over /proc takes is not known",
         ),
         Err(error) => Finding::note(
-            format!("{}: cannot be read: {error}", path.display()),
+            format!(
+                "{}: cannot be read: {}",
+                path.display(),
+                InWords::from(&error)
+            ),
             "how many sockets there are is not known",
         ),
     }
