@@ -15,6 +15,8 @@
 #[path = "../tests/common/sockets.rs"]
 #[allow(dead_code)]
 mod sockets;
+#[path = "guest/version.rs"]
+mod version;
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -26,7 +28,6 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
-use nix::sys::utsname::uname;
 
 /// What the shared sockets.rs takes from its parent.
 pub fn ip(words: &str) {
@@ -52,13 +53,11 @@ fn main() {
         let text = std::fs::read(&path).unwrap();
         std::fs::write(folder.join(path.file_name().unwrap()), text).unwrap();
     }
-    let name = uname().unwrap();
-    let release = name.release().to_string_lossy().into_owned();
     let mut text = format!(
         "# sock_diag's answers to two dumps of LISTEN, of the zoo in tests/common/sockets.rs.\n\
          # Kernel: {} {}, {} endian\n",
-        release.split('-').next().unwrap(), // without what the builder appended
-        name.machine().to_string_lossy(),
+        version::upstream(),
+        std::env::consts::ARCH,
         if cfg!(target_endian = "little") {
             "little"
         } else {

@@ -17,6 +17,7 @@ pub mod program;
 pub mod schema;
 pub mod service;
 pub mod sockets;
+pub mod table;
 pub mod watch;
 
 use std::process::Command;
