@@ -1,6 +1,8 @@
 //! Where listeners come from: the kernel's sock_diag, or its /proc files.
 
 mod byte_order;
+#[cfg(test)]
+mod fixtures;
 pub mod netlink;
 pub mod proc;
 

@@ -76,7 +76,8 @@ impl Proc {
         }
     }
 
-    /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there.
+    /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there. From 5.8,
+    /// which brought that, to 5.12 what is in it cannot be opened (fs/proc/inode.c, proc_reg_open).
     fn path(&self, family: Family) -> PathBuf {
         self.root.join(match family {
             Family::V4 => "self/net/tcp",
