@@ -116,10 +116,10 @@ impl Verdicts {
                 .map(|(said, expected)| format!("{said:?} for {expected:?}"))
                 .next();
             format!(
-                "--source {} {}: exit code {:?} for {code}, {}, stderr {:?}",
+                "--source {} {}: {} for exit code {code}, {}, stderr {:?}",
                 run.source,
                 targets.first().unwrap(),
-                status.code(),
+                status,
                 first.unwrap_or_else(|| format!("{} bytes for {}", said.len(), stdout.len())),
                 stderr.lines().next().unwrap_or_default(),
             )
