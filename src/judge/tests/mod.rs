@@ -243,6 +243,15 @@ fn the_exact_lookup_s_yes_counts_before_a_no() {
 }
 
 #[test]
+fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
+    // sock_diag of 3.10 has no INET_DIAG_SKV6ONLY.
+    let mut source = Played::new(&[Say::DualStackOrNot]);
+    source.exact = Some("::");
+    let (outcome, _) = run(&mut [source], None, NO_RETRY);
+    assert_eq!(word(&outcome), "[::]:443");
+}
+
+#[test]
 fn where_v6only_is_not_known_it_could_not_be_told() {
     let mut source = [Played::new(&[Say::DualStackOrNot])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
