@@ -6,7 +6,7 @@
 //!
 //! What it says goes to the second serial port, a line each: `right|CASE|N` and `wrong|CASE|N` count a
 //! case's verdicts, `why|TEXT` words a wrong one, `kernel|VERSION` names the kernel, `NAME|LINE` is a line
-//! of a captured file, and `done|` is the last.
+//! of a captured file or of churn, and `done|` is the last.
 
 #![allow(
     missing_docs,

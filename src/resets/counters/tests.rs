@@ -42,20 +42,31 @@ fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn what_kernels_write() {
-    // 6.18 is by scripts/capture.rs, with one closed port; 6.1 is Debian 12's, with three, and with
-    // the module of nf_conntrack loaded.
-    for (text, resets) in [(SNMP, 1), (fixture!("6.1-x86_64/snmp"), 3)] {
-        let expected = [("EstabResets", 0), ("OutRsts", resets)];
-        assert_eq!(snmp(text).unwrap(), expected);
-        assert!(Snmp::from_read(text.as_bytes()).is_ok(), "by procfs");
-    }
-    for text in [NETSTAT, fixture!("6.1-x86_64/netstat")] {
-        let found = netstat(text).unwrap();
+    // By scripts/capture.rs, with one closed port.
+    for (snmp_text, netstat_text) in [
+        (
+            fixture!("5.10-x86_64/snmp"),
+            fixture!("5.10-x86_64/netstat"),
+        ),
+        (fixture!("6.1-x86_64/snmp"), fixture!("6.1-x86_64/netstat")),
+        (
+            fixture!("6.12-x86_64/snmp"),
+            fixture!("6.12-x86_64/netstat"),
+        ),
+        (SNMP, NETSTAT),
+        (fixture!("7.2-x86_64/snmp"), fixture!("7.2-x86_64/netstat")),
+    ] {
+        let expected = [("EstabResets", 0), ("OutRsts", 1)];
+        assert_eq!(snmp(snmp_text).unwrap(), expected);
+        let by_procfs = Snmp::from_read(snmp_text.as_bytes());
+        assert_eq!(by_procfs.is_ok(), snmp_text.contains("UdpLite:"));
+        let found = netstat(netstat_text).unwrap();
         assert_eq!(found.len(), TCP_EXT.len(), "{found:?}");
         for (name, figure) in found {
-            assert_eq!(figure, column(text, "TcpExt:", name), "{name}");
+            assert_eq!(figure, column(netstat_text, "TcpExt:", name), "{name}");
         }
     }
+    // Of 6.1 with the module of nf_conntrack loaded.
     for text in [NF_CONNTRACK, fixture!("6.1-x86_64/nf_conntrack")] {
         let found = conntrack(text).unwrap();
         assert_eq!(found, CONNTRACK.map(|(_, name)| (name, 0)));
