@@ -126,6 +126,7 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64
             inquiry: Inquiry::new([target], None),
             demands: &mut NoDemands,
             wanted: Wanted::Listening,
+            needed: 1,
         };
         let outcome = judge(matter, sources, patience, &clock);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));

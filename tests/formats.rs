@@ -203,4 +203,18 @@ fn nagios_is_told_of_wrong_usage_on_stdout() {
              decimal number from 1 to 65535, digits only; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT\n",
         )
         .stderr_has("443x");
+    listenup("check --format nagios").exits(3).stdout(
+        "LISTENUP UNKNOWN - wrong usage: the following required arguments were not provided: <TARGET>...\n",
+    );
+}
+
+#[test]
+fn quiet_says_doubts_on_stderr_in_every_format() {
+    for format in ["text", "json", "nagios"] {
+        listenup(&format!(
+            "check -q --format {format} --on-unknown up --netns no-such 443"
+        ))
+        .stdout("")
+        .stderr_has("could not tell (443): the network namespace /var/run/netns/no-such");
+    }
 }

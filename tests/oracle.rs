@@ -154,6 +154,7 @@ fn verdict(source: &mut dyn Source, target: &str) -> Answer {
         inquiry: Inquiry::new([target], None),
         demands: &mut NoDemands,
         wanted: Wanted::Listening,
+        needed: 1,
     };
     let clock = SystemClock::start();
     judge(matter, sources, patience, &clock).answers[0]

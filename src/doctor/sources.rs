@@ -176,6 +176,7 @@ fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(T
         inquiry: Inquiry::new(targets.iter().copied(), None),
         demands: &mut NoDemands,
         wanted: Wanted::Listening,
+        needed: 1,
     };
     let sources = Sources {
         in_order: vec![source],
