@@ -1,8 +1,8 @@
 //! Writes the man pages and the completions of bash, zsh and fish, from the definition of the command
 //! line.
 //!
-//! `pages DIR` lays them out in DIR as they lie in /usr/share: man/man1, bash-completion/completions,
-//! zsh/site-functions (Debian's zsh looks into zsh/vendor-completions) and fish/vendor_completions.d.
+//! `pages DIR` writes DIR/man/listenup.1, a page for each subcommand beside it, and listenup.bash,
+//! _listenup (zsh) and listenup.fish in DIR/completions.
 //!
 //! The text of the page of a subcommand is packaging/man/SUBCOMMAND.roff, with three requests that are
 //! replaced: `.OPTIONS` and `.SUBCOMMANDS` by these sections, and `.HELP WORDS` by the paragraph of
@@ -22,8 +22,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).ok_or("usage: pages DIR")?;
     let folder = Path::new(&folder);
-    man_pages(&folder.join("man/man1"))?;
-    completions(folder)
+    man_pages(&folder.join("man"))?;
+    completions(&folder.join("completions"))
 }
 
 fn man_pages(folder: &Path) -> Result<()> {
@@ -108,15 +108,9 @@ fn date_of_release() -> Result<String> {
 }
 
 fn completions(folder: &Path) -> Result<()> {
-    for (shell, place, name) in [
-        (Shell::Bash, "bash-completion/completions", "listenup"),
-        (Shell::Zsh, "zsh/site-functions", "_listenup"),
-        (Shell::Fish, "fish/vendor_completions.d", "listenup.fish"),
-    ] {
-        let place = folder.join(place);
-        fs::create_dir_all(&place)?;
-        let written = generate_to(shell, &mut listenup::cli::command(), "listenup", &place)?;
-        fs::rename(written, place.join(name))?;
+    fs::create_dir_all(folder)?;
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut listenup::cli::command(), "listenup", folder)?;
     }
     Ok(())
 }

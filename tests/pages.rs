@@ -38,14 +38,14 @@ impl Pages {
     /// The source of a man page, its hyphens plain.
     #[track_caller]
     fn man(&self, page: &str) -> String {
-        self.read(&format!("man/man1/{page}.1")).replace(r"\-", "-")
+        self.read(&format!("man/{page}.1")).replace(r"\-", "-")
     }
 }
 
 const COMPLETIONS: [&str; 3] = [
-    "bash-completion/completions/listenup",
-    "zsh/site-functions/_listenup",
-    "fish/vendor_completions.d/listenup.fish",
+    "completions/listenup.bash",
+    "completions/_listenup",
+    "completions/listenup.fish",
 ];
 
 /// Each subcommand with its arguments.
@@ -102,7 +102,7 @@ fn there_is_a_page_for_each_subcommand_with_each_option_and_no_others() {
         assert_eq!(unknown, None, "{name}");
         written.push(format!("listenup-{name}.1"));
     }
-    let there = fs::read_dir(pages.path("man/man1")).unwrap();
+    let there = fs::read_dir(pages.path("man")).unwrap();
     let there: BTreeSet<_> = there
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -127,7 +127,7 @@ fn every_page_has_its_sections() {
 fn mandoc_and_man_find_nothing_wrong_with_a_page() {
     let pages = Pages::write();
     let mut linted = 0;
-    for entry in fs::read_dir(pages.path("man/man1")).unwrap() {
+    for entry in fs::read_dir(pages.path("man")).unwrap() {
         let page = entry.unwrap().path();
         let said = Said::by(
             Command::new("mandoc")
@@ -186,7 +186,7 @@ fn completions_name_every_subcommand_and_option() {
                 let Some(name) = argument.get_long() else {
                     continue;
                 };
-                let written = match file.contains("fish") {
+                let written = match file.ends_with(".fish") {
                     true => format!(" -l {name}"),
                     false => format!("--{name}"),
                 };
