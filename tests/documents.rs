@@ -30,10 +30,8 @@ fn code(prose: &str) -> impl Iterator<Item = &str> {
 fn is_path(word: &str) -> bool {
     let first = word.split('/').next().unwrap();
     let folders = [".cargo", ".ci", "packaging", "scripts", "src", "tests"];
-    let named = Path::new(word).extension();
-    folders.contains(&first)
-        || !word.contains('/')
-            && named.is_some_and(|extension| ["md", "toml"].map(AsRef::as_ref).contains(&extension))
+    let document = word.ends_with(".md") || word.ends_with(".toml");
+    folders.contains(&first) || document && !word.contains('/')
 }
 
 /// Whether there is such a file; `*` stands for any name.
