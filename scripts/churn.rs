@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, Family, Inquiry, NoDemands, Target, Wanted};
+use listenup::domain::{Answer, Family, NoDemands, Target};
 use listenup::judge::{Matter, Patience, Sources, judge};
 use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
@@ -122,12 +122,8 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64
             in_order: vec![&mut *source],
             second_opinion: None,
         };
-        let matter = Matter {
-            inquiry: Inquiry::new([target], None),
-            demands: &mut NoDemands,
-            wanted: Wanted::Listening,
-            needed: 1,
-        };
+        let mut none = NoDemands;
+        let matter = Matter::plain([target], &mut none);
         let outcome = judge(matter, sources, patience, &clock);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
         false_downs += u64::from(!listening);

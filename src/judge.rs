@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Demands, Doubt, Inquiry, Target, Verdict, Wanted};
+use crate::domain::{Answer, Demands, Doubt, Inquiry, NoDemands, Target, Verdict, Wanted};
 use crate::look::{look, look_exactly};
 use crate::source::{Fault, Source};
 
@@ -77,7 +77,18 @@ pub struct Matter<'a> {
     pub needed: usize,
 }
 
-impl Matter<'_> {
+impl<'a> Matter<'a> {
+    /// Whether all of these targets are listening, and no more than that.
+    pub fn plain(targets: impl IntoIterator<Item = Target>, none: &'a mut NoDemands) -> Self {
+        let targets: Vec<Target> = targets.into_iter().collect();
+        Self {
+            needed: targets.len(),
+            inquiry: Inquiry::new(targets, None),
+            demands: none,
+            wanted: Wanted::Listening,
+        }
+    }
+
     /// Whether what has been seen is enough, if nothing else is to come.
     fn is_well(&self) -> bool {
         let answers = self.inquiry.answers(None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::findings::Finding;
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target, Wanted};
+use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target};
 use crate::judge::{Matter, Patience, Sources, judge};
 use crate::look::look;
 use crate::source::proc::{Proc, cost};
@@ -172,12 +172,8 @@ fn not_told(what: &str, why: &str, needed: &str) -> Finding {
 
 /// A source's verdicts, with all the care of a check.
 fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(Target, Answer)> {
-    let matter = Matter {
-        inquiry: Inquiry::new(targets.iter().copied(), None),
-        demands: &mut NoDemands,
-        wanted: Wanted::Listening,
-        needed: 1,
-    };
+    let mut none = NoDemands;
+    let matter = Matter::plain(targets.iter().copied(), &mut none);
     let sources = Sources {
         in_order: vec![source],
         second_opinion: None,
