@@ -9,6 +9,7 @@ use std::path::Path;
 use procfs::ProcError;
 use procfs::process::{FDTarget, Process, all_processes_with_root};
 
+use super::harmless;
 use crate::clock::TimeLimit;
 use crate::domain::{Doubt, Fitness, Flaw, Listener};
 
@@ -83,7 +84,7 @@ pub fn holders(
 
 /// All that do not go meanwhile. Not open ones: a descriptor for each could be too many.
 fn named_processes(proc: &Path) -> Result<Vec<(i32, String)>, ProcError> {
-    let named = |process: Process| Some((process.pid(), process.stat().ok()?.comm));
+    let named = |process: Process| Some((process.pid(), harmless(&process.stat().ok()?.comm)));
     let processes = all_processes_with_root(proc)?.flatten();
     Ok(processes.filter_map(named).collect())
 }

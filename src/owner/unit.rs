@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
+use super::harmless;
 use crate::clock::TimeLimit;
 use crate::domain::{Doubt, Fitness, Flaw, Listener};
 
@@ -42,7 +43,7 @@ impl Cgroups {
                 let path = entry.path();
                 if ids.contains(&entry.ino()) {
                     let below = path.strip_prefix(&self.0).unwrap_or(Path::new(""));
-                    found.insert(entry.ino(), format!("/{}", below.display()));
+                    found.insert(entry.ino(), harmless(&format!("/{}", below.display())));
                 }
                 folders.push(path);
             }
