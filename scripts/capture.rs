@@ -1,7 +1,8 @@
 //! Captures what this kernel says about a zoo of sockets, as fixtures for the parsers' tests.
 //!
-//! `cargo run --example capture -- FOLDER` as root writes FOLDER/tcp, FOLDER/tcp6 (from /proc) and FOLDER/sock_diag.hex:
-//! the datagrams of two dumps, every field on a line of its own with its name. The request is made here by hand, so that the
+//! `cargo run --example capture -- FOLDER` as root writes FOLDER/tcp, tcp6, snmp, netstat and nf_conntrack (from /proc; the
+//! folder's name says of which kernel, and the counters have seen the zoo and one closed port) and FOLDER/sock_diag.hex: the
+//! datagrams of two dumps, every field on a line of its own with its name. The request is made here by hand, so that the
 //! fixtures do not depend on the code that they test.
 
 #![allow(
@@ -14,17 +15,19 @@
 #[path = "../tests/common/sockets.rs"]
 #[allow(dead_code)]
 mod sockets;
+#[path = "guest/version.rs"]
+mod version;
 
 use std::fmt::Write as _;
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
-use nix::sys::utsname::uname;
 
 /// What the shared sockets.rs takes from its parent.
 pub fn ip(words: &str) {
@@ -44,17 +47,20 @@ fn main() {
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
     ip("link set lo up");
     let _zoo = sockets::Zoo::open();
-    for table in ["tcp", "tcp6"] {
-        let text = std::fs::read(format!("/proc/thread-self/net/{table}")).unwrap();
-        std::fs::write(folder.join(table), text).unwrap();
+    TcpStream::connect("127.0.0.1:1099").unwrap_err();
+    for table in ["tcp", "tcp6", "snmp", "netstat", "stat/nf_conntrack"] {
+        let path = Path::new("/proc/thread-self/net").join(table);
+        if table.starts_with("stat/") && !path.exists() {
+            continue; // its module is not loaded
+        }
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(folder.join(path.file_name().unwrap()), text).unwrap();
     }
-    let name = uname().unwrap();
-    let release = name.release().to_string_lossy().into_owned();
     let mut text = format!(
         "# sock_diag's answers to two dumps of LISTEN, of the zoo in tests/common/sockets.rs.\n\
          # Kernel: {} {}, {} endian\n",
-        release.split('-').next().unwrap(), // without what the builder appended
-        name.machine().to_string_lossy(),
+        version::upstream(),
+        std::env::consts::ARCH,
         if cfg!(target_endian = "little") {
             "little"
         } else {

@@ -1,10 +1,11 @@
 //! Looks for a listener that is always there while others open and close at full speed around it on
 //! another core, and counts how often it is not found.
 //!
-//! `churn LOOKS CHECKS LISTENUP` makes LOOKS verdicts in this process and CHECKS runs of the program
-//! with each source in each scenario, in a network namespace of its own, and fails when one of them
-//! is not "listening". It also prints how often a single pass over /proc/self/net/tcp, or a single
-//! dump, does not show the socket itself: what the verdicts have to make up for.
+//! `churn LOOKS CHECKS TIMEOUT LISTENUP` makes LOOKS verdicts in this process and CHECKS runs of the
+//! program with each source in each scenario, each within TIMEOUT, in a network namespace of its own,
+//! and fails when one of them is not "listening". It also prints how often a single pass over
+//! /proc/self/net/tcp, or a single dump, does not show the socket itself: what the verdicts have to
+//! make up for.
 
 #![allow(clippy::print_stdout)]
 
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, Family, Inquiry, NoDemands, Target, Wanted};
+use listenup::domain::{Answer, Family, NoDemands, Target};
 use listenup::judge::{Matter, Patience, Sources, judge};
 use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
@@ -26,11 +27,17 @@ use socket2::{Domain, Socket, Type};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const STEADY: u16 = 443;
-const PATIENCE: Patience = Patience {
-    timeout: Duration::from_millis(500),
-    retry_for: Duration::ZERO,
-    retry_every: Duration::from_millis(10),
-};
+
+/// What to do in each scenario.
+struct Plan<'a> {
+    /// Verdicts in this process, from each source.
+    looks: u64,
+    /// Runs of the program, with each source.
+    checks: u64,
+    /// For each of both.
+    timeout: Duration,
+    program: &'a str,
+}
 
 /// What opens and closes around the steady listener.
 #[derive(Clone, Copy)]
@@ -100,22 +107,24 @@ fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
 }
 
 /// Verdicts in this process, each from a fresh source. How many were not "listening".
-fn verdicts(source: &dyn Fn() -> Box<dyn Source>, looks: u64) -> Result<u64> {
+fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
     let target: Target = "443".parse()?;
+    let patience = Patience {
+        timeout: plan.timeout,
+        retry_for: Duration::ZERO,
+        retry_every: Duration::ZERO,
+    };
     let clock = SystemClock::start();
     let mut false_downs = 0;
-    for _ in 0..looks {
+    for _ in 0..plan.looks {
         let mut source = source();
         let sources = Sources {
             in_order: vec![&mut *source],
             second_opinion: None,
         };
-        let matter = Matter {
-            inquiry: Inquiry::new([target], None),
-            demands: &mut NoDemands,
-            wanted: Wanted::Listening,
-        };
-        let outcome = judge(matter, sources, PATIENCE, &clock);
+        let mut none = NoDemands;
+        let matter = Matter::plain([target], &mut none);
+        let outcome = judge(matter, sources, patience, &clock);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
         false_downs += u64::from(!listening);
     }
@@ -123,11 +132,12 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, looks: u64) -> Result<u64> {
 }
 
 /// Runs of the program. How many did not exit with 0.
-fn checks(program: &str, source: &str, count: u64) -> Result<u64> {
+fn checks(source: &str, plan: &Plan<'_>) -> Result<u64> {
+    let timeout = humantime::format_duration(plan.timeout).to_string();
     let mut failed = 0;
-    for _ in 0..count {
-        let status = Command::new(program)
-            .args(["check", "--source", source, "443"])
+    for _ in 0..plan.checks {
+        let status = Command::new(plan.program)
+            .args(["check", "--source", source, "--timeout", &timeout, "443"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status()?;
@@ -157,13 +167,13 @@ fn dumps_in_vain(netlink: &mut dyn Source, count: u64) -> Result<u64> {
     Ok(vain)
 }
 
-fn run(scenario: Scenario, looks: u64, program_runs: u64, program: &str) -> Result<u64> {
+fn run(scenario: Scenario, plan: &Plan<'_>) -> Result<u64> {
     let steady = listener(STEADY)?;
     let inode = fstat(&steady)?.st_ino;
     let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let churner = scope.spawn(|| scenario.churn(&stop, &turns));
-        let measured = measure(scenario, inode, looks, program_runs, program);
+        let measured = measure(scenario, inode, plan);
         stop.store(true, Ordering::Relaxed);
         let churned = churner.join().map_err(|_| "the churner panicked")?;
         churned?;
@@ -175,7 +185,8 @@ fn run(scenario: Scenario, looks: u64, program_runs: u64, program: &str) -> Resu
     })
 }
 
-fn measure(scenario: Scenario, inode: u64, looks: u64, runs: u64, program: &str) -> Result<u64> {
+fn measure(scenario: Scenario, inode: u64, plan: &Plan<'_>) -> Result<u64> {
+    let (looks, runs) = (plan.looks, plan.checks);
     println!("{}:", scenario.name());
     let passes = (looks / 50).clamp(100, 20_000);
     for read_size in [150, 4096] {
@@ -194,12 +205,12 @@ fn measure(scenario: Scenario, inode: u64, looks: u64, runs: u64, program: &str)
         ("/proc", &|| Box::new(Proc::new("/proc"))),
     ];
     for (name, source) in fresh {
-        let wrong = verdicts(source, looks)?;
+        let wrong = verdicts(source, plan)?;
         println!("  verdicts from {name}: {looks}, not listening: {wrong}");
         false_downs += wrong;
     }
     for source in ["auto", "netlink", "proc"] {
-        let wrong = checks(program, source, runs)?;
+        let wrong = checks(source, plan)?;
         println!("  listenup check --source {source}: {runs}, not 0: {wrong}");
         false_downs += wrong;
     }
@@ -208,8 +219,14 @@ fn measure(scenario: Scenario, inode: u64, looks: u64, runs: u64, program: &str)
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [looks, runs, program] = args.as_slice() else {
-        return Err("usage: churn LOOKS CHECKS LISTENUP".into());
+    let [looks, checks, timeout, program] = args.as_slice() else {
+        return Err("usage: churn LOOKS CHECKS TIMEOUT LISTENUP".into());
+    };
+    let plan = Plan {
+        looks: looks.parse()?,
+        checks: checks.parse()?,
+        timeout: humantime::parse_duration(timeout)?,
+        program,
     };
     unshare(CloneFlags::CLONE_NEWNET)?;
     Command::new("ip")
@@ -221,7 +238,7 @@ fn main() -> Result<()> {
         Scenario::Members(200),
         Scenario::Ports(60),
     ] {
-        false_downs += run(scenario, looks.parse()?, runs.parse()?, program)?;
+        false_downs += run(scenario, &plan)?;
     }
     println!("false downs: {false_downs}");
     if false_downs == 0 {

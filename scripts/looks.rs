@@ -39,7 +39,7 @@ fn exactly(source: &mut dyn Source) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let limit = TimeLimit::new(&clock, Duration::from_secs(60));
     let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Ok(source.exact(localhost, 443, limit)?.is_some())
+    Ok(source.exact(localhost, 443, None, limit)?.is_some())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

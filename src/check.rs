@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
 use crate::cli::{CheckOptions, SourceChoice};
@@ -58,6 +59,7 @@ fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Doubt>
         inquiry: Inquiry::new(options.targets.iter().copied(), interface),
         demands: &mut demands,
         wanted: options.wanted,
+        needed: options.needed,
     };
     let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
     let mut opinion = Proc::second_opinion(PROC, options.patience.timeout / SECOND_OPINION);
@@ -82,6 +84,12 @@ fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Doubt>
 fn index(interface: &str) -> Result<u32, Doubt> {
     if_nametoindex(interface).map_err(|errno| {
         let why = InWords(errno);
-        Doubt::new(format_args!("there is no interface {interface}: {why}"))
+        match errno {
+            Errno::ENODEV => Doubt::new(format_args!("there is no interface {interface}: {why}")),
+            // The C library says ENOENT where it has no descriptor left to ask with.
+            _ => Doubt::new(format_args!(
+                "the interface {interface} cannot be looked up: {why}"
+            )),
+        }
     })
 }

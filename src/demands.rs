@@ -1,10 +1,12 @@
 //! What the command line demands of a listener, with the knowledge that it takes.
 
+use std::fs;
 use std::path::Path;
 
 use crate::clock::TimeLimit;
 use crate::domain::{Demands, Doubt, Fitness, Flaw, Listener, MaxQueue};
-use crate::owner::{process, unit};
+use crate::owner::process::Processes;
+use crate::owner::unit::{Units, full_name};
 use crate::source::InWords;
 use crate::users::Users;
 
@@ -24,14 +26,17 @@ pub struct Demanded<'a> {
     max_queue: Option<MaxQueue>,
     owner: &'a Owner,
     proc: &'a Path,
+    limit: TimeLimit<'a>,
     /// The user's number, or why it is not known.
     uid: Option<Result<u32, Doubt>>,
-    limit: TimeLimit<'a>,
+    units: Units,
+    /// Those of this look, once they were needed.
+    processes: Option<Result<Processes, Doubt>>,
 }
 
 impl<'a> Demanded<'a> {
-    /// The user's name is looked up here; everything else when there is a listener to judge. Processes
-    /// are looked for below `proc`.
+    /// The user's name is looked up here; everything else when there is a listener to judge. `proc`
+    /// is /proc but for tests.
     pub fn new(
         max_queue: Option<MaxQueue>,
         owner: &'a Owner,
@@ -42,8 +47,21 @@ impl<'a> Demanded<'a> {
             max_queue,
             owner,
             proc,
-            uid: owner.user.as_deref().map(uid),
             limit,
+            uid: owner.user.as_deref().map(uid),
+            units: Units::default(),
+            processes: None,
+        }
+    }
+
+    fn judge_process(&mut self, listener: &Listener, name: &str) -> Fitness {
+        let (proc, limit) = (self.proc, self.limit);
+        let processes = self
+            .processes
+            .get_or_insert_with(|| Processes::read(proc, limit));
+        match processes {
+            Ok(processes) => processes.judge(listener, name, limit),
+            Err(doubt) => Fitness::Unknown(doubt.clone()),
         }
     }
 }
@@ -58,19 +76,26 @@ impl Demands for Demanded<'_> {
         self.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
+    fn begin(&mut self) {
+        self.units.forget();
+        self.processes = None;
+    }
+
     fn fitness(&mut self, listener: &Listener) -> Fitness {
+        let owner = self.owner;
         let mut fitness = Fitness::Fit;
         if let Some(max) = self.max_queue {
             fitness = fitness.and(max.judge(listener));
         }
-        if let (Some(name), Some(uid)) = (&self.owner.user, &self.uid) {
-            fitness = fitness.and(judge_user(listener, name, uid));
+        if let (Some(name), Some(uid)) = (&owner.user, &self.uid) {
+            fitness = fitness.and(judge_user(listener, name, uid, self.proc));
         }
-        if let Some(unit) = &self.owner.unit {
-            fitness = fitness.and(unit::judge(listener, &unit::full_name(unit), self.limit));
+        if let Some(unit) = &owner.unit {
+            let unit = full_name(unit);
+            fitness = fitness.and(self.units.judge(listener, &unit, self.limit));
         }
-        if let Some(name) = &self.owner.process {
-            fitness = fitness.and(process::judge(listener, name, self.proc, self.limit));
+        if let Some(name) = &owner.process {
+            fitness = fitness.and(self.judge_process(listener, name));
         }
         fitness
     }
@@ -80,8 +105,10 @@ const PASSWD: &str = "/etc/passwd";
 
 /// The number of a user, by number or by name.
 fn uid(user: &str) -> Result<u32, Doubt> {
-    if let Ok(uid) = user.parse() {
-        return Ok(uid);
+    if user.bytes().all(|byte| byte.is_ascii_digit()) {
+        return user
+            .parse()
+            .map_err(|_| Doubt::new(format_args!("{user} is no number of a user")));
     }
     let users = Users::read(Path::new(PASSWD)).map_err(|error| {
         let why = InWords::from(&error);
@@ -92,12 +119,18 @@ fn uid(user: &str) -> Result<u32, Doubt> {
         .ok_or_else(|| Doubt::new(format_args!("{PASSWD} has no user {user}")))
 }
 
-fn judge_user(listener: &Listener, name: &str, uid: &Result<u32, Doubt>) -> Fitness {
+fn judge_user(listener: &Listener, name: &str, uid: &Result<u32, Doubt>, proc: &Path) -> Fitness {
+    let unknown = |why| {
+        Fitness::Unknown(Doubt::new(format_args!(
+            "{listener} listens, but its user is not known{why}"
+        )))
+    };
     match (uid, listener.uid) {
         (Err(doubt), _) => Fitness::Unknown(doubt.clone()),
-        (Ok(_), None) => Fitness::Unknown(Doubt::new(format_args!(
-            "{listener} listens, but its user is not known"
-        ))),
+        (Ok(_), None) => unknown(""),
+        (Ok(_), Some(uid)) if may_stand_for_another(uid, proc) => {
+            unknown(": this user namespace does not have all users")
+        }
         (Ok(wanted), Some(uid)) if *wanted == uid => Fitness::Fit,
         (Ok(_), Some(uid)) => {
             let users = Users::read(Path::new(PASSWD)).unwrap_or_default();
@@ -108,5 +141,44 @@ fn judge_user(listener: &Listener, name: &str, uid: &Result<u32, Doubt>) -> Fitn
                 "{listener} belongs to {owner}, not to {name}"
             )))
         }
+    }
+}
+
+/// Whether this is the number that the kernel gives for every user whom a user namespace does not
+/// have (user_namespaces(7), "Unmapped user and group IDs"), and this is such a namespace.
+fn may_stand_for_another(uid: u32, proc: &Path) -> bool {
+    /// DEFAULT_OVERFLOWUID of include/linux/highuid.h.
+    const USUAL: u32 = 65534;
+    let read = |path| fs::read_to_string(proc.join(path)).ok();
+    let overflow = read("sys/kernel/overflowuid").and_then(|text| text.trim().parse().ok());
+    uid == overflow.unwrap_or(USUAL) && !read("self/uid_map").is_some_and(|map| has_all(&map))
+}
+
+/// Whether a uid_map maps all users: 0 to 2^32 - 2.
+fn has_all(map: &str) -> bool {
+    let mut words = map.split_whitespace();
+    words.next() == Some("0") && words.nth(1) == Some("4294967295")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overflow_uid_is_a_user_only_where_all_users_are() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["self", "sys/kernel"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let write = |path, text| fs::write(root.path().join(path), text).unwrap();
+        assert!(may_stand_for_another(65534, root.path()));
+        write("self/uid_map", "         0          0 4294967295\n");
+        assert!(!may_stand_for_another(65534, root.path()));
+        write("self/uid_map", "         0       1000          1\n");
+        assert!(may_stand_for_another(65534, root.path()));
+        assert!(!may_stand_for_another(0, root.path()));
+        write("sys/kernel/overflowuid", "999\n");
+        assert!(!may_stand_for_another(65534, root.path()));
+        assert!(may_stand_for_another(999, root.path()));
     }
 }

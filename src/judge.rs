@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Demands, Doubt, Inquiry, Target, Wanted};
+use crate::domain::{Answer, Demands, Doubt, Inquiry, NoDemands, Target, Verdict, Wanted};
 use crate::look::{look, look_exactly};
 use crate::source::{Fault, Source};
 
@@ -73,6 +73,28 @@ pub struct Matter<'a> {
     pub demands: &'a mut dyn Demands,
     /// What should be so, which is what retries wait for.
     pub wanted: Wanted,
+    /// Of how many targets.
+    pub needed: usize,
+}
+
+impl<'a> Matter<'a> {
+    /// Whether all of these targets are listening, and no more than that.
+    pub fn plain(targets: impl IntoIterator<Item = Target>, none: &'a mut NoDemands) -> Self {
+        let targets: Vec<Target> = targets.into_iter().collect();
+        Self {
+            needed: targets.len(),
+            inquiry: Inquiry::new(targets, None),
+            demands: none,
+            wanted: Wanted::Listening,
+        }
+    }
+
+    /// Whether what has been seen is enough, if nothing else is to come.
+    fn is_well(&self) -> bool {
+        let answers = self.inquiry.answers(None);
+        let answers = answers.iter().map(|(_, answer)| answer);
+        Verdict::of(answers, self.needed, self.wanted).is_healthy()
+    }
 }
 
 /// Looks until every target is settled, or shown to be absent, or the time is up.
@@ -138,7 +160,7 @@ impl Case<'_> {
         patient: bool,
     ) -> Result<(), Fault> {
         let mut in_vain_since = None;
-        let mut heard = false;
+        let (mut in_vain, mut heard) = (false, false);
         loop {
             let answer = look(
                 source,
@@ -158,6 +180,11 @@ impl Case<'_> {
                     false
                 }
                 Ok(()) => {
+                    // Two looks that show nothing are two that show nothing of the same.
+                    if !std::mem::replace(&mut in_vain, self.matter.inquiry.is_in_vain()) && in_vain
+                    {
+                        in_vain_since = None;
+                    }
                     let again = in_vain_since.is_some();
                     in_vain_since.get_or_insert(self.limit.clock().now());
                     self.last_chance() && {
@@ -180,13 +207,14 @@ impl Case<'_> {
 
     /// Whether a listener that is not there now need not be waited for.
     fn last_chance(&self) -> bool {
-        self.matter.wanted == Wanted::Absent || self.retry.is_over()
+        self.matter.wanted == Wanted::Absent || self.retry.is_over() || self.matter.is_well()
     }
 
     /// Whether something listens that should not, and there is time left for it to go.
     fn may_go_yet(&self) -> bool {
         self.matter.wanted == Wanted::Absent
             && !self.retry.is_over()
+            && !self.matter.is_well()
             && self.matter.inquiry.has_settled()
     }
 

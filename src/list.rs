@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::cli::{Format, ListOptions, SourceChoice};
 use crate::clock::{Clock, SystemClock, TimeLimit};
 use crate::domain::{Device, Doubt, Exit, Family, Listener, Serves};
-use crate::owner::process::holders;
+use crate::owner::process::{Holders, Processes};
 use crate::owner::unit::{Cgroups, unit_of};
 use crate::report::{self, Status};
 use crate::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
@@ -27,8 +27,8 @@ pub struct Listing {
     pub users: Users,
     /// The paths of cgroups.
     pub cgroups: BTreeMap<u64, String>,
-    /// The processes that hold the sockets with these inodes. `None`: they were not looked for.
-    pub processes: Option<BTreeMap<u64, Vec<String>>>,
+    /// The processes that hold them. `None`: they were not looked for.
+    pub holders: Option<Holders>,
 }
 
 impl Listing {
@@ -44,9 +44,8 @@ impl Listing {
     }
 
     /// The processes that hold a listener, as far as that could be seen.
-    pub fn processes(&self, listener: &Listener) -> Option<&[String]> {
-        let known = self.processes.as_ref()?;
-        known.get(&listener.inode?).map(Vec::as_slice)
+    pub fn processes(&self, listener: &Listener) -> Option<Vec<String>> {
+        self.holders.as_ref()?.of(listener.inode?)
     }
 }
 
@@ -63,6 +62,9 @@ pub fn run(options: &ListOptions) -> Status {
                 Format::Json => report::json::line(&report::json::listing(&listing)),
                 Format::Text | Format::Nagios => report::table::listing(&listing),
             });
+            if listing.holders.as_ref().is_some_and(|all| !all.in_time()) {
+                report::line_to_stderr("warning: there was no time to look at all processes");
+            }
             let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
             Status::plain(if nothing { Exit::Failed } else { Exit::Done })
         }
@@ -86,10 +88,10 @@ fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> 
         }
         None => BTreeMap::new(),
     };
-    let processes = if options.processes {
+    let holders = if options.processes {
         let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
         inodes.sort_unstable();
-        Some(holders(&inodes, Path::new(PROC), limit)?)
+        Some(Processes::read(Path::new(PROC), limit)?.holders(&inodes, limit))
     } else {
         None
     };
@@ -99,7 +101,7 @@ fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> 
         // Without names there are still the numbers.
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
-        processes,
+        holders,
     })
 }
 

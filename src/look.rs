@@ -3,7 +3,7 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::TimeLimit;
-use crate::domain::{Demands, Family, Fitness, Inquiry};
+use crate::domain::{Demands, Family, Inquiry};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
@@ -19,6 +19,7 @@ pub fn look(
     limit: TimeLimit<'_>,
 ) -> Result<(), Fault> {
     inquiry.begin();
+    demands.begin();
     let mut outcome = Ok(());
     for family in [Family::V4, Family::V6] {
         let ports = inquiry.ports_wanted(family);
@@ -75,11 +76,9 @@ pub fn look_exactly(
     for (target, address) in inquiry.addresses_wanted() {
         let clock = limit.clock();
         let started = clock.now();
-        let answer = source.exact(address, target.port(), limit);
+        let answer = source.exact(address, target.port(), inquiry.interface(), limit);
         if let Ok(Some(listener)) = &answer {
-            if demands.fitness(listener) == Fitness::Fit {
-                inquiry.settle(target, listener);
-            }
+            inquiry.settle(target, listener, &demands.fitness(listener));
         }
         if enabled!(Level::DEBUG) {
             let end = match &answer {

@@ -17,6 +17,8 @@
 //! | [`judge`] | the looks that it takes to be sure |
 //! | [`check`] | `listenup check`: which sources, the verdict |
 //! | [`list`] | `listenup list`: what listens |
+//! | [`doctor`] | `listenup doctor`: the sources, the program's path, keepalived.conf |
+//! | [`resets`] | `listenup resets`: the kernel's counters -> causes |
 //! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
 //! | [`log`] | `--log`: why it was not well, for afterwards |
 //! | [`trace`] | `-v` |
@@ -25,7 +27,7 @@
 
 #![no_main]
 
-use listenup::{check, cli, list, start};
+use listenup::{check, cli, doctor, list, resets, start};
 #[cfg(doc)]
 use listenup::{
     clock, demands, domain, judge, log, look, netns, owner, report, source, trace, users,
@@ -41,7 +43,9 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let args = unsafe { start::arguments(argc, argv) };
     let status = match cli::parse(args) {
         Ok(cli::Request::Check(options)) => check::run(&options),
+        Ok(cli::Request::Doctor(options)) => doctor::run(&options),
         Ok(cli::Request::List(options)) => list::run(&options),
+        Ok(cli::Request::Resets(options)) => resets::run(&options),
         Err(refusal) => refusal.print(),
     };
     status.number().into()

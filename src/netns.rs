@@ -1,53 +1,73 @@
 //! `--netns`: into another network namespace.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 
 use crate::domain::Doubt;
 use crate::source::InWords;
 
+/// Where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
+const NAMES: &str = "/var/run/netns";
+
 /// Which network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Netns(PathBuf);
+pub struct Netns {
+    path: PathBuf,
+    /// The namespace of this name, where that could be meant as well.
+    namesake: Option<PathBuf>,
+}
 
 impl Netns {
-    /// What a person says: a name as `ip netns` knows it, a path, or the number of a process. A name
-    /// that consists of digits must be given as a path. `None`: nothing was said.
+    /// What a person says: a name as `ip netns` knows it, a path, or the number of a process.
+    /// `None`: nothing was said.
     pub fn named(text: &str) -> Option<Self> {
-        let path = if text.is_empty() {
+        let (path, namesake) = if text.is_empty() {
             return None;
         } else if text.contains('/') {
-            PathBuf::from(text)
+            (PathBuf::from(text), None)
         } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            Path::new("/proc").join(text).join("ns/net")
+            let process = Path::new("/proc").join(text).join("ns/net");
+            (process, Some(Path::new(NAMES).join(text)))
         } else {
-            // NETNS_RUN_DIR of iproute2's include/namespace.h.
-            Path::new("/var/run/netns").join(text)
+            (Path::new(NAMES).join(text), None)
         };
-        Some(Self(path))
+        Some(Self { path, namesake })
     }
 
     /// Moves this thread, which must be the only one, there (setns(2)). It takes CAP_SYS_ADMIN.
     ///
     /// # Errors
-    /// Why that is not possible.
+    /// Why that is not possible, or that it is not clear where to.
     pub fn enter(&self) -> Result<(), Doubt> {
+        if let Some(name) = self.namesake.as_ref().filter(|name| name.exists()) {
+            return Err(Doubt::new(format_args!(
+                "the network namespace could be {self} or {}: name it by its path",
+                name.display()
+            )));
+        }
         let doubt = |what, why: InWords| {
             Doubt::new(format_args!(
                 "the network namespace {self} cannot be {what}: {why}"
             ))
         };
-        let file = File::open(&self.0).map_err(|error| doubt("opened", InWords::from(&error)))?;
+        // Opening a FIFO would wait for somebody to write.
+        let mut open = OpenOptions::new();
+        open.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = open
+            .open(&self.path)
+            .map_err(|error| doubt("opened", InWords::from(&error)))?;
         setns(file, CloneFlags::CLONE_NEWNET).map_err(|errno| doubt("entered", InWords(errno)))
     }
 }
 
 impl fmt::Display for Netns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
+        self.path.display().fmt(f)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The names of users, by /etc/passwd.
+//! The accounts in /etc/passwd, and the groups in /etc/group, which begins each line alike.
 //!
 //! Not by getpwnam(3): in a static binary the C library would load the name service's modules at run
 //! time, and those of another version of itself end the process. Users from elsewhere, such as LDAP,
@@ -7,42 +7,64 @@
 use std::io;
 use std::path::Path;
 
-/// Names and numbers, in the order of the file.
-#[derive(Debug, Default)]
-pub struct Users(Vec<(String, u32)>);
+/// What such a file lists, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Users(Vec<User>);
+
+#[derive(Clone, Debug)]
+struct User {
+    name: String,
+    id: u32,
+    group: Option<u32>,
+}
 
 impl Users {
-    /// Reads a file in the format of passwd(5).
+    /// Reads a file as passwd(5) and group(5) describe them. A line that is neither is left out, as
+    /// glibc does.
     ///
     /// # Errors
-    /// When the file cannot be read. A line that is none is left out.
-    pub fn read(path: &Path) -> io::Result<Self> {
+    /// When it cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> io::Result<Self> {
         Ok(Self::parse(&std::fs::read(path)?))
     }
 
     fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
-        let user = |line: &str| {
-            let mut fields = line.split(':');
-            let (name, _password, id) = (fields.next()?, fields.next()?, fields.next()?);
-            let id = id.parse().ok()?;
-            (!name.is_empty()).then(|| (name.to_owned(), id))
-        };
-        Self(text.lines().filter_map(user).collect())
+        Self(text.lines().filter_map(User::parse).collect())
     }
 
-    /// The number of the user with this name.
+    /// The number of this user, or group.
     pub fn id(&self, name: &str) -> Option<u32> {
-        let mut users = self.0.iter();
-        users.find(|(known, _)| known == name).map(|(_, id)| *id)
+        self.by_name(name).map(|user| user.id)
     }
 
-    /// The first name of the user with this number.
+    /// The first name that has this number.
     pub fn name(&self, id: u32) -> Option<&str> {
-        let mut users = self.0.iter();
-        users
-            .find(|(_, known)| *known == id)
-            .map(|(name, _)| name.as_str())
+        let user = self.0.iter().find(|user| user.id == id);
+        user.map(|user| user.name.as_str())
+    }
+
+    /// The number of the group that this user logs in with. In /etc/group nobody has one.
+    pub fn group(&self, name: &str) -> Option<u32> {
+        self.by_name(name).and_then(|user| user.group)
+    }
+
+    fn by_name(&self, name: &str) -> Option<&User> {
+        self.0.iter().find(|user| user.name == name)
+    }
+}
+
+impl User {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let id = fields.nth(1)?.parse().ok()?;
+        let group = fields.next().and_then(|field| field.parse().ok());
+        Some(Self {
+            name: name.to_owned(),
+            id,
+            group,
+        })
     }
 }
 
@@ -51,20 +73,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_numbers_of_a_file_with_lines_that_are_none() {
+    fn a_passwd_file() {
         let users = Users::parse(
-            b"root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\n\n# a comment\n:x:5:5::/:\nx:x\n\
-              odd:x:many:0::/:\nnegative:x:-1:0::/:\nhaproxy:x:106:112::/nonexistent:/bin/false\n\xff:x:9:9\n",
+            b"root:x:0:0:root:/root:/bin/bash\n\
+              toor:x:0:7:second name:/root:/bin/sh\n\
+              # a comment\n\n\
+              broken\nbroken:x\nbroken:x:one:1::/:\n:x:5:5::/:\nbroken:x:-1:1::/:\n\
+              caf\xe9:x:9:9::/:\n\
+              keepalived_script:x:987:986::/:/sbin/nologin\n",
         );
         assert_eq!(users.id("root"), Some(0));
         assert_eq!(users.id("toor"), Some(0));
+        assert_eq!(users.id("keepalived_script"), Some(987));
         assert_eq!(users.name(0), Some("root"));
-        assert_eq!(users.id("haproxy"), Some(106));
-        assert_eq!(users.name(106), Some("haproxy"));
-        for name in ["", "x", "odd", "negative", "# a comment", "HAPROXY"] {
-            assert_eq!(users.id(name), None, "{name:?}");
+        for (name, group) in [("root", 0), ("toor", 7), ("keepalived_script", 986)] {
+            assert_eq!(users.group(name), Some(group), "{name}");
         }
-        assert_eq!(users.name(5), None);
-        assert_eq!(users.name(107), None);
+        for unknown in ["broken", "", "0", "987", "# a comment", "keepalived"] {
+            assert_eq!(users.id(unknown), None, "{unknown:?}");
+            assert_eq!(users.group(unknown), None, "{unknown:?}");
+        }
+        for unknown in [1, 5, u32::MAX] {
+            assert_eq!(users.name(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_group_file() {
+        let groups = Users::parse(b"root:x:0:\nstaff:x:50:alice,bob\nnumbers:x:51:1000\n");
+        assert_eq!(groups.id("staff"), Some(50));
+        assert_eq!(groups.name(50), Some("staff"));
+        assert_eq!(groups.group("staff"), None);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        assert!(Users::read("/nonexistent/passwd").is_err());
+        assert_eq!(Users::read("/etc/passwd").unwrap().id("root"), Some(0));
     }
 }

@@ -17,7 +17,7 @@ use nix::unistd::{Uid, setfsuid};
 use socket2::Socket;
 
 use common::confined::{Call, Confined, NOBODY, folder_with_listenup};
-use common::program::{Said, example, listenup};
+use common::program::{LISTENUP, Said, example, listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 use common::{in_namespace, ip};
@@ -153,6 +153,37 @@ fn the_process_that_holds_a_listener() {
     });
 }
 
+/// How many lists of descriptors a check looks into.
+fn lists_opened(words: &str) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let mut command = Command::new("strace");
+    command
+        .arg("-o")
+        .arg(&trace)
+        .args(["-e", "trace=openat", LISTENUP, "check"]);
+    Said::by(command.args(words.split_whitespace())).exits(0);
+    let trace = std::fs::read_to_string(trace).unwrap();
+    assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
+    trace.lines().filter(|line| line.contains("/fd\"")).count()
+}
+
+#[test]
+fn descriptors_are_looked_into_only_when_asked_for_and_until_the_listener_is_found() {
+    in_namespace(|| {
+        // A name of its own, so that other tests do not count.
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("only-{}", std::process::id());
+        let program = folder.path().join(&name);
+        std::os::unix::fs::symlink(example("listener"), &program).unwrap();
+        let _service = Service::start(Command::new(&program).arg("127.0.0.1:8443"), 1);
+        assert_eq!(lists_opened("8443"), 0);
+        assert_eq!(lists_opened("--owner-user root --max-queue 5 8443"), 0);
+        let line = format!("--timeout 10s --owner-process {name} 8443");
+        assert_eq!(lists_opened(&line), 1);
+    });
+}
+
 /// A cgroup with the name of a unit. It goes with this value.
 struct Unit(PathBuf);
 
@@ -213,7 +244,7 @@ fn the_unit_in_which_a_listener_was_made() {
             .exits(3)
             .stderr(
                 "listenup: could not tell (8443): 127.0.0.1:8443 listens, but its unit is not known: \
-                 only sock_diag tells a socket's cgroup, from Linux 5.7 on\n",
+                 only sock_diag tells a socket's cgroup, from Linux 5.8 on\n",
             );
         drop(service);
     });
@@ -251,6 +282,59 @@ fn a_listener_on_another_device_does_not_count() {
 }
 
 #[test]
+fn the_kernels_own_choice_knows_the_interface() {
+    in_namespace(|| {
+        let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
+        let _bound = listen_with("127.0.0.1", 8443, on_lo);
+        ip("link add d0 type bridge");
+        for (interface, said) in [
+            ("lo", "8443: DEBUG"),
+            (
+                "d0",
+                "sock_diag: the listener for a connection to 127.0.0.1:8443 is none",
+            ),
+        ] {
+            let line = format!("check -v --interface {interface} 127.0.0.1:8443");
+            let answered = listenup(&line);
+            assert_eq!(
+                answered.stderr.contains(said),
+                interface == "d0",
+                "{answered:?}"
+            );
+            assert_eq!(answered.code, Some(i32::from(interface == "d0")));
+        }
+    });
+}
+
+#[test]
+fn a_user_that_a_namespace_does_not_have_is_nobody_known() {
+    in_namespace(|| {
+        setfsuid(Uid::from_raw(1234));
+        let _socket = listen("127.0.0.1", 8443);
+        setfsuid(Uid::from_raw(0));
+        for source in ["netlink", "proc"] {
+            for user in ["1234", "nobody"] {
+                let line = format!(
+                    r#"unshare --user --map-root-user "$0" check --source {source} --owner-user {user} --exit-codes distinct 8443"#
+                );
+                sh(&line).exits(3).stderr(
+                    "listenup: could not tell (8443): 127.0.0.1:8443 listens, but its user is not known: this \
+                     user namespace does not have all users\n",
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn the_time_limit_holds_among_many_processes() {
+    in_namespace(|| {
+        let _service = Service::on(&["127.0.0.1:8443"]);
+        listenup("check --owner-process no-such --timeout 1us --exit-codes distinct 8443").exits(3);
+    });
+}
+
+#[test]
 fn several_demands_are_all_to_be_met() {
     in_namespace(|| {
         let _full = queued("127.0.0.1", 443, 2, 3);
@@ -273,6 +357,9 @@ fn a_demand_that_is_none_is_refused() {
         "--owner-user= 443",
         "--owner-unit= 443",
         "--owner-process= 443",
+        "--owner-process /usr/sbin/haproxy 443",
+        "--owner-unit /system.slice/haproxy.service 443",
+        "--owner-unit haproxy.target 443",
         "--interface= 443",
         "--netns= 443",
         "--absent --max-queue 5 443",

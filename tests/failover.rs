@@ -45,13 +45,18 @@ fn close_and_open(gateways: &mut Gateways) {
     println!("closed: on B after {left:?}; opened: back on A after {back:?}");
 }
 
-/// Runs keepalived with this set-up: the address comes up on A, stays there, and follows the
-/// listener.
-fn follows_the_listener(setup: &Setup, soak: Duration) {
-    let _turn = alone();
+/// Gateways with this set-up, of which A has the address.
+fn started(setup: &Setup) -> Gateways {
     let mut gateways = Gateways::new();
     gateways.start(setup);
     gateways.await_vip(ON_A, seconds(15));
+    gateways
+}
+
+/// With this set-up the address comes up on A, stays there, and follows the listener.
+fn follows_the_listener(setup: &Setup, soak: Duration) {
+    let _turn = alone();
+    let mut gateways = started(setup);
     assert_eq!(
         gateways.looks_elsewhere(ON_A, soak),
         0,
@@ -152,12 +157,10 @@ fn retries_bridge_a_reload_and_without_them_it_shows() {
     ] {
         in_namespace(move || {
             let _turn = alone();
-            let mut gateways = Gateways::new();
-            gateways.start(&Setup {
+            let mut gateways = started(&Setup {
                 script,
                 ..Setup::default()
             });
-            gateways.await_vip(ON_A, seconds(15));
             reload_again_and_again(&mut gateways, 12);
             let failed = gateways.log_of_a().contains("now returning 1");
             assert_eq!(failed, !bridged, "{script}\n{}", gateways.logs());
@@ -232,12 +235,10 @@ fn the_incident() {
     ] {
         in_namespace(move || {
             let _turn = alone();
-            let mut gateways = Gateways::new();
-            gateways.start(&Setup {
+            let mut gateways = started(&Setup {
                 script,
                 ..Setup::default()
             });
-            gateways.await_vip(ON_A, seconds(15));
             let mut conversation = Conversation::begin(&gateways);
             assert_eq!(conversation.go_on(), Ok(()));
             let load = Load::on(&gateways, sockets);

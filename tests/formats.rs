@@ -5,40 +5,21 @@
 mod common;
 
 use std::net::TcpStream;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use common::in_namespace;
-use common::program::{Said, listenup};
+use common::program::listenup;
+use common::schema;
 use common::service::Service;
 use common::sockets::{Zoo, bind, listen, tcp};
-
-/// The document that a run printed, which must be one line and meet the schema of this subcommand.
-#[track_caller]
-fn document(said: &Said, subcommand: &str) -> Value {
-    assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("document.json");
-    std::fs::write(&file, &said.stdout).unwrap();
-    let valid = Command::new("/usr/bin/jsonschema")
-        .arg("-i")
-        .arg(&file)
-        .arg(format!("packaging/schema/{subcommand}.json"))
-        .output();
-    let valid = valid.unwrap_or_else(|error| {
-        panic!("this test needs Debian's python3-jsonschema, which scripts/test installs: {error}")
-    });
-    assert!(valid.status.success(), "{valid:?} of {}", said.stdout);
-    serde_json::from_str(&said.stdout).unwrap()
-}
 
 #[track_caller]
 fn check(line: &str, code: i32) -> Value {
     let said = listenup(&format!("check --format json {line}"))
         .exits(code)
         .stderr("");
-    let document = document(&said, "check");
+    let document = schema::document(&said.stdout, "check");
     assert_eq!(document["exit"], code);
     document
 }
@@ -132,7 +113,7 @@ fn json_of_a_list_of_every_kind_of_socket() {
         let mut counts = Vec::new();
         for source in ["netlink", "proc"] {
             let said = listenup(&format!("list --format json --source {source} --processes"));
-            let list = document(&said.exits(0).stderr(""), "list");
+            let list = schema::document(&said.exits(0).stderr("").stdout, "list");
             let listeners = list["listeners"].as_array().unwrap().clone();
             let of = |port: u16| {
                 let on_port = |one: &&Value| one["listener"]["port"] == port;
@@ -222,4 +203,18 @@ fn nagios_is_told_of_wrong_usage_on_stdout() {
              decimal number from 1 to 65535, digits only; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT\n",
         )
         .stderr_has("443x");
+    listenup("check --format nagios").exits(3).stdout(
+        "LISTENUP UNKNOWN - wrong usage: the following required arguments were not provided: <TARGET>...\n",
+    );
+}
+
+#[test]
+fn quiet_says_doubts_on_stderr_in_every_format() {
+    for format in ["text", "json", "nagios"] {
+        listenup(&format!(
+            "check -q --format {format} --on-unknown up --netns no-such 443"
+        ))
+        .stdout("")
+        .stderr_has("could not tell (443): the network namespace /var/run/netns/no-such");
+    }
 }

@@ -21,7 +21,7 @@ use socket2::{Domain, Socket, Type};
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::SystemClock;
-use listenup::domain::{Answer, Inquiry, NoDemands, Target, Wanted};
+use listenup::domain::{Answer, NoDemands, Target};
 use listenup::judge::{Matter, Patience, Sources, judge};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
@@ -150,11 +150,8 @@ fn verdict(source: &mut dyn Source, target: &str) -> Answer {
         in_order: vec![source],
         second_opinion: None,
     };
-    let matter = Matter {
-        inquiry: Inquiry::new([target], None),
-        demands: &mut NoDemands,
-        wanted: Wanted::Listening,
-    };
+    let mut none = NoDemands;
+    let matter = Matter::plain([target], &mut none);
     let clock = SystemClock::start();
     judge(matter, sources, patience, &clock).answers[0]
         .1

@@ -18,9 +18,12 @@ struct Named(String);
 
 impl Named {
     fn new() -> Self {
-        let name = format!("listenup-test-{}", std::process::id());
+        Self::called(&format!("listenup-test-{}", std::process::id()))
+    }
+
+    fn called(name: &str) -> Self {
         ip(&format!("netns add {name}"));
-        Self(name)
+        Self(name.to_owned())
     }
 }
 
@@ -89,6 +92,41 @@ fn a_namespace_that_cannot_be_entered_is_could_not_tell() {
             ));
         listenup("list --netns no-such-name").exits(1).stdout("");
     });
+}
+
+#[test]
+fn a_number_that_is_also_a_name_is_not_guessed() {
+    in_namespace(|| {
+        let pid = std::process::id();
+        let _named = Named::called(&pid.to_string());
+        listenup(&format!("check --exit-codes distinct --netns {pid} 8443"))
+            .exits(3)
+            .stderr(&format!(
+                "listenup: could not tell (8443): the network namespace could be /proc/{pid}/ns/net or \
+                 /var/run/netns/{pid}: name it by its path\n"
+            ));
+        listenup(&format!("check --netns /var/run/netns/{pid} --absent 8443")).exits(0);
+    });
+}
+
+#[test]
+fn a_fifo_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    let path = path.display();
+    sh(&format!(
+        r#"exec timeout 10 "$0" check --exit-codes distinct --netns {path} 8443"#
+    ))
+    .exits(3);
+}
+
+#[test]
+fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
+    sh(r#"ulimit -n 3; exec "$0" check --interface lo 443"#).exits(1).stderr(
+        "listenup: could not tell (443): the interface lo cannot be looked up: No such file or directory \
+         (ENOENT)\n",
+    );
 }
 
 #[test]

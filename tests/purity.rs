@@ -90,7 +90,7 @@ fn procfs_and_clap_are_known_where_they_belong() {
         for (word, homes) in [
             (
                 "use procfs",
-                &["src/source/proc/row.rs", "src/owner/process.rs"][..],
+                &["src/source/proc/row.rs", "src/resets/counters.rs"][..],
             ),
             ("use clap", &["src/cli"]),
         ] {

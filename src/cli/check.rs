@@ -138,11 +138,35 @@ fn demand_arguments() -> [Arg; 4] {
             .help("The user, by name or number, who made the socket"),
         text("owner-unit")
             .value_name("UNIT")
+            .value_parser(unit)
             .help("The systemd unit that the socket was made in"),
         text("owner-process")
             .value_name("NAME")
+            .value_parser(process)
             .help("A process that holds the socket; takes its user's rights, or root's"),
     ]
+}
+
+fn unit(name: &str) -> Result<String, &'static str> {
+    let without_processes = [".target", ".timer", ".path", ".device", ".automount"];
+    if name.is_empty() || name.contains('/') {
+        Err("expected the name of a unit, such as haproxy.service")
+    } else if without_processes
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
+    {
+        Err("a unit of this kind has no processes")
+    } else {
+        Ok(name.to_owned())
+    }
+}
+
+fn process(name: &str) -> Result<String, &'static str> {
+    if name.is_empty() || name.contains('/') {
+        Err("expected a name as `ps -e` shows it, without a path")
+    } else {
+        Ok(name.to_owned())
+    }
 }
 
 fn time_arguments() -> [Arg; 3] {

@@ -2,9 +2,12 @@
 
 mod args;
 mod check;
+mod doctor;
 mod list;
+mod resets;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
@@ -12,17 +15,25 @@ use clap::{ArgMatches, Command};
 
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
+pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
+pub use self::resets::ResetsOptions;
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::report::{self, Status};
+
+const NO_SUBCOMMAND: &str = "a subcommand is required";
 
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Request {
     /// `listenup check`
     Check(CheckOptions),
+    /// `listenup doctor`
+    Doctor(DoctorOptions),
     /// `listenup list`
     List(ListOptions),
+    /// `listenup resets`
+    Resets(ResetsOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -37,9 +48,10 @@ impl Refusal {
     /// Prints help to stdout, an error to stderr, and says how to exit. A Nagios reads stdout alone,
     /// so there the error is said as well.
     pub fn print(&self) -> Status {
-        let exit = match self.error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-            _ => Exit::Usage,
+        let exit = if self.is_help() {
+            Exit::Done
+        } else {
+            Exit::Usage
         };
         if exit == Exit::Usage && self.format == Format::Nagios {
             report::wrong_usage_to_nagios(&self.error);
@@ -51,6 +63,29 @@ impl Refusal {
             codes: self.codes,
             on_unknown: OnUnknown::Down,
         }
+    }
+
+    /// Whether help or the version was asked for.
+    pub fn is_help(&self) -> bool {
+        matches!(
+            self.error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// The reason in one line, without the usage that [`Refusal::print`] adds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What clap says then is the whole help.
+        if self.error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return f.write_str(NO_SUBCOMMAND);
+        }
+        let text = self.error.to_string();
+        let reason = text.strip_prefix("error: ").unwrap_or(&text);
+        let lines = reason.lines().map(str::trim);
+        let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+        f.write_str(&lines.join(" "))
     }
 }
 
@@ -65,8 +100,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
             .try_get_matches_from(&args)
             .and_then(|matches| match matches.subcommand() {
                 Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
+                Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
                 Some(("list", matches)) => Ok(Request::List(list::options(matches))),
-                _ => Err(command().error(ErrorKind::MissingSubcommand, "a subcommand is required")),
+                Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
+                _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
             });
     parsed.map_err(|error| {
         let (codes, format) = manners_of_a_wrong_line(&args);
@@ -95,6 +132,18 @@ pub fn command() -> Command {
                 .about("Show what listens")
                 .defer(list::command),
         )
+        .subcommand(
+            Command::new("resets")
+                .about("Say why connections are being reset, by the kernel's counters")
+                .defer(resets::command),
+        )
+        .subcommand(
+            Command::new("doctor")
+                .about(
+                    "Say what keepalived would experience here; exit with 0 when nothing is wrong",
+                )
+                .defer(doctor::command),
+        )
 }
 
 /// The `--exit-codes` and `--format` of a line that is wrong elsewhere, so that a Nagios sees UNKNOWN
@@ -114,8 +163,8 @@ fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format) {
 mod tests {
     use super::*;
 
-    fn options(words: &[&str]) -> String {
-        let line = ["listenup"].iter().chain(words).map(OsString::from);
+    fn options<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+        let line = ["listenup"].into_iter().chain(words).map(OsString::from);
         format!("{:?}", parse(line).unwrap())
     }
 
@@ -125,6 +174,7 @@ mod tests {
         for subcommand in command().get_subcommands_mut() {
             let name = subcommand.get_name().to_owned();
             subcommand.build();
+            let takes_targets = subcommand.get_positionals().next().is_some();
             for arg in subcommand.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 let Some((_, default)) = help.rsplit_once("[default: ") else {
@@ -132,11 +182,12 @@ mod tests {
                 };
                 let default = default.split([']', ',']).next().unwrap();
                 let option = format!("--{}", arg.get_long().unwrap());
-                assert_eq!(
-                    options(&[&name, &option, default, "443"]),
-                    options(&[&name, "443"]),
-                    "{name} {option}"
-                );
+                let target = takes_targets.then_some("443");
+                let line = |words: &[&str]| {
+                    let words = [&[name.as_str()], words].concat();
+                    options(words.into_iter().chain(target))
+                };
+                assert_eq!(line(&[&option, default]), line(&[]), "{name} {option}");
                 named += 1;
             }
         }

@@ -64,6 +64,9 @@ pub trait Demands {
     /// every listener.
     fn any(&self) -> bool;
 
+    /// A look begins: what is known from an earlier one may not hold any more.
+    fn begin(&mut self) {}
+
     /// Whether this listener meets the demands.
     fn fitness(&mut self, listener: &Listener) -> Fitness;
 }

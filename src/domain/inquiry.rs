@@ -13,12 +13,16 @@ use super::verdict::{Answer, Doubt};
 pub struct Inquiry {
     entries: Vec<Entry>,
     interface: Option<u32>,
+    /// Listeners that the last look has shown and that serve no open target, by address and port.
+    elsewhere: Vec<(IpAddr, u16)>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     target: Target,
     finding: Finding,
+    /// What only somebody else has seen, who could not settle it.
+    hearsay: Option<(Listener, Fitness)>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,11 +43,18 @@ impl Inquiry {
         let entry = |target| Entry {
             target,
             finding: Finding::Open,
+            hearsay: None,
         };
         Self {
             entries: targets.into_iter().map(entry).collect(),
             interface,
+            elsewhere: Vec::new(),
         }
+    }
+
+    /// The interface, if one was named.
+    pub fn interface(&self) -> Option<u32> {
+        self.interface
     }
 
     /// Whether every target has its listener.
@@ -61,7 +72,7 @@ impl Inquiry {
     /// Forgets everything: what listened may be gone.
     pub fn reopen(&mut self) {
         for entry in &mut self.entries {
-            entry.finding = Finding::Open;
+            (entry.finding, entry.hearsay) = (Finding::Open, None);
         }
     }
 
@@ -86,6 +97,7 @@ impl Inquiry {
 
     /// Begins a look: what an earlier one has shown of targets that are not settled is forgotten.
     pub fn begin(&mut self) {
+        self.elsewhere.clear();
         for entry in &mut self.entries {
             if !matches!(entry.finding, Finding::Settled(_)) {
                 entry.finding = Finding::Open;
@@ -96,16 +108,20 @@ impl Inquiry {
     /// Takes note of a listener. Breaks when no further one is needed.
     pub fn see(&mut self, listener: &Listener, demands: &mut dyn Demands) -> ControlFlow<()> {
         let mut known = None;
-        for Entry { target, finding } in &mut self.entries {
+        let mut serves_none = true;
+        for Entry {
+            target, finding, ..
+        } in &mut self.entries
+        {
             let serves = match finding {
                 Finding::Settled(_) => Serves::No,
                 _ => target.served_by(listener, self.interface),
             };
-            let rank = target.rank(listener, self.interface);
-            let outranked = matches!(finding, Finding::Seen(_, seen, _) if rank < *seen);
+            serves_none &= serves == Serves::No;
+            let rank = target.rank(listener);
             let fitness = match serves {
-                _ if outranked => continue,
                 Serves::No => continue,
+                _ if is_outranked(finding, rank) => continue,
                 Serves::Unless(unless) => Fitness::Unknown(not_known(listener, unless)),
                 Serves::Yes => known
                     .get_or_insert_with(|| demands.fitness(listener))
@@ -121,6 +137,9 @@ impl Inquiry {
                 Finding::Seen(_, seen, best) if *seen == rank && !better(&fitness, best) => {}
                 _ => *finding = Finding::Seen(listener.clone(), rank, fitness),
             }
+        }
+        if serves_none {
+            self.elsewhere.push((listener.address, listener.port));
         }
         if self.is_settled() {
             ControlFlow::Break(())
@@ -152,27 +171,45 @@ impl Inquiry {
     }
 
     /// Takes note that this listener serves this target, whatever its address and port seem to say,
-    /// and meets the demands.
-    pub fn settle(&mut self, target: Target, listener: &Listener) {
+    /// and how fit it is.
+    pub fn settle(&mut self, target: Target, listener: &Listener, fitness: &Fitness) {
         for entry in self
             .entries
             .iter_mut()
             .filter(|entry| entry.target == target)
         {
-            if !matches!(entry.finding, Finding::Settled(_)) {
-                entry.finding = Finding::Settled(listener.clone());
+            match (&entry.finding, fitness) {
+                (Finding::Open | Finding::Seen(..), Fitness::Fit) => {
+                    entry.finding = Finding::Settled(listener.clone());
+                }
+                (Finding::Open, fitness) => {
+                    let rank = target.rank(listener);
+                    entry.finding = Finding::Seen(listener.clone(), rank, fitness.clone());
+                }
+                (Finding::Seen(..) | Finding::Settled(_), _) => {}
             }
         }
     }
 
-    /// Takes over the listeners that another inquiry into the same targets has settled on where this
-    /// one has seen none, and names them. Its doubts are left there.
+    /// Takes over what another inquiry into the same targets has seen where this one has seen no
+    /// listener, and names the listeners. Not what this one has seen too and knows more of.
     pub fn adopt(&mut self, other: &Self) -> Vec<(Target, Listener)> {
         let mut adopted = Vec::new();
         for (own, other) in self.entries.iter_mut().zip(&other.entries) {
-            if let (Finding::Open, Finding::Settled(listener)) = (&own.finding, &other.finding) {
-                own.finding = Finding::Settled(listener.clone());
-                adopted.push((own.target, listener.clone()));
+            let (Finding::Open, Finding::Seen(listener, ..) | Finding::Settled(listener)) =
+                (&own.finding, &other.finding)
+            else {
+                continue;
+            };
+            if self.elsewhere.contains(&(listener.address, listener.port)) {
+                continue;
+            }
+            adopted.push((own.target, listener.clone()));
+            match &other.finding {
+                Finding::Seen(_, _, fitness) if *fitness != Fitness::Fit => {
+                    own.hearsay = Some((listener.clone(), fitness.clone()));
+                }
+                _ => own.finding = Finding::Settled(listener.clone()),
             }
         }
         adopted
@@ -181,26 +218,23 @@ impl Inquiry {
     /// The answer for each target, in the order they were asked for. `failure` says why the last look
     /// was not complete, if it was not: without it a target with no listener is not listening.
     pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
-        let answer = |finding: &Finding| match (finding, failure) {
+        let answer = |entry: &Entry| match (&entry.finding, failure) {
             (Finding::Settled(listener), _) => Answer::Listening(listener.clone()),
-            (Finding::Open, None) => Answer::NotListening,
-            (Finding::Seen(listener, _, Fitness::Fit), None) => Answer::Listening(listener.clone()),
-            (Finding::Seen(listener, _, Fitness::Unfit(flaw)), None) => {
-                Answer::Unfit(listener.clone(), flaw.clone())
-            }
-            (Finding::Seen(_, _, Fitness::Unknown(doubt)), None) => {
-                Answer::CouldNotTell(doubt.clone())
-            }
+            (Finding::Seen(listener, _, fitness), None) => judged(listener, fitness),
             (Finding::Seen(_, _, Fitness::Unknown(doubt)), Some(failure)) => {
                 Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
             }
             (Finding::Open | Finding::Seen(..), Some(failure)) => {
                 Answer::CouldNotTell(failure.clone())
             }
+            (Finding::Open, None) => match &entry.hearsay {
+                Some((listener, fitness)) => judged(listener, fitness),
+                None => Answer::NotListening,
+            },
         };
         self.entries
             .iter()
-            .map(|entry| (entry.target, answer(&entry.finding)))
+            .map(|entry| (entry.target, answer(entry)))
             .collect()
     }
 
@@ -208,6 +242,24 @@ impl Inquiry {
         self.entries
             .iter()
             .filter(|entry| !matches!(entry.finding, Finding::Settled(_)))
+    }
+}
+
+fn judged(listener: &Listener, fitness: &Fitness) -> Answer {
+    match fitness {
+        Fitness::Fit => Answer::Listening(listener.clone()),
+        Fitness::Unfit(flaw) => Answer::Unfit(listener.clone(), flaw.clone()),
+        Fitness::Unknown(doubt) => Answer::CouldNotTell(doubt.clone()),
+    }
+}
+
+/// Whether a listener of this rank cannot make a difference any more.
+fn is_outranked(finding: &Finding, rank: Rank) -> bool {
+    match finding {
+        Finding::Open => false,
+        Finding::Seen(_, seen, Fitness::Fit) => rank <= *seen,
+        Finding::Seen(_, seen, _) => rank < *seen,
+        Finding::Settled(_) => true,
     }
 }
 
@@ -234,141 +286,4 @@ fn not_known(listener: &Listener, unless: Unless) -> Doubt {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Device, Flaw, NoDemands};
-    use super::*;
-
-    /// Demands that the listener's queue, which stands for all of them, is known and empty.
-    struct EmptyQueue;
-
-    impl Demands for EmptyQueue {
-        fn any(&self) -> bool {
-            true
-        }
-
-        fn fitness(&mut self, listener: &Listener) -> Fitness {
-            match listener.queue.map(|queue| queue.length) {
-                Some(0) => Fitness::Fit,
-                Some(_) => Fitness::Unfit(Flaw::NotAccepting("full".to_owned())),
-                None => Fitness::Unknown(Doubt::new("unknown")),
-            }
-        }
-    }
-
-    fn on(address: &str, length: Option<u32>) -> Listener {
-        Listener {
-            v6only: Some(false),
-            device: Device::Any,
-            queue: length.map(|length| super::super::Queue {
-                length,
-                limit: None,
-            }),
-            ..Listener::at(address.parse::<IpAddr>().unwrap(), 443)
-        }
-    }
-
-    /// What a complete look at these listeners, in this and in the other order, makes of a target.
-    #[track_caller]
-    fn answer(target: &str, listeners: &[Listener]) -> String {
-        let look = |listeners: &mut dyn Iterator<Item = &Listener>| {
-            let mut inquiry = Inquiry::new([target.parse().unwrap()], None);
-            inquiry.begin();
-            for listener in listeners {
-                if inquiry.see(listener, &mut EmptyQueue).is_break() {
-                    break;
-                }
-            }
-            inquiry.conclude();
-            match &inquiry.answers(None)[0].1 {
-                Answer::Listening(listener) => listener.to_string(),
-                Answer::Unfit(_, flaw) => flaw.why().to_owned(),
-                Answer::NotListening => "not".to_owned(),
-                Answer::CouldNotTell(doubt) => doubt.to_string(),
-            }
-        };
-        let there = look(&mut listeners.iter());
-        assert_eq!(there, look(&mut listeners.iter().rev()));
-        there
-    }
-
-    #[test]
-    fn for_an_address_the_most_specific_listener_decides() {
-        let (well, full, unknown) = (Some(0), Some(1), None);
-        for (specific, wildcard, expected) in [
-            (well, full, "192.0.2.10:443"),
-            (full, well, "full"),
-            (unknown, well, "unknown"),
-            (full, unknown, "full"),
-        ] {
-            let listeners = [
-                on("192.0.2.10", specific),
-                on("0.0.0.0", wildcard),
-                on("::", well),
-            ];
-            assert_eq!(answer("192.0.2.10:443", &listeners), expected);
-        }
-        assert_eq!(
-            answer("192.0.2.11:443", &[on("192.0.2.10", full), on("::", well)]),
-            "[::]:443"
-        );
-        assert_eq!(
-            answer("192.0.2.11:443", &[on("0.0.0.0", full), on("::", well)]),
-            "full"
-        );
-    }
-
-    #[test]
-    fn for_a_port_and_among_equals_one_that_is_fit_is_enough() {
-        let (well, full, unknown) = (Some(0), Some(1), None);
-        for (target, address) in [("443", "127.0.0.1"), ("127.0.0.1:443", "0.0.0.0")] {
-            for (one, other, expected) in [
-                (well, full, format!("{address}:443")),
-                (well, unknown, format!("{address}:443")),
-                (full, unknown, "unknown".to_owned()),
-                (full, full, "full".to_owned()),
-            ] {
-                assert_eq!(
-                    answer(target, &[on(address, one), on(address, other)]),
-                    expected
-                );
-            }
-        }
-        assert_eq!(
-            answer("443", &[on("127.0.0.1", full), on("0.0.0.0", well)]),
-            "0.0.0.0:443"
-        );
-        assert_eq!(answer("443", &[]), "not");
-    }
-
-    #[test]
-    fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
-        let mut inquiry = Inquiry::new(["192.0.2.10:443".parse().unwrap()], None);
-        assert!(inquiry.see(&on("0.0.0.0", None), &mut NoDemands).is_break());
-        inquiry.begin();
-        assert!(inquiry.is_settled() && inquiry.has_settled() && !inquiry.is_in_vain());
-        inquiry.reopen();
-        assert!(!inquiry.is_settled() && !inquiry.has_settled() && inquiry.is_in_vain());
-    }
-
-    #[test]
-    fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
-        let mut inquiry = Inquiry::new(["443".parse().unwrap()], None);
-        let _ = inquiry.see(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
-        assert!(matches!(inquiry.answers(None)[0].1, Answer::Unfit(..)));
-        inquiry.begin();
-        assert_eq!(inquiry.answers(None)[0].1, Answer::NotListening);
-    }
-
-    #[test]
-    fn with_an_interface_the_listener_bound_to_it_decides() {
-        let mut bound = on("0.0.0.0", Some(1));
-        bound.device = Device::Index(2);
-        for (interface, settled) in [(None, true), (Some(2), false), (Some(3), true)] {
-            let mut inquiry = Inquiry::new(["192.0.2.10:443".parse().unwrap()], interface);
-            let _ = inquiry.see(&on("0.0.0.0", Some(0)), &mut EmptyQueue);
-            let _ = inquiry.see(&bound, &mut EmptyQueue);
-            inquiry.conclude();
-            assert_eq!(inquiry.is_settled(), settled, "{interface:?}");
-        }
-    }
-}
+mod tests;

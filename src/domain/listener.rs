@@ -42,7 +42,7 @@ pub struct Listener {
     pub uid: Option<u32>,
     /// The socket's inode in sockfs. `None`: the source does not say.
     pub inode: Option<u64>,
-    /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.7).
+    /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.8).
     /// `None`: the source does not say.
     pub cgroup: Option<u64>,
 }

@@ -38,13 +38,11 @@ pub enum Unless {
     OtherDevice,
 }
 
-/// How specific a listener is to an address: of several the kernel chooses the highest
-/// (net/ipv4/inet_hashtables.c, __inet_lookup_listener and compute_score).
+/// How specific a listener is to an address: the kernel looks for one on the address first, then for
+/// a wildcard, of which one of IPv4 comes before one of IPv6 (net/ipv4/inet_hashtables.c,
+/// __inet_lookup_listener and compute_score).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    address: u8,
-    on_device: bool,
-}
+pub(super) struct Rank(u8);
 
 impl Target {
     /// The port, in host order; never 0.
@@ -98,15 +96,12 @@ impl Target {
 
     /// The rank of a listener that serves the target. A port asks for no address, so there all are
     /// equal.
-    pub(super) fn rank(&self, listener: &Listener, interface: Option<u32>) -> Rank {
-        let address = match (self, listener.reach()) {
+    pub(super) fn rank(&self, listener: &Listener) -> Rank {
+        Rank(match (self, listener.reach()) {
             (Self::Port(_), _) | (_, Reach::WildcardV6) => 0,
             (_, Reach::WildcardV4) => 1,
             (_, Reach::One(_)) => 2,
-        };
-        let on_device = matches!(self, Self::Address(..))
-            && interface.is_some_and(|index| listener.device == Device::Index(index));
-        Rank { address, on_device }
+        })
     }
 }
 
@@ -373,28 +368,12 @@ mod tests {
 
     #[test]
     fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
-        let on = |address, device| {
-            let mut listener = listener(address, Some(false));
-            listener.device = device;
-            listener
-        };
-        let upwards = [
-            on("::", Device::Any),
-            on("::", Device::Index(2)),
-            on("0.0.0.0", Device::Any),
-            on("0.0.0.0", Device::Index(2)),
-            on("192.0.2.10", Device::Any),
-            on("192.0.2.10", Device::Index(2)),
-        ];
+        let upwards = ["::", "0.0.0.0", "192.0.2.10"].map(|address| listener(address, Some(false)));
         let address: Target = "192.0.2.10:443".parse().unwrap();
         let port: Target = "443".parse().unwrap();
         for pair in upwards.windows(2) {
-            let [lower, higher] = [&pair[0], &pair[1]];
-            assert!(
-                address.rank(lower, Some(2)) < address.rank(higher, Some(2)),
-                "{pair:?}"
-            );
-            assert_eq!(port.rank(lower, Some(2)), port.rank(higher, Some(2)));
+            assert!(address.rank(&pair[0]) < address.rank(&pair[1]), "{pair:?}");
+            assert_eq!(port.rank(&pair[0]), port.rank(&pair[1]));
         }
     }
 }

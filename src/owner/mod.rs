@@ -3,7 +3,8 @@
 pub mod process;
 pub mod unit;
 
-/// A name that its user chose, without what a terminal or a log would take for a command.
-fn harmless(name: &str) -> String {
-    name.replace(char::is_control, "\u{fffd}")
+/// A name as it can be shown: any user may give a process or a cgroup a name that would control a
+/// terminal or begin another line.
+fn printable(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}")
 }

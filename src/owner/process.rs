@@ -1,150 +1,242 @@
 //! The processes that hold a listener: those with a descriptor of its inode in /proc/PID/fd.
 //!
-//! It takes one readlink(2) for each descriptor, and rights: root's, or the same user's.
+//! Not by the procfs crate, which leaves out descriptors that may not be read: "no rights to look"
+//! would become "not among them".
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use procfs::ProcError;
-use procfs::process::{FDTarget, Process, all_processes_with_root};
+use nix::errno::Errno;
 
-use super::harmless;
+use super::printable;
 use crate::clock::TimeLimit;
 use crate::domain::{Doubt, Fitness, Flaw, Listener};
+use crate::source::InWords;
 
 /// Bytes of a process's name that the kernel keeps (TASK_COMM_LEN, without its NUL).
 const NAME: usize = 15;
 
-/// Whether a process of this name, as ps(1) and pidof(8) have it, holds the listener. Those of the
-/// name are looked into first; the others only to be able to say that it is somebody else's.
-pub fn judge(listener: &Listener, name: &str, proc: &Path, limit: TimeLimit<'_>) -> Fitness {
-    let unknown = |why: String| {
-        Fitness::Unknown(Doubt::new(format_args!(
-            "{listener} listens, but its process is not known: {why}"
-        )))
-    };
-    let Some(inode) = listener.inode else {
-        return unknown("the inode of its socket is not known".to_owned());
-    };
-    let processes = match named_processes(proc) {
-        Ok(processes) => processes,
-        Err(error) => return unknown(error.to_string()),
-    };
-    let (own, others): (Vec<_>, Vec<_>) = processes
-        .into_iter()
-        .partition(|(_, known)| is_called(known, name));
-    let holds = |pid| holds(proc, pid, inode, limit);
-    let mut closed = None;
-    for (pid, _) in own {
-        match holds(pid) {
-            Ok(true) => return Fitness::Fit,
-            // It is gone.
-            Ok(false) | Err(ProcError::NotFound(_)) => {}
-            Err(_) => closed = Some(pid),
+/// The processes of one moment.
+#[derive(Debug)]
+pub struct Processes {
+    proc: PathBuf,
+    all: Vec<Process>,
+}
+
+#[derive(Debug)]
+struct Process {
+    pid: u32,
+    /// As ps(1) and pidof(8) have it. `None`: it could not be read.
+    name: Option<Vec<u8>>,
+}
+
+impl Processes {
+    /// Those below this root, which is /proc but for tests.
+    ///
+    /// # Errors
+    /// When they cannot be listed, or not in time.
+    pub fn read(proc: &Path, limit: TimeLimit<'_>) -> Result<Self, Doubt> {
+        let unreadable = |error: io::Error| {
+            let why = InWords::from(&error);
+            Doubt::new(format_args!("{} cannot be listed: {why}", proc.display()))
+        };
+        let mut all = Vec::new();
+        for entry in fs::read_dir(proc).map_err(unreadable)? {
+            if limit.is_over() {
+                return Err(Doubt::new("there was no time to list all processes"));
+            }
+            let entry = entry.map_err(unreadable)?;
+            let pid = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let Some(pid) = pid else {
+                continue;
+            };
+            match fs::read(entry.path().join("comm")) {
+                Ok(name) => all.push(Process {
+                    pid,
+                    name: Some(name.trim_ascii_end().to_owned()),
+                }),
+                Err(error) if is_gone(&error) => {}
+                Err(_) => all.push(Process { pid, name: None }),
+            }
+        }
+        all.sort_unstable_by_key(|process| process.pid);
+        let proc = proc.to_owned();
+        Ok(Self { proc, all })
+    }
+
+    /// Whether a process of this name holds the listener. Those of the name are looked into first;
+    /// the others only to be able to say that it is somebody else's.
+    pub fn judge(&self, listener: &Listener, name: &str, limit: TimeLimit<'_>) -> Fitness {
+        let unknown = |why: String| {
+            Fitness::Unknown(Doubt::new(format_args!(
+                "{listener} listens, but its process is not known: {why}"
+            )))
+        };
+        let Some(inode) = listener.inode else {
+            return unknown("the inode of its socket is not known".to_owned());
+        };
+        let may_be = |process: &&Process| match &process.name {
+            Some(known) => is_called(known, name),
+            None => true,
+        };
+        let (own, others): (Vec<_>, Vec<_>) = self.all.iter().partition(may_be);
+        let mut closed = None;
+        for process in own {
+            match (self.holds(process, inode, limit), &process.name) {
+                (Ok(true), Some(_)) => return Fitness::Fit,
+                (Ok(false), _) => {}
+                (Ok(true), None) | (Err(_), _) => closed = Some(process),
+            }
+        }
+        if limit.is_over() {
+            return unknown("there was no time to find it".to_owned());
+        }
+        if let Some(process) = closed {
+            return unknown(format!("{process} may not be looked into"));
+        }
+        let mut others = others.into_iter();
+        match others.find(|process| matches!(self.holds(process, inode, limit), Ok(true))) {
+            Some(holder) => Fitness::Unfit(Flaw::WrongOwner(format!(
+                "{listener} is held by {holder}, not by {name}"
+            ))),
+            None if limit.is_over() => unknown("there was no time to find it".to_owned()),
+            None => unknown("no process that may be looked into holds it".to_owned()),
         }
     }
-    if let Some(pid) = closed {
-        return unknown(format!("{name} ({pid}) may not be looked into"));
-    }
-    let mut others = others.into_iter();
-    match others.find(|(pid, _)| matches!(holds(*pid), Ok(true))) {
-        Some((pid, other)) => Fitness::Unfit(Flaw::WrongOwner(format!(
-            "{listener} is held by {other} ({pid}), not by {name}"
-        ))),
-        None if limit.is_over() => unknown("there was no time to find it".to_owned()),
-        None => unknown("no process that may be looked into holds it".to_owned()),
-    }
-}
 
-/// The processes that hold each of these inodes, as `name (pid)`, as far as they may be looked into
-/// in time.
-pub fn holders(
-    inodes: &[u64],
-    proc: &Path,
-    limit: TimeLimit<'_>,
-) -> Result<BTreeMap<u64, Vec<String>>, Doubt> {
-    let processes = named_processes(proc).map_err(Doubt::new)?;
-    let mut holders: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for (pid, name) in processes {
-        // One that may not be looked into, or is gone, holds nothing that we could tell.
-        let _ = sockets(proc, pid, limit, &mut |inode| {
-            if inodes.binary_search(&inode).is_ok() {
-                let holder = format!("{name} ({pid})");
-                let known = holders.entry(inode).or_default();
-                if known.last() != Some(&holder) {
-                    known.push(holder);
+    /// The processes that hold each of these inodes, which are ascending, as far as they may be
+    /// looked into.
+    pub fn holders(self, inodes: &[u64], limit: TimeLimit<'_>) -> Holders {
+        let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (index, process) in self.all.iter().enumerate() {
+            // One that may not be looked into, or is gone, holds nothing that we could tell.
+            let _ = self.sockets(process, limit, &mut |inode| {
+                if inodes.binary_search(&inode).is_ok() {
+                    let known = of.entry(inode).or_default();
+                    if known.last() != Some(&index) {
+                        known.push(index);
+                    }
                 }
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            });
+        }
+        let in_time = !limit.is_over();
+        Holders {
+            all: self.all,
+            of,
+            in_time,
+        }
     }
-    Ok(holders)
+
+    /// # Errors
+    /// When one of its descriptors may not be looked at, and those that may are not the one.
+    fn holds(&self, process: &Process, inode: u64, limit: TimeLimit<'_>) -> io::Result<bool> {
+        let end = self.sockets(process, limit, &mut |found| {
+            if found == inode {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        Ok(end?.is_break())
+    }
+
+    /// Shows the inodes of the sockets that a process has, until the time is up. One that is gone has
+    /// none.
+    ///
+    /// # Errors
+    /// When its descriptors may not be listed, or one may not be looked at. To list them takes
+    /// less than that (fs/proc/fd.c, proc_fd_permission; proc_pid_readlink in base.c).
+    fn sockets(
+        &self,
+        process: &Process,
+        limit: TimeLimit<'_>,
+        visit: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
+        let mut refused = Ok(ControlFlow::Continue(()));
+        if limit.is_over() {
+            return refused;
+        }
+        let folder = self.proc.join(process.pid.to_string()).join("fd");
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if is_gone(&error) => return refused,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            if limit.is_over() {
+                break;
+            }
+            match entry.and_then(|entry| fs::read_link(entry.path())) {
+                Ok(link) => {
+                    if socket(link.as_os_str().as_bytes())
+                        .is_some_and(|inode| visit(inode).is_break())
+                    {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Err(error) if is_gone(&error) => {}
+                Err(error) => refused = Err(error),
+            }
+        }
+        refused
+    }
 }
 
-/// All that do not go meanwhile. Not open ones: a descriptor for each could be too many.
-fn named_processes(proc: &Path) -> Result<Vec<(i32, String)>, ProcError> {
-    let named = |process: Process| Some((process.pid(), harmless(&process.stat().ok()?.comm)));
-    let processes = all_processes_with_root(proc)?.flatten();
-    Ok(processes.filter_map(named).collect())
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} ({})", printable(name), self.pid),
+            None => write!(f, "process {}", self.pid),
+        }
+    }
 }
 
-fn is_called(known: &str, wanted: &str) -> bool {
+/// Which processes hold which sockets.
+#[derive(Debug)]
+pub struct Holders {
+    all: Vec<Process>,
+    of: BTreeMap<u64, Vec<usize>>,
+    in_time: bool,
+}
+
+impl Holders {
+    /// The processes that hold the socket with this inode, as `name (pid)`. `None`: none is known.
+    pub fn of(&self, inode: u64) -> Option<Vec<String>> {
+        let indices = self.of.get(&inode)?.iter();
+        let processes = indices.filter_map(|index| self.all.get(*index));
+        Some(processes.map(Process::to_string).collect())
+    }
+
+    /// Whether there was time to look at all of them.
+    pub fn in_time(&self) -> bool {
+        self.in_time
+    }
+}
+
+/// A process or a descriptor can go at any moment.
+fn is_gone(error: &io::Error) -> bool {
+    [Errno::ENOENT, Errno::ESRCH].contains(&InWords::from(error).0)
+}
+
+fn is_called(known: &[u8], wanted: &str) -> bool {
+    let wanted = wanted.as_bytes();
     known == wanted || known.len() == NAME && wanted.starts_with(known)
 }
 
-/// # Errors
-/// When its descriptors cannot be listed.
-fn holds(proc: &Path, pid: i32, inode: u64, limit: TimeLimit<'_>) -> Result<bool, ProcError> {
-    let end = sockets(proc, pid, limit, &mut |found| {
-        if found == inode {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    Ok(end?.is_break())
-}
-
-/// Shows the inodes of the sockets that a process has, until the time is up.
-///
-/// # Errors
-/// When its descriptors cannot be listed.
-fn sockets(
-    proc: &Path,
-    pid: i32,
-    limit: TimeLimit<'_>,
-    visit: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, ProcError> {
-    let process = Process::new_with_root(proc.join(pid.to_string()))?;
-    for descriptor in process.fd()? {
-        if limit.is_over() {
-            break;
-        }
-        // One that is closed meanwhile is no listener.
-        if let Ok(FDTarget::Socket(inode)) = descriptor.map(|descriptor| descriptor.target) {
-            if visit(inode).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-    }
-    Ok(ControlFlow::Continue(()))
+/// The inode in what a socket's descriptor links to (net/socket.c, sockfs_dname).
+fn socket(link: &[u8]) -> Option<u64> {
+    let inode = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    std::str::from_utf8(inode).ok()?.parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_name_is_known_by_its_first_15_bytes() {
-        for (known, wanted, same) in [
-            ("haproxy", "haproxy", true),
-            ("haproxy", "haprox", false),
-            ("haprox", "haproxy", false),
-            ("a-very-long-nam", "a-very-long-name-indeed", true),
-            ("a-very-long-nam", "a-very-long-no", false),
-        ] {
-            assert_eq!(is_called(known, wanted), same, "{known} {wanted}");
-        }
-    }
-}
+mod tests;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-use super::harmless;
+use super::printable;
 use crate::clock::TimeLimit;
 use crate::domain::{Doubt, Fitness, Flaw, Listener};
 
@@ -43,7 +44,8 @@ impl Cgroups {
                 let path = entry.path();
                 if ids.contains(&entry.ino()) {
                     let below = path.strip_prefix(&self.0).unwrap_or(Path::new(""));
-                    found.insert(entry.ino(), harmless(&format!("/{}", below.display())));
+                    let below = printable(below.as_os_str().as_bytes());
+                    found.insert(entry.ino(), format!("/{below}"));
                 }
                 folders.push(path);
             }
@@ -58,13 +60,33 @@ fn subfolders(folder: &Path) -> impl Iterator<Item = DirEntry> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
 }
 
-/// The unit that a cgroup belongs to, or else its path.
+/// The unit that a cgroup belongs to, or else its path: the first part that is no slice, as
+/// systemd has it (src/basic/cgroup-util.c, cg_path_get_unit). What stands behind it is made by the
+/// unit itself, and could have any name.
 pub fn unit_of(path: &str) -> &str {
-    path.rsplit('/').find(|part| is_unit(part)).unwrap_or(path)
+    let mut innermost_slice = None;
+    for part in parts(path) {
+        if !is_slice(part) {
+            return if is_unit(part) { part } else { path };
+        }
+        innermost_slice = Some(part);
+    }
+    innermost_slice.unwrap_or(path)
+}
+
+/// The parts of a path, without what systemd puts in front of a name that would be taken for
+/// one of the kernel's (cg_escape).
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| part.strip_prefix('_').unwrap_or(part))
+}
+
+fn is_slice(name: &str) -> bool {
+    name.ends_with(".slice")
 }
 
 /// Whether it has the suffix of those units that have processes.
-fn is_unit(name: &str) -> bool {
+pub fn is_unit(name: &str) -> bool {
     let mut suffixes = [".service", ".scope", ".socket", ".slice", ".mount", ".swap"].iter();
     suffixes.any(|suffix| name.ends_with(suffix))
 }
@@ -78,32 +100,55 @@ pub fn full_name(name: &str) -> String {
     }
 }
 
-/// Whether the socket was made in this unit or below it.
-pub fn judge(listener: &Listener, unit: &str, limit: TimeLimit<'_>) -> Fitness {
-    let unknown = |why| {
-        Fitness::Unknown(Doubt::new(format_args!(
-            "{listener} listens, but its unit is not known: {why}"
-        )))
-    };
-    let Some(id) = listener.cgroup else {
-        return unknown("only sock_diag tells a socket's cgroup, from Linux 5.7 on");
-    };
-    let Some(cgroups) = Cgroups::mounted() else {
-        return unknown("no cgroup2 is mounted here");
-    };
-    let paths = cgroups.paths(&[id], limit);
-    let Some(path) = paths.get(&id) else {
-        // The root's own id is not among its folders. It is also what a kernel says that does not
-        // track the cgroups of sockets.
-        return unknown("its cgroup is the root, is gone, or cannot be seen from here");
-    };
-    if path.split('/').any(|part| part == unit) {
-        Fitness::Fit
+fn belongs(path: &str, unit: &str) -> bool {
+    if is_slice(unit) {
+        parts(path)
+            .take_while(|part| is_slice(part))
+            .any(|part| part == unit)
     } else {
-        let owner = unit_of(path);
-        Fitness::Unfit(Flaw::WrongOwner(format!(
-            "{listener} belongs to {owner}, not to {unit}"
-        )))
+        unit_of(path) == unit
+    }
+}
+
+/// Finds units, each cgroup once a look.
+#[derive(Debug, Default)]
+pub struct Units {
+    paths: BTreeMap<u64, Option<String>>,
+}
+
+impl Units {
+    /// Forgets what it knows.
+    pub fn forget(&mut self) {
+        self.paths.clear();
+    }
+
+    /// Whether the socket was made in this unit.
+    pub fn judge(&mut self, listener: &Listener, unit: &str, limit: TimeLimit<'_>) -> Fitness {
+        let unknown = |why| {
+            Fitness::Unknown(Doubt::new(format_args!(
+                "{listener} listens, but its unit is not known: {why}"
+            )))
+        };
+        let Some(id) = listener.cgroup else {
+            return unknown("only sock_diag tells a socket's cgroup, from Linux 5.8 on");
+        };
+        let Some(cgroups) = Cgroups::mounted() else {
+            return unknown("no cgroup2 is mounted here");
+        };
+        let path = self
+            .paths
+            .entry(id)
+            .or_insert_with(|| cgroups.paths(&[id], limit).remove(&id));
+        match path {
+            // The root's own id is not among its folders. It is also what a kernel says that does
+            // not track the cgroups of sockets.
+            None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
+            Some(path) if belongs(path, unit) => Fitness::Fit,
+            Some(path) => Fitness::Unfit(Flaw::WrongOwner(format!(
+                "{listener} belongs to {}, not to {unit}",
+                unit_of(path)
+            ))),
+        }
     }
 }
 
@@ -112,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_innermost_unit_of_a_path() {
+    fn the_unit_of_a_path_is_the_first_that_is_no_slice() {
         for (path, unit) in [
             ("/system.slice/haproxy.service", "haproxy.service"),
             ("/system.slice/nginx.service/workers", "nginx.service"),
@@ -124,11 +169,34 @@ mod tests {
                 "/user.slice/user-0.slice/session-1.scope",
                 "session-1.scope",
             ),
+            // A user's own services, and what a container has in it, are not the system's.
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/haproxy.service",
+                "user@1000.service",
+            ),
+            (
+                "/machine.slice/libpod-0a1b.scope/system.slice/haproxy.service",
+                "libpod-0a1b.scope",
+            ),
+            ("/system.slice/_memory.service", "memory.service"),
             ("/system.slice", "system.slice"),
-            ("/docker/0a1b2c", "/docker/0a1b2c"),
+            (
+                "/docker/0a1b2c/haproxy.service",
+                "/docker/0a1b2c/haproxy.service",
+            ),
             ("/", "/"),
         ] {
             assert_eq!(unit_of(path), unit);
+            assert!(belongs(path, unit) || !is_unit(unit));
+        }
+        let path = "/user.slice/user-1000.slice/user@1000.service/app.slice/haproxy.service";
+        for (unit, own) in [
+            ("user-1000.slice", true),
+            ("user.slice", true),
+            ("app.slice", false),
+            ("haproxy.service", false),
+        ] {
+            assert_eq!(belongs(path, unit), own, "{unit}");
         }
     }
 

@@ -67,8 +67,8 @@ impl Checked {
     }
 }
 
-/// Says how a check ended: on stdout unless `quiet`, and in the text format what is doubtful on
-/// stderr in any case.
+/// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
+/// not have it.
 pub fn checked(checked: &Checked, format: Format, quiet: bool) {
     let said = match format {
         Format::Text => text::answers(&checked.outcome.answers),
@@ -78,7 +78,7 @@ pub fn checked(checked: &Checked, format: Format, quiet: bool) {
     if !quiet {
         to_stdout(&said);
     }
-    if format == Format::Text {
+    if quiet || format == Format::Text {
         for line in text::doubts(&checked.outcome) {
             line_to_stderr(line);
         }

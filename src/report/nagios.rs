@@ -19,10 +19,16 @@ pub(super) fn line(checked: &Checked) -> String {
     format!("LISTENUP {word} - {said} | {}\n", performance(checked))
 }
 
-/// The line for a command line that is wrong; only the first line of the error says why.
+/// The line for a command line that is wrong. What is wrong stands before the error's first empty
+/// line; usage and hints follow.
 pub(super) fn wrong_usage(error: &str) -> String {
-    let why = error.lines().next().unwrap_or_default();
-    let why = on_one_line(why.trim_start_matches("error: "));
+    let why: Vec<&str> = error
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let why = on_one_line(&why.join(" "));
     format!("LISTENUP UNKNOWN - wrong usage: {why}\n")
 }
 

@@ -15,7 +15,7 @@ pub fn listing(listing: &Listing) -> String {
     let mut head = vec![
         "ADDRESS", "PORT", "QUEUE", "V6ONLY", "DEVICE", "USER", "UNIT",
     ];
-    if listing.processes.is_some() {
+    if listing.holders.is_some() {
         head.push("PROCESS");
     }
     let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
@@ -61,8 +61,10 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
         or_unknown(user.or(listener.uid.map(|uid| uid.to_string()))),
         or_unknown(listing.unit(listener).map(str::to_owned)),
     ];
-    if listing.processes.is_some() {
-        row.push(or_unknown(listing.processes(listener).map(in_short)));
+    if listing.holders.is_some() {
+        row.push(or_unknown(
+            listing.processes(listener).as_deref().map(in_short),
+        ));
     }
     row
 }

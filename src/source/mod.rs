@@ -1,6 +1,8 @@
 //! Where listeners come from: the kernel's sock_diag, or its /proc files.
 
 mod byte_order;
+#[cfg(test)]
+mod fixtures;
 pub mod netlink;
 pub mod proc;
 
@@ -63,8 +65,8 @@ pub trait Source {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), Fault>;
 
-    /// The listener that a connection to this address and port would find, by the kernel's own
-    /// search. `None`, which is what a source says that cannot search so, proves nothing.
+    /// The listener that a connection to this address and port would find, which comes in on this
+    /// interface or on one that does not matter, by the kernel's own search. `None`, which is what a source says that cannot search so, proves nothing.
     ///
     /// # Errors
     /// No answer, which proves nothing either.
@@ -72,6 +74,7 @@ pub trait Source {
         &mut self,
         _address: IpAddr,
         _port: u16,
+        _interface: Option<u32>,
         _limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, Fault> {
         Ok(None)

@@ -211,10 +211,11 @@ impl Gateways {
 }
 
 /// One keepalived in the foreground. It ends with this value.
-struct Keepalived(Child);
+pub struct Keepalived(Child);
 
 impl Keepalived {
-    fn start(path: PathBuf, without_sock_diag: bool) -> Self {
+    /// With the configuration in `path`.conf; it writes to `path`.log.
+    pub fn start(path: PathBuf, without_sock_diag: bool) -> Self {
         let mut confined = Confined::new("keepalived");
         if without_sock_diag {
             confined = confined.without(Call::SockDiagSocket, Errno::EACCES);

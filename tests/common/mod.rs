@@ -9,11 +9,16 @@
 )]
 
 pub mod confined;
+pub mod conntrack;
+pub mod doctor;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod schema;
 pub mod service;
 pub mod sockets;
+pub mod table;
+pub mod watch;
 
 use std::process::Command;
 use std::{panic, thread};

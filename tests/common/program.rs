@@ -25,12 +25,18 @@ pub fn sh(line: &str) -> Said {
     )
 }
 
-/// A program of the scripts, which cargo built for this test run beside it.
+/// A program of the scripts, which `cargo test` builds for the whole test run.
 pub fn example(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.join("examples").join(name)
+    let path = path.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "no {}: for a single test file, run `cargo build --examples` first",
+        path.display()
+    );
+    path
 }
 
 /// What a run said and how it exited.
@@ -46,11 +52,16 @@ pub struct Said {
 impl Said {
     pub fn by(command: &mut Command) -> Self {
         let what = format!("{command:?}");
+        Self::of(what, command.output().unwrap())
+    }
+
+    /// What a process said that was started otherwise.
+    pub fn of(what: String, output: Output) -> Self {
         let Output {
             status,
             stdout,
             stderr,
-        } = command.output().unwrap();
+        } = output;
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self {
             stdout: text(stdout),

@@ -91,24 +91,32 @@ pub struct Zoo(#[allow(dead_code)] Vec<Socket>);
 impl Zoo {
     /// In the namespace of this thread, which also gets the addresses 192.0.2.1 and 2001:db8::1.
     pub fn open() -> Self {
-        super::ip("address add 192.0.2.1/32 dev lo");
+        let mut zoo = Self::without_ipv6();
         super::ip("address add 2001:db8::1/128 dev lo nodad");
-        let mut zoo = vec![
-            listen("0.0.0.0", 1001),
-            listen("127.0.0.1", 1002),
-            listen("192.0.2.1", 1003),
+        zoo.0.extend([
             listen("::", 1004),
             listen_with("::", 1005, |socket| socket.set_only_v6(true).unwrap()),
             listen("::1", 1006),
             listen("::ffff:127.0.0.1", 1007),
-            listen_with("0.0.0.0", 1008, |socket| {
-                socket.bind_device(Some(b"lo")).unwrap()
-            }),
             listen("2001:db8::1", 1016),
             listen("::ffff:0.0.0.0", 1017),
             listen_with("::", 1018, |socket| {
                 socket.set_only_v6(false).unwrap();
                 socket.bind_device(Some(b"lo")).unwrap();
+            }),
+        ]);
+        zoo
+    }
+
+    /// Those that a kernel without IPv6 has as well.
+    pub fn without_ipv6() -> Self {
+        super::ip("address add 192.0.2.1/32 dev lo");
+        let mut zoo = vec![
+            listen("0.0.0.0", 1001),
+            listen("127.0.0.1", 1002),
+            listen("192.0.2.1", 1003),
+            listen_with("0.0.0.0", 1008, |socket| {
+                socket.bind_device(Some(b"lo")).unwrap()
             }),
             listen("0.0.0.0", 8080),
         ];

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{NO_RETRY, Played, Say, run_for, word};
-use crate::domain::{Demands, Fitness, Flaw, Listener, NoDemands, Wanted};
-use crate::judge::Patience;
+use crate::clock::{Clock, fake::FakeClock};
+use crate::domain::{Answer, Demands, Fitness, Flaw, Inquiry, Listener, NoDemands, Wanted};
+use crate::judge::{Matter, Patience, Sources, judge};
 
 const RETRY: Patience = Patience {
     retry_for: Duration::from_millis(100),
@@ -80,23 +81,61 @@ fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
 
 #[test]
 fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
-    for (looks, said, opinions) in [
-        (&[Say::Listens("0.0.0.0")][..], "! full", 0),
+    for (looks, said, asked, opinions) in [
+        (&[Say::Listens("0.0.0.0")][..], "! full", 2, 0),
         // A queue that is full for a moment.
         (
             &[Say::Listens("0.0.0.0"), Say::Listens("127.0.0.1")],
             "127.0.0.1:443",
+            2,
             0,
         ),
-        // Where one of the looks shows nothing at all, others are asked.
-        (&[Say::Listens("0.0.0.0"), Say::Nothing], "not", 1),
-        (&[Say::Nothing, Say::Listens("0.0.0.0")], "! full", 1),
+        // Where a look shows nothing at all, others are asked, and it takes two such looks.
+        (&[Say::Listens("0.0.0.0"), Say::Nothing], "not", 3, 1),
+        (&[Say::Nothing, Say::Listens("0.0.0.0")], "! full", 2, 1),
     ] {
         let mut opinion = Played::new(&[Say::Nothing]);
-        assert_eq!(demanding(looks, &mut opinion), (said.to_owned(), 2));
+        assert_eq!(demanding(looks, &mut opinion), (said.to_owned(), asked));
         assert_eq!(opinion.asked.len(), opinions, "{said}");
     }
     let mut opinion = Played::new(&[Say::Nothing]);
     let (said, _) = demanding(&[Say::Listens("0.0.0.0"), Say::Broken], &mut opinion);
     assert!(said.starts_with("? "), "{said}");
+}
+
+#[test]
+fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
+    let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, _) = demanding(&[Say::Nothing], &mut opinion);
+    assert_eq!(said, "! full");
+}
+
+#[test]
+fn what_is_well_already_waits_for_nothing() {
+    let clock = FakeClock::default();
+    for (wanted, needed, waits) in [
+        (Wanted::Listening, 1, false),
+        (Wanted::Listening, 2, true),
+        (Wanted::Absent, 1, false),
+        (Wanted::Absent, 2, true),
+    ] {
+        let started = clock.now();
+        let targets = ["127.0.0.1:443", "127.0.0.1:80"].map(|target| target.parse().unwrap());
+        let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
+        let matter = Matter {
+            inquiry: Inquiry::new(targets, None),
+            demands: &mut NoDemands,
+            wanted,
+            needed,
+        };
+        let sources = Sources {
+            in_order: vec![&mut source],
+            second_opinion: None,
+        };
+        let outcome = judge(matter, sources, RETRY, &clock);
+        assert!(matches!(outcome.answers[0].1, Answer::Listening(_)));
+        assert_eq!(outcome.answers[1].1, Answer::NotListening);
+        let waited = clock.now() - started >= RETRY.retry_for;
+        assert_eq!(waited, waits, "{wanted:?} {needed}");
+    }
 }

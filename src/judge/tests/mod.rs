@@ -87,7 +87,13 @@ impl Source for Played {
         }
     }
 
-    fn exact(&mut self, _: IpAddr, _: u16, _: TimeLimit<'_>) -> Result<Option<Listener>, Fault> {
+    fn exact(
+        &mut self,
+        _: IpAddr,
+        _: u16,
+        _: Option<u32>,
+        _: TimeLimit<'_>,
+    ) -> Result<Option<Listener>, Fault> {
         Ok(self.exact.map(listener))
     }
 }
@@ -125,6 +131,7 @@ fn run_for(
         inquiry: Inquiry::new([target], None),
         demands,
         wanted,
+        needed: 1,
     };
     let outcome = judge(
         matter,
@@ -217,8 +224,8 @@ fn the_second_opinion_s_yes_counts_and_is_a_warning() {
 }
 
 #[test]
-fn the_second_opinion_s_no_failure_and_doubt_do_not_count() {
-    for say in [Say::Nothing, Say::Broken, Say::DualStackOrNot] {
+fn the_second_opinion_s_no_and_failure_do_not_count() {
+    for say in [Say::Nothing, Say::Broken] {
         let mut opinion = Played::new(&[say]);
         let mut source = [Played::new(&[Say::Nothing])];
         let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
@@ -231,6 +238,16 @@ fn the_second_opinion_s_no_failure_and_doubt_do_not_count() {
 }
 
 #[test]
+fn a_listener_of_which_the_second_opinion_does_not_know_enough_leaves_it_open() {
+    let mut opinion = Played::new(&[Say::DualStackOrNot]);
+    let mut source = [Played::new(&[Say::Nothing])];
+    let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
+    let doubt = "? [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known";
+    assert_eq!(word(&outcome), doubt);
+    assert_eq!(outcome.warnings.len(), 1);
+}
+
+#[test]
 fn the_exact_lookup_s_yes_counts_before_a_no() {
     // What BPF sk_lookup chooses may listen on quite another address.
     let mut source = Played::new(&[Say::Nothing]);
@@ -240,6 +257,15 @@ fn the_exact_lookup_s_yes_counts_before_a_no() {
         (word(&outcome).as_str(), outcome.warnings.len()),
         ("192.0.2.1:443", 0)
     );
+}
+
+#[test]
+fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
+    // sock_diag of 3.10 has no INET_DIAG_SKV6ONLY.
+    let mut source = Played::new(&[Say::DualStackOrNot]);
+    source.exact = Some("::");
+    let (outcome, _) = run(&mut [source], None, NO_RETRY);
+    assert_eq!(word(&outcome), "[::]:443");
 }
 
 #[test]

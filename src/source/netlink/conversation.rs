@@ -106,11 +106,12 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         address: IpAddr,
         port: u16,
+        interface: Option<u32>,
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
         self.send(
-            &wire::exact_request(address, port, sequence, self.order),
+            &wire::exact_request(address, port, interface, sequence, self.order),
             limit,
         )?;
         let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;

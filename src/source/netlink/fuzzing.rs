@@ -127,7 +127,7 @@ fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener
     let clock = SystemClock::start();
     let limit = TimeLimit::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
-    conversation.exact([127, 0, 0, 1].into(), 443, limit)
+    conversation.exact([127, 0, 0, 1].into(), 443, None, limit)
 }
 
 /// A NLMSG_DONE without an error.

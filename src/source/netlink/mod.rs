@@ -78,10 +78,11 @@ impl Source for Netlink {
         &mut self,
         address: IpAddr,
         port: u16,
+        interface: Option<u32>,
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
         let mut conversation = self.resume()?;
-        let answer = conversation.exact(address, port, limit)?;
+        let answer = conversation.exact(address, port, interface, limit)?;
         self.conversation = Some(conversation);
         Ok(answer)
     }

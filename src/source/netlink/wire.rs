@@ -59,6 +59,7 @@ pub(super) fn dump_request(
         family,
         local: [0; 16],
         port,
+        interface: 0,
         bytecode,
     }
     .encode(sequence, order)
@@ -70,6 +71,7 @@ pub(super) fn dump_request(
 pub(super) fn exact_request(
     address: IpAddr,
     port: u16,
+    interface: Option<u32>,
     sequence: u32,
     order: ByteOrder,
 ) -> Vec<u8> {
@@ -92,6 +94,7 @@ pub(super) fn exact_request(
         family,
         local,
         port,
+        interface: interface.unwrap_or(0),
         bytecode: None,
     }
     .encode(sequence, order)
@@ -106,6 +109,8 @@ struct Request {
     local: [u8; 16],
     /// The local port; 0: any.
     port: u16,
+    /// The index of a device; 0: any.
+    interface: u32,
     bytecode: Option<Vec<u8>>,
 }
 
@@ -127,7 +132,8 @@ impl Request {
         bytes.extend(self.port.to_be_bytes()); // idiag_sport
         bytes.extend([0; 2]); // idiag_dport
         bytes.extend(self.local); // idiag_src
-        bytes.extend([0; 16 + 4]); // idiag_dst, idiag_if: any
+        bytes.extend([0; 16]); // idiag_dst: any
+        bytes.extend(order.bytes32(self.interface)); // idiag_if
         bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
         if let Some(bytecode) = self.bytecode {
             bytes.extend(order.bytes16(attribute as u16));

@@ -12,7 +12,7 @@ const TABLE: Duration = Duration::from_millis(4);
 const SOCKET: Duration = Duration::from_nanos(250);
 
 /// How long it takes to read tcp and tcp6 when neither is stopped early.
-pub(super) fn of_both_tables(sockets: u32) -> Duration {
+pub(crate) fn of_both_tables(sockets: u32) -> Duration {
     TABLE
         .saturating_add(SOCKET.saturating_mul(sockets))
         .saturating_mul(2)
@@ -21,7 +21,7 @@ pub(super) fn of_both_tables(sockets: u32) -> Duration {
 /// The TCP sockets in the kernel's table of connections, by /proc/self/net/sockstat: `alloc` counts
 /// those of the whole host, `tw` those in TIME_WAIT, which `alloc` leaves out (net/ipv4/proc.c,
 /// sockstat_seq_show). `None` where it does not say.
-pub(super) fn sockets(sockstat: &[u8]) -> Option<u32> {
+pub(crate) fn sockets(sockstat: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(sockstat).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     let mut words = line.split_whitespace();

@@ -3,16 +3,12 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::rows::{Rows, Stride};
-use super::{ByteOrder, Pass, pass};
+use super::{ByteOrder, Pass, Ports, pass};
 use crate::clock::{SystemClock, TimeLimit};
 use crate::domain::Listener;
-
-/// Made once: it would take longer than a look.
-static EVERY_PORT: LazyLock<Vec<u16>> = LazyLock::new(|| (0..=u16::MAX).collect());
 
 /// What the passes in one byte order made of a table.
 #[derive(Debug)]
@@ -77,7 +73,7 @@ fn look(table: &[u8], cuts: [u8; 2], stride: Stride, short_is_end: bool, order: 
     };
     let mut listeners = Vec::new();
     let end = Rows::new(pieces, stride, short_is_end, limit).and_then(|rows| {
-        pass(rows, &EVERY_PORT, order, &mut |listener| {
+        pass(rows, Ports::All, order, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         })

@@ -4,7 +4,7 @@
 //! (net/ipv4/tcp_ipv4.c, tcp_get_idx), so a look ends at the first row that is neither LISTEN nor
 //! SYN_RECV, which kernels up to 4.3 list among the listeners.
 
-mod cost;
+pub(crate) mod cost;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod row;
@@ -76,7 +76,8 @@ impl Proc {
         }
     }
 
-    /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there.
+    /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there. From 5.8,
+    /// which brought that, to 5.12 what is in it cannot be opened (fs/proc/inode.c, proc_reg_open).
     fn path(&self, family: Family) -> PathBuf {
         self.root.join(match family {
             Family::V4 => "self/net/tcp",

@@ -19,7 +19,7 @@ pub(super) enum Stride {
     Page,
 }
 
-/// Bytes of a row of tcp, padded since 3.12 (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
+/// Bytes of a row of tcp, which is padded (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
 const ROW: usize = 150;
 /// Bytes that the kernel hands out at most in one read of the smallest page.
 const PAGE: usize = 4096;

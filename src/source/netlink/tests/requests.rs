@@ -77,7 +77,7 @@ fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source:
     let clock = script.clock.clone();
     let address: IpAddr = address.parse().unwrap();
     let limit = TimeLimit::new(&clock, LIMIT);
-    Conversation::new(script, LITTLE).exact(address, 443, limit)
+    Conversation::new(script, LITTLE).exact(address, 443, Some(3), limit)
 }
 
 #[test]
@@ -93,7 +93,8 @@ fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
         request[28..44],
         [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     );
-    assert_eq!(request[44..64], [0; 20]);
+    assert_eq!(request[44..60], [0; 16]);
+    assert_eq!(request[60..64], [3, 0, 0, 0]); // idiag_if
 
     let mut script = Script::of([good(LITTLE)]);
     exact(&mut script, "2001:db8::1").unwrap().unwrap();

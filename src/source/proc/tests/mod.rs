@@ -1,5 +1,6 @@
 //! Tables from bytes instead of a kernel.
 
+mod captured;
 mod faults;
 mod files;
 mod order;
@@ -156,40 +157,4 @@ fn slot_10000_shifts_the_columns() {
         on_443(|| table.as_bytes()),
         ["0.0.0.0:443", "127.0.0.1:443"]
     );
-}
-
-#[test]
-fn what_6_18_says_of_the_zoo() {
-    let tcp = include_str!("../../../../tests/fixtures/6.18-x86_64/tcp");
-    let tcp6 = include_str!("../../../../tests/fixtures/6.18-x86_64/tcp6");
-    let every: Vec<u16> = (1..=u16::MAX).collect();
-    for stride in [Stride::Row, Stride::Page] {
-        let (v4, end) = seen_by(tcp.as_bytes(), stride, &every, ByteOrder::Little);
-        assert_eq!(
-            end,
-            Ok(Pass::Incomplete),
-            "66 listeners do not fit one read"
-        );
-        assert_eq!(v4.len(), 66);
-        let members = v4
-            .iter()
-            .filter(|listener| listener.to_string() == "0.0.0.0:1009");
-        assert_eq!(members.count(), 60);
-        let (v6, end) = seen_by(tcp6.as_bytes(), stride, &every, ByteOrder::Little);
-        assert_eq!(end == Ok(Pass::Complete), stride == Stride::Page);
-        let mut v6: Vec<_> = v6.iter().map(Listener::to_string).collect();
-        v6.sort();
-        assert_eq!(
-            v6,
-            [
-                "[2001:db8::1]:1016",
-                "[::1]:1006",
-                "[::]:1004",
-                "[::]:1005",
-                "[::]:1018",
-                "[::ffff:0.0.0.0]:1017",
-                "[::ffff:127.0.0.1]:1007"
-            ]
-        );
-    }
 }

@@ -1,0 +1,80 @@
+//! The first process of a kernel that `scripts/kernels` boots, with nothing beside it but /listenup,
+//! /churn, /capture and two modules: checks listenup's answers and tells the outside.
+//!
+//! Its arguments, which come from the kernel's command line, say what to do; see [`main`]. As `/bin/ip` it
+//! is what the others need of ip(8).
+//!
+//! What it says goes to the second serial port, a line each: `right|CASE|N` and `wrong|CASE|N` count a
+//! case's verdicts, `why|TEXT` words a wrong one, `kernel|VERSION` names the kernel, `NAME|LINE` is a line
+//! of a captured file or of churn, and `done|` is the last.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod cases;
+mod ip;
+mod verdicts;
+mod version;
+
+#[path = "../../tests/common/sockets.rs"]
+#[allow(dead_code)]
+mod sockets;
+#[path = "../../tests/common/table.rs"]
+#[allow(dead_code)]
+mod table;
+
+use std::fs::{File, create_dir_all};
+use std::io::Write;
+
+use nix::mount::{MsFlags, mount};
+use nix::sys::reboot::{RebootMode, reboot};
+
+/// What the shared sockets.rs takes from its parent.
+pub fn ip(words: &str) {
+    ip::run(&words.split_whitespace().collect::<Vec<_>>());
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (name, words) = words.split_first().unwrap();
+    if name.ends_with("ip") {
+        return ip::run(words);
+    }
+    for (kind, place) in [("proc", "/proc"), ("devtmpfs", "/dev")] {
+        create_dir_all(place).unwrap();
+        attach(kind, place, None);
+    }
+    let mut outside = Outside(File::create("/dev/ttyS1").unwrap());
+    outside.say("kernel", &version::upstream());
+    ip("link set lo up");
+    for word in words {
+        match *word {
+            "cases" => cases::with_ipv6(&mut outside),
+            "without-ipv6" => cases::without_ipv6(&mut outside),
+            "capture" => cases::capture(&mut outside),
+            _ => panic!("{word}?"),
+        }
+    }
+    outside.say("done", "");
+    drop(outside); // waits until it is all out
+    let Err(error) = reboot(RebootMode::RB_AUTOBOOT);
+    panic!("reboot: {error}");
+}
+
+fn attach(kind: &str, place: &str, options: Option<&str>) {
+    mount(Some(kind), place, Some(kind), MsFlags::empty(), options).unwrap();
+}
+
+/// The way out.
+pub struct Outside(File);
+
+impl Outside {
+    pub fn say(&mut self, what: &str, text: &str) {
+        writeln!(self.0, "{what}|{text}").unwrap();
+    }
+}

@@ -1,0 +1,169 @@
+//! Runs of listenup, and which of them said something else than what is known to be true.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
+
+use crate::table::{ON_A_DEVICE, TABLE, V6ONLY_MATTERS, shown};
+
+/// What the kernel can do, which the answers depend on.
+#[derive(Clone, Copy)]
+pub struct Kernel {
+    /// Whether tcp_diag is loaded.
+    pub sock_diag: bool,
+    /// Whether /proc/self/net/tcp can be opened.
+    pub proc: bool,
+    pub ipv6: bool,
+}
+
+/// How the program is run.
+#[derive(Clone, Copy)]
+pub struct Run {
+    pub source: &'static str,
+    /// The user and the group.
+    pub user: u32,
+}
+
+/// How many runs were right, and what the others said.
+#[derive(Default)]
+pub struct Verdicts {
+    pub right: usize,
+    pub wrong: Vec<String>,
+}
+
+/// The truth about a target, and its exit code in the set `distinct`.
+enum Truth {
+    Known {
+        text: String,
+        code: i32,
+    },
+    /// Why not.
+    Unknown(&'static str),
+}
+
+impl Verdicts {
+    /// Notes a verdict.
+    pub fn note(&mut self, right: bool, what: impl FnOnce() -> String) {
+        if right {
+            self.right += 1;
+        } else {
+            self.wrong.push(what());
+        }
+    }
+
+    /// Each target of the zoo in a run of its own, all in one run, and many ports in one.
+    pub fn of_the_zoo(kernel: Kernel, run: Run) -> Self {
+        let mut verdicts = Self::default();
+        let in_table = TABLE.iter().map(|row| row.0);
+        let all: Vec<String> = in_table
+            .chain(ON_A_DEVICE.iter().map(|row| row.0))
+            .map(str::to_owned)
+            .collect();
+        for target in &all {
+            verdicts.compare(kernel, run, std::slice::from_ref(target));
+        }
+        verdicts.compare(kernel, run, &all);
+        let ports: Vec<_> = (1..=5000).map(|port: u16| port.to_string()).collect();
+        verdicts.compare(kernel, run, &ports);
+        verdicts
+    }
+
+    /// Runs the program once for all of these and compares every line. It is to succeed if it can.
+    fn compare(&mut self, kernel: Kernel, run: Run, targets: &[String]) {
+        let (mut stdout, mut doubts, mut listening, mut code) = (String::new(), Vec::new(), 0, 1);
+        for target in targets {
+            let text = match truth(kernel, run.source, target) {
+                Truth::Known { text, code } => {
+                    listening += usize::from(code == 0);
+                    text
+                }
+                Truth::Unknown(why) => {
+                    doubts.push(why);
+                    code = 3;
+                    "could not tell".to_owned()
+                }
+            };
+            stdout += &format!("{}: {text}\n", shown(target));
+        }
+        if listening > 0 {
+            code = 0;
+        }
+        let Output {
+            status,
+            stdout: said,
+            stderr,
+        } = Command::new("/listenup")
+            .args(["check", "--exit-codes", "distinct", "--timeout", "20s"])
+            .args(["--source", run.source, "--at-least"])
+            .arg(listening.max(1).to_string())
+            .args(targets)
+            .uid(run.user)
+            .gid(run.user)
+            .output()
+            .unwrap();
+        let (said, stderr) = (
+            String::from_utf8_lossy(&said),
+            String::from_utf8_lossy(&stderr),
+        );
+        let reasons = doubts.iter().all(|why| stderr.contains(why));
+        let right = status.code() == Some(code)
+            && *said == stdout
+            && reasons
+            && doubts.is_empty() == stderr.is_empty();
+        self.note(right, || {
+            let lines = said.lines().zip(stdout.lines());
+            let differ = lines.filter(|(said, expected)| said != expected);
+            let first = differ
+                .map(|(said, expected)| format!("{said:?} for {expected:?}"))
+                .next();
+            format!(
+                "--source {} {}: {} for exit code {code}, {}, stderr {:?}",
+                run.source,
+                targets.first().unwrap(),
+                status,
+                first.unwrap_or_else(|| format!("{} bytes for {}", said.len(), stdout.len())),
+                stderr.lines().next().unwrap_or_default(),
+            )
+        });
+    }
+}
+
+/// What this source can know of a target of the zoo; no other port has a listener.
+fn truth(kernel: Kernel, source: &str, target: &str) -> Truth {
+    let by_sock_diag = source != "proc" && kernel.sock_diag;
+    if source == "netlink" && !kernel.sock_diag {
+        return Truth::Unknown("the kernel has no tcp_diag or inet_diag module (ENOENT)");
+    }
+    if source == "proc" && !kernel.proc {
+        return Truth::Unknown("/proc/self/net/tcp: cannot be opened");
+    }
+    if !by_sock_diag && kernel.ipv6 && V6ONLY_MATTERS.contains(&target) {
+        return Truth::Unknown("V6ONLY");
+    }
+    let here = |place: &&str| kernel.ipv6 || !place.starts_with('[');
+    let in_table = TABLE
+        .iter()
+        .find(|row| row.0 == target)
+        .and_then(|row| row.1);
+    let on_device = ON_A_DEVICE
+        .iter()
+        .find(|row| row.0 == target)
+        .map(|row| row.1);
+    match (in_table.filter(here), on_device.filter(here)) {
+        (Some(place), _) => Truth::listening(place, ""),
+        (None, Some(place)) if by_sock_diag => Truth::listening(place, " (device lo)"),
+        (None, Some(place)) => Truth::listening(place, ""),
+        (None, None) => Truth::Known {
+            text: "not listening".to_owned(),
+            code: 1,
+        },
+    }
+}
+
+impl Truth {
+    fn listening(place: &str, device: &str) -> Self {
+        Self::Known {
+            text: format!("listening on {place}{device}"),
+            code: 0,
+        }
+    }
+}

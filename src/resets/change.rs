@@ -1,0 +1,81 @@
+//! What happened between two samples.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::causes::{CAUSES, UNEXPLAINED, unexplained};
+use super::counters::Sample;
+
+/// A counter in some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// By how much it grew. `None`: it went back, so it began again at some moment.
+    pub by: Option<u64>,
+    /// What it shows at the end.
+    pub total: u64,
+}
+
+impl Change {
+    /// Whether it shows another figure than before.
+    pub fn has_moved(self) -> bool {
+        self.by != Some(0)
+    }
+
+    /// Its growth per second of this time. `None` where it is not known.
+    pub fn per_second(self, time: Duration) -> Option<f64> {
+        let seconds = time.as_secs_f64();
+        // A counter beyond 2^53 loses nothing that a rate would show.
+        self.by
+            .filter(|_| seconds > 0.0)
+            .map(|by| by as f64 / seconds)
+    }
+}
+
+/// The counters of all causes in some time. Those that either sample lacks are not among them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes(BTreeMap<&'static str, Change>);
+
+impl Changes {
+    /// From one sample to the next.
+    pub fn between(before: &Sample, after: &Sample) -> Self {
+        let counters = CAUSES.iter().flat_map(|cause| cause.counters);
+        let mut changes: BTreeMap<_, _> = counters
+            .filter_map(|&name| {
+                let (from, total) = (before.get(name)?, after.get(name)?);
+                let by = total.checked_sub(from);
+                Some((name, Change { by, total }))
+            })
+            .collect();
+        // Where the setting is not known, what may be due to an overflow is not put down to a port.
+        let overflows_reset = after.get("tcp_abort_on_overflow") != Some(0);
+        let by = unexplained(|name| changes.get(name)?.by, overflows_reset);
+        let total = unexplained(|name| after.get(name), overflows_reset);
+        if let (Some(by), Some(total)) = (by, total) {
+            // The aborts that sent none make the total too small, though not smaller than this.
+            let (by, total) = (Some(by), total.max(by));
+            changes.insert(UNEXPLAINED, Change { by, total });
+        }
+        Self(changes)
+    }
+
+    /// The counter of this name.
+    pub fn get(&self, name: &str) -> Option<Change> {
+        self.0.get(name).copied()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that have moved.
+    pub fn moved(&self) -> impl Iterator<Item = (&'static str, Change)> + '_ {
+        self.0
+            .iter()
+            .filter(|(_, change)| change.has_moved())
+            .map(|(name, change)| (*name, *change))
+    }
+}
+
+#[cfg(test)]
+mod tests;

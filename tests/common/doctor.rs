@@ -1,0 +1,104 @@
+//! The doctor, and what it says without what differs from run to run.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::confined::Confined;
+use super::program::Said;
+
+/// What is said of the sources where all is well and an IPv6 listener is there.
+pub const SOURCES: &str = "\
+ok       sock_diag answers in TIME
+ok       /proc answers in TIME
+ok       N TCP sockets on this host: each walk over them in /proc takes up to TIME
+ok       V6ONLY of listeners: known
+ok       cgroup of listeners: known
+";
+
+pub const UNCHECKED: &str =
+    "         keepalived leaves such a script out, or takes its failure to start for success\n";
+
+/// What a run printed, without what differs from run to run and between machines.
+pub fn steady(said: &Said, folder: &Path) -> String {
+    let line = |line: &str| {
+        let mut line = line.to_owned();
+        for before in [" answers in ", " takes up to "] {
+            if let Some(at) = line.find(before) {
+                line.replace_range(at + before.len().., "TIME");
+            }
+        }
+        let number = line.find(" TCP sockets on this host");
+        if let Some(at) = number {
+            assert!(line["ok       ".len()..at].parse::<u32>().is_ok(), "{line}");
+            line.replace_range("ok       ".len()..at, "N");
+        }
+        line + "\n"
+    };
+    let text: String = said.stdout.lines().map(line).collect();
+    text.replace(&folder.display().to_string(), "FOLDER")
+}
+
+/// The same, but only what is said of the program and of keepalived.conf.
+#[track_caller]
+pub fn findings(said: &Said, folder: &Path) -> String {
+    let text = steady(said, folder);
+    let (_, text) = text.split_once(" cgroup of listeners: ").unwrap();
+    let (_, text) = text.split_once('\n').unwrap();
+    let (findings, _) = text.split_once("\n\n").unwrap();
+    findings.to_owned() + "\n"
+}
+
+/// The block to paste, and the lines around it.
+pub fn block(summary: &str, program: &str, targets: &str) -> String {
+    let paste = match program {
+        "/usr/libexec/keepalived/listenup" => {
+            "To paste into keepalived.conf, once listenup is there:"
+        }
+        _ => "To paste into keepalived.conf:",
+    };
+    format!(
+        "\n{summary}\n\n{paste}\n\nvrrp_script chk_listenup {{\n    \
+         script \"{program} check -q {targets}\"\n    \
+         interval 1\n    timeout 1\n    fall 2\n    rise 2\n}}\n"
+    )
+}
+
+/// The program in the folder, with these words as arguments.
+pub fn doctor(folder: &Path, words: &str) -> Said {
+    Confined::new(folder.join("listenup")).run(&format!("doctor {words}"))
+}
+
+/// Lets the doctor read a keepalived.conf; FOLDER stands for the folder.
+pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> Said {
+    let path = folder.join("keepalived.conf");
+    fs::write(&path, conf.replace("FOLDER", &folder.display().to_string())).unwrap();
+    let words = format!("--keepalived-conf {} {words}", path.display());
+    doctor(folder, &words)
+}
+
+/// A keepalived.conf with this line in its only vrrp_script, and these other lines there.
+pub fn conf_with(script: &str, others: &str) -> String {
+    format!(
+        "global_defs {{\n enable_script_security\n script_user root\n}}\n\
+         vrrp_script chk {{\n {script}\n {others}\n}}\n\
+         vrrp_instance gateway {{\n track_script {{\n  chk\n }}\n}}\n"
+    )
+}
+
+/// A program that may be executed, of this owner and mode, in a folder of this owner and mode.
+pub fn install(at: &Path, folder: (u32, u32, u32), file: (u32, u32, u32)) -> PathBuf {
+    fs::create_dir(at).unwrap();
+    let program = at.join("listenup");
+    let copied = Command::new("install")
+        .arg("/bin/true")
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    for (path, (uid, gid, mode)) in [(&program, file), (&at.to_owned(), folder)] {
+        chown(path, Some(uid), Some(gid)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    program
+}

@@ -1,0 +1,258 @@
+//! The doctor's opinion and what the real keepalived does.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::Resource;
+
+use common::confined::{Confined, NOBODY};
+use common::doctor::{conf_with, doctor_reads, install};
+use common::keepalived::{Folder, Keepalived};
+use common::node::Node;
+use common::{in_namespace, ip};
+use listenup::doctor::conf::Conf;
+
+/// Programs of all kinds, whom they would run as, and whether keepalived runs them.
+fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
+    const STAFF: u32 = 50;
+    let sound = (0, 0, 0o755);
+    let mut programs = Vec::new();
+    for (index, (of_folder, of_file, user, runs)) in [
+        (sound, sound, "root", true),
+        (sound, sound, "nobody", true),
+        ((0, 0, 0o775), sound, "root", true), // its group is root
+        ((0, 0, 0o1777), sound, "root", true), // sticky
+        ((0, STAFF, 0o2775), sound, "root", false),
+        ((0, STAFF, 0o2775), sound, "nobody nogroup", true), // not root, so it does not matter
+        ((0, STAFF, 0o2775), sound, "nobody root", false),
+        ((0, STAFF, 0o2775), (0, 0, 0o4755), "nobody", false),
+        ((0, STAFF, 0o2775), (0, 0, 0o2755), "nobody", false),
+        ((0, 0, 0o757), sound, "root", false),
+        ((NOBODY, 0, 0o755), sound, "root", false),
+        ((0, 0, 0o700), sound, "nobody", false),
+        ((0, 0, 0o710), sound, "nobody root", true),
+        (sound, (0, 0, 0o644), "root", false),
+        (sound, (0, 0, 0o744), "root", true),
+        (sound, (0, 0, 0o744), "nobody", false),
+        (sound, (0, STAFF, 0o775), "root", false),
+        (sound, (0, 0, 0o757), "root", false),
+        (sound, (NOBODY, 0, 0o755), "root", false),
+        (sound, (NOBODY, 0, 0o700), "nobody", true),
+        (sound, (0, NOBODY, 0o750), "nobody", true), // its own group
+        (sound, (0, NOBODY, 0o750), "nobody root", false),
+        (sound, (NOBODY, 0, 0o077), "nobody", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let program = install(&folder.join(index.to_string()), of_folder, of_file);
+        programs.push((program, user, runs));
+    }
+    let link = |name: &str, to: &Path| {
+        let link = folder.join(name);
+        symlink(to, &link).unwrap();
+        link.join("listenup")
+    };
+    programs.push((link("to-sound", &folder.join("0")), "root", true));
+    programs.push((link("to-unsafe", &folder.join("4")), "root", false));
+    programs.push((folder.join("nothing/listenup"), "root", false));
+    // A link beside the program keeps its name, and must belong to root, too; any other is replaced
+    // by what it leads to.
+    for (name, target, owner, runs) in [
+        ("beside", "program", 0, true),
+        ("beside-of-nobody", "program", NOBODY, false),
+        ("elsewhere-of-nobody", "../beside/program", NOBODY, true),
+    ] {
+        let link = install(&folder.join(name), sound, sound);
+        fs::rename(&link, link.with_file_name("program")).unwrap();
+        symlink(target, &link).unwrap();
+        lchown(&link, Some(owner), Some(STAFF)).unwrap();
+        programs.push((link, "root", runs));
+    }
+    programs
+}
+
+/// Runs keepalived with the vrrp_scripts s0, s1 and so on; its log.
+fn run_keepalived(folder: &Folder, scripts: &str, count: usize) -> (PathBuf, (Keepalived, Node)) {
+    let tracked: String = (0..count)
+        .map(|index| format!("  s{index} weight 1\n"))
+        .collect();
+    let conf = format!(
+        "global_defs {{\n enable_script_security\n script_user root\n}}\n{scripts}\
+         vrrp_instance gateway {{\n state BACKUP\n interface e0\n virtual_router_id 51\n \
+         priority 100\n virtual_ipaddress {{\n 192.0.2.100/24\n }}\n \
+         track_script {{\n{tracked} }}\n}}\n"
+    );
+    let path = folder.path().join("all");
+    fs::write(path.with_extension("conf"), conf).unwrap();
+    let node = Node::new();
+    node.plug("e0", "to-e0", &["192.0.2.1/24"]);
+    let log = path.with_extension("log");
+    let keepalived = node.run(move || Keepalived::start(path, false));
+    (log, (keepalived, node))
+}
+
+#[test]
+fn the_real_keepalived_agrees_about_paths() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let programs = programs(folder.path());
+        let mut scripts = String::new();
+        for (index, (program, user, _)) in programs.iter().enumerate() {
+            let program = program.display();
+            scripts += &format!(
+                "vrrp_script s{index} {{\n script \"{program} check -q 443\"\n user {user}\n}}\n"
+            );
+        }
+        let (log, _keepalived) = run_keepalived(&folder, &scripts, programs.len());
+
+        // It looks at all paths before it runs anything.
+        let succeeded =
+            |log: &str, index| log.contains(&format!("VRRP_Script(s{index}) succeeded"));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let log = loop {
+            let log = fs::read_to_string(&log).unwrap();
+            let expected =
+                |(index, (_, _, runs)): (usize, &(_, _, bool))| !runs || succeeded(&log, index);
+            if programs.iter().enumerate().all(expected) {
+                break log;
+            }
+            assert!(Instant::now() < deadline, "{log}");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        for (index, (program, user, runs)) in programs.iter().enumerate() {
+            assert_eq!(
+                succeeded(&log, index),
+                *runs,
+                "s{index}, {program:?} by {user}\n{log}"
+            );
+            let script = format!("script \"{} check -q 443\"", program.display());
+            let conf = conf_with(&script, &format!("user {user}"));
+            let said = doctor_reads(folder.path(), &conf, "");
+            assert_eq!(
+                said.code == Some(0),
+                *runs,
+                "s{index}, {program:?} by {user}\n{said:#?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn the_real_keepalived_agrees_about_users_and_quotes() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let good = conf_with("script \"FOLDER/listenup check 443\"", "");
+        for (conf, complaint) in [
+            (good.clone(), None),
+            (good.replace("root", "nosuch"), Some("removing")),
+            (good.replace("root", "0"), Some("removing")),
+            (
+                good.replace("443\"\n", "443\"\n user root nosuch\n"),
+                Some("Unable to set uid/gid"),
+            ),
+            (
+                good.replace("443\"\n", "443\n"),
+                Some("missing terminating \""),
+            ),
+            (
+                good.replace("443\"\n", "'443\"\n"),
+                Some("missing terminating '"),
+            ),
+            (
+                good.replace("443\"\n", "443\"\n timeout soon\n"),
+                Some("invalid number 'soon'"),
+            ),
+        ] {
+            // keepalived reads scripts only where an instance tracks them, on an interface that exists.
+            let instance = " state BACKUP\n interface to-e0\n virtual_router_id 51\n priority 100\n \
+                            virtual_ipaddress {\n  192.0.2.100/24\n }\n track_script";
+            let conf = conf.replace(" track_script", instance);
+            let said = doctor_reads(folder.path(), &conf, "");
+            assert_eq!(
+                said.code,
+                Some(i32::from(complaint.is_some())),
+                "{conf}\n{said:#?}"
+            );
+
+            let node = Node::new();
+            node.plug("e0", "to-e0", &[]);
+            let file = folder.path().join("keepalived.conf");
+            let words = format!("-t -f {}", file.display());
+            let keepalived = Confined::new("keepalived")
+                .limited(Resource::RLIMIT_CORE, 0) // 2.2.7 dies of an open quote
+                .run(&words);
+            ip("link delete to-e0");
+            let text = &keepalived.stderr;
+            match complaint {
+                None => assert_eq!((keepalived.code, text.as_str()), (Some(0), "")),
+                Some(complaint) => assert!(text.contains(complaint), "{conf}\n{keepalived:#?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn the_real_keepalived_makes_the_same_words_of_a_line() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let lines = [
+            "\"PROGRAM a b\"",
+            "PROGRAM a b",
+            "\"PROGRAM\" a b",
+            "'PROGRAM a b'",
+            "\"PROGRAM 'a b' c\"",
+            "\"PROGRAM a\" # b",
+            "\"PROGRAM # a ! b\"! c",
+            "\"PROGRAM {a} }\"",
+            "\"PROGRAM \\\"a b\\\" c\"",
+            "\"PROGRAM a\\\\ b\"",
+            "\"PROGRAM a\\ b\"",
+            "PROGRAM\\ a\\ b",
+            "\"PROGRAM \\x41 \\101 \\# \\!\"",
+            "\"PROGRAM $HOME | > x && y; `z` 2>&1 *\"",
+            "\"PROGRAM\\ta\" b",
+            "\"PRO\"\"GRAM a\" b",
+            "\t\"PROGRAM a\"\t",
+        ];
+        let mut scripts = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            // It writes down what it is given, an argument a line.
+            let program = folder.path().join(format!("p{index}"));
+            let out = program.with_extension("out");
+            let text = format!(
+                "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\" >{0}.new\nmv {0}.new {0}\n",
+                out.display()
+            );
+            fs::write(&program, text).unwrap();
+            fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+            let program = program.display().to_string();
+            let (front, back) = program.split_at(3);
+            let line = line.replace("PRO\"\"GRAM", &format!("{front}\"\"{back}"));
+            let line = line.replace("PROGRAM", &program);
+            scripts += &format!("vrrp_script s{index} {{\n script {line}\n}}\n");
+        }
+        let (log, _keepalived) = run_keepalived(&folder, &scripts, lines.len());
+
+        let conf = Conf::read(scripts.as_bytes());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for (index, (line, script)) in lines.iter().zip(&conf.scripts).enumerate() {
+            let out = folder.path().join(format!("p{index}.out"));
+            while !out.exists() {
+                let log = || fs::read_to_string(&log).unwrap();
+                assert!(Instant::now() < deadline, "{line} did not run\n{}", log());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let ours = script.calls[0].words.as_ref().unwrap().command.join(&b'\n');
+            let ours = String::from_utf8(ours).unwrap() + "\n";
+            assert_eq!(ours, fs::read_to_string(out).unwrap(), "{line}");
+        }
+        assert_eq!(conf.scripts.len(), lines.len());
+    });
+}
