@@ -39,7 +39,13 @@ def component: {
         version: $rustc,
         description: "The standard library of Rust",
         licenses: [{ expression: "MIT OR Apache-2.0" }]
-    }]),
+    }, {
+        type: "library",
+        "bom-ref": "libc",
+        name: ($libc | split(" ")[0]),
+        description: "The C library",
+        licenses: [{ expression: (if $libc == "musl" then "MIT" else "LGPL-2.1-or-later" end) }]
+    } + ($libc | split(" ")[1] | if . then { version: . } else {} end)]),
     dependencies: ([$input.resolve.nodes[] | select($purls[.id]) | {
         ref: $purls[.id],
         dependsOn: ([.deps[]
