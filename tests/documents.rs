@@ -117,7 +117,7 @@ fn the_packages_that_are_named_are_of_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let readme = fs::read_to_string("README.md").unwrap();
     for package in [
-        format!("listenup_{version}_amd64.deb"),
+        format!("listenup_{version}-1_amd64.deb"),
         format!("listenup-{version}-1.x86_64.rpm"),
     ] {
         assert!(readme.contains(&package), "{package}");
