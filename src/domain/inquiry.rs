@@ -13,7 +13,8 @@ use super::verdict::{Answer, Doubt};
 pub struct Inquiry {
     entries: Vec<Entry>,
     interface: Option<u32>,
-    /// Listeners that the last look has shown and that serve no open target, by address and port.
+    /// Listeners that the last look has shown and that do not serve an open target on their port, by
+    /// address and port.
     elsewhere: Vec<(IpAddr, u16)>,
 }
 
@@ -108,16 +109,16 @@ impl Inquiry {
     /// Takes note of a listener. Breaks when no further one is needed.
     pub fn see(&mut self, listener: &Listener, demands: &mut dyn Demands) -> ControlFlow<()> {
         let mut known = None;
-        let mut serves_none = true;
+        let mut is_elsewhere = false;
         for Entry {
             target, finding, ..
         } in &mut self.entries
         {
-            let serves = match finding {
-                Finding::Settled(_) => Serves::No,
-                _ => target.served_by(listener, self.interface),
-            };
-            serves_none &= serves == Serves::No;
+            if matches!(finding, Finding::Settled(_)) || target.port() != listener.port {
+                continue;
+            }
+            let serves = target.served_by(listener, self.interface);
+            is_elsewhere |= serves == Serves::No;
             let rank = target.rank(listener);
             let fitness = match serves {
                 Serves::No => continue,
@@ -138,7 +139,7 @@ impl Inquiry {
                 _ => *finding = Finding::Seen(listener.clone(), rank, fitness),
             }
         }
-        if serves_none {
+        if is_elsewhere {
             self.elsewhere.push((listener.address, listener.port));
         }
         if self.is_settled() {

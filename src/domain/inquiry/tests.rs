@@ -165,3 +165,23 @@ fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
     let doubtful = on_device(Device::Unknown, Some(0));
     assert_eq!(adopted("443", &[known], &doubtful), Answer::NotListening);
 }
+
+#[test]
+fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_another_on_the_port() {
+    let v6only = Listener {
+        v6only: Some(true),
+        ..on("::", None)
+    };
+    let unknown = Listener {
+        v6only: None,
+        ..on("::", None)
+    };
+    let targets = ["443", "127.0.0.1:443"].map(|target| target.parse().unwrap());
+    let mut inquiry = Inquiry::new(targets, None);
+    let _ = inquiry.see(&v6only, &mut NoDemands);
+    let mut second = inquiry.clone();
+    second.begin();
+    let _ = second.see(&unknown, &mut NoDemands);
+    assert_eq!(inquiry.adopt(&second), []);
+    assert_eq!(inquiry.answers(None)[1].1, Answer::NotListening);
+}
