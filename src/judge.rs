@@ -160,7 +160,7 @@ impl Case<'_> {
         patient: bool,
     ) -> Result<(), Fault> {
         let mut in_vain_since = None;
-        let (mut in_vain, mut heard) = (false, false);
+        let (mut in_vain, mut heard) = (Vec::new(), false);
         loop {
             let answer = look(
                 source,
@@ -180,10 +180,10 @@ impl Case<'_> {
                     false
                 }
                 Ok(()) => {
-                    // Two looks that show nothing are two that show nothing of the same.
-                    if !std::mem::replace(&mut in_vain, self.matter.inquiry.is_in_vain()) && in_vain
-                    {
-                        in_vain_since = None;
+                    // What the look before still showed has not been looked for in vain yet.
+                    let before = std::mem::replace(&mut in_vain, self.matter.inquiry.in_vain());
+                    if in_vain.iter().any(|target| !before.contains(target)) {
+                        (in_vain_since, heard) = (None, false);
                     }
                     let again = in_vain_since.is_some();
                     in_vain_since.get_or_insert(self.limit.clock().now());
@@ -230,7 +230,8 @@ impl Case<'_> {
             inquiry, demands, ..
         } = &mut self.matter;
         look_exactly(source, inquiry, *demands, self.limit);
-        let Some(other) = second_opinion.filter(|_| inquiry.is_in_vain() && !*heard) else {
+        let Some(other) = second_opinion.filter(|_| !inquiry.in_vain().is_empty() && !*heard)
+        else {
             return;
         };
         *heard = true;

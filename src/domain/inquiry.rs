@@ -77,11 +77,11 @@ impl Inquiry {
         }
     }
 
-    /// Whether there is a target of which the last look has shown no listener at all.
-    pub fn is_in_vain(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| matches!(entry.finding, Finding::Open))
+    /// The targets of which the last look has shown no listener at all.
+    pub fn in_vain(&self) -> Vec<Target> {
+        let open = |entry: &&Entry| matches!(entry.finding, Finding::Open);
+        let targets = self.entries.iter().filter(open).map(|entry| entry.target);
+        targets.collect()
     }
 
     /// The ports of the targets that are not settled and that a socket of this family can serve,

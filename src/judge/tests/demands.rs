@@ -1,11 +1,13 @@
 //! What is wanted other than that something listens: that nothing does, or that it is fit.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{NO_RETRY, Played, Say, run_for, word};
 use crate::clock::{Clock, fake::FakeClock};
-use crate::domain::{Answer, Demands, Fitness, Flaw, Inquiry, Listener, NoDemands, Wanted};
+use crate::domain::{Answer, Demands, Family, Fitness, Flaw, Inquiry, Listener, NoDemands, Wanted};
 use crate::judge::{Matter, Patience, Sources, judge};
+use crate::source::{Fault, Question, Source};
 
 const RETRY: Patience = Patience {
     retry_for: Duration::from_millis(100),
@@ -108,6 +110,54 @@ fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     let (said, _) = demanding(&[Say::Nothing], &mut opinion);
     assert_eq!(said, "! full");
+}
+
+/// A listener of 192.0.2.10:443 that is unfit and then goes, beside a target that never listens.
+struct Goes(usize);
+
+impl Source for Goes {
+    fn name(&self) -> &'static str {
+        "goes"
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        if question.family == Family::V4 {
+            self.0 += 1;
+            if self.0 == 1 {
+                let _ = visit(&Listener::at([0, 0, 0, 0], 443));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
+    let clock = FakeClock::default();
+    let (mut source, mut opinion) = (Goes(0), Played::new(&[Say::Nothing]));
+    let targets = ["127.0.0.1:80", "127.0.0.1:443"].map(|target| target.parse().unwrap());
+    let matter = Matter {
+        inquiry: Inquiry::new(targets, None),
+        demands: &mut NotTheWildcard,
+        wanted: Wanted::Listening,
+        needed: 2,
+    };
+    let sources = Sources {
+        in_order: vec![&mut source],
+        second_opinion: Some(&mut opinion),
+    };
+    let outcome = judge(matter, sources, NO_RETRY, &clock);
+    assert!(
+        outcome
+            .answers
+            .iter()
+            .all(|(_, answer)| *answer == Answer::NotListening)
+    );
+    assert_eq!((source.0, opinion.asked.len()), (3, 2));
 }
 
 #[test]
