@@ -63,18 +63,12 @@ fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Doubt>
     };
     let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
     let mut opinion = Proc::second_opinion(PROC, options.patience.timeout / SECOND_OPINION);
-    let sources = match options.source {
-        SourceChoice::Auto => Sources {
-            in_order: vec![&mut netlink, &mut proc],
-            second_opinion: Some(&mut opinion),
-        },
-        SourceChoice::Netlink => Sources {
-            in_order: vec![&mut netlink],
-            second_opinion: None,
-        },
-        SourceChoice::Proc => Sources {
-            in_order: vec![&mut proc],
-            second_opinion: None,
+    let sources = Sources {
+        in_order: options.source.in_order(&mut netlink, &mut proc),
+        // Who chose one source wants no other.
+        second_opinion: match options.source {
+            SourceChoice::Auto => Some(&mut opinion),
+            SourceChoice::Netlink | SourceChoice::Proc => None,
         },
     };
     Ok(judge(matter, sources, options.patience, clock))

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::cli::{Format, ListOptions, SourceChoice};
+use crate::cli::{Format, ListOptions};
 use crate::clock::{Clock, SystemClock, TimeLimit};
 use crate::domain::{Device, Doubt, Exit, Family, Listener, Serves};
 use crate::owner::process::{Holders, Processes};
@@ -29,6 +29,8 @@ pub struct Listing {
     pub cgroups: BTreeMap<u64, String>,
     /// The processes that hold them. `None`: they were not looked for.
     pub holders: Option<Holders>,
+    /// What a person should know of the list.
+    pub warnings: Vec<String>,
 }
 
 impl Listing {
@@ -62,8 +64,8 @@ pub fn run(options: &ListOptions) -> Status {
                 Format::Json => report::json::line(&report::json::listing(&listing)),
                 Format::Text | Format::Nagios => report::table::listing(&listing),
             });
-            if listing.holders.as_ref().is_some_and(|all| !all.in_time()) {
-                report::line_to_stderr("warning: there was no time to look at all processes");
+            for warning in &listing.warnings {
+                report::line_to_stderr(format_args!("warning: {warning}"));
             }
             let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
             Status::plain(if nothing { Exit::Failed } else { Exit::Done })
@@ -88,13 +90,10 @@ fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> 
         }
         None => BTreeMap::new(),
     };
-    let holders = if options.processes {
-        let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
-        inodes.sort_unstable();
-        Some(Processes::read(Path::new(PROC), limit)?.holders(&inodes, limit))
-    } else {
-        None
-    };
+    let mut warnings = Vec::new();
+    let holders = options
+        .processes
+        .then(|| holders(&listeners, limit, &mut warnings));
     Ok(Listing {
         listeners,
         source,
@@ -102,7 +101,27 @@ fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> 
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
+        warnings,
     })
+}
+
+/// The processes, as far as they can be had: without them there is still the list.
+fn holders(listeners: &[Listener], limit: TimeLimit<'_>, warnings: &mut Vec<String>) -> Holders {
+    let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
+    inodes.sort_unstable();
+    match Processes::read(Path::new(PROC), limit) {
+        Ok(processes) => {
+            let holders = processes.holders(&inodes, limit);
+            if !holders.in_time() {
+                warnings.push("there was no time to look at all processes".to_owned());
+            }
+            holders
+        }
+        Err(doubt) => {
+            warnings.push(format!("the processes are not known: {doubt}"));
+            Holders::default()
+        }
+    }
 }
 
 /// Those of the first source that can answer.
@@ -111,13 +130,8 @@ fn listeners(
     limit: TimeLimit<'_>,
 ) -> Result<(Vec<Listener>, &'static str), Doubt> {
     let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
-    let sources: Vec<&mut dyn Source> = match options.source {
-        SourceChoice::Auto => vec![&mut netlink, &mut proc],
-        SourceChoice::Netlink => vec![&mut netlink],
-        SourceChoice::Proc => vec![&mut proc],
-    };
     let mut faults = Vec::new();
-    for source in sources {
+    for source in options.source.in_order(&mut netlink, &mut proc) {
         match all_of(source, limit) {
             Ok(mut listeners) => {
                 let wanted = |listener: &Listener| {

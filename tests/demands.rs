@@ -12,7 +12,12 @@ mod common;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use listenup::clock::{SystemClock, TimeLimit};
+use listenup::source::{Source, netlink::Netlink};
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
 use nix::unistd::{Uid, setfsuid};
 use socket2::Socket;
 
@@ -21,7 +26,6 @@ use common::program::{LISTENUP, Said, example, listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 use common::{in_namespace, ip};
-use nix::errno::Errno;
 
 /// The exit codes of a line in the three sets.
 #[track_caller]
@@ -284,24 +288,15 @@ fn a_listener_on_another_device_does_not_count() {
 #[test]
 fn the_kernels_own_choice_knows_the_interface() {
     in_namespace(|| {
+        ip("link add d0 type bridge");
         let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
         let _bound = listen_with("127.0.0.1", 8443, on_lo);
-        ip("link add d0 type bridge");
-        for (interface, said) in [
-            ("lo", "8443: DEBUG"),
-            (
-                "d0",
-                "sock_diag: the listener for a connection to 127.0.0.1:8443 is none",
-            ),
-        ] {
-            let line = format!("check -v --interface {interface} 127.0.0.1:8443");
-            let answered = listenup(&line);
-            assert_eq!(
-                answered.stderr.contains(said),
-                interface == "d0",
-                "{answered:?}"
-            );
-            assert_eq!(answered.code, Some(i32::from(interface == "d0")));
+        let clock = SystemClock::start();
+        let limit = TimeLimit::new(&clock, Duration::from_secs(10));
+        let [lo, d0] = ["lo", "d0"].map(|name| if_nametoindex(name).unwrap());
+        for (interface, found) in [(Some(lo), true), (Some(d0), false), (None, false)] {
+            let answer = Netlink::new().exact([127, 0, 0, 1].into(), 8443, interface, limit);
+            assert_eq!(answer.unwrap().is_some(), found, "{interface:?}");
         }
     });
 }
@@ -323,14 +318,6 @@ fn a_user_that_a_namespace_does_not_have_is_nobody_known() {
                 );
             }
         }
-    });
-}
-
-#[test]
-fn the_time_limit_holds_among_many_processes() {
-    in_namespace(|| {
-        let _service = Service::on(&["127.0.0.1:8443"]);
-        listenup("check --owner-process no-such --timeout 1us --exit-codes distinct 8443").exits(3);
     });
 }
 

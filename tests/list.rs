@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use nix::errno::Errno;
 use socket2::Socket;
 
-use common::confined::{Call, Confined};
+use common::confined::{Call, Confined, folder_with_listenup};
 use common::in_namespace;
 use common::program::{listenup, sh};
 use common::service::Service;
@@ -122,6 +122,23 @@ fn ten_thousand_listeners_are_all_listed_once() {
             ports.dedup();
             assert_eq!(ports, (10_000..20_000).collect::<Vec<_>>(), "{source}");
         }
+    });
+}
+
+#[test]
+fn without_processes_there_is_still_the_list() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let root = folder_with_listenup();
+        let said = Confined::listenup_in_root(root.path()).run("list -p").exits(0).stderr(
+            "listenup: warning: the processes are not known: /proc cannot be listed: No such file or \
+             directory (ENOENT)\n",
+        );
+        let row = said.stdout.lines().nth(1).unwrap();
+        assert!(
+            row.starts_with("127.0.0.1  443 ") && row.ends_with("  ?"),
+            "{said:?}"
+        );
     });
 }
 

@@ -13,6 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::domain::{Target, TargetError};
 use crate::netns::Netns;
+use crate::source::Source;
 
 /// `--source`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,21 @@ pub enum SourceChoice {
     Netlink,
     /// /proc alone.
     Proc,
+}
+
+impl SourceChoice {
+    /// Which of the two are asked: the next one where the one before cannot answer.
+    pub fn in_order<'a>(
+        self,
+        netlink: &'a mut dyn Source,
+        proc: &'a mut dyn Source,
+    ) -> Vec<&'a mut dyn Source> {
+        match self {
+            Self::Auto => vec![netlink, proc],
+            Self::Netlink => vec![netlink],
+            Self::Proc => vec![proc],
+        }
+    }
 }
 
 /// `--format`

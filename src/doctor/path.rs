@@ -7,19 +7,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::accounts::{Accounts, ScriptUser};
 use super::findings::{Finding, Severity};
 use crate::source::InWords;
-
-const S_IFMT: u32 = 0o170_000;
-const S_IFDIR: u32 = 0o040_000;
-const S_IFREG: u32 = 0o100_000;
-const S_IFLNK: u32 = 0o120_000;
-const S_ISUID: u32 = 0o4000;
-const S_ISGID: u32 = 0o2000;
-const S_ISVTX: u32 = 0o1000;
 
 /// What becomes of a script that cannot be run, at the start and later.
 const UNCHECKED: &str =

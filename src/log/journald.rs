@@ -5,19 +5,15 @@ use std::fmt::Debug;
 use std::io::Write;
 use std::sync::Arc;
 
+use tracing::Event;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::Registry;
 
-use super::Buffer;
+use super::{Buffer, severity};
 
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
-
-/// LOG_WARNING and LOG_INFO of syslog(3).
-const WARNING: u8 = 4;
-const INFO: u8 = 6;
 
 pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
     Journald(buffer)
@@ -29,10 +25,7 @@ impl Layer<Registry> for Journald {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, Registry>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let priority = match *event.metadata().level() {
-            Level::WARN => WARNING,
-            _ => INFO,
-        };
+        let priority = severity(event);
         let Fields {
             message,
             summary,

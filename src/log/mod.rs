@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::{Level, debug, event};
+use tracing::{Event, Level, debug, event};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
@@ -33,6 +33,14 @@ pub enum Log {
     /// Nowhere.
     #[default]
     None,
+}
+
+/// The severity of an event as syslog(3) numbers it: LOG_WARNING or LOG_INFO.
+fn severity(event: &Event<'_>) -> u8 {
+    match *event.metadata().level() {
+        Level::WARN => 4,
+        _ => 6,
+    }
 }
 
 /// What a layer writes an event to.

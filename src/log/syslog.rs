@@ -4,20 +4,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use super::Buffer;
+use super::{Buffer, severity};
 
 pub(super) const SOCKET: &str = "/dev/log";
 
-/// LOG_DAEMON, LOG_WARNING and LOG_INFO of syslog(3).
+/// LOG_DAEMON of syslog(3).
 const DAEMON: u8 = 3 << 3;
-const WARNING: u8 = 4;
-const INFO: u8 = 6;
 
 pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
     tracing_subscriber::fmt::layer()
@@ -41,11 +39,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let severity = match *event.metadata().level() {
-            Level::WARN => WARNING,
-            _ => INFO,
-        };
-        let (priority, process) = (DAEMON | severity, std::process::id());
+        let (priority, process) = (DAEMON | severity(event), std::process::id());
         write!(writer, "<{priority}>listenup[{process}]: ")?;
         context.format_fields(writer, event)
     }

@@ -201,7 +201,7 @@ impl fmt::Display for Process {
 }
 
 /// Which processes hold which sockets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Holders {
     all: Vec<Process>,
     of: BTreeMap<u64, Vec<usize>>,

@@ -142,6 +142,7 @@ impl Units {
         match path {
             // The root's own id is not among its folders. It is also what a kernel says that does
             // not track the cgroups of sockets.
+            None if limit.is_over() => unknown("there was no time to find its cgroup"),
             None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
             Some(path) if belongs(path, unit) => Fitness::Fit,
             Some(path) => Fitness::Unfit(Flaw::WrongOwner(format!(

@@ -70,13 +70,12 @@ impl Checked {
 /// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
 /// not have it.
 pub fn checked(checked: &Checked, format: Format, quiet: bool) {
-    let said = match format {
-        Format::Text => text::answers(&checked.outcome.answers),
-        Format::Json => json::line(&json::checked(checked)),
-        Format::Nagios => nagios::line(checked),
-    };
     if !quiet {
-        to_stdout(&said);
+        to_stdout(&match format {
+            Format::Text => text::answers(&checked.outcome.answers),
+            Format::Json => json::line(&json::checked(checked)),
+            Format::Nagios => nagios::line(checked),
+        });
     }
     if quiet || format == Format::Text {
         for line in text::doubts(&checked.outcome) {
