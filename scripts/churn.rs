@@ -16,9 +16,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use listenup::chain::SourceChain;
 use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, Family, NoDemands, Target};
-use listenup::judge::{Matter, Patience, Sources, judge};
+use listenup::domain::{Answer, Family, NoDemands};
+use listenup::judge::{CheckSpec, Patience, judge};
 use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::fstat;
@@ -108,7 +109,7 @@ fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
 
 /// Verdicts in this process, each from a fresh source. How many were not "listening".
 fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
-    let target: Target = "443".parse()?;
+    let spec = CheckSpec::all_listening(["443".parse()?]);
     let patience = Patience {
         timeout: plan.timeout,
         retry_for: Duration::ZERO,
@@ -117,14 +118,9 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64
     let clock = SystemClock::start();
     let mut false_downs = 0;
     for _ in 0..plan.looks {
-        let mut source = source();
-        let sources = Sources {
-            in_order: vec![&mut *source],
-            second_opinion: None,
-        };
-        let mut none = NoDemands;
-        let matter = Matter::plain([target], &mut none);
-        let outcome = judge(matter, sources, patience, &clock);
+        let mut chain = SourceChain::new(vec![source()]);
+        let limit = TimeLimit::new(&clock, plan.timeout);
+        let outcome = judge(&spec, &mut chain, &mut NoDemands, patience, limit);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
         false_downs += u64::from(!listening);
     }

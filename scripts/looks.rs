@@ -8,12 +8,15 @@
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::Family::{self, V4, V6};
+use listenup::domain::{
+    Connection,
+    Family::{self, V4, V6},
+};
 use listenup::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
 
 /// Asks for this port and is content with the first listener.
@@ -35,11 +38,10 @@ fn ask(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault
     Ok(found)
 }
 
-fn exactly(source: &mut dyn Source) -> Result<bool, Fault> {
+fn exactly(source: &mut dyn Source, connection: Connection) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let limit = TimeLimit::new(&clock, Duration::from_secs(60));
-    let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Ok(source.exact(localhost, 443, None, limit)?.is_some())
+    Ok(source.exact(connection, limit)?.is_some())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,7 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         TcpListener::bind("127.0.0.1:443")?,
         TcpListener::bind("[::1]:6443")?,
     );
-    let opinion = || Proc::second_opinion("/proc", Duration::MAX);
+    let connection = Connection::to("127.0.0.1:443".parse()?, None).ok_or("no address")?;
+    let opinion = || Proc::second_opinion("/proc");
 
     type Look<'a> = (&'a str, bool, Box<dyn FnMut() -> Result<bool, Fault> + 'a>);
     let looks: Vec<Look<'_>> = vec![
@@ -68,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "sock_diag, exact lookup",
             true,
-            Box::new(|| exactly(&mut Netlink::new())),
+            Box::new(move || exactly(&mut Netlink::new(), connection)),
         ),
         (
             "/proc tcp, listening",

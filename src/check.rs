@@ -5,18 +5,16 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
+use crate::chain::SourceChain;
 use crate::cli::{CheckOptions, SourceChoice};
 use crate::clock::{Clock, SystemClock, TimeLimit};
 use crate::demands::Demanded;
-use crate::domain::{Doubt, Exit, Inquiry, Verdict};
-use crate::judge::{Matter, Outcome, Sources, judge};
+use crate::domain::{Doubt, Exit, Obstacle, Verdict};
+use crate::judge::{CheckSpec, Outcome, judge};
 use crate::log;
 use crate::report::{self, Checked, Status};
 use crate::source::{InWords, netlink::Netlink, proc::Proc};
 use crate::trace;
-
-/// The part of the time limit that the second opinion may take: one in this many.
-const SECOND_OPINION: u32 = 5;
 
 const PROC: &str = "/proc";
 
@@ -26,18 +24,25 @@ pub fn run(options: &CheckOptions) -> Status {
         trace::to_stderr();
     }
     let clock = SystemClock::start();
-    let outcome = find_out(options, &clock)
-        .unwrap_or_else(|doubt| Outcome::in_doubt(&options.targets, &doubt));
+    let status = |exit| Status {
+        exit,
+        codes: options.exit_codes,
+        on_unknown: options.on_unknown,
+    };
+    let outcome = match find_out(options, &clock) {
+        Ok(outcome) => outcome,
+        Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
+        Err(Obstacle::NoSuch(what)) => {
+            report::wrong_usage(&what, options.format);
+            return status(Exit::Usage);
+        }
+    };
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
     let checked = Checked {
         outcome,
         verdict,
-        status: Status {
-            exit: Exit::Verdict(verdict),
-            codes: options.exit_codes,
-            on_unknown: options.on_unknown,
-        },
+        status: status(Exit::Verdict(verdict)),
         max_queue: options.max_queue,
     };
     report::checked(&checked, options.format, options.quiet);
@@ -47,43 +52,52 @@ pub fn run(options: &CheckOptions) -> Status {
 
 /// # Errors
 /// What keeps it from looking at all.
-fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Doubt> {
+fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Obstacle> {
+    let limit = TimeLimit::new(clock, options.patience.timeout);
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }
     let interface = options.interface.as_deref().map(index).transpose()?;
-    let limit = TimeLimit::new(clock, options.patience.timeout);
     let proc = Path::new(PROC);
-    let mut demands = Demanded::new(options.max_queue, &options.owner, proc, limit);
-    let matter = Matter {
-        inquiry: Inquiry::new(options.targets.iter().copied(), interface),
-        demands: &mut demands,
+    let mut demands = Demanded::new(options.max_queue, &options.owner, proc, limit)?;
+    let spec = CheckSpec {
+        targets: options.targets.clone(),
+        interface,
         wanted: options.wanted,
         needed: options.needed,
     };
-    let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
-    let mut opinion = Proc::second_opinion(PROC, options.patience.timeout / SECOND_OPINION);
-    let sources = Sources {
-        in_order: options.source.in_order(&mut netlink, &mut proc),
-        // Who chose one source wants no other.
-        second_opinion: match options.source {
-            SourceChoice::Auto => Some(&mut opinion),
-            SourceChoice::Netlink | SourceChoice::Proc => None,
-        },
-    };
-    Ok(judge(matter, sources, options.patience, clock))
+    let mut chain = chain(options.source);
+    Ok(judge(
+        &spec,
+        &mut chain,
+        &mut demands,
+        options.patience,
+        limit,
+    ))
+}
+
+/// Who chose one source wants no other, and no second opinion.
+fn chain(source: SourceChoice) -> SourceChain<'static> {
+    let (netlink, proc) = (Netlink::new(), Proc::new(PROC));
+    match source {
+        SourceChoice::Auto => SourceChain::new(vec![Box::new(netlink), Box::new(proc)])
+            .with_second_opinion(Proc::second_opinion(PROC)),
+        SourceChoice::Netlink => SourceChain::of(netlink),
+        SourceChoice::Proc => SourceChain::of(proc),
+    }
 }
 
 /// The index of the device with this name.
-fn index(interface: &str) -> Result<u32, Doubt> {
+fn index(interface: &str) -> Result<u32, Obstacle> {
     if_nametoindex(interface).map_err(|errno| {
         let why = InWords(errno);
         match errno {
-            Errno::ENODEV => Doubt::new(format_args!("there is no interface {interface}: {why}")),
+            Errno::ENODEV => Obstacle::NoSuch(format!("there is no interface {interface}: {why}")),
             // The C library says ENOENT where it has no descriptor left to ask with.
             _ => Doubt::new(format_args!(
                 "the interface {interface} cannot be looked up: {why}"
-            )),
+            ))
+            .into(),
         }
     })
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::clock::TimeLimit;
-use crate::domain::{Demands, Doubt, Fitness, Flaw, Listener, MaxQueue};
+use crate::domain::{Demands, Doubt, Fitness, Flaw, Listener, MaxQueue, Obstacle};
 use crate::owner::process::Processes;
 use crate::owner::unit::{Units, full_name};
 use crate::source::InWords;
@@ -37,21 +37,30 @@ pub struct Demanded<'a> {
 impl<'a> Demanded<'a> {
     /// The user's name is looked up here; everything else when there is a listener to judge. `proc`
     /// is /proc but for tests.
+    ///
+    /// # Errors
+    /// There is no such user.
     pub fn new(
         max_queue: Option<MaxQueue>,
         owner: &'a Owner,
         proc: &'a Path,
         limit: TimeLimit<'a>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Obstacle> {
+        let uid = match owner.user.as_deref().map(uid).transpose() {
+            Ok(uid) => uid.map(Ok),
+            // It matters only where there is a listener to judge.
+            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
+            Err(no_such) => return Err(no_such),
+        };
+        Ok(Self {
             max_queue,
             owner,
             proc,
             limit,
-            uid: owner.user.as_deref().map(uid),
+            uid,
             units: Units::default(),
             processes: None,
-        }
+        })
     }
 
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Fitness {
@@ -104,11 +113,11 @@ impl Demands for Demanded<'_> {
 const PASSWD: &str = "/etc/passwd";
 
 /// The number of a user, by number or by name.
-fn uid(user: &str) -> Result<u32, Doubt> {
+fn uid(user: &str) -> Result<u32, Obstacle> {
     if user.bytes().all(|byte| byte.is_ascii_digit()) {
         return user
             .parse()
-            .map_err(|_| Doubt::new(format_args!("{user} is no number of a user")));
+            .map_err(|_| Obstacle::NoSuch(format!("{user} is no number of a user")));
     }
     let users = Users::read(Path::new(PASSWD)).map_err(|error| {
         let why = InWords::from(&error);
@@ -116,7 +125,7 @@ fn uid(user: &str) -> Result<u32, Doubt> {
     })?;
     users
         .id(user)
-        .ok_or_else(|| Doubt::new(format_args!("{PASSWD} has no user {user}")))
+        .ok_or_else(|| Obstacle::NoSuch(format!("{PASSWD} has no user {user}")))
 }
 
 fn judge_user(listener: &Listener, name: &str, uid: &Result<u32, Doubt>, proc: &Path) -> Fitness {

@@ -11,22 +11,18 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Demands, Doubt, Inquiry, NoDemands, Target, Verdict, Wanted};
-use crate::look::{look, look_exactly};
+use crate::chain::SourceChain;
+use crate::clock::TimeLimit;
+use crate::domain::{Answer, Demands, Doubt, Inquiry, Target, Verdict, Wanted};
+use crate::look::{look, look_up};
 use crate::source::{Fault, Source};
 
 /// How far apart two looks must be for the second to count: long enough for a listener that is
 /// replaced by another, or missed in a race, to be there again.
 const APART: Duration = Duration::from_millis(1);
 
-/// Whom to ask.
-pub struct Sources<'a> {
-    /// Asked in this order: the next one where the one before cannot answer. Not empty.
-    pub in_order: Vec<&'a mut dyn Source>,
-    /// Asked before the first of them says no; of what it says only a yes counts.
-    pub second_opinion: Option<&'a mut dyn Source>,
-}
+/// The part of the time limit that the second opinion may take: one in this many.
+const SECOND_OPINION: u32 = 5;
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +33,42 @@ pub struct Patience {
     pub retry_for: Duration,
     /// How long to wait between two of those looks.
     pub retry_every: Duration,
+}
+
+/// What is to be found out.
+#[derive(Clone, Debug)]
+pub struct CheckSpec {
+    /// The targets, each once.
+    pub targets: Vec<Target>,
+    /// The device that connections come in on.
+    pub interface: Option<u32>,
+    /// What should be so, which is what retries wait for.
+    pub wanted: Wanted,
+    /// Of how many targets.
+    pub needed: usize,
+}
+
+impl CheckSpec {
+    /// Whether all of these targets are listening, and no more than that.
+    pub fn all_listening(targets: impl IntoIterator<Item = Target>) -> Self {
+        let targets: Vec<Target> = targets.into_iter().collect();
+        Self {
+            needed: targets.len(),
+            targets,
+            interface: None,
+            wanted: Wanted::Listening,
+        }
+    }
+
+    /// An inquiry into the targets, of which nothing is known yet.
+    pub fn inquiry(&self) -> Inquiry {
+        let enough = match self.wanted {
+            Wanted::Listening => self.needed,
+            // What listens is then what should not be, and all that is not must be shown.
+            Wanted::Absent => self.targets.len(),
+        };
+        Inquiry::new(self.targets.iter().copied(), self.interface, enough)
+    }
 }
 
 /// What came out.
@@ -65,178 +97,214 @@ impl Outcome {
     }
 }
 
-/// What to find out.
-pub struct Matter<'a> {
-    /// The targets.
-    pub inquiry: Inquiry,
-    /// What a listener must meet to count.
-    pub demands: &'a mut dyn Demands,
-    /// What should be so, which is what retries wait for.
-    pub wanted: Wanted,
-    /// Of how many targets.
-    pub needed: usize,
-}
-
-impl<'a> Matter<'a> {
-    /// Whether all of these targets are listening, and no more than that.
-    pub fn plain(targets: impl IntoIterator<Item = Target>, none: &'a mut NoDemands) -> Self {
-        let targets: Vec<Target> = targets.into_iter().collect();
-        Self {
-            needed: targets.len(),
-            inquiry: Inquiry::new(targets, None),
-            demands: none,
-            wanted: Wanted::Listening,
-        }
-    }
-
-    /// Whether what has been seen is enough, if nothing else is to come.
-    fn is_well(&self) -> bool {
-        let answers = self.inquiry.answers(None);
-        let answers = answers.iter().map(|(_, answer)| answer);
-        Verdict::of(answers, self.needed, self.wanted).is_healthy()
-    }
-}
-
-/// Looks until every target is settled, or shown to be absent, or the time is up.
-pub fn judge<'a>(
-    matter: Matter<'a>,
-    mut sources: Sources<'_>,
+/// Looks until enough targets are settled, or all are shown to be absent, or the time is up.
+pub fn judge(
+    spec: &CheckSpec,
+    chain: &mut SourceChain<'_>,
+    demands: &mut dyn Demands,
     patience: Patience,
-    clock: &'a dyn Clock,
+    limit: TimeLimit<'_>,
 ) -> Outcome {
-    let started = clock.now();
+    let started = limit.clock().now();
+    chain.begin();
     let mut case = Case {
-        matter,
+        spec,
+        demands,
         patience,
-        limit: TimeLimit::new(clock, patience.timeout),
-        retry: TimeLimit::new(clock, patience.retry_for),
+        limit,
+        retry: TimeLimit::new(limit.clock(), patience.retry_for),
+        inquiry: spec.inquiry(),
+        absence: None,
         warnings: Vec::new(),
     };
-    let mut faults: Vec<String> = Vec::new();
-    let mut answered = None;
-    let mut second_opinion = sources.second_opinion.take();
-    let last = sources.in_order.len().saturating_sub(1);
-    for (index, source) in sources.in_order.into_iter().enumerate() {
-        match case.hear(source, second_opinion.take(), index == last) {
-            Ok(()) => {
-                answered = Some(source.name());
-                break;
-            }
-            Err(fault) => faults.push(fault.to_string()),
+    let (source, doubt) = match case.ask_until_sure(chain) {
+        Ok(source) => (Some(source), None),
+        Err(mut faults) => {
+            faults.dedup();
+            (None, Some(Doubt::new(faults.join("; "))))
         }
-    }
-    faults.dedup();
-    let doubt = match answered {
-        Some(_) => None,
-        None => Some(Doubt::new(faults.join("; "))),
     };
     Outcome {
-        answers: case.matter.inquiry.answers(doubt.as_ref()),
+        answers: case.inquiry.answers(doubt.as_ref()),
         warnings: case.warnings,
-        source: answered,
-        took: clock.now().saturating_sub(started),
+        source,
+        took: limit.clock().now().saturating_sub(started),
     }
 }
 
 struct Case<'c> {
-    matter: Matter<'c>,
+    spec: &'c CheckSpec,
+    demands: &'c mut dyn Demands,
     patience: Patience,
     limit: TimeLimit<'c>,
     /// Until then there is time for what is not as wanted to become so.
     retry: TimeLimit<'c>,
+    inquiry: Inquiry,
+    absence: Option<Absence>,
     warnings: Vec<String>,
 }
 
+/// Complete looks of one source, one after the other, that did not settle everything.
+struct Absence {
+    /// The place of the source in the chain.
+    source: Option<usize>,
+    since: Duration,
+    /// The targets of which they have shown nothing.
+    unseen: Vec<Target>,
+    /// Whether the second opinion was asked.
+    corroborated: bool,
+}
+
 impl Case<'_> {
-    /// Asks one source until all targets are settled or shown to be absent. A patient one is asked
-    /// again after an error too, as long as there is time to retry.
+    /// Asks until enough targets are settled or all are shown to be absent. A source that cannot answer
+    /// is asked again as long as there is time to retry. Who gave the answers.
     ///
     /// # Errors
-    /// The reason for which neither came about.
-    fn hear(
-        &mut self,
-        source: &mut dyn Source,
-        mut second_opinion: Option<&mut dyn Source>,
-        patient: bool,
-    ) -> Result<(), Fault> {
-        let mut in_vain_since = None;
-        let (mut in_vain, mut heard) = (Vec::new(), false);
+    /// The reasons for which neither came about.
+    fn ask_until_sure(&mut self, chain: &mut SourceChain<'_>) -> Result<&'static str, Vec<String>> {
+        let mut given_up = 0;
         loop {
-            let answer = look(
-                source,
-                &mut self.matter.inquiry,
-                self.matter.demands,
-                self.limit,
-            );
-            let settled = self.matter.inquiry.is_settled();
-            if !settled && self.limit.is_over() {
-                return Err(Fault::TimeIsUp(self.limit.whole()));
-            }
-            let known = match answer {
-                _ if settled => true,
-                Err(fault) if self.retry.is_over() || !patient => return Err(fault),
-                Err(_) => {
-                    in_vain_since = None;
-                    false
+            let mut faults = Vec::new();
+            let place = self.look_once(chain, &mut given_up, &mut faults)?;
+            let (name, known) = match place.and_then(|place| chain.at(place)) {
+                None if self.retry.is_over() => return Err(faults),
+                None => {
+                    self.absence = None;
+                    ("", false)
                 }
-                Ok(()) => {
-                    // What the look before still showed has not been looked for in vain yet.
-                    let before = std::mem::replace(&mut in_vain, self.matter.inquiry.in_vain());
-                    if in_vain.iter().any(|target| !before.contains(target)) {
-                        (in_vain_since, heard) = (None, false);
-                    }
-                    let again = in_vain_since.is_some();
-                    in_vain_since.get_or_insert(self.limit.clock().now());
-                    self.last_chance() && {
-                        let other = second_opinion.as_deref_mut();
-                        self.hear_others(source, other, &mut heard);
-                        again || self.matter.inquiry.is_settled()
-                    }
-                }
+                Some((source, second)) => (source.name(), self.is_known(place, source, second)?),
             };
-            if known && !self.may_go_yet() {
-                return Ok(());
+            if known && self.is_over() {
+                return Ok(name);
             }
             if known {
-                self.matter.inquiry.reopen();
-                (in_vain_since, heard) = (None, false);
+                self.start_anew();
             }
-            self.wait(in_vain_since);
+            self.wait();
+        }
+    }
+
+    /// Asks the sources in their order until one answers. Its place; `None` where none does. Once there
+    /// is no time to retry, one that could not answer is not asked again.
+    ///
+    /// # Errors
+    /// The time limit is over.
+    fn look_once(
+        &mut self,
+        chain: &mut SourceChain<'_>,
+        given_up: &mut usize,
+        faults: &mut Vec<String>,
+    ) -> Result<Option<usize>, Vec<String>> {
+        for (place, source) in chain.sources().enumerate().skip(*given_up) {
+            let answer = look(source, &mut self.inquiry, self.demands, self.limit);
+            self.check_limit()?;
+            match answer {
+                Err(fault) if !self.inquiry.is_settled() => faults.push(fault.to_string()),
+                _ => return Ok(Some(place)),
+            }
+            if self.retry.is_over() {
+                *given_up = place + 1;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the answer of this source, together with those before, leaves nothing to ask.
+    ///
+    /// # Errors
+    /// The time limit is over.
+    fn is_known(
+        &mut self,
+        place: Option<usize>,
+        source: &mut dyn Source,
+        second: Option<&mut (dyn Source + '_)>,
+    ) -> Result<bool, Vec<String>> {
+        if self.inquiry.is_settled() {
+            return Ok(true);
+        }
+        let again = self.count(place);
+        if !self.is_last_chance() {
+            return Ok(false);
+        }
+        self.corroborate(source, second);
+        self.check_limit()?;
+        Ok(again || self.inquiry.is_settled())
+    }
+
+    /// # Errors
+    /// The time limit is over, and what it leaves unasked is not known.
+    fn check_limit(&self) -> Result<(), Vec<String>> {
+        if self.limit.is_over() && !self.inquiry.is_settled() {
+            return Err(vec![Fault::TimeIsUp(self.limit.whole()).to_string()]);
+        }
+        Ok(())
+    }
+
+    /// Takes note of a complete look of this source. Whether it is not the first in a row: what the look
+    /// before still showed has not been looked for in vain yet.
+    fn count(&mut self, source: Option<usize>) -> bool {
+        let unseen = self.inquiry.in_vain();
+        match &mut self.absence {
+            Some(absence)
+                if absence.source == source
+                    && unseen.iter().all(|target| absence.unseen.contains(target)) =>
+            {
+                absence.unseen = unseen;
+                true
+            }
+            absence => {
+                *absence = Some(Absence {
+                    source,
+                    since: self.limit.clock().now(),
+                    unseen,
+                    corroborated: false,
+                });
+                false
+            }
         }
     }
 
     /// Whether a listener that is not there now need not be waited for.
-    fn last_chance(&self) -> bool {
-        self.matter.wanted == Wanted::Absent || self.retry.is_over() || self.matter.is_well()
+    fn is_last_chance(&self) -> bool {
+        let unseen = self.absence.as_ref().map_or(0, |row| row.unseen.len());
+        let absent = self.spec.wanted == Wanted::Absent && unseen >= self.spec.needed;
+        self.retry.is_over() || absent
     }
 
-    /// Whether something listens that should not, and there is time left for it to go.
-    fn may_go_yet(&self) -> bool {
-        self.matter.wanted == Wanted::Absent
-            && !self.retry.is_over()
-            && !self.matter.is_well()
-            && self.matter.inquiry.has_settled()
+    /// Whether there is nothing to wait for once everything is known.
+    fn is_over(&self) -> bool {
+        let answers = self.inquiry.answers(None);
+        let answers = answers.iter().map(|(_, answer)| answer);
+        self.retry.is_over()
+            || Verdict::of(answers, self.spec.needed, self.spec.wanted).is_healthy()
+    }
+
+    /// Forgets everything: it may become as wanted yet.
+    fn start_anew(&mut self) {
+        self.inquiry.reopen();
+        self.warnings.clear();
+        self.absence = None;
     }
 
     /// Asks everybody else who may know, before a no. One second opinion is enough, since the source
-    /// itself is asked again; `heard` says that there was one.
-    fn hear_others(
-        &mut self,
-        source: &mut dyn Source,
-        second_opinion: Option<&mut (dyn Source + '_)>,
-        heard: &mut bool,
-    ) {
-        let Matter {
-            inquiry, demands, ..
-        } = &mut self.matter;
-        look_exactly(source, inquiry, *demands, self.limit);
-        let Some(other) = second_opinion.filter(|_| !inquiry.in_vain().is_empty() && !*heard)
-        else {
+    /// itself is asked again.
+    fn corroborate(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
+        let inquiry = &mut self.inquiry;
+        let connections = inquiry.connections_wanted();
+        look_up(source, inquiry, self.demands, self.limit, connections);
+        let Some(absence) = &mut self.absence else {
             return;
         };
-        *heard = true;
+        let wanted = !absence.corroborated && !inquiry.in_vain().is_empty();
+        let Some(other) = second.filter(|_| wanted) else {
+            return;
+        };
+        absence.corroborated = true;
+        // The second look must have its time, however long the second opinion takes.
+        let share = (self.limit.whole() / SECOND_OPINION).min(self.limit.left() / 2);
+        let limit = TimeLimit::new(self.limit.clock(), share);
         let mut opinion = inquiry.clone();
-        if let Err(fault) = look(other, &mut opinion, *demands, self.limit) {
+        if let Err(fault) = look(other, &mut opinion, self.demands, limit) {
             debug!(
                 "the second opinion of {} is left out: {fault}",
                 other.name()
@@ -252,10 +320,11 @@ impl Case<'_> {
     }
 
     /// Waits for the next look: the pause between retries, or what is missing from [`APART`].
-    fn wait(&self, in_vain_since: Option<Duration>) {
+    fn wait(&self) {
         let now = self.limit.clock().now();
-        let apart = in_vain_since.map_or(APART, |since| (since + APART).saturating_sub(now));
-        let pause = if in_vain_since.is_some() && self.last_chance() {
+        let since = self.absence.as_ref().map(|absence| absence.since);
+        let apart = since.map_or(APART, |since| (since + APART).saturating_sub(now));
+        let pause = if since.is_some() && self.is_last_chance() {
             Duration::ZERO
         } else {
             self.patience.retry_every.min(self.retry.left())

@@ -1,5 +1,6 @@
 //! The library behind the `listenup` program; `main.rs` has the map of its modules.
 
+pub mod chain;
 pub mod check;
 pub mod cli;
 pub mod clock;

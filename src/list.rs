@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::cli::{Format, ListOptions};
 use crate::clock::{Clock, SystemClock, TimeLimit};
-use crate::domain::{Device, Doubt, Exit, Family, Listener, Serves};
+use crate::domain::{Device, Doubt, Exit, Family, Listener, Obstacle, Serves};
 use crate::owner::process::{Holders, Processes};
 use crate::owner::unit::{Cgroups, unit_of};
 use crate::report::{self, Status};
@@ -55,8 +55,13 @@ impl Listing {
 pub fn run(options: &ListOptions) -> Status {
     let clock = SystemClock::start();
     match find_out(options, &clock) {
-        Err(doubt) => {
-            report::line_to_stderr(format_args!("could not tell: {doubt}"));
+        Err(obstacle) => {
+            match obstacle {
+                Obstacle::NoSuch(what) => report::wrong_usage(&what, options.format),
+                Obstacle::Doubt(doubt) => {
+                    report::line_to_stderr(format_args!("could not tell: {doubt}"));
+                }
+            }
             Status::plain(Exit::Failed)
         }
         Ok(listing) => {
@@ -75,7 +80,7 @@ pub fn run(options: &ListOptions) -> Status {
 
 /// # Errors
 /// Why there is no complete list.
-fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Doubt> {
+fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }

@@ -3,7 +3,7 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::TimeLimit;
-use crate::domain::{Demands, Family, Inquiry};
+use crate::domain::{Connection, Demands, Family, Inquiry};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
@@ -34,6 +34,8 @@ pub fn look(
     }
     if outcome.is_ok() {
         inquiry.conclude();
+        let contested = inquiry.contested();
+        look_up(source, inquiry, demands, limit, contested);
     }
     outcome
 }
@@ -53,7 +55,7 @@ fn ask(
     });
     if enabled!(Level::DEBUG) {
         let end = match &answer {
-            Ok(()) if inquiry.is_settled() => "all targets listen".to_owned(),
+            Ok(()) if inquiry.is_settled() => "enough".to_owned(),
             Ok(()) => "complete".to_owned(),
             Err(fault) => format!("then {fault}"),
         };
@@ -65,20 +67,22 @@ fn ask(
     answer
 }
 
-/// Asks for each open target with an address which listener the kernel itself would choose, and
-/// takes a yes: it knows what a dump cannot show, such as BPF sk_lookup. Its no proves nothing.
-pub fn look_exactly(
+/// Asks for each of these connections which listener the kernel itself would choose, and takes a yes:
+/// it knows what a dump cannot show, such as BPF sk_lookup. Its no proves nothing.
+pub fn look_up(
     source: &mut dyn Source,
     inquiry: &mut Inquiry,
     demands: &mut dyn Demands,
     limit: TimeLimit<'_>,
+    connections: Vec<Connection>,
 ) {
-    for (target, address) in inquiry.addresses_wanted() {
+    for connection in connections {
         let clock = limit.clock();
         let started = clock.now();
-        let answer = source.exact(address, target.port(), inquiry.interface(), limit);
+        let answer = source.exact(connection, limit);
+        let target = connection.target;
         if let Ok(Some(listener)) = &answer {
-            inquiry.settle(target, listener, &demands.fitness(listener));
+            inquiry.found(target, listener, demands);
         }
         if enabled!(Level::DEBUG) {
             let end = match &answer {

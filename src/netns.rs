@@ -5,10 +5,11 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 
-use crate::domain::Doubt;
+use crate::domain::{Doubt, Obstacle};
 use crate::source::InWords;
 
 /// Where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
@@ -43,25 +44,30 @@ impl Netns {
     ///
     /// # Errors
     /// Why that is not possible, or that it is not clear where to.
-    pub fn enter(&self) -> Result<(), Doubt> {
+    pub fn enter(&self) -> Result<(), Obstacle> {
         if let Some(name) = self.namesake.as_ref().filter(|name| name.exists()) {
-            return Err(Doubt::new(format_args!(
+            return Err(Obstacle::NoSuch(format!(
                 "the network namespace could be {self} or {}: name it by its path",
                 name.display()
             )));
         }
-        let doubt = |what, why: InWords| {
-            Doubt::new(format_args!(
-                "the network namespace {self} cannot be {what}: {why}"
-            ))
-        };
         // Opening a FIFO would wait for somebody to write.
         let mut open = OpenOptions::new();
         open.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-        let file = open
-            .open(&self.path)
-            .map_err(|error| doubt("opened", InWords::from(&error)))?;
-        setns(file, CloneFlags::CLONE_NEWNET).map_err(|errno| doubt("entered", InWords(errno)))
+        let file = open.open(&self.path);
+        let file = file.map_err(|error| self.obstacle("opened", InWords::from(&error)))?;
+        setns(file, CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| self.obstacle("entered", InWords(errno)))
+    }
+
+    /// Errors that say what is named is not there, or is no network namespace (open(2), setns(2)), and
+    /// others.
+    fn obstacle(&self, what: &str, why: InWords) -> Obstacle {
+        let text = format!("the network namespace {self} cannot be {what}: {why}");
+        match why.0 {
+            Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL => Obstacle::NoSuch(text),
+            _ => Obstacle::Doubt(Doubt::new(text)),
+        }
     }
 }
 

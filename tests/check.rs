@@ -38,7 +38,7 @@ fn all_any_and_at_least() {
             ("--at-least 1 3 2", 0),
             ("--at-least 2 1 2 3", 0),
             ("--at-least 3 1 2 3", 1),
-            ("--at-least 3 1 2 1", 0),
+            ("--any 1 2", 0),
         ] {
             let said = listenup(&format!("check {line}")).exits(code).stderr("");
             let targets = line
@@ -48,6 +48,46 @@ fn all_any_and_at_least() {
             let targets = targets - usize::from(line.starts_with("--at-least"));
             assert_eq!(said.stdout.lines().count(), targets, "{said:?}");
         }
+    });
+}
+
+#[test]
+fn the_same_target_twice_is_one_target() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        for again in [
+            "443 443",
+            "443 *:443",
+            "127.0.0.1:443 [::ffff:127.0.0.1]:443",
+        ] {
+            let said = listenup(&format!("check {again}")).exits(0);
+            assert_eq!(said.stdout.lines().count(), 1, "{said:?}");
+            listenup(&format!("check --at-least 2 {again}"))
+                .exits(1)
+                .stdout("")
+                .stderr_has("--at-least 2 can never be met by 1 different target\n");
+        }
+        let said = listenup("check --format nagios 443 443").exits(0);
+        assert_eq!(said.stdout.matches("'queue 443'").count(), 1, "{said:?}");
+    });
+}
+
+#[test]
+fn once_enough_targets_listen_nothing_more_is_asked() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        for enough in ["--any", "--at-least 1"] {
+            let said = listenup(&format!("check -v {enough} 9999 443"))
+                .exits(0)
+                .stdout(
+                    "9999: not checked: enough of the others are listening\n\
+                     443: listening on 127.0.0.1:443\n",
+                );
+            assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+        }
+        // One that is not as demanded is not enough.
+        let said = listenup("check -v --any --owner-user nobody 443 9999").exits(1);
+        assert!(said.stderr.lines().count() > 4, "{said:?}");
     });
 }
 
@@ -91,18 +131,18 @@ fn verbose_says_who_was_asked_and_what_the_answer_was() {
         for (line, expected) in [
             (
                 "443",
-                &["DEBUG sock_diag, IPv4: 1 listener seen, all targets listen"][..],
+                &["DEBUG sock_diag, IPv4: 1 listener seen, enough"][..],
             ),
             (
                 "444",
                 &[
                     "DEBUG sock_diag, IPv4: 0 listeners seen, complete",
-                    "DEBUG sock_diag, IPv6: 1 listener seen, all targets listen",
+                    "DEBUG sock_diag, IPv6: 1 listener seen, enough",
                 ],
             ),
             (
                 "--source proc 443",
-                &["DEBUG /proc, IPv4: 1 listener seen, all targets listen"],
+                &["DEBUG /proc, IPv4: 1 listener seen, enough"],
             ),
         ] {
             let said = listenup(&format!("check -v {line}")).exits(0);

@@ -15,6 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use listenup::clock::{SystemClock, TimeLimit};
+use listenup::domain::Connection;
 use listenup::source::{Source, netlink::Netlink};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -120,8 +121,8 @@ fn a_listener_of_another_user_is_the_wrong_owner() {
                 .exits(1)
                 .stdout("8443: wrong owner: 127.0.0.1:8443 belongs to nobody, not to root\n");
             listenup(&format!("{line} no-such-user --exit-codes distinct"))
-                .exits(3)
-                .stderr("listenup: could not tell (8443): /etc/passwd has no user no-such-user\n");
+                .exits(1)
+                .stderr("listenup: wrong usage: /etc/passwd has no user no-such-user\n");
         }
         exit_codes("--owner-user root 8443", [1, 2, 5]);
         // Where nothing listens nobody is the wrong owner.
@@ -276,12 +277,10 @@ fn a_listener_on_another_device_does_not_count() {
                 "listenup: could not tell (8443): 0.0.0.0:8443 listens, but whether it is bound to another \
                  device is not known\n",
             );
-        listenup("check --interface d1 --exit-codes distinct 8443")
+        listenup("check --interface d1 --exit-codes nagios 8443")
             .exits(3)
-            .stdout("8443: could not tell\n")
-            .stderr(
-                "listenup: could not tell (8443): there is no interface d1: No such device (ENODEV)\n",
-            );
+            .stdout("")
+            .stderr("listenup: wrong usage: there is no interface d1: No such device (ENODEV)\n");
     });
 }
 
@@ -295,7 +294,9 @@ fn the_kernels_own_choice_knows_the_interface() {
         let limit = TimeLimit::new(&clock, Duration::from_secs(10));
         let [lo, d0] = ["lo", "d0"].map(|name| if_nametoindex(name).unwrap());
         for (interface, found) in [(Some(lo), true), (Some(d0), false), (None, false)] {
-            let answer = Netlink::new().exact([127, 0, 0, 1].into(), 8443, interface, limit);
+            let target = "127.0.0.1:8443".parse().unwrap();
+            let connection = Connection::to(target, interface).unwrap();
+            let answer = Netlink::new().exact(connection, limit);
             assert_eq!(answer.unwrap().is_some(), found, "{interface:?}");
         }
     });
@@ -328,7 +329,7 @@ fn several_demands_are_all_to_be_met() {
         listenup("check --max-queue 3 --owner-user root 443").exits(0);
         let why = |said: Said| said.stdout;
         // What is known to be wrong outweighs what is not known, and the owner the queue.
-        let said = listenup("check --max-queue 1 --owner-user no-such-user 443").exits(1);
+        let said = listenup("check --source proc --max-queue 1 --owner-unit x 443").exits(1);
         assert!(why(said).starts_with("443: not accepting: "));
         let said = listenup("check --max-queue 1 --owner-user nobody 443").exits(1);
         assert!(why(said).starts_with("443: wrong owner: "));

@@ -132,6 +132,13 @@ fn no_way_of_keepalived_to_read_an_exit_code_takes_it_for_another() {
             ("--source proc --on-unknown up 127.0.0.1:443", true),
             ("--on-unknown up 80", false),
             ("--timeout 1ns 80", false),
+            ("--timeout 49ms --on-unknown up 80", false),
+            (
+                "--timeout 500ms --retry-for 451ms --on-unknown up 80",
+                false,
+            ),
+            ("--timeout 50ms --on-unknown up 80", false),
+            ("--timeout 50ms --on-unknown up 443", true),
             ("", false),
             ("443x", false),
             ("--no-such-option 443", false),

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use common::in_namespace;
-use common::program::listenup;
+use common::program::{listenup, sh};
 use common::schema;
 use common::service::Service;
 use common::sockets::{Zoo, bind, listen, tcp};
@@ -87,7 +87,7 @@ fn json_of_every_verdict() {
                 "could not tell",
                 false,
             ),
-            ("--netns /nowhere 443", 1, "could not tell", false),
+            ("--source proc 127.0.0.1:444", 1, "could not tell", false),
         ] {
             let said = check(line, code);
             assert_eq!(
@@ -100,7 +100,10 @@ fn json_of_every_verdict() {
             said["targets"][0]["reason"],
             "[::]:444 listens, but whether it takes IPv4 too (V6ONLY) is not known"
         );
-        let said = check("--netns /nowhere 443", 1);
+        let said = check("--any 443 9999", 0);
+        assert_eq!(said["targets"][1]["answer"], "not checked");
+        let said = sh(r#"ulimit -n 3; exec "$0" check --format json 443"#).exits(1);
+        let said = schema::document(&said.stdout, "check");
         assert_eq!(said["source"], Value::Null);
     });
 }
@@ -211,10 +214,10 @@ fn nagios_is_told_of_wrong_usage_on_stdout() {
 #[test]
 fn quiet_says_doubts_on_stderr_in_every_format() {
     for format in ["text", "json", "nagios"] {
-        listenup(&format!(
-            "check -q --format {format} --on-unknown up --netns no-such 443"
+        sh(&format!(
+            r#"ulimit -n 3; exec "$0" check -q --format {format} --on-unknown up 443"#
         ))
         .stdout("")
-        .stderr_has("could not tell (443): the network namespace /var/run/netns/no-such");
+        .stderr_has("could not tell (443): sock_diag: socket: Too many open files (EMFILE)");
     }
 }

@@ -20,9 +20,11 @@ use socket2::{Domain, Socket, Type};
 
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
-use listenup::clock::SystemClock;
-use listenup::domain::{Answer, NoDemands, Target};
-use listenup::judge::{Matter, Patience, Sources, judge};
+use listenup::chain::SourceChain;
+use listenup::clock::{SystemClock, TimeLimit};
+use listenup::demands::{Demanded, Owner};
+use listenup::domain::{Answer, Demands, NoDemands};
+use listenup::judge::{CheckSpec, Patience, judge};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
 const SETS: u64 = 60;
@@ -30,8 +32,9 @@ const PORTS: [u16; 3] = [441, 442, 443];
 
 /// Addresses to bind to. The last of each family is bound to by no listener of its own, so that
 /// only a wildcard can answer there.
-const V4: [&str; 4] = ["127.0.0.1", "127.0.0.2", "192.0.2.1", "127.9.9.9"];
-const V6: [&str; 3] = ["::1", "2001:db8::1", "2001:db8::99"];
+const V4: [&str; 4] = ["127.0.0.1", "127.0.0.2", "192.0.2.1", "192.0.2.9"];
+const ON_LO: [&str; 2] = ["192.0.2.99", "2001:db8::99"];
+const V6: [&str; 3] = ["::1", "2001:db8::1", "2001:db8::9"];
 
 /// Numbers that look random and come again (Knuth's MMIX generator).
 struct Random(u64);
@@ -54,14 +57,20 @@ impl Random {
     }
 }
 
-/// A node on the other end of a cable, from which connections arrive on the device d0. That has
-/// 192.0.2.1 and 2001:db8::1.
+/// A node on the other end of a cable, from which connections arrive on the device d0. That has the
+/// addresses that are no loopback.
 fn peer() -> Node {
     let peer = Node::new();
     peer.plug("p0", "d0", &["192.0.2.254/24", "2001:db8::fe/64"]);
-    ip("address add 192.0.2.1/24 dev d0");
-    ip("address add 2001:db8::1/64 dev d0 nodad");
-    ip("address add 2001:db8::99/128 dev lo nodad");
+    for address in ["192.0.2.1/24", "192.0.2.9/24"] {
+        ip(&format!("address add {address} dev d0"));
+    }
+    for address in ["2001:db8::1/64", "2001:db8::9/64"] {
+        ip(&format!("address add {address} dev d0 nodad"));
+    }
+    // What connections from here to it come in on lo.
+    ip(&format!("address add {}/32 dev lo", ON_LO[0]));
+    ip(&format!("address add {}/128 dev lo nodad", ON_LO[1]));
     peer
 }
 
@@ -94,14 +103,8 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
         socket.set_only_v6(only).unwrap();
         what += if only { " V6ONLY" } else { "" };
     }
-    // A device that the connections to this address arrive on, or the verdict would be about a
-    // route.
-    let device = match address {
-        "127.0.0.1" | "127.0.0.2" | "::1" | "::ffff:127.0.0.1" => Some("lo"),
-        "192.0.2.1" | "2001:db8::1" | "::ffff:192.0.2.1" => Some("d0"),
-        _ => None,
-    };
-    if let Some(device) = device.filter(|_| random.chance(4)) {
+    if random.chance(3) {
+        let device = random.pick(&["lo", "d0"]);
         socket.bind_device(Some(device.as_bytes())).unwrap();
         what += &format!(" on {device}");
     }
@@ -110,10 +113,9 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
     what += if members { " SO_REUSEPORT" } else { "" };
     let place = SocketAddr::new(address.parse().unwrap(), port);
     socket.bind(&place.into()).ok()?;
-    let backlog = random.pick(&[0, 1, 128]);
     if random.chance(6) {
         what += " not listening";
-    } else if socket.listen(backlog.max(100)).is_err() {
+    } else if socket.listen(100).is_err() {
         return None;
     }
     Some((socket, what))
@@ -130,44 +132,59 @@ fn targets() -> Vec<(String, Vec<SocketAddr>)> {
         let everywhere = V4
             .iter()
             .chain(&V6)
+            .chain(&ON_LO)
             .map(|address| place(address, port))
             .collect();
         targets.push((port.to_string(), everywhere));
-        targets.push((format!("0.0.0.0:{port}"), vec![place(V4[3], port)]));
-        targets.push((format!("[::]:{port}"), vec![place(V6[2], port)]));
+        // What only a wildcard answers.
+        targets.push((
+            format!("0.0.0.0:{port}"),
+            vec![place(V4[3], port), place(ON_LO[0], port)],
+        ));
+        targets.push((
+            format!("[::]:{port}"),
+            vec![place(V6[2], port), place(ON_LO[1], port)],
+        ));
     }
     targets
 }
 
-fn verdict(source: &mut dyn Source, target: &str) -> Answer {
+fn verdict(source: impl Source, target: &str, demands: &mut dyn Demands) -> Answer {
     let patience = Patience {
         timeout: Duration::from_secs(20),
         retry_for: Duration::ZERO,
         retry_every: Duration::from_millis(1),
     };
-    let target: Target = target.parse().unwrap();
-    let sources = Sources {
-        in_order: vec![source],
-        second_opinion: None,
-    };
-    let mut none = NoDemands;
-    let matter = Matter::plain([target], &mut none);
+    let spec = CheckSpec::all_listening([target.parse().unwrap()]);
     let clock = SystemClock::start();
-    judge(matter, sources, patience, &clock).answers[0]
-        .1
-        .clone()
+    let limit = TimeLimit::new(&clock, patience.timeout);
+    let outcome = judge(
+        &spec,
+        &mut SourceChain::of(source),
+        demands,
+        patience,
+        limit,
+    );
+    outcome.answers[0].1.clone()
 }
 
 /// Whether the answer agrees with what connect(2) found.
-fn agrees(answer: &Answer, target: &str, found: bool, proc: bool) -> bool {
+fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]) -> bool {
     match answer {
+        // /proc does not know devices, and takes what is bound to another for one that serves. A port asks
+        // for a listener on whichever device.
+        Answer::Listening(_) if proc || !target.contains(':') => {
+            found || zoo.iter().any(|one| one.contains(" on "))
+        }
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
-        Answer::Unfit(..) => false,
-        // /proc does not know V6ONLY; it must say so and nothing else.
-        Answer::CouldNotTell(doubt) => {
-            proc && !target.starts_with('[') && doubt.to_string().contains("V6ONLY")
-        }
+        Answer::Unfit(..) | Answer::NotChecked => false,
+        // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
+        // an address on lo.
+        Answer::CouldNotTell(doubt) => match doubt.to_string() {
+            doubt if doubt.contains("V6ONLY") => proc && !target.starts_with('['),
+            doubt => !proc && !found && doubt.contains("on lo"),
+        },
     }
 }
 
@@ -180,19 +197,20 @@ fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
     let mut judged = 0;
     for (target, places) in targets() {
         let by_cable = |&place: &SocketAddr| {
-            ["192.0.2.1", "2001:db8::1"].contains(&place.ip().to_string().as_str())
-                && peer.run(move || connects(place))
+            let reachable =
+                !ON_LO.contains(&place.ip().to_string().as_str()) && !place.ip().is_loopback();
+            reachable && peer.run(move || connects(place))
         };
         let found = places
             .iter()
             .any(|place| connects(*place) || by_cable(place));
         let answers = [
-            verdict(&mut Netlink::new(), &target),
-            verdict(&mut Proc::new(root), &target),
+            verdict(Netlink::new(), &target, &mut NoDemands),
+            verdict(Proc::new(root), &target, &mut NoDemands),
         ];
         for (answer, proc) in answers.iter().zip([false, true]) {
             assert!(
-                agrees(answer, &target, found, proc),
+                agrees(answer, &target, found, proc, &zoo),
                 "seed {seed}: {target}: connect found {found}, proc {proc} says {answer:?} of {zoo:#?}"
             );
         }
@@ -222,4 +240,92 @@ fn the_verdict_agrees_with_connect() {
         println!("{sets} sets from seed {first}: {judged} targets judged");
         assert_eq!(judged as u64, sets * 30);
     });
+}
+
+/// How a connection from here ends: in a listener, in nothing, or in a queue that is full, where it gets
+/// no answer.
+fn connection(address: SocketAddr) -> &'static str {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    match socket.connect_timeout(&address.into(), Duration::from_millis(700)) {
+        Ok(()) => "accepted",
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => "refused",
+        Err(error) if error.kind() == ErrorKind::TimedOut => "unanswered",
+        Err(error) => panic!("connect {address}: {error}"),
+    }
+}
+
+/// A listener of a pair: where it is, on which device, and how many connections fit its queue.
+type Half = (&'static str, Option<&'static str>, i32);
+
+fn half((address, device, backlog): Half) -> Socket {
+    let domain = match address.contains(':') {
+        true => Domain::IPV6,
+        false => Domain::IPV4,
+    };
+    let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(false).unwrap();
+    }
+    socket.set_reuse_port(true).unwrap();
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes())).unwrap();
+    }
+    let place = SocketAddr::new(address.parse().unwrap(), 443);
+    socket.bind(&place.into()).unwrap();
+    socket.listen(backlog).unwrap();
+    socket
+}
+
+/// Two listeners that a connection could find, of which one has a full queue if it is the one: the
+/// kernel's choice depends on devices, families and on which was opened first.
+#[test]
+fn a_demand_is_judged_by_the_listener_that_connect_finds() {
+    let places = [
+        ("0.0.0.0", None),
+        ("0.0.0.0", Some("lo")),
+        ("::", None),
+        ("::", Some("lo")),
+        ("127.0.0.1", None),
+        ("127.0.0.1", Some("lo")),
+        ("::ffff:127.0.0.1", None),
+        ("::ffff:0.0.0.0", None),
+    ];
+    let threads = places.map(|one| {
+        let others = places.into_iter().filter(move |other| *other != one);
+        let pairs = others.flat_map(move |other| {
+            let halves = move |[first, second]: [i32; 2]| {
+                [(one.0, one.1, first), (other.0, other.1, second)]
+            };
+            [[0, 100], [100, 0]].map(halves)
+        });
+        let pairs: Vec<[Half; 2]> = pairs.collect();
+        std::thread::spawn(|| in_namespace(move || pairs.iter().for_each(judge_a_pair)))
+    });
+    for thread in threads {
+        if let Err(failure) = thread.join() {
+            std::panic::resume_unwind(failure);
+        }
+    }
+}
+
+fn judge_a_pair(pair: &[Half; 2]) {
+    let _sockets: Vec<Socket> = pair.iter().copied().map(half).collect();
+    let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    // A queue is full above its limit, so one connection fits into the small one.
+    let filled = connection(place);
+    assert_eq!(filled, "accepted", "{pair:?}");
+    let found = connection(place);
+    let owner = Owner::default();
+    let clock = SystemClock::start();
+    let limit = TimeLimit::new(&clock, Duration::from_secs(20));
+    let max = Some("100%".parse().unwrap());
+    let proc = std::path::Path::new("/proc");
+    let mut demands = Demanded::new(max, &owner, proc, limit).unwrap();
+    let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut demands);
+    let agrees = match answer {
+        Answer::Listening(_) => found == "accepted",
+        Answer::Unfit(..) => found == "unanswered",
+        _ => false,
+    };
+    assert!(agrees, "{pair:?}: {found}, but {answer:?}");
 }

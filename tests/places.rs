@@ -10,7 +10,7 @@ use common::confined::{Confined, folder_with_listenup};
 use common::node::Node;
 use common::program::{listenup, sh};
 use common::service::Service;
-use common::sockets::listen;
+use common::sockets::{listen, listen_with};
 use common::{in_namespace, ip};
 
 /// A namespace with a name. It goes with this value.
@@ -63,22 +63,59 @@ fn another_namespace_by_path_name_and_process() {
 }
 
 #[test]
+fn what_is_named_and_does_not_exist_is_wrong_usage_and_never_up() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 8443);
+        for (option, why) in [
+            (
+                "--netns no-such-name",
+                "the network namespace /var/run/netns/no-such-name cannot be opened: \
+                 No such file or directory (ENOENT)",
+            ),
+            (
+                "--netns /etc/passwd",
+                "the network namespace /etc/passwd cannot be entered: Invalid argument (EINVAL)",
+            ),
+            (
+                "--netns 4194304",
+                "the network namespace /proc/4194304/ns/net cannot be opened: \
+                 No such file or directory (ENOENT)",
+            ),
+            (
+                "--interface eht0",
+                "there is no interface eht0: No such device (ENODEV)",
+            ),
+            ("--owner-user hapoxy", "/etc/passwd has no user hapoxy"),
+            (
+                "--owner-user 4294967296",
+                "4294967296 is no number of a user",
+            ),
+        ] {
+            for port in [8443, 8444] {
+                for (codes, code) in [("keepalived", 1), ("nagios", 3), ("distinct", 1)] {
+                    listenup(&format!(
+                        "check --on-unknown up --exit-codes {codes} {option} {port}"
+                    ))
+                    .exits(code)
+                    .stdout("")
+                    .stderr(&format!("listenup: wrong usage: {why}\n"));
+                }
+                listenup(&format!(
+                    "check -q --on-unknown up --format nagios {option} {port}"
+                ))
+                .exits(3)
+                .stdout(&format!("LISTENUP UNKNOWN - wrong usage: {why}\n"));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_namespace_that_cannot_be_entered_is_could_not_tell() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 8443);
         let said =
             |why: &str| format!("listenup: could not tell (8443): the network namespace {why}\n");
-        listenup("check --exit-codes distinct --netns no-such-name 8443")
-            .exits(3)
-            .stdout("8443: could not tell\n")
-            .stderr(&said(
-                "/var/run/netns/no-such-name cannot be opened: No such file or directory (ENOENT)",
-            ));
-        listenup("check --exit-codes distinct --netns /etc/passwd 8443")
-            .exits(3)
-            .stderr(&said(
-                "/etc/passwd cannot be entered: Invalid argument (EINVAL)",
-            ));
         let folder = folder_with_listenup();
         let itself = "/proc/self/ns/net";
         Confined::new(folder.path().join("listenup"))
@@ -99,10 +136,10 @@ fn a_number_that_is_also_a_name_is_not_guessed() {
     in_namespace(|| {
         let pid = std::process::id();
         let _named = Named::called(&pid.to_string());
-        listenup(&format!("check --exit-codes distinct --netns {pid} 8443"))
+        listenup(&format!("check --exit-codes nagios --netns {pid} 8443"))
             .exits(3)
             .stderr(&format!(
-                "listenup: could not tell (8443): the network namespace could be /proc/{pid}/ns/net or \
+                "listenup: wrong usage: the network namespace could be /proc/{pid}/ns/net or \
                  /var/run/netns/{pid}: name it by its path\n"
             ));
         listenup(&format!("check --netns /var/run/netns/{pid} --absent 8443")).exits(0);
@@ -116,7 +153,7 @@ fn a_fifo_is_not_waited_for() {
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
     let path = path.display();
     sh(&format!(
-        r#"exec timeout 10 "$0" check --exit-codes distinct --netns {path} 8443"#
+        r#"exec timeout 10 "$0" check --exit-codes nagios --netns {path} 8443"#
     ))
     .exits(3);
 }
@@ -127,6 +164,55 @@ fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
         "listenup: could not tell (443): the interface lo cannot be looked up: No such file or directory \
          (ENOENT)\n",
     );
+}
+
+/// A device that is up, beside lo.
+fn second_device() {
+    ip("link add va type bridge");
+    ip("address add 192.0.2.1/24 dev va");
+    ip("link set va up");
+}
+
+#[test]
+fn what_is_bound_to_another_device_does_not_serve_a_loopback_address() {
+    in_namespace(|| {
+        second_device();
+        let on = |device: &'static str| {
+            move |socket: &socket2::Socket| socket.bind_device(Some(device.as_bytes())).unwrap()
+        };
+        let _va = [
+            listen_with("0.0.0.0", 444, on("va")),
+            listen_with("::", 445, on("va")),
+        ];
+        let _lo = [
+            listen_with("0.0.0.0", 446, on("lo")),
+            listen_with("::", 447, on("lo")),
+        ];
+        for (target, code) in [
+            ("127.0.0.1:444", 1),
+            ("127.9.9.9:444", 1),
+            ("192.0.2.1:444", 0),
+            ("444", 0),
+            ("[::1]:445", 1),
+            ("127.0.0.1:445", 1),
+            ("127.0.0.1:446", 0),
+            ("[::1]:447", 0),
+            ("--interface va 192.0.2.1:444", 0),
+            ("--interface va 127.0.0.1:446", 1),
+        ] {
+            for source in ["auto", "netlink"] {
+                listenup(&format!(
+                    "check --exit-codes distinct --source {source} {target}"
+                ))
+                .exits(code)
+                .stderr("");
+            }
+        }
+        // Only a connection to an address that lo has comes in there.
+        listenup("check --exit-codes distinct 192.0.2.1:446")
+            .exits(3)
+            .stderr_has("0.0.0.0:446 listens on lo, but whether the address is on lo is not known");
+    });
 }
 
 #[test]

@@ -97,7 +97,7 @@ proptest! {
                 .collect();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(Inquiry::new(targets.clone(), None).ports_wanted(family), expected);
+            prop_assert_eq!(Inquiry::new(targets.clone(), None, targets.len()).ports_wanted(family), expected);
         }
     }
 

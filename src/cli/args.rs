@@ -62,6 +62,17 @@ pub(super) fn targets() -> Arg {
         .value_parser(OsStringValueParser::new().try_map(target))
 }
 
+/// The targets, each once: the same one twice is one target, and could not be met twice.
+pub(super) fn targets_of(matches: &ArgMatches) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for target in matches.get_many("target").into_iter().flatten() {
+        if !targets.contains(target) {
+            targets.push(*target);
+        }
+    }
+    targets
+}
+
 pub(super) fn netns() -> Arg {
     Arg::new("netns")
         .long("netns")

@@ -46,10 +46,9 @@ pub(super) fn command(command: Command) -> Command {
 }
 
 pub(super) fn options(matches: &ArgMatches) -> DoctorOptions {
-    let targets = matches.get_many("target").into_iter().flatten();
     let confs = matches.get_many("keepalived-conf").into_iter().flatten();
     DoctorOptions {
-        targets: targets.copied().collect(),
+        targets: args::targets_of(matches),
         keepalived_confs: confs.cloned().collect(),
         user: matches.get_one("user").cloned(),
     }

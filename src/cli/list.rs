@@ -55,9 +55,8 @@ pub(super) fn command(command: Command) -> Command {
 }
 
 pub(super) fn options(matches: &ArgMatches) -> ListOptions {
-    let targets = matches.get_many("target");
     ListOptions {
-        targets: targets.into_iter().flatten().copied().collect(),
+        targets: args::targets_of(matches),
         source: get(matches, "source"),
         netns: matches.get_one("netns").cloned(),
         processes: matches.get_flag("processes"),

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::findings::Finding;
+use crate::chain::SourceChain;
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Family, Inquiry, Listener, NoDemands, Target};
-use crate::judge::{Matter, Patience, Sources, judge};
+use crate::domain::{Answer, Family, Listener, NoDemands, Target};
+use crate::judge::{CheckSpec, Patience, judge};
 use crate::look::look;
 use crate::source::proc::{Proc, cost};
 use crate::source::{Fault, InWords, Ports, Question, Source, netlink::Netlink};
@@ -61,7 +62,7 @@ pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path
 /// How long one look takes.
 fn time(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Result<Duration, Fault> {
     let started = clock.now();
-    let mut inquiry = Inquiry::new(targets.iter().copied(), None);
+    let mut inquiry = CheckSpec::all_listening(targets.iter().copied()).inquiry();
     let limit = TimeLimit::new(clock, LIMIT);
     let answer = look(source, &mut inquiry, &mut NoDemands, limit);
     let took = clock.now().saturating_sub(started);
@@ -172,18 +173,15 @@ fn not_told(what: &str, why: &str, needed: &str) -> Finding {
 
 /// A source's verdicts, with all the care of a check.
 fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(Target, Answer)> {
-    let mut none = NoDemands;
-    let matter = Matter::plain(targets.iter().copied(), &mut none);
-    let sources = Sources {
-        in_order: vec![source],
-        second_opinion: None,
-    };
     let patience = Patience {
         timeout: LIMIT,
         retry_for: Duration::ZERO,
         retry_every: LIMIT,
     };
-    judge(matter, sources, patience, clock).answers
+    let spec = CheckSpec::all_listening(targets.iter().copied());
+    let mut chain = SourceChain::of(source);
+    let limit = TimeLimit::new(clock, LIMIT);
+    judge(&spec, &mut chain, &mut NoDemands, patience, limit).answers
 }
 
 /// What the sources say of one target.
@@ -204,6 +202,7 @@ fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findi
                 format!("{name}: not listening")
             }
             Answer::CouldNotTell(doubt) => format!("{name}: could not tell: {doubt}"),
+            Answer::NotChecked => format!("{name}: not checked"),
         });
     }
     let text = format!("{target}: {}", said.join("; "));

@@ -1,7 +1,7 @@
 //! What may be demanded of a listener beyond that it is there.
 
+use super::doubt::Doubt;
 use super::listener::Listener;
-use super::verdict::Doubt;
 
 /// Whether a listener meets what is demanded of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

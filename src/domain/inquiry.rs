@@ -3,19 +3,22 @@
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
+use super::candidates::{Candidates, Decision};
+use super::doubt::Doubt;
 use super::fitness::{Demands, Fitness};
 use super::listener::{Family, Listener};
-use super::target::{Rank, Serves, Target, Unless};
-use super::verdict::{Answer, Doubt};
+use super::target::{Serves, Target, Unless};
+use super::verdict::Answer;
 
 /// The targets and what the last look has shown of them.
 #[derive(Clone, Debug)]
 pub struct Inquiry {
     entries: Vec<Entry>,
     interface: Option<u32>,
-    /// Listeners that the last look has shown and that do not serve an open target on their port, by
-    /// address and port.
-    elsewhere: Vec<(IpAddr, u16)>,
+    /// So many targets with a listener are enough.
+    enough: usize,
+    /// Listeners that the last look has shown and that do not serve an open target on their port.
+    elsewhere: Vec<Listener>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,17 +33,45 @@ struct Entry {
 enum Finding {
     /// No listener seen in this look.
     Open,
-    /// The one that a connection would most likely find, of those that this look has shown. A
-    /// better one may still come.
-    Seen(Listener, Rank, Fitness),
+    /// Those that this look has shown. A better one may still come.
+    Seen(Candidates),
     /// There is nothing left to ask.
     Settled(Listener),
 }
 
+/// A question to the kernel's own lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The target that it is about.
+    pub target: Target,
+    /// The address that a connection goes to.
+    pub address: IpAddr,
+    /// The device that it comes in on. `None`: one that no listener is bound to.
+    pub interface: Option<u32>,
+}
+
+impl Connection {
+    /// A connection to this target that comes in on this device. `None`: the target has no address.
+    pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
+        match target {
+            Target::Address(address, _) => Some(Self {
+                target,
+                address,
+                interface,
+            }),
+            Target::Port(_) => None,
+        }
+    }
+}
+
 impl Inquiry {
-    /// An inquiry into these targets, of which nothing is known yet. With an interface, listeners
-    /// that are bound to another device do not count.
-    pub fn new(targets: impl IntoIterator<Item = Target>, interface: Option<u32>) -> Self {
+    /// An inquiry into these targets, of which nothing is known yet; it ends when so many of them have
+    /// a listener. With an interface, listeners that are bound to another device do not count.
+    pub fn new(
+        targets: impl IntoIterator<Item = Target>,
+        interface: Option<u32>,
+        enough: usize,
+    ) -> Self {
         let entry = |target| Entry {
             target,
             finding: Finding::Open,
@@ -49,25 +80,15 @@ impl Inquiry {
         Self {
             entries: targets.into_iter().map(entry).collect(),
             interface,
+            enough,
             elsewhere: Vec::new(),
         }
     }
 
-    /// The interface, if one was named.
-    pub fn interface(&self) -> Option<u32> {
-        self.interface
-    }
-
-    /// Whether every target has its listener.
+    /// Whether every target has its listener, or enough of them.
     pub fn is_settled(&self) -> bool {
-        self.unsettled().next().is_none()
-    }
-
-    /// Whether any target has its listener.
-    pub fn has_settled(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| matches!(entry.finding, Finding::Settled(_)))
+        let settled = self.entries.len() - self.unsettled().count();
+        settled >= self.enough.min(self.entries.len())
     }
 
     /// Forgets everything: what listened may be gone.
@@ -85,8 +106,11 @@ impl Inquiry {
     }
 
     /// The ports of the targets that are not settled and that a socket of this family can serve,
-    /// ascending, each once.
+    /// ascending, each once. None where enough are settled.
     pub fn ports_wanted(&self, family: Family) -> Vec<u16> {
+        if self.is_settled() {
+            return Vec::new();
+        }
         let wanted = self
             .unsettled()
             .filter(|entry| entry.target.served_by_family(family));
@@ -110,19 +134,16 @@ impl Inquiry {
     pub fn see(&mut self, listener: &Listener, demands: &mut dyn Demands) -> ControlFlow<()> {
         let mut known = None;
         let mut is_elsewhere = false;
-        for Entry {
-            target, finding, ..
-        } in &mut self.entries
-        {
-            if matches!(finding, Finding::Settled(_)) || target.port() != listener.port {
+        for entry in &mut self.entries {
+            let target = entry.target;
+            if target.port() != listener.port || entry.needs_nothing_of(listener) {
                 continue;
             }
-            let serves = target.served_by(listener, self.interface);
-            is_elsewhere |= serves == Serves::No;
-            let rank = target.rank(listener);
-            let fitness = match serves {
-                Serves::No => continue,
-                _ if is_outranked(finding, rank) => continue,
+            let fitness = match target.served_by(listener, self.interface) {
+                Serves::No => {
+                    is_elsewhere = true;
+                    continue;
+                }
                 Serves::Unless(unless) => Fitness::Unknown(not_known(listener, unless)),
                 Serves::Yes => known
                     .get_or_insert_with(|| demands.fitness(listener))
@@ -131,16 +152,14 @@ impl Inquiry {
             // Where demands may be met by one listener and not by another, it matters which of them
             // a connection to an address would find.
             let decisive = !demands.any() || matches!(target, Target::Port(_));
-            match finding {
-                _ if fitness == Fitness::Fit && decisive => {
-                    *finding = Finding::Settled(listener.clone());
-                }
-                Finding::Seen(_, seen, best) if *seen == rank && !better(&fitness, best) => {}
-                _ => *finding = Finding::Seen(listener.clone(), rank, fitness),
+            if fitness == Fitness::Fit && decisive {
+                entry.finding = Finding::Settled(listener.clone());
+            } else {
+                entry.add(listener, fitness);
             }
         }
         if is_elsewhere {
-            self.elsewhere.push((listener.address, listener.port));
+            self.elsewhere.push(listener.clone());
         }
         if self.is_settled() {
             ControlFlow::Break(())
@@ -152,42 +171,56 @@ impl Inquiry {
     /// Ends a look that was complete: no better listener is to come.
     pub fn conclude(&mut self) {
         for entry in &mut self.entries {
-            if let Finding::Seen(listener, _, Fitness::Fit) = &entry.finding {
-                entry.finding = Finding::Settled(listener.clone());
+            if let Some(Decision::Agreed(listener, Fitness::Fit)) = entry.decide(self.interface) {
+                entry.finding = Finding::Settled(listener);
             }
         }
     }
 
-    /// The targets with an address that are not settled, each once.
-    pub fn addresses_wanted(&self) -> Vec<(Target, IpAddr)> {
-        let mut wanted = Vec::new();
-        for entry in self.unsettled() {
-            if let Target::Address(address, _) = entry.target {
-                if !wanted.contains(&(entry.target, address)) {
-                    wanted.push((entry.target, address));
-                }
+    /// What only the kernel's own lookup knows: which of several listeners that are not alike a
+    /// connection would find. Not where that hangs on a device that was not named.
+    pub fn contested(&self) -> Vec<Connection> {
+        let contested = |entry: &&Entry| match (&entry.finding, entry.decide(self.interface)) {
+            (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
+                entry.target.comes_in_on(self.interface).is_some() || !candidates.any_is_bound()
             }
-        }
-        wanted
+            _ => false,
+        };
+        let targets = self.unsettled().filter(contested).map(|entry| entry.target);
+        targets
+            .filter_map(|target| self.connection(target))
+            .collect()
     }
 
-    /// Takes note that this listener serves this target, whatever its address and port seem to say,
-    /// and how fit it is.
-    pub fn settle(&mut self, target: Target, listener: &Listener, fitness: &Fitness) {
-        for entry in self
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.target == target)
-        {
-            match (&entry.finding, fitness) {
-                (Finding::Open | Finding::Seen(..), Fitness::Fit) => {
-                    entry.finding = Finding::Settled(listener.clone());
-                }
-                (Finding::Open, fitness) => {
-                    let rank = target.rank(listener);
-                    entry.finding = Finding::Seen(listener.clone(), rank, fitness.clone());
-                }
-                (Finding::Seen(..) | Finding::Settled(_), _) => {}
+    /// The connections to the targets with an address that are not settled.
+    pub fn connections_wanted(&self) -> Vec<Connection> {
+        let targets = self.unsettled().map(|entry| entry.target);
+        targets
+            .filter_map(|target| self.connection(target))
+            .collect()
+    }
+
+    fn connection(&self, target: Target) -> Option<Connection> {
+        Connection::to(target, target.comes_in_on(self.interface))
+    }
+
+    /// Takes note that a connection to this target finds this listener, whatever its address and port
+    /// seem to say.
+    pub fn found(&mut self, target: Target, listener: &Listener, demands: &mut dyn Demands) {
+        let interface = self.interface;
+        let entries = self.entries.iter_mut();
+        for entry in entries.filter(|entry| entry.target == target) {
+            let shown = match &mut entry.finding {
+                Finding::Settled(_) => continue,
+                Finding::Seen(candidates) => candidates.keep(listener),
+                Finding::Open => false,
+            };
+            if !shown {
+                entry.finding = Finding::Open;
+                entry.add(listener, demands.fitness(listener));
+            }
+            if let Some(Decision::Agreed(listener, Fitness::Fit)) = entry.decide(interface) {
+                entry.finding = Finding::Settled(listener);
             }
         }
     }
@@ -197,20 +230,23 @@ impl Inquiry {
     pub fn adopt(&mut self, other: &Self) -> Vec<(Target, Listener)> {
         let mut adopted = Vec::new();
         for (own, other) in self.entries.iter_mut().zip(&other.entries) {
-            let (Finding::Open, Finding::Seen(listener, ..) | Finding::Settled(listener)) =
-                (&own.finding, &other.finding)
-            else {
+            let seen = match (&own.finding, &other.finding) {
+                (Finding::Open, Finding::Settled(listener)) => {
+                    Some((listener.clone(), Fitness::Fit))
+                }
+                (Finding::Open, _) => other.decide(self.interface).map(Decision::into_fitness),
+                _ => None,
+            };
+            let Some((listener, fitness)) = seen else {
                 continue;
             };
-            if self.elsewhere.contains(&(listener.address, listener.port)) {
+            if self.elsewhere.iter().any(|known| known.is_same(&listener)) {
                 continue;
             }
             adopted.push((own.target, listener.clone()));
-            match &other.finding {
-                Finding::Seen(_, _, fitness) if *fitness != Fitness::Fit => {
-                    own.hearsay = Some((listener.clone(), fitness.clone()));
-                }
-                _ => own.finding = Finding::Settled(listener.clone()),
+            match fitness {
+                Fitness::Fit => own.finding = Finding::Settled(listener),
+                fitness => own.hearsay = Some((listener, fitness)),
             }
         }
         adopted
@@ -219,19 +255,11 @@ impl Inquiry {
     /// The answer for each target, in the order they were asked for. `failure` says why the last look
     /// was not complete, if it was not: without it a target with no listener is not listening.
     pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
-        let answer = |entry: &Entry| match (&entry.finding, failure) {
-            (Finding::Settled(listener), _) => Answer::Listening(listener.clone()),
-            (Finding::Seen(listener, _, fitness), None) => judged(listener, fitness),
-            (Finding::Seen(_, _, Fitness::Unknown(doubt)), Some(failure)) => {
-                Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
-            }
-            (Finding::Open | Finding::Seen(..), Some(failure)) => {
-                Answer::CouldNotTell(failure.clone())
-            }
-            (Finding::Open, None) => match &entry.hearsay {
-                Some((listener, fitness)) => judged(listener, fitness),
-                None => Answer::NotListening,
-            },
+        let enough = self.is_settled();
+        let answer = |entry: &Entry| match &entry.finding {
+            Finding::Settled(listener) => Answer::Listening(listener.clone()),
+            _ if enough => Answer::NotChecked,
+            _ => entry.answer(self.interface, failure),
         };
         self.entries
             .iter()
@@ -246,33 +274,58 @@ impl Inquiry {
     }
 }
 
+impl Entry {
+    /// Whether this listener cannot make a difference any more.
+    fn needs_nothing_of(&self, listener: &Listener) -> bool {
+        match &self.finding {
+            Finding::Open => false,
+            Finding::Seen(candidates) => candidates.outrank(listener, self.target.rank(listener)),
+            Finding::Settled(_) => true,
+        }
+    }
+
+    fn add(&mut self, listener: &Listener, fitness: Fitness) {
+        let rank = self.target.rank(listener);
+        let mut candidates = match std::mem::replace(&mut self.finding, Finding::Open) {
+            Finding::Seen(candidates) => candidates,
+            Finding::Open | Finding::Settled(_) => Candidates::default(),
+        };
+        candidates.add(listener, rank, fitness);
+        self.finding = Finding::Seen(candidates);
+    }
+
+    fn decide(&self, interface: Option<u32>) -> Option<Decision> {
+        match &self.finding {
+            Finding::Seen(candidates) => {
+                candidates.decide(self.target, self.target.comes_in_on(interface))
+            }
+            Finding::Open | Finding::Settled(_) => None,
+        }
+    }
+
+    /// The answer where no listener settles it.
+    fn answer(&self, interface: Option<u32>, failure: Option<&Doubt>) -> Answer {
+        let seen = self.decide(interface).map(Decision::into_fitness);
+        match (seen, failure) {
+            (Some((listener, fitness)), None) => judged(&listener, &fitness),
+            (Some((_, Fitness::Unknown(doubt))), Some(failure)) => {
+                Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
+            }
+            (_, Some(failure)) => Answer::CouldNotTell(failure.clone()),
+            (None, None) => match &self.hearsay {
+                Some((listener, fitness)) => judged(listener, fitness),
+                None => Answer::NotListening,
+            },
+        }
+    }
+}
+
 fn judged(listener: &Listener, fitness: &Fitness) -> Answer {
     match fitness {
         Fitness::Fit => Answer::Listening(listener.clone()),
         Fitness::Unfit(flaw) => Answer::Unfit(listener.clone(), flaw.clone()),
         Fitness::Unknown(doubt) => Answer::CouldNotTell(doubt.clone()),
     }
-}
-
-/// Whether a listener of this rank cannot make a difference any more.
-fn is_outranked(finding: &Finding, rank: Rank) -> bool {
-    match finding {
-        Finding::Open => false,
-        Finding::Seen(_, seen, Fitness::Fit) => rank <= *seen,
-        Finding::Seen(_, seen, _) => rank < *seen,
-        Finding::Settled(_) => true,
-    }
-}
-
-/// Of two listeners that a connection could find alike, one that is fit will do, and one of which it
-/// is not known leaves the question open.
-fn better(one: &Fitness, other: &Fitness) -> bool {
-    let order = |fitness: &Fitness| match fitness {
-        Fitness::Unfit(_) => 0,
-        Fitness::Unknown(_) => 1,
-        Fitness::Fit => 2,
-    };
-    order(one) > order(other)
 }
 
 fn not_known(listener: &Listener, unless: Unless) -> Doubt {
@@ -282,6 +335,9 @@ fn not_known(listener: &Listener, unless: Unless) -> Doubt {
         }
         Unless::OtherDevice => {
             format!("{listener} listens, but whether it is bound to another device is not known")
+        }
+        Unless::NotOnLo => {
+            format!("{listener} listens on lo, but whether the address is on lo is not known")
         }
     })
 }

@@ -85,6 +85,17 @@ impl Listener {
         }
     }
 
+    /// Whether both are the same socket, as far as that can be known: by the inode, or else by the
+    /// address and port.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // A socket that no process holds any more has the number 0.
+        let known = |listener: &Self| listener.inode.filter(|inode| *inode != 0);
+        match (known(self), known(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => (self.address, self.port) == (other.address, other.port),
+        }
+    }
+
     pub(super) fn reach(&self) -> Reach {
         match self.address.to_canonical() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Reach::WildcardV4,

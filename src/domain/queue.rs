@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::doubt::Doubt;
 use super::fitness::{Fitness, Flaw};
 use super::listener::Listener;
-use super::verdict::Doubt;
 
 /// A listener's accept queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

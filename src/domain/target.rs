@@ -29,6 +29,9 @@ pub enum Serves {
     Unless(Unless),
 }
 
+/// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
+const LOOPBACK: u32 = 1;
+
 /// What a source may not say of a listener and may decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unless {
@@ -36,11 +39,15 @@ pub enum Unless {
     V6only,
     /// It is bound to another device.
     OtherDevice,
+    /// It is bound to `lo`, and the address is assigned to another device: a connection from this
+    /// machine comes in on the device that has the address (net/ipv4/route.c, ip_route_output_key_hash_rcu;
+    /// net/ipv6/ip6_input.c, ip6_rcv_core).
+    NotOnLo,
 }
 
 /// How specific a listener is to an address: the kernel looks for one on the address first, then for
-/// a wildcard, of which one of IPv4 comes before one of IPv6 (net/ipv4/inet_hashtables.c,
-/// __inet_lookup_listener and compute_score).
+/// a wildcard, of which an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c,
+/// __inet_lookup_listener, compute_score and __inet_hash).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(u8);
 
@@ -67,13 +74,36 @@ impl Target {
         if listener.port != self.port() {
             return Serves::No;
         }
-        match (interface, listener.device) {
+        match (self.comes_in_on(interface), listener.device) {
             (Some(wanted), Device::Index(bound)) if bound != wanted => Serves::No,
-            (Some(_), Device::Unknown) => match self.reached_by(listener) {
+            // Who named no device does not ask for more than /proc can tell.
+            (_, Device::Unknown) if interface.is_some() => match self.reached_by(listener) {
                 Serves::Yes => Serves::Unless(Unless::OtherDevice),
                 other => other,
             },
+            (None, Device::Index(LOOPBACK)) if self.is_one_address() => {
+                match self.reached_by(listener) {
+                    Serves::Yes => Serves::Unless(Unless::NotOnLo),
+                    other => other,
+                }
+            }
             _ => self.reached_by(listener),
+        }
+    }
+
+    /// Whether it has an address that is not the wildcard.
+    fn is_one_address(&self) -> bool {
+        matches!(self, Self::Address(address, _) if !address.is_unspecified())
+    }
+
+    /// The device that a connection to the target comes in on: the one that was named, or `lo` for a
+    /// loopback address. What is sent there leaves by no other device, and the kernel drops what comes in
+    /// by another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). `None`:
+    /// any. An address that is assigned to a device can be reached through every device.
+    pub fn comes_in_on(&self, interface: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Address(address, _) if address.is_loopback() => interface.or(Some(LOOPBACK)),
+            _ => interface,
         }
     }
 
@@ -98,9 +128,9 @@ impl Target {
     /// equal.
     pub(super) fn rank(&self, listener: &Listener) -> Rank {
         Rank(match (self, listener.reach()) {
-            (Self::Port(_), _) | (_, Reach::WildcardV6) => 0,
-            (_, Reach::WildcardV4) => 1,
+            (Self::Port(_), _) => 0,
             (_, Reach::One(_)) => 2,
+            (_, Reach::WildcardV4 | Reach::WildcardV6) => u8::from(listener.address.is_ipv4()),
         })
     }
 }

@@ -2,25 +2,9 @@
 
 use std::fmt;
 
+use super::doubt::Doubt;
 use super::fitness::Flaw;
 use super::listener::Listener;
-
-/// Why it could not be told whether something listens: a sentence for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt(String);
-
-impl Doubt {
-    /// A doubt with this reason.
-    pub fn new(reason: impl fmt::Display) -> Self {
-        Self(reason.to_string())
-    }
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What is known of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +17,8 @@ pub enum Answer {
     NotListening,
     /// There was no complete answer.
     CouldNotTell(Doubt),
+    /// It was not looked for to the end, since enough other targets are as wanted.
+    NotChecked,
 }
 
 /// What should be so.
@@ -89,6 +75,7 @@ impl Verdict {
                 Answer::NotListening => &mut count.absent,
                 Answer::Unfit(_, Flaw::NotAccepting(_)) => &mut count.not_accepting,
                 Answer::Unfit(_, Flaw::WrongOwner(_)) => &mut count.wrong_owner,
+                Answer::NotChecked => continue,
             } += 1;
         }
         let (good, healthy, otherwise) = match wanted {

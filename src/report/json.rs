@@ -52,6 +52,7 @@ fn answer((target, answer): &(Target, Answer)) -> Value {
         Answer::Unfit(listener, flaw) => (flaw.name(), Some(listener), Some(flaw.why().to_owned())),
         Answer::NotListening => ("not listening", None, None),
         Answer::CouldNotTell(doubt) => ("could not tell", None, Some(doubt.to_string())),
+        Answer::NotChecked => ("not checked", None, None),
     };
     json!({
         "target": target.to_string(),

@@ -89,6 +89,14 @@ pub fn wrong_usage_to_nagios(error: &dyn std::fmt::Display) {
     to_stdout(&nagios::wrong_usage(&error.to_string()));
 }
 
+/// Says that a command line which could be read names what does not exist.
+pub fn wrong_usage(why: &str, format: Format) {
+    if format == Format::Nagios {
+        wrong_usage_to_nagios(&why);
+    }
+    line_to_stderr(format_args!("wrong usage: {why}"));
+}
+
 /// Writes to stdout.
 pub fn to_stdout(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());

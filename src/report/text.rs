@@ -18,6 +18,7 @@ pub(super) fn in_words(answer: &Answer) -> String {
         Answer::Unfit(_, flaw) => format!("{}: {}", flaw.name(), flaw.why()),
         Answer::NotListening => "not listening".to_owned(),
         Answer::CouldNotTell(_) => "could not tell".to_owned(),
+        Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }
 

@@ -7,7 +7,6 @@ pub mod netlink;
 pub mod proc;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use nix::errno::Errno;
 pub use byte_order::ByteOrder;
 
 use crate::clock::TimeLimit;
-use crate::domain::{Family, Listener};
+use crate::domain::{Connection, Family, Listener};
 
 /// What a source is asked for: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +52,9 @@ pub trait Source {
     /// Its name for a person.
     fn name(&self) -> &'static str;
 
+    /// A judgement begins, for which nothing holds that an earlier one has shown.
+    fn begin(&mut self) {}
+
     /// Hands every listener that the question asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
     /// was not there.
@@ -65,19 +67,43 @@ pub trait Source {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), Fault>;
 
-    /// The listener that a connection to this address and port would find, which comes in on this
-    /// interface or on one that does not matter, by the kernel's own search. `None`, which is what a source says that cannot search so, proves nothing.
+    /// The listener that this connection would find, by the kernel's own search. `None`, which is what a
+    /// source says that cannot search so, proves nothing.
     ///
     /// # Errors
     /// No answer, which proves nothing either.
     fn exact(
         &mut self,
-        _address: IpAddr,
-        _port: u16,
-        _interface: Option<u32>,
+        _connection: Connection,
         _limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, Fault> {
         Ok(None)
+    }
+}
+
+impl<S: Source + ?Sized> Source for &mut S {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn begin(&mut self) {
+        (**self).begin();
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        (**self).listeners(question, visit)
+    }
+
+    fn exact(
+        &mut self,
+        connection: Connection,
+        limit: TimeLimit<'_>,
+    ) -> Result<Option<Listener>, Fault> {
+        (**self).exact(connection, limit)
     }
 }
 

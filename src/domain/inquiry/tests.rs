@@ -36,7 +36,7 @@ fn on(address: &str, length: Option<u32>) -> Listener {
 #[track_caller]
 fn answer(target: &str, listeners: &[Listener]) -> String {
     let look = |listeners: &mut dyn Iterator<Item = &Listener>| {
-        let mut inquiry = Inquiry::new([target.parse().unwrap()], None);
+        let mut inquiry = Inquiry::new([target.parse().unwrap()], None, 1);
         inquiry.begin();
         for listener in listeners {
             if inquiry.see(listener, &mut EmptyQueue).is_break() {
@@ -49,6 +49,7 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
             Answer::Unfit(_, flaw) => flaw.why().to_owned(),
             Answer::NotListening => "not".to_owned(),
             Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::NotChecked => "not checked".to_owned(),
         }
     };
     let there = look(&mut listeners.iter());
@@ -107,17 +108,17 @@ fn for_a_port_and_among_equals_one_that_is_fit_is_enough() {
 
 #[test]
 fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
-    let mut inquiry = Inquiry::new(["192.0.2.10:443".parse().unwrap()], None);
+    let mut inquiry = Inquiry::new(["192.0.2.10:443".parse().unwrap()], None, 1);
     assert!(inquiry.see(&on("0.0.0.0", None), &mut NoDemands).is_break());
     inquiry.begin();
-    assert!(inquiry.is_settled() && inquiry.has_settled() && inquiry.in_vain().is_empty());
+    assert!(inquiry.is_settled() && inquiry.in_vain().is_empty());
     inquiry.reopen();
-    assert!(!inquiry.is_settled() && !inquiry.has_settled() && !inquiry.in_vain().is_empty());
+    assert!(!inquiry.is_settled() && !inquiry.in_vain().is_empty());
 }
 
 #[test]
 fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
-    let mut inquiry = Inquiry::new(["443".parse().unwrap()], None);
+    let mut inquiry = Inquiry::new(["443".parse().unwrap()], None, 1);
     let _ = inquiry.see(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
     assert!(matches!(inquiry.answers(None)[0].1, Answer::Unfit(..)));
     inquiry.begin();
@@ -126,7 +127,7 @@ fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
 
 /// What comes of it when another source shows this listener and this one has shown those.
 fn adopted(target: &str, shown: &[Listener], other: &Listener) -> Answer {
-    let mut inquiry = Inquiry::new([target.parse().unwrap()], Some(2));
+    let mut inquiry = Inquiry::new([target.parse().unwrap()], Some(2), 1);
     let mut second = inquiry.clone();
     for listener in shown {
         let _ = inquiry.see(listener, &mut EmptyQueue);
@@ -157,6 +158,7 @@ fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
             Answer::Unfit(..) => "unfit",
             Answer::NotListening => "not listening",
             Answer::CouldNotTell(_) => "could not tell",
+            Answer::NotChecked => "not checked",
         };
         assert_eq!(word, expected, "{other:?}");
     }
@@ -177,7 +179,7 @@ fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_anothe
         ..on("::", None)
     };
     let targets = ["443", "127.0.0.1:443"].map(|target| target.parse().unwrap());
-    let mut inquiry = Inquiry::new(targets, None);
+    let mut inquiry = Inquiry::new(targets, None, 2);
     let _ = inquiry.see(&v6only, &mut NoDemands);
     let mut second = inquiry.clone();
     second.begin();

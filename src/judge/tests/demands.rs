@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{NO_RETRY, Played, Say, run_for, word};
+use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, fake::FakeClock};
-use crate::domain::{Answer, Demands, Family, Fitness, Flaw, Inquiry, Listener, NoDemands, Wanted};
-use crate::judge::{Matter, Patience, Sources, judge};
+use crate::domain::{Answer, Demands, Family, Fitness, Flaw, Listener, NoDemands, Wanted};
+use crate::judge::Patience;
 use crate::source::{Fault, Question, Source};
 
 const RETRY: Patience = Patience {
@@ -138,54 +138,77 @@ impl Source for Goes {
 #[test]
 fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
     let clock = FakeClock::default();
-    let (mut source, mut opinion) = (Goes(0), Played::new(&[Say::Nothing]));
-    let targets = ["127.0.0.1:80", "127.0.0.1:443"].map(|target| target.parse().unwrap());
-    let matter = Matter {
-        inquiry: Inquiry::new(targets, None),
-        demands: &mut NotTheWildcard,
-        wanted: Wanted::Listening,
-        needed: 2,
-    };
-    let sources = Sources {
-        in_order: vec![&mut source],
-        second_opinion: Some(&mut opinion),
-    };
-    let outcome = judge(matter, sources, NO_RETRY, &clock);
+    let (mut source, mut opinion) = ([Goes(0)], Played::new(&[Say::Nothing]));
+    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let outcome = judge_with(
+        &clock,
+        &spec,
+        &mut NotTheWildcard,
+        &mut source,
+        Some(&mut opinion),
+        NO_RETRY,
+    );
     assert!(
         outcome
             .answers
             .iter()
             .all(|(_, answer)| *answer == Answer::NotListening)
     );
-    assert_eq!((source.0, opinion.asked.len()), (3, 2));
+    assert_eq!((source[0].0, opinion.asked.len()), (3, 2));
 }
 
 #[test]
-fn what_is_well_already_waits_for_nothing() {
+fn what_is_enough_waits_for_nothing() {
     let clock = FakeClock::default();
-    for (wanted, needed, waits) in [
-        (Wanted::Listening, 1, false),
-        (Wanted::Listening, 2, true),
-        (Wanted::Absent, 1, false),
-        (Wanted::Absent, 2, true),
+    for (wanted, needed, waits, other) in [
+        (Wanted::Listening, 1, false, Answer::NotChecked),
+        (Wanted::Listening, 2, true, Answer::NotListening),
+        (Wanted::Absent, 1, false, Answer::NotListening),
+        (Wanted::Absent, 2, true, Answer::NotListening),
     ] {
         let started = clock.now();
-        let targets = ["127.0.0.1:443", "127.0.0.1:80"].map(|target| target.parse().unwrap());
-        let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
-        let matter = Matter {
-            inquiry: Inquiry::new(targets, None),
-            demands: &mut NoDemands,
-            wanted,
-            needed,
-        };
-        let sources = Sources {
-            in_order: vec![&mut source],
-            second_opinion: None,
-        };
-        let outcome = judge(matter, sources, RETRY, &clock);
+        let spec = spec(wanted, &["127.0.0.1:443", "127.0.0.1:80"], needed);
+        let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
+        let outcome = judge_with(&clock, &spec, &mut NoDemands, &mut source, None, RETRY);
         assert!(matches!(outcome.answers[0].1, Answer::Listening(_)));
-        assert_eq!(outcome.answers[1].1, Answer::NotListening);
+        assert_eq!(outcome.answers[1].1, other);
         let waited = clock.now() - started >= RETRY.retry_for;
         assert_eq!(waited, waits, "{wanted:?} {needed}");
+        if other == Answer::NotChecked {
+            assert_eq!((source[0].asked.len(), clock.now()), (1, started));
+        }
+    }
+}
+
+#[test]
+fn absence_waits_while_it_cannot_tell() {
+    // The wildcard of IPv6 may serve IPv4 or not.
+    let mut source = Played::new(&[Say::DualStackOrNot, Say::DualStackOrNot, Say::Nothing]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert_eq!((said.as_str(), took.as_millis()), ("not", 21));
+    let mut source = Played::new(&[Say::DualStackOrNot]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert!(said.starts_with("? "), "{said}");
+    assert_eq!(took, RETRY.retry_for);
+}
+
+#[test]
+fn warnings_are_of_the_last_look_and_told_once() {
+    for (opinions, warnings) in [
+        (&[Say::Listens("0.0.0.0")][..], 1),
+        (&[Say::Listens("0.0.0.0"), Say::Nothing], 0),
+    ] {
+        let clock = FakeClock::default();
+        let mut source = [Played::new(&[Say::Nothing])];
+        let mut opinion = Played::new(opinions);
+        let outcome = judge_with(
+            &clock,
+            &spec(Wanted::Absent, &["127.0.0.1:443"], 1),
+            &mut NoDemands,
+            &mut source,
+            Some(&mut opinion),
+            RETRY,
+        );
+        assert_eq!(outcome.warnings.len(), warnings, "{:?}", outcome.warnings);
     }
 }

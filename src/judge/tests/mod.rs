@@ -1,15 +1,17 @@
 //! Verdicts over sources that say what a test wants them to say.
 
 mod demands;
+mod limits;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{Matter, Outcome, Patience, Sources, judge};
+use super::{CheckSpec, Outcome, Patience, judge};
+use crate::chain::SourceChain;
 use crate::clock::{Clock, TimeLimit, fake::FakeClock};
-use crate::domain::{Answer, Demands, Family, Inquiry, Listener, NoDemands, Target, Wanted};
+use crate::domain::{Answer, Connection, Demands, Family, Listener, NoDemands, Wanted};
 use crate::source::{Fault, Question, Source, netlink};
 
 const NO_RETRY: Patience = Patience {
@@ -34,6 +36,8 @@ enum Say {
     DualStackOrNot,
     Broken,
     Slow(u64),
+    /// Looks until its time is over.
+    Endless,
 }
 
 impl Played {
@@ -84,16 +88,14 @@ impl Source for Played {
                 question.limit.clock().pause(Duration::from_millis(millis));
                 Ok(())
             }
+            Say::Endless => {
+                question.limit.pause(question.limit.left());
+                Err(Fault::TimeIsUp(question.limit.whole()))
+            }
         }
     }
 
-    fn exact(
-        &mut self,
-        _: IpAddr,
-        _: u16,
-        _: Option<u32>,
-        _: TimeLimit<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    fn exact(&mut self, _: Connection, _: TimeLimit<'_>) -> Result<Option<Listener>, Fault> {
         Ok(self.exact.map(listener))
     }
 }
@@ -121,28 +123,39 @@ fn run_for(
     patience: Patience,
 ) -> (Outcome, Duration) {
     let clock = FakeClock::default();
-    let in_order = sources
-        .iter_mut()
-        .map(|source| source as &mut dyn Source)
-        .collect();
-    let second_opinion = opinion.map(|opinion| opinion as &mut dyn Source);
-    let target: Target = "127.0.0.1:443".parse().unwrap();
-    let matter = Matter {
-        inquiry: Inquiry::new([target], None),
-        demands,
-        wanted,
-        needed: 1,
-    };
-    let outcome = judge(
-        matter,
-        Sources {
-            in_order,
-            second_opinion,
-        },
-        patience,
-        &clock,
-    );
+    let spec = spec(wanted, &["127.0.0.1:443"], 1);
+    let outcome = judge_with(&clock, &spec, demands, sources, opinion, patience);
     (outcome, clock.now())
+}
+
+fn spec(wanted: Wanted, targets: &[&str], needed: usize) -> CheckSpec {
+    CheckSpec {
+        targets: targets.iter().map(|text| text.parse().unwrap()).collect(),
+        interface: None,
+        wanted,
+        needed,
+    }
+}
+
+fn judge_with(
+    clock: &FakeClock,
+    spec: &CheckSpec,
+    demands: &mut dyn Demands,
+    sources: &mut [impl Source],
+    opinion: Option<&mut Played>,
+    patience: Patience,
+) -> Outcome {
+    let mut chain = SourceChain::new(
+        sources
+            .iter_mut()
+            .map(|source| Box::new(source) as Box<dyn Source>)
+            .collect(),
+    );
+    if let Some(opinion) = opinion {
+        chain = chain.with_second_opinion(opinion);
+    }
+    let limit = TimeLimit::new(clock, patience.timeout);
+    judge(spec, &mut chain, demands, patience, limit)
 }
 
 fn word(outcome: &Outcome) -> String {
@@ -151,6 +164,7 @@ fn word(outcome: &Outcome) -> String {
         Answer::NotListening => "not".to_owned(),
         Answer::Unfit(_, flaw) => format!("! {}", flaw.why()),
         Answer::CouldNotTell(doubt) => format!("? {doubt}"),
+        Answer::NotChecked => "-".to_owned(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Requests and their answers: one out, datagrams in, until its end. A partial dump is no dump.
 
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use nix::errno::Errno;
 use super::Fault;
 use super::wire::{self, Message};
 use crate::clock::TimeLimit;
-use crate::domain::Listener;
+use crate::domain::{Connection, Listener};
 use crate::source::{self, ByteOrder, Question};
 
 /// Bytes of the buffer for one datagram. The kernel fills up to 32 KiB of it (net/netlink/af_netlink.c,
@@ -96,7 +95,7 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Asks for the one listener that a connection to this address and port would find. `None`
+    /// Asks for the one listener that this connection would find. `None`
     /// proves nothing: the kernel now and then says so while another member of the listener's
     /// SO_REUSEPORT group closes, and always where tcp_diag is missing.
     ///
@@ -104,14 +103,12 @@ impl<C: Channel> Conversation<C> {
     /// Anything but one whole answer.
     pub(super) fn exact(
         &mut self,
-        address: IpAddr,
-        port: u16,
-        interface: Option<u32>,
+        connection: Connection,
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
         self.send(
-            &wire::exact_request(address, port, interface, sequence, self.order),
+            &wire::exact_request(connection, sequence, self.order),
             limit,
         )?;
         let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;

@@ -1,5 +1,7 @@
 //! Dumps whose datagrams come from a fuzzer instead of a kernel.
 
+use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{SystemClock, TimeLimit};
-use crate::domain::{Family, Listener};
+use crate::domain::{Connection, Family, Listener, Target};
 use crate::source;
 
 /// The sequence number that an answer must bear.
@@ -127,7 +129,12 @@ fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener
     let clock = SystemClock::start();
     let limit = TimeLimit::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
-    conversation.exact([127, 0, 0, 1].into(), 443, None, limit)
+    let connection = Connection {
+        target: Target::Port(NonZeroU16::MIN),
+        address: Ipv4Addr::LOCALHOST.into(),
+        interface: None,
+    };
+    conversation.exact(connection, limit)
 }
 
 /// A NLMSG_DONE without an error.

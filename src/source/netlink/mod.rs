@@ -11,7 +11,6 @@ mod tests;
 mod wire;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use nix::errno::Errno;
@@ -20,7 +19,7 @@ use self::conversation::Conversation;
 use self::socket::Socket;
 use super::{ByteOrder, InWords, Ports, Question, Source};
 use crate::clock::TimeLimit;
-use crate::domain::Listener;
+use crate::domain::{Connection, Listener};
 
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
 #[derive(Debug, Default)]
@@ -76,13 +75,11 @@ impl Source for Netlink {
 
     fn exact(
         &mut self,
-        address: IpAddr,
-        port: u16,
-        interface: Option<u32>,
+        connection: Connection,
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
         let mut conversation = self.resume()?;
-        let answer = conversation.exact(address, port, interface, limit)?;
+        let answer = conversation.exact(connection, limit)?;
         self.conversation = Some(conversation);
         Ok(answer)
     }

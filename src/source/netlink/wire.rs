@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::filter;
-use crate::domain::{Device, Family, Listener, Queue};
+use crate::domain::{Connection, Device, Family, Listener, Queue};
 use crate::source::{ByteOrder, Ports};
 
 const AF_INET: u8 = 2;
@@ -65,18 +65,11 @@ pub(super) fn dump_request(
     .encode(sequence, order)
 }
 
-/// The request for the one socket that a connection to this address and port would find: it asks
-/// the function that finds the listener for a SYN, BPF sk_lookup included
-/// (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`).
-pub(super) fn exact_request(
-    address: IpAddr,
-    port: u16,
-    interface: Option<u32>,
-    sequence: u32,
-    order: ByteOrder,
-) -> Vec<u8> {
+/// The request for the one socket that this connection would find: it asks the function that finds the
+/// listener for a SYN, BPF sk_lookup included (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`).
+pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
     let mut local = [0; 16];
-    let family = match address {
+    let family = match connection.address {
         IpAddr::V4(address) => {
             local
                 .iter_mut()
@@ -93,8 +86,8 @@ pub(super) fn exact_request(
         flags: 0,
         family,
         local,
-        port,
-        interface: interface.unwrap_or(0),
+        port: connection.target.port(),
+        interface: connection.interface.unwrap_or(0),
         bytecode: None,
     }
     .encode(sequence, order)

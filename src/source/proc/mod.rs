@@ -50,10 +50,7 @@ enum Role {
         in_vain: Vec<Family>,
     },
     /// Only what it shows counts.
-    SecondOpinion {
-        /// How long it may take.
-        budget: Duration,
-    },
+    SecondOpinion,
 }
 
 impl Proc {
@@ -68,11 +65,11 @@ impl Proc {
     }
 
     /// A second opinion, which is left out ([`super::Fault`]) where the host has so many sockets that
-    /// it would take longer than this.
-    pub fn second_opinion(root: impl Into<PathBuf>, budget: Duration) -> Self {
+    /// it would take longer than what is left of its limit.
+    pub fn second_opinion(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::SecondOpinion { budget },
+            role: Role::SecondOpinion,
         }
     }
 
@@ -145,14 +142,20 @@ impl Source for Proc {
         "/proc"
     }
 
+    fn begin(&mut self) {
+        if let Role::Source { in_vain } = &mut self.role {
+            in_vain.clear();
+        }
+    }
+
     fn listeners(
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
         let first = match &self.role {
-            Role::SecondOpinion { budget } => {
-                self.affordable(*budget)?;
+            Role::SecondOpinion => {
+                self.affordable(question.limit.left())?;
                 self.pass(Stride::Page, true, question, visit)?;
                 return Ok(());
             }
@@ -188,6 +191,17 @@ enum Pass {
     Incomplete,
 }
 
+impl Pass {
+    /// A pass that came to the end of the listeners.
+    fn of_one_moment(is_one: bool) -> Self {
+        if is_one {
+            Self::Complete
+        } else {
+            Self::Incomplete
+        }
+    }
+}
+
 /// Reads a table as far as it lists listeners and shows those on the ports asked for.
 fn pass<R: io::Read>(
     mut rows: Rows<'_, R>,
@@ -212,14 +226,10 @@ fn pass<R: io::Read>(
         }
         // What was read already is looked at all the same: it may show that the order is another.
         if behind_listeners && in_order && !rows.has_more_at_hand() {
-            break;
+            return Ok(Pass::of_one_moment(rows.is_one_moment()));
         }
     }
-    Ok(if rows.is_one_moment() {
-        Pass::Complete
-    } else {
-        Pass::Incomplete
-    })
+    Ok(Pass::of_one_moment(rows.is_whole_in_one_moment()))
 }
 
 /// Why a table in /proc gave no complete answer.

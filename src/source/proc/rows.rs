@@ -39,7 +39,8 @@ pub(super) struct Rows<'a, R> {
     end: usize,
     /// Those that brought something.
     reads: usize,
-    at_end: bool,
+    /// Whether the last of them left room for another row.
+    had_room: bool,
 }
 
 impl<'a, R: Read> Rows<'a, R> {
@@ -57,7 +58,7 @@ impl<'a, R: Read> Rows<'a, R> {
         limit: TimeLimit<'a>,
     ) -> Result<Self, Problem> {
         let buffer = vec![0; stride.bytes() + LONGEST];
-        let (start, end, reads, at_end) = (0, 0, 0, false);
+        let (start, end, reads, had_room) = (0, 0, 0, false);
         let mut rows = Self {
             table,
             stride,
@@ -67,7 +68,7 @@ impl<'a, R: Read> Rows<'a, R> {
             start,
             end,
             reads,
-            at_end,
+            had_room,
         };
         let header = rows.next()?.ok_or(Problem::Header)?;
         let mut words = header
@@ -91,7 +92,7 @@ impl<'a, R: Read> Rows<'a, R> {
                 return Ok(self.buffer.get(row));
             }
             let between_rows = self.start == self.end;
-            if between_rows && self.at_end {
+            if between_rows && self.short_is_end && self.had_room {
                 return Ok(None);
             }
             if self.read()? == 0 {
@@ -112,6 +113,12 @@ impl<'a, R: Read> Rows<'a, R> {
     /// Whether all that was handed out came from one read, and so from one moment.
     pub(super) fn is_one_moment(&self) -> bool {
         self.reads == 1
+    }
+
+    /// Whether that is so of the whole table: a read that fills its buffer leaves open whether a row
+    /// followed, which may be gone at the next one.
+    pub(super) fn is_whole_in_one_moment(&self) -> bool {
+        self.is_one_moment() && self.had_room
     }
 
     fn unread(&self) -> &[u8] {
@@ -138,8 +145,10 @@ impl<'a, R: Read> Rows<'a, R> {
             }
         };
         self.end += count;
-        self.reads += usize::from(count > 0);
-        self.at_end = self.short_is_end && count + LONGEST <= wanted;
+        if count > 0 {
+            self.reads += 1;
+            self.had_room = count + LONGEST <= wanted;
+        }
         Ok(count)
     }
 }

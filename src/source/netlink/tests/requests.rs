@@ -1,6 +1,6 @@
 //! What is asked, how the asking ends, and the exact lookup.
 
-use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message};
 use crate::clock::{TimeLimit, fake::FakeClock};
-use crate::domain::{Family, Listener};
+use crate::domain::{Connection, Family, Listener, Target};
 use crate::source::netlink::Fault;
 use crate::source::netlink::conversation::Conversation;
 use crate::source::{self, ByteOrder, Ports, Question};
@@ -75,9 +75,10 @@ fn eagain_past_the_time_limit_is_the_end_of_the_time() {
 
 fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::Fault> {
     let clock = script.clock.clone();
-    let address: IpAddr = address.parse().unwrap();
+    let target = Target::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
+    let connection = Connection::to(target, Some(3)).unwrap();
     let limit = TimeLimit::new(&clock, LIMIT);
-    Conversation::new(script, LITTLE).exact(address, 443, Some(3), limit)
+    Conversation::new(script, LITTLE).exact(connection, limit)
 }
 
 #[test]

@@ -1,0 +1,171 @@
+//! The listeners that a connection to one target could find, and which of them decide.
+//!
+//! The kernel looks for a listener on the address first and for a wildcard then, but among equals it may
+//! take the one of whichever SO_REUSEPORT group it meets first (net/ipv4/inet_hashtables.c,
+//! inet_lhash2_lookup). So where equals differ in what is demanded of them, only its own lookup knows.
+
+use std::fmt::Write as _;
+
+use super::doubt::Doubt;
+use super::fitness::Fitness;
+use super::listener::{Device, Listener};
+use super::target::{Rank, Target};
+
+/// The listeners that one look has shown for a target, the best one of each group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Candidates(Vec<Candidate>);
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    listener: Listener,
+    rank: Rank,
+    fitness: Fitness,
+}
+
+/// What the candidates amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Whichever a connection finds, this is what holds of it.
+    Agreed(Listener, Fitness),
+    /// It matters which of them a connection finds. The listener is one of them.
+    Contested(Listener, Doubt),
+}
+
+impl Decision {
+    /// A listener, and what is known of whichever a connection finds.
+    pub(super) fn into_fitness(self) -> (Listener, Fitness) {
+        match self {
+            Self::Agreed(listener, fitness) => (listener, fitness),
+            Self::Contested(listener, doubt) => (listener, Fitness::Unknown(doubt)),
+        }
+    }
+}
+
+impl Candidates {
+    /// Whether nothing that is known of this listener could make a difference any more.
+    pub(super) fn outrank(&self, listener: &Listener, rank: Rank) -> bool {
+        self.0.iter().any(|known| {
+            let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
+                || known.listener.device == listener.device;
+            let fit = known.fitness == Fitness::Fit && is_same_group(&known.listener, listener);
+            fit || (wider && known.rank > rank)
+        })
+    }
+
+    /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
+    /// stands for all.
+    pub(super) fn add(&mut self, listener: &Listener, rank: Rank, fitness: Fitness) {
+        let new = Candidate {
+            listener: listener.clone(),
+            rank,
+            fitness,
+        };
+        let group = |known: &&mut Candidate| is_same_group(&known.listener, listener);
+        match self.0.iter_mut().find(group) {
+            None => self.0.push(new),
+            Some(known) if order(&new.fitness) > order(&known.fitness) => *known = new,
+            Some(_) => {}
+        }
+    }
+
+    /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
+    /// the demands is not known from the look.
+    pub(super) fn keep(&mut self, found: &Listener) -> bool {
+        let is_group = |one: &Candidate| is_same_group(&one.listener, found);
+        self.0.retain(is_group);
+        let known = |one: &Candidate| !matches!(one.fitness, Fitness::Unknown(_));
+        self.0.iter().any(known)
+    }
+
+    /// Whether one of them is bound to a device.
+    pub(super) fn any_is_bound(&self) -> bool {
+        let bound = |one: &Candidate| matches!(one.listener.device, Device::Index(_));
+        self.0.iter().any(bound)
+    }
+
+    /// What they amount to for connections that come in on this interface. `None`: there is none.
+    pub(super) fn decide(&self, target: Target, interface: Option<u32>) -> Option<Decision> {
+        let deciding = match target {
+            // Any listener on the port will do, so the best one decides.
+            Target::Port(_) => {
+                let best = self.0.iter().rev();
+                best.max_by_key(|one| order(&one.fitness))
+                    .into_iter()
+                    .collect()
+            }
+            Target::Address(..) => self.that_may_be_found(interface),
+        };
+        let (first, others) = deciding.split_first()?;
+        let listener = first.listener.clone();
+        let agreed = others
+            .iter()
+            .all(|other| order(&other.fitness) == order(&first.fitness));
+        Some(if agreed {
+            Decision::Agreed(listener, first.fitness.clone())
+        } else {
+            Decision::Contested(listener, contested(&deciding))
+        })
+    }
+
+    /// Those that a connection which comes in on this interface, or on any, may find.
+    fn that_may_be_found(&self, interface: Option<u32>) -> Vec<&Candidate> {
+        let bound = self.0.iter().filter_map(|one| match one.listener.device {
+            Device::Index(index) => Some(index),
+            Device::Any | Device::Unknown => None,
+        });
+        let ways: Vec<Option<u32>> = match interface {
+            Some(_) => vec![interface],
+            None => std::iter::once(None).chain(bound.map(Some)).collect(),
+        };
+        let mut found: Vec<&Candidate> = Vec::new();
+        for way in ways {
+            let reached = |one: &&Candidate| match one.listener.device {
+                Device::Index(index) => way == Some(index),
+                Device::Any | Device::Unknown => true,
+            };
+            let reached = || self.0.iter().filter(reached);
+            let highest = reached().map(|one| one.rank).max();
+            for one in reached().filter(|one| Some(one.rank) == highest) {
+                if !found.iter().any(|known| std::ptr::eq(*known, one)) {
+                    found.push(one);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether the kernel spreads connections over both, or finds them at least by the same steps: bound to
+/// the same address, as bound, and the same device.
+fn is_same_group(one: &Listener, other: &Listener) -> bool {
+    one.address == other.address && one.device == other.device
+}
+
+/// Of listeners that a connection could find alike, one that is fit will do, and one of which it is
+/// not known leaves the question open.
+fn order(fitness: &Fitness) -> u8 {
+    match fitness {
+        Fitness::Unfit(_) => 0,
+        Fitness::Unknown(_) => 1,
+        Fitness::Fit => 2,
+    }
+}
+
+fn contested(candidates: &[&Candidate]) -> Doubt {
+    let mut text = String::from("which of these listeners a connection would find is not known: ");
+    for (index, one) in candidates.iter().enumerate() {
+        let (comma, listener) = (if index > 0 { ", " } else { "" }, &one.listener);
+        let device = match listener.device {
+            Device::Index(index) => format!(" on device number {index}"),
+            Device::Any | Device::Unknown => String::new(),
+        };
+        let what = match &one.fitness {
+            Fitness::Fit => "as demanded",
+            Fitness::Unfit(flaw) => flaw.name(),
+            Fitness::Unknown(_) => "not known",
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}{listener}{device} ({what})");
+    }
+    Doubt::new(text)
+}
