@@ -45,6 +45,8 @@ pub(super) struct Conversation<C> {
     order: ByteOrder,
     buffer: Vec<u8>,
     sequence: u32,
+    /// Whether the rest of the last answer is still to come.
+    broken_off: bool,
 }
 
 impl<C: Channel> Conversation<C> {
@@ -55,14 +57,26 @@ impl<C: Channel> Conversation<C> {
             order,
             buffer: vec![0; DATAGRAM],
             sequence: 0,
+            broken_off: false,
         }
     }
 
-    /// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the
-    /// answer is then still to come, which ends the conversation like an error does.
+    /// Takes what is left of an answer that was broken off, to which nothing else may be asked.
     ///
     /// # Errors
-    /// Anything but a whole dump.
+    /// Anything but the rest of a whole dump.
+    pub(super) fn finish(&mut self, limit: TimeLimit<'_>) -> Result<(), source::Fault> {
+        if self.broken_off {
+            let _ = self.answer(self.sequence, limit, &mut |_| ControlFlow::Continue(()))?;
+        }
+        Ok(())
+    }
+
+    /// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the
+    /// answer is then still to come, see [`Self::finish`].
+    ///
+    /// # Errors
+    /// Anything but a whole dump, which ends the conversation.
     pub(super) fn dump(
         &mut self,
         question: Question<'_>,
@@ -78,21 +92,34 @@ impl<C: Channel> Conversation<C> {
             &wire::dump_request(family, ports, sequence, self.order),
             limit,
         )?;
-        loop {
+        self.answer(sequence, limit, visit)
+    }
+
+    /// Reads an answer until its end, or to the end of the datagram in which `visit` breaks.
+    fn answer(
+        &mut self,
+        sequence: u32,
+        limit: TimeLimit<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, source::Fault> {
+        let mut end = ControlFlow::Continue(());
+        self.broken_off = true;
+        while end.is_continue() {
             let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
             while !datagram.is_empty() {
                 match wire::next_message(&mut datagram, sequence, self.order)? {
-                    Message::Listener(listener) => {
-                        if visit(&listener).is_break() {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                    }
+                    Message::Listener(_) if end.is_break() => {}
+                    Message::Listener(listener) => end = visit(&listener),
                     Message::OtherState | Message::Noop => {}
-                    Message::Done if datagram.is_empty() => return Ok(ControlFlow::Continue(())),
+                    Message::Done if datagram.is_empty() => {
+                        self.broken_off = false;
+                        return Ok(end);
+                    }
                     Message::Done => return Err(Fault::AfterDone.into()),
                 }
             }
         }
+        Ok(end)
     }
 
     /// Asks for the one listener that this connection would find. `None`

@@ -33,13 +33,15 @@ impl Netlink {
         Self::default()
     }
 
-    /// The conversation so far, or a new one. It is put back only after a whole answer: what is left
-    /// of a broken one must not be read as the next.
-    fn resume(&mut self) -> Result<Conversation<Socket>, Fault> {
-        match self.conversation.take() {
-            Some(conversation) => Ok(conversation),
-            None => Ok(Conversation::new(Socket::open()?, ByteOrder::NATIVE)),
+    /// The conversation so far, or a new one. It is put back only after an answer without a fault: what
+    /// is left of a faulty one must not be read as the next.
+    fn resume(&mut self, limit: TimeLimit<'_>) -> Result<Conversation<Socket>, Fault> {
+        if let Some(mut conversation) = self.conversation.take() {
+            if conversation.finish(limit).is_ok() {
+                return Ok(conversation);
+            }
         }
+        Ok(Conversation::new(Socket::open()?, ByteOrder::NATIVE))
     }
 }
 
@@ -53,7 +55,7 @@ impl Source for Netlink {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
-        let mut conversation = self.resume()?;
+        let mut conversation = self.resume(question.limit)?;
         let dumps = match question.ports {
             Ports::All => vec![Ports::All],
             Ports::These(ports) => {
@@ -66,7 +68,7 @@ impl Source for Netlink {
                 .dump(Question { ports, ..question }, visit)?
                 .is_break()
             {
-                return Ok(());
+                break;
             }
         }
         self.conversation = Some(conversation);
@@ -78,7 +80,7 @@ impl Source for Netlink {
         connection: Connection,
         limit: TimeLimit<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
-        let mut conversation = self.resume()?;
+        let mut conversation = self.resume(limit)?;
         let answer = conversation.exact(connection, limit)?;
         self.conversation = Some(conversation);
         Ok(answer)

@@ -156,3 +156,38 @@ fn a_conversation_counts_its_requests() {
     let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
     assert_eq!(second, Err(Fault::Sequence.into()));
 }
+
+#[test]
+fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
+    for (rest, goes_on) in [
+        (vec![done(LITTLE, 0)], true),
+        (vec![good(LITTLE), done(LITTLE, 0)], true),
+        (vec![message(ERROR, 0, SEQUENCE, &[0; 4], LITTLE)], false),
+        (vec![], false),
+    ] {
+        let datagrams = std::iter::once(good(LITTLE)).chain(rest);
+        let next = [(SOCKET, listener(LITTLE, &[])), (DONE, vec![0; 4])]
+            .map(|(kind, body)| message(kind, 2, SEQUENCE + 1, &body, LITTLE));
+        let mut script = Script::of(datagrams.chain(next));
+        let clock = script.clock.clone();
+        let limit = TimeLimit::new(&clock, LIMIT);
+        let mut conversation = Conversation::new(&mut script, LITTLE);
+        let question = Question {
+            family: Family::V4,
+            ports: Ports::These(&[443]),
+            limit,
+        };
+        let mut first = |_: &Listener| ControlFlow::Break(());
+        assert!(conversation.dump(question, &mut first).unwrap().is_break());
+        assert_eq!(conversation.finish(limit).is_ok(), goes_on);
+        if goes_on {
+            let mut seen = 0;
+            let flow = conversation.dump(question, &mut |_| {
+                seen += 1;
+                ControlFlow::Continue(())
+            });
+            assert_eq!((flow, seen), (Ok(ControlFlow::Continue(())), 1));
+            assert_eq!(conversation.finish(limit), Ok(()));
+        }
+    }
+}
