@@ -37,7 +37,7 @@ use std::ffi::{c_char, c_int};
 
 // SAFETY: no other symbol of this name is linked; std defines one only without `no_main`.
 #[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     start::standard_streams();
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };

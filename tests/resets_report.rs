@@ -213,3 +213,18 @@ fn a_stream_that_is_closed_or_full_is_no_error() {
         common::program::sh(line).exits(0).stdout("").stderr("");
     }
 }
+
+#[test]
+fn a_reader_that_is_gone_ends_it_at_once() {
+    let started = std::time::Instant::now();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = std::process::Command::new(common::program::LISTENUP)
+        .args(["resets", "--every", "1h", "--for", "2h"])
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    drop(reader);
+    child.wait().unwrap();
+    // Half of what one interval would take; it takes milliseconds.
+    assert!(started.elapsed() < std::time::Duration::from_secs(1800));
+}

@@ -72,12 +72,11 @@ fn linkage(file: &mut (impl Read + Seek)) -> io::Result<Linkage> {
     let field = |bytes: &[u8], field| number(bytes, field, little).ok_or(too_short());
     let entries = field(&header, layout.phnum)?;
     let size = field(&header, layout.phentsize)?;
-    if size < layout.entry {
+    let length = entries.saturating_mul(size);
+    if size != layout.entry || length > LONGEST_TABLE {
         return Err(too_short());
     }
     file.seek(SeekFrom::Start(field(&header, layout.phoff)?))?;
-    // Both are 16 bits wide, so this is a bounded read.
-    let length = entries.saturating_mul(size);
     let mut table = Vec::new();
     if file.take(length).read_to_end(&mut table)? as u64 != length {
         return Err(too_short());
@@ -98,6 +97,10 @@ fn linkage(file: &mut (impl Read + Seek)) -> io::Result<Linkage> {
     }
     Ok(Linkage::Static)
 }
+
+/// Bytes of program headers that the kernel takes, which must have the size it knows (fs/binfmt_elf.c,
+/// load_elf_phdrs).
+const LONGEST_TABLE: u64 = 65_536;
 
 /// PATH_MAX
 const LONGEST_PATH: u64 = 4096;
@@ -261,6 +264,41 @@ mod tests {
         ] {
             assert_eq!(linkage(&mut Cursor::new(text)).unwrap(), Linkage::NotElf);
         }
+    }
+
+    /// A file that is as large as a disk, and counts what is read of it.
+    struct Endless(Cursor<Vec<u8>>, u64);
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = self.0.read(buffer)?;
+            let length = if read == 0 { buffer.len() } else { read };
+            self.1 += length as u64;
+            Ok(length)
+        }
+    }
+
+    impl Seek for Endless {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_crafted_file_costs_no_more_than_a_real_one() {
+        for (entries, size) in [(0xffff, 0xffff), (0xffff, 56), (1171, 56), (1, 0xffff)] {
+            let mut file = elf(true, true, 1, b"");
+            file[54..56].copy_from_slice(&u16::to_le_bytes(size));
+            file[56..58].copy_from_slice(&u16::to_le_bytes(entries));
+            let mut file = Endless(Cursor::new(file), 0);
+            assert!(linkage(&mut file).is_err(), "{entries} of {size} bytes");
+            assert_eq!(file.1, 64);
+        }
+        let mut file = elf(true, true, 1, b"");
+        file[56..58].copy_from_slice(&1170_u16.to_le_bytes());
+        let mut file = Endless(Cursor::new(file), 0);
+        assert_eq!(linkage(&mut file).unwrap(), Linkage::Static);
+        assert!(file.1 <= 64 + LONGEST_TABLE, "{}", file.1);
     }
 
     #[test]

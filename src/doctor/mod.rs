@@ -29,6 +29,9 @@ use crate::source::InWords;
 /// Where keepalived accepts a program, and where SELinux lets it do its work.
 const HOME: &str = "/usr/libexec/keepalived/listenup";
 
+/// Bytes of the largest keepalived.conf that is read.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
 /// What is asked for where no target is given: HTTPS.
 const USUAL: Target = Target::Port(NonZeroU16::MIN.saturating_add(442));
 
@@ -136,6 +139,9 @@ fn conf(path: &Path) -> Result<Conf, String> {
     let file = std::fs::metadata(path).map_err(in_words)?;
     if !file.is_file() || file.mode() & 0o111 != 0 {
         return Err("keepalived reads only regular files that are not executable".to_owned());
+    }
+    if file.len() > LARGEST {
+        return Err("is no configuration by its size".to_owned());
     }
     Ok(Conf::read(&std::fs::read(path).map_err(in_words)?))
 }

@@ -58,6 +58,32 @@ impl Changes {
         Self(changes)
     }
 
+    /// Takes over what the parts of this time have shown, where the whole shows less: what is left after the
+    /// aborts were taken off can be nothing in all and something in an interval.
+    pub fn include(&mut self, parts: &Self) {
+        for (name, part) in &parts.0 {
+            if let Some(whole) = self.0.get_mut(name) {
+                whole.by = whole.by.zip(part.by).map(|(whole, part)| whole.max(part));
+                whole.total = whole.total.max(whole.by.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Adds an interval to those before it.
+    pub fn add(&mut self, interval: &Self) {
+        for (name, change) in &interval.0 {
+            let sum = self.0.entry(name).or_insert(Change {
+                by: Some(0),
+                total: 0,
+            });
+            sum.by = sum
+                .by
+                .zip(change.by)
+                .map(|(one, other)| one.saturating_add(other));
+            sum.total = change.total;
+        }
+    }
+
     /// The counter of this name.
     pub fn get(&self, name: &str) -> Option<Change> {
         self.0.get(name).copied()

@@ -16,6 +16,7 @@ pub fn document(record: &Record) -> Value {
         "seconds": record.watched.as_secs_f64(),
         "causes": known.map(|cause| cause_value(cause, record)).collect::<Vec<_>>(),
         "intervals": record.intervals.iter().map(interval_value).collect::<Vec<_>>(),
+        "intervals_left_out": record.intervals_left_out,
         "errors": record.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

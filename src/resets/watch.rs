@@ -1,5 +1,6 @@
 //! Samples, one after the other, and what happened between them.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::change::Changes;
@@ -29,21 +30,37 @@ pub struct Record {
     pub changes: Changes,
     /// The last sample.
     pub last: Sample,
-    /// The intervals in which something happened.
+    /// The intervals in which something happened, as far as they were to be kept.
     pub intervals: Vec<Interval>,
+    /// How many more there were.
+    pub intervals_left_out: u64,
     /// What could not be read, each once.
     pub faults: Vec<Fault>,
 }
 
-/// Takes a sample now and one every so often until the time is over. Faults are told when they are
-/// met first, intervals in which something happened when they are over.
-pub fn watch(
-    options: &ResetsOptions,
-    clock: &dyn Clock,
-    read: &mut dyn FnMut() -> (Sample, Vec<Fault>),
-    on_fault: &mut dyn FnMut(&Fault),
-    on_interval: &mut dyn FnMut(&Interval),
-) -> Record {
+/// What a watch needs of the outside.
+pub struct Outside<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Waits. A break ends the watch.
+    pub pause: &'a mut dyn FnMut(Duration) -> ControlFlow<()>,
+    /// Takes a sample.
+    pub read: &'a mut dyn FnMut() -> (Sample, Vec<Fault>),
+    /// Is told of a fault that is met for the first time.
+    pub on_fault: &'a mut dyn FnMut(&Fault),
+    /// Is told of an interval in which something happened when it is over. A break ends the watch.
+    pub on_interval: &'a mut dyn FnMut(&Interval) -> ControlFlow<()>,
+}
+
+/// Takes a sample now and one every so often until the time is over, and keeps at most so many intervals.
+pub fn watch(options: &ResetsOptions, outside: Outside<'_>, keep: usize) -> Record {
+    let Outside {
+        clock,
+        pause,
+        read,
+        on_fault,
+        on_interval,
+    } = outside;
     let mut faults = Vec::new();
     let mut sample = || {
         let (sample, met) = read();
@@ -58,7 +75,8 @@ pub fn watch(
     let first = sample();
     let start = clock.now();
     let since_start = || clock.now().saturating_sub(start);
-    let (mut last, mut intervals) = (first.clone(), Vec::new());
+    let (mut last, mut intervals, mut intervals_left_out) = (first.clone(), Vec::new(), 0);
+    let mut parts = Changes::default();
     let (mut due, mut from) = (Duration::ZERO, Duration::ZERO);
     // Without a figure there is nothing to wait for.
     while due < options.watch && !last.is_empty() {
@@ -68,7 +86,7 @@ pub fn watch(
             .saturating_add(options.every)
             .max(passed)
             .min(options.watch);
-        clock.pause(due.saturating_sub(passed));
+        let mut flow = pause(due.saturating_sub(passed));
         let now = sample();
         let to = since_start();
         let changes = Changes::between(&last, &now);
@@ -78,17 +96,30 @@ pub fn watch(
             due,
             changes,
         };
+        parts.add(&interval.changes);
         if interval.changes.moved().next().is_some() {
-            on_interval(&interval);
-            intervals.push(interval);
+            if flow.is_continue() {
+                flow = on_interval(&interval);
+            }
+            if intervals.len() < keep {
+                intervals.push(interval);
+            } else {
+                intervals_left_out += 1;
+            }
         }
         (last, from) = (now, to);
+        if flow.is_break() {
+            break;
+        }
     }
+    let mut changes = Changes::between(&first, &last);
+    changes.include(&parts);
     Record {
         watched: from,
-        changes: Changes::between(&first, &last),
+        changes,
         last,
         intervals,
+        intervals_left_out,
         faults,
     }
 }

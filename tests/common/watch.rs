@@ -36,7 +36,7 @@ impl Watch {
         watch
     }
 
-    /// Waits until it sleeps in clock_nanosleep(2), which it does from its first sample on.
+    /// Waits until it waits in poll(2), which it does from its first sample on.
     #[track_caller]
     fn await_pause(&self) {
         let path = format!("/proc/{}/syscall", self.0.as_ref().unwrap().id());
@@ -44,7 +44,7 @@ impl Watch {
         loop {
             let call = std::fs::read_to_string(&path).unwrap();
             let number = call.split_whitespace().next().map(str::to_owned);
-            let pauses = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep];
+            let pauses = [libc::SYS_poll, libc::SYS_ppoll];
             if number.is_some_and(|number| pauses.iter().any(|pause| number == pause.to_string())) {
                 return;
             }

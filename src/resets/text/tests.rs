@@ -9,6 +9,7 @@ fn record(before: Sample, last: Sample) -> Record {
         changes: Changes::between(&before, &last),
         last,
         intervals: Vec::new(),
+        intervals_left_out: 0,
         faults: Vec::new(),
     }
 }
