@@ -1,17 +1,20 @@
 //! `listenup check`: are the targets listening?
 
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
 use crate::chain::SourceChain;
 use crate::cli::{CheckOptions, SourceChoice};
-use crate::clock::{Clock, SystemClock, TimeLimit};
+use crate::clock::{SystemClock, TimeLimit};
 use crate::demands::Demanded;
 use crate::domain::{Doubt, Exit, Obstacle, Verdict};
+use crate::guard::{self, Guard};
 use crate::judge::{CheckSpec, Outcome, judge};
 use crate::log;
+use crate::report::stream::Wait;
 use crate::report::{self, Checked, Status};
 use crate::source::{InWords, netlink::Netlink, proc::Proc};
 use crate::trace;
@@ -19,41 +22,77 @@ use crate::trace;
 const PROC: &str = "/proc";
 
 /// Looks, reports and says how to exit.
-pub fn run(options: &CheckOptions) -> Status {
+pub fn run(options: CheckOptions) -> Status {
     if options.verbose {
         trace::to_stderr();
     }
     let clock = SystemClock::start();
-    let status = |exit| Status {
-        exit,
-        codes: options.exit_codes,
-        on_unknown: options.on_unknown,
-    };
-    let outcome = match find_out(options, &clock) {
+    let limit = TimeLimit::new(&clock, options.patience.timeout);
+    let options = Arc::new(options);
+    let guard = guard(&options);
+    let outcome = match find_out(&options, limit) {
         Ok(outcome) => outcome,
         Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
         Err(Obstacle::NoSuch(what)) => {
-            report::wrong_usage(&what, options.format);
-            return status(Exit::Usage);
+            let status = status(&options, Exit::Usage);
+            guard.decide(status.number());
+            log::wrong_usage(options.log, &what);
+            report::no_such(&what, options.format, Wait::Until(limit));
+            return status;
         }
     };
+    let checked = conclude(&options, outcome);
+    guard.decide(checked.status.number());
+    say(&options, &checked, Wait::Until(limit));
+    checked.status
+}
+
+/// For the case that the kernel does not return from a call in time.
+fn guard(options: &Arc<CheckOptions>) -> Guard {
+    let limit = options.patience.timeout;
+    let undecided = status(options, Exit::Verdict(Verdict::CouldNotTell)).number();
+    let options = Arc::clone(options);
+    Guard::set(limit, undecided, move || {
+        let doubt = guard::overdue(limit);
+        let outcome = Outcome {
+            took: limit,
+            ..Outcome::in_doubt(&options.targets, &doubt)
+        };
+        say(&options, &conclude(&options, outcome), Wait::No);
+    })
+}
+
+fn conclude(options: &CheckOptions, outcome: Outcome) -> Checked {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
-    let checked = Checked {
+    Checked {
         outcome,
         verdict,
-        status: status(Exit::Verdict(verdict)),
+        status: status(options, Exit::Verdict(verdict)),
         max_queue: options.max_queue,
-    };
-    report::checked(&checked, options.format, options.quiet);
-    log::checked(options.log, &checked, options.verbose);
-    checked.status
+        wanted: options.wanted,
+        needed: options.needed,
+    }
+}
+
+fn status(options: &CheckOptions, exit: Exit) -> Status {
+    Status {
+        exit,
+        codes: options.exit_codes,
+        on_unknown: options.on_unknown,
+    }
+}
+
+/// The log first, since it never waits.
+fn say(options: &CheckOptions, checked: &Checked, wait: Wait<'_>) {
+    log::checked(options.log, checked, options.verbose);
+    trace::flush(wait);
+    report::checked(checked, options.format, options.quiet, wait);
 }
 
 /// # Errors
 /// What keeps it from looking at all.
-fn find_out(options: &CheckOptions, clock: &dyn Clock) -> Result<Outcome, Obstacle> {
-    let limit = TimeLimit::new(clock, options.patience.timeout);
+fn find_out(options: &CheckOptions, limit: TimeLimit<'_>) -> Result<Outcome, Obstacle> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }

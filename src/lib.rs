@@ -7,6 +7,7 @@ pub mod clock;
 pub mod demands;
 pub mod doctor;
 pub mod domain;
+pub mod guard;
 pub mod judge;
 pub mod list;
 pub mod log;

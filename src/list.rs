@@ -8,8 +8,10 @@ use std::path::Path;
 use crate::cli::{Format, ListOptions};
 use crate::clock::{Clock, SystemClock, TimeLimit};
 use crate::domain::{Device, Doubt, Exit, Family, Listener, Obstacle, Serves};
+use crate::guard::{self, Guard};
 use crate::owner::process::{Holders, Processes};
 use crate::owner::unit::{Cgroups, unit_of};
+use crate::report::stream::Wait;
 use crate::report::{self, Status};
 use crate::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
 use crate::users::Users;
@@ -51,31 +53,45 @@ impl Listing {
     }
 }
 
-/// Lists, and says how to exit.
+/// Lists, and says how to exit. The limit is on the looking: a reader, such as a pager, may take longer.
 pub fn run(options: &ListOptions) -> Status {
     let clock = SystemClock::start();
-    match find_out(options, &clock) {
-        Err(obstacle) => {
-            match obstacle {
-                Obstacle::NoSuch(what) => report::wrong_usage(&what, options.format),
-                Obstacle::Doubt(doubt) => {
-                    report::line_to_stderr(format_args!("could not tell: {doubt}"));
-                }
-            }
-            Status::plain(Exit::Failed)
+    let limit = options.timeout;
+    let failed = Status::plain(Exit::Failed);
+    let guard = Guard::set(limit, failed.number(), move || {
+        no_list(&guard::overdue(limit), Wait::No);
+    });
+    let found = find_out(options, &clock);
+    guard.lift();
+    let listing = match found {
+        Ok(listing) => listing,
+        Err(Obstacle::NoSuch(what)) => {
+            report::no_such(&what, options.format, Wait::Always);
+            return failed;
         }
-        Ok(listing) => {
-            report::to_stdout(&match options.format {
-                Format::Json => report::json::line(&report::json::listing(&listing)),
-                Format::Text | Format::Nagios => report::table::listing(&listing),
-            });
-            for warning in &listing.warnings {
-                report::line_to_stderr(format_args!("warning: {warning}"));
-            }
-            let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
-            Status::plain(if nothing { Exit::Failed } else { Exit::Done })
+        Err(Obstacle::Doubt(doubt)) => {
+            no_list(&doubt, Wait::Always);
+            return failed;
         }
+    };
+    let text = match options.format {
+        Format::Json => report::json::line(&report::json::listing(&listing)),
+        Format::Text | Format::Nagios => report::table::listing(&listing),
+    };
+    let delivered = report::deliver(&text, Wait::Always);
+    for warning in &listing.warnings {
+        report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
     }
+    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
+    if nothing || !delivered {
+        failed
+    } else {
+        Status::plain(Exit::Done)
+    }
+}
+
+fn no_list(doubt: &Doubt, wait: Wait<'_>) {
+    report::line_to_stderr(format_args!("could not tell: {doubt}"), wait);
 }
 
 /// # Errors

@@ -24,13 +24,14 @@
 //! | [`trace`] | `-v` |
 //! | [`netns`] | `--netns` |
 //! | [`clock`] | time, and its limit |
+//! | [`guard`] | ends the process where the kernel does not return in time |
 
 #![no_main]
 
 use listenup::{check, cli, doctor, list, resets, start};
 #[cfg(doc)]
 use listenup::{
-    clock, demands, domain, judge, log, look, netns, owner, report, source, trace, users,
+    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users,
 };
 
 use std::ffi::{c_char, c_int};
@@ -42,7 +43,7 @@ unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };
     let status = match cli::parse(args) {
-        Ok(cli::Request::Check(options)) => check::run(&options),
+        Ok(cli::Request::Check(options)) => check::run(options),
         Ok(cli::Request::Doctor(options)) => doctor::run(&options),
         Ok(cli::Request::List(options)) => list::run(&options),
         Ok(cli::Request::Resets(options)) => resets::run(&options),

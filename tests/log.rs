@@ -4,8 +4,8 @@
 
 mod common;
 
-use std::io::ErrorKind;
-use std::os::unix::net::UnixDatagram;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -87,7 +87,7 @@ fn syslog_gets_one_line_for_what_is_not_well() {
         assert_eq!(
             line(&log),
             "<28>listenup[N]: not well targets=\"443 80\" verdict=\"not listening\" \
-             reason=\"443: listening on 127.0.0.1:443; 80: not listening\" source=\"sock_diag\" \
+             reason=\"80: not listening; 443: listening on 127.0.0.1:443\" source=\"sock_diag\" \
              took=\"N ms\""
         );
         check(root.path(), "--log syslog 443").exits(0);
@@ -180,4 +180,55 @@ fn a_log_that_is_missing_closed_or_full_changes_nothing() {
             verdicts(root.path(), "Permission denied");
         }
     });
+}
+
+#[test]
+fn wrong_usage_is_logged_wherever_the_wrong_word_stands() {
+    let (root, log) = root_with(SYSLOG);
+    for words in [
+        "-q --log syslog 443,80",
+        "-q 443,80 --log syslog",
+        "-q 443,80 --log=syslog",
+        "-q --log syslog --interface no-such-device 443",
+        "-q --log syslog --timeout 1ms 443",
+    ] {
+        check(root.path(), words).exits(1).stdout("");
+        let said = line(&log);
+        assert!(
+            said.starts_with("<28>listenup[N]: wrong usage reason=\""),
+            "{said}"
+        );
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
+    log.set_nonblocking(true).unwrap();
+    for words in ["-q 443,80", "-q 443,80 --log none", "-q 443,80 --log"] {
+        check(root.path(), words).exits(1);
+        assert_eq!(
+            log.recv(&mut [0; 9]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+    }
+}
+
+#[test]
+fn a_syslog_that_is_a_stream_gets_its_lines_and_is_not_waited_for() {
+    let root = folder_with_listenup();
+    let path = root.path().join(SYSLOG);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let log = UnixListener::bind(&path).unwrap();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(&path, everybody).unwrap();
+    check(root.path(), "-q --log syslog 443,80").exits(1);
+    let mut text = String::new();
+    log.accept().unwrap().0.read_to_string(&mut text).unwrap();
+    let text = cut(&text, "listenup[", "]");
+    assert!(
+        text.starts_with("<28>listenup[N]: wrong usage reason="),
+        "{text}"
+    );
+    assert!(text.ends_with('\0') && !text.contains('\n'), "{text:?}");
+    // More than its queue holds: what cannot be sent at once is lost.
+    for _ in 0..140 {
+        check(root.path(), "-q --log syslog 443,80").exits(1);
+    }
 }

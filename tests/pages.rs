@@ -215,7 +215,7 @@ fn bash_completes_subcommands_options_and_their_values() {
     for (line, words) in [
         ("listenup ch", "check\n"),
         ("listenup check --so", "--source\n"),
-        ("listenup check --source ", "auto\nnetlink\nproc\n"),
+        ("listenup check --source ", "auto\nsock_diag\nproc\n"),
         ("listenup list --f", "--format\n"),
     ] {
         let said = bash(completions, line).exits(0).stderr("");
@@ -235,7 +235,7 @@ fn fish_completes_subcommands_options_and_their_values() {
     for (line, words) in [
         ("listenup ch", &["check"][..]),
         ("listenup check --so", &["--source"]),
-        ("listenup check --source ", &["auto", "netlink", "proc"]),
+        ("listenup check --source ", &["auto", "proc", "sock_diag"]),
         ("listenup list --f", &["--format"]),
     ] {
         let script = "source $argv[1]; complete --do-complete $argv[2]";

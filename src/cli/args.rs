@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::builder::{
-    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValue, PossibleValuesParser,
+    TypedValueParser,
 };
 use clap::{Arg, ArgAction, ArgMatches};
 
@@ -82,13 +83,17 @@ pub(super) fn netns() -> Arg {
 }
 
 pub(super) fn source() -> Arg {
-    let parser = PossibleValuesParser::new(["auto", "netlink", "proc"]);
+    let parser = PossibleValuesParser::new([
+        PossibleValue::new("auto"),
+        PossibleValue::new("sock_diag").alias("netlink"),
+        PossibleValue::new("proc"),
+    ]);
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")
         .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
-            "netlink" => SourceChoice::Netlink,
+            "sock_diag" | "netlink" => SourceChoice::Netlink,
             "proc" => SourceChoice::Proc,
             _ => SourceChoice::Auto,
         }))
@@ -100,13 +105,15 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
         .long("format")
         .value_name("FORMAT")
         .help("How to say it on stdout [default: text]")
-        .value_parser(
-            PossibleValuesParser::new(names).map(|name| match name.as_str() {
-                "json" => Format::Json,
-                "nagios" => Format::Nagios,
-                _ => Format::Text,
-            }),
-        )
+        .value_parser(PossibleValuesParser::new(names).map(|name| format_named(&name)))
+}
+
+pub(super) fn format_named(name: &str) -> Format {
+    match name {
+        "json" => Format::Json,
+        "nagios" => Format::Nagios,
+        _ => Format::Text,
+    }
 }
 
 pub(super) fn flag(name: &'static str) -> Arg {

@@ -48,7 +48,7 @@ pub struct CheckOptions {
     pub verbose: bool,
 }
 
-const TIMEOUT: Duration = Duration::from_millis(500);
+pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
 /// What a "not listening" may take: two looks, a millisecond apart, and a second opinion. `scripts/bench`
 /// shows a whole one to take 1.5 to 3 ms, also beside 1,000,000 sockets; the rest is for a busy machine, and
 /// a fifth of it for a walk over /proc on a quiet one.
@@ -209,7 +209,7 @@ fn on_unknown(name: String) -> OnUnknown {
     }
 }
 
-fn log(name: String) -> Log {
+pub(super) fn log(name: String) -> Log {
     match name.as_str() {
         "syslog" => Log::Syslog,
         "journald" => Log::Journald,
@@ -219,10 +219,24 @@ fn log(name: String) -> Log {
 }
 
 fn exit_codes(name: String) -> ExitCodes {
-    match name.as_str() {
-        "nagios" => ExitCodes::Nagios,
-        "distinct" => ExitCodes::Distinct,
-        _ => ExitCodes::Keepalived,
+    exit_codes_named(&name).unwrap_or_default()
+}
+
+/// The set of this name. `None`: there is none.
+pub(super) fn exit_codes_named(name: &str) -> Option<ExitCodes> {
+    match name {
+        "keepalived" => Some(ExitCodes::Keepalived),
+        "nagios" => Some(ExitCodes::Nagios),
+        "distinct" => Some(ExitCodes::Distinct),
+        _ => None,
+    }
+}
+
+/// The set that goes with this format.
+pub(super) fn exit_codes_of_format(format: Format) -> ExitCodes {
+    match format {
+        Format::Nagios => ExitCodes::Nagios,
+        Format::Text | Format::Json => ExitCodes::Keepalived,
     }
 }
 
@@ -247,7 +261,10 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
         needed,
         source: get(matches, "source"),
         patience,
-        exit_codes: exit_codes_of(matches),
+        exit_codes: matches
+            .get_one("exit-codes")
+            .copied()
+            .unwrap_or_else(|| exit_codes_of_format(get(matches, "format"))),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
             Wanted::Absent
@@ -267,15 +284,6 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
     })
-}
-
-/// The set that was asked for, or the one that goes with the format.
-pub(super) fn exit_codes_of(matches: &ArgMatches) -> ExitCodes {
-    let by_format = match get(matches, "format") {
-        Format::Nagios => ExitCodes::Nagios,
-        Format::Text | Format::Json => ExitCodes::Keepalived,
-    };
-    matches.get_one("exit-codes").copied().unwrap_or(by_format)
 }
 
 fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {

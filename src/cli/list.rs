@@ -50,7 +50,7 @@ pub(super) fn command(command: Command) -> Command {
         )
         .arg(args::netns())
         .arg(args::source())
-        .arg(duration("timeout").help("The limit on everything [default: 10s]"))
+        .arg(duration("timeout").help("The limit on the looking [default: 10s]"))
         .arg(args::format(&["text", "json"]))
 }
 

@@ -8,17 +8,20 @@ mod resets;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::ResetsOptions;
+use crate::clock::{SystemClock, TimeLimit};
 use crate::domain::{Exit, ExitCodes, OnUnknown};
+use crate::guard::Guard;
+use crate::log::{self, Log};
+use crate::report::stream::Wait;
 use crate::report::{self, Status};
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
@@ -42,27 +45,34 @@ pub struct Refusal {
     error: clap::Error,
     codes: ExitCodes,
     format: Format,
+    log: Log,
 }
 
 impl Refusal {
-    /// Prints help to stdout, an error to stderr, and says how to exit. A Nagios reads stdout alone,
-    /// so there the error is said as well.
+    /// Prints help to stdout, an error to stderr, and says how to exit. It takes no longer than a check
+    /// may: whoever called this wanted one.
     pub fn print(&self) -> Status {
-        let exit = if self.is_help() {
-            Exit::Done
+        let (exit, in_vain) = if self.is_help() {
+            (Exit::Done, Exit::Failed)
         } else {
-            Exit::Usage
+            (Exit::Usage, Exit::Usage)
         };
-        if exit == Exit::Usage && self.format == Format::Nagios {
-            report::wrong_usage_to_nagios(&self.error);
-        }
-        let _ = self.error.print();
-        let _ = io::stdout().flush();
-        Status {
+        let status = |exit| Status {
             exit,
             codes: self.codes,
             on_unknown: OnUnknown::Down,
+        };
+        Guard::set(check::TIMEOUT, status(in_vain).number(), || {});
+        let clock = SystemClock::start();
+        let wait = Wait::Until(TimeLimit::new(&clock, check::TIMEOUT));
+        let text = self.error.render().to_string();
+        if !self.is_help() {
+            log::wrong_usage(self.log, &self.to_string());
+            report::wrong_usage(&text, &self.to_string(), self.format, wait);
+        } else if !report::deliver(&text, wait) {
+            return status(in_vain);
         }
+        status(exit)
     }
 
     /// Whether help or the version was asked for.
@@ -95,22 +105,20 @@ impl fmt::Display for Refusal {
 /// A [`Refusal`], which is also what `--help` and `--version` give.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed =
-        command()
-            .try_get_matches_from(&args)
-            .and_then(|matches| match matches.subcommand() {
-                Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
-                Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
-                Some(("list", matches)) => Ok(Request::List(list::options(matches))),
-                Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
-                _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
-            });
+    let parsed = matches_of(&args).and_then(|matches| match matches.subcommand() {
+        Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
+        Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
+        Some(("list", matches)) => Ok(Request::List(list::options(matches))),
+        Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
+        _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
+    });
     parsed.map_err(|error| {
-        let (codes, format) = manners_of_a_wrong_line(&args);
+        let (codes, format, log) = manners_of_a_wrong_line(&args);
         Refusal {
             error,
             codes,
             format,
+            log,
         }
     })
 }
@@ -146,17 +154,61 @@ pub fn command() -> Command {
         )
 }
 
-/// The `--exit-codes` and `--format` of a line that is wrong elsewhere, so that a Nagios sees UNKNOWN
-/// and not WARNING.
-fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format) {
-    let matches = command()
-        .ignore_errors(true)
-        .try_get_matches_from(args)
-        .ok();
-    match matches.as_ref().and_then(ArgMatches::subcommand) {
-        Some(("check", matches)) => (check::exit_codes_of(matches), args::get(matches, "format")),
-        _ => (ExitCodes::default(), Format::default()),
+/// How a line that is wrong elsewhere wants to be answered, so that a Nagios sees UNKNOWN and not WARNING, and
+/// the log says why. By the words alone: clap tells nothing of what stands behind the first wrong one.
+fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format, Log) {
+    if args.get(1).is_none_or(|word| word != "check") {
+        return Default::default();
     }
+    let last = |option| values(args, option).pop().unwrap_or_default();
+    let format = args::format_named(&last("format"));
+    let codes = check::exit_codes_named(&last("exit-codes"));
+    (
+        codes.unwrap_or_else(|| check::exit_codes_of_format(format)),
+        format,
+        check::log(last("log")),
+    )
+}
+
+/// The values that a line gives to this option.
+fn values(args: &[OsString], option: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    let mut words = args.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        let Some(rest) = word
+            .strip_prefix("--")
+            .and_then(|word| word.strip_prefix(option))
+        else {
+            continue;
+        };
+        match rest.strip_prefix('=') {
+            Some(value) => values.push(value.to_owned()),
+            None if rest.is_empty() => values.extend(words.next().map(|value| value.into_owned())),
+            None => {}
+        }
+    }
+    values
+}
+
+/// Reads a line in which an option stands more than once, if it says the same each time.
+fn matches_of(args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let error = match command().try_get_matches_from(args) {
+        Err(error) if error.kind() == ErrorKind::ArgumentConflict => error,
+        matches => return matches,
+    };
+    let mut command = command().args_override_self(true);
+    let matches = command.try_get_matches_from_mut(args)?;
+    let options = matches
+        .subcommand_name()
+        .and_then(|name| command.find_subcommand(name));
+    let mut names = options
+        .into_iter()
+        .flat_map(|command| command.get_arguments().filter_map(Arg::get_long));
+    let contradicts = names.any(|name| {
+        let values = values(args, name);
+        values.windows(2).any(|pair| pair.first() != pair.last())
+    });
+    if contradicts { Err(error) } else { Ok(matches) }
 }
 
 #[cfg(test)]

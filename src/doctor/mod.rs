@@ -23,6 +23,7 @@ use self::scripts::{File, Program, Setup};
 use crate::cli::DoctorOptions;
 use crate::clock::SystemClock;
 use crate::domain::{Exit, Target};
+use crate::report::stream::Wait;
 use crate::report::{self, Status};
 use crate::source::InWords;
 
@@ -48,8 +49,12 @@ pub fn run(options: &DoctorOptions) -> Status {
         let _ = write!(text, "{finding}");
     }
     let _ = write!(text, "\n{}\n\n{block}", summary(&findings));
-    report::to_stdout(&text);
-    Status::plain(if wrong { Exit::Failed } else { Exit::Done })
+    let delivered = report::deliver(&text, Wait::Always);
+    Status::plain(if wrong || !delivered {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 /// Looks at keepalived.conf and at the program that it would run. The block to paste.

@@ -63,8 +63,12 @@ impl MaxQueue {
                     Some(limit) => format!(" (limit {limit})"),
                     None => String::new(),
                 };
+                let wait = match queue.length {
+                    1 => "connection waits",
+                    _ => "connections wait",
+                };
                 Fitness::Unfit(Flaw::NotAccepting(format!(
-                    "{} connections wait at {listener}, more than {most}{limit}",
+                    "{} {wait} at {listener}, more than {most}{limit}",
                     queue.length
                 )))
             }

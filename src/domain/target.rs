@@ -152,6 +152,10 @@ pub enum TargetError {
     Empty,
     /// The port is not a decimal number from 1 to 65535.
     Port,
+    /// The port begins with 0.
+    LeadingZero,
+    /// It is a URL.
+    Url,
     /// What stands before the port is no IPv4 address.
     V4,
     /// What stands in brackets is no IPv6 address.
@@ -167,6 +171,8 @@ impl fmt::Display for TargetError {
         f.write_str(match self {
             Self::Empty => "it is empty",
             Self::Port => "the port must be a decimal number from 1 to 65535, digits only",
+            Self::LeadingZero => "the port must not begin with 0",
+            Self::Url => "it is a URL; a target is a port, or an address and a port",
             Self::V4 => "the address before the port must be IPv4 (names are not looked up) or *",
             Self::V6 => "what stands in brackets must be an IPv6 address (without a zone)",
             Self::Brackets => "an IPv6 address must stand in brackets",
@@ -189,6 +195,9 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if text.is_empty() {
             return Err(TargetError::Empty);
+        }
+        if text.contains("://") {
+            return Err(TargetError::Url);
         }
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']').ok_or(TargetError::V6)?;
@@ -215,8 +224,11 @@ impl FromStr for Target {
 /// `u16::from_str` alone would take `+443`. A leading zero is refused like in the parts of an IPv4
 /// address: some would read it as octal.
 fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
-    if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TargetError::Port);
+    }
+    if text.len() > 1 && text.starts_with('0') {
+        return Err(TargetError::LeadingZero);
     }
     text.parse().map_err(|_| TargetError::Port)
 }
@@ -256,12 +268,15 @@ mod tests {
 
     #[test]
     fn refuses_everything_else_and_says_why() {
-        use TargetError::{Brackets, Empty, NoPort, Port, V4, V6};
+        use TargetError::{Brackets, Empty, LeadingZero, NoPort, Port, Url, V4, V6};
         for (text, error) in [
             ("", Empty),
             ("0", Port),
-            ("00", Port),
-            ("0443", Port),
+            ("00", LeadingZero),
+            ("0443", LeadingZero),
+            ("127.0.0.1:0443", LeadingZero),
+            ("http://localhost:443", Url),
+            ("https://[::1]:443/", Url),
             ("65536", Port),
             ("99999999999999999999", Port),
             ("443x", Port),

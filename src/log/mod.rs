@@ -10,10 +10,14 @@ mod journald;
 mod syslog;
 
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::{Event, Level, debug, event};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, socket};
+
+use tracing::{Event, Level, debug, event, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
@@ -76,6 +80,25 @@ pub fn checked(log: Log, checked: &Checked, all: bool) {
     }
 }
 
+/// Logs a command line that is wrong: under keepalived nobody else hears of it, and the check fails for
+/// ever.
+pub fn wrong_usage(log: Log, reason: &str) {
+    let event = || warn!(reason, "wrong usage");
+    let send = |layer: Box<dyn Layer<Registry> + Send + Sync>| {
+        tracing::subscriber::with_default(Registry::default().with(layer), event);
+    };
+    match log {
+        // The one who reads stderr has read it there.
+        Log::None | Log::Stderr => {}
+        Log::Syslog => datagram(syslog::SOCKET, |buffer| {
+            send(Box::new(syslog::layer(buffer)))
+        }),
+        Log::Journald => datagram(journald::SOCKET, |buffer| {
+            send(Box::new(journald::layer(buffer)));
+        }),
+    }
+}
+
 /// The event. Its fields are the same everywhere.
 fn entry(checked: &Checked, layer: impl Layer<Registry> + Send + Sync) {
     let outcome = &checked.outcome;
@@ -111,9 +134,24 @@ fn datagram(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     }
 }
 
+/// A socket of syslogd may be a stream, as syslog-ng's and busybox' can be; there a NUL ends a line, as
+/// syslog(3) sends it.
 fn send(path: &str, datagram: &[u8]) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    socket.send_to(datagram, path)?;
+    match socket.send_to(datagram, path) {
+        Err(error) if error.raw_os_error() == Some(Errno::EPROTOTYPE as i32) => {
+            send_by_stream(path, datagram).map_err(io::Error::from)
+        }
+        sent => sent.map(drop),
+    }
+}
+
+fn send_by_stream(path: &str, line: &[u8]) -> Result<(), Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let line = [line.trim_ascii_end(), b"\0"].concat();
+    nix::sys::socket::send(stream.as_raw_fd(), &line, MsgFlags::MSG_NOSIGNAL)?;
     Ok(())
 }

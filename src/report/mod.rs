@@ -1,18 +1,20 @@
-//! What is said to a person or a program, and the exit status. A stream that is closed or full
-//! changes nothing and is not an error.
+//! What is said to a person or a program, and the exit status.
 
 pub mod json;
 mod nagios;
+pub mod stream;
 pub mod table;
 mod text;
 
-use std::io::{self, Write as _};
-
+use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
 use crate::cli::Format;
-use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Verdict};
+use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Target, Verdict, Wanted};
 use crate::judge::Outcome;
+use crate::source::InWords;
+
+use self::stream::Wait;
 
 /// How the process exits, in the set of numbers that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,59 +54,99 @@ pub struct Checked {
     pub status: Status,
     /// How full an accept queue may be.
     pub max_queue: Option<MaxQueue>,
+    /// What should be so.
+    pub wanted: Wanted,
+    /// Of how many targets.
+    pub needed: usize,
 }
 
 impl Checked {
-    /// The answers, with the reasons for doubts, and the warnings, in one line.
+    /// The answers, with the reasons for doubts, and the warnings, in one line. What is not as wanted comes
+    /// first.
     pub fn reason(&self) -> String {
-        let answers = self.outcome.answers.iter();
-        let said = answers.map(|(target, answer)| match answer {
+        let answers = &self.outcome.answers;
+        let as_wanted = |answer: &Answer| match self.wanted {
+            Wanted::Listening => matches!(answer, Answer::Listening(_)),
+            Wanted::Absent => matches!(answer, Answer::NotListening),
+        };
+        let said = |(target, answer): &(Target, Answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
+            Answer::Listening(_) if self.wanted == Wanted::Absent => {
+                format!(
+                    "{target}: {}, where nothing may listen",
+                    text::in_words(answer)
+                )
+            }
             answer => format!("{target}: {}", text::in_words(answer)),
-        });
-        let warnings = self.outcome.warnings.iter().cloned();
-        said.chain(warnings).collect::<Vec<_>>().join("; ")
+        };
+        let (good, bad): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|(_, answer)| as_wanted(answer));
+        let count = format!(
+            "{} of {} as wanted, {} needed",
+            good.len(),
+            answers.len(),
+            self.needed
+        );
+        let of_several = !self.verdict.is_healthy() && self.needed < answers.len();
+        let said = of_several
+            .then_some(count)
+            .into_iter()
+            .chain(bad.into_iter().chain(good).map(said))
+            .chain(self.outcome.warnings.iter().cloned());
+        said.collect::<Vec<_>>().join("; ")
     }
 }
 
 /// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
-/// not have it.
-pub fn checked(checked: &Checked, format: Format, quiet: bool) {
+/// not have it. A stream that is closed or full changes nothing.
+pub fn checked(checked: &Checked, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
-        to_stdout(&match format {
+        let text = match format {
             Format::Text => text::answers(&checked.outcome.answers),
             Format::Json => json::line(&json::checked(checked)),
             Format::Nagios => nagios::line(checked),
-        });
+        };
+        let _ = stream::stdout(&text, wait);
     }
     if quiet || format == Format::Text {
         for line in text::doubts(&checked.outcome) {
-            line_to_stderr(line);
+            line_to_stderr(line, wait);
         }
     }
 }
 
-/// Says on stdout what is wrong with a command line, in the format of the monitoring plugins.
-pub fn wrong_usage_to_nagios(error: &dyn std::fmt::Display) {
-    to_stdout(&nagios::wrong_usage(&error.to_string()));
+/// Says what is wrong with a command line: `full` on stderr and, since a Nagios reads stdout alone, the
+/// `reason` there.
+pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
+    if format == Format::Nagios {
+        let _ = stream::stdout(&nagios::wrong_usage(reason), wait);
+    }
+    let _ = stream::stderr(&mut full.as_bytes(), wait);
 }
 
 /// Says that a command line which could be read names what does not exist.
-pub fn wrong_usage(why: &str, format: Format) {
-    if format == Format::Nagios {
-        wrong_usage_to_nagios(&why);
-    }
-    line_to_stderr(format_args!("wrong usage: {why}"));
+pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+    let full = format!("listenup: wrong usage: {what}\n");
+    wrong_usage(&full, what, format, wait);
 }
 
-/// Writes to stdout.
-pub fn to_stdout(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
+/// but for a reader who has gone, as `head` does.
+pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
+    match stream::stdout(text, wait) {
+        Ok(()) => true,
+        Err(Errno::EPIPE) => false,
+        Err(errno) => {
+            let why = InWords(errno);
+            line_to_stderr(format_args!("the standard output: {why}"), wait);
+            false
+        }
+    }
 }
 
 /// Writes one line to stderr, with the program's name in front.
-pub fn line_to_stderr(line: impl std::fmt::Display) {
-    let _ = io::stderr().write_all(format!("listenup: {line}\n").as_bytes());
+pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
+    let _ = stream::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
 }
 
 /// The name of a device; its number where the name is gone.

@@ -19,17 +19,10 @@ pub(super) fn line(checked: &Checked) -> String {
     format!("LISTENUP {word} - {said} | {}\n", performance(checked))
 }
 
-/// The line for a command line that is wrong. What is wrong stands before the error's first empty
-/// line; usage and hints follow.
-pub(super) fn wrong_usage(error: &str) -> String {
-    let why: Vec<&str> = error
-        .trim_start_matches("error: ")
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.is_empty())
-        .collect();
-    let why = on_one_line(&why.join(" "));
-    format!("LISTENUP UNKNOWN - wrong usage: {why}\n")
+/// The line for a command line that is wrong.
+pub(super) fn wrong_usage(reason: &str) -> String {
+    let reason = on_one_line(reason);
+    format!("LISTENUP UNKNOWN - wrong usage: {reason}\n")
 }
 
 /// A bar would begin the performance data.

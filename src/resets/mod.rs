@@ -20,6 +20,7 @@ use self::watch::Outside;
 use crate::cli::{Format, ResetsOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Exit;
+use crate::report::stream::Wait;
 use crate::report::{self, Status};
 
 /// How many intervals a JSON document has at the most: about 15 MB.
@@ -28,19 +29,23 @@ const MOST_INTERVALS: usize = 10_000;
 /// Watches, reports and says how to exit.
 pub fn run(options: &ResetsOptions) -> Status {
     let clock = SystemClock::start();
+    let mut delivered = true;
     let record = watch::watch(
         options,
         Outside {
             clock: &clock,
             pause: &mut |duration| pause(&clock, duration),
             read: &mut || counters::Sample::read(Path::new("/proc")),
-            on_fault: &mut |fault| report::line_to_stderr(fault),
+            on_fault: &mut |fault| report::line_to_stderr(fault, Wait::Always),
             on_interval: &mut |interval| {
                 // Where it is all of the time the summary says the same.
                 if options.format == Format::Text && options.every < options.watch {
-                    report::to_stdout(&text::interval(interval));
+                    delivered = report::deliver(&text::interval(interval), Wait::Always);
                 }
-                ControlFlow::Continue(())
+                match delivered {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
             },
         },
         match options.format {
@@ -48,14 +53,15 @@ pub fn run(options: &ResetsOptions) -> Status {
             Format::Text | Format::Nagios => 0,
         },
     );
-    report::to_stdout(&match options.format {
+    let summary = match options.format {
         Format::Json => report::json::line(&json::document(&record)),
         Format::Text | Format::Nagios => text::summary(&record, options.watch),
-    });
-    Status::plain(if record.changes.is_empty() {
-        Exit::Failed
-    } else {
+    };
+    let delivered = delivered && report::deliver(&summary, Wait::Always);
+    Status::plain(if delivered && !record.changes.is_empty() {
         Exit::Done
+    } else {
+        Exit::Failed
     })
 }
 

@@ -64,6 +64,40 @@ impl Confined {
         self.before_exec(move || apply_filter(&filter).map_err(|_| Errno::last()))
     }
 
+    /// This system call does not return: it waits for an answer of a supervisor (seccomp_unotify(2)) that
+    /// is the program itself.
+    pub fn stuck_in(self, call: libc::c_long) -> Self {
+        /// SECCOMP_RET_USER_NOTIF of linux/seccomp.h.
+        const NOTIFY: u32 = 0x7fc0_0000;
+        let step = |code: u32, jf, k| libc::sock_filter {
+            code: code as u16,
+            jt: 0,
+            jf,
+            k,
+        };
+        let mut filter = [
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0), // seccomp_data.nr
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, call as u32),
+            step(libc::BPF_RET | libc::BPF_K, 0, NOTIFY),
+            step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        self.before_exec(move || {
+            let program = libc::sock_fprog {
+                len: 4,
+                filter: filter.as_mut_ptr(),
+            };
+            let (mode, flag) = (
+                libc::SECCOMP_SET_MODE_FILTER,
+                libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            );
+            // SAFETY: the program and its filter live until the call is over.
+            let supervisor = unsafe { libc::syscall(libc::SYS_seccomp, mode, flag, &program) };
+            let supervisor = Errno::result(supervisor)? as i32;
+            // SAFETY: it changes a flag of the descriptor that the kernel has just made, and no memory.
+            Errno::result(unsafe { libc::fcntl(supervisor, libc::F_SETFD, 0) }).map(drop)
+        })
+    }
+
     /// /proc has processes and nothing else, as with systemd's ProcSubset=pid. In a mount namespace
     /// of its own, which goes with the process.
     pub fn with_only_processes_in_proc(self) -> Self {

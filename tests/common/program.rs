@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::libc;
 
 /// The binary that cargo built for this test run.
 pub const LISTENUP: &str = env!("CARGO_BIN_EXE_listenup");
@@ -37,6 +40,22 @@ pub fn example(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Waits until the main thread of this process waits in one of these system calls.
+#[track_caller]
+pub fn await_call(pid: u32, calls: &[libc::c_long]) {
+    let path = format!("/proc/{pid}/syscall");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let call = std::fs::read_to_string(&path).unwrap();
+        let number = call.split_whitespace().next();
+        if calls.iter().any(|call| number == Some(&call.to_string())) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{path}: {call}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// What a run said and how it exited.

@@ -1,11 +1,10 @@
 //! A `listenup resets` that runs while a test does something.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::program::{LISTENUP, Said};
+use super::program::{LISTENUP, Said, await_call};
 
 // What is said to look at next.
 pub const NO_SOCKET: &str = "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows the port, listenup \
@@ -32,25 +31,10 @@ impl Watch {
         command.arg("resets").args(words.split_whitespace());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let watch = Self(Some(command.stderr(Stdio::piped()).spawn().unwrap()));
-        watch.await_pause();
+        // It waits for its reader to go from its first sample on.
+        let pid = watch.0.as_ref().unwrap().id();
+        await_call(pid, &[libc::SYS_poll, libc::SYS_ppoll]);
         watch
-    }
-
-    /// Waits until it waits in poll(2), which it does from its first sample on.
-    #[track_caller]
-    fn await_pause(&self) {
-        let path = format!("/proc/{}/syscall", self.0.as_ref().unwrap().id());
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let call = std::fs::read_to_string(&path).unwrap();
-            let number = call.split_whitespace().next().map(str::to_owned);
-            let pauses = [libc::SYS_poll, libc::SYS_ppoll];
-            if number.is_some_and(|number| pauses.iter().any(|pause| number == pause.to_string())) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{path}: {call}");
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
 
     /// Waits for its end and says what it said, with the rates, which are not exact, as R/s.
