@@ -9,9 +9,11 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "shared/shows.rs"]
+mod shows;
+
 use std::error::Error;
 use std::io::Read;
-use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,9 +22,10 @@ use listenup::chain::SourceChain;
 use listenup::clock::{SystemClock, TimeLimit};
 use listenup::domain::{Answer, Family, NoDemands};
 use listenup::judge::{CheckSpec, Patience, judge};
-use listenup::source::{Ports, Question, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::fstat;
+use shows::shows;
 use socket2::{Domain, Socket, Type};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -144,21 +147,9 @@ fn checks(source: &str, plan: &Plan<'_>) -> Result<u64> {
 
 /// How many single dumps, of all listeners, show the port not at all.
 fn dumps_in_vain(netlink: &mut dyn Source, count: u64) -> Result<u64> {
-    let clock = SystemClock::start();
     let mut vain = 0;
     for _ in 0..count {
-        let limit = TimeLimit::new(&clock, Duration::from_secs(5));
-        let question = Question {
-            family: Family::V4,
-            ports: Ports::These(&[STEADY]),
-            limit,
-        };
-        let mut shown = false;
-        netlink.listeners(question, &mut |_| {
-            shown = true;
-            ControlFlow::Break(())
-        })?;
-        vain += u64::from(!shown);
+        vain += u64::from(!shows(netlink, Family::V4, STEADY)?);
     }
     Ok(vain)
 }

@@ -7,36 +7,23 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "shared/percentile.rs"]
+mod percentile;
+#[path = "shared/shows.rs"]
+mod shows;
+
 use std::error::Error;
 use std::net::TcpListener;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use listenup::clock::{SystemClock, TimeLimit};
 use listenup::domain::{
     Connection,
-    Family::{self, V4, V6},
+    Family::{V4, V6},
 };
-use listenup::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
-
-/// Asks for this port and is content with the first listener.
-fn ask(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault> {
-    let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, Duration::from_secs(60));
-    let mut found = false;
-    source.listeners(
-        Question {
-            family,
-            ports: Ports::These(&[port]),
-            limit,
-        },
-        &mut |_| {
-            found = true;
-            ControlFlow::Break(())
-        },
-    )?;
-    Ok(found)
-}
+use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
+use percentile::percentile;
+use shows::shows;
 
 fn exactly(source: &mut dyn Source, connection: Connection) -> Result<bool, Fault> {
     let clock = SystemClock::start();
@@ -61,12 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "sock_diag, listening",
             true,
-            Box::new(|| ask(&mut Netlink::new(), V4, 443)),
+            Box::new(|| shows(&mut Netlink::new(), V4, 443)),
         ),
         (
             "sock_diag, not listening",
             false,
-            Box::new(|| ask(&mut Netlink::new(), V4, 81)),
+            Box::new(|| shows(&mut Netlink::new(), V4, 81)),
         ),
         (
             "sock_diag, exact lookup",
@@ -76,22 +63,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "/proc tcp, listening",
             true,
-            Box::new(|| ask(&mut Proc::new("/proc"), V4, 443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), V4, 443)),
         ),
         (
             "/proc tcp6, listening",
             true,
-            Box::new(|| ask(&mut Proc::new("/proc"), V6, 6443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), V6, 6443)),
         ),
         (
             "/proc tcp, second opinion: not",
             false,
-            Box::new(|| ask(&mut opinion(), V4, 81)),
+            Box::new(|| shows(&mut opinion(), V4, 81)),
         ),
         (
             "/proc tcp6, second opinion: not",
             false,
-            Box::new(|| ask(&mut opinion(), V6, 81)),
+            Box::new(|| shows(&mut opinion(), V6, 81)),
         ),
     ];
     for (name, expected, mut look) in looks {
@@ -105,14 +92,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 return Err(format!("{name}: the answer is wrong").into());
             }
         }
-        times.sort_unstable();
-        let at = |percent: usize| {
-            let index = (times.len() * percent / 100).min(times.len() - 1);
-            times
-                .get(index)
-                .map_or(0.0, |time| time.as_secs_f64() * 1e6)
-        };
-        println!("{name}\t{:.1}\t{:.1}\t{}", at(50), at(99), times.len());
+        let (half, most) = (percentile(&times, 50), percentile(&times, 99));
+        println!("{name}\t{half:.1}\t{most:.1}\t{}", times.len());
     }
     Ok(())
 }

@@ -9,10 +9,15 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "shared/percentile.rs"]
+mod percentile;
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use percentile::percentile;
 
 #[derive(Default)]
 struct Contestant {
@@ -40,14 +45,6 @@ fn run(line: &str) -> std::io::Result<(Duration, i32)> {
     let started = Instant::now();
     let status = command.status()?;
     Ok((started.elapsed(), status.code().unwrap_or(-1)))
-}
-
-/// The time that this percentage of the runs does not exceed, in microseconds.
-fn percentile(times: &[Duration], percent: usize) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-    times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
 /// The numbers below `count` in another order each time (Numerical Recipes' generator), so that none

@@ -4,7 +4,9 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::resource::Resource;
@@ -12,7 +14,7 @@ use socket2::Socket;
 
 use common::confined::{Call, Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::Said;
+use common::program::{LISTENUP, Said};
 use common::sockets::listen;
 
 const NO_NETLINK: &str = "sock_diag: socket: Operation not permitted (EPERM)";
@@ -307,6 +309,31 @@ fn too_little_memory_is_never_a_wrong_answer() {
                 "{source}: {starved} limits too low"
             );
         }
+    });
+}
+
+/// keepalived takes 127 for success. glibc ends a program with it when it cannot set up its memory, musl never does.
+#[test]
+fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127() {
+    let program = std::fs::read(LISTENUP).unwrap();
+    let glibc = program
+        .windows(b"Fatal glibc error".len())
+        .any(|part| part == b"Fatal glibc error");
+    let line = r#"ulimit -v "$1" && exec "$0" check -q --timeout 100ms 80"#;
+    in_namespace(move || {
+        let mut codes = BTreeSet::new();
+        for kib in (0..2048).step_by(16) {
+            let mut bash = Command::new("bash");
+            bash.args(["-c", line, LISTENUP, &kib.to_string()]);
+            let said = Said::by(bash.stdin(Stdio::null()));
+            let glibc_gave_up = said.code == Some(127) && said.stderr.contains("glibc");
+            assert!(
+                matches!(said.code, None | Some(1)) || glibc && glibc_gave_up,
+                "{kib} KiB: {said:?}"
+            );
+            codes.insert(said.code);
+        }
+        assert!(codes.contains(&None), "nothing was too little: {codes:?}");
     });
 }
 

@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-/// The binary that cargo built for this test run.
-pub const LISTENUP: &str = env!("CARGO_BIN_EXE_listenup");
+/// The binary that cargo built for this test run, or the one that `LISTENUP_TEST_PROGRAM` names when the tests are
+/// compiled, so that they can run on that of the packages, too.
+pub const LISTENUP: &str = match option_env!("LISTENUP_TEST_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_listenup"),
+};
 
 /// Runs `listenup` with these words as arguments.
 pub fn listenup(words: &str) -> Said {
