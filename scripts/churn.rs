@@ -196,7 +196,7 @@ fn measure(scenario: Scenario, inode: u64, plan: &Plan<'_>) -> Result<u64> {
         println!("  verdicts from {name}: {looks}, not listening: {wrong}");
         false_downs += wrong;
     }
-    for source in ["auto", "netlink", "proc"] {
+    for source in ["auto", "sock_diag", "proc"] {
         let wrong = checks(source, plan)?;
         println!("  listenup check --source {source}: {runs}, not 0: {wrong}");
         false_downs += wrong;

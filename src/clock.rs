@@ -33,6 +33,25 @@ impl Clock for SystemClock {
     }
 }
 
+/// A time for a person, written as options take it: `0.057ms`, `500ms`, `1.5s`, `1m 40s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown(pub Duration);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (figure, unit) = match self.0.as_nanos() {
+            1..1_000 => (seconds * 1e9, "ns"),
+            0..1_000_000_000 => (seconds * 1e3, "ms"),
+            1_000_000_000..60_000_000_000 => (seconds, "s"),
+            _ => return humantime::format_duration(self.0).fmt(f),
+        };
+        let figure = format!("{figure:.3}");
+        let figure = figure.trim_end_matches('0').trim_end_matches('.');
+        write!(f, "{figure}{unit}")
+    }
+}
+
 /// A moment after which there are no answers, only "could not tell".
 #[derive(Clone, Copy)]
 pub struct TimeLimit<'a> {
@@ -80,6 +99,32 @@ impl<'a> TimeLimit<'a> {
 impl fmt::Debug for TimeLimit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TimeLimit({:?})", self.whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_as_options_take_them() {
+        for (nanos, text) in [
+            (0, "0ms"),
+            (1, "1ns"),
+            (999, "999ns"),
+            (1_000, "0.001ms"),
+            (56_789, "0.057ms"),
+            (499_900_000, "499.9ms"),
+            (500_000_000, "500ms"),
+            (999_999_999, "1000ms"),
+            (1_000_000_000, "1s"),
+            (1_500_400_000, "1.5s"),
+            (59_999_000_000, "59.999s"),
+            (100_000_000_000, "1m 40s"),
+        ] {
+            let shown = Shown(Duration::from_nanos(nanos)).to_string();
+            assert_eq!(shown, text);
+        }
     }
 }
 

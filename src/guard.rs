@@ -21,6 +21,7 @@ use nix::errno::Errno;
 use nix::libc;
 use tracing::debug;
 
+use crate::clock::Shown;
 use crate::domain::Doubt;
 use crate::source::InWords;
 
@@ -132,7 +133,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 /// What there is to say for last words: the limit that is over, and the function of the kernel that the
 /// main thread waits in, where the kernel tells (proc_pid_wchan(5)).
 pub fn overdue(limit: Duration) -> Doubt {
-    let limit = humantime::format_duration(limit);
+    let limit = Shown(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     let place = match wchan.trim() {
         "" | "0" => String::new(),

@@ -2,7 +2,7 @@
 
 use tracing::{Level, debug, enabled};
 
-use crate::clock::TimeLimit;
+use crate::clock::{Shown, TimeLimit};
 use crate::domain::{Connection, Demands, Family, Inquiry};
 use crate::source::{Fault, Ports, Question, Source};
 
@@ -60,7 +60,7 @@ fn ask(
             Err(fault) => format!("then {fault}"),
         };
         let plural = if seen == 1 { "" } else { "s" };
-        let took = humantime::format_duration(clock.now().saturating_sub(started));
+        let took = Shown(clock.now().saturating_sub(started));
         let (source, family) = (source.name(), question.family);
         debug!("{source}, {family}: {seen} listener{plural} seen, {end}; took {took}");
     }
@@ -90,7 +90,7 @@ pub fn look_up(
                 Ok(None) => "is none".to_owned(),
                 Err(fault) => format!("is not known: {fault}"),
             };
-            let took = humantime::format_duration(clock.now().saturating_sub(started));
+            let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
             debug!("{source}: the listener for a connection to {target} {end}; took {took}");
         }

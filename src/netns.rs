@@ -40,7 +40,8 @@ impl Netns {
         Some(Self { path, namesake })
     }
 
-    /// Moves this thread, which must be the only one, there (setns(2)). It takes CAP_SYS_ADMIN.
+    /// Moves this thread there (setns(2)). It must be the main one, whose namespace /proc/self shows. It
+    /// takes CAP_SYS_ADMIN.
     ///
     /// # Errors
     /// Why that is not possible, or that it is not clear where to.

@@ -28,10 +28,10 @@ pub fn standard_streams() {
     let _ = SigSet::from(Signal::SIGPIPE).thread_block();
 }
 
-/// Takes the lowest free descriptor, for good. A directory serves where there is no /dev/null:
-/// reading and writing it are errors, which nobody minds here.
+/// Takes the lowest free descriptor, for good, with what cannot be written to: what was asked for must
+/// not pass for delivered. A directory serves where there is no /dev/null.
 fn occupy() {
-    let flags = [OFlag::O_RDWR, OFlag::O_RDONLY | OFlag::O_DIRECTORY];
+    let flags = [OFlag::O_RDONLY, OFlag::O_RDONLY | OFlag::O_DIRECTORY];
     for (path, flags) in [c"/dev/null", c"/"].into_iter().zip(flags) {
         // SAFETY: the path ends with a NUL, and without O_CREAT there is no third argument.
         if unsafe { libc::open(path.as_ptr(), flags.bits()) } != -1 {

@@ -41,12 +41,14 @@ fn all_any_and_at_least() {
             ("--any 1 2", 0),
         ] {
             let said = listenup(&format!("check {line}")).exits(code).stderr("");
+            let lines = said.stdout.lines();
+            let lines = lines.filter(|line| !line.ends_with(" needed")).count();
             let targets = line
                 .split(' ')
                 .filter(|word| word.parse::<u16>().is_ok())
                 .count();
             let targets = targets - usize::from(line.starts_with("--at-least"));
-            assert_eq!(said.stdout.lines().count(), targets, "{said:?}");
+            assert_eq!(lines, targets, "{said:?}");
         }
     });
 }
@@ -73,6 +75,28 @@ fn the_same_target_twice_is_one_target() {
 }
 
 #[test]
+fn what_is_missing_is_counted() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 1);
+        for (line, missing) in [
+            ("--at-least 2 1 2 3", "1 of 3 listening, 2 needed\n"),
+            ("--any 2 3", "0 of 2 listening, 1 needed\n"),
+            ("--any 1 2", ""),
+            ("1 2", ""),
+            (
+                "--absent --at-least 2 1 127.0.0.1:1 2",
+                "nothing listens on 1 of 3, 2 needed\n",
+            ),
+        ] {
+            let said = listenup(&format!("check {line}"));
+            let last = said.stdout.split_inclusive('\n').next_back().unwrap();
+            let last = if last.contains("needed") { last } else { "" };
+            assert_eq!(last, missing, "{said:?}");
+        }
+    });
+}
+
+#[test]
 fn once_enough_targets_listen_nothing_more_is_asked() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
@@ -92,6 +116,21 @@ fn once_enough_targets_listen_nothing_more_is_asked() {
 }
 
 #[test]
+fn absent_says_what_should_not_be() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 1);
+        listenup("check --absent 2 1").exits(1).stdout(
+            "2: not listening\n\
+             1: listening on 127.0.0.1:1, but nothing must listen\n",
+        );
+        listenup("check --absent --any 2 1").exits(0).stdout(
+            "2: not listening\n\
+             1: listening on 127.0.0.1:1\n",
+        );
+    });
+}
+
+#[test]
 fn quiet_prints_nothing_but_errors() {
     in_namespace(|| {
         let _socket = listen("::", 443);
@@ -100,6 +139,7 @@ fn quiet_prints_nothing_but_errors() {
             ("--quiet 443", 0),
             ("-q 80", 1),
             ("-q 443 80", 1),
+            ("-q -q --quiet 443", 0),
         ] {
             listenup(&format!("check {line}"))
                 .exits(code)

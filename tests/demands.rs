@@ -54,7 +54,7 @@ fn a_full_backlog_is_not_accepting() {
         let _full = queued("127.0.0.1", 443, 2, 3);
         listenup("check 443").exits(0);
         let why =
-            "443: not accepting: 3 connections wait at 127.0.0.1:443, more than 2 (limit 2)\n";
+            "443: queue too long: 3 connections wait at 127.0.0.1:443, more than 2 (limit 2)\n";
         for source in ["auto", "netlink"] {
             listenup(&format!("check --source {source} --max-queue 100% 443"))
                 .exits(1)
@@ -76,7 +76,7 @@ fn proc_knows_the_length_of_a_queue_and_not_its_limit() {
         listenup("check --source proc --max-queue 3 443").exits(0);
         listenup("check --source proc --max-queue 2 443")
             .exits(1)
-            .stdout("443: not accepting: 3 connections wait at 127.0.0.1:443, more than 2\n");
+            .stdout("443: queue too long: 3 connections wait at 127.0.0.1:443, more than 2\n");
         listenup("check --source proc --max-queue 90% --exit-codes distinct 443")
             .exits(3)
             .stdout("443: could not tell\n")
@@ -99,7 +99,7 @@ fn the_queue_that_counts_is_the_one_a_connection_would_wait_in() {
         listenup("check --max-queue 90% 127.0.0.1:443")
             .exits(1)
             .stdout(
-                "127.0.0.1:443: not accepting: 3 connections wait at 127.0.0.1:443, more than 1 (limit 2)\n",
+                "127.0.0.1:443: queue too long: 3 connections wait at 127.0.0.1:443, more than 1 (limit 2)\n",
             );
         listenup("check --max-queue 90% 127.0.0.2:443 0.0.0.0:443").exits(0);
     });

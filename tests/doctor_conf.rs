@@ -105,7 +105,7 @@ fn each_mistake_in_a_script_line_is_told_by_file_and_line() {
             (
                 "script \"FOLDER/listenup check --timeout 1500ms 443\"",
                 "timeout 1",
-                "--timeout 1s 500ms is not shorter than keepalived's timeout of 1s\n         \
+                "--timeout 1.5s is not shorter than keepalived's timeout of 1s\n         \
                  keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
             ),
         ] {

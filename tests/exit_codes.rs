@@ -4,11 +4,9 @@
 
 mod common;
 
-use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -45,6 +43,8 @@ fn every_row_of_the_table() {
             listenup(&format!("check --exit-codes nagios {line}")).exits(nagios);
             listenup(&format!("check --exit-codes=nagios {line}")).exits(nagios);
             listenup(&format!("check {line} --exit-codes distinct")).exits(distinct);
+            listenup(&format!("check {line} --exit-codes nagios")).exits(nagios);
+            listenup(&format!("check {line} --format=nagios")).exits(nagios);
         }
     });
 }
@@ -94,6 +94,7 @@ fn wrong_usage_is_1_says_so_on_stderr_and_never_looks_listening() {
         &["check", "--at-least", "18446744073709551615", "443"],
         &["check", "--timeout", "1s", "443", "--timeout", "2s"],
         &["check", "--source=proc", "443", "--source", "auto"],
+        &["check", "--log", "none", "--log", "stderr", "443"],
     ];
     for args in wrong {
         let said = listenup_with(args).exits(1).stdout("");
@@ -211,7 +212,6 @@ fn no_state_of_the_streams_changes_a_verdict() {
                 ("--exit-codes nagios 80", 2),
                 ("--exit-codes nagios 0", 3),
                 ("--exit-codes distinct x", 1),
-                ("--help", 0),
             ] {
                 // What was asked for and did not arrive is an error; a verdict is one all the same.
                 let in_vain = args == "--help" && streams.starts_with(">/dev/full");
@@ -257,19 +257,53 @@ fn a_reader_that_went_away_changes_no_verdict() {
 }
 
 #[test]
+fn what_was_asked_for_and_cannot_be_written_is_an_error() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        for words in [
+            "list",
+            "list --format json",
+            "doctor 443",
+            "resets --for 10ms",
+            "resets --for 10ms --every 5ms",
+            "resets --for 10ms --format json",
+            "--help",
+            "check --help",
+            "--version",
+        ] {
+            let said = sh(&format!(r#"exec "$0" {words} >/dev/full"#)).exits(1);
+            let why = "listenup: cannot write to stdout: No space left on device (ENOSPC)\n";
+            assert!(said.stderr.ends_with(why), "{said:?}");
+            sh(&format!(r#"exec "$0" {words} >&-"#))
+                .exits(1)
+                .stderr_has("cannot write to stdout: Bad file number (EBADF)");
+            // A reader who has seen enough, as `head` has, needs no message.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut command = Command::new(LISTENUP);
+            command.args(words.split_whitespace()).stdout(writer);
+            Said::by(&mut command).exits(1).stderr("");
+        }
+        for words in ["list", "resets --for 10ms", "--help"] {
+            sh(&format!(r#"exec "$0" {words} >/dev/null"#)).exits(0);
+        }
+    });
+}
+
+#[test]
 fn sigterm_keeps_its_default_action() {
-    // A program that caught it and exited 0 would count as success for keepalived. A full pipe keeps ours from ending.
-    let (mut reader, mut writer) = std::io::pipe().unwrap();
-    let size = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
-    writer.write_all(&vec![b'x'; size as usize]).unwrap();
-    let mut child = Command::new(LISTENUP)
-        .args(["check", "--timeout", "60s", "443"])
-        .stdout(writer)
-        .spawn()
-        .unwrap();
-    let pid = child.id();
-    await_call(pid, &[libc::SYS_poll, libc::SYS_ppoll]);
-    kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
-    drop(reader.read(&mut [0]));
+    // A program that caught it and exited 0 would count as success for keepalived.
+    in_namespace(|| {
+        let mut child = Command::new(LISTENUP)
+            .args(["check", "--retry-for", "50s", "--retry-every", "50s"])
+            .args(["--timeout", "60s", "443"])
+            .spawn()
+            .unwrap();
+        await_call(
+            child.id(),
+            &[libc::SYS_clock_nanosleep, libc::SYS_nanosleep],
+        );
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
+    });
 }

@@ -47,7 +47,7 @@ fn json_of_every_verdict() {
             })
         };
         let expected = json!({
-            "version": 1, "verdict": "not listening", "healthy": false, "exit": 1,
+            "version": 1, "verdict": "not listening", "healthy": false, "exit": 1, "needed": 3,
             "source": "sock_diag", "seconds": null, "warnings": [],
             "targets": [
                 {
@@ -67,11 +67,11 @@ fn json_of_every_verdict() {
             ("443", 0, "listening", true),
             ("--absent 80", 0, "absent", true),
             ("--absent 443", 1, "present", false),
-            ("--max-queue 0 443", 1, "not accepting", false),
+            ("--max-queue 0 443", 1, "queue too long", false),
             (
                 "--max-queue 0 --exit-codes distinct 443",
                 4,
-                "not accepting",
+                "queue too long",
                 false,
             ),
             (
@@ -169,10 +169,35 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
             (
                 "--max-queue 90% 443",
                 1,
-                "LISTENUP WARNING - 443: not accepting: 3 connections wait at 127.0.0.1:443, more than 1 \
+                "LISTENUP WARNING - 443: queue too long: 3 connections wait at 127.0.0.1:443, more than 1 \
                  (limit 2) | 'queue 443'=3;1;;0;2\n",
             ),
             ("80", 2, "LISTENUP CRITICAL - 80: not listening |\n"),
+            (
+                "444 127.0.0.2:443 80",
+                2,
+                "LISTENUP CRITICAL - 127.0.0.2:443: not listening; 80: not listening; \
+                 444: listening on [::]:444 | 'queue 444'=0;;;0;16\n",
+            ),
+            (
+                "--at-least 2 444 80 81",
+                2,
+                "LISTENUP CRITICAL - 1 of 3 listening, 2 needed; 80: not listening; 81: not listening; \
+                 444: listening on [::]:444 | 'queue 444'=0;;;0;16\n",
+            ),
+            (
+                "--source proc --at-least 2 444 127.0.0.1:444 80",
+                3,
+                "LISTENUP UNKNOWN - 1 of 3 listening, 2 needed; 80: not listening; 127.0.0.1:444: \
+                 could not tell: [::]:444 listens, but whether it takes IPv4 too (V6ONLY) is not known; \
+                 444: listening on [::]:444 | 'queue 444'=0;;;0;\n",
+            ),
+            (
+                "--absent 80 444",
+                2,
+                "LISTENUP CRITICAL - 444: listening on [::]:444, but nothing must listen; \
+                 80: not listening | 'queue 444'=0;;;0;16\n",
+            ),
             (
                 "--owner-user nobody 443",
                 2,

@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
 use common::confined::folder_with_listenup;
@@ -22,19 +25,18 @@ const JOURNAL: &str = "run/systemd/journal/socket";
 
 /// A root with the program and this socket, which everybody may write to.
 fn root_with(socket: &str) -> (TempDir, UnixDatagram) {
+    let (root, log) = root_and(socket, UnixDatagram::bind);
+    log.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    (root, log)
+}
+
+/// The same with a socket of another kind, which is bound by `bind`.
+fn root_and<S>(socket: &str, bind: impl FnOnce(PathBuf) -> std::io::Result<S>) -> (TempDir, S) {
     let root = folder_with_listenup();
     let path = root.path().join(socket);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let log = UnixDatagram::bind(&path).unwrap();
-    assert!(
-        Command::new("chmod")
-            .arg("666")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
-    log.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let log = bind(path.clone()).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
     (root, log)
 }
 
@@ -53,8 +55,8 @@ fn line(log: &UnixDatagram) -> String {
     let length = log.recv(&mut buffer).unwrap();
     let text = std::str::from_utf8(&buffer[..length]).unwrap();
     let text = cut(text, "listenup[", "]");
-    let text = cut(&text, "took=\"", " ms\"");
-    cut(&text, "LISTENUP_TOOK=", " ms\n")
+    let text = cut(&text, "took=\"", "ms\"");
+    cut(&text, "LISTENUP_TOOK=", "ms\n")
 }
 
 /// The text without the number between these two, which must be there if the first is.
@@ -88,7 +90,7 @@ fn syslog_gets_one_line_for_what_is_not_well() {
             line(&log),
             "<28>listenup[N]: not well targets=\"443 80\" verdict=\"not listening\" \
              reason=\"80: not listening; 443: listening on 127.0.0.1:443\" source=\"sock_diag\" \
-             took=\"N ms\""
+             took=\"Nms\""
         );
         check(root.path(), "--log syslog 443").exits(0);
         assert!(is_silent(&log));
@@ -96,7 +98,7 @@ fn syslog_gets_one_line_for_what_is_not_well() {
         assert_eq!(
             line(&log),
             "<30>listenup[N]: well targets=\"443\" verdict=\"listening\" \
-             reason=\"443: listening on 127.0.0.1:443\" source=\"sock_diag\" took=\"N ms\""
+             reason=\"443: listening on 127.0.0.1:443\" source=\"sock_diag\" took=\"Nms\""
         );
         check(root.path(), "80").exits(1);
         assert!(is_silent(&log));
@@ -118,9 +120,9 @@ fn the_journal_gets_fields() {
             line(&log),
             format!(
                 "PRIORITY=4\nSYSLOG_IDENTIFIER=listenup\nMESSAGE=not well targets=\"80\" \
-                 verdict=\"could not tell\" reason=\"{reason}\" source=\"none\" took=\"N ms\"\n\
+                 verdict=\"could not tell\" reason=\"{reason}\" source=\"none\" took=\"Nms\"\n\
                  LISTENUP_TARGETS=80\nLISTENUP_VERDICT=could not tell\nLISTENUP_REASON={reason}\n\
-                 LISTENUP_SOURCE=none\nLISTENUP_TOOK=N ms\n"
+                 LISTENUP_SOURCE=none\nLISTENUP_TOOK=Nms\n"
             )
         );
     });
@@ -133,9 +135,9 @@ fn stderr_gets_the_same_line() {
             .exits(1)
             .stdout("80: not listening\n");
         assert_eq!(
-            cut(&said.stderr, "took=\"", " ms\""),
+            cut(&said.stderr, "took=\"", "ms\""),
             " WARN not well targets=\"80\" verdict=\"not listening\" reason=\"80: not listening\" \
-             source=\"sock_diag\" took=\"N ms\"\n"
+             source=\"sock_diag\" took=\"Nms\"\n"
         );
         listenup("check --log none 80").exits(1).stderr("");
     });
@@ -157,78 +159,99 @@ fn a_log_that_is_missing_closed_or_full_changes_nothing() {
                 }
             };
             let bare = folder_with_listenup();
-            verdicts(bare.path(), "No such file or directory");
+            verdicts(bare.path(), "No such file or directory (ENOENT)");
 
             let (root, full) = root_with(place);
             let sender = UnixDatagram::unbound().unwrap();
             sender.set_nonblocking(true).unwrap();
             while sender.send_to(b"x", root.path().join(place)).is_ok() {}
-            verdicts(root.path(), "Resource temporarily unavailable");
+            verdicts(root.path(), "Try again (EAGAIN)");
             drop(full);
-            verdicts(root.path(), "Connection refused");
+            verdicts(root.path(), "Connection refused (ECONNREFUSED)");
 
             let (root, _closed) = root_with(place);
             let path = root.path().join(place);
-            assert!(
-                Command::new("chmod")
-                    .arg("600")
-                    .arg(path)
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            verdicts(root.path(), "Permission denied");
+            std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+            verdicts(root.path(), "Permission denied (EACCES)");
         }
     });
 }
 
 #[test]
-fn wrong_usage_is_logged_wherever_the_wrong_word_stands() {
+fn wrong_usage_is_logged_wherever_on_the_line_it_stands() {
     let (root, log) = root_with(SYSLOG);
-    for words in [
-        "-q --log syslog 443,80",
-        "-q 443,80 --log syslog",
-        "-q 443,80 --log=syslog",
-        "-q --log syslog --interface no-such-device 443",
-        "-q --log syslog --timeout 1ms 443",
+    let port = "invalid value '443,80' for '<TARGET>...'";
+    let option = "unexpected argument '--no-such' found";
+    for (words, reason) in [
+        ("-q --log syslog 443,80", port),
+        ("443,80 -q --log syslog", port),
+        ("-q 443,80 --log=syslog", port),
+        ("--no-such --log=syslog 443", option),
+        ("443 --log syslog --no-such", option),
+        (
+            "--log syslog --at-least 2 443",
+            "--at-least 2 can never be met",
+        ),
+        (
+            "--log syslog",
+            "the following required arguments were not provided: <TARGET>...",
+        ),
     ] {
         check(root.path(), words).exits(1).stdout("");
-        let said = line(&log);
-        assert!(
-            said.starts_with("<28>listenup[N]: wrong usage reason=\""),
-            "{said}"
-        );
-        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        let line = line(&log);
+        let start = format!("<28>listenup[N]: wrong usage reason=\"{reason}");
+        assert!(line.starts_with(&start), "{words}: {line}");
+        assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
+        assert!(is_silent(&log));
     }
-    log.set_nonblocking(true).unwrap();
-    for words in ["-q 443,80", "-q 443,80 --log none", "-q 443,80 --log"] {
-        check(root.path(), words).exits(1);
-        assert_eq!(
-            log.recv(&mut [0; 9]).unwrap_err().kind(),
-            ErrorKind::WouldBlock
-        );
+    for words in [
+        "443,80",
+        "--log none 443,80",
+        "--log sylog 443",
+        "--log syslog --help",
+    ] {
+        check(root.path(), words);
+        assert!(is_silent(&log), "{words}");
     }
+
+    let (root, log) = root_with(JOURNAL);
+    check(root.path(), "--log journald 443,80").exits(1);
+    let line = line(&log);
+    assert!(
+        line.contains(&format!("\nLISTENUP_REASON={port}")),
+        "{line}"
+    );
+    let said = listenup("check --log stderr 443,80").exits(1);
+    let start = format!(" WARN wrong usage reason=\"{port}");
+    assert!(said.stderr.starts_with(&start), "{said:?}");
 }
 
 #[test]
-fn a_syslog_that_is_a_stream_gets_its_lines_and_is_not_waited_for() {
-    let root = folder_with_listenup();
-    let path = root.path().join(SYSLOG);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let log = UnixListener::bind(&path).unwrap();
-    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    std::fs::set_permissions(&path, everybody).unwrap();
-    check(root.path(), "-q --log syslog 443,80").exits(1);
-    let mut text = String::new();
-    log.accept().unwrap().0.read_to_string(&mut text).unwrap();
-    let text = cut(&text, "listenup[", "]");
-    assert!(
-        text.starts_with("<28>listenup[N]: wrong usage reason="),
-        "{text}"
-    );
-    assert!(text.ends_with('\0') && !text.contains('\n'), "{text:?}");
-    // More than its queue holds: what cannot be sent at once is lost.
-    for _ in 0..140 {
-        check(root.path(), "-q --log syslog 443,80").exits(1);
-    }
+fn a_syslog_that_is_a_stream_gets_the_line_too() {
+    in_namespace(|| {
+        let (root, log) = root_and(SYSLOG, UnixListener::bind);
+        check(root.path(), "--log syslog 80").exits(1);
+        let mut said = String::new();
+        let (mut connection, _) = log.accept().unwrap();
+        connection.read_to_string(&mut said).unwrap();
+        let said = cut(&cut(&said, "listenup[", "]"), "took=\"", "ms\"");
+        assert_eq!(
+            said,
+            "<28>listenup[N]: not well targets=\"80\" verdict=\"not listening\" \
+             reason=\"80: not listening\" source=\"sock_diag\" took=\"Nms\"\0"
+        );
+        // Nobody takes connections, and there is no room for another.
+        let (root, _full) = root_and(SYSLOG, |path| {
+            let log = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            let address = SockAddr::unix(path)?;
+            log.bind(&address)?;
+            log.listen(0)?;
+            let waiting = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            waiting.connect(&address)?;
+            Ok((log, waiting))
+        });
+        check(root.path(), "-v --log syslog 80")
+            .exits(1)
+            .stderr_has("DEBUG /dev/log did not take the line: Try again (EAGAIN)");
+    });
 }

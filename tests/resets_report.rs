@@ -204,27 +204,6 @@ fn wrong_usage() {
 }
 
 #[test]
-fn what_could_not_be_written_is_an_error_and_a_closed_stream_is_not() {
-    for line in [
-        "\"$0\" resets --for 1ms >&-",
-        "\"$0\" list >&-",
-        "\"$0\" list --format json >&-",
-    ] {
-        common::program::sh(line).exits(0).stdout("").stderr("");
-    }
-    let full = "listenup: the standard output: No space left on device (ENOSPC)\n";
-    for (line, stderr) in [
-        ("\"$0\" resets --for 1ms >/dev/full", full),
-        ("\"$0\" resets --for 1ms --format json >/dev/full 2>&-", ""),
-        ("\"$0\" list >/dev/full", full),
-        ("\"$0\" list --format json >/dev/full", full),
-        ("\"$0\" doctor >/dev/full", full),
-    ] {
-        common::program::sh(line).exits(1).stdout("").stderr(stderr);
-    }
-}
-
-#[test]
 fn a_reader_that_is_gone_ends_it_at_once() {
     let started = std::time::Instant::now();
     let (reader, writer) = std::io::pipe().unwrap();

@@ -22,7 +22,7 @@ use nix::libc;
 use nix::pty::openpty;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{FlowArg, tcflow};
-use nix::unistd::{mkfifo, write};
+use nix::unistd::{mkfifo, pipe, write};
 
 use common::confined::Confined;
 use common::in_namespace;
@@ -66,14 +66,14 @@ fn fill(stream: impl AsFd) {
 
 /// Streams without room, each with the end that nobody reads.
 fn full_streams() -> Vec<(&'static str, OwnedFd, OwnedFd)> {
-    let (reader, pipe) = std::io::pipe().unwrap();
+    let (reader, pipe) = pipe().unwrap();
     fill(&pipe);
     let (peer, socket) = UnixStream::pair().unwrap();
     fill(&socket);
     let pty = openpty(None, None).unwrap();
     tcflow(&pty.slave, FlowArg::TCOOFF).unwrap();
     vec![
-        ("pipe", pipe.into(), reader.into()),
+        ("pipe", pipe, reader),
         ("socket", socket.into(), peer.into()),
         ("stopped terminal", pty.slave, pty.master),
     ]
@@ -88,7 +88,13 @@ fn a_stream_that_nobody_reads_keeps_nobody_from_the_verdict() {
                 // As somebody else may have set it, with whom the stream is shared.
                 set_nonblocking(&stream, others);
                 let flags = fcntl(&stream, FcntlArg::F_GETFL).unwrap();
-                for (words, code) in [
+                let run = |(words, code)| {
+                    let mut command = listenup(words);
+                    let [out, err] = [(); 2].map(|()| stream.try_clone().unwrap());
+                    let child = command.stdout(out).stderr(err).spawn().unwrap();
+                    (words, code, child)
+                };
+                let children = [
                     ("check --timeout 100ms 443", 0),
                     ("check --timeout 100ms 80", 1),
                     ("check --timeout 100ms -v 443", 0),
@@ -99,12 +105,13 @@ fn a_stream_that_nobody_reads_keeps_nobody_from_the_verdict() {
                     ("check --format nagios 0", 3),
                     ("check --help", 1),
                     ("--version", 1),
-                ] {
-                    let mut command = listenup(words);
-                    let [out, err] = [(); 2].map(|()| stream.try_clone().unwrap());
-                    Said::by(command.stdout(out).stderr(err)).exits(code);
-                    assert_eq!(fcntl(&stream, FcntlArg::F_GETFL), Ok(flags), "{what}");
+                ]
+                .map(run);
+                for (words, code, mut child) in children {
+                    let status = child.wait().unwrap();
+                    assert_eq!(status.code(), Some(code), "{what}, {others}: {words}");
                 }
+                assert_eq!(fcntl(&stream, FcntlArg::F_GETFL), Ok(flags), "{what}");
             }
         }
     });
@@ -229,11 +236,12 @@ fn a_system_call_that_does_not_return_does_not_keep_the_exit_code_back() {
                 .run(&format!("check --timeout 100ms {options} 443"))
                 .exits(code);
         }
-        for words in ["check 0", "--help", "list --timeout 100ms"] {
-            Confined::listenup()
-                .stuck_in(libc::SYS_write)
-                .run(words)
-                .exits(1);
+        for (call, words) in [
+            (libc::SYS_write, "check 0"),
+            (libc::SYS_write, "--help"),
+            (libc::SYS_recvmsg, "list --timeout 100ms"),
+        ] {
+            Confined::listenup().stuck_in(call).run(words).exits(1);
         }
     });
 }

@@ -14,7 +14,7 @@ use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
 use crate::{Outside, attach, version};
 
-const SOURCES: [&str; 3] = ["auto", "netlink", "proc"];
+const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
 /// A user, and a group, that own nothing.
 const NOBODY: u32 = 65534;

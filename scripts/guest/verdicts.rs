@@ -130,7 +130,7 @@ impl Verdicts {
 /// What this source can know of a target of the zoo; no other port has a listener.
 fn truth(kernel: Kernel, source: &str, target: &str) -> Truth {
     let by_sock_diag = source != "proc" && kernel.sock_diag;
-    if source == "netlink" && !kernel.sock_diag {
+    if source == "sock_diag" && !kernel.sock_diag {
         return Truth::Unknown("the kernel has no tcp_diag or inet_diag module (ENOENT)");
     }
     if source == "proc" && !kernel.proc {

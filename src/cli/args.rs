@@ -3,14 +3,14 @@
 //! No argument has a default that clap knows: it would parse each one in every run. The help names
 //! them, and a test holds it to that.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::{
     NonEmptyStringValueParser, OsStringValueParser, PossibleValue, PossibleValuesParser,
     TypedValueParser,
 };
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, Id};
 
 use crate::domain::{Target, TargetError};
 use crate::netns::Netns;
@@ -55,6 +55,36 @@ pub enum Format {
     Nagios,
 }
 
+/// The arguments that may have several values.
+pub(super) const SEVERAL: [&str; 2] = ["target", "keepalived-conf"];
+
+/// The command with options that may be given twice, as it happens where a line is put together from
+/// parts: refused, it would be a check that is always down. [`contradiction`] finds those that differ.
+pub(super) fn repeatable(command: Command) -> Command {
+    command.mut_args(|arg| match arg.get_action() {
+        ArgAction::Set => arg.action(ArgAction::Append),
+        ArgAction::SetTrue => {
+            let itself = arg.get_id().clone();
+            arg.overrides_with(itself)
+        }
+        _ => arg,
+    })
+}
+
+/// What is wrong where an option has several values that are not written alike.
+pub(super) fn contradiction(matches: &ArgMatches) -> Option<String> {
+    let options = matches.ids().map(Id::as_str);
+    let mut options = options.filter(|option| !SEVERAL.contains(option));
+    options.find_map(|option| {
+        let mut values = matches.get_raw(option)?.map(OsStr::to_string_lossy);
+        let first = values.next()?;
+        let other = values.find(|value| *value != first)?;
+        Some(format!(
+            "--{option} is given twice, as {first} and as {other}"
+        ))
+    })
+}
+
 pub(super) fn targets() -> Arg {
     Arg::new("target")
         .value_name("TARGET")
@@ -83,11 +113,8 @@ pub(super) fn netns() -> Arg {
 }
 
 pub(super) fn source() -> Arg {
-    let parser = PossibleValuesParser::new([
-        PossibleValue::new("auto"),
-        PossibleValue::new("sock_diag").alias("netlink"),
-        PossibleValue::new("proc"),
-    ]);
+    let sock_diag = PossibleValue::new("sock_diag").alias("netlink");
+    let parser = PossibleValuesParser::new(["auto".into(), sock_diag, "proc".into()]);
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")

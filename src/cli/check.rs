@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, Format, SourceChoice, duration, flag, get, text};
+use crate::clock::Shown;
 use crate::demands::Owner;
 use crate::domain::{ExitCodes, MaxQueue, OnUnknown, Target, Wanted};
 use crate::judge::Patience;
@@ -65,7 +65,7 @@ Targets:
 Exit status (--exit-codes)  keepalived  nagios  distinct
   listening                          0       0         0
   not listening                      1       2         1
-  not accepting (--max-queue)        1       1         4
+  queue too long (--max-queue)       1       1         4
   wrong owner (--owner-...)          1       2         5
   could not tell                     1       3         3
   wrong usage                        1       3         1
@@ -108,9 +108,10 @@ pub(super) fn command(command: Command) -> Command {
             Arg::new("log")
                 .long("log")
                 .value_name("WHERE")
-                .help("Where to log what is not well; with -v also what is [default: none]")
+                .help("Where to log what is not well, or wrong usage; with -v also what is well [default: none]")
                 .value_parser(
-                    PossibleValuesParser::new(["syslog", "journald", "stderr", "none"]).map(log),
+                    PossibleValuesParser::new(["syslog", "journald", "stderr", "none"])
+                        .map(|name| log(&name)),
                 ),
         )
         .arg(flag("quiet").short('q').help("Print nothing to stdout"))
@@ -179,7 +180,8 @@ fn time_arguments() -> [Arg; 3] {
             .help("Keep looking that long while it is not well, to bridge a reload"),
         duration("retry-every").help("Wait that long between two looks [default: 10ms]"),
         duration("timeout").help(
-            "The limit on everything; when it is over the answer is \"could not tell\" [default: 500ms]",
+            "The limit on everything, writing included; when it is over the answer is \"could not tell\" \
+             [default: 500ms]",
         ),
     ]
 }
@@ -191,7 +193,8 @@ fn exit_arguments() -> [Arg; 2] {
             .value_name("SET")
             .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
             .value_parser(
-                PossibleValuesParser::new(["keepalived", "nagios", "distinct"]).map(exit_codes),
+                PossibleValuesParser::new(["keepalived", "nagios", "distinct"])
+                    .map(|name| exit_codes(&name)),
             ),
         Arg::new("on-unknown")
             .long("on-unknown")
@@ -209,8 +212,8 @@ fn on_unknown(name: String) -> OnUnknown {
     }
 }
 
-pub(super) fn log(name: String) -> Log {
-    match name.as_str() {
+pub(super) fn log(name: &str) -> Log {
+    match name {
         "syslog" => Log::Syslog,
         "journald" => Log::Journald,
         "stderr" => Log::Stderr,
@@ -218,29 +221,15 @@ pub(super) fn log(name: String) -> Log {
     }
 }
 
-fn exit_codes(name: String) -> ExitCodes {
-    exit_codes_named(&name).unwrap_or_default()
-}
-
-/// The set of this name. `None`: there is none.
-pub(super) fn exit_codes_named(name: &str) -> Option<ExitCodes> {
+pub(super) fn exit_codes(name: &str) -> ExitCodes {
     match name {
-        "keepalived" => Some(ExitCodes::Keepalived),
-        "nagios" => Some(ExitCodes::Nagios),
-        "distinct" => Some(ExitCodes::Distinct),
-        _ => None,
+        "nagios" => ExitCodes::Nagios,
+        "distinct" => ExitCodes::Distinct,
+        _ => ExitCodes::Keepalived,
     }
 }
 
-/// The set that goes with this format.
-pub(super) fn exit_codes_of_format(format: Format) -> ExitCodes {
-    match format {
-        Format::Nagios => ExitCodes::Nagios,
-        Format::Text | Format::Json => ExitCodes::Keepalived,
-    }
-}
-
-pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error> {
+pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
     let targets = args::targets_of(matches);
     let needed = match matches.get_one::<u64>("at-least") {
         Some(needed) => usize::try_from(*needed).unwrap_or(usize::MAX),
@@ -248,23 +237,21 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
         None => targets.len(),
     };
     if needed > targets.len() {
-        let count = targets.len();
-        let plural = if count == 1 { "" } else { "s" };
-        let message =
-            format!("--at-least {needed} can never be met by {count} different target{plural}");
-        return Err(error(message));
+        let given = match targets.len() {
+            1 => "1 different target is given".to_owned(),
+            count => format!("{count} different targets are given"),
+        };
+        return Err(format!("--at-least {needed} can never be met: {given}"));
     }
     let patience = patience(matches)?;
     let word = |name| matches.get_one::<String>(name).cloned();
+    let format = get(matches, "format");
     Ok(CheckOptions {
         targets,
         needed,
         source: get(matches, "source"),
         patience,
-        exit_codes: matches
-            .get_one("exit-codes")
-            .copied()
-            .unwrap_or_else(|| exit_codes_of_format(get(matches, "format"))),
+        exit_codes: exit_codes_of(matches.get_one("exit-codes").copied(), format),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
             Wanted::Absent
@@ -279,14 +266,22 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, clap::Error>
             unit: word("owner-unit"),
             process: word("owner-process"),
         },
-        format: get(matches, "format"),
+        format,
         log: get(matches, "log"),
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
     })
 }
 
-fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
+/// The set that was asked for, or the one that goes with the format.
+pub(super) fn exit_codes_of(given: Option<ExitCodes>, format: Format) -> ExitCodes {
+    given.unwrap_or(match format {
+        Format::Nagios => ExitCodes::Nagios,
+        Format::Text | Format::Json => ExitCodes::Keepalived,
+    })
+}
+
+fn patience(matches: &ArgMatches) -> Result<Patience, String> {
     let given = |name, otherwise| matches.get_one(name).copied().unwrap_or(otherwise);
     let timeout = given("timeout", TIMEOUT);
     let retry_for = given("retry-for", Duration::ZERO);
@@ -295,21 +290,15 @@ fn patience(matches: &ArgMatches) -> Result<Patience, clap::Error> {
         let message = format!(
             "--timeout {} must be at least {} longer than --retry-for {}: less cannot hold the looks \
              behind a \"not listening\", and a service that is down would be \"could not tell\"",
-            humantime::format_duration(timeout),
-            humantime::format_duration(LEAST),
-            humantime::format_duration(retry_for)
+            Shown(timeout),
+            Shown(LEAST),
+            Shown(retry_for)
         );
-        return Err(error(message));
+        return Err(message);
     }
     Ok(Patience {
         timeout,
         retry_for,
         retry_every,
     })
-}
-
-/// What clap itself cannot find wrong with the options of `check`.
-fn error(message: String) -> clap::Error {
-    let check = Command::new("check").bin_name("listenup check");
-    command(check).error(ErrorKind::ValueValidation, message)
 }

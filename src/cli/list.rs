@@ -37,7 +37,8 @@ Columns:
   PROCESS  who holds it (--processes), as far as that may be seen
   ?        is not known, or not to this source
 
-Exit status: 0, and 1 when something went wrong or nothing listens on the targets given";
+Exit status: 0, and 1 when something went wrong, nothing listens on the targets given, or stdout
+did not take all of it";
 
 pub(super) fn command(command: Command) -> Command {
     command

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
@@ -23,6 +23,7 @@ use crate::guard::Guard;
 use crate::log::{self, Log};
 use crate::report::stream::Wait;
 use crate::report::{self, Status};
+use crate::trace;
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
 
@@ -43,13 +44,19 @@ pub enum Request {
 #[derive(Debug)]
 pub struct Refusal {
     error: clap::Error,
+    manners: Manners,
+}
+
+/// How a check says what it has to say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manners {
     codes: ExitCodes,
     format: Format,
     log: Log,
 }
 
 impl Refusal {
-    /// Prints help to stdout, an error to stderr, and says how to exit. It takes no longer than a check
+    /// Prints help to stdout, an error to stderr and to the log, and says how to exit. It takes no longer than a check
     /// may: whoever called this wanted one.
     pub fn print(&self) -> Status {
         let (exit, in_vain) = if self.is_help() {
@@ -59,7 +66,7 @@ impl Refusal {
         };
         let status = |exit| Status {
             exit,
-            codes: self.codes,
+            codes: self.manners.codes,
             on_unknown: OnUnknown::Down,
         };
         Guard::set(check::TIMEOUT, status(in_vain).number(), || {});
@@ -67,8 +74,10 @@ impl Refusal {
         let wait = Wait::Until(TimeLimit::new(&clock, check::TIMEOUT));
         let text = self.error.render().to_string();
         if !self.is_help() {
-            log::wrong_usage(self.log, &self.to_string());
-            report::wrong_usage(&text, &self.to_string(), self.format, wait);
+            let reason = self.to_string();
+            log::wrong_usage(self.manners.log, &reason);
+            trace::flush(wait);
+            report::wrong_usage(&text, &reason, self.manners.format, wait);
         } else if !report::deliver(&text, wait) {
             return status(in_vain);
         }
@@ -105,22 +114,36 @@ impl fmt::Display for Refusal {
 /// A [`Refusal`], which is also what `--help` and `--version` give.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = matches_of(&args).and_then(|matches| match matches.subcommand() {
-        Some(("check", matches)) => Ok(Request::Check(check::options(matches)?)),
-        Some(("doctor", matches)) => Ok(Request::Doctor(doctor::options(matches))),
-        Some(("list", matches)) => Ok(Request::List(list::options(matches))),
-        Some(("resets", matches)) => Ok(Request::Resets(resets::options(matches)?)),
-        _ => Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND)),
-    });
-    parsed.map_err(|error| {
-        let (codes, format, log) = manners_of_a_wrong_line(&args);
-        Refusal {
-            error,
-            codes,
-            format,
-            log,
-        }
+    let parsed = command().try_get_matches_from(&args);
+    let parsed = parsed.and_then(|matches| request(&matches));
+    parsed.map_err(|error| Refusal {
+        error,
+        manners: Manners::of_a_wrong_line(&args),
     })
+}
+
+fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
+    };
+    let wrong = |message| {
+        let mut whole = command();
+        whole.build();
+        match whole.find_subcommand_mut(name) {
+            Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
+            None => whole.error(ErrorKind::ValueValidation, message),
+        }
+    };
+    if let Some(contradiction) = args::contradiction(matches) {
+        return Err(wrong(contradiction));
+    }
+    match name {
+        "check" => check::options(matches).map(Request::Check),
+        "doctor" => Ok(Request::Doctor(doctor::options(matches))),
+        "list" => Ok(Request::List(list::options(matches))),
+        _ => resets::options(matches).map(Request::Resets),
+    }
+    .map_err(wrong)
 }
 
 /// The whole command line. A subcommand is built only when it is asked for.
@@ -133,82 +156,56 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("check")
                 .about("Exit with 0 when every target is listening, otherwise with 1")
-                .defer(check::command),
+                .defer(|command| args::repeatable(check::command(command))),
         )
         .subcommand(
             Command::new("list")
                 .about("Show what listens")
-                .defer(list::command),
+                .defer(|command| args::repeatable(list::command(command))),
         )
         .subcommand(
             Command::new("resets")
                 .about("Say why connections are being reset, by the kernel's counters")
-                .defer(resets::command),
+                .defer(|command| args::repeatable(resets::command(command))),
         )
         .subcommand(
             Command::new("doctor")
                 .about(
                     "Say what keepalived would experience here; exit with 0 when nothing is wrong",
                 )
-                .defer(doctor::command),
+                .defer(|command| args::repeatable(doctor::command(command))),
         )
 }
 
-/// How a line that is wrong elsewhere wants to be answered, so that a Nagios sees UNKNOWN and not WARNING, and
-/// the log says why. By the words alone: clap tells nothing of what stands behind the first wrong one.
-fn manners_of_a_wrong_line(args: &[OsString]) -> (ExitCodes, Format, Log) {
-    if args.get(1).is_none_or(|word| word != "check") {
-        return Default::default();
-    }
-    let last = |option| values(args, option).pop().unwrap_or_default();
-    let format = args::format_named(&last("format"));
-    let codes = check::exit_codes_named(&last("exit-codes"));
-    (
-        codes.unwrap_or_else(|| check::exit_codes_of_format(format)),
-        format,
-        check::log(last("log")),
-    )
-}
-
-/// The values that a line gives to this option.
-fn values(args: &[OsString], option: &str) -> Vec<String> {
-    let mut values = Vec::new();
-    let mut words = args.iter().map(|word| word.to_string_lossy());
-    while let Some(word) = words.next() {
-        let Some(rest) = word
-            .strip_prefix("--")
-            .and_then(|word| word.strip_prefix(option))
-        else {
-            continue;
+impl Manners {
+    /// Those of a line that is wrong somewhere, before or behind them, so that a Nagios sees UNKNOWN and
+    /// not WARNING, and the log has the reason.
+    fn of_a_wrong_line(args: &[OsString]) -> Self {
+        let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+        // What is no subcommand was meant to be this one.
+        let others = ["doctor", "list", "resets"];
+        if others
+            .iter()
+            .any(|other| args.get(1).is_some_and(|name| name == other))
+        {
+            return Self::default();
+        }
+        let value = |option: &str| {
+            args.iter()
+                .zip(args.iter().skip(1).map(Some).chain([None]))
+                .find_map(|(arg, next)| match arg.strip_prefix(option)? {
+                    "" => next.map(AsRef::as_ref),
+                    rest => rest.strip_prefix('='),
+                })
         };
-        match rest.strip_prefix('=') {
-            Some(value) => values.push(value.to_owned()),
-            None if rest.is_empty() => values.extend(words.next().map(|value| value.into_owned())),
-            None => {}
+        let format = value("--format").map(args::format_named);
+        let format = format.unwrap_or_default();
+        Self {
+            codes: check::exit_codes_of(value("--exit-codes").map(check::exit_codes), format),
+            format,
+            log: value("--log").map(check::log).unwrap_or_default(),
         }
     }
-    values
-}
-
-/// Reads a line in which an option stands more than once, if it says the same each time.
-fn matches_of(args: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    let error = match command().try_get_matches_from(args) {
-        Err(error) if error.kind() == ErrorKind::ArgumentConflict => error,
-        matches => return matches,
-    };
-    let mut command = command().args_override_self(true);
-    let matches = command.try_get_matches_from_mut(args)?;
-    let options = matches
-        .subcommand_name()
-        .and_then(|name| command.find_subcommand(name));
-    let mut names = options
-        .into_iter()
-        .flat_map(|command| command.get_arguments().filter_map(Arg::get_long));
-    let contradicts = names.any(|name| {
-        let values = values(args, name);
-        values.windows(2).any(|pair| pair.first() != pair.last())
-    });
-    if contradicts { Err(error) } else { Ok(matches) }
 }
 
 #[cfg(test)]
@@ -244,5 +241,81 @@ mod tests {
             }
         }
         assert!(named >= 10, "{named}");
+    }
+
+    /// A value that an option takes.
+    fn value(arg: &clap::Arg) -> Option<String> {
+        let name = arg.get_value_names()?.first()?;
+        let named = arg.get_possible_values().first().cloned();
+        let value = named.map(|value| value.get_name().to_owned());
+        Some(value.unwrap_or_else(|| match name.as_str() {
+            "DURATION" => "400ms".to_owned(),
+            "N" | "N|N%" => "1".to_owned(),
+            _ => "lo".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn every_option_may_be_there_twice() {
+        let mut repeated = 0;
+        for subcommand in command().get_subcommands_mut() {
+            let name = subcommand.get_name().to_owned();
+            subcommand.build();
+            let takes_targets = subcommand.get_positionals().next().is_some();
+            for arg in subcommand.get_arguments() {
+                let several = args::SEVERAL.contains(&arg.get_id().as_str());
+                let Some(long) = arg.get_long().filter(|long| *long != "help" && !several) else {
+                    continue;
+                };
+                let words = match arg.get_action().takes_values() {
+                    true => format!("--{long} {}", value(arg).unwrap()),
+                    false => format!("--{long}"),
+                };
+                let target = if takes_targets { "443" } else { "" };
+                let once = format!("{name} {words} {target}");
+                let twice = format!("{name} {words} {words} {target}");
+                let parsed = |line: &str| options(line.split_whitespace());
+                assert_eq!(parsed(&twice), parsed(&once), "{twice}");
+                repeated += 1;
+            }
+        }
+        assert!(repeated >= 25, "{repeated}");
+    }
+
+    #[test]
+    fn an_option_with_two_values_is_refused() {
+        for (line, reason) in [
+            (
+                "check --timeout 1s 443 --timeout=2s",
+                "--timeout is given twice, as 1s and as 2s",
+            ),
+            (
+                "check --log none --log none --log stderr 443",
+                "--log is given twice, as none and as stderr",
+            ),
+            (
+                "list --format json --format text",
+                "--format is given twice, as json and as text",
+            ),
+            (
+                "resets --for 1s --for 2s",
+                "--for is given twice, as 1s and as 2s",
+            ),
+            (
+                "doctor --user root --user nobody",
+                "--user is given twice, as root and as nobody",
+            ),
+        ] {
+            let words = ["listenup"].into_iter().chain(line.split(' '));
+            let refusal = parse(words.map(OsString::from)).unwrap_err();
+            assert_eq!(refusal.to_string(), reason);
+        }
+    }
+
+    #[test]
+    fn a_source_has_the_name_that_the_output_uses() {
+        let by = |name| options(["check", "--source", name, "443"]);
+        assert_eq!(by("sock_diag"), by("netlink"));
+        assert_ne!(by("sock_diag"), by("proc"));
     }
 }

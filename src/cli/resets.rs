@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use super::args::{self, Format, duration};
+use crate::clock::Shown;
 
 /// The options of `listenup resets`.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ but for OutRstsUnexplained: the resets sent, less those that another counter acc
 
 Exit status
   0  counters were read, whatever they said
-  1  none could be read, or wrong usage";
+  1  none could be read, stdout did not take all of it, or wrong usage";
 
 pub(super) fn command(command: Command) -> Command {
     command
@@ -40,18 +40,17 @@ pub(super) fn command(command: Command) -> Command {
         .arg(args::format(&["text", "json"]))
 }
 
-pub(super) fn options(matches: &ArgMatches) -> Result<ResetsOptions, clap::Error> {
+pub(super) fn options(matches: &ArgMatches) -> Result<ResetsOptions, String> {
     let get = |name| matches.get_one::<Duration>(name).copied();
     let watch = get("for").unwrap_or_default();
     let every = get("every").unwrap_or(EVERY.min(watch));
     if watch < every {
         let message = format!(
             "--for {} must be at least --every {}",
-            humantime::format_duration(watch),
-            humantime::format_duration(every)
+            Shown(watch),
+            Shown(every)
         );
-        let resets = Command::new("resets").bin_name("listenup resets");
-        return Err(command(resets).error(ErrorKind::ValueValidation, message));
+        return Err(message);
     }
     Ok(ResetsOptions {
         every,

@@ -10,6 +10,7 @@ use super::findings::Finding;
 use super::path::is_same;
 use super::words::Malformed;
 use crate::cli::{self, Request};
+use crate::clock::Shown;
 
 /// keepalived's `interval` where a block has none, and its `timeout` is the interval then.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -165,13 +166,12 @@ impl<'a> Line<'a> {
         let timeout = self.seconds("timeout", self.script.timeout.as_ref(), &mut findings);
         let timeout = timeout.unwrap_or(interval);
         let place = self.place();
-        let shown = |time| humantime::format_duration(time);
         if ours >= timeout {
             findings.push(Finding::problem(
                 format!(
                     "{place}: --timeout {} is not shorter than keepalived's timeout of {}",
-                    shown(ours),
-                    shown(timeout)
+                    Shown(ours),
+                    Shown(timeout)
                 ),
                 "keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
             ));
@@ -179,8 +179,8 @@ impl<'a> Line<'a> {
             findings.push(Finding::note(
                 format!(
                     "{place}: --timeout {} is not shorter than the interval of {}",
-                    shown(ours),
-                    shown(interval)
+                    Shown(ours),
+                    Shown(interval)
                 ),
                 "keepalived 2.1.3 to 2.3.2 starts a slow check again on top of itself",
             ));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::findings::Finding;
 use crate::chain::SourceChain;
-use crate::clock::{Clock, TimeLimit};
+use crate::clock::{Clock, Shown, TimeLimit};
 use crate::domain::{Answer, Family, Listener, NoDemands, Target};
 use crate::judge::{CheckSpec, Patience, judge};
 use crate::look::look;
@@ -74,7 +74,7 @@ fn time(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Resul
 
 fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &str) -> Finding {
     match answer {
-        Ok(took) => Finding::ok(format!("{name} answers in {}", in_words(*took))),
+        Ok(took) => Finding::ok(format!("{name} answers in {}", Shown(*took))),
         Err(fault) => {
             let text = match fault {
                 Fault::TimeIsUp(_) => format!("no answer from {name}: {fault}"),
@@ -97,9 +97,9 @@ fn sockets(proc: &Path) -> Finding {
     let path = proc.join("self/net/sockstat");
     match std::fs::read(&path).map(|text| cost::sockets(&text)) {
         Ok(Some(count)) => {
-            let walk = in_words(cost::of_both_tables(count) / 2);
+            let walk = Shown(cost::of_both_tables(count) / 2);
             Finding::ok(format!(
-                "{count} TCP sockets on this host: each walk over them in /proc takes up to {walk}"
+                "TCP sockets on this host: {count}; each walk over them in /proc takes up to {walk}"
             ))
         }
         Ok(None) => Finding::note(
@@ -214,16 +214,6 @@ fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findi
     })
 }
 
-/// A time with a unit that suits it.
-fn in_words(time: Duration) -> String {
-    let micros = time.as_micros();
-    match micros {
-        0..1000 => format!("{micros} us"),
-        1000..1_000_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
-        _ => format!("{:.1} s", time.as_secs_f64()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -307,20 +297,6 @@ mod tests {
             std::fs::write(net.join("sockstat"), text).unwrap();
             let finding = sockets(proc.path());
             assert_eq!(finding.severity, severity, "{finding}");
-        }
-    }
-
-    #[test]
-    fn times_in_words() {
-        for (nanos, text) in [
-            (0, "0 us"),
-            (999_999, "999 us"),
-            (1_000_000, "1.0 ms"),
-            (34_560_000, "34.6 ms"),
-            (999_940_000, "999.9 ms"),
-            (1_540_000_000, "1.5 s"),
-        ] {
-            assert_eq!(in_words(Duration::from_nanos(nanos)), text);
         }
     }
 }

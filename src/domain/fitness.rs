@@ -27,7 +27,7 @@ impl Flaw {
     /// Its name, which is also that of the verdict.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::NotAccepting(_) => "not accepting",
+            Self::NotAccepting(_) => "queue too long",
             Self::WrongOwner(_) => "wrong owner",
         }
     }

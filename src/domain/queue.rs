@@ -64,12 +64,11 @@ impl MaxQueue {
                     None => String::new(),
                 };
                 let wait = match queue.length {
-                    1 => "connection waits",
-                    _ => "connections wait",
+                    1 => "1 connection waits".to_owned(),
+                    length => format!("{length} connections wait"),
                 };
                 Fitness::Unfit(Flaw::NotAccepting(format!(
-                    "{} {wait} at {listener}, more than {most}{limit}",
-                    queue.length
+                    "{wait} at {listener}, more than {most}{limit}"
                 )))
             }
         }
@@ -106,7 +105,7 @@ mod tests {
         listener.queue = Some(Queue { length, limit });
         match max.parse::<MaxQueue>().unwrap().judge(&listener) {
             Fitness::Fit => "fit",
-            Fitness::Unfit(Flaw::NotAccepting(_)) => "not accepting",
+            Fitness::Unfit(Flaw::NotAccepting(_)) => "queue too long",
             Fitness::Unfit(Flaw::WrongOwner(_)) => "wrong owner",
             Fitness::Unknown(_) => "unknown",
         }
@@ -116,17 +115,17 @@ mod tests {
     fn at_the_most_it_is_fit_and_above_it_is_not() {
         for (max, length, limit, expected) in [
             ("90%", 115, Some(128), "fit"), // 115.2
-            ("90%", 116, Some(128), "not accepting"),
+            ("90%", 116, Some(128), "queue too long"),
             ("100%", 128, Some(128), "fit"),
-            ("100%", 129, Some(128), "not accepting"), // what the kernel calls full
+            ("100%", 129, Some(128), "queue too long"), // what the kernel calls full
             ("0%", 0, Some(128), "fit"),
-            ("0%", 1, Some(128), "not accepting"),
-            ("100%", 1, Some(0), "not accepting"),
+            ("0%", 1, Some(128), "queue too long"),
+            ("100%", 1, Some(0), "queue too long"),
             ("100%", u32::MAX, Some(u32::MAX), "fit"),
             ("90%", 1, None, "unknown"),
             ("10", 10, None, "fit"),
-            ("10", 11, None, "not accepting"),
-            ("0", 1, Some(128), "not accepting"),
+            ("10", 11, None, "queue too long"),
+            ("0", 1, Some(128), "queue too long"),
         ] {
             assert_eq!(
                 judge(max, length, limit),
@@ -139,6 +138,22 @@ mod tests {
             max.judge(&Listener::at([127, 0, 0, 1], 443)),
             Fitness::Unknown(_)
         ));
+    }
+
+    #[test]
+    fn one_connection_waits_and_two_wait() {
+        for (length, why) in [
+            (1, "1 connection waits at 127.0.0.1:443, more than 0"),
+            (2, "2 connections wait at 127.0.0.1:443, more than 0"),
+        ] {
+            let mut listener = Listener::at([127, 0, 0, 1], 443);
+            let limit = None;
+            listener.queue = Some(Queue { length, limit });
+            match MaxQueue::Connections(0).judge(&listener) {
+                Fitness::Unfit(flaw) => assert_eq!(flaw.why(), why),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -150,12 +150,14 @@ impl fmt::Display for Target {
 pub enum TargetError {
     /// Nothing at all, which is what an unset variable leaves.
     Empty,
-    /// The port is not a decimal number from 1 to 65535.
-    Port,
-    /// The port begins with 0.
-    LeadingZero,
     /// It is a URL.
     Url,
+    /// There are several, with commas between them.
+    Several,
+    /// The port is not a decimal number from 1 to 65535.
+    Port,
+    /// This port, with zeros in front.
+    Zeros(NonZeroU16),
     /// What stands before the port is no IPv4 address.
     V4,
     /// What stands in brackets is no IPv6 address.
@@ -166,19 +168,24 @@ pub enum TargetError {
     NoPort,
 }
 
+const EXPECTED: &str = "expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT";
+
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "it is empty",
+            Self::Url => "a URL is no target: give the port alone, or an address and the port",
+            Self::Several => "there is a comma in it: give each target as a word of its own",
+            Self::Zeros(port) => {
+                return write!(f, "a port has no zeros in front: write {port}; {EXPECTED}");
+            }
             Self::Port => "the port must be a decimal number from 1 to 65535, digits only",
-            Self::LeadingZero => "the port must not begin with 0",
-            Self::Url => "it is a URL; a target is a port, or an address and a port",
             Self::V4 => "the address before the port must be IPv4 (names are not looked up) or *",
             Self::V6 => "what stands in brackets must be an IPv6 address (without a zone)",
             Self::Brackets => "an IPv6 address must stand in brackets",
             Self::NoPort => "the port is missing",
         })?;
-        f.write_str("; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
+        write!(f, "; {EXPECTED}")
     }
 }
 
@@ -198,6 +205,9 @@ impl FromStr for Target {
         }
         if text.contains("://") {
             return Err(TargetError::Url);
+        }
+        if text.contains(',') {
+            return Err(TargetError::Several);
         }
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']').ok_or(TargetError::V6)?;
@@ -227,10 +237,11 @@ fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(TargetError::Port);
     }
-    if text.len() > 1 && text.starts_with('0') {
-        return Err(TargetError::LeadingZero);
+    let port = text.parse().map_err(|_| TargetError::Port)?;
+    if text.starts_with('0') {
+        return Err(TargetError::Zeros(port));
     }
-    text.parse().map_err(|_| TargetError::Port)
+    Ok(port)
 }
 
 #[cfg(test)]
@@ -268,15 +279,15 @@ mod tests {
 
     #[test]
     fn refuses_everything_else_and_says_why() {
-        use TargetError::{Brackets, Empty, LeadingZero, NoPort, Port, Url, V4, V6};
+        use TargetError::{Brackets, Empty, NoPort, Port, Several, Url, V4, V6, Zeros};
+        let zeros = |port| Zeros(NonZeroU16::new(port).unwrap());
         for (text, error) in [
             ("", Empty),
             ("0", Port),
-            ("00", LeadingZero),
-            ("0443", LeadingZero),
-            ("127.0.0.1:0443", LeadingZero),
-            ("http://localhost:443", Url),
-            ("https://[::1]:443/", Url),
+            ("00", Port),
+            ("0443", zeros(443)),
+            ("[::1]:0080", zeros(80)),
+            ("065536", Port),
             ("65536", Port),
             ("99999999999999999999", Port),
             ("443x", Port),
@@ -291,7 +302,10 @@ mod tests {
             ("\u{ff14}\u{ff14}\u{ff13}", Port),
             ("https", Port),
             ("*", Port),
-            ("443,80", Port),
+            ("443,80", Several),
+            ("192.0.2.10:443,192.0.2.11:443", Several),
+            ("http://localhost:443", Url),
+            ("https://[::1]:443/", Url),
             ("443-445", Port),
             ("*:", Port),
             ("*:0", Port),

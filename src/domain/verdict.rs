@@ -21,6 +21,16 @@ pub enum Answer {
     NotChecked,
 }
 
+impl Answer {
+    /// Whether it is as it should be.
+    pub fn is(&self, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Listening => matches!(self, Self::Listening(_)),
+            Wanted::Absent => matches!(self, Self::NotListening),
+        }
+    }
+}
+
 /// What should be so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
@@ -117,7 +127,7 @@ impl fmt::Display for Verdict {
             Self::Listening => "listening",
             Self::Absent => "absent",
             Self::NotListening => "not listening",
-            Self::NotAccepting => "not accepting",
+            Self::NotAccepting => "queue too long",
             Self::WrongOwner => "wrong owner",
             Self::Present => "present",
             Self::CouldNotTell => "could not tell",

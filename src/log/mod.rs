@@ -11,18 +11,21 @@ mod syslog;
 
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::socket::{
+    self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, sendto, socket,
+};
 
-use tracing::{Event, Level, debug, event, warn};
+use tracing::{Event, Level, debug, event};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
+use crate::clock::Shown;
 use crate::report::Checked;
+use crate::source::InWords;
 use crate::trace;
 
 /// Where the line goes.
@@ -65,57 +68,25 @@ impl Write for &Buffer {
 
 /// Logs how a check ended: what is not well, and with `all` also what is.
 pub fn checked(log: Log, checked: &Checked, all: bool) {
-    if !all && checked.verdict.is_healthy() {
+    let (outcome, verdict) = (&checked.outcome, checked.verdict);
+    if log == Log::None || verdict.is_healthy() && !all {
         return;
     }
-    match log {
-        Log::None => {}
-        Log::Stderr => entry(checked, trace::stderr_layer()),
-        Log::Syslog => datagram(syslog::SOCKET, |buffer| {
-            entry(checked, syslog::layer(buffer));
-        }),
-        Log::Journald => datagram(journald::SOCKET, |buffer| {
-            entry(checked, journald::layer(buffer));
-        }),
-    }
-}
-
-/// Logs a command line that is wrong: under keepalived nobody else hears of it, and the check fails for
-/// ever.
-pub fn wrong_usage(log: Log, reason: &str) {
-    let event = || warn!(reason, "wrong usage");
-    let send = |layer: Box<dyn Layer<Registry> + Send + Sync>| {
-        tracing::subscriber::with_default(Registry::default().with(layer), event);
-    };
-    match log {
-        // The one who reads stderr has read it there.
-        Log::None | Log::Stderr => {}
-        Log::Syslog => datagram(syslog::SOCKET, |buffer| {
-            send(Box::new(syslog::layer(buffer)))
-        }),
-        Log::Journald => datagram(journald::SOCKET, |buffer| {
-            send(Box::new(journald::layer(buffer)));
-        }),
-    }
-}
-
-/// The event. Its fields are the same everywhere.
-fn entry(checked: &Checked, layer: impl Layer<Registry> + Send + Sync) {
-    let outcome = &checked.outcome;
     let targets = outcome.answers.iter();
     let targets: Vec<_> = targets.map(|(target, _)| target.to_string()).collect();
     let targets = targets.join(" ");
-    let verdict = checked.verdict.to_string();
+    let is_well = verdict.is_healthy();
+    let verdict = verdict.to_string();
     let reason = checked.reason();
     let source = outcome.source.unwrap_or("none");
-    let took = format!("{:.3} ms", outcome.took.as_secs_f64() * 1e3);
+    let took = Shown(outcome.took).to_string();
     macro_rules! entry {
         ($level:expr, $message:literal) => {
             event!($level, targets, verdict, reason, source, took, $message)
         };
     }
-    tracing::subscriber::with_default(Registry::default().with(layer), || {
-        if checked.verdict.is_healthy() {
+    write(log, || {
+        if is_well {
             entry!(Level::INFO, "well");
         } else {
             entry!(Level::WARN, "not well");
@@ -123,35 +94,58 @@ fn entry(checked: &Checked, layer: impl Layer<Registry> + Send + Sync) {
     });
 }
 
-/// Sends what is written as one datagram, at once or not at all. A socket that is missing, closed to
-/// this user or full changes nothing; `-v` names it.
-fn datagram(path: &str, write: impl FnOnce(Arc<Buffer>)) {
+/// Logs that a command line was refused, so that there was no check.
+pub fn wrong_usage(log: Log, reason: &str) {
+    write(log, || event!(Level::WARN, reason, "wrong usage"));
+}
+
+/// Has the event of `entry` written where the log is.
+fn write(log: Log, entry: impl FnOnce()) {
+    match log {
+        Log::None => {}
+        Log::Stderr => with(trace::stderr_layer(), entry),
+        Log::Syslog => message(syslog::SOCKET, |buffer| with(syslog::layer(buffer), entry)),
+        Log::Journald => message(journald::SOCKET, |buffer| {
+            with(journald::layer(buffer), entry);
+        }),
+    }
+}
+
+fn with(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
+    tracing::subscriber::with_default(Registry::default().with(layer), entry);
+}
+
+/// Sends what is written, at once or not at all. A socket that is missing, closed to this user or full
+/// changes nothing; `-v` names it.
+fn message(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     let buffer = Arc::new(Buffer::default());
     write(Arc::clone(&buffer));
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = send(path, &bytes) {
-        debug!("{path} did not take the line: {error}");
+    if let Err(errno) = send(path, &bytes) {
+        let why = InWords(errno);
+        debug!("{path} did not take the line: {why}");
     }
 }
 
-/// A socket of syslogd may be a stream, as syslog-ng's and busybox' can be; there a NUL ends a line, as
-/// syslog(3) sends it.
-fn send(path: &str, datagram: &[u8]) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    match socket.send_to(datagram, path) {
-        Err(error) if error.raw_os_error() == Some(Errno::EPROTOTYPE as i32) => {
-            send_by_stream(path, datagram).map_err(io::Error::from)
+/// As a datagram, or where the daemon has a stream, ended by a NUL, like syslog(3).
+fn send(path: &str, message: &[u8]) -> Result<(), Errno> {
+    let address = UnixAddr::new(path)?;
+    let open = |kind| {
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        socket(AddressFamily::Unix, kind, flags, None)
+    };
+    let flags = MsgFlags::MSG_NOSIGNAL;
+    let datagram = open(SockType::Datagram)?;
+    match sendto(datagram.as_raw_fd(), message, &address, flags) {
+        Err(Errno::EPROTOTYPE) => {
+            let stream = open(SockType::Stream)?;
+            connect(stream.as_raw_fd(), &address)?;
+            let message = [message, b"\0"].concat();
+            match socket::send(stream.as_raw_fd(), &message, flags)? {
+                sent if sent == message.len() => Ok(()),
+                _ => Err(Errno::EMSGSIZE),
+            }
         }
         sent => sent.map(drop),
     }
-}
-
-fn send_by_stream(path: &str, line: &[u8]) -> Result<(), Errno> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
-    let line = [line.trim_ascii_end(), b"\0"].concat();
-    nix::sys::socket::send(stream.as_raw_fd(), &line, MsgFlags::MSG_NOSIGNAL)?;
-    Ok(())
 }

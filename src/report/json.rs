@@ -22,6 +22,7 @@ pub(super) fn checked(checked: &Checked) -> Value {
         "verdict": checked.verdict.to_string(),
         "healthy": checked.verdict.is_healthy(),
         "exit": checked.status.number(),
+        "needed": checked.needed,
         "source": outcome.source,
         "seconds": outcome.took.as_secs_f64(),
         "targets": outcome.answers.iter().map(answer).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
 use crate::cli::Format;
-use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Target, Verdict, Wanted};
+use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Verdict, Wanted};
 use crate::judge::Outcome;
 use crate::source::InWords;
 
@@ -61,39 +61,24 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// The answers, with the reasons for doubts, and the warnings, in one line. What is not as wanted comes
-    /// first.
+    /// The answers, with the reasons for doubts, and the warnings, in one line. Where it is not well it
+    /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
-        let answers = &self.outcome.answers;
-        let as_wanted = |answer: &Answer| match self.wanted {
-            Wanted::Listening => matches!(answer, Answer::Listening(_)),
-            Wanted::Absent => matches!(answer, Answer::NotListening),
-        };
-        let said = |(target, answer): &(Target, Answer)| match answer {
+        let mut answers: Vec<_> = self.outcome.answers.iter().collect();
+        if !self.verdict.is_healthy() {
+            answers.sort_by_key(|(_, answer)| match answer {
+                answer if answer.is(self.wanted) => 2,
+                Answer::CouldNotTell(_) => 1,
+                _ => 0,
+            });
+        }
+        let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
-            Answer::Listening(_) if self.wanted == Wanted::Absent => {
-                format!(
-                    "{target}: {}, where nothing may listen",
-                    text::in_words(answer)
-                )
-            }
-            answer => format!("{target}: {}", text::in_words(answer)),
-        };
-        let (good, bad): (Vec<_>, Vec<_>) =
-            answers.iter().partition(|(_, answer)| as_wanted(answer));
-        let count = format!(
-            "{} of {} as wanted, {} needed",
-            good.len(),
-            answers.len(),
-            self.needed
-        );
-        let of_several = !self.verdict.is_healthy() && self.needed < answers.len();
-        let said = of_several
-            .then_some(count)
-            .into_iter()
-            .chain(bad.into_iter().chain(good).map(said))
-            .chain(self.outcome.warnings.iter().cloned());
-        said.collect::<Vec<_>>().join("; ")
+            answer => format!("{target}: {}", text::in_words(answer, self.verdict)),
+        });
+        let said = text::missing(self).into_iter().chain(answers);
+        let warnings = self.outcome.warnings.iter().cloned();
+        said.chain(warnings).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -102,7 +87,7 @@ impl Checked {
 pub fn checked(checked: &Checked, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
-            Format::Text => text::answers(&checked.outcome.answers),
+            Format::Text => text::answers(checked),
             Format::Json => json::line(&json::checked(checked)),
             Format::Nagios => nagios::line(checked),
         };
@@ -138,7 +123,7 @@ pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
         Err(Errno::EPIPE) => false,
         Err(errno) => {
             let why = InWords(errno);
-            line_to_stderr(format_args!("the standard output: {why}"), wait);
+            line_to_stderr(format_args!("cannot write to stdout: {why}"), wait);
             false
         }
     }

@@ -1,20 +1,45 @@
 //! Lines for a person.
 
-use crate::domain::{Answer, Device, Listener, Target};
+use super::{Checked, device_name};
+use crate::domain::{Answer, Device, Listener, Target, Verdict, Wanted};
 use crate::judge::Outcome;
 
-use super::device_name;
+/// One line a target, and one for what is missing.
+pub(super) fn answers(checked: &Checked) -> String {
+    let line = |(target, answer): &(Target, Answer)| {
+        let words = in_words(answer, checked.verdict);
+        format!("{target}: {words}\n")
+    };
+    let lines = checked.outcome.answers.iter().map(line);
+    let missing = missing(checked).map(|missing| missing + "\n");
+    lines.chain(missing).collect()
+}
 
-/// One line a target.
-pub(super) fn answers(answers: &[(Target, Answer)]) -> String {
-    let line = |(target, answer): &(Target, Answer)| format!("{target}: {}\n", in_words(answer));
-    answers.iter().map(line).collect()
+/// How many targets are as wanted and how many should be, where that is fewer than all and not met.
+pub(super) fn missing(checked: &Checked) -> Option<String> {
+    let Checked { wanted, needed, .. } = *checked;
+    let answers = &checked.outcome.answers;
+    if checked.verdict.is_healthy() || needed >= answers.len() {
+        return None;
+    }
+    let good = answers.iter().filter(|(_, answer)| answer.is(wanted));
+    let (good, all) = (good.count(), answers.len());
+    Some(match wanted {
+        Wanted::Listening => format!("{good} of {all} listening, {needed} needed"),
+        Wanted::Absent => format!("nothing listens on {good} of {all}, {needed} needed"),
+    })
 }
 
 /// An answer without its target and, for "could not tell", without the reason.
-pub(super) fn in_words(answer: &Answer) -> String {
+pub(super) fn in_words(answer: &Answer, verdict: Verdict) -> String {
     match answer {
-        Answer::Listening(listener) => format!("listening on {listener}{}", device(listener)),
+        Answer::Listening(listener) => {
+            let but = match verdict {
+                Verdict::Present => ", but nothing must listen",
+                _ => "",
+            };
+            format!("listening on {listener}{}{but}", device(listener))
+        }
         Answer::Unfit(_, flaw) => format!("{}: {}", flaw.name(), flaw.why()),
         Answer::NotListening => "not listening".to_owned(),
         Answer::CouldNotTell(_) => "could not tell".to_owned(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::causes::{CAUSES, Cause};
 use super::change::{Change, Changes};
 use super::watch::{Interval, Record};
+use crate::clock::Shown;
 
 /// A line about an interval.
 pub fn interval(interval: &Interval) -> String {
@@ -22,14 +23,14 @@ pub fn interval(interval: &Interval) -> String {
         .collect();
     // Where the machine was late it is no round figure.
     let due = Duration::from_millis(interval.due.as_millis().try_into().unwrap_or(u64::MAX));
-    let due = humantime::format_duration(due);
+    let due = Shown(due);
     format!("{due}: {}\n", causes.join(", "))
 }
 
 /// What happened in all of the time.
 pub fn summary(record: &Record, watch: Duration) -> String {
     let changes = &record.changes;
-    let watch = humantime::format_duration(watch);
+    let watch = Shown(watch);
     if changes.is_empty() {
         return String::new();
     }

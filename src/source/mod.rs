@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 pub use byte_order::ByteOrder;
 
-use crate::clock::TimeLimit;
+use crate::clock::{Shown, TimeLimit};
 use crate::domain::{Connection, Family, Listener};
 
 /// What a source is asked for: the listeners of one family on these ports.
@@ -124,11 +124,7 @@ impl fmt::Display for Fault {
             Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
             Self::Proc(fault) => write!(f, "{fault}"),
             Self::TimeIsUp(whole) => {
-                write!(
-                    f,
-                    "the time limit of {} is over",
-                    humantime::format_duration(*whole)
-                )
+                write!(f, "the time limit of {} is over", Shown(*whole))
             }
         }
     }

@@ -24,6 +24,7 @@ use nix::errno::Errno;
 use self::row::State;
 use self::rows::{Rows, Stride};
 use super::{ByteOrder, InWords, Ports, Question, Source};
+use crate::clock::Shown;
 use crate::domain::{Family, Listener};
 
 /// How many passes of several reads it takes to say that nothing is there, when one read does not
@@ -279,7 +280,8 @@ impl fmt::Display for Fault {
             Problem::TooDear(cost) => {
                 write!(
                     f,
-                    "counts so many sockets that to read the tables would take {cost:?}"
+                    "counts so many sockets that to read the tables would take {}",
+                    Shown(*cost)
                 )
             }
             Problem::CutRow => f.write_str("ends within a row"),
