@@ -67,7 +67,7 @@ fn the_same_target_twice_is_one_target() {
             listenup(&format!("check --at-least 2 {again}"))
                 .exits(1)
                 .stdout("")
-                .stderr_has("--at-least 2 can never be met by 1 different target\n");
+                .stderr_has("--at-least 2 can never be met: 1 different target is given\n");
         }
         let said = listenup("check --format nagios 443 443").exits(0);
         assert_eq!(said.stdout.matches("'queue 443'").count(), 1, "{said:?}");

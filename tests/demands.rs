@@ -330,7 +330,7 @@ fn several_demands_are_all_to_be_met() {
         let why = |said: Said| said.stdout;
         // What is known to be wrong outweighs what is not known, and the owner the queue.
         let said = listenup("check --source proc --max-queue 1 --owner-unit x 443").exits(1);
-        assert!(why(said).starts_with("443: not accepting: "));
+        assert!(why(said).starts_with("443: queue too long: "));
         let said = listenup("check --max-queue 1 --owner-user nobody 443").exits(1);
         assert!(why(said).starts_with("443: wrong owner: "));
     });

@@ -98,6 +98,79 @@ fn run_keepalived(folder: &Folder, scripts: &str, count: usize) -> (PathBuf, (Ke
     (log, (keepalived, node))
 }
 
+/// What is written for `interval` and `timeout`, the seconds that keepalived takes for it, where it takes it, and
+/// what the doctor says of it: of a problem only the beginning of the advice.
+const TIMES: &[(&str, Option<u32>, Option<&str>)] = &[
+    ("2", Some(2), None),
+    ("+3", Some(3), None),
+    ("010", Some(10), None),
+    ("4294", Some(4294), None),
+    ("2 seconds", Some(2), None),
+    ("2.0", Some(2), None),
+    ("2.5", Some(2), Some("keepalived before 2.3.2 takes 2s")),
+    ("0.5", Some(1), Some("keepalived before 2.3.2 takes 1s")),
+    ("1e0", Some(1), Some("keepalived 2.2.7 takes 1s, ")),
+    ("3s", Some(3), Some("keepalived 2.2.7 takes 3s, ")),
+    ("0x10", Some(1), Some("keepalived 2.2.7 takes 1s, ")),
+    ("0", Some(1), Some("keepalived 2.2.7 takes 1s, ")),
+    ("soon", Some(1), Some("keepalived 2.2.7 takes 1s, ")),
+    ("-1", None, Some("keepalived ignores it")),
+    ("4295", None, Some("keepalived ignores it")),
+    ("5000", None, Some("keepalived ignores it")),
+    ("4294967296", None, Some("keepalived ignores it")),
+    ("4294967297", None, Some("keepalived ignores it")),
+];
+
+#[test]
+fn the_real_keepalived_agrees_about_times() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let mut scripts = String::new();
+        let keywords = ["interval", "timeout"];
+        for (index, (time, _, _)) in TIMES.iter().enumerate() {
+            let [interval, timeout] = keywords.map(|keyword| format!("{keyword} {time}"));
+            for (index, line) in [(2 * index, interval), (2 * index + 1, timeout)] {
+                let program = folder.path().join("listenup");
+                let command = format!("{} check -q --timeout 100ms 443", program.display());
+                scripts +=
+                    &format!("vrrp_script s{index} {{\n script \"{command}\"\n {line}\n}}\n");
+            }
+        }
+        let (log, (keepalived, _node)) = run_keepalived(&folder, &scripts, 2 * TIMES.len());
+        let data = keepalived.data(&folder, &log);
+        // The place in keepalived's account, and what it has where a line was ignored.
+        let taken = |index: usize, label: &str, otherwise: u32| {
+            let (_, of_script) = data
+                .split_once(&format!("VRRP Script = s{index}\n"))
+                .unwrap();
+            let (_, figure) = of_script.split_once(&format!("{label} = ")).unwrap();
+            let seconds = figure.split(' ').next().unwrap().parse::<u32>().unwrap();
+            (seconds != otherwise).then_some(seconds)
+        };
+        for (index, &(time, seconds, advice)) in TIMES.iter().enumerate() {
+            assert_eq!(
+                taken(2 * index, "Interval", 0),
+                seconds.or(Some(1)),
+                "{time}"
+            );
+            assert_eq!(taken(2 * index + 1, "Timeout", 0), seconds, "{time}");
+            for keyword in keywords {
+                let call = "script \"FOLDER/listenup check --timeout 100ms 443\"";
+                let conf = conf_with(call, &format!("{keyword} {time}"));
+                let said = doctor_reads(folder.path(), &conf, "");
+                let of_line = said.stdout.split_once(&format!(":7: {keyword} "));
+                let advised =
+                    of_line.map(|(_, rest)| rest.lines().nth(1).unwrap_or_default().trim());
+                match (advice, advised) {
+                    (None, None) => {}
+                    (Some(advice), Some(advised)) if advised.starts_with(advice) => {}
+                    _ => panic!("{keyword} {time}: {said:#?}"),
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn the_real_keepalived_agrees_about_paths() {
     in_namespace(|| {

@@ -15,6 +15,9 @@ use crate::clock::Shown;
 /// keepalived's `interval` where a block has none, and its `timeout` is the interval then.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// The most seconds that keepalived takes: UINT_MAX over its TIMER_HZ (2.2.7, vrrp_parser.c).
+const MOST_SECONDS: u32 = 4294;
+
 /// A line, its block and its file.
 pub struct Line<'a> {
     file: &'a Path,
@@ -188,7 +191,8 @@ impl<'a> Line<'a> {
         findings
     }
 
-    /// The time in a line. `None` where there is no such line, or no time in it.
+    /// The time in a line, the least that any version makes of it. `None` where there is no such line, or
+    /// keepalived ignores it.
     fn seconds(
         &self,
         keyword: &str,
@@ -197,23 +201,50 @@ impl<'a> Line<'a> {
     ) -> Option<Duration> {
         let value = value?;
         let at = format!("{}:{}", self.file.display(), value.line);
-        let text = value.words.join(" ");
-        let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
-        let Some(Ok(seconds)) = seconds.filter(|seconds| *seconds != Ok(Duration::ZERO)) else {
-            findings.push(Finding::problem(
-                format!("{at}: {keyword} {text} is no time in seconds"),
+        let word = value.words.first().map(String::as_str).unwrap_or_default();
+        let whole = leading_digits(word);
+        let taken = whole.map(|seconds| Duration::from_secs(u64::from(seconds.max(1))));
+        let decimals = word.parse().map(Duration::try_from_secs_f64);
+        let plain = word
+            .trim_start_matches('+')
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match (taken, decimals) {
+            (None, _) => findings.push(Finding::problem(
+                format!("{at}: {keyword} {word} is not from 1 to {MOST_SECONDS} seconds"),
                 "keepalived ignores it",
-            ));
-            return None;
-        };
-        if seconds.subsec_nanos() != 0 {
-            findings.push(Finding::note(
-                format!("{at}: {keyword} {text} is not a whole number of seconds"),
-                "keepalived before 2.3.2 ignores it",
-            ));
+            )),
+            (Some(taken), Ok(Ok(exact))) if plain && taken == exact => {}
+            (Some(taken), Ok(Ok(exact))) if plain && !exact.is_zero() => {
+                findings.push(Finding::note(
+                    format!("{at}: {keyword} {word} is not a whole number of seconds"),
+                    format!("keepalived before 2.3.2 takes {}", Shown(taken)),
+                ));
+                return Some(exact.min(taken));
+            }
+            (Some(taken), _) => findings.push(Finding::problem(
+                format!("{at}: {keyword} {word} is no time in seconds"),
+                format!(
+                    "keepalived 2.2.7 takes {}, -t and others ignore it",
+                    Shown(taken)
+                ),
+            )),
         }
-        Some(seconds)
+        taken
     }
+}
+
+/// What keepalived takes of a word, as strtoul(3) does. `None`: it says "invalid" or "must be between", and
+/// ignores the line (2.2.7, lib/parser.c: read_int_func; vrrp_parser.c).
+fn leading_digits(word: &str) -> Option<u32> {
+    let unsigned = word.strip_prefix('+').unwrap_or(word);
+    let end = unsigned.bytes().position(|byte| !byte.is_ascii_digit());
+    let digits = unsigned.get(..end.unwrap_or(unsigned.len()))?;
+    let number = match digits {
+        "" => 0,
+        digits => digits.parse().ok()?,
+    };
+    (number <= MOST_SECONDS && !word.starts_with('-')).then_some(number)
 }
 
 /// A word that means something to a shell and nothing to listenup.

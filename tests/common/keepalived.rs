@@ -228,11 +228,33 @@ impl Keepalived {
         command.arg("-p").arg(path.with_extension("pid"));
         command.arg("-r").arg(path.with_extension("vrrp-pid"));
         command.stdout(log.try_clone().unwrap()).stderr(log);
+        // Where it writes what it has read.
+        command.env("TMPDIR", path.parent().unwrap());
         Self(
             command
                 .spawn()
                 .expect("this test needs keepalived; scripts/test installs it"),
         )
+    }
+}
+
+impl Keepalived {
+    /// What it has read, by its own account. There is no other keepalived of this folder.
+    #[track_caller]
+    pub fn data(&self, folder: &Folder, log: &Path) -> String {
+        let pid = Pid::from_raw(self.0.id() as i32);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let wait_for = |path: &Path, part: &str| loop {
+            match std::fs::read_to_string(path) {
+                Ok(text) if text.contains(part) => return text,
+                _ => assert!(Instant::now() < deadline, "no {part} in {path:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        // Before that the signal would end it.
+        wait_for(log, "Entering BACKUP STATE");
+        kill(pid, Signal::SIGUSR1).unwrap();
+        wait_for(&folder.path().join("keepalived.data"), "< Interfaces >")
     }
 }
 
