@@ -18,10 +18,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use listenup::chain::SourceChain;
-use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, Family, NoDemands};
-use listenup::judge::{CheckSpec, Patience, judge};
+use listenup::clock::{Deadline, SystemClock};
+use listenup::domain::{Answer, Family, NoRequirements};
+use listenup::engine::SourceChain;
+use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::fstat;
@@ -113,7 +113,7 @@ fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
 /// Verdicts in this process, each from a fresh source. How many were not "listening".
 fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
     let spec = CheckSpec::all_listening(["443".parse()?]);
-    let patience = Patience {
+    let timing = Timing {
         timeout: plan.timeout,
         retry_for: Duration::ZERO,
         retry_every: Duration::ZERO,
@@ -122,8 +122,8 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64
     let mut false_downs = 0;
     for _ in 0..plan.looks {
         let mut chain = SourceChain::new(vec![source()]);
-        let limit = TimeLimit::new(&clock, plan.timeout);
-        let outcome = judge(&spec, &mut chain, &mut NoDemands, patience, limit);
+        let limit = Deadline::new(&clock, plan.timeout);
+        let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
         let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
         false_downs += u64::from(!listening);
     }

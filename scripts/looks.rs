@@ -16,7 +16,7 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use listenup::clock::{SystemClock, TimeLimit};
+use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{
     Connection,
     Family::{V4, V6},
@@ -27,8 +27,8 @@ use shows::shows;
 
 fn exactly(source: &mut dyn Source, connection: Connection) -> Result<bool, Fault> {
     let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, Duration::from_secs(60));
-    Ok(source.exact(connection, limit)?.is_some())
+    let limit = Deadline::new(&clock, Duration::from_secs(60));
+    Ok(source.kernel_lookup(connection, limit)?.is_some())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -54,13 +54,13 @@ impl fmt::Display for Shown {
 
 /// A moment after which there are no answers, only "could not tell".
 #[derive(Clone, Copy)]
-pub struct TimeLimit<'a> {
+pub struct Deadline<'a> {
     clock: &'a dyn Clock,
     whole: Duration,
     end: Duration,
 }
 
-impl<'a> TimeLimit<'a> {
+impl<'a> Deadline<'a> {
     /// A limit that ends so long from now.
     pub fn new(clock: &'a dyn Clock, whole: Duration) -> Self {
         Self {
@@ -96,9 +96,9 @@ impl<'a> TimeLimit<'a> {
     }
 }
 
-impl fmt::Debug for TimeLimit<'_> {
+impl fmt::Debug for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TimeLimit({:?})", self.whole)
+        write!(f, "Deadline({:?})", self.whole)
     }
 }
 

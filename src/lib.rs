@@ -1,22 +1,14 @@
 //! The library behind the `listenup` program; `main.rs` has the map of its modules.
 
-pub mod chain;
-pub mod check;
 pub mod cli;
 pub mod clock;
-pub mod demands;
-pub mod doctor;
+pub mod commands;
 pub mod domain;
-pub mod guard;
-pub mod judge;
-pub mod list;
+pub mod engine;
+pub mod errno;
+pub mod host;
 pub mod log;
-pub mod look;
-pub mod netns;
-pub mod owner;
 pub mod report;
-pub mod resets;
+pub mod requirements;
 pub mod source;
 pub mod start;
-pub mod trace;
-pub mod users;

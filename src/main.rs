@@ -1,38 +1,28 @@
 //! listenup: says whether something listens on a TCP port of this machine, for keepalived and for
 //! people.
 //!
-//! A map of the modules, in the order in which the data goes through them:
+//! Arguments become targets, a source shows listeners, the judge makes a verdict of them, and that is reported
+//! and becomes the exit code. A map of the modules; each uses those above it, and none below (`tests/layers.rs`):
 //!
-//! | module | what it does |
+//! | module | what it has |
 //! |---|---|
+//! | [`clock`], [`errno`] | the deadline; a system error in words |
+//! | [`domain`] | target, listener, survey, requirement, verdict, exit status: pure |
+//! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6) |
+//! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the guard of the deadline |
+//! | [`requirements`] | what a listener must meet: `--max-queue`, `--owner-...` |
+//! | [`engine`] | what is to be checked, the chain of sources, one look, the judge |
+//! | [`report`] | what is said: text, JSON, Nagios, and the writer that waits no longer than it may |
+//! | [`log`] | `--log`, `-v` |
+//! | [`cli`] | the command line -> plain options |
+//! | [`commands`] | `listenup check`, `list`, `doctor`, `resets` |
 //! | [`start`] | standard streams and arguments, in place of std's start |
-//! | [`cli`] | arguments -> validated options |
-//! | [`domain`] | target, listener, inquiry, verdict, exit numbers: pure |
-//! | [`source`] | where listeners come from |
-//! | [`source::netlink`] | the kernel's sock_diag: request, filter, dump, socket |
-//! | [`source::proc`] | /proc/self/net/tcp and tcp6: rows, one at a time |
-//! | [`look`] | asks a source about the targets that are still open |
-//! | [`demands`] | what else a listener must meet: `--max-queue`, `--owner-...` |
-//! | [`owner`], [`users`] | whose a listener is: unit, process, user |
-//! | [`judge`] | the looks that it takes to be sure |
-//! | [`check`] | `listenup check`: which sources, the verdict |
-//! | [`list`] | `listenup list`: what listens |
-//! | [`doctor`] | `listenup doctor`: the sources, the program's path, keepalived.conf |
-//! | [`resets`] | `listenup resets`: the kernel's counters -> causes |
-//! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
-//! | [`log`] | `--log`: why it was not well, for afterwards |
-//! | [`trace`] | `-v` |
-//! | [`netns`] | `--netns` |
-//! | [`clock`] | time, and its limit |
-//! | [`guard`] | ends the process where the kernel does not return in time |
 
 #![no_main]
 
-use listenup::{check, cli, doctor, list, resets, start};
+use listenup::{cli, commands, start};
 #[cfg(doc)]
-use listenup::{
-    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users,
-};
+use listenup::{clock, domain, engine, errno, host, log, report, requirements, source};
 
 use std::ffi::{c_char, c_int};
 
@@ -42,12 +32,5 @@ unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     start::standard_streams();
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };
-    let status = match cli::parse(args) {
-        Ok(cli::Request::Check(options)) => check::run(options),
-        Ok(cli::Request::Doctor(options)) => doctor::run(&options),
-        Ok(cli::Request::List(options)) => list::run(&options),
-        Ok(cli::Request::Resets(options)) => resets::run(&options),
-        Err(refusal) => refusal.print(),
-    };
-    status.number().into()
+    commands::run(cli::parse(args)).number().into()
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use common::in_namespace;
 use common::sockets::{listen, listen_with};
-use listenup::chain::SourceChain;
-use listenup::clock::{SystemClock, TimeLimit};
-use listenup::domain::{Answer, NoDemands};
-use listenup::judge::{CheckSpec, Patience, judge};
+use listenup::clock::{Deadline, SystemClock};
+use listenup::domain::{Answer, NoRequirements};
+use listenup::engine::SourceChain;
+use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::source::{netlink::Netlink, proc::Proc};
 
 fn descriptors() -> usize {
@@ -32,7 +32,7 @@ fn a_thousand_judgements_take_one_socket_and_are_each_right() {
         };
         let mut chain =
             SourceChain::new(vec![Box::new(Netlink::new()), Box::new(Proc::new("/proc"))]);
-        let patience = Patience {
+        let timing = Timing {
             timeout: Duration::from_secs(10),
             retry_for: Duration::ZERO,
             retry_every: Duration::ZERO,
@@ -42,8 +42,8 @@ fn a_thousand_judgements_take_one_socket_and_are_each_right() {
         let before = descriptors();
         for round in 0..1000 {
             let members: Vec<_> = (0..round % 3 * 40).map(|_| group()).collect();
-            let limit = TimeLimit::new(&clock, patience.timeout);
-            let outcome = judge(&spec, &mut chain, &mut NoDemands, patience, limit);
+            let limit = Deadline::new(&clock, timing.timeout);
+            let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
             let listening = outcome
                 .answers
                 .iter()

@@ -16,7 +16,7 @@ use common::doctor::{conf_with, doctor_reads, install};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::{in_namespace, ip};
-use listenup::doctor::conf::Conf;
+use listenup::commands::doctor::conf::Conf;
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {

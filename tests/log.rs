@@ -78,7 +78,7 @@ fn is_silent(log: &UnixDatagram) -> bool {
 }
 
 #[test]
-fn syslog_gets_one_line_for_what_is_not_well() {
+fn syslog_gets_one_line_for_a_check_that_failed() {
     in_namespace(|| {
         let (root, log) = root_with(SYSLOG);
         let _socket = listen("127.0.0.1", 443);
@@ -88,7 +88,7 @@ fn syslog_gets_one_line_for_what_is_not_well() {
             .stderr("");
         assert_eq!(
             line(&log),
-            "<28>listenup[N]: not well targets=\"443 80\" verdict=\"not listening\" \
+            "<28>listenup[N]: failed targets=\"443 80\" verdict=\"not listening\" \
              reason=\"80: not listening; 443: listening on 127.0.0.1:443\" source=\"sock_diag\" \
              took=\"Nms\""
         );
@@ -97,7 +97,7 @@ fn syslog_gets_one_line_for_what_is_not_well() {
         check(root.path(), "--log syslog -v 443").exits(0);
         assert_eq!(
             line(&log),
-            "<30>listenup[N]: well targets=\"443\" verdict=\"listening\" \
+            "<30>listenup[N]: ok targets=\"443\" verdict=\"listening\" \
              reason=\"443: listening on 127.0.0.1:443\" source=\"sock_diag\" took=\"Nms\""
         );
         check(root.path(), "80").exits(1);
@@ -119,7 +119,7 @@ fn the_journal_gets_fields() {
         assert_eq!(
             line(&log),
             format!(
-                "PRIORITY=4\nSYSLOG_IDENTIFIER=listenup\nMESSAGE=not well targets=\"80\" \
+                "PRIORITY=4\nSYSLOG_IDENTIFIER=listenup\nMESSAGE=failed targets=\"80\" \
                  verdict=\"could not tell\" reason=\"{reason}\" source=\"none\" took=\"Nms\"\n\
                  LISTENUP_TARGETS=80\nLISTENUP_VERDICT=could not tell\nLISTENUP_REASON={reason}\n\
                  LISTENUP_SOURCE=none\nLISTENUP_TOOK=Nms\n"
@@ -136,7 +136,7 @@ fn stderr_gets_the_same_line() {
             .stdout("80: not listening\n");
         assert_eq!(
             cut(&said.stderr, "took=\"", "ms\""),
-            " WARN not well targets=\"80\" verdict=\"not listening\" reason=\"80: not listening\" \
+            " WARN failed targets=\"80\" verdict=\"not listening\" reason=\"80: not listening\" \
              source=\"sock_diag\" took=\"Nms\"\n"
         );
         listenup("check --log none 80").exits(1).stderr("");
@@ -237,7 +237,7 @@ fn a_syslog_that_is_a_stream_gets_the_line_too() {
         let said = cut(&cut(&said, "listenup[", "]"), "took=\"", "ms\"");
         assert_eq!(
             said,
-            "<28>listenup[N]: not well targets=\"80\" verdict=\"not listening\" \
+            "<28>listenup[N]: failed targets=\"80\" verdict=\"not listening\" \
              reason=\"80: not listening\" source=\"sock_diag\" took=\"Nms\"\0"
         );
         // Nobody takes connections, and there is no room for another.

@@ -20,11 +20,11 @@ use socket2::{Domain, Socket, Type};
 
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
-use listenup::chain::SourceChain;
-use listenup::clock::{SystemClock, TimeLimit};
-use listenup::demands::{Demanded, Owner};
-use listenup::domain::{Answer, Demands, NoDemands};
-use listenup::judge::{CheckSpec, Patience, judge};
+use listenup::clock::{Deadline, SystemClock};
+use listenup::domain::{Answer, NoRequirements, Requirements};
+use listenup::engine::SourceChain;
+use listenup::engine::{CheckSpec, Timing, judge};
+use listenup::requirements::{Owner, RequirementChecker};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
 const SETS: u64 = 60;
@@ -149,20 +149,20 @@ fn targets() -> Vec<(String, Vec<SocketAddr>)> {
     targets
 }
 
-fn verdict(source: impl Source, target: &str, demands: &mut dyn Demands) -> Answer {
-    let patience = Patience {
+fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirements) -> Answer {
+    let timing = Timing {
         timeout: Duration::from_secs(20),
         retry_for: Duration::ZERO,
         retry_every: Duration::from_millis(1),
     };
     let spec = CheckSpec::all_listening([target.parse().unwrap()]);
     let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, patience.timeout);
+    let limit = Deadline::new(&clock, timing.timeout);
     let outcome = judge(
         &spec,
         &mut SourceChain::of(source),
-        demands,
-        patience,
+        requirements,
+        timing,
         limit,
     );
     outcome.answers[0].1.clone()
@@ -178,7 +178,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
         }
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
-        Answer::Unfit(..) | Answer::NotChecked => false,
+        Answer::Violates(..) | Answer::NotChecked => false,
         // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
         // an address on lo.
         Answer::CouldNotTell(doubt) => match doubt.to_string() {
@@ -205,8 +205,8 @@ fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
             .iter()
             .any(|place| connects(*place) || by_cable(place));
         let answers = [
-            verdict(Netlink::new(), &target, &mut NoDemands),
-            verdict(Proc::new(root), &target, &mut NoDemands),
+            verdict(Netlink::new(), &target, &mut NoRequirements),
+            verdict(Proc::new(root), &target, &mut NoRequirements),
         ];
         for (answer, proc) in answers.iter().zip([false, true]) {
             assert!(
@@ -317,14 +317,14 @@ fn judge_a_pair(pair: &[Half; 2]) {
     let found = connection(place);
     let owner = Owner::default();
     let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, Duration::from_secs(20));
+    let limit = Deadline::new(&clock, Duration::from_secs(20));
     let max = Some("100%".parse().unwrap());
     let proc = std::path::Path::new("/proc");
-    let mut demands = Demanded::new(max, &owner, proc, limit).unwrap();
-    let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut demands);
+    let mut requirements = RequirementChecker::new(max, &owner, proc, limit).unwrap();
+    let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);
     let agrees = match answer {
         Answer::Listening(_) => found == "accepted",
-        Answer::Unfit(..) => found == "unanswered",
+        Answer::Violates(..) => found == "unanswered",
         _ => false,
     };
     assert!(agrees, "{pair:?}: {found}, but {answer:?}");

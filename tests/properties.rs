@@ -5,7 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
-use listenup::domain::{Answer, Doubt, Family, Flaw, Inquiry, Listener, Target, Verdict, Wanted};
+use listenup::domain::{
+    Answer, Doubt, Family, Listener, Survey, Target, Verdict, Violation, Wanted,
+};
 use proptest::prelude::*;
 
 /// Any target: a port, or an address of either family and a port.
@@ -27,8 +29,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         Just(Answer::NotListening),
         Just(Answer::CouldNotTell(Doubt::new("why"))),
         Just(listening()),
-        Just(unfit(Flaw::NotAccepting)),
-        Just(unfit(Flaw::WrongOwner)),
+        Just(unfit(Violation::QueueTooLong)),
+        Just(unfit(Violation::WrongOwner)),
     ]
 }
 
@@ -36,10 +38,10 @@ fn listening() -> Answer {
     Answer::Listening(Listener::at(Ipv4Addr::UNSPECIFIED, 443))
 }
 
-fn unfit(flaw: fn(String) -> Flaw) -> Answer {
-    Answer::Unfit(
+fn unfit(violation: fn(String) -> Violation) -> Answer {
+    Answer::Violates(
         Listener::at(Ipv4Addr::UNSPECIFIED, 443),
-        flaw("why".to_owned()),
+        violation("why".to_owned()),
     )
 }
 
@@ -51,8 +53,8 @@ fn resolutions(answers: &[Answer]) -> Vec<Vec<Answer>> {
             Answer::CouldNotTell(_) => vec![
                 listening(),
                 Answer::NotListening,
-                unfit(Flaw::NotAccepting),
-                unfit(Flaw::WrongOwner),
+                unfit(Violation::QueueTooLong),
+                unfit(Violation::WrongOwner),
             ],
             certain => vec![certain.clone()],
         };
@@ -97,7 +99,7 @@ proptest! {
                 .collect();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(Inquiry::new(targets.clone(), None, targets.len()).ports_wanted(family), expected);
+            prop_assert_eq!(Survey::new(targets.clone(), None, targets.len()).ports_wanted(family), expected);
         }
     }
 

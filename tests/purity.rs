@@ -72,7 +72,7 @@ fn nothing_exits_or_prints_with_a_panic_and_only_the_start_and_the_guard_are_uns
                 file.display()
             );
         }
-        let may_be = ["src/start.rs", "src/main.rs", "src/guard.rs"]
+        let may_be = ["src/start.rs", "src/main.rs", "src/host/guard.rs"]
             .map(Path::new)
             .contains(&file.as_path());
         assert!(
@@ -90,7 +90,7 @@ fn procfs_and_clap_are_known_where_they_belong() {
         for (word, homes) in [
             (
                 "use procfs",
-                &["src/source/proc/row.rs", "src/resets/counters.rs"][..],
+                &["src/source/proc/row.rs", "src/commands/resets/counters.rs"][..],
             ),
             ("use clap", &["src/cli"]),
         ] {

@@ -38,8 +38,8 @@ fn loopback(port: u16) -> SockAddr {
 /// Waits until the other side has reset this connection.
 #[track_caller]
 fn await_reset(mut connection: &Socket) {
-    let patience = Some(Duration::from_secs(10));
-    connection.set_read_timeout(patience).unwrap();
+    let timing = Some(Duration::from_secs(10));
+    connection.set_read_timeout(timing).unwrap();
     let error = connection.read(&mut [0; 16]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }

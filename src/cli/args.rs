@@ -13,47 +13,9 @@ use clap::builder::{
 use clap::{Arg, ArgAction, ArgMatches, Command, Id};
 
 use crate::domain::{Target, TargetError};
-use crate::netns::Netns;
-use crate::source::Source;
-
-/// `--source`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SourceChoice {
-    /// sock_diag, and /proc where it cannot answer.
-    #[default]
-    Auto,
-    /// sock_diag alone.
-    Netlink,
-    /// /proc alone.
-    Proc,
-}
-
-impl SourceChoice {
-    /// Which of the two are asked: the next one where the one before cannot answer.
-    pub fn in_order<'a>(
-        self,
-        netlink: &'a mut dyn Source,
-        proc: &'a mut dyn Source,
-    ) -> Vec<&'a mut dyn Source> {
-        match self {
-            Self::Auto => vec![netlink, proc],
-            Self::Netlink => vec![netlink],
-            Self::Proc => vec![proc],
-        }
-    }
-}
-
-/// `--format`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// Lines for a person.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
-    /// One line and performance data, as the monitoring plugins have it.
-    Nagios,
-}
+use crate::host::netns::Netns;
+use crate::report::Format;
+use crate::source::SourceChoice;
 
 /// The arguments that may have several values.
 pub(super) const SEVERAL: [&str; 2] = ["target", "keepalived-conf"];
@@ -120,7 +82,7 @@ pub(super) fn source() -> Arg {
         .value_name("SOURCE")
         .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
-            "sock_diag" | "netlink" => SourceChoice::Netlink,
+            "sock_diag" | "netlink" => SourceChoice::SockDiag,
             "proc" => SourceChoice::Proc,
             _ => SourceChoice::Auto,
         }))

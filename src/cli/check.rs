@@ -5,13 +5,16 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::args::{self, Format, SourceChoice, duration, flag, get, text};
+use super::args::{self, duration, flag, get, text};
 use crate::clock::Shown;
-use crate::demands::Owner;
-use crate::domain::{ExitCodes, MaxQueue, OnUnknown, Target, Wanted};
-use crate::judge::Patience;
+use crate::domain::{ExitCodes, OnUnknown, Target, Wanted};
+use crate::engine::Timing;
+use crate::host::netns::Netns;
 use crate::log::Log;
-use crate::netns::Netns;
+use crate::report::Format;
+use crate::requirements::MaxQueue;
+use crate::requirements::Owner;
+use crate::source::SourceChoice;
 
 /// The options of `listenup check`.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub struct CheckOptions {
     /// Whom to ask.
     pub source: SourceChoice,
     /// How long to look; the timeout is longer than the retries.
-    pub patience: Patience,
+    pub timing: Timing,
     /// How to exit.
     pub exit_codes: ExitCodes,
     /// How to exit when it could not be told.
@@ -48,7 +51,8 @@ pub struct CheckOptions {
     pub verbose: bool,
 }
 
-pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
+/// The limit of a check without `--timeout`.
+pub const TIMEOUT: Duration = Duration::from_millis(500);
 /// What a "not listening" may take: two looks, a millisecond apart, and a second opinion. `scripts/bench`
 /// shows a whole one to take 1.5 to 3 ms, also beside 1,000,000 sockets; the rest is for a busy machine, and
 /// a fifth of it for a walk over /proc on a quiet one.
@@ -94,7 +98,7 @@ pub(super) fn command(command: Command) -> Command {
         )
         .arg(
             flag("absent")
-                .help("The other way round: well when nothing listens")
+                .help("Succeed when nothing is listening")
                 .conflicts_with_all(["max-queue", "owner-user", "owner-unit", "owner-process"])
                 .conflicts_with("on-unknown"),
         )
@@ -108,7 +112,7 @@ pub(super) fn command(command: Command) -> Command {
             Arg::new("log")
                 .long("log")
                 .value_name("WHERE")
-                .help("Where to log what is not well, or wrong usage; with -v also what is well [default: none]")
+                .help("Where to log a check that failed, or wrong usage; with -v every check [default: none]")
                 .value_parser(
                     PossibleValuesParser::new(["syslog", "journald", "stderr", "none"])
                         .map(|name| log(&name)),
@@ -177,7 +181,7 @@ fn process(name: &str) -> Result<String, &'static str> {
 fn time_arguments() -> [Arg; 3] {
     [
         duration("retry-for")
-            .help("Keep looking that long while it is not well, to bridge a reload"),
+            .help("Keep looking that long while the check fails, to bridge a reload"),
         duration("retry-every").help("Wait that long between two looks [default: 10ms]"),
         duration("timeout").help(
             "The limit on everything, writing included; when it is over the answer is \"could not tell\" \
@@ -243,14 +247,14 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         };
         return Err(format!("--at-least {needed} can never be met: {given}"));
     }
-    let patience = patience(matches)?;
+    let timing = timing(matches)?;
     let word = |name| matches.get_one::<String>(name).cloned();
     let format = get(matches, "format");
     Ok(CheckOptions {
         targets,
         needed,
         source: get(matches, "source"),
-        patience,
+        timing,
         exit_codes: exit_codes_of(matches.get_one("exit-codes").copied(), format),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
@@ -281,7 +285,7 @@ pub(super) fn exit_codes_of(given: Option<ExitCodes>, format: Format) -> ExitCod
     })
 }
 
-fn patience(matches: &ArgMatches) -> Result<Patience, String> {
+fn timing(matches: &ArgMatches) -> Result<Timing, String> {
     let given = |name, otherwise| matches.get_one(name).copied().unwrap_or(otherwise);
     let timeout = given("timeout", TIMEOUT);
     let retry_for = given("retry-for", Duration::ZERO);
@@ -296,7 +300,7 @@ fn patience(matches: &ArgMatches) -> Result<Patience, String> {
         );
         return Err(message);
     }
-    Ok(Patience {
+    Ok(Timing {
         timeout,
         retry_for,
         retry_every,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Command};
 
-use super::args::{self, Format, SourceChoice, duration, flag, get};
+use super::args::{self, duration, flag, get};
 use crate::domain::Target;
-use crate::netns::Netns;
+use crate::host::netns::Netns;
+use crate::report::Format;
+use crate::source::SourceChoice;
 
 /// The options of `listenup list`.
 #[derive(Debug)]

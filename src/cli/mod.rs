@@ -12,18 +12,13 @@ use std::fmt;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
-pub use self::args::{Format, SourceChoice};
-pub use self::check::CheckOptions;
+pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::ResetsOptions;
-use crate::clock::{SystemClock, TimeLimit};
-use crate::domain::{Exit, ExitCodes, OnUnknown};
-use crate::guard::Guard;
-use crate::log::{self, Log};
-use crate::report::stream::Wait;
-use crate::report::{self, Status};
-use crate::trace;
+use crate::domain::ExitCodes;
+use crate::log::Log;
+use crate::report::Format;
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
 
@@ -44,44 +39,25 @@ pub enum Request {
 #[derive(Debug)]
 pub struct Refusal {
     error: clap::Error,
-    manners: Manners,
+    /// How the line wants to be answered.
+    pub manners: Manners,
 }
 
 /// How a check says what it has to say.
 #[derive(Clone, Copy, Debug, Default)]
-struct Manners {
-    codes: ExitCodes,
-    format: Format,
-    log: Log,
+pub struct Manners {
+    /// `--exit-codes`
+    pub codes: ExitCodes,
+    /// `--format`
+    pub format: Format,
+    /// `--log`
+    pub log: Log,
 }
 
 impl Refusal {
-    /// Prints help to stdout, an error to stderr and to the log, and says how to exit. It takes no longer than a check
-    /// may: whoever called this wanted one.
-    pub fn print(&self) -> Status {
-        let (exit, in_vain) = if self.is_help() {
-            (Exit::Done, Exit::Failed)
-        } else {
-            (Exit::Usage, Exit::Usage)
-        };
-        let status = |exit| Status {
-            exit,
-            codes: self.manners.codes,
-            on_unknown: OnUnknown::Down,
-        };
-        Guard::set(check::TIMEOUT, status(in_vain).number(), || {});
-        let clock = SystemClock::start();
-        let wait = Wait::Until(TimeLimit::new(&clock, check::TIMEOUT));
-        let text = self.error.render().to_string();
-        if !self.is_help() {
-            let reason = self.to_string();
-            log::wrong_usage(self.manners.log, &reason);
-            trace::flush(wait);
-            report::wrong_usage(&text, &reason, self.manners.format, wait);
-        } else if !report::deliver(&text, wait) {
-            return status(in_vain);
-        }
-        status(exit)
+    /// All that there is to say: the help, or the reason and the usage.
+    pub fn text(&self) -> String {
+        self.error.render().to_string()
     }
 
     /// Whether help or the version was asked for.
@@ -94,7 +70,7 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
-    /// The reason in one line, without the usage that [`Refusal::print`] adds.
+    /// The reason in one line, without the usage that [`Refusal::text`] has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What clap says then is the whole help.
         if self.error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

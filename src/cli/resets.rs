@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Command};
 
-use super::args::{self, Format, duration};
+use super::args::{self, duration};
 use crate::clock::Shown;
+use crate::report::Format;
 
 /// The options of `listenup resets`.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 //!
 //! The kernel looks for a listener on the address first and for a wildcard then, but among equals it may
 //! take the one of whichever SO_REUSEPORT group it meets first (net/ipv4/inet_hashtables.c,
-//! inet_lhash2_lookup). So where equals differ in what is demanded of them, only its own lookup knows.
+//! inet_lhash2_lookup). So where equals differ in whether they meet the requirements, only its own lookup knows.
 
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
-use super::fitness::Fitness;
 use super::listener::{Device, Listener};
+use super::requirement::Compliance;
 use super::target::{Rank, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
@@ -19,24 +19,24 @@ pub(super) struct Candidates(Vec<Candidate>);
 struct Candidate {
     listener: Listener,
     rank: Rank,
-    fitness: Fitness,
+    compliance: Compliance,
 }
 
 /// What the candidates amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// Whichever a connection finds, this is what holds of it.
-    Agreed(Listener, Fitness),
+    Agreed(Listener, Compliance),
     /// It matters which of them a connection finds. The listener is one of them.
     Contested(Listener, Doubt),
 }
 
 impl Decision {
     /// A listener, and what is known of whichever a connection finds.
-    pub(super) fn into_fitness(self) -> (Listener, Fitness) {
+    pub(super) fn into_compliance(self) -> (Listener, Compliance) {
         match self {
-            Self::Agreed(listener, fitness) => (listener, fitness),
-            Self::Contested(listener, doubt) => (listener, Fitness::Unknown(doubt)),
+            Self::Agreed(listener, compliance) => (listener, compliance),
+            Self::Contested(listener, doubt) => (listener, Compliance::Unknown(doubt)),
         }
     }
 }
@@ -47,33 +47,34 @@ impl Candidates {
         self.0.iter().any(|known| {
             let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
                 || known.listener.device == listener.device;
-            let fit = known.fitness == Fitness::Fit && is_same_group(&known.listener, listener);
+            let fit = known.compliance == Compliance::Compliant
+                && is_same_group(&known.listener, listener);
             fit || (wider && known.rank > rank)
         })
     }
 
     /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
     /// stands for all.
-    pub(super) fn add(&mut self, listener: &Listener, rank: Rank, fitness: Fitness) {
+    pub(super) fn add(&mut self, listener: &Listener, rank: Rank, compliance: Compliance) {
         let new = Candidate {
             listener: listener.clone(),
             rank,
-            fitness,
+            compliance,
         };
         let group = |known: &&mut Candidate| is_same_group(&known.listener, listener);
         match self.0.iter_mut().find(group) {
             None => self.0.push(new),
-            Some(known) if order(&new.fitness) > order(&known.fitness) => *known = new,
+            Some(known) if order(&new.compliance) > order(&known.compliance) => *known = new,
             Some(_) => {}
         }
     }
 
     /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
-    /// the demands is not known from the look.
+    /// the requirements is not known from the look.
     pub(super) fn keep(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
-        let known = |one: &Candidate| !matches!(one.fitness, Fitness::Unknown(_));
+        let known = |one: &Candidate| !matches!(one.compliance, Compliance::Unknown(_));
         self.0.iter().any(known)
     }
 
@@ -89,7 +90,7 @@ impl Candidates {
             // Any listener on the port will do, so the best one decides.
             Target::Port(_) => {
                 let best = self.0.iter().rev();
-                best.max_by_key(|one| order(&one.fitness))
+                best.max_by_key(|one| order(&one.compliance))
                     .into_iter()
                     .collect()
             }
@@ -99,9 +100,9 @@ impl Candidates {
         let listener = first.listener.clone();
         let agreed = others
             .iter()
-            .all(|other| order(&other.fitness) == order(&first.fitness));
+            .all(|other| order(&other.compliance) == order(&first.compliance));
         Some(if agreed {
-            Decision::Agreed(listener, first.fitness.clone())
+            Decision::Agreed(listener, first.compliance.clone())
         } else {
             Decision::Contested(listener, contested(&deciding))
         })
@@ -143,11 +144,11 @@ fn is_same_group(one: &Listener, other: &Listener) -> bool {
 
 /// Of listeners that a connection could find alike, one that is fit will do, and one of which it is
 /// not known leaves the question open.
-fn order(fitness: &Fitness) -> u8 {
-    match fitness {
-        Fitness::Unfit(_) => 0,
-        Fitness::Unknown(_) => 1,
-        Fitness::Fit => 2,
+fn order(compliance: &Compliance) -> u8 {
+    match compliance {
+        Compliance::Violates(_) => 0,
+        Compliance::Unknown(_) => 1,
+        Compliance::Compliant => 2,
     }
 }
 
@@ -159,10 +160,10 @@ fn contested(candidates: &[&Candidate]) -> Doubt {
             Device::Index(index) => format!(" on device number {index}"),
             Device::Any | Device::Unknown => String::new(),
         };
-        let what = match &one.fitness {
-            Fitness::Fit => "as demanded",
-            Fitness::Unfit(flaw) => flaw.name(),
-            Fitness::Unknown(_) => "not known",
+        let what = match &one.compliance {
+            Compliance::Compliant => "as required",
+            Compliance::Violates(violation) => violation.name(),
+            Compliance::Unknown(_) => "not known",
         };
         // Writing to a String cannot fail.
         let _ = write!(text, "{comma}{listener}{device} ({what})");

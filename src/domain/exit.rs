@@ -9,7 +9,7 @@ use super::verdict::Verdict;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Exit {
+pub enum ExitReason {
     /// A verdict was reached.
     Verdict(Verdict),
     /// The command line was wrong, so nothing was looked at.
@@ -43,7 +43,7 @@ pub enum OnUnknown {
     Up,
 }
 
-impl Exit {
+impl ExitReason {
     /// The number that the process exits with.
     pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         let unknown = match on_unknown {
@@ -53,7 +53,7 @@ impl Exit {
         let [keepalived, nagios, distinct] = match self {
             Self::Done | Self::Verdict(Verdict::Listening | Verdict::Absent) => [0, 0, 0],
             Self::Verdict(Verdict::NotListening | Verdict::Present) => [1, 2, 1],
-            Self::Verdict(Verdict::NotAccepting) => [1, 1, 4],
+            Self::Verdict(Verdict::QueueTooLong) => [1, 1, 4],
             Self::Verdict(Verdict::WrongOwner) => [1, 2, 5],
             Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3],
             Self::Usage | Self::Failed => [1, 3, 1],
@@ -66,6 +66,33 @@ impl Exit {
     }
 }
 
+/// How the process exits, in the set of numbers that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitStatus {
+    /// The meaning.
+    pub reason: ExitReason,
+    /// The set.
+    pub codes: ExitCodes,
+    /// What the keepalived set makes of "could not tell".
+    pub on_unknown: OnUnknown,
+}
+
+impl ExitStatus {
+    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else.
+    pub fn plain(reason: ExitReason) -> Self {
+        Self {
+            reason,
+            codes: ExitCodes::Keepalived,
+            on_unknown: OnUnknown::Down,
+        }
+    }
+
+    /// The number that the process exits with.
+    pub fn number(self) -> u8 {
+        self.reason.number(self.codes, self.on_unknown)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,16 +100,16 @@ mod tests {
     #[test]
     fn the_table_of_the_readme() {
         for (exit, numbers) in [
-            (Exit::Verdict(Verdict::Listening), [0, 0, 0]),
-            (Exit::Verdict(Verdict::Absent), [0, 0, 0]),
-            (Exit::Verdict(Verdict::NotListening), [1, 2, 1]),
-            (Exit::Verdict(Verdict::Present), [1, 2, 1]),
-            (Exit::Verdict(Verdict::NotAccepting), [1, 1, 4]),
-            (Exit::Verdict(Verdict::WrongOwner), [1, 2, 5]),
-            (Exit::Verdict(Verdict::CouldNotTell), [1, 3, 3]),
-            (Exit::Usage, [1, 3, 1]),
-            (Exit::Failed, [1, 3, 1]),
-            (Exit::Done, [0, 0, 0]),
+            (ExitReason::Verdict(Verdict::Listening), [0, 0, 0]),
+            (ExitReason::Verdict(Verdict::Absent), [0, 0, 0]),
+            (ExitReason::Verdict(Verdict::NotListening), [1, 2, 1]),
+            (ExitReason::Verdict(Verdict::Present), [1, 2, 1]),
+            (ExitReason::Verdict(Verdict::QueueTooLong), [1, 1, 4]),
+            (ExitReason::Verdict(Verdict::WrongOwner), [1, 2, 5]),
+            (ExitReason::Verdict(Verdict::CouldNotTell), [1, 3, 3]),
+            (ExitReason::Usage, [1, 3, 1]),
+            (ExitReason::Failed, [1, 3, 1]),
+            (ExitReason::Done, [0, 0, 0]),
         ] {
             let sets = [
                 ExitCodes::Keepalived,
@@ -91,7 +118,8 @@ mod tests {
             ];
             for on_unknown in [OnUnknown::Down, OnUnknown::Up] {
                 let mut numbers = numbers;
-                if (exit, on_unknown) == (Exit::Verdict(Verdict::CouldNotTell), OnUnknown::Up) {
+                if (exit, on_unknown) == (ExitReason::Verdict(Verdict::CouldNotTell), OnUnknown::Up)
+                {
                     numbers[0] = 0;
                 }
                 assert_eq!(

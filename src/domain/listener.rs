@@ -3,8 +3,6 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::queue::Queue;
-
 /// The address family of a socket. An IPv6 socket may serve IPv4 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -45,6 +43,25 @@ pub struct Listener {
     /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.8).
     /// `None`: the source does not say.
     pub cgroup: Option<u64>,
+}
+
+/// A listener's accept queue: connections that are established and that the service has not taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Queue {
+    /// Connections that wait in it.
+    pub length: u32,
+    /// The limit, which is the smaller one of listen(2)'s backlog and net.core.somaxconn. The queue
+    /// is full above it, not at it (include/net/sock.h, sk_acceptq_is_full). `None`: not known.
+    pub limit: Option<u32>,
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Some(limit) => write!(f, "{}/{limit}", self.length),
+            None => write!(f, "{}/?", self.length),
+        }
+    }
 }
 
 /// The device that a socket is bound to (SO_BINDTODEVICE).

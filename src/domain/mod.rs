@@ -4,18 +4,16 @@
 mod candidates;
 mod doubt;
 mod exit;
-mod fitness;
-mod inquiry;
 mod listener;
-mod queue;
+mod requirement;
+mod survey;
 mod target;
 mod verdict;
 
 pub use doubt::{Doubt, Obstacle};
-pub use exit::{Exit, ExitCodes, OnUnknown};
-pub use fitness::{Demands, Fitness, Flaw, NoDemands};
-pub use inquiry::{Connection, Inquiry};
-pub use listener::{Device, Family, Listener};
-pub use queue::{MaxQueue, Queue};
+pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
+pub use listener::{Device, Family, Listener, Queue};
+pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
+pub use survey::{Connection, Survey};
 pub use target::{Serves, Target, TargetError, Unless};
 pub use verdict::{Answer, Verdict, Wanted};

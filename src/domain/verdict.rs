@@ -3,16 +3,16 @@
 use std::fmt;
 
 use super::doubt::Doubt;
-use super::fitness::Flaw;
 use super::listener::Listener;
+use super::requirement::Violation;
 
 /// What is known of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// This listener serves it.
     Listening(Listener),
-    /// This listener would serve it, but does not meet what is demanded of it.
-    Unfit(Listener, Flaw),
+    /// This listener would serve it, but does not meet a requirement.
+    Violates(Listener, Violation),
     /// A complete answer showed no listener for it.
     NotListening,
     /// There was no complete answer.
@@ -51,7 +51,7 @@ pub enum Verdict {
     /// Too few are listening, whatever the doubtful ones would turn out to be.
     NotListening,
     /// It would be enough if all listeners kept up.
-    NotAccepting,
+    QueueTooLong,
     /// It would be enough if all listeners were the right ones.
     WrongOwner,
     /// Something is listening where nothing should.
@@ -83,8 +83,8 @@ impl Verdict {
                 Answer::Listening(_) => &mut count.listening,
                 Answer::CouldNotTell(_) => &mut count.doubtful,
                 Answer::NotListening => &mut count.absent,
-                Answer::Unfit(_, Flaw::NotAccepting(_)) => &mut count.not_accepting,
-                Answer::Unfit(_, Flaw::WrongOwner(_)) => &mut count.wrong_owner,
+                Answer::Violates(_, Violation::QueueTooLong(_)) => &mut count.not_accepting,
+                Answer::Violates(_, Violation::WrongOwner(_)) => &mut count.wrong_owner,
                 Answer::NotChecked => continue,
             } += 1;
         }
@@ -108,11 +108,11 @@ impl Verdict {
 }
 
 impl Count {
-    /// The least that is in the way of enough targets, where what is doubtful is taken for well.
+    /// The least that is in the way of enough targets, where what is doubtful counts as if it were as wanted.
     fn problem(&self, needed: usize) -> Verdict {
         let listening = self.listening + self.doubtful + self.not_accepting;
         if listening >= needed {
-            Verdict::NotAccepting
+            Verdict::QueueTooLong
         } else if listening + self.wrong_owner >= needed {
             Verdict::WrongOwner
         } else {
@@ -127,7 +127,7 @@ impl fmt::Display for Verdict {
             Self::Listening => "listening",
             Self::Absent => "absent",
             Self::NotListening => "not listening",
-            Self::NotAccepting => "queue too long",
+            Self::QueueTooLong => "queue too long",
             Self::WrongOwner => "wrong owner",
             Self::Present => "present",
             Self::CouldNotTell => "could not tell",
@@ -145,10 +145,10 @@ mod tests {
         let up = Answer::Listening(listener.clone());
         let down = Answer::NotListening;
         let doubt = Answer::CouldNotTell(Doubt::new("why"));
-        let full = Answer::Unfit(listener.clone(), Flaw::NotAccepting("full".to_owned()));
-        let alien = Answer::Unfit(listener, Flaw::WrongOwner("root".to_owned()));
+        let full = Answer::Violates(listener.clone(), Violation::QueueTooLong("full".to_owned()));
+        let alien = Answer::Violates(listener, Violation::WrongOwner("root".to_owned()));
         use Verdict::{
-            Absent, CouldNotTell, Listening, NotAccepting, NotListening, Present, WrongOwner,
+            Absent, CouldNotTell, Listening, NotListening, Present, QueueTooLong, WrongOwner,
         };
         // The answers of two targets, then the verdict when one and when both should listen, and
         // when on one and on both nothing should.
@@ -162,7 +162,7 @@ mod tests {
                 CouldNotTell,
                 Present,
             ),
-            ([&up, &full], Listening, NotAccepting, Present, Present),
+            ([&up, &full], Listening, QueueTooLong, Present, Present),
             ([&up, &alien], Listening, WrongOwner, Present, Present),
             ([&down, &down], NotListening, NotListening, Absent, Absent),
             (
@@ -172,7 +172,7 @@ mod tests {
                 Absent,
                 CouldNotTell,
             ),
-            ([&down, &full], NotAccepting, NotListening, Absent, Present),
+            ([&down, &full], QueueTooLong, NotListening, Absent, Present),
             ([&down, &alien], WrongOwner, NotListening, Absent, Present),
             (
                 [&doubt, &doubt],
@@ -184,7 +184,7 @@ mod tests {
             (
                 [&doubt, &full],
                 CouldNotTell,
-                NotAccepting,
+                QueueTooLong,
                 CouldNotTell,
                 Present,
             ),
@@ -195,8 +195,8 @@ mod tests {
                 CouldNotTell,
                 Present,
             ),
-            ([&full, &full], NotAccepting, NotAccepting, Present, Present),
-            ([&full, &alien], NotAccepting, WrongOwner, Present, Present),
+            ([&full, &full], QueueTooLong, QueueTooLong, Present, Present),
+            ([&full, &alien], QueueTooLong, WrongOwner, Present, Present),
             ([&alien, &alien], WrongOwner, WrongOwner, Present, Present),
         ] {
             for (needed, wanted, verdict) in [

@@ -8,6 +8,7 @@
 
 mod journald;
 mod syslog;
+pub mod verbose;
 
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -24,9 +25,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
 use crate::clock::Shown;
-use crate::report::Checked;
-use crate::source::InWords;
-use crate::trace;
+use crate::errno::ErrnoText;
+use crate::report::CheckResult;
 
 /// Where the line goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,8 +66,8 @@ impl Write for &Buffer {
     }
 }
 
-/// Logs how a check ended: what is not well, and with `all` also what is.
-pub fn checked(log: Log, checked: &Checked, all: bool) {
+/// Logs how a check ended: one that failed, and with `all` also one that succeeded.
+pub fn checked(log: Log, checked: &CheckResult, all: bool) {
     let (outcome, verdict) = (&checked.outcome, checked.verdict);
     if log == Log::None || verdict.is_healthy() && !all {
         return;
@@ -87,9 +87,9 @@ pub fn checked(log: Log, checked: &Checked, all: bool) {
     }
     write(log, || {
         if is_well {
-            entry!(Level::INFO, "well");
+            entry!(Level::INFO, "ok");
         } else {
-            entry!(Level::WARN, "not well");
+            entry!(Level::WARN, "failed");
         }
     });
 }
@@ -103,7 +103,7 @@ pub fn wrong_usage(log: Log, reason: &str) {
 fn write(log: Log, entry: impl FnOnce()) {
     match log {
         Log::None => {}
-        Log::Stderr => with(trace::stderr_layer(), entry),
+        Log::Stderr => with(verbose::stderr_layer(), entry),
         Log::Syslog => message(syslog::SOCKET, |buffer| with(syslog::layer(buffer), entry)),
         Log::Journald => message(journald::SOCKET, |buffer| {
             with(journald::layer(buffer), entry);
@@ -122,7 +122,7 @@ fn message(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     write(Arc::clone(&buffer));
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(errno) = send(path, &bytes) {
-        let why = InWords(errno);
+        let why = ErrnoText(errno);
         debug!("{path} did not take the line: {why}");
     }
 }

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Checked, device_name};
+use super::{CheckResult, device_name};
 use crate::domain::{Answer, Device, Listener, Target};
-use crate::list::Listing;
 
 /// The version of the shapes. It goes up when a reader of the last one could misread the new one.
 pub const VERSION: u32 = 1;
@@ -15,7 +14,7 @@ pub fn line(document: &Value) -> String {
 }
 
 /// The end of a check.
-pub(super) fn checked(checked: &Checked) -> Value {
+pub(super) fn checked(checked: &CheckResult) -> Value {
     let outcome = &checked.outcome;
     json!({
         "version": VERSION,
@@ -30,27 +29,14 @@ pub(super) fn checked(checked: &Checked) -> Value {
     })
 }
 
-/// A list of listeners.
-pub fn listing(listing: &Listing) -> Value {
-    let one = |one: &Listener| {
-        json!({
-            "listener": listener(one),
-            "user": listing.user(one),
-            "unit": listing.unit(one),
-            "processes": listing.processes(one),
-        })
-    };
-    json!({
-        "version": VERSION,
-        "source": listing.source,
-        "listeners": listing.listeners.iter().map(one).collect::<Vec<_>>(),
-    })
-}
-
 fn answer((target, answer): &(Target, Answer)) -> Value {
     let (word, seen, reason) = match answer {
         Answer::Listening(listener) => ("listening", Some(listener), None),
-        Answer::Unfit(listener, flaw) => (flaw.name(), Some(listener), Some(flaw.why().to_owned())),
+        Answer::Violates(listener, violation) => (
+            violation.name(),
+            Some(listener),
+            Some(violation.why().to_owned()),
+        ),
         Answer::NotListening => ("not listening", None, None),
         Answer::CouldNotTell(doubt) => ("could not tell", None, Some(doubt.to_string())),
         Answer::NotChecked => ("not checked", None, None),
@@ -64,7 +50,7 @@ fn answer((target, answer): &(Target, Answer)) -> Value {
 }
 
 /// One listener.
-fn listener(listener: &Listener) -> Value {
+pub fn listener(listener: &Listener) -> Value {
     let (bound, device) = match listener.device {
         Device::Unknown => (None, None),
         Device::Any => (Some(false), None),

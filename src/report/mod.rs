@@ -1,57 +1,31 @@
-//! What is said to a person or a program, and the exit status.
+//! What is said to a person or a program.
 
+mod format;
 pub mod json;
 mod nagios;
-pub mod stream;
-pub mod table;
 mod text;
+pub mod writer;
 
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::cli::Format;
-use crate::domain::{Answer, Exit, ExitCodes, MaxQueue, OnUnknown, Verdict, Wanted};
-use crate::judge::Outcome;
-use crate::source::InWords;
+use crate::domain::{Answer, ExitStatus, Verdict, Wanted};
+use crate::engine::Outcome;
+use crate::errno::ErrnoText;
+use crate::requirements::MaxQueue;
 
-use self::stream::Wait;
-
-/// How the process exits, in the set of numbers that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The meaning.
-    pub exit: Exit,
-    /// The set.
-    pub codes: ExitCodes,
-    /// What the keepalived set makes of "could not tell".
-    pub on_unknown: OnUnknown,
-}
-
-impl Status {
-    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else.
-    pub fn plain(exit: Exit) -> Self {
-        Self {
-            exit,
-            codes: ExitCodes::Keepalived,
-            on_unknown: OnUnknown::Down,
-        }
-    }
-
-    /// The number that the process exits with.
-    pub fn number(self) -> u8 {
-        self.exit.number(self.codes, self.on_unknown)
-    }
-}
+pub use self::format::Format;
+use self::writer::Wait;
 
 /// A check that is over.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckResult {
     /// What was found out.
     pub outcome: Outcome,
     /// What it amounts to.
     pub verdict: Verdict,
     /// How the program exits for it.
-    pub status: Status,
+    pub status: ExitStatus,
     /// How full an accept queue may be.
     pub max_queue: Option<MaxQueue>,
     /// What should be so.
@@ -60,8 +34,8 @@ pub struct Checked {
     pub needed: usize,
 }
 
-impl Checked {
-    /// The answers, with the reasons for doubts, and the warnings, in one line. Where it is not well it
+impl CheckResult {
+    /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
     /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
         let mut answers: Vec<_> = self.outcome.answers.iter().collect();
@@ -84,14 +58,14 @@ impl Checked {
 
 /// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
 /// not have it. A stream that is closed or full changes nothing.
-pub fn checked(checked: &Checked, format: Format, quiet: bool, wait: Wait<'_>) {
+pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
             Format::Text => text::answers(checked),
             Format::Json => json::line(&json::checked(checked)),
             Format::Nagios => nagios::line(checked),
         };
-        let _ = stream::stdout(&text, wait);
+        let _ = writer::stdout(&text, wait);
     }
     if quiet || format == Format::Text {
         for line in text::doubts(&checked.outcome) {
@@ -104,9 +78,9 @@ pub fn checked(checked: &Checked, format: Format, quiet: bool, wait: Wait<'_>) {
 /// `reason` there.
 pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
-        let _ = stream::stdout(&nagios::wrong_usage(reason), wait);
+        let _ = writer::stdout(&nagios::wrong_usage(reason), wait);
     }
-    let _ = stream::stderr(&mut full.as_bytes(), wait);
+    let _ = writer::stderr(&mut full.as_bytes(), wait);
 }
 
 /// Says that a command line which could be read names what does not exist.
@@ -118,11 +92,11 @@ pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
 /// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
 /// but for a reader who has gone, as `head` does.
 pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
-    match stream::stdout(text, wait) {
+    match writer::stdout(text, wait) {
         Ok(()) => true,
         Err(Errno::EPIPE) => false,
         Err(errno) => {
-            let why = InWords(errno);
+            let why = ErrnoText(errno);
             line_to_stderr(format_args!("cannot write to stdout: {why}"), wait);
             false
         }
@@ -131,7 +105,7 @@ pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
 
 /// Writes one line to stderr, with the program's name in front.
 pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
-    let _ = stream::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
+    let _ = writer::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
 }
 
 /// The name of a device; its number where the name is gone.

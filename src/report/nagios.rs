@@ -3,15 +3,15 @@
 
 use std::fmt::Write as _;
 
-use super::Checked;
+use super::CheckResult;
 use crate::domain::{Answer, Verdict};
 
 /// The line. What comes after the bar is for graphs: the time of the look, and the accept queue of
 /// each listener that is shown.
-pub(super) fn line(checked: &Checked) -> String {
+pub(super) fn line(checked: &CheckResult) -> String {
     let word = match checked.verdict {
         Verdict::Listening | Verdict::Absent => "OK",
-        Verdict::NotAccepting => "WARNING",
+        Verdict::QueueTooLong => "WARNING",
         Verdict::NotListening | Verdict::WrongOwner | Verdict::Present => "CRITICAL",
         Verdict::CouldNotTell => "UNKNOWN",
     };
@@ -30,10 +30,10 @@ fn on_one_line(text: &str) -> String {
     text.replace(['|', '\n'], " ")
 }
 
-fn performance(checked: &Checked) -> String {
+fn performance(checked: &CheckResult) -> String {
     let mut data = format!("time={:.6}s;;;0", checked.outcome.took.as_secs_f64());
     for (target, answer) in &checked.outcome.answers {
-        let (Answer::Listening(listener) | Answer::Unfit(listener, _)) = answer else {
+        let (Answer::Listening(listener) | Answer::Violates(listener, _)) = answer else {
             continue;
         };
         if let Some(queue) = listener.queue {

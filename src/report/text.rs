@@ -1,11 +1,11 @@
 //! Lines for a person.
 
-use super::{Checked, device_name};
+use super::{CheckResult, device_name};
 use crate::domain::{Answer, Device, Listener, Target, Verdict, Wanted};
-use crate::judge::Outcome;
+use crate::engine::Outcome;
 
 /// One line a target, and one for what is missing.
-pub(super) fn answers(checked: &Checked) -> String {
+pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = in_words(answer, checked.verdict);
         format!("{target}: {words}\n")
@@ -16,8 +16,8 @@ pub(super) fn answers(checked: &Checked) -> String {
 }
 
 /// How many targets are as wanted and how many should be, where that is fewer than all and not met.
-pub(super) fn missing(checked: &Checked) -> Option<String> {
-    let Checked { wanted, needed, .. } = *checked;
+pub(super) fn missing(checked: &CheckResult) -> Option<String> {
+    let CheckResult { wanted, needed, .. } = *checked;
     let answers = &checked.outcome.answers;
     if checked.verdict.is_healthy() || needed >= answers.len() {
         return None;
@@ -40,7 +40,7 @@ pub(super) fn in_words(answer: &Answer, verdict: Verdict) -> String {
             };
             format!("listening on {listener}{}{but}", device(listener))
         }
-        Answer::Unfit(_, flaw) => format!("{}: {}", flaw.name(), flaw.why()),
+        Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
         Answer::NotListening => "not listening".to_owned(),
         Answer::CouldNotTell(_) => "could not tell".to_owned(),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),

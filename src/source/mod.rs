@@ -1,6 +1,7 @@
 //! Where listeners come from: the kernel's sock_diag, or its /proc files.
 
 mod byte_order;
+mod choice;
 #[cfg(test)]
 mod fixtures;
 pub mod netlink;
@@ -10,11 +11,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
 pub use byte_order::ByteOrder;
+pub use choice::SourceChoice;
 
-use crate::clock::{Shown, TimeLimit};
+use crate::clock::{Deadline, Shown};
 use crate::domain::{Connection, Family, Listener};
 
 /// What a source is asked for: the listeners of one family on these ports.
@@ -25,7 +25,7 @@ pub struct Question<'a> {
     /// On these ports only.
     pub ports: Ports<'a>,
     /// When it is over there is no answer.
-    pub limit: TimeLimit<'a>,
+    pub deadline: Deadline<'a>,
 }
 
 /// The local ports that a question is about.
@@ -72,10 +72,10 @@ pub trait Source {
     ///
     /// # Errors
     /// No answer, which proves nothing either.
-    fn exact(
+    fn kernel_lookup(
         &mut self,
         _connection: Connection,
-        _limit: TimeLimit<'_>,
+        _limit: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         Ok(None)
     }
@@ -98,12 +98,12 @@ impl<S: Source + ?Sized> Source for &mut S {
         (**self).listeners(question, visit)
     }
 
-    fn exact(
+    fn kernel_lookup(
         &mut self,
         connection: Connection,
-        limit: TimeLimit<'_>,
+        deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
-        (**self).exact(connection, limit)
+        (**self).kernel_lookup(connection, deadline)
     }
 }
 
@@ -141,24 +141,5 @@ impl From<netlink::Fault> for Fault {
 impl From<proc::Fault> for Fault {
     fn from(fault: proc::Fault) -> Self {
         Self::Proc(fault)
-    }
-}
-
-/// A system error in words and by its name, such as "Permission denied (EACCES)".
-pub struct InWords(pub Errno);
-
-impl From<&std::io::Error> for InWords {
-    fn from(error: &std::io::Error) -> Self {
-        Self(
-            error
-                .raw_os_error()
-                .map_or(Errno::UnknownErrno, Errno::from_raw),
-        )
-    }
-}
-
-impl fmt::Display for InWords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?})", self.0.desc(), self.0)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use listenup::clock::{SystemClock, TimeLimit};
+use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::Family;
 use listenup::source::{Ports, Question, Source};
 
@@ -120,7 +120,7 @@ pub fn listeners(source: &mut dyn Source, family: Family) -> BTreeSet<String> {
     let question = Question {
         family,
         ports: Ports::These(&ports),
-        limit: TimeLimit::new(&clock, Duration::from_secs(10)),
+        deadline: Deadline::new(&clock, Duration::from_secs(10)),
     };
     let mut all = BTreeSet::new();
     let answer = source.listeners(question, &mut |listener| {

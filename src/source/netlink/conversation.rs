@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::wire::{self, Message};
-use crate::clock::TimeLimit;
+use crate::clock::Deadline;
 use crate::domain::{Connection, Listener};
 use crate::source::{self, ByteOrder, Question};
 
@@ -66,9 +66,9 @@ impl<C: Channel> Conversation<C> {
     ///
     /// # Errors
     /// Anything but the rest of a whole dump.
-    pub(super) fn finish(&mut self, limit: TimeLimit<'_>) -> Result<(), source::Fault> {
+    pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::Fault> {
         if self.broken_off {
-            let _ = self.answer(self.sequence, limit, &mut |_| ControlFlow::Continue(()))?;
+            let _ = self.answer(self.sequence, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
     }
@@ -86,27 +86,27 @@ impl<C: Channel> Conversation<C> {
         let Question {
             family,
             ports,
-            limit,
+            deadline,
         } = question;
         let sequence = self.next_sequence();
         self.send(
             &wire::dump_request(family, ports, sequence, self.order),
-            limit,
+            deadline,
         )?;
-        self.answer(sequence, limit, visit)
+        self.answer(sequence, deadline, visit)
     }
 
     /// Reads an answer until its end, or to the end of the datagram in which `visit` breaks.
     fn answer(
         &mut self,
         sequence: u32,
-        limit: TimeLimit<'_>,
+        deadline: Deadline<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, source::Fault> {
         let mut end = ControlFlow::Continue(());
         self.broken_off = true;
         while end.is_continue() {
-            let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
+            let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
             while !datagram.is_empty() {
                 match wire::next_message(&mut datagram, sequence, self.order)? {
                     Message::Listener(_) if end.is_break() => {}
@@ -129,17 +129,17 @@ impl<C: Channel> Conversation<C> {
     ///
     /// # Errors
     /// Anything but one whole answer.
-    pub(super) fn exact(
+    pub(super) fn kernel_lookup(
         &mut self,
         connection: Connection,
-        limit: TimeLimit<'_>,
+        deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
         self.send(
             &wire::exact_request(connection, sequence, self.order),
-            limit,
+            deadline,
         )?;
-        let mut datagram = receive(&mut self.channel, &mut self.buffer, limit)?;
+        let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
         match wire::next_message(&mut datagram, sequence, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
             Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
@@ -153,10 +153,10 @@ impl<C: Channel> Conversation<C> {
         self.sequence
     }
 
-    fn send(&mut self, request: &[u8], limit: TimeLimit<'_>) -> Result<(), source::Fault> {
+    fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::Fault> {
         loop {
             match self.channel.send(request) {
-                Err(Errno::EINTR) if !limit.is_over() => {}
+                Err(Errno::EINTR) if !deadline.is_over() => {}
                 sent => return Ok(sent.map_err(|errno| Fault::Call("send", errno))?),
             }
         }
@@ -167,15 +167,15 @@ impl<C: Channel> Conversation<C> {
 fn receive<'b>(
     channel: &mut impl Channel,
     buffer: &'b mut [u8],
-    limit: TimeLimit<'_>,
+    deadline: Deadline<'_>,
 ) -> Result<&'b [u8], source::Fault> {
     let received = loop {
         match channel.receive(buffer) {
-            Err(Errno::EAGAIN | Errno::EINTR) if limit.is_over() => {
-                return Err(source::Fault::TimeIsUp(limit.whole()));
+            Err(Errno::EAGAIN | Errno::EINTR) if deadline.is_over() => {
+                return Err(source::Fault::TimeIsUp(deadline.whole()));
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => match channel.wait(limit.left()) {
+            Err(Errno::EAGAIN) => match channel.wait(deadline.left()) {
                 Ok(()) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Fault::Call("poll", errno).into()),
             },

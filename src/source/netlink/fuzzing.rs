@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
-use crate::clock::{SystemClock, TimeLimit};
+use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Connection, Family, Listener, Target};
 use crate::source;
 
@@ -115,7 +115,7 @@ fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -
     let question = Question {
         family: Family::V4,
         ports: Ports::These(&[443]),
-        limit: TimeLimit::new(&clock, Duration::MAX),
+        deadline: Deadline::new(&clock, Duration::MAX),
     };
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
     let end = conversation.dump(question, &mut |listener| {
@@ -127,14 +127,14 @@ fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -
 
 fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener>, source::Fault> {
     let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, Duration::MAX);
+    let deadline = Deadline::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
     let connection = Connection {
         target: Target::Port(NonZeroU16::MIN),
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,
     };
-    conversation.exact(connection, limit)
+    conversation.kernel_lookup(connection, limit)
 }
 
 /// A NLMSG_DONE without an error.

@@ -17,9 +17,10 @@ use nix::errno::Errno;
 
 use self::conversation::Conversation;
 use self::socket::Socket;
-use super::{ByteOrder, InWords, Ports, Question, Source};
-use crate::clock::TimeLimit;
+use super::{ByteOrder, Ports, Question, Source};
+use crate::clock::Deadline;
 use crate::domain::{Connection, Listener};
+use crate::errno::ErrnoText;
 
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
 #[derive(Debug, Default)]
@@ -35,9 +36,9 @@ impl Netlink {
 
     /// The conversation so far, or a new one. It is put back only after an answer without a fault: what
     /// is left of a faulty one must not be read as the next.
-    fn resume(&mut self, limit: TimeLimit<'_>) -> Result<Conversation<Socket>, Fault> {
+    fn resume(&mut self, deadline: Deadline<'_>) -> Result<Conversation<Socket>, Fault> {
         if let Some(mut conversation) = self.conversation.take() {
-            if conversation.finish(limit).is_ok() {
+            if conversation.finish(deadline).is_ok() {
                 return Ok(conversation);
             }
         }
@@ -55,7 +56,7 @@ impl Source for Netlink {
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::Fault> {
-        let mut conversation = self.resume(question.limit)?;
+        let mut conversation = self.resume(question.deadline)?;
         let dumps = match question.ports {
             Ports::All => vec![Ports::All],
             Ports::These(ports) => {
@@ -75,13 +76,13 @@ impl Source for Netlink {
         Ok(())
     }
 
-    fn exact(
+    fn kernel_lookup(
         &mut self,
         connection: Connection,
-        limit: TimeLimit<'_>,
+        deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
-        let mut conversation = self.resume(limit)?;
-        let answer = conversation.exact(connection, limit)?;
+        let mut conversation = self.resume(deadline)?;
+        let answer = conversation.kernel_lookup(connection, deadline)?;
         self.conversation = Some(conversation);
         Ok(answer)
     }
@@ -123,11 +124,11 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(call, errno) => write!(f, "{call}: {}", InWords(*errno)),
+            Self::Call(call, errno) => write!(f, "{call}: {}", ErrnoText(*errno)),
             Self::Kernel(Errno::ENOENT) => {
                 f.write_str("the kernel has no tcp_diag or inet_diag module (ENOENT)")
             }
-            Self::Kernel(errno) => write!(f, "the kernel answered: {}", InWords(*errno)),
+            Self::Kernel(errno) => write!(f, "the kernel answered: {}", ErrnoText(*errno)),
             Self::Interrupted => {
                 f.write_str("the dump was interrupted by changes (NLM_F_DUMP_INTR)")
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::rows::{Rows, Stride};
 use super::{ByteOrder, Pass, Ports, pass};
-use crate::clock::{SystemClock, TimeLimit};
+use crate::clock::{Deadline, SystemClock};
 use crate::domain::Listener;
 
 /// What the passes in one byte order made of a table.
@@ -63,7 +63,7 @@ pub fn read(table: &[u8]) -> [Outcome; 2] {
 
 fn look(table: &[u8], cuts: [u8; 2], stride: Stride, short_is_end: bool, order: ByteOrder) -> Look {
     let clock = SystemClock::start();
-    let limit = TimeLimit::new(&clock, Duration::MAX);
+    let deadline = Deadline::new(&clock, Duration::MAX);
     let (reads, saw_the_end) = (Cell::new(0), Cell::new(false));
     let pieces = Pieces {
         table,

@@ -23,9 +23,10 @@ use nix::errno::Errno;
 
 use self::row::State;
 use self::rows::{Rows, Stride};
-use super::{ByteOrder, InWords, Ports, Question, Source};
+use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Shown;
 use crate::domain::{Family, Listener};
+use crate::errno::ErrnoText;
 
 /// How many passes of several reads it takes to say that nothing is there, when one read does not
 /// hold all listeners.
@@ -48,7 +49,7 @@ enum Role {
     /// What it does not show is taken for absent.
     Source {
         /// The families in which a first, hopeful pass was in vain.
-        in_vain: Vec<Family>,
+        unseen: Vec<Family>,
     },
     /// Only what it shows counts.
     SecondOpinion,
@@ -59,9 +60,7 @@ impl Proc {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::Source {
-                in_vain: Vec::new(),
-            },
+            role: Role::Source { unseen: Vec::new() },
         }
     }
 
@@ -94,7 +93,7 @@ impl Proc {
                 self.open(Family::V4)?;
                 Ok(None)
             }
-            (Err(error), _) => Err(Fault::new(&path, Problem::Open(InWords::from(&error).0))),
+            (Err(error), _) => Err(Fault::new(&path, Problem::Open(ErrnoText::from(&error).0))),
         }
     }
 }
@@ -110,15 +109,15 @@ impl Proc {
         let Question {
             family,
             ports,
-            limit,
+            deadline,
         } = question;
         let Some(file) = self.open(family)? else {
             return Ok(Pass::Complete);
         };
-        let rows = Rows::new(file, stride, short_is_end, limit);
+        let rows = Rows::new(file, stride, short_is_end, deadline);
         match rows.and_then(|rows| pass(rows, ports, ByteOrder::NATIVE, visit)) {
             Ok(pass) => Ok(pass),
-            Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(limit.whole())),
+            Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(deadline.whole())),
             Err(problem) => Err(Fault::new(&self.path(family), problem).into()),
         }
     }
@@ -144,8 +143,8 @@ impl Source for Proc {
     }
 
     fn begin(&mut self) {
-        if let Role::Source { in_vain } = &mut self.role {
-            in_vain.clear();
+        if let Role::Source { unseen } = &mut self.role {
+            unseen.clear();
         }
     }
 
@@ -156,12 +155,12 @@ impl Source for Proc {
     ) -> Result<(), super::Fault> {
         let first = match &self.role {
             Role::SecondOpinion => {
-                self.affordable(question.limit.left())?;
+                self.affordable(question.deadline.left())?;
                 self.pass(Stride::Page, true, question, visit)?;
                 return Ok(());
             }
-            Role::Source { in_vain } => {
-                question.ports != Ports::All && !in_vain.contains(&question.family)
+            Role::Source { unseen } => {
+                question.ports != Ports::All && !unseen.contains(&question.family)
             }
         };
         // What listens is found soonest by small strides, and what does not is shown to be absent
@@ -174,8 +173,8 @@ impl Source for Proc {
                 break;
             }
         }
-        if let (Role::Source { in_vain }, true) = (&mut self.role, first) {
-            in_vain.push(question.family);
+        if let (Role::Source { unseen }, true) = (&mut self.role, first) {
+            unseen.push(question.family);
         }
         Ok(())
     }
@@ -272,8 +271,8 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
-            Problem::Open(error) => write!(f, "cannot be opened: {}", InWords(*error)),
-            Problem::Read(error) => write!(f, "cannot be read: {}", InWords(*error)),
+            Problem::Open(error) => write!(f, "cannot be opened: {}", ErrnoText(*error)),
+            Problem::Read(error) => write!(f, "cannot be read: {}", ErrnoText(*error)),
             Problem::Header => f.write_str("does not begin with the header of a table of sockets"),
             Problem::LongRow => f.write_str("has a row that is too long"),
             Problem::TimeIsUp => f.write_str("took until the time limit was over"),

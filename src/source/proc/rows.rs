@@ -3,8 +3,8 @@
 use std::io::{ErrorKind, Read};
 
 use super::Problem;
-use crate::clock::TimeLimit;
-use crate::source::InWords;
+use crate::clock::Deadline;
+use crate::errno::ErrnoText;
 
 /// How much to ask of one read(2).
 ///
@@ -32,7 +32,7 @@ pub(super) struct Rows<'a, R> {
     table: R,
     stride: Stride,
     short_is_end: bool,
-    limit: TimeLimit<'a>,
+    deadline: Deadline<'a>,
     buffer: Vec<u8>,
     /// The part of the buffer not yet handed out.
     start: usize,
@@ -55,7 +55,7 @@ impl<'a, R: Read> Rows<'a, R> {
         table: R,
         stride: Stride,
         short_is_end: bool,
-        limit: TimeLimit<'a>,
+        deadline: Deadline<'a>,
     ) -> Result<Self, Problem> {
         let buffer = vec![0; stride.bytes() + LONGEST];
         let (start, end, reads, had_room) = (0, 0, 0, false);
@@ -63,7 +63,7 @@ impl<'a, R: Read> Rows<'a, R> {
             table,
             stride,
             short_is_end,
-            limit,
+            deadline,
             buffer,
             start,
             end,
@@ -127,7 +127,7 @@ impl<'a, R: Read> Rows<'a, R> {
 
     /// Reads once more, behind what is there.
     fn read(&mut self) -> Result<usize, Problem> {
-        if self.limit.is_over() {
+        if self.deadline.is_over() {
             return Err(Problem::TimeIsUp);
         }
         self.buffer.copy_within(self.start..self.end, 0);
@@ -141,7 +141,7 @@ impl<'a, R: Read> Rows<'a, R> {
             match self.table.read(free) {
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Problem::Read(InWords::from(&error).0)),
+                Err(error) => return Err(Problem::Read(ErrnoText::from(&error).0)),
             }
         };
         self.end += count;

@@ -188,7 +188,7 @@ fn every_broken_answer_is_a_fault() {
         ),
     ];
     for (name, datagram, expected) in cases {
-        // Followed by a proper end, so that only the flaw itself can make it fail.
+        // Followed by a proper end, so that only the violation itself can make it fail.
         let mut script = Script::of([good(order), datagram, done(order, 0)]);
         let (seen, end) = run(&mut script, order);
         assert_eq!((seen.len(), end), (1, Err(expected.into())), "{name}");

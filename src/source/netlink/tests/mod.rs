@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::conversation::{Channel, Conversation, Received};
-use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Family, Listener};
 use crate::source::{self, ByteOrder, Ports, Question};
 
@@ -73,11 +73,11 @@ impl Channel for &mut Script {
 fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::Fault>) {
     let mut seen = Vec::new();
     let clock = script.clock.clone();
-    let limit = TimeLimit::new(&clock, Duration::from_millis(500));
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let question = Question {
         family: Family::V4,
         ports: Ports::These(&[443]),
-        limit,
+        deadline,
     };
     let end = Conversation::new(script, order).dump(question, &mut |listener| {
         seen.push(listener.clone());

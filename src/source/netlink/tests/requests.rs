@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message};
-use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Connection, Family, Listener, Target};
 use crate::source::netlink::Fault;
 use crate::source::netlink::conversation::Conversation;
@@ -25,11 +25,11 @@ fn ask(
     flow: ControlFlow<()>,
 ) -> Result<ControlFlow<()>, source::Fault> {
     let clock = script.clock.clone();
-    let limit = TimeLimit::new(&clock, LIMIT);
+    let deadline = Deadline::new(&clock, LIMIT);
     let question = Question {
         family,
         ports: Ports::These(ports),
-        limit,
+        deadline,
     };
     Conversation::new(script, LITTLE).dump(question, &mut |_| flow)
 }
@@ -77,8 +77,8 @@ fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source:
     let clock = script.clock.clone();
     let target = Target::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
     let connection = Connection::to(target, Some(3)).unwrap();
-    let limit = TimeLimit::new(&clock, LIMIT);
-    Conversation::new(script, LITTLE).exact(connection, limit)
+    let deadline = Deadline::new(&clock, LIMIT);
+    Conversation::new(script, LITTLE).kernel_lookup(connection, deadline)
 }
 
 #[test]
@@ -140,11 +140,11 @@ fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
 fn a_conversation_counts_its_requests() {
     let mut script = Script::of([done(LITTLE, 0), done(LITTLE, 0)]);
     let clock = FakeClock::default();
-    let limit = TimeLimit::new(&clock, LIMIT);
+    let deadline = Deadline::new(&clock, LIMIT);
     let question = Question {
         family: Family::V4,
         ports: Ports::These(&[443]),
-        limit,
+        deadline,
     };
     let mut conversation = Conversation::new(&mut script, ByteOrder::Little);
     assert!(
@@ -170,16 +170,16 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
             .map(|(kind, body)| message(kind, 2, SEQUENCE + 1, &body, LITTLE));
         let mut script = Script::of(datagrams.chain(next));
         let clock = script.clock.clone();
-        let limit = TimeLimit::new(&clock, LIMIT);
+        let deadline = Deadline::new(&clock, LIMIT);
         let mut conversation = Conversation::new(&mut script, LITTLE);
         let question = Question {
             family: Family::V4,
             ports: Ports::These(&[443]),
-            limit,
+            deadline,
         };
         let mut first = |_: &Listener| ControlFlow::Break(());
         assert!(conversation.dump(question, &mut first).unwrap().is_break());
-        assert_eq!(conversation.finish(limit).is_ok(), goes_on);
+        assert_eq!(conversation.finish(deadline).is_ok(), goes_on);
         if goes_on {
             let mut seen = 0;
             let flow = conversation.dump(question, &mut |_| {
@@ -187,7 +187,7 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
                 ControlFlow::Continue(())
             });
             assert_eq!((flow, seen), (Ok(ControlFlow::Continue(())), 1));
-            assert_eq!(conversation.finish(limit), Ok(()));
+            assert_eq!(conversation.finish(deadline), Ok(()));
         }
     }
 }

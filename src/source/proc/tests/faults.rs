@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::{HEADER, Script, on_443, problem, row, seen_by};
-use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::clock::{Deadline, fake::FakeClock};
 use crate::source::proc::rows::{Rows, Stride};
 use crate::source::proc::{Problem, pass};
 use crate::source::{ByteOrder, Ports};
@@ -125,8 +125,8 @@ fn the_time_limit_ends_a_long_table() {
         table += &row(slot, "00000000:0050", "0A");
     }
     let clock = FakeClock::ticking(Duration::from_millis(1));
-    let limit = TimeLimit::new(&clock, Duration::from_millis(100));
-    let rows = Rows::new(table.as_bytes(), Stride::Row, false, limit).unwrap();
+    let deadline = Deadline::new(&clock, Duration::from_millis(100));
+    let rows = Rows::new(table.as_bytes(), Stride::Row, false, deadline).unwrap();
     let end = pass(rows, Ports::These(&[443]), ByteOrder::Little, &mut |_| {
         ControlFlow::Continue(())
     });

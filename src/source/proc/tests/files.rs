@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{HEADER, row};
-use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::Family;
 use crate::source::proc::Proc;
 use crate::source::{Ports, Question, Source};
@@ -23,13 +23,13 @@ fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
 /// How many listeners on 443 it shows.
 fn ask(proc: &mut Proc, family: Family) -> Result<usize, String> {
     let clock = FakeClock::default();
-    let limit = TimeLimit::new(&clock, Duration::from_millis(500));
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = 0;
     let answer = proc.listeners(
         Question {
             family,
             ports: Ports::These(&[443]),
-            limit,
+            deadline,
         },
         &mut |_| {
             seen += 1;

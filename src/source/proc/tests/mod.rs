@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::rows::{Rows, Stride};
 use super::{Pass, Problem, pass};
-use crate::clock::{TimeLimit, fake::FakeClock};
+use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::Listener;
 use crate::source::{ByteOrder, Ports};
 
@@ -59,9 +59,9 @@ fn seen_by(
     order: ByteOrder,
 ) -> (Vec<Listener>, Result<Pass, Problem>) {
     let clock = FakeClock::default();
-    let limit = TimeLimit::new(&clock, Duration::from_millis(500));
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = Vec::new();
-    let end = Rows::new(table, stride, false, limit).and_then(|rows| {
+    let end = Rows::new(table, stride, false, deadline).and_then(|rows| {
         pass(rows, Ports::These(ports), order, &mut |listener| {
             seen.push(listener.clone());
             ControlFlow::Continue(())

@@ -1,0 +1,208 @@
+//! `listenup list`: what listens.
+
+mod json;
+mod table;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::cli::ListOptions;
+use crate::clock::{Clock, Deadline, SystemClock};
+use crate::domain::{Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Serves};
+use crate::host::cgroups::{Cgroups, unit_of};
+use crate::host::guard::{self, Guard};
+use crate::host::passwd::Users;
+use crate::host::processes::{Holders, Processes};
+use crate::report::writer::Wait;
+use crate::report::{self, Format};
+use crate::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
+
+const PROC: &str = "/proc";
+
+/// Listeners and what is known of their owners.
+#[derive(Debug)]
+pub struct Listing {
+    /// By port, then address.
+    pub listeners: Vec<Listener>,
+    /// Who gave them.
+    pub source: &'static str,
+    /// The names of users.
+    pub users: Users,
+    /// The paths of cgroups.
+    pub cgroups: BTreeMap<u64, String>,
+    /// The processes that hold them. `None`: they were not looked for.
+    pub holders: Option<Holders>,
+    /// What a person should know of the list.
+    pub warnings: Vec<String>,
+}
+
+impl Listing {
+    /// The systemd unit of a listener, or the path of its cgroup.
+    pub fn unit(&self, listener: &Listener) -> Option<&str> {
+        let path = self.cgroups.get(&listener.cgroup?)?;
+        Some(unit_of(path))
+    }
+
+    /// The name of a listener's user.
+    pub fn user(&self, listener: &Listener) -> Option<&str> {
+        self.users.name(listener.uid?)
+    }
+
+    /// The processes that hold a listener, as far as that could be seen.
+    pub fn processes(&self, listener: &Listener) -> Option<Vec<String>> {
+        self.holders.as_ref()?.of(listener.inode?)
+    }
+}
+
+/// Lists, and says how to exit. The limit is on the looking: a reader, such as a pager, may take longer.
+pub fn run(options: &ListOptions) -> ExitStatus {
+    let clock = SystemClock::start();
+    let limit = options.timeout;
+    let failed = ExitStatus::plain(ExitReason::Failed);
+    let guard = Guard::set(limit, failed.number(), move || {
+        no_list(&guard::overdue(limit), Wait::No);
+    });
+    let found = find_out(options, &clock);
+    guard.lift();
+    let listing = match found {
+        Ok(listing) => listing,
+        Err(Obstacle::NoSuch(what)) => {
+            report::no_such(&what, options.format, Wait::Always);
+            return failed;
+        }
+        Err(Obstacle::Doubt(doubt)) => {
+            no_list(&doubt, Wait::Always);
+            return failed;
+        }
+    };
+    let text = match options.format {
+        Format::Json => report::json::line(&json::listing(&listing)),
+        Format::Text | Format::Nagios => table::listing(&listing),
+    };
+    let delivered = report::deliver(&text, Wait::Always);
+    for warning in &listing.warnings {
+        report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
+    }
+    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
+    if nothing || !delivered {
+        failed
+    } else {
+        ExitStatus::plain(ExitReason::Done)
+    }
+}
+
+fn no_list(doubt: &Doubt, wait: Wait<'_>) {
+    report::line_to_stderr(format_args!("could not tell: {doubt}"), wait);
+}
+
+/// # Errors
+/// Why there is no complete list.
+fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
+    if let Some(netns) = &options.netns {
+        netns.enter()?;
+    }
+    let deadline = Deadline::new(clock, options.timeout);
+    let (listeners, source) = listeners(options, deadline)?;
+    let cgroups = match Cgroups::mounted() {
+        Some(cgroups) => {
+            let mut ids: Vec<u64> = listeners.iter().filter_map(|one| one.cgroup).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            cgroups.paths(&ids, deadline)
+        }
+        None => BTreeMap::new(),
+    };
+    let mut warnings = Vec::new();
+    let holders = options
+        .processes
+        .then(|| holders(&listeners, deadline, &mut warnings));
+    Ok(Listing {
+        listeners,
+        source,
+        // Without names there are still the numbers.
+        users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
+        cgroups,
+        holders,
+        warnings,
+    })
+}
+
+/// The processes, as far as they can be had: without them there is still the list.
+fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<String>) -> Holders {
+    let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
+    inodes.sort_unstable();
+    match Processes::read(Path::new(PROC), deadline) {
+        Ok(processes) => {
+            let holders = processes.holders(&inodes, deadline);
+            if !holders.in_time() {
+                warnings.push("there was no time to look at all processes".to_owned());
+            }
+            holders
+        }
+        Err(doubt) => {
+            warnings.push(format!("the processes are not known: {doubt}"));
+            Holders::default()
+        }
+    }
+}
+
+/// Those of the first source that can answer.
+fn listeners(
+    options: &ListOptions,
+    deadline: Deadline<'_>,
+) -> Result<(Vec<Listener>, &'static str), Doubt> {
+    let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
+    let mut faults = Vec::new();
+    for source in options.source.in_order(&mut netlink, &mut proc) {
+        match all_of(source, deadline) {
+            Ok(mut listeners) => {
+                let wanted = |listener: &Listener| {
+                    let serves = |served| served != Serves::No;
+                    let mut targets = options.targets.iter();
+                    options.targets.is_empty()
+                        || targets.any(|target| serves(target.served_by(listener, None)))
+                };
+                listeners.retain(wanted);
+                return Ok((listeners, source.name()));
+            }
+            Err(fault) => faults.push(fault.to_string()),
+        }
+    }
+    Err(Doubt::new(faults.join("; ")))
+}
+
+/// Every listener that a source knows, sorted, each once.
+///
+/// # Errors
+/// When its answer is not complete.
+fn all_of(source: &mut dyn Source, deadline: Deadline<'_>) -> Result<Vec<Listener>, Fault> {
+    let mut listeners = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let ports = Ports::All;
+        let question = Question {
+            family,
+            ports,
+            deadline,
+        };
+        source.listeners(question, &mut |listener| {
+            listeners.push(listener.clone());
+            ControlFlow::Continue(())
+        })?;
+    }
+    listeners.sort_by_key(place);
+    // A source may show a socket more than once, with a queue that has changed meanwhile. Without an
+    // inode two that look the same are two members of a group.
+    listeners.dedup_by(|one, other| one.inode.is_some() && place(one) == place(other));
+    Ok(listeners)
+}
+
+/// What a listener is sorted and known by.
+fn place(listener: &Listener) -> (u16, IpAddr, u32, Option<u64>) {
+    let device = match listener.device {
+        Device::Unknown | Device::Any => 0,
+        Device::Index(index) => index,
+    };
+    (listener.port, listener.address, device, listener.inode)
+}

@@ -1,0 +1,79 @@
+//! Listeners as a table for a person.
+
+use super::Listing;
+use crate::domain::{Device, Listener};
+use crate::report::device_name;
+
+/// What is not known.
+const UNKNOWN: &str = "?";
+/// What there is none of.
+const NONE: &str = "-";
+
+/// A line for each listener below a line of headings. The columns are as wide as they must be, and
+/// the last one is not padded.
+pub fn listing(listing: &Listing) -> String {
+    let mut head = vec![
+        "ADDRESS", "PORT", "QUEUE", "V6ONLY", "DEVICE", "USER", "UNIT",
+    ];
+    if listing.holders.is_some() {
+        head.push("PROCESS");
+    }
+    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
+    let rows = listing.listeners.iter().map(|one| row(listing, one));
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let mut widths: Vec<usize> = Vec::new();
+    for row in &rows {
+        widths.resize(row.len(), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let padded: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
+    let or_unknown = |cell: Option<String>| cell.unwrap_or_else(|| UNKNOWN.to_owned());
+    let v6only = match listener.v6only {
+        _ if listener.address.is_ipv4() => NONE,
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => UNKNOWN,
+    };
+    let device = match listener.device {
+        Device::Unknown => UNKNOWN.to_owned(),
+        Device::Any => NONE.to_owned(),
+        Device::Index(index) => device_name(index),
+    };
+    let user = listing.user(listener).map(str::to_owned);
+    let mut row = vec![
+        listener.address.to_string(),
+        listener.port.to_string(),
+        or_unknown(listener.queue.map(|queue| queue.to_string())),
+        v6only.to_owned(),
+        device,
+        or_unknown(user.or(listener.uid.map(|uid| uid.to_string()))),
+        or_unknown(listing.unit(listener).map(str::to_owned)),
+    ];
+    if listing.holders.is_some() {
+        row.push(or_unknown(
+            listing.processes(listener).as_deref().map(in_short),
+        ));
+    }
+    row
+}
+
+/// The first process, and how many more there are: of a service with workers all hold it.
+fn in_short(processes: &[String]) -> String {
+    match processes {
+        [] => UNKNOWN.to_owned(),
+        [one] => one.clone(),
+        [first, more @ ..] => format!("{first} and {} more", more.len()),
+    }
+}

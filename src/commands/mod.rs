@@ -1,0 +1,53 @@
+//! The subcommands, each in a folder or file of its name.
+
+pub mod check;
+pub mod doctor;
+pub mod list;
+pub mod resets;
+
+use crate::cli::{Refusal, Request, TIMEOUT};
+use crate::clock::{Deadline, SystemClock};
+use crate::domain::{ExitReason, ExitStatus, OnUnknown};
+use crate::host::guard::Guard;
+use crate::log;
+use crate::report;
+use crate::report::writer::Wait;
+
+/// Does what a command line asks for, and says how to exit.
+pub fn run(request: Result<Request, Refusal>) -> ExitStatus {
+    match request {
+        Ok(Request::Check(options)) => check::run(options),
+        Ok(Request::Doctor(options)) => doctor::run(&options),
+        Ok(Request::List(options)) => list::run(&options),
+        Ok(Request::Resets(options)) => resets::run(&options),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// Prints help to stdout, an error to stderr and to the log. It takes no longer than a check may: whoever
+/// called this wanted one.
+fn refuse(refusal: &Refusal) -> ExitStatus {
+    let manners = refusal.manners;
+    let (reason, unheard) = if refusal.is_help() {
+        (ExitReason::Done, ExitReason::Failed)
+    } else {
+        (ExitReason::Usage, ExitReason::Usage)
+    };
+    let status = |reason| ExitStatus {
+        reason,
+        codes: manners.codes,
+        on_unknown: OnUnknown::Down,
+    };
+    Guard::set(TIMEOUT, status(unheard).number(), || {});
+    let clock = SystemClock::start();
+    let wait = Wait::Until(Deadline::new(&clock, TIMEOUT));
+    if !refusal.is_help() {
+        let reason = refusal.to_string();
+        log::wrong_usage(manners.log, &reason);
+        log::verbose::flush(wait);
+        report::wrong_usage(&refusal.text(), &reason, manners.format, wait);
+    } else if !report::deliver(&refusal.text(), wait) {
+        return status(unheard);
+    }
+    status(reason)
+}

@@ -1,0 +1,362 @@
+//! What is known of each target while listeners come in.
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use super::candidates::{Candidates, Decision};
+use super::doubt::Doubt;
+use super::listener::{Family, Listener};
+use super::requirement::{Compliance, Requirements};
+use super::target::{Serves, Target, Unless};
+use super::verdict::Answer;
+
+/// The targets and what the last look has shown of them.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    entries: Vec<Entry>,
+    interface: Option<u32>,
+    /// So many targets with a listener are enough.
+    enough: usize,
+    /// Listeners that the last look has shown and that do not serve an open target on their port.
+    known_not_serving: Vec<Listener>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    target: Target,
+    finding: Finding,
+    /// What only somebody else has seen, who could not settle it.
+    seen_by_second_opinion_only: Option<(Listener, Compliance)>,
+}
+
+#[derive(Clone, Debug)]
+enum Finding {
+    /// No listener seen in this look.
+    Open,
+    /// Those that this look has shown. A better one may still come.
+    Seen(Candidates),
+    /// There is nothing left to ask.
+    Settled(Listener),
+}
+
+/// A question to the kernel's own lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The target that it is about.
+    pub target: Target,
+    /// The address that a connection goes to.
+    pub address: IpAddr,
+    /// The device that it comes in on. `None`: one that no listener is bound to.
+    pub interface: Option<u32>,
+}
+
+impl Connection {
+    /// A connection to this target that comes in on this device. `None`: the target has no address.
+    pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
+        match target {
+            Target::Address(address, _) => Some(Self {
+                target,
+                address,
+                interface,
+            }),
+            Target::Port(_) => None,
+        }
+    }
+}
+
+impl Survey {
+    /// A survey of these targets, of which nothing is known yet; it ends when so many of them have
+    /// a listener. With an interface, listeners that are bound to another device do not count.
+    pub fn new(
+        targets: impl IntoIterator<Item = Target>,
+        interface: Option<u32>,
+        enough: usize,
+    ) -> Self {
+        let entry = |target| Entry {
+            target,
+            finding: Finding::Open,
+            seen_by_second_opinion_only: None,
+        };
+        Self {
+            entries: targets.into_iter().map(entry).collect(),
+            interface,
+            enough,
+            known_not_serving: Vec::new(),
+        }
+    }
+
+    /// Whether every target has its listener, or enough of them.
+    pub fn is_settled(&self) -> bool {
+        let settled = self.entries.len() - self.unsettled().count();
+        settled >= self.enough.min(self.entries.len())
+    }
+
+    /// Forgets everything: what listened may be gone.
+    pub fn reopen(&mut self) {
+        for entry in &mut self.entries {
+            (entry.finding, entry.seen_by_second_opinion_only) = (Finding::Open, None);
+        }
+    }
+
+    /// The targets of which the last look has shown no listener at all.
+    pub fn unseen(&self) -> Vec<Target> {
+        let open = |entry: &&Entry| matches!(entry.finding, Finding::Open);
+        let targets = self.entries.iter().filter(open).map(|entry| entry.target);
+        targets.collect()
+    }
+
+    /// The ports of the targets that are not settled and that a socket of this family can serve,
+    /// ascending, each once. None where enough are settled.
+    pub fn ports_wanted(&self, family: Family) -> Vec<u16> {
+        if self.is_settled() {
+            return Vec::new();
+        }
+        let wanted = self
+            .unsettled()
+            .filter(|entry| entry.target.served_by_family(family));
+        let mut ports: Vec<u16> = wanted.map(|entry| entry.target.port()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    /// Begins a look: what an earlier one has shown of targets that are not settled is forgotten.
+    pub fn begin(&mut self) {
+        self.known_not_serving.clear();
+        for entry in &mut self.entries {
+            if !matches!(entry.finding, Finding::Settled(_)) {
+                entry.finding = Finding::Open;
+            }
+        }
+    }
+
+    /// Takes note of a listener. Breaks when no further one is needed.
+    pub fn see(
+        &mut self,
+        listener: &Listener,
+        requirements: &mut dyn Requirements,
+    ) -> ControlFlow<()> {
+        let mut known = None;
+        let mut is_elsewhere = false;
+        for entry in &mut self.entries {
+            let target = entry.target;
+            if target.port() != listener.port || entry.needs_nothing_of(listener) {
+                continue;
+            }
+            let compliance = match target.served_by(listener, self.interface) {
+                Serves::No => {
+                    is_elsewhere = true;
+                    continue;
+                }
+                Serves::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+                Serves::Yes => known
+                    .get_or_insert_with(|| requirements.compliance(listener))
+                    .clone(),
+            };
+            // Where requirements may be met by one listener and not by another, it matters which of them
+            // a connection to an address would find.
+            let decisive = !requirements.any() || matches!(target, Target::Port(_));
+            if compliance == Compliance::Compliant && decisive {
+                entry.finding = Finding::Settled(listener.clone());
+            } else {
+                entry.add(listener, compliance);
+            }
+        }
+        if is_elsewhere {
+            self.known_not_serving.push(listener.clone());
+        }
+        if self.is_settled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Ends a look that was complete: no better listener is to come.
+    pub fn conclude(&mut self) {
+        for entry in &mut self.entries {
+            if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
+                entry.decide(self.interface)
+            {
+                entry.finding = Finding::Settled(listener);
+            }
+        }
+    }
+
+    /// What only the kernel's own lookup knows: which of several listeners that are not alike a
+    /// connection would find. Not where that hangs on a device that was not named.
+    pub fn contested(&self) -> Vec<Connection> {
+        let contested = |entry: &&Entry| match (&entry.finding, entry.decide(self.interface)) {
+            (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
+                entry.target.comes_in_on(self.interface).is_some() || !candidates.any_is_bound()
+            }
+            _ => false,
+        };
+        let targets = self.unsettled().filter(contested).map(|entry| entry.target);
+        targets
+            .filter_map(|target| self.connection(target))
+            .collect()
+    }
+
+    /// The connections to the targets with an address that are not settled.
+    pub fn connections_wanted(&self) -> Vec<Connection> {
+        let targets = self.unsettled().map(|entry| entry.target);
+        targets
+            .filter_map(|target| self.connection(target))
+            .collect()
+    }
+
+    fn connection(&self, target: Target) -> Option<Connection> {
+        Connection::to(target, target.comes_in_on(self.interface))
+    }
+
+    /// Takes note that a connection to this target finds this listener, whatever its address and port
+    /// seem to say.
+    pub fn found(
+        &mut self,
+        target: Target,
+        listener: &Listener,
+        requirements: &mut dyn Requirements,
+    ) {
+        let interface = self.interface;
+        let entries = self.entries.iter_mut();
+        for entry in entries.filter(|entry| entry.target == target) {
+            let shown = match &mut entry.finding {
+                Finding::Settled(_) => continue,
+                Finding::Seen(candidates) => candidates.keep(listener),
+                Finding::Open => false,
+            };
+            if !shown {
+                entry.finding = Finding::Open;
+                entry.add(listener, requirements.compliance(listener));
+            }
+            if let Some(Decision::Agreed(listener, Compliance::Compliant)) = entry.decide(interface)
+            {
+                entry.finding = Finding::Settled(listener);
+            }
+        }
+    }
+
+    /// Takes over what another survey of the same targets has seen where this one has seen no
+    /// listener, and names the listeners. Not what this one has seen too and knows more of.
+    pub fn adopt(&mut self, other: &Self) -> Vec<(Target, Listener)> {
+        let mut adopted = Vec::new();
+        for (own, other) in self.entries.iter_mut().zip(&other.entries) {
+            let seen = match (&own.finding, &other.finding) {
+                (Finding::Open, Finding::Settled(listener)) => {
+                    Some((listener.clone(), Compliance::Compliant))
+                }
+                (Finding::Open, _) => other.decide(self.interface).map(Decision::into_compliance),
+                _ => None,
+            };
+            let Some((listener, compliance)) = seen else {
+                continue;
+            };
+            if self
+                .known_not_serving
+                .iter()
+                .any(|known| known.is_same(&listener))
+            {
+                continue;
+            }
+            adopted.push((own.target, listener.clone()));
+            match compliance {
+                Compliance::Compliant => own.finding = Finding::Settled(listener),
+                compliance => own.seen_by_second_opinion_only = Some((listener, compliance)),
+            }
+        }
+        adopted
+    }
+
+    /// The answer for each target, in the order they were asked for. `failure` says why the last look
+    /// was not complete, if it was not: without it a target with no listener is not listening.
+    pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
+        let enough = self.is_settled();
+        let answer = |entry: &Entry| match &entry.finding {
+            Finding::Settled(listener) => Answer::Listening(listener.clone()),
+            _ if enough => Answer::NotChecked,
+            _ => entry.answer(self.interface, failure),
+        };
+        self.entries
+            .iter()
+            .map(|entry| (entry.target, answer(entry)))
+            .collect()
+    }
+
+    fn unsettled(&self) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| !matches!(entry.finding, Finding::Settled(_)))
+    }
+}
+
+impl Entry {
+    /// Whether this listener cannot make a difference any more.
+    fn needs_nothing_of(&self, listener: &Listener) -> bool {
+        match &self.finding {
+            Finding::Open => false,
+            Finding::Seen(candidates) => candidates.outrank(listener, self.target.rank(listener)),
+            Finding::Settled(_) => true,
+        }
+    }
+
+    fn add(&mut self, listener: &Listener, compliance: Compliance) {
+        let rank = self.target.rank(listener);
+        let mut candidates = match std::mem::replace(&mut self.finding, Finding::Open) {
+            Finding::Seen(candidates) => candidates,
+            Finding::Open | Finding::Settled(_) => Candidates::default(),
+        };
+        candidates.add(listener, rank, compliance);
+        self.finding = Finding::Seen(candidates);
+    }
+
+    fn decide(&self, interface: Option<u32>) -> Option<Decision> {
+        match &self.finding {
+            Finding::Seen(candidates) => {
+                candidates.decide(self.target, self.target.comes_in_on(interface))
+            }
+            Finding::Open | Finding::Settled(_) => None,
+        }
+    }
+
+    /// The answer where no listener settles it.
+    fn answer(&self, interface: Option<u32>, failure: Option<&Doubt>) -> Answer {
+        let seen = self.decide(interface).map(Decision::into_compliance);
+        match (seen, failure) {
+            (Some((listener, compliance)), None) => judged(&listener, &compliance),
+            (Some((_, Compliance::Unknown(doubt))), Some(failure)) => {
+                Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
+            }
+            (_, Some(failure)) => Answer::CouldNotTell(failure.clone()),
+            (None, None) => match &self.seen_by_second_opinion_only {
+                Some((listener, compliance)) => judged(listener, compliance),
+                None => Answer::NotListening,
+            },
+        }
+    }
+}
+
+fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
+    match compliance {
+        Compliance::Compliant => Answer::Listening(listener.clone()),
+        Compliance::Violates(violation) => Answer::Violates(listener.clone(), violation.clone()),
+        Compliance::Unknown(doubt) => Answer::CouldNotTell(doubt.clone()),
+    }
+}
+
+fn not_known(listener: &Listener, unless: Unless) -> Doubt {
+    Doubt::new(match unless {
+        Unless::V6only => {
+            format!("{listener} listens, but whether it takes IPv4 too (V6ONLY) is not known")
+        }
+        Unless::OtherDevice => {
+            format!("{listener} listens, but whether it is bound to another device is not known")
+        }
+        Unless::NotOnLo => {
+            format!("{listener} listens on lo, but whether the address is on lo is not known")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Listeners that come in one after the other, and what is made of them.
+
+use super::super::{Device, NoRequirements, Violation};
+use super::*;
+
+/// Requirements that the listener's queue, which stands for all of them, is known and empty.
+struct EmptyQueue;
+
+impl Requirements for EmptyQueue {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn compliance(&mut self, listener: &Listener) -> Compliance {
+        match listener.queue.map(|queue| queue.length) {
+            Some(0) => Compliance::Compliant,
+            Some(_) => Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
+            None => Compliance::Unknown(Doubt::new("unknown")),
+        }
+    }
+}
+
+fn on(address: &str, length: Option<u32>) -> Listener {
+    Listener {
+        v6only: Some(false),
+        device: Device::Any,
+        queue: length.map(|length| super::super::Queue {
+            length,
+            limit: None,
+        }),
+        ..Listener::at(address.parse::<IpAddr>().unwrap(), 443)
+    }
+}
+
+/// What a complete look at these listeners, in this and in the other order, makes of a target.
+#[track_caller]
+fn answer(target: &str, listeners: &[Listener]) -> String {
+    let look = |listeners: &mut dyn Iterator<Item = &Listener>| {
+        let mut survey = Survey::new([target.parse().unwrap()], None, 1);
+        survey.begin();
+        for listener in listeners {
+            if survey.see(listener, &mut EmptyQueue).is_break() {
+                break;
+            }
+        }
+        survey.conclude();
+        match &survey.answers(None)[0].1 {
+            Answer::Listening(listener) => listener.to_string(),
+            Answer::Violates(_, violation) => violation.why().to_owned(),
+            Answer::NotListening => "not".to_owned(),
+            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::NotChecked => "not checked".to_owned(),
+        }
+    };
+    let there = look(&mut listeners.iter());
+    assert_eq!(there, look(&mut listeners.iter().rev()));
+    there
+}
+
+#[test]
+fn for_an_address_the_most_specific_listener_decides() {
+    let (well, full, unknown) = (Some(0), Some(1), None);
+    for (specific, wildcard, expected) in [
+        (well, full, "192.0.2.10:443"),
+        (full, well, "full"),
+        (unknown, well, "unknown"),
+        (full, unknown, "full"),
+    ] {
+        let listeners = [
+            on("192.0.2.10", specific),
+            on("0.0.0.0", wildcard),
+            on("::", well),
+        ];
+        assert_eq!(answer("192.0.2.10:443", &listeners), expected);
+    }
+    assert_eq!(
+        answer("192.0.2.11:443", &[on("192.0.2.10", full), on("::", well)]),
+        "[::]:443"
+    );
+    assert_eq!(
+        answer("192.0.2.11:443", &[on("0.0.0.0", full), on("::", well)]),
+        "full"
+    );
+}
+
+#[test]
+fn for_a_port_and_among_equals_one_that_is_fit_is_enough() {
+    let (well, full, unknown) = (Some(0), Some(1), None);
+    for (target, address) in [("443", "127.0.0.1"), ("127.0.0.1:443", "0.0.0.0")] {
+        for (one, other, expected) in [
+            (well, full, format!("{address}:443")),
+            (well, unknown, format!("{address}:443")),
+            (full, unknown, "unknown".to_owned()),
+            (full, full, "full".to_owned()),
+        ] {
+            assert_eq!(
+                answer(target, &[on(address, one), on(address, other)]),
+                expected
+            );
+        }
+    }
+    assert_eq!(
+        answer("443", &[on("127.0.0.1", full), on("0.0.0.0", well)]),
+        "0.0.0.0:443"
+    );
+    assert_eq!(answer("443", &[]), "not");
+}
+
+#[test]
+fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
+    let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
+    assert!(
+        survey
+            .see(&on("0.0.0.0", None), &mut NoRequirements)
+            .is_break()
+    );
+    survey.begin();
+    assert!(survey.is_settled() && survey.unseen().is_empty());
+    survey.reopen();
+    assert!(!survey.is_settled() && !survey.unseen().is_empty());
+}
+
+#[test]
+fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
+    let mut survey = Survey::new(["443".parse().unwrap()], None, 1);
+    let _ = survey.see(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
+    assert!(matches!(survey.answers(None)[0].1, Answer::Violates(..)));
+    survey.begin();
+    assert_eq!(survey.answers(None)[0].1, Answer::NotListening);
+}
+
+/// What comes of it when another source shows this listener and this one has shown those.
+fn adopted(target: &str, shown: &[Listener], other: &Listener) -> Answer {
+    let mut survey = Survey::new([target.parse().unwrap()], Some(2), 1);
+    let mut second = survey.clone();
+    for listener in shown {
+        let _ = survey.see(listener, &mut EmptyQueue);
+    }
+    let _ = second.see(other, &mut EmptyQueue);
+    second.conclude();
+    survey.adopt(&second);
+    survey.answers(None)[0].1.clone()
+}
+
+#[test]
+fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
+    let on_device = |device, length| {
+        let mut listener = on("0.0.0.0", length);
+        listener.device = device;
+        listener
+    };
+    let (second, third) = (Device::Index(2), Device::Index(3));
+    for (other, expected) in [
+        (on_device(second, Some(0)), "listening"),
+        (on_device(second, Some(1)), "unfit"),
+        (on_device(second, None), "could not tell"),
+        (on_device(Device::Unknown, Some(0)), "could not tell"),
+        (on_device(third, Some(0)), "not listening"),
+    ] {
+        let word = match adopted("443", &[], &other) {
+            Answer::Listening(_) => "listening",
+            Answer::Violates(..) => "unfit",
+            Answer::NotListening => "not listening",
+            Answer::CouldNotTell(_) => "could not tell",
+            Answer::NotChecked => "not checked",
+        };
+        assert_eq!(word, expected, "{other:?}");
+    }
+    // The source has shown it itself, and knows that it is bound to another device.
+    let known = on_device(third, Some(0));
+    let doubtful = on_device(Device::Unknown, Some(0));
+    assert_eq!(adopted("443", &[known], &doubtful), Answer::NotListening);
+}
+
+#[test]
+fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_another_on_the_port() {
+    let v6only = Listener {
+        v6only: Some(true),
+        ..on("::", None)
+    };
+    let unknown = Listener {
+        v6only: None,
+        ..on("::", None)
+    };
+    let targets = ["443", "127.0.0.1:443"].map(|target| target.parse().unwrap());
+    let mut survey = Survey::new(targets, None, 2);
+    let _ = survey.see(&v6only, &mut NoRequirements);
+    let mut second = survey.clone();
+    second.begin();
+    let _ = second.see(&unknown, &mut NoRequirements);
+    assert_eq!(survey.adopt(&second), []);
+    assert_eq!(survey.answers(None)[1].1, Answer::NotListening);
+}

@@ -1,0 +1,73 @@
+//! Whom to ask, and in which order.
+
+use crate::source::netlink::Netlink;
+use crate::source::proc::Proc;
+use crate::source::{Source, SourceChoice};
+
+/// The sources of one or many judgements.
+pub struct SourceChain<'a> {
+    /// Asked in this order: the next one where the one before cannot answer.
+    sources: Vec<Box<dyn Source + 'a>>,
+    /// Asked before the first of them says no; of what it says only a yes counts.
+    second_opinion: Option<Box<dyn Source + 'a>>,
+}
+
+impl SourceChain<'_> {
+    /// Those that were chosen; `proc` is where /proc is. Who chose one source wants no other, and no second
+    /// opinion.
+    pub fn chosen(choice: SourceChoice, proc: &str) -> Self {
+        let (sock_diag, files) = (Netlink::new(), Proc::new(proc));
+        match choice {
+            SourceChoice::Auto => Self::new(vec![Box::new(sock_diag), Box::new(files)])
+                .with_second_opinion(Proc::second_opinion(proc)),
+            SourceChoice::SockDiag => Self::of(sock_diag),
+            SourceChoice::Proc => Self::of(files),
+        }
+    }
+}
+
+impl<'a> SourceChain<'a> {
+    /// These sources, in this order.
+    pub fn new(sources: Vec<Box<dyn Source + 'a>>) -> Self {
+        Self {
+            sources,
+            second_opinion: None,
+        }
+    }
+
+    /// One source alone.
+    pub fn of(source: impl Source + 'a) -> Self {
+        Self::new(vec![Box::new(source)])
+    }
+
+    /// The same with a second opinion on what the first of them does not show.
+    #[must_use]
+    pub fn with_second_opinion(self, other: impl Source + 'a) -> Self {
+        Self {
+            second_opinion: Some(Box::new(other)),
+            ..self
+        }
+    }
+
+    /// A judgement begins.
+    pub fn begin(&mut self) {
+        let all = self.sources.iter_mut().chain(&mut self.second_opinion);
+        all.for_each(|source| source.begin());
+    }
+
+    /// The sources in their order.
+    pub fn sources(&mut self) -> impl Iterator<Item = &mut (dyn Source + 'a)> {
+        self.sources.iter_mut().map(|source| &mut **source as _)
+    }
+
+    /// The source at this place of the order, and who has a second opinion on what it says.
+    #[allow(clippy::type_complexity)]
+    pub fn at(
+        &mut self,
+        index: usize,
+    ) -> Option<(&mut (dyn Source + 'a), Option<&mut (dyn Source + 'a)>)> {
+        let source = self.sources.get_mut(index)?;
+        let second = self.second_opinion.as_deref_mut().filter(|_| index == 0);
+        Some((&mut **source, second))
+    }
+}

@@ -1,0 +1,114 @@
+//! Sources that are slow, that fail for a while, and the end of the time limit.
+
+use std::time::Duration;
+
+use super::{NO_RETRY, Played, Say, run, spec, word};
+use crate::clock::{Clock, fake::FakeClock};
+use crate::domain::{NoRequirements, Wanted};
+use crate::engine::Timing;
+
+#[test]
+fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
+    // The retries leave half a millisecond, and the second opinion takes a whole one.
+    let timing = Timing {
+        retry_for: Duration::from_micros(499_500),
+        ..NO_RETRY
+    };
+    let mut source = [Played::new(&[Say::Nothing])];
+    let mut opinion = Played::new(&[Say::Slow(1)]);
+    let (outcome, _) = run(&mut source, Some(&mut opinion), timing);
+    assert_eq!(word(&outcome), "? the time limit of 500ms is over");
+    assert_eq!(opinion.asked.len(), 1);
+}
+
+#[test]
+fn a_second_opinion_that_takes_too_long_is_left_out_and_leaves_time_for_the_second_look() {
+    for (retry_for, opinion_ends) in [(0, 100), (440, 470)] {
+        let timing = Timing {
+            retry_for: Duration::from_millis(retry_for),
+            ..NO_RETRY
+        };
+        let mut source = [Played::new(&[Say::Nothing])];
+        let mut opinion = Played::new(&[Say::Endless]);
+        let (outcome, took) = run(&mut source, Some(&mut opinion), timing);
+        assert_eq!(word(&outcome), "not");
+        assert_eq!(took.as_millis(), opinion_ends);
+        assert_eq!(opinion.asked.len(), 1);
+    }
+}
+
+#[test]
+fn a_source_that_failed_is_asked_again_while_there_is_time_to_retry() {
+    let timing = Timing {
+        retry_for: Duration::from_millis(450),
+        ..NO_RETRY
+    };
+    let mut sources = [
+        Played::new(&[Say::Broken, Say::Listens("0.0.0.0")]),
+        Played::new(&[Say::Slow(100)]),
+    ];
+    let (outcome, took) = run(&mut sources, None, timing);
+    assert_eq!(word(&outcome), "0.0.0.0:443");
+    assert_eq!((sources[0].asked.len(), sources[1].asked.len()), (2, 1));
+    assert_eq!(took.as_millis(), 110);
+}
+
+#[test]
+fn without_time_to_retry_a_source_that_failed_is_left() {
+    let mut sources = [
+        Played::new(&[Say::Nothing, Say::Broken, Say::Listens("0.0.0.0")]),
+        Played::new(&[Say::Nothing]),
+    ];
+    let (outcome, _) = run(&mut sources, None, NO_RETRY);
+    assert_eq!(word(&outcome), "not");
+    assert_eq!((sources[0].asked.len(), sources[1].asked.len()), (2, 2));
+}
+
+#[test]
+fn looks_of_different_sources_are_no_two_looks_in_vain() {
+    // While there is time to retry, the sources take turns in failing.
+    let timing = Timing {
+        retry_for: Duration::from_millis(15),
+        ..NO_RETRY
+    };
+    let mut sources = [
+        Played::new(&[Say::Broken, Say::Nothing, Say::Broken]),
+        Played::new(&[Say::Nothing]),
+    ];
+    let (outcome, _) = run(&mut sources, None, timing);
+    assert_eq!(word(&outcome), "not");
+    // Once by itself, and then twice in a row.
+    assert_eq!(sources[1].asked.len(), 3);
+}
+
+#[test]
+fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
+    use crate::clock::Deadline;
+    use crate::engine::SourceChain;
+    use crate::engine::judge;
+
+    let clock = FakeClock::default();
+    let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+    let mut source = Played::new(&[
+        Say::Listens("0.0.0.0"),
+        Say::Nothing,
+        Say::Nothing,
+        Say::Broken,
+        Say::Listens("0.0.0.0"),
+    ]);
+    let mut chain = SourceChain::of(&mut source);
+    let mut next = || {
+        let deadline = Deadline::new(&clock, NO_RETRY.timeout);
+        word(&judge(
+            &spec,
+            &mut chain,
+            &mut NoRequirements,
+            NO_RETRY,
+            deadline,
+        ))
+    };
+    assert_eq!([next(), next()], ["0.0.0.0:443", "not"]);
+    assert!(next().starts_with("? sock_diag"));
+    assert_eq!(next(), "0.0.0.0:443");
+    assert!(clock.now() < NO_RETRY.timeout);
+}

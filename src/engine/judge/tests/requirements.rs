@@ -1,0 +1,222 @@
+//! What is wanted other than that something listens: that nothing does, or that it is fit.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
+use crate::clock::{Clock, fake::FakeClock};
+use crate::domain::{
+    Answer, Compliance, Family, Listener, NoRequirements, Requirements, Violation, Wanted,
+};
+use crate::engine::Timing;
+use crate::source::{Fault, Question, Source};
+
+const RETRY: Timing = Timing {
+    retry_for: Duration::from_millis(100),
+    ..NO_RETRY
+};
+
+fn absence(
+    source: &mut Played,
+    opinion: Option<&mut Played>,
+    timing: Timing,
+) -> (String, Duration) {
+    let sources = std::slice::from_mut(source);
+    let (outcome, took) = run_for(
+        Wanted::Absent,
+        &mut NoRequirements,
+        sources,
+        opinion,
+        timing,
+    );
+    (word(&outcome), took)
+}
+
+#[test]
+fn absence_does_not_wait_for_something_to_come() {
+    let mut source = Played::new(&[Say::Nothing]);
+    let mut opinion = Played::new(&[Say::Nothing]);
+    let (said, took) = absence(&mut source, Some(&mut opinion), RETRY);
+    assert_eq!((said.as_str(), took), ("not", Duration::from_millis(1)));
+    assert_eq!((source.asked.len(), opinion.asked.len()), (2, 1));
+}
+
+#[test]
+fn what_should_be_absent_and_is_not_is_told_after_one_look_or_when_the_retries_are_over() {
+    let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, took) = absence(&mut source, None, NO_RETRY);
+    assert_eq!((said.as_str(), took), ("0.0.0.0:443", Duration::ZERO));
+    let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert_eq!((said.as_str(), took), ("0.0.0.0:443", RETRY.retry_for));
+}
+
+#[test]
+fn what_goes_is_absent_only_when_everybody_has_been_heard_again() {
+    let mut source = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
+    let mut opinion = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
+    let (said, _) = absence(&mut source, Some(&mut opinion), RETRY);
+    assert_eq!(said, "not");
+    assert_eq!(opinion.asked.len(), 2);
+}
+
+/// Requirements that no listener on 0.0.0.0 meets.
+struct NotTheWildcard;
+
+impl Requirements for NotTheWildcard {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn compliance(&mut self, listener: &Listener) -> Compliance {
+        if listener.address.is_unspecified() {
+            Compliance::Violates(Violation::QueueTooLong("full".to_owned()))
+        } else {
+            Compliance::Compliant
+        }
+    }
+}
+
+fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
+    let mut source = [Played::new(looks)];
+    let (outcome, _) = run_for(
+        Wanted::Listening,
+        &mut NotTheWildcard,
+        &mut source,
+        Some(opinion),
+        NO_RETRY,
+    );
+    (word(&outcome), source[0].asked.len())
+}
+
+#[test]
+fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
+    for (looks, said, asked, opinions) in [
+        (&[Say::Listens("0.0.0.0")][..], "! full", 2, 0),
+        // A queue that is full for a moment.
+        (
+            &[Say::Listens("0.0.0.0"), Say::Listens("127.0.0.1")],
+            "127.0.0.1:443",
+            2,
+            0,
+        ),
+        // Where a look shows nothing at all, others are asked, and it takes two such looks.
+        (&[Say::Listens("0.0.0.0"), Say::Nothing], "not", 3, 1),
+        (&[Say::Nothing, Say::Listens("0.0.0.0")], "! full", 2, 1),
+    ] {
+        let mut opinion = Played::new(&[Say::Nothing]);
+        assert_eq!(demanding(looks, &mut opinion), (said.to_owned(), asked));
+        assert_eq!(opinion.asked.len(), opinions, "{said}");
+    }
+    let mut opinion = Played::new(&[Say::Nothing]);
+    let (said, _) = demanding(&[Say::Listens("0.0.0.0"), Say::Broken], &mut opinion);
+    assert!(said.starts_with("? "), "{said}");
+}
+
+#[test]
+fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
+    let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
+    let (said, _) = demanding(&[Say::Nothing], &mut opinion);
+    assert_eq!(said, "! full");
+}
+
+/// A listener of 192.0.2.10:443 that is unfit and then goes, beside a target that never listens.
+struct Goes(usize);
+
+impl Source for Goes {
+    fn name(&self) -> &'static str {
+        "goes"
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        if question.family == Family::V4 {
+            self.0 += 1;
+            if self.0 == 1 {
+                let _ = visit(&Listener::at([0, 0, 0, 0], 443));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
+    let clock = FakeClock::default();
+    let (mut source, mut opinion) = ([Goes(0)], Played::new(&[Say::Nothing]));
+    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let outcome = judge_with(
+        &clock,
+        &spec,
+        &mut NotTheWildcard,
+        &mut source,
+        Some(&mut opinion),
+        NO_RETRY,
+    );
+    assert!(
+        outcome
+            .answers
+            .iter()
+            .all(|(_, answer)| *answer == Answer::NotListening)
+    );
+    assert_eq!((source[0].0, opinion.asked.len()), (3, 2));
+}
+
+#[test]
+fn what_is_enough_waits_for_nothing() {
+    let clock = FakeClock::default();
+    for (wanted, needed, waits, other) in [
+        (Wanted::Listening, 1, false, Answer::NotChecked),
+        (Wanted::Listening, 2, true, Answer::NotListening),
+        (Wanted::Absent, 1, false, Answer::NotListening),
+        (Wanted::Absent, 2, true, Answer::NotListening),
+    ] {
+        let started = clock.now();
+        let spec = spec(wanted, &["127.0.0.1:443", "127.0.0.1:80"], needed);
+        let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
+        let outcome = judge_with(&clock, &spec, &mut NoRequirements, &mut source, None, RETRY);
+        assert!(matches!(outcome.answers[0].1, Answer::Listening(_)));
+        assert_eq!(outcome.answers[1].1, other);
+        let waited = clock.now() - started >= RETRY.retry_for;
+        assert_eq!(waited, waits, "{wanted:?} {needed}");
+        if other == Answer::NotChecked {
+            assert_eq!((source[0].asked.len(), clock.now()), (1, started));
+        }
+    }
+}
+
+#[test]
+fn absence_waits_while_it_cannot_tell() {
+    // The wildcard of IPv6 may serve IPv4 or not.
+    let mut source = Played::new(&[Say::DualStackOrNot, Say::DualStackOrNot, Say::Nothing]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert_eq!((said.as_str(), took.as_millis()), ("not", 21));
+    let mut source = Played::new(&[Say::DualStackOrNot]);
+    let (said, took) = absence(&mut source, None, RETRY);
+    assert!(said.starts_with("? "), "{said}");
+    assert_eq!(took, RETRY.retry_for);
+}
+
+#[test]
+fn warnings_are_of_the_last_look_and_told_once() {
+    for (opinions, warnings) in [
+        (&[Say::Listens("0.0.0.0")][..], 1),
+        (&[Say::Listens("0.0.0.0"), Say::Nothing], 0),
+    ] {
+        let clock = FakeClock::default();
+        let mut source = [Played::new(&[Say::Nothing])];
+        let mut opinion = Played::new(opinions);
+        let outcome = judge_with(
+            &clock,
+            &spec(Wanted::Absent, &["127.0.0.1:443"], 1),
+            &mut NoRequirements,
+            &mut source,
+            Some(&mut opinion),
+            RETRY,
+        );
+        assert_eq!(outcome.warnings.len(), warnings, "{:?}", outcome.warnings);
+    }
+}

@@ -1,0 +1,99 @@
+//! `--netns`: into another network namespace.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, setns};
+
+use crate::domain::{Doubt, Obstacle};
+use crate::errno::ErrnoText;
+
+/// Where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
+const NAMES: &str = "/var/run/netns";
+
+/// Which network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Netns {
+    path: PathBuf,
+    /// The namespace of this name, where that could be meant as well.
+    namesake: Option<PathBuf>,
+}
+
+impl Netns {
+    /// What a person says: a name as `ip netns` knows it, a path, or the number of a process.
+    /// `None`: nothing was said.
+    pub fn named(text: &str) -> Option<Self> {
+        let (path, namesake) = if text.is_empty() {
+            return None;
+        } else if text.contains('/') {
+            (PathBuf::from(text), None)
+        } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let process = Path::new("/proc").join(text).join("ns/net");
+            (process, Some(Path::new(NAMES).join(text)))
+        } else {
+            (Path::new(NAMES).join(text), None)
+        };
+        Some(Self { path, namesake })
+    }
+
+    /// Moves this thread there (setns(2)). It must be the main one, whose namespace /proc/self shows. It
+    /// takes CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    /// Why that is not possible, or that it is not clear where to.
+    pub fn enter(&self) -> Result<(), Obstacle> {
+        if let Some(name) = self.namesake.as_ref().filter(|name| name.exists()) {
+            return Err(Obstacle::NoSuch(format!(
+                "the network namespace could be {self} or {}: name it by its path",
+                name.display()
+            )));
+        }
+        // Opening a FIFO would wait for somebody to write.
+        let mut open = OpenOptions::new();
+        open.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let file = open.open(&self.path);
+        let file = file.map_err(|error| self.obstacle("opened", ErrnoText::from(&error)))?;
+        setns(file, CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| self.obstacle("entered", ErrnoText(errno)))
+    }
+
+    /// Errors that say what is named is not there, or is no network namespace (open(2), setns(2)), and
+    /// others.
+    fn obstacle(&self, what: &str, why: ErrnoText) -> Obstacle {
+        let text = format!("the network namespace {self} cannot be {what}: {why}");
+        match why.0 {
+            Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL => Obstacle::NoSuch(text),
+            _ => Obstacle::Doubt(Doubt::new(text)),
+        }
+    }
+}
+
+impl fmt::Display for Netns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_a_path_or_a_process() {
+        for (text, path) in [
+            ("blue", "/var/run/netns/blue"),
+            ("cni-0a1b", "/var/run/netns/cni-0a1b"),
+            ("1", "/proc/1/ns/net"),
+            ("/run/netns/7", "/run/netns/7"),
+            ("./blue", "./blue"),
+        ] {
+            let netns = Netns::named(text).map(|netns| netns.to_string());
+            assert_eq!(netns.as_deref(), Some(path));
+        }
+        assert_eq!(Netns::named(""), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! What the program does, to stderr: `-v`, and `--log stderr`.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+use crate::report::writer::{self, Wait};
+
+/// What stderr has not taken yet.
+static PENDING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Bytes of it that are kept; what comes later is lost.
+const MOST: usize = 64 * 1024;
+
+/// Sets up the subscriber of `-v`. Without it an event costs next to nothing.
+pub fn to_stderr() {
+    let subscriber = Registry::default().with(stderr_layer().with_filter(LevelFilter::DEBUG));
+    // Fails only when there is one already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Writes an event as a line.
+pub fn stderr_layer<S>() -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(|| Stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        // It would use eprintln!, which panics when stderr is full.
+        .log_internal_errors(false)
+}
+
+/// Writes what stderr has not taken yet.
+pub fn flush(wait: Wait<'_>) {
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut left = pending.as_slice();
+    // There is nobody to tell.
+    let _ = writer::stderr(&mut left, wait);
+    let written = pending.len() - left.len();
+    pending.drain(..written);
+}
+
+/// Takes lines and never waits, so that a reader who does not read keeps nobody from the verdict.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.len() + line.len() <= MOST {
+            pending.extend(line);
+        }
+        drop(pending);
+        flush(Wait::No);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

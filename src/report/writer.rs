@@ -1,0 +1,93 @@
+//! The standard streams, and how long to wait for who reads them.
+//!
+//! Their flags are left alone: O_NONBLOCK is a flag of the open file, which other processes share.
+//! poll(2) tells when there is room, and then a write of [`PART`] does not wait, unless somebody else
+//! fills the stream in between.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc::PIPE_BUF;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd;
+
+use crate::clock::Deadline;
+
+/// Bytes that a pipe takes without waiting where poll(2) calls it writable (pipe(7)).
+const PART: usize = PIPE_BUF;
+
+/// How long to wait before a stream that had room and then had none is asked again.
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait<'a> {
+    /// Not at all.
+    No,
+    /// For what is left of this.
+    Until(Deadline<'a>),
+    /// As long as it takes.
+    Always,
+}
+
+impl Wait<'_> {
+    /// `None`: for ever.
+    fn left(self) -> Option<Duration> {
+        match self {
+            Self::No => Some(Duration::ZERO),
+            Self::Until(limit) => Some(limit.left()),
+            Self::Always => None,
+        }
+    }
+}
+
+/// Writes to stdout.
+///
+/// # Errors
+/// Why not all of it was written; ETIMEDOUT where there was no room.
+pub fn stdout(text: &str, wait: Wait<'_>) -> Result<(), Errno> {
+    write(io::stdout().as_fd(), &mut text.as_bytes(), wait)
+}
+
+/// Writes to stderr and takes what was written off the front of `text`.
+///
+/// # Errors
+/// As with [`stdout`].
+pub fn stderr(text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
+    write(io::stderr().as_fd(), text, wait)
+}
+
+fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
+    while !text.is_empty() {
+        await_room(stream, wait)?;
+        let part = text.get(..PART).unwrap_or(text);
+        match unistd::write(stream, part) {
+            Ok(count) => *text = text.get(count..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            // Somebody else took the room, and had set O_NONBLOCK.
+            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => std::thread::sleep(AGAIN),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn await_room(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
+    loop {
+        let timeout = match wait.left() {
+            None => PollTimeout::NONE,
+            // Rounded up, so that the last bit of a millisecond is no busy loop.
+            Some(left) => PollTimeout::try_from(left.saturating_add(Duration::from_micros(999)))
+                .unwrap_or(PollTimeout::MAX),
+        };
+        let mut writable = [PollFd::new(stream, PollFlags::POLLOUT)];
+        match poll(&mut writable, timeout) {
+            Ok(0) if wait.left() == Some(Duration::ZERO) => return Err(Errno::ETIMEDOUT),
+            Ok(0) | Err(Errno::EINTR) => {}
+            // An error of the stream is what the write says, and a poll that is refused says nothing.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A /proc of the test's own, and names.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::{Clock, fake::FakeClock};
+
+/// A root with these processes: number, name, and what their descriptors link to.
+fn root(processes: &[(u32, &[u8], &[&str])]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (pid, name, links) in processes {
+        let folder = root.path().join(pid.to_string());
+        fs::create_dir_all(folder.join("fd")).unwrap();
+        fs::write(folder.join("comm"), [name, &b"\n"[..]].concat()).unwrap();
+        for (number, link) in links.iter().enumerate() {
+            symlink(link, folder.join("fd").join(number.to_string())).unwrap();
+        }
+    }
+    fs::write(root.path().join("meminfo"), "").unwrap();
+    root
+}
+
+/// Whether `name` holds the socket 7.
+fn judge(root: &tempfile::TempDir, name: &str) -> String {
+    let clock = FakeClock::default();
+    let deadline = Deadline::new(&clock, Duration::from_secs(1));
+    let mut listener = Listener::at([127, 0, 0, 1], 443);
+    listener.inode = Some(7);
+    let processes = Processes::read(root.path(), deadline).unwrap();
+    match super::judge(&processes, &listener, name, deadline) {
+        Compliance::Compliant => "fit".to_owned(),
+        Compliance::Violates(violation) => violation.why().to_owned(),
+        Compliance::Unknown(doubt) => doubt.to_string(),
+    }
+}
+
+const UNKNOWN: &str = "127.0.0.1:443 listens, but its process is not known: ";
+
+#[test]
+fn one_of_the_holders_is_enough() {
+    let root = root(&[
+        (1, b"systemd", &["/dev/null", "socket:[7]"]),
+        (20, b"haproxy", &["socket:[6]", "pipe:[7]"]),
+        (21, b"haproxy", &["anon_inode:[eventpoll]", "socket:[7]"]),
+    ]);
+    assert_eq!(judge(&root, "haproxy"), "fit");
+    assert_eq!(judge(&root, "systemd"), "fit");
+    assert_eq!(
+        judge(&root, "nginx"),
+        "127.0.0.1:443 is held by systemd (1), not by nginx"
+    );
+}
+
+#[test]
+fn nobody_seen_is_not_somebody_else() {
+    let root = root(&[(20, b"haproxy", &["socket:[6]"])]);
+    let why = UNKNOWN.to_owned() + "no process that may be looked into holds it";
+    assert_eq!(judge(&root, "haproxy"), why);
+}
+
+#[test]
+fn a_process_without_a_readable_name_may_be_the_one() {
+    let root = root(&[(1, b"systemd", &["socket:[7]"]), (20, b"", &["socket:[7]"])]);
+    let comm = root.path().join("20/comm");
+    fs::remove_file(&comm).unwrap();
+    fs::create_dir(&comm).unwrap(); // reading it is EISDIR
+    assert_eq!(
+        judge(&root, "haproxy"),
+        UNKNOWN.to_owned() + "process 20 may not be looked into"
+    );
+    assert_eq!(judge(&root, "systemd"), "fit");
+}
+
+#[test]
+fn a_descriptor_that_may_not_be_read_may_be_the_one() {
+    let root = root(&[
+        (1, b"systemd", &["socket:[7]"]),
+        (20, b"haproxy", &["socket:[6]"]),
+    ]);
+    fs::write(root.path().join("20/fd/1"), "").unwrap(); // reading it as a link is EINVAL
+    let why = UNKNOWN.to_owned() + "haproxy (20) may not be looked into";
+    assert_eq!(judge(&root, "haproxy"), why);
+}
+
+#[test]
+fn names_are_bytes_and_the_kernel_keeps_15() {
+    let cut = "\u{f6}\u{f6}\u{f6}\u{f6}\u{f6}\u{f6}\u{f6}\u{f6}";
+    let root = root(&[(20, &cut.as_bytes()[..15], &["socket:[7]"])]);
+    assert_eq!(judge(&root, cut), "fit");
+    for (known, wanted, same) in [
+        ("haproxy", "haproxy", true),
+        ("haproxy", "haprox", false),
+        ("haprox", "haproxy", false),
+        ("a-very-long-nam", "a-very-long-name-indeed", true),
+        ("a-very-long-nam", "a-very-long-no", false),
+    ] {
+        let root = self::root(&[(20, known.as_bytes(), &["socket:[7]"])]);
+        assert_eq!(judge(&root, wanted) == "fit", same, "{known} {wanted}");
+    }
+}
+
+#[test]
+fn a_name_does_not_control_the_terminal() {
+    let root = root(&[(20, b"x\n443: ok\x1b[31m", &["socket:[7]"])]);
+    assert_eq!(
+        judge(&root, "haproxy"),
+        "127.0.0.1:443 is held by x\u{fffd}443: ok\u{fffd}[31m (20), not by haproxy"
+    );
+}
+
+#[test]
+fn when_the_time_is_up_nothing_is_claimed() {
+    let root = root(&[
+        (1, b"systemd", &["socket:[7]"]),
+        (20, b"haproxy", &["socket:[7]"]),
+    ]);
+    let clock = FakeClock::default();
+    let deadline = Deadline::new(&clock, Duration::from_millis(1));
+    let processes = Processes::read(root.path(), deadline).unwrap();
+    clock.pause(Duration::from_millis(2));
+    let mut listener = Listener::at([127, 0, 0, 1], 443);
+    listener.inode = Some(7);
+    for name in ["haproxy", "nginx"] {
+        let compliance = super::judge(&processes, &listener, name, deadline);
+        let Compliance::Unknown(doubt) = compliance else {
+            panic!("{compliance:?}");
+        };
+        assert_eq!(
+            doubt.to_string(),
+            UNKNOWN.to_owned() + "there was no time to find it"
+        );
+    }
+    let holders = processes.holders(&[7], deadline);
+    assert!(!holders.in_time() && holders.of(7).is_none());
+    assert!(Processes::read(root.path(), deadline).is_err());
+}
+
+#[test]
+fn holders_are_named_once_each() {
+    let root = root(&[
+        (1, b"systemd", &["socket:[7]", "socket:[7]"]),
+        (20, b"haproxy", &["socket:[7]", "socket:[8]"]),
+    ]);
+    let clock = FakeClock::default();
+    let deadline = Deadline::new(&clock, Duration::from_secs(1));
+    let holders = Processes::read(root.path(), deadline)
+        .unwrap()
+        .holders(&[7, 8, 9], deadline);
+    let mut seven = holders.of(7).unwrap();
+    seven.sort();
+    assert_eq!(seven, ["haproxy (20)", "systemd (1)"]);
+    assert_eq!(holders.of(8).unwrap(), ["haproxy (20)"]);
+    assert_eq!(holders.of(9), None);
+    assert!(holders.in_time());
+}

@@ -1,0 +1,155 @@
+//! `--max-queue`: how full an accept queue may be.
+
+use std::str::FromStr;
+
+use crate::domain::{Compliance, Doubt, Listener, Violation};
+
+/// How full an accept queue may be, `--max-queue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxQueue {
+    /// So many connections may wait.
+    Connections(u32),
+    /// So much of the queue's own limit, in percent, up to 100.
+    Percent(u32),
+}
+
+impl MaxQueue {
+    /// How many connections may wait in a queue with this limit. `None` where the limit matters and
+    /// is not known.
+    pub fn of(self, limit: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Connections(connections) => Some(connections),
+            Self::Percent(percent) => {
+                let part = u64::from(limit?) * u64::from(percent) / 100;
+                u32::try_from(part).ok()
+            }
+        }
+    }
+
+    /// Whether the listener keeps up.
+    pub fn judge(self, listener: &Listener) -> Compliance {
+        let unknown =
+            |what| Compliance::Unknown(Doubt::new(format_args!("{listener} listens, but {what}")));
+        let Some(queue) = listener.queue else {
+            return unknown("the length of its accept queue is not known");
+        };
+        match self.of(queue.limit) {
+            None => unknown("the limit of its accept queue is not known"),
+            Some(most) if queue.length <= most => Compliance::Compliant,
+            Some(most) => {
+                let limit = match queue.limit {
+                    Some(limit) => format!(" (limit {limit})"),
+                    None => String::new(),
+                };
+                let wait = match queue.length {
+                    1 => "1 connection waits".to_owned(),
+                    length => format!("{length} connections wait"),
+                };
+                Compliance::Violates(Violation::QueueTooLong(format!(
+                    "{wait} at {listener}, more than {most}{limit}"
+                )))
+            }
+        }
+    }
+}
+
+impl FromStr for MaxQueue {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = "expected a number of connections, or 0% to 100% of the queue's limit";
+        let (digits, percent) = match text.strip_suffix('%') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        // `u32::from_str` alone would take `+5`.
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(error);
+        }
+        match (digits.parse().map_err(|_| error)?, percent) {
+            (connections, false) => Ok(Self::Connections(connections)),
+            (percent @ 0..=100, true) => Ok(Self::Percent(percent)),
+            _ => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Queue;
+
+    fn judge(max: &str, length: u32, limit: Option<u32>) -> &'static str {
+        let mut listener = Listener::at([127, 0, 0, 1], 443);
+        listener.queue = Some(Queue { length, limit });
+        match max.parse::<MaxQueue>().unwrap().judge(&listener) {
+            Compliance::Compliant => "fit",
+            Compliance::Violates(Violation::QueueTooLong(_)) => "queue too long",
+            Compliance::Violates(Violation::WrongOwner(_)) => "wrong owner",
+            Compliance::Unknown(_) => "unknown",
+        }
+    }
+
+    #[test]
+    fn at_the_most_it_is_fit_and_above_it_is_not() {
+        for (max, length, limit, expected) in [
+            ("90%", 115, Some(128), "fit"), // 115.2
+            ("90%", 116, Some(128), "queue too long"),
+            ("100%", 128, Some(128), "fit"),
+            ("100%", 129, Some(128), "queue too long"), // what the kernel calls full
+            ("0%", 0, Some(128), "fit"),
+            ("0%", 1, Some(128), "queue too long"),
+            ("100%", 1, Some(0), "queue too long"),
+            ("100%", u32::MAX, Some(u32::MAX), "fit"),
+            ("90%", 1, None, "unknown"),
+            ("10", 10, None, "fit"),
+            ("10", 11, None, "queue too long"),
+            ("0", 1, Some(128), "queue too long"),
+        ] {
+            assert_eq!(
+                judge(max, length, limit),
+                expected,
+                "{max} of {length}/{limit:?}"
+            );
+        }
+        let max: MaxQueue = "10".parse().unwrap();
+        assert!(matches!(
+            max.judge(&Listener::at([127, 0, 0, 1], 443)),
+            Compliance::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn one_connection_waits_and_two_wait() {
+        for (length, why) in [
+            (1, "1 connection waits at 127.0.0.1:443, more than 0"),
+            (2, "2 connections wait at 127.0.0.1:443, more than 0"),
+        ] {
+            let mut listener = Listener::at([127, 0, 0, 1], 443);
+            let limit = None;
+            listener.queue = Some(Queue { length, limit });
+            match MaxQueue::Connections(0).judge(&listener) {
+                Compliance::Violates(violation) => assert_eq!(violation.why(), why),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "%",
+            "101%",
+            "-1",
+            "+1",
+            "1.5",
+            "90 %",
+            "90%%",
+            "x",
+            "4294967296",
+        ] {
+            assert!(text.parse::<MaxQueue>().is_err(), "{text:?}");
+        }
+    }
+}

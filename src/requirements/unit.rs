@@ -1,0 +1,50 @@
+//! `--owner-unit`: the systemd unit in which a listener was made.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Deadline;
+use crate::domain::{Compliance, Doubt, Listener, Violation};
+use crate::host::cgroups::{Cgroups, belongs, unit_of};
+
+/// Finds units, each cgroup once a look.
+#[derive(Debug, Default)]
+pub struct Units {
+    paths: BTreeMap<u64, Option<String>>,
+}
+
+impl Units {
+    /// Forgets what it knows.
+    pub fn forget(&mut self) {
+        self.paths.clear();
+    }
+
+    /// Whether the socket was made in this unit.
+    pub fn judge(&mut self, listener: &Listener, unit: &str, deadline: Deadline<'_>) -> Compliance {
+        let unknown = |why| {
+            Compliance::Unknown(Doubt::new(format_args!(
+                "{listener} listens, but its unit is not known: {why}"
+            )))
+        };
+        let Some(id) = listener.cgroup else {
+            return unknown("only sock_diag tells a socket's cgroup, from Linux 5.8 on");
+        };
+        let Some(cgroups) = Cgroups::mounted() else {
+            return unknown("no cgroup2 is mounted here");
+        };
+        let path = self
+            .paths
+            .entry(id)
+            .or_insert_with(|| cgroups.paths(&[id], deadline).remove(&id));
+        match path {
+            // The root's own id is not among its folders. It is also what a kernel says that does
+            // not track the cgroups of sockets.
+            None if deadline.is_over() => unknown("there was no time to find its cgroup"),
+            None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
+            Some(path) if belongs(path, unit) => Compliance::Compliant,
+            Some(path) => Compliance::Violates(Violation::WrongOwner(format!(
+                "{listener} belongs to {}, not to {unit}",
+                unit_of(path)
+            ))),
+        }
+    }
+}

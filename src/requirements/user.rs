@@ -1,0 +1,95 @@
+//! `--owner-user`: the user who made the socket.
+
+use std::fs;
+use std::path::Path;
+
+use crate::domain::{Compliance, Doubt, Listener, Obstacle, Violation};
+use crate::errno::ErrnoText;
+use crate::host::passwd::Users;
+
+const PASSWD: &str = "/etc/passwd";
+
+/// The number of a user, by number or by name.
+pub(super) fn uid(user: &str) -> Result<u32, Obstacle> {
+    if user.bytes().all(|byte| byte.is_ascii_digit()) {
+        return user
+            .parse()
+            .map_err(|_| Obstacle::NoSuch(format!("{user} is no number of a user")));
+    }
+    let users = Users::read(Path::new(PASSWD)).map_err(|error| {
+        let why = ErrnoText::from(&error);
+        Doubt::new(format_args!("{PASSWD} cannot be read: {why}"))
+    })?;
+    users
+        .id(user)
+        .ok_or_else(|| Obstacle::NoSuch(format!("{PASSWD} has no user {user}")))
+}
+
+pub(super) fn judge(
+    listener: &Listener,
+    name: &str,
+    uid: &Result<u32, Doubt>,
+    proc: &Path,
+) -> Compliance {
+    let unknown = |why| {
+        Compliance::Unknown(Doubt::new(format_args!(
+            "{listener} listens, but its user is not known{why}"
+        )))
+    };
+    match (uid, listener.uid) {
+        (Err(doubt), _) => Compliance::Unknown(doubt.clone()),
+        (Ok(_), None) => unknown(""),
+        (Ok(_), Some(uid)) if may_stand_for_another(uid, proc) => {
+            unknown(": this user namespace does not have all users")
+        }
+        (Ok(wanted), Some(uid)) if *wanted == uid => Compliance::Compliant,
+        (Ok(_), Some(uid)) => {
+            let users = Users::read(Path::new(PASSWD)).unwrap_or_default();
+            let owner = users
+                .name(uid)
+                .map_or_else(|| format!("the user with number {uid}"), str::to_owned);
+            Compliance::Violates(Violation::WrongOwner(format!(
+                "{listener} belongs to {owner}, not to {name}"
+            )))
+        }
+    }
+}
+
+/// Whether this is the number that the kernel gives for every user whom a user namespace does not
+/// have (user_namespaces(7), "Unmapped user and group IDs"), and this is such a namespace.
+fn may_stand_for_another(uid: u32, proc: &Path) -> bool {
+    /// DEFAULT_OVERFLOWUID of include/linux/highuid.h.
+    const USUAL: u32 = 65534;
+    let read = |path| fs::read_to_string(proc.join(path)).ok();
+    let overflow = read("sys/kernel/overflowuid").and_then(|text| text.trim().parse().ok());
+    uid == overflow.unwrap_or(USUAL) && !read("self/uid_map").is_some_and(|map| has_all(&map))
+}
+
+/// Whether a uid_map maps all users: 0 to 2^32 - 2.
+fn has_all(map: &str) -> bool {
+    let mut words = map.split_whitespace();
+    words.next() == Some("0") && words.nth(1) == Some("4294967295")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overflow_uid_is_a_user_only_where_all_users_are() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["self", "sys/kernel"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let write = |path, text| fs::write(root.path().join(path), text).unwrap();
+        assert!(may_stand_for_another(65534, root.path()));
+        write("self/uid_map", "         0          0 4294967295\n");
+        assert!(!may_stand_for_another(65534, root.path()));
+        write("self/uid_map", "         0       1000          1\n");
+        assert!(may_stand_for_another(65534, root.path()));
+        assert!(!may_stand_for_another(0, root.path()));
+        write("sys/kernel/overflowuid", "999\n");
+        assert!(!may_stand_for_another(65534, root.path()));
+        assert!(may_stand_for_another(999, root.path()));
+    }
+}
