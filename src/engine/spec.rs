@@ -40,7 +40,7 @@ impl CheckSpec {
         }
     }
 
-    /// An survey into the targets, of which nothing is known yet.
+    /// A survey of the targets, of which nothing is known yet.
     pub fn survey(&self) -> Survey {
         let enough = match self.wanted {
             Wanted::Listening => self.needed,

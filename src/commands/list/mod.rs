@@ -11,13 +11,14 @@ use std::path::Path;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Serves};
+use crate::engine::SourceChain;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
 use crate::host::passwd::Users;
 use crate::host::processes::{Holders, Processes};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
-use crate::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
+use crate::source::{Fault, Ports, Question, Source};
 
 const PROC: &str = "/proc";
 
@@ -153,9 +154,9 @@ fn listeners(
     options: &ListOptions,
     deadline: Deadline<'_>,
 ) -> Result<(Vec<Listener>, &'static str), Doubt> {
-    let (mut netlink, mut proc) = (Netlink::new(), Proc::new(PROC));
+    let mut chain = SourceChain::chosen(options.source, PROC);
     let mut faults = Vec::new();
-    for source in options.source.in_order(&mut netlink, &mut proc) {
+    for source in chain.sources() {
         match all_of(source, deadline) {
             Ok(mut listeners) => {
                 let wanted = |listener: &Listener| {
