@@ -167,14 +167,23 @@ fn trace(said: &Said) -> Vec<String> {
 #[test]
 fn verbose_says_who_was_asked_and_what_the_answer_was() {
     in_namespace(|| {
-        let _sockets = (listen("127.0.0.1", 443), listen("::1", 444));
+        let _sockets = (
+            listen("127.0.0.1", 443),
+            listen("::1", 444),
+            listen("127.0.0.2", 445),
+        );
         for (line, expected) in [
             (
                 "443",
-                &["DEBUG sock_diag, IPv4: 1 listener seen, enough"][..],
+                &["DEBUG sock_diag: a connection to 127.0.0.1 port 443 would find 127.0.0.1:443"][..],
             ),
             (
                 "444",
+                &["DEBUG sock_diag: a connection to ::1 port 444 would find [::1]:444"],
+            ),
+            ("445", &["DEBUG sock_diag, IPv4: 1 listener seen, enough"]),
+            (
+                "--interface lo 444",
                 &[
                     "DEBUG sock_diag, IPv4: 0 listeners seen, complete",
                     "DEBUG sock_diag, IPv6: 1 listener seen, enough",

@@ -77,8 +77,28 @@ Exit status (--exit-codes)  keepalived  nagios  distinct
   --absent: listening                1       2         1";
 
 pub(super) fn command(command: Command) -> Command {
+    judged(
+        command,
+        "What \"could not tell\" exits as in the keepalived set [default: down]",
+    )
+    .after_help(CHECK_HELP)
+    .arg(
+        Arg::new("exit-codes")
+            .long("exit-codes")
+            .value_name("SET")
+            .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
+            .value_parser(
+                PossibleValuesParser::new(["keepalived", "nagios", "distinct"])
+                    .map(|name| exit_codes(&name)),
+            ),
+    )
+    .arg(args::format(&["text", "json", "nagios"]))
+    .args(stream_arguments())
+}
+
+/// What `check` and `watch` share: what is to be judged, and how.
+pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command {
     command
-        .after_help(CHECK_HELP)
         .arg(
             args::targets()
                 .help("What should be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
@@ -103,11 +123,16 @@ pub(super) fn command(command: Command) -> Command {
                 .conflicts_with("on-unknown"),
         )
         .args(place_arguments())
-        .args(demand_arguments())
+        .args(requirement_arguments())
         .arg(args::source())
         .args(time_arguments())
-        .args(exit_arguments())
-        .arg(args::format(&["text", "json", "nagios"]))
+        .arg(
+            Arg::new("on-unknown")
+                .long("on-unknown")
+                .value_name("STATE")
+                .help(on_unknown_help)
+                .value_parser(PossibleValuesParser::new(["down", "up"]).map(on_unknown)),
+        )
         .arg(
             Arg::new("log")
                 .long("log")
@@ -118,12 +143,15 @@ pub(super) fn command(command: Command) -> Command {
                         .map(|name| log(&name)),
                 ),
         )
-        .arg(flag("quiet").short('q').help("Print nothing to stdout"))
-        .arg(
-            flag("verbose")
-                .short('v')
-                .help("Say on stderr who was asked and what the answer was"),
-        )
+}
+
+pub(super) fn stream_arguments() -> [Arg; 2] {
+    [
+        flag("quiet").short('q').help("Print nothing to stdout"),
+        flag("verbose")
+            .short('v')
+            .help("Say on stderr who was asked and what the answer was"),
+    ]
 }
 
 fn place_arguments() -> [Arg; 2] {
@@ -135,7 +163,7 @@ fn place_arguments() -> [Arg; 2] {
     ]
 }
 
-fn demand_arguments() -> [Arg; 4] {
+fn requirement_arguments() -> [Arg; 4] {
     [
         Arg::new("max-queue")
             .long("max-queue")
@@ -190,24 +218,6 @@ fn time_arguments() -> [Arg; 3] {
     ]
 }
 
-fn exit_arguments() -> [Arg; 2] {
-    [
-        Arg::new("exit-codes")
-            .long("exit-codes")
-            .value_name("SET")
-            .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
-            .value_parser(
-                PossibleValuesParser::new(["keepalived", "nagios", "distinct"])
-                    .map(|name| exit_codes(&name)),
-            ),
-        Arg::new("on-unknown")
-            .long("on-unknown")
-            .value_name("STATE")
-            .help("What \"could not tell\" exits as in the keepalived set [default: down]")
-            .value_parser(PossibleValuesParser::new(["down", "up"]).map(on_unknown)),
-    ]
-}
-
 fn on_unknown(name: String) -> OnUnknown {
     if name == "up" {
         OnUnknown::Up
@@ -255,7 +265,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         needed,
         source: get(matches, "source"),
         timing,
-        exit_codes: exit_codes_of(matches.get_one("exit-codes").copied(), format),
+        exit_codes: exit_codes_of(exit_codes_in(matches), format),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
             Wanted::Absent
@@ -275,6 +285,11 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         quiet: matches.get_flag("quiet"),
         verbose: matches.get_flag("verbose"),
     })
+}
+
+/// What was said of it; `watch` has no such option.
+fn exit_codes_in(matches: &ArgMatches) -> Option<ExitCodes> {
+    matches.try_get_one("exit-codes").ok().flatten().copied()
 }
 
 /// The set that was asked for, or the one that goes with the format.

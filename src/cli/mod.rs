@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod list;
 mod resets;
+mod watch;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,6 +17,7 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::ResetsOptions;
+pub use self::watch::{Initial, OnExit, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
@@ -33,6 +35,8 @@ pub enum Request {
     List(ListOptions),
     /// `listenup resets`
     Resets(ResetsOptions),
+    /// `listenup watch`
+    Watch(WatchOptions),
 }
 
 /// A command line that leads to no work: a wrong one, or one that asks for help.
@@ -117,7 +121,8 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         "check" => check::options(matches).map(Request::Check),
         "doctor" => Ok(Request::Doctor(doctor::options(matches))),
         "list" => Ok(Request::List(list::options(matches))),
-        _ => resets::options(matches).map(Request::Resets),
+        "resets" => resets::options(matches).map(Request::Resets),
+        _ => watch::options(matches).map(Request::Watch),
     }
     .map_err(wrong)
 }
@@ -133,6 +138,11 @@ pub fn command() -> Command {
             Command::new("check")
                 .about("Exit with 0 when every target is listening, otherwise with 1")
                 .defer(|command| args::repeatable(check::command(command))),
+        )
+        .subcommand(
+            Command::new("watch")
+                .about("Keep a track_file of keepalived's up to date: 0 while every target is listening")
+                .defer(|command| args::repeatable(watch::command(command))),
         )
         .subcommand(
             Command::new("list")
@@ -189,8 +199,11 @@ mod tests {
     use super::*;
 
     fn options<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-        let line = ["listenup"].into_iter().chain(words).map(OsString::from);
-        format!("{:?}", parse(line).unwrap())
+        let mut line: Vec<&str> = ["listenup"].into_iter().chain(words).collect();
+        if line.contains(&"watch") && !line.contains(&"--track-file") {
+            line.extend(["--track-file", "lo"]);
+        }
+        format!("{:?}", parse(line.into_iter().map(OsString::from)).unwrap())
     }
 
     #[test]

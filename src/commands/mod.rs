@@ -1,9 +1,11 @@
 //! The subcommands, each in a folder or file of its name.
 
 pub mod check;
+mod checker;
 pub mod doctor;
 pub mod list;
 pub mod resets;
+pub mod watch;
 
 use crate::cli::{Refusal, Request, TIMEOUT};
 use crate::clock::{Deadline, SystemClock};
@@ -20,6 +22,7 @@ pub fn run(request: Result<Request, Refusal>) -> ExitStatus {
         Ok(Request::Doctor(options)) => doctor::run(&options),
         Ok(Request::List(options)) => list::run(&options),
         Ok(Request::Resets(options)) => resets::run(&options),
+        Ok(Request::Watch(options)) => watch::run(&options),
         Err(refusal) => refuse(&refusal),
     }
 }

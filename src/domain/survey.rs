@@ -1,6 +1,6 @@
 //! What is known of each target while listeners come in.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use super::candidates::{Candidates, Decision};
@@ -9,6 +9,9 @@ use super::listener::{Family, Listener};
 use super::requirement::{Compliance, Requirements};
 use super::target::{Serves, Target, Unless};
 use super::verdict::Answer;
+
+/// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
+const MOST_SHORTCUTS: usize = 6;
 
 /// The targets and what the last look has shown of them.
 #[derive(Clone, Debug)]
@@ -181,6 +184,43 @@ impl Survey {
                 entry.finding = Finding::Settled(listener);
             }
         }
+    }
+
+    /// The connections whose listener, by the kernel's own lookup, settles a target at once: to its address, or
+    /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
+    /// all of them, nor where the device matters.
+    pub fn shortcuts(&self) -> Vec<Connection> {
+        if self.interface.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
+            return Vec::new();
+        }
+        let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let mut connections = Vec::new();
+        for target in self.unsettled().map(|entry| entry.target) {
+            match target {
+                Target::Address(..) => connections.extend(Connection::to(target, None)),
+                Target::Port(_) => connections.extend(localhost.map(|address| Connection {
+                    target,
+                    address,
+                    interface: None,
+                })),
+            }
+        }
+        connections
+    }
+
+    /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port.
+    pub fn shortcut_found(&mut self, target: Target, listener: &Listener) {
+        if target.port() == listener.port && target.served_by(listener, None) == Serves::Yes {
+            let entries = self.entries.iter_mut();
+            for entry in entries.filter(|entry| entry.target == target) {
+                entry.finding = Finding::Settled(listener.clone());
+            }
+        }
+    }
+
+    /// Whether this target has its listener.
+    pub fn has_settled(&self, target: Target) -> bool {
+        !self.unsettled().any(|entry| entry.target == target)
     }
 
     /// What only the kernel's own lookup knows: which of several listeners that are not alike a

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
@@ -20,6 +21,13 @@ const MOST: usize = 64 * 1024;
 pub fn to_stderr() {
     let subscriber = Registry::default().with(stderr_layer().with_filter(LevelFilter::DEBUG));
     // Fails only when there is one already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Sets it up for the events of one module alone.
+pub fn to_stderr_of(module: &'static str) {
+    let of_module = Targets::new().with_target(module, LevelFilter::DEBUG);
+    let subscriber = Registry::default().with(stderr_layer().with_filter(of_module));
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 

@@ -2,6 +2,7 @@
 //! (sock_diag(7)).
 
 mod conversation;
+pub mod events;
 mod filter;
 #[cfg(fuzzing)]
 pub mod fuzzing;

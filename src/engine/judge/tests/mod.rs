@@ -2,6 +2,7 @@
 
 mod limits;
 mod requirements;
+mod shortcuts;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -1,0 +1,160 @@
+//! What the kernel tells unasked: that a listener is gone.
+//!
+//! The groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY (linux/sock_diag.h) get a message for every
+//! TCP socket that dies in the network namespace (net/core/sock_diag.c, sock_diag_broadcast_destroy); nobody
+//! needs a privilege to join them. A filter in the kernel lets only those through that have one of the wanted
+//! local ports and no peer, as listeners do. A message says that *a* socket went: it is a reason to look, and
+//! never read.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
+};
+use socket2::{SockFilter, Socket};
+
+use super::Fault;
+use crate::errno::ErrnoText;
+
+/// The two groups as bits of `nl_groups` (netlink(7)): 1 and 3, counted from 1.
+const GROUPS: u32 = 1 << 0 | 1 << 2;
+
+/// Where a message has the local and the remote port: behind `struct nlmsghdr` and the first four bytes of `struct
+/// inet_diag_msg` (linux/inet_diag.h).
+const LOCAL_PORT: u32 = 20;
+const REMOTE_PORT: u32 = 22;
+
+/// The most ports that the filter names; it has two instructions for each of at most 4,096 (BPF_MAXINSNS). With
+/// more, every listener that goes is told.
+const MOST_PORTS: usize = 1_024;
+
+/// Classic BPF (linux/filter.h): load the half-word at, compare with, end with so many bytes.
+const LOAD_HALF: u16 = 0x28;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const RETURN: u16 = 0x06;
+const WHOLE: u32 = u32::MAX;
+
+/// Messages that listeners are gone.
+#[derive(Debug)]
+pub struct Events(Socket);
+
+/// What has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// A listener went.
+    pub gone: bool,
+    /// Messages were lost (ENOBUFS), so that one may have gone.
+    pub lost: bool,
+}
+
+impl Events {
+    /// Joins the groups in the network namespace of the caller.
+    ///
+    /// # Errors
+    /// What refuses it: seccomp, SELinux, gVisor.
+    pub fn of(ports: &[u16]) -> Result<Self, Fault> {
+        let call = |name| move |errno| Fault::Call(name, errno);
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let protocol = SockProtocol::NetlinkSockDiag;
+        let fd = socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol)
+            .map_err(call("socket"))?;
+        let socket = Socket::from(fd);
+        // Before the groups are joined, so that nothing else comes in between.
+        socket
+            .attach_filter(&filter(ports))
+            .map_err(|error: io::Error| Fault::Call("setsockopt", ErrnoText::from(&error).0))?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS)).map_err(call("bind"))?;
+        Ok(Self(socket))
+    }
+
+    /// Takes all messages that are there, and waits for none.
+    ///
+    /// # Errors
+    /// When the socket is of no use any more.
+    pub fn drain(&mut self) -> Result<Told, Fault> {
+        let mut told = Told::default();
+        // The part of a message that does not fit is dropped.
+        let mut start = [0; 16];
+        loop {
+            match recv(self.0.as_raw_fd(), &mut start, MsgFlags::MSG_DONTWAIT) {
+                Ok(_) => told.gone = true,
+                Err(Errno::ENOBUFS) => told.lost = true,
+                Err(Errno::EAGAIN) => return Ok(told),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Fault::Call("receive", errno)),
+            }
+        }
+    }
+}
+
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Lets pass what has no remote port and one of these local ports.
+fn filter(ports: &[u16]) -> Vec<SockFilter> {
+    instructions(ports)
+        .into_iter()
+        .map(|(code, if_so, if_not, operand)| SockFilter::new(code, if_so, if_not, operand))
+        .collect()
+}
+
+fn instructions(ports: &[u16]) -> Vec<(u16, u8, u8, u32)> {
+    let end = |length| (RETURN, 0, 0, length);
+    let mut code = vec![
+        (LOAD_HALF, 0, 0, REMOTE_PORT),
+        (JUMP_IF_EQUAL, 1, 0, 0),
+        end(0),
+    ];
+    if ports.len() > MOST_PORTS {
+        code.push(end(WHOLE));
+        return code;
+    }
+    code.push((LOAD_HALF, 0, 0, LOCAL_PORT));
+    for port in ports {
+        code.push((JUMP_IF_EQUAL, 0, 1, u32::from(*port)));
+        code.push(end(WHOLE));
+    }
+    code.push(end(0));
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's interpreter (net/core/filter.c) for the three instructions used here.
+    fn passes(ports: &[u16], local: u16, remote: u16) -> bool {
+        let code = instructions(ports);
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let (code, if_so, if_not, operand) = code[at];
+            at += 1;
+            match code {
+                LOAD_HALF if operand == LOCAL_PORT => value = u32::from(local),
+                LOAD_HALF if operand == REMOTE_PORT => value = u32::from(remote),
+                JUMP_IF_EQUAL => at += usize::from(if value == operand { if_so } else { if_not }),
+                RETURN => return operand != 0,
+                other => panic!("{other:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn listeners_on_the_wanted_ports_pass() {
+        for ports in [&[443][..], &[80, 443, 8443]] {
+            assert!(passes(ports, 443, 0));
+            for (local, remote) in [(443, 40_000), (8080, 0), (0, 0), (8080, 443)] {
+                assert!(!passes(ports, local, remote), "{local} {remote}");
+            }
+        }
+        let many: Vec<u16> = (1..=1_025).collect();
+        assert!(passes(&many, 8080, 0) && !passes(&many, 443, 1));
+        assert!(instructions(&many[1..]).len() <= 4_096);
+        assert!(passes(&many[1..], 1_025, 0) && !passes(&many[1..], 8080, 0));
+    }
+}
