@@ -162,6 +162,8 @@ pub enum Call {
     SockDiagSocket,
     Sendto,
     Recvmsg,
+    /// bind(2), by which groups are joined.
+    Bind,
 }
 
 impl Call {
@@ -183,6 +185,7 @@ impl Call {
             }
             Self::Sendto => (libc::SYS_sendto, Vec::new()),
             Self::Recvmsg => (libc::SYS_recvmsg, Vec::new()),
+            Self::Bind => (libc::SYS_bind, Vec::new()),
         };
         let filter = SeccompFilter::new(
             [(number, rules)].into(),

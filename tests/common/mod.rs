@@ -19,6 +19,7 @@ pub mod service;
 pub mod sockets;
 pub mod table;
 pub mod watch;
+pub mod watcher;
 
 use std::process::Command;
 use std::{panic, thread};

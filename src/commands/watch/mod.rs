@@ -36,6 +36,9 @@ use crate::source::netlink::events::{Events, Told};
 /// What looks may take of the time: one part in this many.
 const SHARE_OF_LOOKS: u32 = 20;
 
+/// How long it rests at most for what looks with sock_diag have taken.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How long to rest after a look that the kernel was the reason for, so that a service which closes listeners all the
 /// time does not take a core.
 const BETWEEN_EVENTS: Duration = Duration::from_millis(1);
@@ -246,7 +249,12 @@ impl<'a> Watch<'a> {
         let took = outcome
             .took
             .saturating_sub(self.options.check.timing.retry_for);
-        let every = self.options.every.max(took * SHARE_OF_LOOKS);
+        let affordable = match outcome.source {
+            Some("/proc") => took * SHARE_OF_LOOKS,
+            // One look that took long on a busy machine must not hold up the next.
+            _ => (took * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
+        };
+        let every = self.options.every.max(affordable);
         if outcome.source == Some("/proc") && every > self.every * 2 {
             self.reporter.trouble_once(&format!(
                 "a look in /proc takes {}, so there is one every {}",

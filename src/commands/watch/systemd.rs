@@ -1,8 +1,15 @@
 //! What systemd is told (sd_notify(3)). Without NOTIFY_SOCKET nobody is.
+//!
+//! Not by crate sd-notify: it waits while the manager's socket is full, and whoever does not read must not keep
+//! the file from its value. What cannot be sent at once is lost.
 
+use std::env;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use sd_notify::{NotifyState, notify, watchdog_enabled};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 
 /// The service manager.
 #[derive(Debug)]
@@ -13,12 +20,13 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// As the environment has it (WATCHDOG_USEC).
+    /// As the environment has it (WATCHDOG_USEC, WATCHDOG_PID).
     pub fn new() -> Self {
-        let mut micros = 0;
-        let enabled = watchdog_enabled(false, &mut micros);
+        let number = |name| env::var(name).ok()?.parse::<u64>().ok();
+        let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let watchdog = number("WATCHDOG_USEC").filter(|_| is_own);
         Self {
-            watchdog: enabled.then(|| Duration::from_micros(micros)),
+            watchdog: watchdog.map(Duration::from_micros),
             fed: None,
         }
     }
@@ -30,12 +38,12 @@ impl Systemd {
 
     /// There is a first verdict.
     pub fn ready(&self) {
-        tell(&[NotifyState::Ready]);
+        tell("READY=1");
     }
 
-    /// What `systemctl status` shows.
+    /// What `systemctl status` shows, on one line.
     pub fn status(&self, status: &str) {
-        tell(&[NotifyState::Status(status)]);
+        tell(&format!("STATUS={}", status.replace('\n', " ")));
     }
 
     /// A look was completed at this moment. It is told four times as often as it must be.
@@ -45,18 +53,32 @@ impl Systemd {
         };
         let is_due = |fed| now.saturating_sub(fed) >= watchdog / 4;
         if self.fed.is_none_or(is_due) {
-            tell(&[NotifyState::Watchdog]);
+            tell("WATCHDOG=1");
             self.fed = Some(now);
         }
     }
 
     /// The end has begun.
     pub fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
+        tell("STOPPING=1");
     }
 }
 
-fn tell(what: &[NotifyState<'_>]) {
+fn tell(what: &str) {
     // A manager that does not listen is no reason to end.
-    let _ = notify(false, what);
+    let _ = send(what);
+}
+
+fn send(what: &str) -> Result<(), Errno> {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
+        return Ok(());
+    };
+    let address = match path.as_bytes() {
+        [b'@', name @ ..] => UnixAddr::new_abstract(name)?,
+        _ => UnixAddr::new(path.as_os_str())?,
+    };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    let flags = MsgFlags::MSG_NOSIGNAL;
+    sendto(socket.as_raw_fd(), what.as_bytes(), &address, flags).map(drop)
 }

@@ -4,10 +4,11 @@
 //! process_track_file), so a file that is not there would be a gateway that never fails over.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 
@@ -17,18 +18,30 @@ pub struct TrackFile {
     path: PathBuf,
     /// Where a new one is written, beside it.
     draft: PathBuf,
-    /// What was written last, and what it looked like then.
-    written: Option<(i16, Mark)>,
+    written: Option<Written>,
 }
 
-/// By what a file is known again: nobody can change it without changing one of these.
+/// By what a file is known again. The kernel's clock for files goes in steps of some milliseconds, so a change right
+/// after a write may not show; see [`SETTLES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     device: u64,
     inode: u64,
     length: u64,
     mode: u32,
-    changed: (i64, i64),
+    modified: (i64, i64),
+}
+
+/// How long after a write the file is read to know it again: longer than the longest step (CONFIG_HZ=100).
+const SETTLES: Duration = Duration::from_millis(20);
+
+/// What was written last.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    value: i16,
+    mark: Mark,
+    /// When. `None`: the mark alone tells.
+    fresh: Option<Instant>,
 }
 
 /// What was done.
@@ -72,23 +85,43 @@ impl TrackFile {
     /// Why it may not have it.
     pub fn keep(&mut self, value: i16) -> io::Result<Kept> {
         let before = self.written;
-        if let Some((known, mark)) = before {
-            if known == value && Mark::of(&self.path).is_ok_and(|now| now == mark) {
-                return Ok(Kept::Same);
-            }
+        if before.is_some_and(|written| written.value == value) && self.is_as_written() {
+            return Ok(Kept::Same);
         }
         self.written = None;
-        self.write(value)?;
-        self.written = Some((value, Mark::of(&self.path)?));
+        let mark = self.write(value)?;
+        self.written = Some(Written {
+            value,
+            mark,
+            fresh: Some(Instant::now()),
+        });
         Ok(match before {
-            Some((known, _)) if known == value => Kept::Restored,
+            Some(written) if written.value == value => Kept::Restored,
             _ => Kept::Written,
         })
     }
 
+    fn is_as_written(&mut self) -> bool {
+        let Some(written) = &mut self.written else {
+            return false;
+        };
+        let found = fs::symlink_metadata(&self.path);
+        if !found.is_ok_and(|found| Mark::of(&found) == written.mark) {
+            return false;
+        }
+        let Some(since) = written.fresh else {
+            return true;
+        };
+        if since.elapsed() > SETTLES {
+            written.fresh = None;
+        }
+        let text = fs::read_to_string(&self.path);
+        text.is_ok_and(|text| text == line(written.value))
+    }
+
     /// A new file takes the place of the old one in one step (rename(2)), which keepalived notices. A symlink
     /// in its place is replaced and not followed.
-    fn write(&self, value: i16) -> io::Result<()> {
+    fn write(&self, value: i16) -> io::Result<Mark> {
         match fs::remove_file(&self.draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             // What an earlier run left half done.
@@ -101,9 +134,11 @@ impl TrackFile {
             .open(&self.draft)?;
         // Whatever the umask is.
         file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(format!("{value}\n").as_bytes())?;
+        file.write_all(line(value).as_bytes())?;
+        let mark = Mark::of(&file.metadata()?);
         drop(file);
-        fs::rename(&self.draft, &self.path)
+        fs::rename(&self.draft, &self.path)?;
+        Ok(mark)
     }
 
     /// The first part of the way to the file that others than root and this user can write to: they can move
@@ -128,16 +163,19 @@ impl TrackFile {
     }
 }
 
+fn line(value: i16) -> String {
+    format!("{value}\n")
+}
+
 impl Mark {
-    fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
-        Ok(Self {
+    fn of(found: &Metadata) -> Self {
+        Self {
             device: found.dev(),
             inode: found.ino(),
             length: found.len(),
             mode: found.mode(),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
     }
 }
 

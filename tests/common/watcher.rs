@@ -1,0 +1,178 @@
+//! A `listenup watch` that runs while a test does something.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::confined::Confined;
+use super::program::{LISTENUP, Said};
+
+/// One watch and its file. It is killed with this value.
+pub struct Watcher {
+    child: Option<Child>,
+    pub file: PathBuf,
+    folder: tempfile::TempDir,
+    manager: UnixDatagram,
+}
+
+impl Watcher {
+    /// Begins, and waits for the first verdict.
+    #[track_caller]
+    pub fn start(words: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), Confined::new("sh"), words)
+    }
+
+    /// The same in a folder of the test's, by a shell under restrictions.
+    #[track_caller]
+    pub fn start_in(folder: tempfile::TempDir, confined: Confined, words: &str) -> Self {
+        let file = folder.path().join("track");
+        let socket = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let mut command = confined.into_command();
+        // systemd names the process that is to feed its watchdog.
+        command.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\"", LISTENUP]);
+        command.args(["watch", "--track-file"]).arg(&file);
+        command
+            .args(words.split_whitespace())
+            .env("NOTIFY_SOCKET", &socket);
+        command.env("WATCHDOG_USEC", "2000000");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = Some(command.spawn().unwrap());
+        let watcher = Self {
+            child,
+            file,
+            folder,
+            manager,
+        };
+        watcher.await_notice("READY=1");
+        watcher
+    }
+
+    /// Waits until systemd would be told this.
+    #[track_caller]
+    pub fn await_notice(&self, wanted: &str) {
+        let mut notices = Vec::new();
+        for _ in 0..1_000 {
+            let notice = self
+                .notice()
+                .unwrap_or_else(|| panic!("{notices:?}, and no {wanted}"));
+            if notice.contains(wanted) {
+                return;
+            }
+            notices.push(notice);
+        }
+        panic!("{notices:?}, and no {wanted}");
+    }
+
+    /// What systemd would be told next.
+    pub fn notice(&self) -> Option<String> {
+        let mut text = [0; 4096];
+        let length = self.manager.recv(&mut text).ok()?;
+        Some(String::from_utf8(text[..length].to_vec()).unwrap())
+    }
+
+    /// Forgets what it was told so far, and does not wait longer than this for more.
+    pub fn forget_notices(&self, patience: Duration) {
+        self.manager.set_nonblocking(true).unwrap();
+        while self.notice().is_some() {}
+        self.manager.set_nonblocking(false).unwrap();
+        self.manager.set_read_timeout(Some(patience)).unwrap();
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+        let stat = format!("/proc/{}/stat", self.pid());
+        let stopped = || fs::read_to_string(&stat).unwrap().contains(") T ");
+        while signal == Signal::SIGSTOP && !stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.as_ref().unwrap().id() as i32)
+    }
+
+    pub fn says(&self) -> String {
+        says(&self.file)
+    }
+
+    /// Waits until the file says this.
+    #[track_caller]
+    pub fn await_value(&self, value: &str) {
+        await_says(&self.file, value);
+    }
+
+    /// Waits until it has said this on stdout or stderr after it was sent the signal that ends it; its folder
+    /// is still there.
+    #[track_caller]
+    pub fn end_with(mut self, signal: Signal) -> (Said, tempfile::TempDir) {
+        self.signal(signal);
+        let child = self.child.take().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        (Said::of("listenup watch".to_owned(), output), folder)
+    }
+
+    #[track_caller]
+    pub fn end(self) -> Said {
+        self.end_with(Signal::SIGTERM).0.exits(0)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The value in a file, without its line feed.
+pub fn says(file: &Path) -> String {
+    fs::read_to_string(file)
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
+}
+
+/// Runs a line of sh as the unit's ExecStopPost= would, with its result and for this file.
+pub fn exec_stop_post(result: &str, file: &Path) {
+    let unit = fs::read_to_string("packaging/systemd/listenup-watch@.service").unwrap();
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStopPost=/bin/sh -c '"));
+    let script = line.unwrap().trim_end_matches('\'');
+    let script = script.replace("/run/listenup-watch-%i/track", &file.display().to_string());
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env("DOWN", "1");
+    assert!(
+        command
+            .env("SERVICE_RESULT", result)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Waits until a file says this.
+#[track_caller]
+pub fn await_says(file: &Path, value: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while says(file) != value {
+        let says = says(file);
+        assert!(
+            Instant::now() < deadline,
+            "{file:?} says {says:?}, not {value}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
