@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod domain;
 pub mod guard;
 pub mod judge;
+pub mod keepalived_conf;
 pub mod list;
 pub mod log;
 pub mod look;
