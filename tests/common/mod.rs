@@ -11,6 +11,7 @@
 pub mod confined;
 pub mod conntrack;
 pub mod doctor;
+pub mod dump;
 pub mod keepalived;
 pub mod node;
 pub mod program;

@@ -285,7 +285,8 @@ impl Builder {
 
     fn judge_untracked(&self, shared: &mut Shared) {
         let used = |script: &&super::super::model::Script| {
-            !script.removed && script.shadowed_by.is_none() && script.tracked_by.is_empty()
+            let counts = !script.removed && script.shadowed_by.is_none();
+            counts && !script.name.is_empty() && script.tracked_by.is_empty()
         };
         for script in self.config.scripts.iter().filter(used) {
             shared.remarks.problem(
