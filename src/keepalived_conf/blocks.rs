@@ -115,7 +115,10 @@ impl<'w, 'r, 'a> Walk<'w, 'r, 'a> {
             Some(root) if root.processes.contains(&self.process) => {
                 self.keyword(Block::Root, &root.keyword, line, words);
             }
-            Some(_) => {
+            Some(root) => {
+                if self.process == Process::Parent {
+                    self.builder.sees(root.keyword.name);
+                }
                 let opens = words.last().is_some_and(|word| word == b"{");
                 self.skip = if opens { Skip::Within(1) } else { Skip::Waits };
             }

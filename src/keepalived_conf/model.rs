@@ -29,6 +29,10 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Where keepalived gives up: it does not start, or dies.
     pub fatal: Option<Place>,
+    /// There is something for the VRRP process, so it is started. Without it no script runs.
+    pub runs_vrrp: bool,
+    /// There is something for the process that checks real servers, so it is started.
+    pub runs_checker: bool,
 }
 
 /// A value and where it is written.

@@ -134,9 +134,10 @@ pub fn of_keepalived(dump: &str) -> Vec<Entry> {
         entry.fields = entry.only(wanted);
         entry.fields.retain(|field| !field.ends_with(" :"));
         if kind == "check" {
-            // The protocols are not read.
-            entry.title = entry.title.replace(":tcp:", " ").replace(":udp:", " ");
-            entry.title = entry.title.replace(['[', ']'], "");
+            // The protocols are not read, and which is which is told by the addresses.
+            let (virtual_server, real_server) = entry.title.split_once(" -> ").unwrap();
+            let address = |text: &str| text.split("]:").next().unwrap().replace(['[', ']'], "");
+            entry.title = format!("{} -> {}", address(virtual_server), address(real_server));
         }
     }
     entries
@@ -419,7 +420,10 @@ fn in_path(program: &str) -> Option<PathBuf> {
 pub fn can_run(command: &Command) -> bool {
     let program = &command.words.as_ref().unwrap()[0];
     let program = String::from_utf8_lossy(program);
-    if program.starts_with('<') {
+    if program
+        .strip_prefix('<')
+        .is_some_and(|file| file.trim_start().starts_with('/'))
+    {
         return true;
     }
     let path = resolved(&program);

@@ -15,6 +15,7 @@ pub mod dump;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod reading;
 pub mod schema;
 pub mod service;
 pub mod sockets;

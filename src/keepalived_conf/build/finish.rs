@@ -31,6 +31,7 @@ impl Builder {
         self.add_of_instances();
         self.add_of_groups(shared, &groups);
         self.judge_untracked(shared);
+        self.judge_processes(shared);
         self.judge_instances(shared);
     }
 
@@ -295,6 +296,31 @@ impl Builder {
                 "no vrrp_instance and no vrrp_sync_group tracks it",
                 format!("write track_script {{ {} }}, on lines of their own, in the vrrp_instance", script.name),
             );
+        }
+    }
+
+    /// Blocks that the parent process does not see, because it passes over one around them up to its brace.
+    fn judge_processes(&self, shared: &mut Shared) {
+        let config = &self.config;
+        let unseen = [
+            (
+                config.runs_vrrp,
+                config.instances.first().map(|one| &one.place),
+            ),
+            (
+                config.runs_checker,
+                config.virtual_servers.first().map(|one| &one.place),
+            ),
+        ];
+        for (runs, first) in unseen {
+            if let (false, Some(place)) = (runs, first) {
+                shared.remarks.problem(
+                    place,
+                    "keepalived has no configuration to run: it starts no process for this block and those like it",
+                    "a block above is not closed, and keepalived takes this one for a part of it",
+                    "close each block that is opened",
+                );
+            }
         }
     }
 

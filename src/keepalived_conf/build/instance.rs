@@ -1,5 +1,7 @@
 //! `vrrp_instance` (keepalived/vrrp/vrrp_parser.c).
 
+use std::net::IpAddr;
+
 use super::super::blocks::{Begun, Statement};
 use super::super::lines::Shared;
 use super::super::model::{Instance, Set, State, Tracks};
@@ -89,9 +91,12 @@ impl Builder {
                 let Some(instance) = self.config.instances.last_mut() else {
                     return;
                 };
+                let Some(first) = first else {
+                    return;
+                };
                 match list {
-                    "virtual_ipaddress" => instance.addresses.extend(first),
-                    _ => instance.excluded_addresses.extend(first),
+                    "virtual_ipaddress" => add_address(shared, &mut instance.addresses, first),
+                    _ => instance.excluded_addresses.push(first),
                 }
             }
             _ => {
@@ -139,4 +144,29 @@ fn set_state(shared: &mut Shared, instance: &mut Instance, statement: &Statement
         value: state,
         place: statement.line.place.clone(),
     });
+}
+
+/// Takes an address of `virtual_ipaddress`: all are of one kind.
+fn add_address(shared: &mut Shared, addresses: &mut Vec<Set<String>>, address: Set<String>) {
+    let bare = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
+    let kind = |text: &str| bare(text).parse::<IpAddr>().ok().map(|ip| ip.is_ipv6());
+    let first = addresses.first().and_then(|first| kind(&first.value));
+    match (kind(&address.value), first) {
+        (None, _) => shared.remarks.problem(
+            &address.place,
+            format!("VRRP parsed invalid IP {}. skipping IP", address.value),
+            "it is no IP address",
+            "write ADDRESS/LENGTH dev INTERFACE",
+        ),
+        (Some(kind), Some(first)) if kind != first => shared.remarks.problem(
+            &address.place,
+            format!(
+                "address family must match VRRP instance: keepalived ignores {}",
+                address.value
+            ),
+            "IPv4 and IPv6 addresses stand in one virtual_ipaddress",
+            "write the others into virtual_ipaddress_excluded",
+        ),
+        _ => addresses.push(address),
+    }
 }

@@ -38,6 +38,17 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// The parent process sees a block that is for another one, which it starts for some of them.
+    pub fn sees(&mut self, keyword: &str) {
+        match keyword {
+            "vrrp_instance" | "static_ipaddress" | "static_routes" | "static_rules" => {
+                self.config.runs_vrrp = true;
+            }
+            "virtual_server" => self.config.runs_checker = true,
+            _ => {}
+        }
+    }
+
     /// A block begins.
     pub fn begin(
         &mut self,
