@@ -325,12 +325,14 @@ fn checks(config: &Config) -> Vec<Entry> {
                 let (true, Some((uid, gid))) = (can_run(command), ids) else {
                     continue;
                 };
-                let name = |name: &str| name.replace(['[', ']'], "");
-                let title = format!(
-                    "{} -> {}",
-                    name(&virtual_server.name),
-                    name(&real_server.name)
-                );
+                let words: Vec<&str> = virtual_server.name.split(' ').collect();
+                let name = match words[..] {
+                    ["group", name, ..] => name.to_owned(),
+                    ["fwmark", mark, ..] => format!("FWM {mark}"),
+                    _ => words[0].to_owned(),
+                };
+                let address = real_server.name.split(' ').next().unwrap();
+                let title = format!("{name} -> {address}");
                 let mut entry = new("check", &title);
                 let effective = check.effective(virtual_server, real_server);
                 entry.fields = vec![
