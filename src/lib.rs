@@ -7,6 +7,7 @@ pub mod domain;
 pub mod engine;
 pub mod errno;
 pub mod host;
+pub mod keepalived_conf;
 pub mod log;
 pub mod report;
 pub mod requirements;

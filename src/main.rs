@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`clock`], [`errno`] | the deadline; a system error in words |
 //! | [`domain`] | target, listener, survey, requirement, verdict, exit status: pure |
+//! | [`keepalived_conf`] | keepalived's configuration as keepalived reads it |
 //! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6) |
 //! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the guard of the deadline |
 //! | [`requirements`] | what a listener must meet: `--max-queue`, `--owner-...` |
@@ -22,7 +23,9 @@
 
 use listenup::{cli, commands, start};
 #[cfg(doc)]
-use listenup::{clock, domain, engine, errno, host, log, report, requirements, source};
+use listenup::{
+    clock, domain, engine, errno, host, keepalived_conf, log, report, requirements, source,
+};
 
 use std::ffi::{c_char, c_int};
 

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What may use what: each of these those before it. `main` and `start` may use all.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "clock",
     "errno",
     "domain",
+    "keepalived_conf",
     "source",
     "host",
     "requirements",

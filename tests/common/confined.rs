@@ -64,6 +64,24 @@ impl Confined {
         self.before_exec(move || apply_filter(&filter).map_err(|_| Errno::last()))
     }
 
+    /// The calls by which keepalived speaks to IPVS succeed and do nothing, where the kernel has none.
+    pub fn with_ipvs_that_does_nothing(self) -> Self {
+        /// `IP_VS_BASE_CTL` of linux/ip_vs.h; its options begin there.
+        const FIRST: u64 = 64 + 1024 + 64;
+        let at_least = SeccompCmpOp::Ge;
+        let option = SeccompCondition::new(2, SeccompCmpArgLen::Dword, at_least, FIRST).unwrap();
+        let rule = SeccompRule::new(vec![argument(1, libc::IPPROTO_IP), option]).unwrap();
+        let calls = [libc::SYS_getsockopt, libc::SYS_setsockopt];
+        let filter = SeccompFilter::new(
+            calls.map(|call| (call, vec![rule.clone()])).into(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(0),
+            std::env::consts::ARCH.try_into().unwrap(),
+        );
+        let filter: BpfProgram = filter.unwrap().try_into().unwrap();
+        self.before_exec(move || apply_filter(&filter).map_err(|_| Errno::last()))
+    }
+
     /// This system call does not return: it waits for an answer of a supervisor (seccomp_unotify(2)) that
     /// is the program itself.
     pub fn stuck_in(self, call: libc::c_long) -> Self {

@@ -11,9 +11,11 @@
 pub mod confined;
 pub mod conntrack;
 pub mod doctor;
+pub mod dump;
 pub mod keepalived;
 pub mod node;
 pub mod program;
+pub mod reading;
 pub mod schema;
 pub mod service;
 pub mod sockets;

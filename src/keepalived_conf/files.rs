@@ -1,0 +1,77 @@
+//! Where the text of the files comes from.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// What stands at a path, behind symlinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A regular file.
+    Regular {
+        /// Whether anybody may execute it; keepalived does not read such files.
+        executable: bool,
+    },
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// A file system, as far as `include` needs one.
+pub trait Files {
+    /// What is there. `None`: nothing, or nothing that can be looked at.
+    fn kind(&self, path: &Path) -> Option<Kind>;
+
+    /// The names in a folder, in any order.
+    ///
+    /// # Errors
+    /// It is no folder, or cannot be read.
+    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>>;
+
+    /// The bytes of a file, and no more than so many.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>>;
+
+    /// A folder's path without symlinks, which `${_PWD}` stands for; the same path where it cannot be had.
+    fn real(&self, folder: &Path) -> PathBuf;
+}
+
+/// The file system of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn kind(&self, path: &Path) -> Option<Kind> {
+        let found = fs::metadata(path).ok()?;
+        Some(if found.is_dir() {
+            Kind::Folder
+        } else if found.is_file() {
+            let executable = found.permissions().mode() & 0o111 != 0;
+            Kind::Regular { executable }
+        } else {
+            Kind::Other
+        })
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(folder)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect()
+    }
+
+    fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let at_most = u64::try_from(at_most).unwrap_or(u64::MAX);
+        File::open(file)?.take(at_most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn real(&self, folder: &Path) -> PathBuf {
+        fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+    }
+}

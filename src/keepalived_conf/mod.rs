@@ -1,0 +1,99 @@
+//! Reads keepalived.conf as keepalived 2.2.7 does: from files to lines ([`lines`]), to blocks ([`blocks`]), to
+//! what they mean ([`Config`]). Where later versions read something else, both are named. What keepalived makes
+//! something else of than it says is a [`Remark`].
+//!
+//! The facts are those of keepalived's source, lib/parser.c before all, and of the real program, with which
+//! tests/keepalived_conf.rs compares.
+
+mod blocks;
+mod build;
+mod comments;
+mod definitions;
+mod expansion;
+mod files;
+pub mod fuzzing;
+mod glob;
+mod include;
+mod keywords;
+mod keywords_check;
+mod keywords_global;
+mod keywords_vrrp;
+mod lines;
+mod loaded;
+mod model;
+mod numbers;
+mod opening;
+mod pieces;
+mod place;
+mod remark;
+mod sequence;
+mod words;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use blocks::Walk;
+use build::Builder;
+use include::Strict;
+use keywords::Process;
+use lines::{Copied, Reader, Shared};
+
+pub use files::{Disk, Files, Kind};
+pub use model::{
+    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, Notify, RealServer,
+    Script, Set, State, Time, Timing, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User,
+    VirtualServer, Weight, Words,
+};
+pub use place::Place;
+pub use remark::{Remark, Severity};
+pub use words::{Malformed, is_space};
+
+/// Reads a file and all that it includes.
+///
+/// `id` is what `@id` and `${_INSTANCE}` mean: keepalived's option `-i`, or [`id_of`] the host's name. A relative
+/// path begins in `folder`. What cannot be read is a remark.
+pub fn read(files: &dyn Files, folder: &Path, main: &Path, id: &[u8]) -> Config {
+    let mut shared = Shared::new(files, id);
+    let mut builder = Builder::default();
+    let place = Place::new(folder.join(main), 0);
+    let mut parent = Reader::new(&mut shared, Arc::from(folder), place.clone());
+    parent.copy = Some(Vec::new());
+    parent.open(main.as_os_str().as_bytes(), Strict::MAIN);
+    Walk::new(&mut parent, &mut builder, Process::Parent).read();
+    let copy = parent.copy.take().unwrap_or_default();
+    read_copy(shared, builder, &copy, &place)
+}
+
+/// Reads what a running keepalived has loaded: the text of its file `/keepalived/consolidated_configuration`,
+/// in which comments are cut and files are included. `main` is its main file's name.
+pub fn read_loaded(files: &dyn Files, text: &[u8], main: &Path, id: &[u8]) -> Config {
+    let mut shared = Shared::new(files, id);
+    let mut builder = Builder::default();
+    let place = Place::new(main, 0);
+    let copy = loaded::lines(&mut shared, text, main);
+    // The parent process reads no such text, but nothing in it is read otherwise.
+    let mut parent = Reader::of_copy(&mut shared, copy.clone(), place.clone());
+    Walk::new(&mut parent, &mut builder, Process::Parent).read();
+    read_copy(shared, builder, &copy, &place)
+}
+
+/// What keepalived takes for its id unless it is told one: the host's name up to the first dot.
+pub fn id_of(host_name: &[u8]) -> &[u8] {
+    let mut parts = host_name.split(|byte| *byte == b'.');
+    parts.next().unwrap_or_default()
+}
+
+fn read_copy(mut shared: Shared, mut builder: Builder, copy: &[Copied], place: &Place) -> Config {
+    for process in [Process::Vrrp, Process::Checker] {
+        let mut reader = Reader::of_copy(&mut shared, copy.to_owned(), place.clone());
+        Walk::new(&mut reader, &mut builder, process).read();
+    }
+    builder.finish(&mut shared);
+    Config {
+        remarks: shared.remarks.into_list(),
+        files: shared.read,
+        fatal: shared.fatal,
+        ..builder.config
+    }
+}

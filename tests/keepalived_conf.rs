@@ -1,0 +1,194 @@
+//! The reader and the real keepalived: what both make of the same files.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use common::dump::{as_text, can_run, of_reader};
+use common::keepalived::Folder;
+use common::reading::ask;
+use listenup::keepalived_conf::{self, Config, Disk, Script};
+
+const CASES: &str = "tests/cases";
+
+/// So many keepalived run at a time.
+const AT_ONCE: usize = 6;
+
+/// Cases that keepalived cannot run here, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    (
+        "doctor/net-namespace.conf",
+        "it wants a named network namespace",
+    ),
+    ("keepalived-conf/10/h2.conf", "2.2.7 never ends to start"),
+    ("keepalived-conf/04/self.conf", "it has no instance"),
+    ("keepalived-conf/04/long.conf", "it has no instance"),
+];
+
+/// A copy of the cases in a folder that script security does not object to.
+fn copy_of_cases(folder: &Folder) -> Vec<PathBuf> {
+    let mut confs = Vec::new();
+    copy(Path::new(CASES), folder.path(), folder.path(), &mut confs);
+    confs.sort();
+    confs
+}
+
+fn copy(from: &Path, to: &Path, root: &Path, confs: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        let copied = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            fs::create_dir(&copied).unwrap();
+            copy(&entry, &copied, root, confs);
+            continue;
+        }
+        let text = fs::read(&entry).unwrap();
+        let text = replace(
+            &text,
+            b"/etc/keepalived/cases",
+            &format!("{}/keepalived-conf", root.display()),
+        );
+        let text = replace(&text, b"FOLDER", &root.display().to_string());
+        let program = replace(
+            &text,
+            b"/usr/libexec/keepalived/listenup",
+            &format!("{}/listenup", root.display()),
+        );
+        fs::write(&copied, program).unwrap();
+        fs::set_permissions(&copied, fs::metadata(&entry).unwrap().permissions()).unwrap();
+        // Files in folders of their own are included by others.
+        let depth = copied.strip_prefix(root).unwrap().components().count();
+        let is_main = depth <= 3
+            && copied
+                .parent()
+                .unwrap()
+                .file_name()
+                .is_none_or(|name| name != "conf.d");
+        if copied.extension().is_some_and(|is| is == "conf") && is_main {
+            confs.push(copied);
+        }
+    }
+}
+
+fn replace(text: &[u8], from: &[u8], to: &str) -> Vec<u8> {
+    let mut replaced = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.windows(from.len()).position(|window| window == from) {
+        replaced.extend(&rest[..at]);
+        replaced.extend(to.as_bytes());
+        rest = &rest[at + from.len()..];
+    }
+    replaced.extend(rest);
+    replaced
+}
+
+fn read(main: &Path) -> Config {
+    keepalived_conf::read(&Disk, main.parent().unwrap(), main, b"vm")
+}
+
+/// What differs, if anything does.
+fn compare(main: &Path, case: &str) -> Option<String> {
+    let config = read(main);
+    let real = ask(main);
+    let told = config
+        .remarks
+        .iter()
+        .map(|one| format!("  {}: {} ({})\n", one.place, one.effect, one.cause));
+    let told: String = told.collect();
+    if real.failed != config.fatal.is_some() {
+        let (real, log) = (real.failed, real.log);
+        return Some(format!(
+            "{case}: keepalived failed: {real}, expected from {:?}\n{told}{log}",
+            config.fatal
+        ));
+    }
+    if real.failed {
+        println!("{case}: keepalived fails, as expected");
+        return None;
+    }
+    println!(
+        "{case}: {} blocks, {} remarks",
+        real.entries.len(),
+        config.remarks.len()
+    );
+    let runs = |script: &Script| can_run(script.command().unwrap());
+    let mut ours = of_reader(&config, &runs);
+    ours.retain(|entry| match entry.title.starts_with("check ") {
+        true => config.runs_checker,
+        false => config.runs_vrrp,
+    });
+    let sorted = |mut entries: Vec<common::dump::Entry>| {
+        // The dump has its own order of kinds, which is kept within a kind.
+        entries.sort_by_key(|entry| entry.title.split(' ').next().unwrap().to_owned());
+        as_text(&entries)
+    };
+    let (mut ours, mut theirs) = (sorted(ours), sorted(real.entries));
+    if case == "keepalived-conf/04/defs.conf" {
+        // Random numbers, and what 2.2.7 makes of the text behind one.
+        for text in [&mut ours, &mut theirs] {
+            *text = text
+                .lines()
+                .filter(|line| !line.contains("'#' '!' '#' '!' 'vm'"))
+                .collect();
+        }
+    }
+    (ours != theirs).then(|| {
+        format!(
+            "{case}\n--- reader\n{ours}--- keepalived\n{theirs}--- remarks\n{told}--- log\n{}",
+            real.log
+        )
+    })
+}
+
+#[test]
+fn the_real_keepalived_has_read_the_same() {
+    let folder = Folder::new();
+    let confs = copy_of_cases(&folder);
+    let name = |conf: &Path| {
+        conf.strip_prefix(folder.path())
+            .unwrap()
+            .display()
+            .to_string()
+    };
+    let is_run = |conf: &&PathBuf| !NOT_RUN.iter().any(|(case, _)| *case == name(conf));
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let todo = confs
+        .iter()
+        .filter(is_run)
+        .filter(|conf| name(conf).contains(&only));
+    let todo: Vec<&PathBuf> = todo.collect();
+    let count = todo.len();
+    let todo = Mutex::new(todo.into_iter());
+    let different = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(conf) = todo.lock().unwrap().next() else {
+                        return;
+                    };
+                    let difference = compare(conf, &name(conf));
+                    different.lock().unwrap().extend(difference);
+                }
+            });
+        }
+    });
+    let different = different.into_inner().unwrap();
+    assert!(
+        different.is_empty(),
+        "{} of {count} differ\n{}",
+        different.len(),
+        different.join("\n\n")
+    );
+    assert!(count > 60 || !only.is_empty(), "{count}");
+}
