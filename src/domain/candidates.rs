@@ -170,3 +170,6 @@ fn contested(candidates: &[&Candidate]) -> Doubt {
     }
     Doubt::new(text)
 }
+
+#[cfg(test)]
+mod tests;

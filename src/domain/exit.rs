@@ -98,6 +98,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_number_is_that_of_the_set_that_was_asked_for() {
+        let status = |codes, on_unknown| {
+            let reason = ExitReason::Verdict(Verdict::CouldNotTell);
+            let status = ExitStatus {
+                reason,
+                codes,
+                on_unknown,
+            };
+            status.number()
+        };
+        assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Down), 1);
+        assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Up), 0);
+        assert_eq!(status(ExitCodes::Nagios, OnUnknown::Up), 3);
+        let plain = [ExitReason::Done, ExitReason::Failed].map(|it| ExitStatus::plain(it).number());
+        assert_eq!(plain, [0, 1]);
+    }
+
+    #[test]
     fn the_table_of_the_readme() {
         for (exit, numbers) in [
             (ExitReason::Verdict(Verdict::Listening), [0, 0, 0]),

@@ -130,3 +130,48 @@ impl fmt::Display for Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(inode: Option<u64>, port: u16) -> Listener {
+        Listener {
+            inode,
+            ..Listener::at([127, 0, 0, 1], port)
+        }
+    }
+
+    #[test]
+    fn a_socket_is_known_by_its_inode_or_else_by_its_place() {
+        for (one, other, same) in [
+            (with(Some(1), 443), with(Some(1), 443), true),
+            (with(Some(1), 443), with(Some(2), 443), false),
+            (with(Some(1), 443), with(Some(1), 80), true),
+            (with(None, 443), with(Some(1), 443), true),
+            (with(None, 443), with(Some(1), 80), false),
+            (with(Some(0), 443), with(Some(0), 80), false),
+            (with(Some(0), 443), with(Some(1), 443), true),
+        ] {
+            assert_eq!(one.is_same(&other), same, "{one:?} {other:?}");
+            assert_eq!(other.is_same(&one), same);
+        }
+    }
+
+    #[test]
+    fn it_is_shown_as_bound() {
+        let mapped: Ipv6Addr = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(
+            Listener::at(mapped, 443).to_string(),
+            "[::ffff:192.0.2.1]:443"
+        );
+        assert_eq!(with(None, 443).to_string(), "127.0.0.1:443");
+        assert_eq!(
+            [Family::V4, Family::V6].map(|it| it.to_string()),
+            ["IPv4", "IPv6"]
+        );
+        for (limit, text) in [(Some(128), "3/128"), (None, "3/?")] {
+            assert_eq!(Queue { length: 3, limit }.to_string(), text);
+        }
+    }
+}

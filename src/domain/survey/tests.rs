@@ -191,3 +191,29 @@ fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_anothe
     assert_eq!(survey.adopt(&second), []);
     assert_eq!(survey.answers(None)[1].1, Answer::NotListening);
 }
+
+#[test]
+fn the_ports_that_are_wanted_are_those_of_open_targets_each_once() {
+    let targets = ["443", "127.0.0.1:443", "[::1]:80", "22", "8080"];
+    let targets = targets.map(|text| text.parse::<Target>().unwrap());
+    let mut survey = Survey::new(targets, None, 5);
+    assert_eq!(survey.ports_wanted(Family::V4), [22, 443, 8080]);
+    assert_eq!(survey.ports_wanted(Family::V6), [22, 80, 443, 8080]);
+    let of = |port| Listener::at([0, 0, 0, 0], port);
+    assert!(survey.see(&of(443), &mut NoRequirements).is_continue());
+    assert_eq!(survey.ports_wanted(Family::V4), [22, 8080]);
+    // Enough for two is enough.
+    let mut survey = Survey::new(targets, None, 2);
+    assert!(survey.see(&of(443), &mut NoRequirements).is_break());
+    assert!(survey.ports_wanted(Family::V4).is_empty() && survey.is_settled());
+}
+
+#[test]
+fn a_listener_matters_to_the_targets_on_its_port_alone() {
+    let target: Target = "443".parse().unwrap();
+    let mut survey = Survey::new([target], None, 1);
+    let other = Listener::at([0, 0, 0, 0], 80);
+    assert!(survey.see(&other, &mut NoRequirements).is_continue());
+    assert_eq!(survey.unseen(), [target]);
+    assert!(!survey.has_settled(target));
+}

@@ -1,0 +1,221 @@
+//! Which of several listeners decides, for each kind of difference between them.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::domain::Violation;
+
+fn on(address: &str, device: Device) -> Listener {
+    Listener {
+        v6only: Some(false),
+        device,
+        ..Listener::at(address.parse::<IpAddr>().unwrap(), 443)
+    }
+}
+
+fn full() -> Compliance {
+    Compliance::Violates(Violation::QueueTooLong("full".to_owned()))
+}
+
+fn unknown() -> Compliance {
+    Compliance::Unknown(Doubt::new("why"))
+}
+
+const TARGET: &str = "192.0.2.1:443";
+
+fn of(target: &str, listeners: &[(Listener, Compliance)]) -> Candidates {
+    let target: Target = target.parse().unwrap();
+    let mut candidates = Candidates::default();
+    for (listener, compliance) in listeners {
+        candidates.add(listener, target.rank(listener), compliance.clone());
+    }
+    candidates
+}
+
+/// The listener that decides and what is known of it, or all that are contested.
+fn decided(target: &str, interface: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
+    match of(target, listeners).decide(target.parse().unwrap(), interface) {
+        None => "none".to_owned(),
+        Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
+        Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
+        Some(Decision::Agreed(listener, Compliance::Unknown(_))) => format!("{listener} ?"),
+        Some(Decision::Contested(_, doubt)) => doubt.to_string(),
+    }
+}
+
+#[test]
+fn of_a_group_the_best_one_stands_for_all() {
+    let any = || on("192.0.2.1", Device::Any);
+    for (members, expected) in [
+        (vec![full(), unknown()], "192.0.2.1:443 ?"),
+        (vec![unknown(), full()], "192.0.2.1:443 ?"),
+        (vec![full(), Compliance::Compliant], "192.0.2.1:443 ok"),
+        (vec![Compliance::Compliant, unknown()], "192.0.2.1:443 ok"),
+        (vec![full(), full()], "192.0.2.1:443 full"),
+        (vec![], "none"),
+    ] {
+        let members: Vec<_> = members.into_iter().map(|one| (any(), one)).collect();
+        assert_eq!(decided(TARGET, None, &members), expected);
+    }
+    // Among equals the first stays: its words are those that are told.
+    let mut candidates = of(TARGET, &[(any(), Compliance::Unknown(Doubt::new("first")))]);
+    let rank = TARGET.parse::<Target>().unwrap().rank(&any());
+    candidates.add(&any(), rank, unknown());
+    let decision = candidates.decide(TARGET.parse().unwrap(), None).unwrap();
+    let (_, compliance) = decision.into_compliance();
+    assert_eq!(compliance, Compliance::Unknown(Doubt::new("first")));
+}
+
+#[test]
+fn for_an_address_the_most_specific_decides_and_for_a_port_the_best() {
+    let listeners = [
+        (on("0.0.0.0", Device::Any), Compliance::Compliant),
+        (on("192.0.2.1", Device::Any), full()),
+    ];
+    assert_eq!(decided(TARGET, None, &listeners), "192.0.2.1:443 full");
+    assert_eq!(decided("443", None, &listeners), "0.0.0.0:443 ok");
+}
+
+#[test]
+fn equals_that_differ_are_contested_and_all_are_named() {
+    let listeners = [
+        (on("::ffff:0.0.0.0", Device::Any), Compliance::Compliant),
+        (on("::", Device::Any), full()),
+    ];
+    assert_eq!(
+        decided(TARGET, None, &listeners),
+        "which of these listeners a connection would find is not known: \
+         [::ffff:0.0.0.0]:443 (as required), [::]:443 (queue too long)"
+    );
+    let alike = listeners.map(|(listener, _)| (listener, full()));
+    assert!(decided(TARGET, None, &alike).ends_with(" full"));
+}
+
+#[test]
+fn a_device_decides_only_for_what_comes_in_on_it() {
+    let listeners = [
+        (on("0.0.0.0", Device::Any), Compliance::Compliant),
+        (on("0.0.0.0", Device::Index(7)), full()),
+    ];
+    let contested = "which of these listeners a connection would find is not known: 0.0.0.0:443 (as required), \
+                     0.0.0.0:443 on device number 7 (queue too long)";
+    for (interface, expected) in [
+        (None, contested),
+        (Some(7), contested),
+        (Some(8), "0.0.0.0:443 ok"),
+    ] {
+        assert_eq!(
+            decided(TARGET, interface, &listeners),
+            expected,
+            "{interface:?}"
+        );
+    }
+    let specific = [
+        (on("0.0.0.0", Device::Any), full()),
+        (on("192.0.2.1", Device::Index(7)), Compliance::Compliant),
+    ];
+    assert_eq!(decided(TARGET, Some(7), &specific), "192.0.2.1:443 ok");
+    assert_eq!(decided(TARGET, Some(8), &specific), "0.0.0.0:443 full");
+    assert!(decided(TARGET, None, &specific).starts_with("which of"));
+}
+
+#[test]
+fn what_outranks_another_makes_it_of_no_matter() {
+    let outrank = |known: &(Listener, Compliance), other: &Listener| {
+        let rank = TARGET.parse::<Target>().unwrap().rank(other);
+        of(TARGET, std::slice::from_ref(known)).outrank(other, rank)
+    };
+    let ok = |address, device| (on(address, device), Compliance::Compliant);
+    let bad = |address, device| (on(address, device), full());
+    for (known, other, expected) in [
+        // The same group, and nothing better can come.
+        (ok("0.0.0.0", Device::Any), on("0.0.0.0", Device::Any), true),
+        (
+            bad("0.0.0.0", Device::Any),
+            on("0.0.0.0", Device::Any),
+            false,
+        ),
+        (
+            ok("0.0.0.0", Device::Any),
+            on("0.0.0.0", Device::Index(7)),
+            false,
+        ),
+        (
+            ok("::ffff:0.0.0.0", Device::Any),
+            on("::", Device::Any),
+            false,
+        ),
+        (ok("0.0.0.0", Device::Any), on("::", Device::Any), true),
+        // More specific, and reached wherever the other one is.
+        (
+            bad("192.0.2.1", Device::Any),
+            on("0.0.0.0", Device::Any),
+            true,
+        ),
+        (
+            bad("192.0.2.1", Device::Unknown),
+            on("0.0.0.0", Device::Any),
+            true,
+        ),
+        (
+            bad("192.0.2.1", Device::Index(7)),
+            on("0.0.0.0", Device::Index(7)),
+            true,
+        ),
+        (
+            bad("192.0.2.1", Device::Index(7)),
+            on("0.0.0.0", Device::Any),
+            false,
+        ),
+        (
+            bad("192.0.2.1", Device::Index(7)),
+            on("0.0.0.0", Device::Index(8)),
+            false,
+        ),
+        (
+            bad("0.0.0.0", Device::Any),
+            on("192.0.2.1", Device::Any),
+            false,
+        ),
+    ] {
+        assert_eq!(outrank(&known, &other), expected, "{known:?} {other:?}");
+    }
+}
+
+#[test]
+fn the_kernel_s_choice_leaves_its_group_alone() {
+    let listeners = [
+        (on("0.0.0.0", Device::Any), Compliance::Compliant),
+        (on("::", Device::Any), full()),
+        (on("::ffff:0.0.0.0", Device::Any), unknown()),
+    ];
+    for (found, known, expected) in [
+        ("0.0.0.0", true, "0.0.0.0:443 ok"),
+        ("::", true, "[::]:443 full"),
+        ("::ffff:0.0.0.0", false, "[::ffff:0.0.0.0]:443 ?"),
+        ("192.0.2.1", false, "none"),
+    ] {
+        let mut candidates = of(TARGET, &listeners);
+        assert_eq!(candidates.keep(&on(found, Device::Any)), known, "{found}");
+        let left: Vec<_> = candidates
+            .0
+            .into_iter()
+            .map(|one| (one.listener, one.compliance))
+            .collect();
+        assert_eq!(decided(TARGET, None, &left), expected);
+    }
+}
+
+#[test]
+fn whether_one_is_bound_to_a_device() {
+    for (device, bound) in [
+        (Device::Any, false),
+        (Device::Unknown, false),
+        (Device::Index(7), true),
+    ] {
+        assert_eq!(
+            of(TARGET, &[(on("0.0.0.0", device), full())]).any_is_bound(),
+            bound
+        );
+    }
+}
