@@ -18,9 +18,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
-use common::program::example;
+use common::program::{LISTENUP, example};
 use common::sockets::Server;
 
 const ON_A: [bool; 2] = [true, false];
@@ -273,5 +276,54 @@ fn the_incident() {
             }
             drop(load);
         });
+    }
+}
+
+#[test]
+fn a_watch_moves_the_address_by_a_track_file_and_an_upgrade_of_it_does_not() {
+    in_namespace(|| {
+        let _turn = alone();
+        let mut gateways = Gateways::new();
+        let file = gateways.track_file("a");
+        std::fs::write(gateways.track_file("b"), "0\n").unwrap();
+        let watch = |gateways: &Gateways| {
+            let file = file.clone();
+            gateways.a.run(move || {
+                let mut command = Command::new(LISTENUP);
+                command
+                    .args(["watch", "-q", "--initial", "keep", "--track-file"])
+                    .arg(file);
+                Ended(command.arg(PORT.to_string()).spawn().unwrap())
+            })
+        };
+        let mut watcher = watch(&gateways);
+        let by_track_file = true;
+        gateways.start(&Setup {
+            by_track_file,
+            ..Setup::default()
+        });
+        gateways.await_vip(ON_A, seconds(15));
+        close_and_open(&mut gateways);
+
+        let before = gateways.times_master();
+        kill(Pid::from_raw(watcher.0.id() as i32), Signal::SIGUSR2).unwrap();
+        assert!(watcher.0.wait().unwrap().success());
+        watcher = watch(&gateways);
+        assert_eq!(gateways.looks_elsewhere(ON_A, seconds(3)), 0);
+        assert_eq!(gateways.times_master(), before);
+
+        // When nobody keeps the file any more, it says down.
+        kill(Pid::from_raw(watcher.0.id() as i32), Signal::SIGTERM).unwrap();
+        gateways.await_vip(ON_B, seconds(5));
+    });
+}
+
+/// A process that ends with this value.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

@@ -65,6 +65,8 @@ pub struct Setup {
     pub weight: &'static str,
     /// Whether sock_diag is refused to keepalived and all it starts.
     pub without_sock_diag: bool,
+    /// Whether it tracks `track-a` and `track-b` in the folder, and runs no script.
+    pub by_track_file: bool,
 }
 
 impl Default for Setup {
@@ -74,6 +76,7 @@ impl Default for Setup {
             priority: 150,
             weight: "",
             without_sock_diag: false,
+            by_track_file: false,
         }
     }
 }
@@ -127,13 +130,23 @@ impl Gateways {
                 .script
                 .replace("FOLDER", &self.folder.path().display().to_string());
             let weight = if name == "a" { setup.weight } else { "" };
+            let (block, tracked) = if setup.by_track_file {
+                let file = self.track_file(name).display().to_string();
+                let block = format!("track_file chk {{\n file \"{file}\"\n weight 0\n}}\n");
+                (block, "track_file")
+            } else {
+                let block = format!(
+                    "vrrp_script chk {{\n script \"{script}\"\n interval 1\n timeout 1\n}}\n"
+                );
+                (block, "track_script")
+            };
             let conf = format!(
                 "global_defs {{\n enable_script_security\n script_user nobody nogroup\n}}\n\
-                 vrrp_script chk {{\n script \"{script}\"\n interval 1\n timeout 1\n}}\n\
+                 {block}\
                  vrrp_instance gateway {{\n state BACKUP\n interface e0\n virtual_router_id 51\n \
                  priority {priority}\n advert_int 1\n unicast_src_ip {own}\n \
                  unicast_peer {{\n {other}\n }}\n virtual_ipaddress {{\n {VIP}/24 dev e0\n }}\n \
-                 track_script {{\n chk {weight}\n }}\n}}\n"
+                 {tracked} {{\n chk {weight}\n }}\n}}\n"
             );
             let path = self.folder.path().join(name);
             std::fs::write(path.with_extension("conf"), conf).unwrap();
@@ -142,6 +155,11 @@ impl Gateways {
             let keepalived = node.run(move || Keepalived::start(path, without_sock_diag));
             self.keepalived.push(keepalived);
         }
+    }
+
+    /// What node `a` or `b` tracks.
+    pub fn track_file(&self, node: &str) -> PathBuf {
+        self.folder.path().join(format!("track-{node}"))
     }
 
     /// Whether A and whether B have the address.
