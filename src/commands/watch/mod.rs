@@ -270,9 +270,13 @@ impl<'a> Watch<'a> {
         let next = self.clock.now() + self.pause();
         loop {
             let left = next.saturating_sub(self.clock.now());
-            self.poll(left);
+            let (signals, events) = self.poll(left);
             let woken = self.clock.now();
-            match self.signals.drain() {
+            let asked = match signals {
+                true => self.signals.drain(),
+                false => Asked::default(),
+            };
+            match asked {
                 Asked { end: true, .. } => return Woken::End(self.options.on_exit),
                 Asked {
                     hand_over: true, ..
@@ -280,7 +284,10 @@ impl<'a> Watch<'a> {
                 Asked { state: true, .. } => self.tell(),
                 Asked { .. } => {}
             }
-            let told = self.told();
+            let told = match events {
+                true => self.told(),
+                false => Told::default(),
+            };
             if told.gone || told.lost {
                 return Woken::Look(Cause::Event(woken));
             }
@@ -295,12 +302,16 @@ impl<'a> Watch<'a> {
         pending.map_or(self.every, |pending| pending.min(self.every))
     }
 
-    fn poll(&self, at_most: Duration) {
+    /// Waits for something to read. Whether there are signals, and whether there are events.
+    fn poll(&self, at_most: Duration) -> (bool, bool) {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.signals.as_fd())];
         fds.extend(self.events.as_ref().map(|events| readable(events.as_fd())));
         // EINTR is as good as a look.
         let _ = ppoll(&mut fds, Some(TimeSpec::from_duration(at_most)), None);
+        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
+        let (signals, events) = (ready.next(), ready.next());
+        (signals.unwrap_or(true), events.unwrap_or(true))
     }
 
     /// What the kernel has told. Without its events there are looks alone.
