@@ -25,6 +25,7 @@ use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
 use common::program::{LISTENUP, example};
 use common::sockets::Server;
+use common::watcher::Killed;
 
 const ON_A: [bool; 2] = [true, false];
 const ON_B: [bool; 2] = [false, true];
@@ -293,7 +294,7 @@ fn a_watch_moves_the_address_by_a_track_file_and_an_upgrade_of_it_does_not() {
                 command
                     .args(["watch", "-q", "--initial", "keep", "--track-file"])
                     .arg(file);
-                Ended(command.arg(PORT.to_string()).spawn().unwrap())
+                Killed(command.arg(PORT.to_string()).spawn().unwrap())
             })
         };
         let mut watcher = watch(&gateways);
@@ -316,14 +317,4 @@ fn a_watch_moves_the_address_by_a_track_file_and_an_upgrade_of_it_does_not() {
         kill(Pid::from_raw(watcher.0.id() as i32), Signal::SIGTERM).unwrap();
         gateways.await_vip(ON_B, seconds(5));
     });
-}
-
-/// A process that ends with this value.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

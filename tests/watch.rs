@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::Socket;
@@ -23,7 +25,7 @@ use common::program::{LISTENUP, example, listenup};
 use common::schema;
 use common::service::Service;
 use common::sockets::{listen, listen_with};
-use common::watcher::{Watcher, await_says, exec_stop_post, says};
+use common::watcher::{Killed, Watcher, await_says, exec_stop_post, says};
 
 #[test]
 fn the_file_follows_the_listener_and_is_never_empty() {
@@ -133,15 +135,11 @@ fn it_is_down_until_the_first_verdict_and_after_the_end() {
                 "443",
                 "--track-file",
             ]);
-            let mut child = command
-                .arg(&file)
-                .args(words.split_whitespace())
-                .spawn()
-                .unwrap();
-            common::program::await_call(child.id(), &[nix::libc::SYS_clock_nanosleep]);
+            command.arg(&file).args(words.split_whitespace());
+            let child = Killed(command.spawn().unwrap());
+            common::program::await_call(child.0.id(), &[nix::libc::SYS_clock_nanosleep]);
             assert_eq!(says(&file), first, "{words} {before:?}");
-            child.kill().unwrap();
-            child.wait().unwrap();
+            drop(child);
         }
     });
 }
@@ -196,6 +194,15 @@ fn whatever_happens_to_the_file_it_says_the_value_again() {
     });
 }
 
+/// What is mounted here is unmounted with this value.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
+
 #[test]
 fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
     in_namespace(|| {
@@ -216,6 +223,7 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
         };
         // A page for the file, and one for the next.
         run("mount -t tmpfs -o size=8k tmpfs DISK");
+        let mounted = Mounted(mount.clone());
         let mut command = Command::new(LISTENUP);
         let track = mount.join("track");
         command
@@ -224,7 +232,7 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
         command
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = Killed(command.spawn().unwrap());
         let await_value = |value: &str| {
             for _ in 0..2_000 {
                 if says(&track) == value {
@@ -232,7 +240,6 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
                 }
                 thread::sleep(Duration::from_millis(5));
             }
-            let _ = Command::new("umount").args(["-l"]).arg(&mount).status();
             panic!("{track:?} says {:?}, not {value}", says(&track));
         };
         await_value("0");
@@ -242,14 +249,15 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
         assert_eq!(says(&track), "0");
         run("rm DISK/other");
         await_value("1");
-        run("umount -l DISK && rmdir DISK");
+        drop(mounted);
+        run("rmdir DISK");
         thread::sleep(Duration::from_millis(50));
         run("mkdir DISK");
         await_value("1");
-        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        kill(Pid::from_raw(child.0.id() as i32), Signal::SIGTERM).unwrap();
         let mut stderr = String::new();
-        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut stderr).unwrap();
-        assert!(child.wait().unwrap().success());
+        std::io::Read::read_to_string(child.0.stderr.as_mut().unwrap(), &mut stderr).unwrap();
+        assert!(child.0.wait().unwrap().success());
         for why in [
             "No space left on device (ENOSPC)",
             "No such file or directory (ENOENT)",
@@ -514,7 +522,7 @@ fn streams_that_are_closed_full_or_never_read_end_nothing() {
             if let Some(stdout) = stdout {
                 command.stdout(stdout);
             }
-            let mut child = command.spawn().unwrap();
+            let mut child = Killed(command.spawn().unwrap());
             for _ in 0..3 {
                 let socket = listen("127.0.0.1", 443);
                 await_says(&file, "0");
@@ -523,8 +531,8 @@ fn streams_that_are_closed_full_or_never_read_end_nothing() {
             }
             // Enough for a pipe to be full.
             thread::sleep(Duration::from_millis(500));
-            kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
-            assert!(child.wait().unwrap().success(), "{streams}");
+            kill(Pid::from_raw(child.0.id() as i32), Signal::SIGTERM).unwrap();
+            assert!(child.0.wait().unwrap().success(), "{streams}");
             fs::remove_file(&file).unwrap();
         }
     });

@@ -136,6 +136,16 @@ impl Drop for Watcher {
     }
 }
 
+/// A process that is killed with this value.
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The value in a file, without its line feed.
 pub fn says(file: &Path) -> String {
     fs::read_to_string(file)
