@@ -70,7 +70,7 @@ pub(super) fn netns() -> Arg {
     Arg::new("netns")
         .long("netns")
         .value_name("NAME|PATH|PID")
-        .help("Look into this network namespace; takes CAP_SYS_ADMIN")
+        .help("Use this network namespace; needs CAP_SYS_ADMIN")
         .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
 }
 
@@ -80,7 +80,7 @@ pub(super) fn source() -> Arg {
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")
-        .help("Whom to ask: the kernel's sock_diag, /proc, or the second where the first cannot answer [default: auto]")
+        .help("Source of listeners: sock_diag, /proc, or (auto) /proc where sock_diag cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "sock_diag" | "netlink" => SourceChoice::SockDiag,
             "proc" => SourceChoice::Proc,
@@ -93,7 +93,7 @@ pub(super) fn format(names: &'static [&'static str]) -> Arg {
     Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .help("How to say it on stdout [default: text]")
+        .help("Output format [default: text]")
         .value_parser(PossibleValuesParser::new(names).map(|name| format_named(&name)))
 }
 

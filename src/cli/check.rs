@@ -79,14 +79,14 @@ Exit status (--exit-codes)  keepalived  nagios  distinct
 pub(super) fn command(command: Command) -> Command {
     judged(
         command,
-        "What \"could not tell\" exits as in the keepalived set [default: down]",
+        "What \"could not tell\" counts as in the keepalived set of exit codes [default: down]",
     )
     .after_help(CHECK_HELP)
     .arg(
         Arg::new("exit-codes")
             .long("exit-codes")
             .value_name("SET")
-            .help("The set of exit numbers, see below [default: keepalived, or that of the format]")
+            .help("Set of exit codes, see below [default: keepalived, or that of the format]")
             .value_parser(
                 PossibleValuesParser::new(["keepalived", "nagios", "distinct"])
                     .map(|name| exit_codes(&name)),
@@ -101,7 +101,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
     command
         .arg(
             args::targets()
-                .help("What should be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
+                .help("What must be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
                 .required(true),
         )
         .arg(
@@ -137,7 +137,9 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
             Arg::new("log")
                 .long("log")
                 .value_name("WHERE")
-                .help("Where to log a check that failed, or wrong usage; with -v every check [default: none]")
+                .help(
+                    "Log failed checks and wrong usage there; with -v every check [default: none]",
+                )
                 .value_parser(
                     PossibleValuesParser::new(["syslog", "journald", "stderr", "none"])
                         .map(|name| log(&name)),
@@ -150,7 +152,7 @@ pub(super) fn stream_arguments() -> [Arg; 2] {
         flag("quiet").short('q').help("Print nothing to stdout"),
         flag("verbose")
             .short('v')
-            .help("Say on stderr who was asked and what the answer was"),
+            .help("Print to stderr which source was asked, and its answer"),
     ]
 }
 
@@ -158,7 +160,7 @@ fn place_arguments() -> [Arg; 2] {
     [
         text("interface")
             .value_name("IF")
-            .help("Listeners that are bound to another device do not count"),
+            .help("Ignore listeners that are bound to another device"),
         args::netns(),
     ]
 }
@@ -168,19 +170,19 @@ fn requirement_arguments() -> [Arg; 4] {
         Arg::new("max-queue")
             .long("max-queue")
             .value_name("N|N%")
-            .help("At most so many connections, or so much of its limit, wait in the accept queue")
+            .help("The accept queue may hold at most this many connections, or this share of its limit")
             .value_parser(value_parser!(MaxQueue)),
         text("owner-user")
             .value_name("USER")
-            .help("The user, by name or number, who made the socket"),
+            .help("Require a socket made by this user, a name or a number"),
         text("owner-unit")
             .value_name("UNIT")
             .value_parser(unit)
-            .help("The systemd unit that the socket was made in"),
+            .help("Require a socket made in this systemd unit"),
         text("owner-process")
             .value_name("NAME")
             .value_parser(process)
-            .help("A process that holds the socket; takes its user's rights, or root's"),
+            .help("Require a process of this name to hold the socket; needs the rights of its user, or root"),
     ]
 }
 
@@ -209,10 +211,10 @@ fn process(name: &str) -> Result<String, &'static str> {
 fn time_arguments() -> [Arg; 3] {
     [
         duration("retry-for")
-            .help("Keep looking that long while the check fails, to bridge a reload"),
-        duration("retry-every").help("Wait that long between two looks [default: 10ms]"),
+            .help("While the check fails, keep looking for this long, to bridge a reload"),
+        duration("retry-every").help("Pause between two such looks [default: 10ms]"),
         duration("timeout").help(
-            "The limit on everything, writing included; when it is over the answer is \"could not tell\" \
+            "Time limit for the whole check, output included; after it the answer is \"could not tell\" \
              [default: 500ms]",
         ),
     ]

@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 const HELP: &str = "\
 Columns:
-  QUEUE    connections that wait in the accept queue / its limit
+  QUEUE    connections waiting in the accept queue / its limit
   V6ONLY   whether a socket bound to :: leaves IPv4 alone
   DEVICE   the device that it is bound to
   USER     who made the socket, which is often root
@@ -49,11 +49,11 @@ pub(super) fn command(command: Command) -> Command {
         .arg(
             flag("processes")
                 .short('p')
-                .help("Find the processes, too; looks at every descriptor of every process"),
+                .help("Also find the processes; reads every descriptor of every process"),
         )
         .arg(args::netns())
         .arg(args::source())
-        .arg(duration("timeout").help("The limit on the looking [default: 10s]"))
+        .arg(duration("timeout").help("Time limit for looking [default: 10s]"))
         .arg(args::format(&["text", "json"]))
 }
 

@@ -131,7 +131,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
 pub fn command() -> Command {
     Command::new("listenup")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Says whether something listens on a TCP port of this machine")
+        .about("Check for listening TCP ports on this machine, for keepalived and by hand")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
@@ -141,7 +141,7 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("watch")
-                .about("Keep a track_file of keepalived's up to date: 0 while every target is listening")
+                .about("Keep keepalived's track_file up to date: 0 while every target is listening")
                 .defer(|command| args::repeatable(watch::command(command))),
         )
         .subcommand(
@@ -151,14 +151,12 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("resets")
-                .about("Say why connections are being reset, by the kernel's counters")
+                .about("Show why connections are being reset")
                 .defer(|command| args::repeatable(resets::command(command))),
         )
         .subcommand(
             Command::new("doctor")
-                .about(
-                    "Say what keepalived would experience here; exit with 0 when nothing is wrong",
-                )
+                .about("Check keepalived.conf and this machine; exit with 0 when nothing is wrong")
                 .defer(|command| args::repeatable(doctor::command(command))),
         )
 }

@@ -64,10 +64,10 @@ In keepalived.conf:
   }
   and, in the vrrp_instance: track_file { service }
 
-SIGTERM and SIGINT end it; SIGUSR2 ends it and leaves the file as it is, for an upgrade; SIGUSR1 prints
+SIGTERM and SIGINT end it. SIGUSR2 ends it and leaves the file as it is, for an upgrade. SIGUSR1 prints
 the state to stderr.
 
-Exit status: 0 when it was ended, 1 when it could not begin.";
+Exit status: 0 when it was ended by a signal, 1 when it could not begin.";
 
 pub(super) fn command(command: Command) -> Command {
     check::judged(
@@ -80,7 +80,7 @@ pub(super) fn command(command: Command) -> Command {
             .long("track-file")
             .value_name("PATH")
             .required(true)
-            .help("The file: 0 while the targets are as wanted, otherwise the down value")
+            .help("The file to keep: 0 while the targets are as wanted, otherwise the down value")
             .value_parser(OsStringValueParser::new().try_map(track_file)),
     )
     .arg(
@@ -88,14 +88,14 @@ pub(super) fn command(command: Command) -> Command {
             .long("down-value")
             .value_name("N")
             .allow_negative_numbers(true)
-            .help("What the file has otherwise, from -254 to 254 and not 0 [default: 1]")
+            .help("Value for down, from -254 to 254 but not 0 [default: 1]")
             .value_parser(value_parser!(i64).range(VALUES).try_map(down_value)),
     )
-    .arg(duration("every").help("Look that often, down to 1ms, and at once when the kernel tells of a listener that is gone [default: 100ms]"))
-    .arg(duration("rise").help("How long the targets must be as wanted before the file says 0 again"))
-    .arg(duration("fall").help("How long they must not be before it says so"))
-    .arg(keep("initial").help("What the file has until the first verdict [default: down]"))
-    .arg(keep("on-exit").help("What the file has after SIGTERM or SIGINT [default: down]"))
+    .arg(duration("every").help("Interval between looks, at least 1ms; the end of a listener is looked at at once [default: 100ms]"))
+    .arg(duration("rise").help("Say up only after the targets have been as wanted for this long"))
+    .arg(duration("fall").help("Say down only after they have not been for this long"))
+    .arg(keep("initial").help("What the file says until the first verdict [default: down]"))
+    .arg(keep("on-exit").help("What the file says after SIGTERM or SIGINT [default: down]"))
     .arg(args::format(&["text", "json"]))
     .args(check::stream_arguments())
 }
