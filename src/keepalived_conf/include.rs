@@ -145,7 +145,7 @@ mod tests {
     fn include_check() {
         let check = |words: &[&[u8]]| Strict::default().checked(words.iter().copied());
         assert_eq!(check(&[]), Strict::ALL);
-        assert_eq!(check(&[b"match", b"read"]).exists, true);
+        assert!(check(&[b"match", b"read"]).exists);
         assert_eq!(check(&[b"wildcard_match", b"+brace_match", b"-read"]), {
             Strict {
                 matches: true,

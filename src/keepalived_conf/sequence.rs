@@ -27,9 +27,12 @@ enum Kind {
     },
 }
 
+/// A name and its value.
+type Named = (Vec<u8>, Vec<u8>);
+
 impl Sequence {
     /// The next values of the names; `true` where they are the last.
-    pub fn next(&mut self) -> (Vec<(Vec<u8>, Vec<u8>)>, bool) {
+    pub fn next(&mut self) -> (Vec<Named>, bool) {
         match &mut self.kind {
             Kind::Numbers {
                 name,
