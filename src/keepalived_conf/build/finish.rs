@@ -23,7 +23,7 @@ pub(super) enum What {
 }
 
 impl Builder {
-    /// Resolves what is tracked.
+    /// Resolves what is tracked, when the VRRP process has read everything.
     pub fn finish(&mut self, shared: &mut Shared) {
         self.judge_names(shared);
         let groups = self.join_groups(shared);
@@ -31,7 +31,6 @@ impl Builder {
         self.add_of_instances();
         self.add_of_groups(shared, &groups);
         self.judge_untracked(shared);
-        self.judge_processes(shared);
         self.judge_instances(shared);
     }
 
@@ -300,7 +299,7 @@ impl Builder {
     }
 
     /// Blocks that the parent process does not see, because it passes over one around them up to its brace.
-    fn judge_processes(&self, shared: &mut Shared) {
+    pub fn judge_processes(&self, shared: &mut Shared) {
         let config = &self.config;
         let unseen = [
             (
