@@ -206,6 +206,9 @@ impl Reader<'_, '_> {
     fn judge_too_much(&mut self, text: &[u8], fits: bool) {
         let mut text = lossy(text);
         text.truncate(text.char_indices().nth(80).map_or(text.len(), |(at, _)| at));
+        if fits {
+            self.shared.fatal.get_or_insert_with(|| self.place.clone());
+        }
         let (effect, cause, cure) = match fits {
             false => (
                 "the definitions are not put in",
@@ -213,7 +216,7 @@ impl Reader<'_, '_> {
                 "make it shorter",
             ),
             true => (
-                "keepalived never gets past this line",
+                "keepalived never gets past this line, and does not start",
                 format!("definitions use each other in a circle: {text}"),
                 "define one of them without the other",
             ),
