@@ -112,7 +112,8 @@ impl Reader<'_, '_> {
             let effect = "keepalived reads on without a word";
             self.shared.remarks.note(&self.place, effect, cause, "");
         }
-        !(found.paths.is_empty() || found.missing && strict.braces)
+        let opens_some = !(found.missing && strict.braces);
+        opens_some && !found.paths.is_empty()
     }
 
     /// The first of these paths that is a file to be read.

@@ -1,0 +1,57 @@
+//! What a keepalived.conf, and two files that it may include, can have in them.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use listenup::keepalived_conf::fuzzing::read;
+use listenup::keepalived_conf::{Config, TrackedBy};
+
+fuzz_target!(|input: &[u8]| {
+    let configs = read(input);
+    for config in &configs {
+        check(config);
+    }
+    // Nothing in it depends on anything but the input.
+    assert!(configs == read(input));
+});
+
+fn check(config: &Config) {
+    assert!(config.remarks.len() <= 1001);
+    assert!(config.files.len() <= 10_000);
+    for remark in &config.remarks {
+        assert!(!remark.effect.is_empty() && !remark.cause.is_empty());
+    }
+    for script in &config.scripts {
+        let counts = !script.removed && script.shadowed_by.is_none();
+        assert!(counts || script.tracked_by.is_empty());
+        assert!(script.removed || script.command().is_some());
+        assert!(script.rise() > 0 && script.fall() > 0);
+        let seconds = script.interval().as_secs();
+        assert!((1..=4294).contains(&seconds) && (1..=4294).contains(&script.timeout().as_secs()));
+        instances_are_there(config, &script.tracked_by);
+    }
+    for file in &config.track_files {
+        assert!(file.file.is_some() || file.tracked_by.is_empty());
+        instances_are_there(config, &file.tracked_by);
+    }
+    for process in &config.track_processes {
+        assert!(!process.process.is_empty() || process.tracked_by.is_empty());
+        instances_are_there(config, &process.tracked_by);
+    }
+    for virtual_server in &config.virtual_servers {
+        for real_server in &virtual_server.real_servers {
+            for check in &real_server.misc_checks {
+                assert!(check.removed || check.command().is_some());
+                let effective = check.effective(virtual_server, real_server);
+                assert!(!effective.delay_loop.is_zero());
+            }
+        }
+    }
+}
+
+fn instances_are_there(config: &Config, tracked_by: &[TrackedBy]) {
+    for by in tracked_by {
+        let mut names = config.instances.iter().map(|instance| &instance.name);
+        assert!(names.any(|name| *name == by.instance));
+    }
+}
