@@ -72,7 +72,14 @@ pub fn capture(outside: &mut Outside) {
     let folder = Path::new("/fixtures");
     let done = Command::new("/capture").arg(folder).status().unwrap();
     assert!(done.success(), "capture: {done}");
-    for name in ["tcp", "tcp6", "snmp", "netstat", "sock_diag.hex"] {
+    let names = ["tcp", "tcp6", "snmp", "netstat", "sock_diag.hex"];
+    let traced = [
+        "tcp_send_reset.format",
+        "tcp_receive_reset.format",
+        "header_page",
+        "resets.hex",
+    ];
+    for name in names.into_iter().chain(traced) {
         for line in std::fs::read_to_string(folder.join(name)).unwrap().lines() {
             outside.say(name, line);
         }
