@@ -116,7 +116,7 @@ fn find_out(options: &CheckOptions, limit: TimeLimit<'_>) -> Result<Outcome, Obs
 }
 
 /// Who chose one source wants no other, and no second opinion.
-fn chain(source: SourceChoice) -> SourceChain<'static> {
+pub(crate) fn chain(source: SourceChoice) -> SourceChain<'static> {
     let (netlink, proc) = (Netlink::new(), Proc::new(PROC));
     match source {
         SourceChoice::Auto => SourceChain::new(vec![Box::new(netlink), Box::new(proc)])

@@ -20,3 +20,4 @@ pub mod source;
 pub mod start;
 pub mod trace;
 pub mod users;
+pub mod wall;

@@ -19,11 +19,13 @@
 //! | [`list`] | `listenup list`: what listens |
 //! | [`doctor`] | `listenup doctor`: the sources, the program's path, keepalived.conf |
 //! | [`resets`] | `listenup resets`: the kernel's counters -> causes |
+//! | [`resets::trace`] | its trace of resets: pages of the ring buffer -> places |
 //! | [`report`] | answers -> text, JSON, a line for Nagios, a table |
 //! | [`log`] | `--log`: why it was not well, for afterwards |
 //! | [`trace`] | `-v` |
 //! | [`netns`] | `--netns` |
 //! | [`clock`] | time, and its limit |
+//! | [`wall`] | the time of day |
 //! | [`guard`] | ends the process where the kernel does not return in time |
 
 #![no_main]
@@ -31,7 +33,7 @@
 use listenup::{check, cli, doctor, list, resets, start};
 #[cfg(doc)]
 use listenup::{
-    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users,
+    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users, wall,
 };
 
 use std::ffi::{c_char, c_int};

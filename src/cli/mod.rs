@@ -16,7 +16,7 @@ pub use self::args::{Format, SourceChoice};
 pub use self::check::CheckOptions;
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
-pub use self::resets::ResetsOptions;
+pub use self::resets::{ResetsOptions, TraceChoice};
 use crate::clock::{SystemClock, TimeLimit};
 use crate::domain::{Exit, ExitCodes, OnUnknown};
 use crate::guard::Guard;

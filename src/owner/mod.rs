@@ -5,6 +5,6 @@ pub mod unit;
 
 /// A name as it can be shown: any user may give a process or a cgroup a name that would control a
 /// terminal or begin another line.
-fn printable(name: &[u8]) -> String {
+pub(crate) fn printable(name: &[u8]) -> String {
     String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}")
 }

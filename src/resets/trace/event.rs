@@ -80,13 +80,6 @@ impl Event {
         })
     }
 
-    /// Whether it tells who is on both ends.
-    pub fn tells_ends(&self) -> bool {
-        ![self.local, self.peer]
-            .iter()
-            .any(|side| matches!(side, Side::Unknown))
-    }
-
     /// What a record says; `None`: it is another event's, or too short.
     pub fn read(&self, record: &[u8]) -> Option<Reset> {
         let order = self.order;

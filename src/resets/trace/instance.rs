@@ -75,8 +75,6 @@ impl Instance {
         instance.write("buffer_size_kb", BUFFER)?;
         // What comes while the buffer is full is counted and lost, which costs the sender next to nothing.
         instance.write("options/overwrite", "0")?;
-        // The names of processes would be noted at every switch between them.
-        instance.write("options/record-cmd", "0")?;
         Ok(instance)
     }
 

@@ -13,7 +13,7 @@ pub mod table;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::event::{Direction, Event};
+use self::event::{Direction, Event, Reset};
 use self::format::Format;
 use self::instance::{Instance, PLACES, Processor, Refusal};
 use self::page::PageLayout;
@@ -88,7 +88,7 @@ impl Tracer {
     }
 
     /// Counts what is in the buffers, up to a limit; `is_service` as for [`Table::count`].
-    pub fn read(&mut self, is_service: impl Fn(u16) -> bool) {
+    pub fn read(&mut self, is_service: impl Fn(&Reset) -> bool) {
         let count = self.processors.len();
         let mut left = PAGES;
         // No processor may keep the others from their turn.

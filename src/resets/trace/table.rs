@@ -60,10 +60,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// Counts a reset. `is_service` says whether a port of this machine is one that clients come to.
-    pub fn count(&mut self, reset: &Reset, is_service: impl Fn(u16) -> bool) {
+    /// Counts a reset. `is_service` says whether the local port is the one that clients come to.
+    pub fn count(&mut self, reset: &Reset, is_service: impl Fn(&Reset) -> bool) {
         let port = reset.local.map(|(_, port)| port);
-        let by_port = port.filter(|&port| is_service(port) || reset.by_listener);
+        let by_port = port.filter(|_| is_service(reset));
         let peer_port = reset.peer.map(|(_, port)| port);
         let place = Place {
             direction: reset.direction,
@@ -131,7 +131,7 @@ mod tests {
         let mut table = Table::default();
         for client in [7, 8, 7] {
             let peer_port = 40_000 + u16::from(client);
-            table.count(&reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port), |port| port == 80);
+            table.count(&reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port), |reset| reset.local.is_some_and(|(_, port)| port == 80));
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
             panic!("{table:?}");

@@ -1,0 +1,326 @@
+//! What is watched beside the counters: the trace, the listeners and the addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::addresses::{self, Addresses, Move};
+use super::causes::UNEXPLAINED;
+use super::change::Changes;
+use super::findings::{Address, Detail, Findings, Listens, Trace, Traced, meaning};
+use super::host;
+use super::seen::Seen;
+use super::trace::Tracer;
+use super::trace::event::{Direction, Reset};
+use super::who::Now;
+use crate::clock::{Clock, TimeLimit};
+use crate::domain::{Answer, Target};
+use crate::owner::printable;
+use crate::wall::WallTime;
+
+const PROC: &str = "/proc";
+/// The limit on a look at the listeners.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long an address is worth a word after it came.
+const RECENT: Duration = Duration::from_secs(3600);
+/// How many moves are kept.
+const MOST_MOVES: usize = 1000;
+/// How many processes are looked up in a tick, and how many are known.
+const MOST_NAMES: usize = 20;
+const MOST_PIDS: usize = 4096;
+/// How many places are looked into at the end, of which most people read a few.
+const MOST_DETAILS: usize = 50;
+
+/// Everything that is watched beside the counters.
+pub struct Scene<'a> {
+    clock: &'a dyn Clock,
+    start: Duration,
+    started: WallTime,
+    tracer: Option<Tracer>,
+    trace: Trace,
+    seen: Seen,
+    addresses: Option<Addresses>,
+    /// All that were here at some look.
+    ever: BTreeSet<IpAddr>,
+    moves: Vec<Move>,
+    ephemeral: RangeInclusive<u16>,
+    names: BTreeMap<u32, String>,
+    faults: Vec<String>,
+    /// Resets without a socket, by the counters and as far as told.
+    unexplained: [u64; 2],
+}
+
+impl<'a> Scene<'a> {
+    /// Begins to watch, with a tracer or the reason why there is none.
+    pub fn new(clock: &'a dyn Clock, tracer: Result<Tracer, Trace>) -> Self {
+        let (tracer, trace) = match tracer {
+            Ok(tracer) => {
+                let traced = Traced {
+                    tells_reasons: tracer.tells_reasons(),
+                    other_namespaces: host::may_have_other_namespaces(Path::new(PROC)),
+                    ..Traced::default()
+                };
+                (Some(tracer), Trace::On(traced))
+            }
+            Err(trace) => (None, trace),
+        };
+        let mut scene = Self {
+            clock,
+            start: clock.now(),
+            started: WallTime::now(),
+            tracer,
+            trace,
+            seen: Seen::default(),
+            addresses: None,
+            ever: BTreeSet::new(),
+            moves: Vec::new(),
+            ephemeral: host::ephemeral_ports(Path::new(PROC)),
+            names: BTreeMap::new(),
+            faults: Vec::new(),
+            unexplained: [0; 2],
+        };
+        scene.look();
+        scene
+    }
+
+    fn since_start(&self) -> Duration {
+        self.clock.now().saturating_sub(self.start)
+    }
+
+    /// Counts what was traced.
+    pub fn tick(&mut self) {
+        let Some(tracer) = &mut self.tracer else {
+            return;
+        };
+        let (seen, ephemeral) = (&self.seen, &self.ephemeral);
+        tracer.read(|reset| is_service(reset, seen, ephemeral));
+        let places = tracer.table.places();
+        let by_process = places.filter(|(place, _)| {
+            meaning(place, &tracer.reasons).by_process
+        });
+        let pids = by_process.filter_map(|(_, count)| count.pid);
+        let unnamed: Vec<u32> = pids
+            .filter(|pid| !self.names.contains_key(pid))
+            .take(MOST_NAMES)
+            .collect();
+        if self.names.len() > MOST_PIDS {
+            self.names.clear();
+        }
+        // Now, since a process that resets is often about to end.
+        self.names.extend(unnamed.into_iter().map(|pid| (pid, name_of(pid))));
+    }
+
+    /// Looks at the listeners and the addresses. The addresses that came or went since the last time.
+    pub fn look(&mut self) -> Vec<Move> {
+        let at = self.since_start();
+        let limit = TimeLimit::new(self.clock, LOOK);
+        self.seen.look(at, limit);
+        let fault = self.seen.fault.clone();
+        let now = addresses::read();
+        let faults = fault.into_iter().chain(now.as_ref().err().cloned());
+        for fault in faults {
+            if !self.faults.contains(&fault) {
+                self.faults.push(fault);
+            }
+        }
+        let Ok(now) = now else {
+            return Vec::new();
+        };
+        let moves = match &self.addresses {
+            Some(before) => addresses::moves(before, &now, at),
+            None => Vec::new(),
+        };
+        self.ever.extend(now.keys());
+        self.addresses = Some(now);
+        let room = MOST_MOVES.saturating_sub(self.moves.len());
+        self.moves.extend(moves.iter().take(room));
+        moves
+    }
+
+    /// Where most resets of an interval were, and what the trace leaves of its counters: what no counter
+    /// explains is put down to a missing socket only where the trace does so.
+    pub fn interval(&mut self, changes: &Changes) -> (Changes, Option<(String, u64)>) {
+        self.tick();
+        let mut changes = changes.clone();
+        let no_socket = self.traced_without_socket();
+        let Some(tracer) = &mut self.tracer else {
+            return (changes, None);
+        };
+        if let (Some(traced), Some(change)) = (no_socket, changes.get(UNEXPLAINED)) {
+            let [counted, told] = &mut self.unexplained;
+            *counted = counted.saturating_add(change.by.unwrap_or_default());
+            let now = (*counted).min(traced).saturating_sub(*told);
+            *told += now;
+            changes.limit(UNEXPLAINED, now);
+        }
+        let since = tracer.table.since();
+        let own = since.into_iter().filter(|(place, _)| {
+            place.local.is_some_and(|local| self.ever.contains(&local) || local.is_unspecified())
+        });
+        // Of the two ends of a connection within this machine the one that sent it.
+        let busiest = own.max_by_key(|(place, more)| (*more, place.direction == Direction::Sent));
+        let busiest = busiest.map(|(place, more)| (super::detail::place(&place), more));
+        (changes, busiest)
+    }
+
+    /// How many resets without a socket were traced, where all were.
+    fn traced_without_socket(&self) -> Option<u64> {
+        let tracer = self.tracer.as_ref()?;
+        let complete = tracer.tells_reasons()
+            && tracer.table.left_out == 0
+            && tracer.not_looked_at() == Some(0);
+        let mut places = tracer.table.places();
+        let without = places.by_ref().filter(|(place, _)| {
+            place.direction == Direction::Sent
+                && meaning(place, &tracer.reasons).cause == "no_socket"
+        });
+        complete.then(|| without.map(|(_, count)| count.resets).sum())
+    }
+
+    /// Ends the trace and says what was found out. `changes` are those of the whole time.
+    pub fn finish(mut self, changes: &mut Changes) -> Findings {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.stop();
+        }
+        self.tick();
+        self.look();
+        let no_socket = self.traced_without_socket();
+        let tracer = self.tracer.take();
+        let mut details = Vec::new();
+        if let (Some(tracer), Trace::On(traced)) = (&tracer, &mut self.trace) {
+            traced.not_looked_at = tracer.not_looked_at();
+            traced.left_out = tracer.table.left_out;
+            let places = tracer.table.places();
+            details.extend(places.map(|(place, count)| {
+                let mut detail = Detail::new(*place, count, &tracer.reasons);
+                let pid = count.pid.filter(|_| detail.meaning.by_process);
+                detail.process = pid.and_then(|pid| self.names.get(&pid).cloned());
+                detail
+            }));
+        }
+        // The instance is removed before anything is said, which may take long.
+        drop(tracer);
+        details.sort_by_key(|detail| (std::cmp::Reverse(detail.resets), detail.place));
+        let none_sent = changes.get("OutRsts").is_some_and(|sent| sent.by == Some(0));
+        let (mut details, elsewhere): (Vec<_>, Vec<_>) = details
+            .into_iter()
+            .partition(|detail| self.is_here(detail, none_sent));
+        if let Some(traced) = no_socket {
+            changes.limit(UNEXPLAINED, traced);
+        }
+        let full: Vec<_> = self.seen.full().cloned().collect();
+        let targets = details.iter().take(MOST_DETAILS).filter_map(Detail::target);
+        let ports = full.iter().filter_map(|full| full.listener.port.try_into().ok());
+        let mut all: Vec<Target> = Vec::new();
+        for target in targets.chain(ports.map(Target::Port)) {
+            if !all.contains(&target) {
+                all.push(target);
+            }
+        }
+        let now = Now::look(all, self.clock);
+        for detail in &mut details {
+            detail.address = self.address(detail);
+            detail.listens = self.listens(detail, &now);
+        }
+        let full = full.into_iter().map(|full| {
+            let (queue, owner) = (now.queue(&full.listener), now.owner(&full.listener));
+            (full, queue, owner)
+        });
+        Findings {
+            started: self.started,
+            full: full.collect(),
+            trace: self.trace,
+            details,
+            elsewhere,
+            moves: self.moves,
+            faults: self.faults,
+        }
+    }
+
+    /// Whether it happened in this network namespace, as far as can be told: the events do not say.
+    fn is_here(&self, detail: &Detail, none_sent: bool) -> bool {
+        if !matches!(&self.trace, Trace::On(traced) if traced.other_namespaces) {
+            return true;
+        }
+        let place = detail.place;
+        let known = match (place.local, place.port) {
+            (None, _) => true,
+            (Some(address), Some(port)) if place.by_listener => self.seen.is_bound(address, port),
+            (Some(address), _) => self.addresses.is_none() || self.ever.contains(&address),
+        };
+        known && !(place.direction == Direction::Sent && none_sent)
+    }
+
+    fn address(&self, detail: &Detail) -> Address {
+        let (Some(local), Some(now)) = (detail.place.local, &self.addresses) else {
+            return Address::Unknown;
+        };
+        if local.is_unspecified() {
+            let came = now.keys().filter(|address| local.is_ipv6() || address.is_ipv4());
+            let came: Vec<_> = came.filter_map(|address| self.came(*address)).collect();
+            return match came.is_empty() {
+                true => Address::Here,
+                false => Address::Came(came),
+            };
+        }
+        let went = |moved: &&Move| moved.address == local && !moved.came;
+        match self.came(local) {
+            Some(came) => Address::Came(vec![came]),
+            None if now.contains_key(&local) => Address::Here,
+            None => match self.moves.iter().rev().find(went) {
+                Some(moved) => Address::Went(self.started.after(moved.at)),
+                None => Address::NotHere,
+            },
+        }
+    }
+
+    /// When an address that is here came, if that is not long ago.
+    fn came(&self, address: IpAddr) -> Option<(IpAddr, WallTime)> {
+        let added = (*self.addresses.as_ref()?.get(&address)?)?;
+        let now = clock_gettime(ClockId::Monotonic);
+        let hundredths = now.tv_sec.wrapping_mul(100).wrapping_add(now.tv_nsec / 10_000_000);
+        let age = addresses::age(added, hundredths as u32);
+        // What was there when the machine started is no news.
+        (age < RECENT && u64::from(added) > 60 * 100 && !address.is_loopback())
+            .then(|| (address, WallTime::now().before(age)))
+    }
+
+    fn listens(&self, detail: &Detail, now: &Now) -> Option<Listens> {
+        let target = detail.target()?;
+        let answer = now.answer(target)?.clone();
+        let owner = match &answer {
+            Answer::Listening(listener) => now.owner(listener),
+            _ => None,
+        };
+        let last = self.seen.last(target);
+        Some(Listens {
+            answer,
+            owner,
+            last,
+        })
+    }
+}
+
+/// Whether the local port is the one that clients come to, and not one that the kernel gave a client.
+fn is_service(reset: &Reset, seen: &Seen, ephemeral: &RangeInclusive<u16>) -> bool {
+    let Some((_, local)) = reset.local else {
+        return false;
+    };
+    let peer = reset.peer.map_or(0, |(_, port)| port);
+    reset.by_listener
+        || seen.has(local)
+        || !ephemeral.contains(&local)
+        // Neither looks like a service: who was reset had asked.
+        || (reset.direction == Direction::Sent && ephemeral.contains(&peer))
+}
+
+fn name_of(pid: u32) -> String {
+    match std::fs::read(format!("{PROC}/{pid}/comm")) {
+        Ok(name) => format!("{} ({pid})", printable(name.trim_ascii_end())),
+        Err(_) => format!("process {pid}, which has ended"),
+    }
+}
