@@ -47,6 +47,9 @@ fn peers(detail: &Detail) -> String {
     if detail.peers.is_empty() {
         return "peers that the kernel does not name".to_owned();
     }
+    if let ([(peer, _)], 0) = (detail.peers.as_slice(), detail.more) {
+        return peer.to_string();
+    }
     let mut named: Vec<String> = detail
         .peers
         .iter()
@@ -60,16 +63,19 @@ fn peers(detail: &Detail) -> String {
 
 fn address(detail: &Detail) -> Option<String> {
     let local = detail.place.local?;
-    // Only what knows no connection is explained by an address that came.
-    let moved_here = detail.meaning.cause == "no_socket";
+    // Nothing else is explained by an address that came.
+    let knows_no_connection = detail.meaning.cause == "no_socket";
+    let is_open = matches!(&detail.listens, Some(Listens { answer: Answer::Listening(_), .. }));
     match &detail.address {
         Address::Here | Address::Unknown => None,
-        Address::Came(addresses) if moved_here => {
+        Address::Came(addresses) if knows_no_connection => {
             let came: Vec<String> = addresses.iter().map(came).collect();
-            Some(format!(
-                "{}: a virtual IP that has moved here, whose connections from before are not known here",
-                came.join(", ")
-            ))
+            // Where nothing listens, that is enough of an explanation.
+            let moved = match is_open {
+                true => ": a virtual IP that has moved here, whose connections from before are not known here",
+                false => "",
+            };
+            Some(format!("{}{moved}", came.join(", ")))
         }
         Address::Came(_) => None,
         Address::Went(at) => Some(format!(

@@ -318,9 +318,13 @@ fn is_service(reset: &Reset, seen: &Seen, ephemeral: &RangeInclusive<u16>) -> bo
         || (reset.direction == Direction::Sent && ephemeral.contains(&peer))
 }
 
-fn name_of(pid: u32) -> String {
-    match std::fs::read(format!("{PROC}/{pid}/comm")) {
-        Ok(name) => format!("{} ({pid})", printable(name.trim_ascii_end())),
-        Err(_) => format!("process {pid}, which has ended"),
+/// The process that a thread belongs to, by its name: the kernel traces threads.
+fn name_of(thread: u32) -> String {
+    let status = std::fs::read_to_string(format!("{PROC}/{thread}/status")).unwrap_or_default();
+    let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    let process = process.map_or_else(|| thread.to_string(), |id| id.trim().to_owned());
+    match std::fs::read(format!("{PROC}/{process}/comm")) {
+        Ok(name) => format!("{} ({process})", printable(name.trim_ascii_end())),
+        Err(_) => format!("process {thread}, which has ended"),
     }
 }

@@ -10,6 +10,7 @@ use super::detail;
 use super::findings::{Detail, Findings, Trace, Traced};
 use super::watch::{Interval, Record};
 use crate::clock::Shown;
+use crate::domain::Queue;
 use crate::wall::WallTime;
 
 /// How many places are named for a cause, and how many for the rest of the host.
@@ -105,8 +106,8 @@ fn cause_details(cause: &Cause, findings: &Findings) -> String {
     let started = findings.started;
     let mut text = places(findings.of(cause.id), started);
     for (full, now, owner) in findings.full.iter().filter(|_| cause.id == "accept_queue") {
-        let queue = |queue: Option<_>| {
-            queue.map_or_else(|| "not known".to_owned(), |queue: crate::domain::Queue| queue.to_string())
+        let queue = |queue: Option<Queue>| {
+            queue.map_or_else(|| "not known".to_owned(), |queue| queue.to_string())
         };
         let owner = owner.as_deref().unwrap_or("a program that is not known");
         let listener = &full.listener;
@@ -114,7 +115,7 @@ fn cause_details(cause: &Cause, findings: &Findings) -> String {
         let now = queue(*now);
         let _ = writeln!(
             text,
-            "  the accept queue of {listener} ({owner}) was full at {at}: {then}; now {now}"
+            "  {listener}, of {owner}: full at {at}, QUEUE {then}; now {now}"
         );
     }
     text
@@ -228,12 +229,11 @@ fn cause_line(cause: &Cause, record: &Record) -> String {
         .iter()
         .filter_map(|name| Some(format!("{name} = {}", record.last.get(name)?)));
     let figures: Vec<String> = moved.chain(state).collect();
-    format!(
-        "{}: {}; next: {}",
-        cause.name,
-        figures.join(", "),
-        cause.next
-    )
+    let figures = match figures.is_empty() {
+        true => String::new(),
+        false => format!("{}; ", figures.join(", ")),
+    };
+    format!("{}: {figures}next: {}", cause.name, cause.next)
 }
 
 /// A cause's name, and its counters since they began; `None` where all are at zero.

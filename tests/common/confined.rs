@@ -116,6 +116,17 @@ impl Confined {
         })
     }
 
+    /// With a tracefs at its place, in a mount namespace of its own, which goes with the process.
+    pub fn with_tracefs(self) -> Self {
+        self.before_exec(|| {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            let (tracefs, no_flags) = (Some("tracefs"), MsFlags::empty());
+            mount(tracefs, "/sys/kernel/tracing", tracefs, no_flags, None::<&str>)
+        })
+    }
+
     /// As a user without groups and capabilities. It is put on first, so it does not go with those
     /// for which one must be root.
     pub fn by_nobody(mut self) -> Self {

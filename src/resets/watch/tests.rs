@@ -1,5 +1,5 @@
 use super::*;
-use crate::cli::Format;
+use crate::cli::{Format, TraceChoice};
 use crate::clock::fake::FakeClock;
 
 fn options(every: u64, watch: u64) -> ResetsOptions {
@@ -7,6 +7,8 @@ fn options(every: u64, watch: u64) -> ResetsOptions {
         every: Duration::from_secs(every),
         watch: Duration::from_secs(watch),
         format: Format::Text,
+        trace: TraceChoice::Off,
+        netns: None,
     }
 }
 
