@@ -33,7 +33,8 @@
 use listenup::{check, cli, doctor, list, resets, start};
 #[cfg(doc)]
 use listenup::{
-    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users, wall,
+    clock, demands, domain, guard, judge, log, look, netns, owner, report, source, trace, users,
+    wall,
 };
 
 use std::ffi::{c_char, c_int};

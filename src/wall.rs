@@ -71,10 +71,19 @@ mod tests {
         let date = |format: &str| {
             let words = ["-d", "@1700000000", format];
             let said = std::process::Command::new("date").args(words).output();
-            String::from_utf8(said.unwrap().stdout).unwrap().trim().to_owned()
+            String::from_utf8(said.unwrap().stdout)
+                .unwrap()
+                .trim()
+                .to_owned()
         };
         assert_eq!(moment.clock(), date("+%H:%M:%S"));
         assert_eq!(moment.full(), date("+%Y-%m-%dT%H:%M:%S%:z"));
-        assert_eq!(moment.before(Duration::from_secs(60)).after(Duration::from_secs(60)).clock(), moment.clock());
+        assert_eq!(
+            moment
+                .before(Duration::from_secs(60))
+                .after(Duration::from_secs(60))
+                .clock(),
+            moment.clock()
+        );
     }
 }

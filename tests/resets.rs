@@ -20,7 +20,9 @@ use socket2::{SockAddr, Socket};
 use common::node::Node;
 use common::program::{listenup, this_process};
 use common::sockets::{bind, listen, tcp};
-use common::watch::{ABORTED, ACCEPT_QUEUE, CONNTRACK, CUT, NO_SOCKET, SENT, TIME_OUT, UNREAD_DATA, Watch};
+use common::watch::{
+    ABORTED, ACCEPT_QUEUE, CONNTRACK, CUT, NO_SOCKET, SENT, TIME_OUT, UNREAD_DATA, Watch,
+};
 use common::{conntrack, in_namespace, ip};
 
 /// Begins to connect and does not wait for an answer.

@@ -96,7 +96,8 @@ fn counters_that_cannot_be_made_to_move_here() {
              (EstabResets 4)\n",
         )
         .stderr("");
-    let said = Confined::listenup_in_root(root.path()).run("resets --trace off --for 1ms --format json");
+    let said =
+        Confined::listenup_in_root(root.path()).run("resets --trace off --for 1ms --format json");
     let document = schema::document(&said.exits(0).stderr("").stdout, "resets");
     let causes: Vec<_> = document["causes"]
         .as_array()
@@ -153,14 +154,18 @@ fn a_refusal_is_named_and_the_rest_is_told() {
         "/listenup",
     ];
     let mut chroot = Command::new("chroot");
-    Said::by(chroot.args(words).args(["resets", "--trace", "off", "--for", "1ms"]))
-        .exits(0)
-        .stdout("nothing wrong in 1ms by what could be read, nor before\n")
-        .stderr(
-            "listenup: /proc/self/net/netstat: cannot be read: Permission denied (EACCES)\n\
+    Said::by(
+        chroot
+            .args(words)
+            .args(["resets", "--trace", "off", "--for", "1ms"]),
+    )
+    .exits(0)
+    .stdout("nothing wrong in 1ms by what could be read, nor before\n")
+    .stderr(
+        "listenup: /proc/self/net/netstat: cannot be read: Permission denied (EACCES)\n\
              listenup: /proc/self/net/stat/nf_conntrack: cannot be read: Permission denied \
              (EACCES)\n",
-        );
+    );
 }
 
 #[test]

@@ -15,7 +15,6 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::sockets::{connect, listen};
 
-
 /// Writes both formats, header_page and resets.hex into the folder. Only the calling thread sees the tracefs that is mounted for it.
 pub fn capture(folder: &Path) {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -25,7 +24,14 @@ pub fn capture(folder: &Path) {
     let tracefs = folder.join("tracefs");
     fs::create_dir(&tracefs).unwrap();
     let no_flags = MsFlags::empty();
-    mount(Some("tracefs"), &tracefs, Some("tracefs"), no_flags, None::<&str>).unwrap();
+    mount(
+        Some("tracefs"),
+        &tracefs,
+        Some("tracefs"),
+        no_flags,
+        None::<&str>,
+    )
+    .unwrap();
     let instance = tracefs.join("instances/listenup-capture");
     fs::create_dir(&instance).unwrap();
     let events = instance.join("events");
@@ -66,7 +72,8 @@ fn resets() {
 
 /// The pages that have something, as far as they are used.
 fn pages(instance: &Path) -> String {
-    let mut text = "# Pages of trace_pipe_raw: see resets() in scripts/guest/trace.rs.\n".to_owned();
+    let mut text =
+        "# Pages of trace_pipe_raw: see resets() in scripts/guest/trace.rs.\n".to_owned();
     for entry in fs::read_dir(instance.join("per_cpu")).unwrap() {
         let path = entry.unwrap().path().join("trace_pipe_raw");
         let mut pipe = OpenOptions::new();

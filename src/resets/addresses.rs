@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
-    setsockopt, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto,
+    setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
 
@@ -54,7 +54,9 @@ pub fn moves(before: &Addresses, after: &Addresses, at: Duration) -> Vec<Move> {
     let gone = before.keys().filter(|one| !after.contains_key(one));
     let gone = gone.map(|&address| (address, false));
     // What was away for less than the time between two looks has been added again.
-    let new = after.iter().filter(|(one, added)| before.get(one) != Some(added));
+    let new = after
+        .iter()
+        .filter(|(one, added)| before.get(one) != Some(added));
     let new = new.map(|(&address, _)| (address, true));
     let moved = gone.chain(new);
     moved
@@ -89,7 +91,12 @@ fn ask() -> Result<Addresses, Errno> {
     request.extend(order.bytes16(RTM_GETADDR));
     request.extend(order.bytes16(NLM_F_REQUEST_DUMP));
     request.extend([0; 16]); // no sequence number, to the kernel, of any family
-    sendto(socket.as_raw_fd(), &request, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+    sendto(
+        socket.as_raw_fd(),
+        &request,
+        &NetlinkAddr::new(0, 0),
+        MsgFlags::empty(),
+    )?;
     collect(&socket, order)
 }
 
@@ -128,7 +135,9 @@ fn parse(mut datagram: &[u8], order: ByteOrder, into: &mut Addresses) -> Result<
             RTM_NEWADDR => into.extend(address(body, order)),
             _ => {}
         }
-        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
+        datagram = datagram
+            .get(length.next_multiple_of(4)..)
+            .unwrap_or_default();
     }
     Ok(false)
 }
@@ -145,7 +154,9 @@ fn address(body: &[u8], order: ByteOrder) -> Option<Added> {
             IFA_LOCAL => local = ip(family, value),
             IFA_ADDRESS => other = ip(family, value),
             IFA_CACHEINFO => {
-                added = value.get(8..).and_then(|stamp| Some(order.u32(*stamp.first_chunk()?)));
+                added = value
+                    .get(8..)
+                    .and_then(|stamp| Some(order.u32(*stamp.first_chunk()?)));
             }
             _ => {}
         }
@@ -217,7 +228,11 @@ mod tests {
         let whole = message(RTM_NEWADDR, AF_INET, &[(IFA_LOCAL, &[192, 0, 2, 1])], order);
         for length in 1..whole.len() {
             let cut = whole.get(..length).unwrap();
-            assert_eq!(parse(cut, order, &mut Addresses::new()), Err(Errno::EBADMSG), "{length}");
+            assert_eq!(
+                parse(cut, order, &mut Addresses::new()),
+                Err(Errno::EBADMSG),
+                "{length}"
+            );
         }
     }
 
@@ -228,7 +243,10 @@ mod tests {
         let after = Addresses::from([(two, Some(5)), (three, Some(6))]);
         let at = Duration::from_secs(1);
         let came = |address, came| Move { address, came, at };
-        assert_eq!(moves(&before, &after, at), [came(one, false), came(two, true), came(three, true)]);
+        assert_eq!(
+            moves(&before, &after, at),
+            [came(one, false), came(two, true), came(three, true)]
+        );
     }
 
     #[test]

@@ -10,7 +10,10 @@ use crate::wall::WallTime;
 
 /// Where it is: `192.0.2.1:80`, or `192.0.2.1 as a client of port 443`.
 pub fn place(place: &Place) -> String {
-    let address = place.local.map_or_else(|| "an address not known".to_owned(), |address| address.to_string());
+    let address = place.local.map_or_else(
+        || "an address not known".to_owned(),
+        |address| address.to_string(),
+    );
     match (place.local, place.port, place.peer_port) {
         (Some(address), Some(port), _) => SocketAddr::new(address, port).to_string(),
         (None, Some(port), _) => format!("port {port}"),
@@ -37,9 +40,19 @@ pub fn line(detail: &Detail, started: WallTime) -> String {
             None => detail.meaning.words.to_owned(),
         });
     }
-    parts.extend(detail.process.as_ref().map(|process| format!("by {process}")));
+    parts.extend(
+        detail
+            .process
+            .as_ref()
+            .map(|process| format!("by {process}")),
+    );
     parts.extend(address(detail));
-    parts.extend(detail.listens.as_ref().map(|listens| in_words(listens, started)));
+    parts.extend(
+        detail
+            .listens
+            .as_ref()
+            .map(|listens| in_words(listens, started)),
+    );
     parts.join("; ")
 }
 
@@ -65,14 +78,22 @@ fn address(detail: &Detail) -> Option<String> {
     let local = detail.place.local?;
     // Nothing else is explained by an address that came.
     let knows_no_connection = detail.meaning.cause == "no_socket";
-    let is_open = matches!(&detail.listens, Some(Listens { answer: Answer::Listening(_), .. }));
+    let is_open = matches!(
+        &detail.listens,
+        Some(Listens {
+            answer: Answer::Listening(_),
+            ..
+        })
+    );
     match &detail.address {
         Address::Here | Address::Unknown => None,
         Address::Came(addresses) if knows_no_connection => {
             let came: Vec<String> = addresses.iter().map(came).collect();
             // Where nothing listens, that is enough of an explanation.
             let moved = match is_open {
-                true => ": a virtual IP that has moved here, whose connections from before are not known here",
+                true => {
+                    ": a virtual IP that has moved here, whose connections from before are not known here"
+                }
                 false => "",
             };
             Some(format!("{}{moved}", came.join(", ")))

@@ -150,7 +150,9 @@ impl Detail {
 impl Findings {
     /// The details of a cause.
     pub fn of<'a>(&'a self, cause: &'a str) -> impl Iterator<Item = &'a Detail> {
-        self.details.iter().filter(move |detail| detail.meaning.cause == cause)
+        self.details
+            .iter()
+            .filter(move |detail| detail.meaning.cause == cause)
     }
 
     /// Nothing, as when it is not traced.

@@ -17,21 +17,25 @@ const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 pub fn may_have_other_namespaces(proc: &Path) -> bool {
     let link = |path: &str| fs::read_link(proc.join(path)).ok();
     let own = link("self/ns/net");
-    let all_seen = link("self/ns/pid").is_some_and(|link| link.as_os_str() == PID_NAMESPACE_OF_THE_HOST);
+    let all_seen =
+        link("self/ns/pid").is_some_and(|link| link.as_os_str() == PID_NAMESPACE_OF_THE_HOST);
     if own.is_none() || !all_seen {
         return true;
     }
     let processes = fs::read_dir(proc).into_iter().flatten().flatten();
-    let mut elsewhere = processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
+    let mut elsewhere =
+        processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
     let inode = |path: &Path| fs::metadata(path).map(|file| file.ino()).ok();
     let here = inode(&proc.join("self/ns/net"));
     let mut named = fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    elsewhere.any(|link| Some(&link) != own.as_ref()) || named.any(|name| inode(&name.path()) != here)
+    elsewhere.any(|link| Some(&link) != own.as_ref())
+        || named.any(|name| inode(&name.path()) != here)
 }
 
 /// The local ports that the kernel gives to clients (net.ipv4.ip_local_port_range).
 pub fn ephemeral_ports(proc: &Path) -> RangeInclusive<u16> {
-    let text = fs::read_to_string(proc.join("sys/net/ipv4/ip_local_port_range")).unwrap_or_default();
+    let text =
+        fs::read_to_string(proc.join("sys/net/ipv4/ip_local_port_range")).unwrap_or_default();
     let mut ports = text.split_whitespace().map(str::parse);
     match (ports.next(), ports.next()) {
         (Some(Ok(first)), Some(Ok(last))) => first..=last,

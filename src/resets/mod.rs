@@ -120,7 +120,10 @@ fn watch_and_report(
             on_fault: &mut |fault| report::line_to_stderr(fault, Wait::Always),
             on_interval: &mut |interval| {
                 let (changes, busiest) = scene.borrow_mut().interval(&interval.changes);
-                let interval = Interval { changes, ..*interval };
+                let interval = Interval {
+                    changes,
+                    ..*interval
+                };
                 let now = WallTime::now();
                 say(&match &mut bars {
                     Some(bars) => bars.interval(&interval, now, busiest.as_ref()),

@@ -16,6 +16,7 @@ use super::host;
 use super::seen::Seen;
 use super::trace::Tracer;
 use super::trace::event::{Direction, Reset};
+use super::trace::table::Place;
 use super::who::Now;
 use crate::clock::{Clock, TimeLimit};
 use crate::domain::{Answer, Target};
@@ -99,9 +100,7 @@ impl<'a> Scene<'a> {
         let (seen, ephemeral) = (&self.seen, &self.ephemeral);
         tracer.read(|reset| is_service(reset, seen, ephemeral));
         let places = tracer.table.places();
-        let by_process = places.filter(|(place, _)| {
-            meaning(place, &tracer.reasons).by_process
-        });
+        let by_process = places.filter(|(place, _)| meaning(place, &tracer.reasons).by_process);
         let pids = by_process.filter_map(|(_, count)| count.pid);
         let unnamed: Vec<u32> = pids
             .filter(|pid| !self.names.contains_key(pid))
@@ -111,7 +110,8 @@ impl<'a> Scene<'a> {
             self.names.clear();
         }
         // Now, since a process that resets is often about to end.
-        self.names.extend(unnamed.into_iter().map(|pid| (pid, name_of(pid))));
+        self.names
+            .extend(unnamed.into_iter().map(|pid| (pid, name_of(pid))));
     }
 
     /// Looks at the listeners and the addresses. The addresses that came or went since the last time.
@@ -147,9 +147,6 @@ impl<'a> Scene<'a> {
         self.tick();
         let mut changes = changes.clone();
         let no_socket = self.traced_without_socket();
-        let Some(tracer) = &mut self.tracer else {
-            return (changes, None);
-        };
         if let (Some(traced), Some(change)) = (no_socket, changes.get(UNEXPLAINED)) {
             let [counted, told] = &mut self.unexplained;
             *counted = counted.saturating_add(change.by.unwrap_or_default());
@@ -157,24 +154,26 @@ impl<'a> Scene<'a> {
             *told += now;
             changes.limit(UNEXPLAINED, now);
         }
-        let since = tracer.table.since();
-        let own = since.into_iter().filter(|(place, _)| {
-            place.local.is_some_and(|local| self.ever.contains(&local) || local.is_unspecified())
-        });
+        let since = self.tracer.as_mut().map(|tracer| tracer.table.since());
+        let since = since.unwrap_or_default().into_iter();
+        let own = since.filter(|(place, _)| self.is_here(place));
         // Of the two ends of a connection within this machine the one that sent it.
         let busiest = own.max_by_key(|(place, more)| (*more, place.direction == Direction::Sent));
         let busiest = busiest.map(|(place, more)| (super::detail::place(&place), more));
         (changes, busiest)
     }
 
-    /// How many resets without a socket were traced, where all were.
+    /// How many resets without a socket were traced in this network namespace, where all were.
     fn traced_without_socket(&self) -> Option<u64> {
         let tracer = self.tracer.as_ref()?;
         let complete = tracer.tells_reasons()
             && tracer.table.left_out == 0
             && tracer.not_looked_at() == Some(0);
-        let mut places = tracer.table.places();
-        let without = places.by_ref().filter(|(place, _)| {
+        let places = tracer
+            .table
+            .places()
+            .filter(|(place, _)| self.is_here(place));
+        let without = places.filter(|(place, _)| {
             place.direction == Direction::Sent
                 && meaning(place, &tracer.reasons).cause == "no_socket"
         });
@@ -205,16 +204,22 @@ impl<'a> Scene<'a> {
         // The instance is removed before anything is said, which may take long.
         drop(tracer);
         details.sort_by_key(|detail| (std::cmp::Reverse(detail.resets), detail.place));
-        let none_sent = changes.get("OutRsts").is_some_and(|sent| sent.by == Some(0));
-        let (mut details, elsewhere): (Vec<_>, Vec<_>) = details
-            .into_iter()
-            .partition(|detail| self.is_here(detail, none_sent));
+        let none_sent = changes
+            .get("OutRsts")
+            .is_some_and(|sent| sent.by == Some(0));
+        let (mut details, elsewhere): (Vec<_>, Vec<_>) = details.into_iter().partition(|detail| {
+            // Loopback addresses are in every namespace.
+            let is_ours = !none_sent || detail.place.direction == Direction::Received;
+            is_ours && self.is_here(&detail.place)
+        });
         if let Some(traced) = no_socket {
             changes.limit(UNEXPLAINED, traced);
         }
         let full: Vec<_> = self.seen.full().cloned().collect();
         let targets = details.iter().take(MOST_DETAILS).filter_map(Detail::target);
-        let ports = full.iter().filter_map(|full| full.listener.port.try_into().ok());
+        let ports = full
+            .iter()
+            .filter_map(|full| full.listener.port.try_into().ok());
         let mut all: Vec<Target> = Vec::new();
         for target in targets.chain(ports.map(Target::Port)) {
             if !all.contains(&target) {
@@ -241,18 +246,16 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether it happened in this network namespace, as far as can be told: the events do not say.
-    fn is_here(&self, detail: &Detail, none_sent: bool) -> bool {
+    /// Whether it is in this network namespace, as far as can be told: the events do not say.
+    fn is_here(&self, place: &Place) -> bool {
         if !matches!(&self.trace, Trace::On(traced) if traced.other_namespaces) {
             return true;
         }
-        let place = detail.place;
-        let known = match (place.local, place.port) {
+        match (place.local, place.port) {
             (None, _) => true,
             (Some(address), Some(port)) if place.by_listener => self.seen.is_bound(address, port),
             (Some(address), _) => self.addresses.is_none() || self.ever.contains(&address),
-        };
-        known && !(place.direction == Direction::Sent && none_sent)
+        }
     }
 
     fn address(&self, detail: &Detail) -> Address {
@@ -260,7 +263,9 @@ impl<'a> Scene<'a> {
             return Address::Unknown;
         };
         if local.is_unspecified() {
-            let came = now.keys().filter(|address| local.is_ipv6() || address.is_ipv4());
+            let came = now
+                .keys()
+                .filter(|address| local.is_ipv6() || address.is_ipv4());
             let came: Vec<_> = came.filter_map(|address| self.came(*address)).collect();
             return match came.is_empty() {
                 true => Address::Here,
@@ -282,7 +287,10 @@ impl<'a> Scene<'a> {
     fn came(&self, address: IpAddr) -> Option<(IpAddr, WallTime)> {
         let added = (*self.addresses.as_ref()?.get(&address)?)?;
         let now = clock_gettime(ClockId::Monotonic);
-        let hundredths = now.tv_sec.wrapping_mul(100).wrapping_add(now.tv_nsec / 10_000_000);
+        let hundredths = now
+            .tv_sec
+            .wrapping_mul(100)
+            .wrapping_add(now.tv_nsec / 10_000_000);
         let age = addresses::age(added, hundredths as u32);
         // What was there when the machine started is no news.
         (age < RECENT && u64::from(added) > 60 * 100 && !address.is_loopback())

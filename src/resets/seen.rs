@@ -91,9 +91,8 @@ impl Seen {
             .listeners
             .range((port, IpAddr::from([0; 4]))..)
             .take_while(|((known, _), _)| *known == port);
-        let serving = on_port.filter(|(_, (listener, _))| {
-            target.served_by(listener, None) != Serves::No
-        });
+        let serving =
+            on_port.filter(|(_, (listener, _))| target.served_by(listener, None) != Serves::No);
         serving.map(|(_, (_, at))| *at).max()
     }
 

@@ -15,6 +15,7 @@ use crate::wall::WallTime;
 
 /// How many places are named for a cause, and how many for the rest of the host.
 const MOST_PLACES: usize = 10;
+const MOST_ELSEWHERE: usize = 3;
 
 /// A line about an interval. `busiest` is the place with the most resets in it.
 pub fn interval(interval: &Interval, now: WallTime, busiest: Option<&(String, u64)>) -> String {
@@ -49,7 +50,11 @@ pub fn moves(moves: &[Move], now: WallTime) -> String {
 
 fn move_line(moved: &Move, at: WallTime) -> String {
     let what = if moved.came { "came to" } else { "went from" };
-    format!("{} the address {} {what} this machine\n", at.clock(), moved.address)
+    format!(
+        "{} the address {} {what} this machine\n",
+        at.clock(),
+        moved.address
+    )
 }
 
 /// What happened in all of the time, of which so much was planned.
@@ -104,7 +109,7 @@ fn quiet_causes(quiet: &[&Cause], changes: &Changes, time: &impl Display) -> Str
 /// The places of a cause, and the listeners with a full queue.
 fn cause_details(cause: &Cause, findings: &Findings) -> String {
     let started = findings.started;
-    let mut text = places(findings.of(cause.id), started);
+    let mut text = places(findings.of(cause.id), MOST_PLACES, started);
     for (full, now, owner) in findings.full.iter().filter(|_| cause.id == "accept_queue") {
         let queue = |queue: Option<Queue>| {
             queue.map_or_else(|| "not known".to_owned(), |queue| queue.to_string())
@@ -121,9 +126,9 @@ fn cause_details(cause: &Cause, findings: &Findings) -> String {
     text
 }
 
-fn places<'a>(details: impl Iterator<Item = &'a Detail>, started: WallTime) -> String {
+fn places<'a>(details: impl Iterator<Item = &'a Detail>, most: usize, started: WallTime) -> String {
     let details: Vec<&Detail> = details.collect();
-    let (named, rest) = details.split_at(details.len().min(MOST_PLACES));
+    let (named, rest) = details.split_at(details.len().min(most));
     let mut text: String = named
         .iter()
         .map(|detail| format!("  {}\n", detail::line(detail, started)))
@@ -151,7 +156,11 @@ fn notes(findings: &Findings) -> String {
             text,
             "elsewhere on this host, in another network namespace or by an address that had gone before: {elsewhere}"
         );
-        text.push_str(&places(findings.elsewhere.iter(), findings.started));
+        text.push_str(&places(
+            findings.elsewhere.iter(),
+            MOST_ELSEWHERE,
+            findings.started,
+        ));
     }
     for fault in &findings.faults {
         let _ = writeln!(text, "not known: {fault}");
@@ -175,11 +184,14 @@ fn limits(traced: &Traced, any: bool) -> Vec<String> {
     }
     if traced.left_out > 0 {
         let count = traced.left_out;
-        notes.push(format!("{count} more resets were at too many places to be told apart"));
+        notes.push(format!(
+            "{count} more resets were at too many places to be told apart"
+        ));
     }
     if !traced.tells_reasons {
         notes.push(
-            "this kernel traces no resets without a socket and no reasons (Linux 6.10 does)".to_owned(),
+            "this kernel traces no resets without a socket and no reasons (Linux 6.10 does)"
+                .to_owned(),
         );
     }
     if traced.other_namespaces && any {

@@ -87,7 +87,8 @@ impl Watch {
 /// Without the unit that this process may run in.
 fn without_unit(text: &str) -> String {
     let process = format!("({})", std::process::id());
-    let mut parts = text.split(&format!("{process} in "));
+    let mark = format!("{process} in ");
+    let mut parts = text.split(&mark);
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |said, part| {
         let unit = part.find([':', ';', ' ', ')', '\n']).unwrap();

@@ -95,10 +95,7 @@ fn quiet_is_one_line() {
         let sample = Sample::from([("TCPAbortOnTimeout", figure), ("TCPAbortOnMemory", figure)]);
         record(sample.clone(), sample)
     };
-    assert_eq!(
-        said(&quiet(0)),
-        "nothing wrong in 10s, nor before\n"
-    );
+    assert_eq!(said(&quiet(0)), "nothing wrong in 10s, nor before\n");
     assert_eq!(
         said(&quiet(3)),
         "nothing wrong in 10s; before that: peer does not answer (TCPAbortOnTimeout 3), out of \

@@ -108,9 +108,7 @@ impl Instance {
                 .path();
             let pipe = path.join("trace_pipe_raw");
             let mut options = OpenOptions::new();
-            options
-                .read(true)
-                .custom_flags(OFlag::O_NONBLOCK.bits());
+            options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
             let pipe = options
                 .open(&pipe)
                 .map_err(|error| refused(&pipe, "opened", &error))?;
@@ -128,7 +126,10 @@ impl Instance {
         let text = self.read("events/header_page")?;
         PageLayout::parse(&text, ByteOrder::NATIVE).ok_or_else(|| {
             let path = self.path.join("events/header_page");
-            Refusal(format!("{} is not in the form that is known", path.display()))
+            Refusal(format!(
+                "{} is not in the form that is known",
+                path.display()
+            ))
         })
     }
 }
@@ -168,7 +169,11 @@ impl Processor {
             let mut found = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.next()?.trim().parse::<u64>().ok()
         };
-        Some(of("dropped events")?.saturating_add(of("overrun")?).saturating_add(of("entries")?))
+        Some(
+            of("dropped events")?
+                .saturating_add(of("overrun")?)
+                .saturating_add(of("entries")?),
+        )
     }
 }
 

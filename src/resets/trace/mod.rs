@@ -59,9 +59,11 @@ impl Tracer {
         ] {
             let format = Format::parse(&instance.read(&format!("events/tcp/{name}/format"))?);
             let event = Event::new(&format, direction, ByteOrder::NATIVE);
-            events.push(event.ok_or_else(|| {
-                Refusal(format!("the format of the event {name} is not known"))
-            })?);
+            events.push(
+                event.ok_or_else(|| {
+                    Refusal(format!("the format of the event {name} is not known"))
+                })?,
+            );
             if direction == Direction::Sent {
                 reasons = format.reasons;
             }

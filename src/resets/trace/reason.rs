@@ -28,7 +28,11 @@ const fn meaning(cause: &'static str, words: &'static str, by_process: bool) -> 
 /// `tcp_check_req`, also for a full accept queue with tcp_abort_on_overflow.
 pub fn sent(name: Option<&str>, by_listener: bool) -> Meaning {
     let Some(name) = name else {
-        return meaning("sent", "this kernel does not tell the reason (Linux 6.10 does)", false);
+        return meaning(
+            "sent",
+            "this kernel does not tell the reason (Linux 6.10 does)",
+            false,
+        );
     };
     match name {
         "NO_SOCKET" => meaning("no_socket", "no socket", false),

@@ -44,7 +44,11 @@ pub struct Count {
 impl Count {
     /// Peers, the most frequent first.
     pub fn peers(&self) -> Vec<(IpAddr, u64)> {
-        let mut peers: Vec<_> = self.peers.iter().map(|(peer, count)| (*peer, *count)).collect();
+        let mut peers: Vec<_> = self
+            .peers
+            .iter()
+            .map(|(peer, count)| (*peer, *count))
+            .collect();
         peers.sort_by_key(|&(peer, count)| (std::cmp::Reverse(count), peer));
         peers
     }
@@ -131,12 +135,18 @@ mod tests {
         let mut table = Table::default();
         for client in [7, 8, 7] {
             let peer_port = 40_000 + u16::from(client);
-            table.count(&reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port), |reset| reset.local.is_some_and(|(_, port)| port == 80));
+            table.count(
+                &reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port),
+                |reset| reset.local.is_some_and(|(_, port)| port == 80),
+            );
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
             panic!("{table:?}");
         };
-        assert_eq!((place.port, place.peer_port, count.resets), (Some(80), None, 3));
+        assert_eq!(
+            (place.port, place.peer_port, count.resets),
+            (Some(80), None, 3)
+        );
         let peers = [([10, 0, 0, 7].into(), 2), ([10, 0, 0, 8].into(), 1)];
         assert_eq!(count.peers(), peers);
         assert_eq!(table.since().len(), 1);
@@ -152,7 +162,10 @@ mod tests {
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
             panic!("{table:?}");
         };
-        assert_eq!((place.port, place.peer_port, count.resets), (None, Some(443), 100));
+        assert_eq!(
+            (place.port, place.peer_port, count.resets),
+            (None, Some(443), 100)
+        );
     }
 
     #[test]
@@ -170,7 +183,13 @@ mod tests {
         assert_eq!(table.peers, MOST_PEERS);
         let told: u64 = table.places().map(|(_, count)| count.resets).sum();
         assert_eq!(told + table.left_out, u64::from(many) + u64::from(u16::MAX));
-        let service = table.places().find(|(place, _)| place.port == Some(80) && place.local == Some([10, 0, 0, 1].into()));
-        assert_eq!(service.unwrap().1.resets, u64::from(many), "counted all the same");
+        let service = table
+            .places()
+            .find(|(place, _)| place.port == Some(80) && place.local == Some([10, 0, 0, 1].into()));
+        assert_eq!(
+            service.unwrap().1.resets,
+            u64::from(many),
+            "counted all the same"
+        );
     }
 }

@@ -9,10 +9,26 @@ macro_rules! kernel {
     ($name:literal) => {
         Kernel {
             name: $name,
-            send: include_str!(concat!("../../../tests/fixtures/", $name, "-x86_64/tcp_send_reset.format")),
-            receive: include_str!(concat!("../../../tests/fixtures/", $name, "-x86_64/tcp_receive_reset.format")),
-            header_page: include_str!(concat!("../../../tests/fixtures/", $name, "-x86_64/header_page")),
-            pages: include_str!(concat!("../../../tests/fixtures/", $name, "-x86_64/resets.hex")),
+            send: include_str!(concat!(
+                "../../../tests/fixtures/",
+                $name,
+                "-x86_64/tcp_send_reset.format"
+            )),
+            receive: include_str!(concat!(
+                "../../../tests/fixtures/",
+                $name,
+                "-x86_64/tcp_receive_reset.format"
+            )),
+            header_page: include_str!(concat!(
+                "../../../tests/fixtures/",
+                $name,
+                "-x86_64/header_page"
+            )),
+            pages: include_str!(concat!(
+                "../../../tests/fixtures/",
+                $name,
+                "-x86_64/resets.hex"
+            )),
         }
     };
 }
@@ -46,7 +62,11 @@ impl Kernel {
     }
 
     fn events(&self) -> [Event; 2] {
-        [(self.send, Direction::Sent), (self.receive, Direction::Received)].map(|(text, direction)| {
+        [
+            (self.send, Direction::Sent),
+            (self.receive, Direction::Received),
+        ]
+        .map(|(text, direction)| {
             Event::new(&Format::parse(text), direction, ByteOrder::Little).unwrap()
         })
     }
@@ -54,7 +74,9 @@ impl Kernel {
     fn pages(&self) -> Vec<Vec<u8>> {
         let byte = |word| u8::from_str_radix(word, 16).unwrap();
         let pages = self.pages.split("page\n").skip(1);
-        pages.map(|page| page.split_whitespace().map(byte).collect()).collect()
+        pages
+            .map(|page| page.split_whitespace().map(byte).collect())
+            .collect()
     }
 
     fn resets(&self) -> Vec<Reset> {
@@ -72,7 +94,12 @@ impl Kernel {
         let mut seen: Vec<_> = resets
             .map(|reset| {
                 let reason = reset.reason.map(|number| names[&number].clone());
-                (reset.direction, reset.local.unwrap(), reset.peer.unwrap(), reason)
+                (
+                    reset.direction,
+                    reset.local.unwrap(),
+                    reset.peer.unwrap(),
+                    reason,
+                )
             })
             .collect();
         seen.sort_by_key(|(direction, (address, port), _, _)| (*direction, *address, *port));
@@ -83,7 +110,10 @@ impl Kernel {
 #[test]
 fn every_kernel_s_resets() {
     for kernel in KERNELS {
-        let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+        let (v4, v6) = (
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::from(Ipv6Addr::LOCALHOST),
+        );
         let seen = kernel.seen();
         // The ports of the two clients that found nobody are the kernel's choice.
         let client = |address: IpAddr| {
@@ -96,7 +126,12 @@ fn every_kernel_s_resets() {
         let reason = |name: &str| kernel.has_reasons().then(|| name.to_owned());
         let mut expected = vec![
             (Direction::Sent, (v4, 1098), (v4, 1096), reason("TCP_STATE")),
-            (Direction::Sent, (v4, 1098), (v4, 1097), reason("TCP_ABORT_ON_CLOSE")),
+            (
+                Direction::Sent,
+                (v4, 1098),
+                (v4, 1097),
+                reason("TCP_ABORT_ON_CLOSE"),
+            ),
             (Direction::Received, (v4, 1096), (v4, 1098), None),
             (Direction::Received, (v4, 1097), (v4, 1098), None),
             (Direction::Received, refused_v4, (v4, 1099), None),
@@ -107,7 +142,11 @@ fn every_kernel_s_resets() {
             expected.push((Direction::Sent, (v6, 1099), refused_v6, reason("NO_SOCKET")));
         }
         for one in &expected {
-            assert!(seen.contains(one), "{}: no {one:?} in {seen:#?}", kernel.name);
+            assert!(
+                seen.contains(one),
+                "{}: no {one:?} in {seen:#?}",
+                kernel.name
+            );
         }
         assert_eq!(seen.len(), expected.len(), "{}: {seen:#?}", kernel.name);
     }
