@@ -8,7 +8,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::print_stdout
 )]
 
 mod common;
@@ -616,5 +617,93 @@ fn without_rights_it_goes_by_the_counters_and_says_what_root_would_add() {
         let document = schema::document(&said.stdout, "resets");
         assert_eq!(document["trace"]["state"], "not possible");
         assert_eq!(document["trace"]["reason"], why.trim_end());
+    });
+}
+
+/// SYNs from so many addresses to one closed port, as fast as one thread can; how many a second.
+fn storm(to: &str, count: u32) -> f64 {
+    let socket = Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::RAW,
+        Some(socket2::Protocol::TCP),
+    )
+    .unwrap();
+    socket.set_header_included_v4(true).unwrap();
+    let to = SocketAddr::new(to.parse().unwrap(), 0);
+    let std::net::IpAddr::V4(destination) = to.ip() else {
+        panic!("{to}")
+    };
+    let started = std::time::Instant::now();
+    for number in 0..count {
+        let [_, a, b, c] = number.to_be_bytes();
+        let segment = syn([11, a, b, c], destination.octets());
+        socket.send_to(&segment, &to.into()).unwrap();
+    }
+    f64::from(count) / started.elapsed().as_secs_f64()
+}
+
+/// An IPv4 packet with a SYN to port 81.
+fn syn(from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    let mut ip = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0];
+    ip.extend(from);
+    ip.extend(to);
+    let mut tcp = vec![
+        0x10, 0, 0, 81, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0,
+    ];
+    let pseudo = [&ip[12..20], &[0, 6, 0, 20], &tcp].concat();
+    let words = pseudo.chunks(2);
+    let sum: u32 = words
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
+        .sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    tcp[16..18].copy_from_slice(&sum.to_be_bytes());
+    [ip, tcp].concat()
+}
+
+/// Clock ticks (proc_pid_stat(5)) that a process has used, and the most KiB that it has had in memory.
+fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let most = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    (ticks, most.trim().trim_end_matches(" kB").parse().unwrap())
+}
+
+#[test]
+fn a_storm_is_sampled_and_what_was_not_looked_at_is_said() {
+    with_a_peer(|address, _node, gateway| {
+        // The node takes the resets and does nothing with them.
+        ip(&format!("route add default via {gateway}"));
+        let watch = Watch::traced("--for 1h --every 1s --format json");
+        let (before, _) = cost(watch.pid());
+        let count = 500_000;
+        let rate = storm(&address, count);
+        let (after, memory) = cost(watch.pid());
+        kill(watch.pid(), Signal::SIGINT).unwrap();
+        let document = schema::document(&watch.end().exits(0).stdout, "resets");
+        let causes = document["causes"].as_array().unwrap();
+        let places = causes
+            .iter()
+            .flat_map(|cause| cause["resets"].as_array().unwrap());
+        let own = places.filter(|place| place["local_address"] == address.as_str());
+        let counted: u64 = own.map(|place| place["resets"].as_u64().unwrap()).sum();
+        let not_looked_at = document["trace"]["not_looked_at"].as_u64().unwrap();
+        let share = (after - before) as f64 / 100.0 / (f64::from(count) / rate);
+        println!(
+            "{rate:.0} resets a second: {counted} looked at, {not_looked_at} not, {memory} KiB, {:.1} % of a core",
+            share * 100.0
+        );
+        // Others on this host may have sent some as well.
+        assert!(
+            counted + not_looked_at >= u64::from(count),
+            "{counted} and {not_looked_at}"
+        );
+        assert!(counted <= u64::from(count) && counted > 1000, "{counted}");
+        assert!(memory < 16 * 1024, "{memory} KiB");
     });
 }

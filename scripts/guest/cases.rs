@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, version};
+use crate::{Outside, attach, resets, version};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -43,6 +43,7 @@ pub fn with_ipv6(outside: &mut Outside) {
     outside.tell("uid 65534", every_source(kernel, NOBODY));
     let churned = churn(outside);
     outside.tell("churn", churned);
+    outside.tell("resets", resets::named());
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
 }
 

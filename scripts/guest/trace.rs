@@ -55,7 +55,7 @@ pub fn capture(folder: &Path) {
 }
 
 /// One of each kind: nothing listens, a close with unread data and one with SO_LINGER 0.
-fn resets() {
+pub fn resets() {
     for nobody in ["127.0.0.1:1099", "[::1]:1099"] {
         TcpStream::connect(nobody).unwrap_err();
     }
