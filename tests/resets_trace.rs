@@ -567,7 +567,7 @@ fn another_network_namespace_by_its_name() {
         let told = format!("  sent by {theirs}:80: 1 to {ours}; no socket (NO_SOCKET)");
         assert!(said.stdout.contains(&told), "{said:#?}");
         for said_of_the_rest in [
-            "resets are traced on the whole host",
+            "the trace is of the whole host: ",
             "elsewhere on this host, in another network namespace or by an address that had gone before",
         ] {
             assert!(said.stdout.contains(said_of_the_rest), "{said:#?}");

@@ -47,10 +47,13 @@ pub struct Move {
     pub came: bool,
     /// When it was noticed, since the watch began.
     pub at: Duration,
+    /// When it had not happened yet.
+    pub earliest: Duration,
 }
 
 /// What has changed from one moment to the next.
-pub fn moves(before: &Addresses, after: &Addresses, at: Duration) -> Vec<Move> {
+pub fn moves(before: &Addresses, after: &Addresses, moments: [Duration; 2]) -> Vec<Move> {
+    let [earliest, at] = moments;
     let gone = before.keys().filter(|one| !after.contains_key(one));
     let gone = gone.map(|&address| (address, false));
     // What was away for less than the time between two looks has been added again.
@@ -60,7 +63,12 @@ pub fn moves(before: &Addresses, after: &Addresses, at: Duration) -> Vec<Move> {
     let new = new.map(|(&address, _)| (address, true));
     let moved = gone.chain(new);
     moved
-        .map(|(address, came)| Move { address, came, at })
+        .map(|(address, came)| Move {
+            address,
+            came,
+            at,
+            earliest,
+        })
         .collect()
 }
 
@@ -241,10 +249,16 @@ mod tests {
         let [one, two, three] = [1, 2, 3].map(|last| IpAddr::from([192, 0, 2, last]));
         let before = Addresses::from([(one, Some(1)), (two, Some(1))]);
         let after = Addresses::from([(two, Some(5)), (three, Some(6))]);
-        let at = Duration::from_secs(1);
-        let came = |address, came| Move { address, came, at };
+        let moments = [1, 2].map(Duration::from_secs);
+        let [earliest, at] = moments;
+        let came = |address, came| Move {
+            address,
+            came,
+            at,
+            earliest,
+        };
         assert_eq!(
-            moves(&before, &after, at),
+            moves(&before, &after, moments),
             [came(one, false), came(two, true), came(three, true)]
         );
     }

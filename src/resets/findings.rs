@@ -70,6 +70,8 @@ pub struct Detail {
     pub meaning: Meaning,
     /// How many.
     pub resets: u64,
+    /// When the last of them was read.
+    pub last: Duration,
     /// The most frequent peers.
     pub peers: Vec<(IpAddr, u64)>,
     /// The resets of others, also of those that were not told apart.
@@ -96,7 +98,7 @@ pub struct Listens {
 /// What is known of a local address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// This machine has it, and for long.
+    /// This machine had it then, and for long.
     Here,
     /// It came not long ago, or others did that a wildcard listener serves as well.
     Came(Vec<(IpAddr, WallTime)>),
@@ -129,6 +131,7 @@ impl Detail {
             reason: reason.cloned(),
             meaning: meaning(&place, names),
             resets: count.resets,
+            last: count.last,
             more: count.resets.saturating_sub(named),
             peers,
             process: None,

@@ -136,10 +136,13 @@ fn watch_and_report(
             Format::Text | Format::Nagios => 0,
         },
     );
-    let findings = scene.into_inner().finish(&mut record.changes);
+    let mut scene = scene.into_inner();
+    scene.stop();
+    // What follows changes nothing, and a second Ctrl-C may end it.
     if let Some(signals) = signals {
         signals.give_back();
     }
+    let findings = scene.finish(&mut record.changes);
     let summary = match options.format {
         Format::Json => report::json::line(&json::document(&record, &findings)),
         Format::Text | Format::Nagios => text::summary(&record, &findings, options.watch),

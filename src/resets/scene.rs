@@ -45,6 +45,8 @@ pub struct Scene<'a> {
     trace: Trace,
     seen: Seen,
     addresses: Option<Addresses>,
+    /// When they were.
+    looked: Duration,
     /// All that were here at some look.
     ever: BTreeSet<IpAddr>,
     moves: Vec<Move>,
@@ -53,6 +55,9 @@ pub struct Scene<'a> {
     faults: Vec<String>,
     /// Resets without a socket, by the counters and as far as told.
     unexplained: [u64; 2],
+    /// What the trace has shown when it is over: all places, and the resets without a socket.
+    details: Vec<Detail>,
+    no_socket: Option<u64>,
 }
 
 impl<'a> Scene<'a> {
@@ -77,12 +82,15 @@ impl<'a> Scene<'a> {
             trace,
             seen: Seen::default(),
             addresses: None,
+            looked: Duration::ZERO,
             ever: BTreeSet::new(),
             moves: Vec::new(),
             ephemeral: host::ephemeral_ports(Path::new(PROC)),
             names: BTreeMap::new(),
             faults: Vec::new(),
             unexplained: [0; 2],
+            details: Vec::new(),
+            no_socket: None,
         };
         scene.look();
         scene
@@ -94,11 +102,12 @@ impl<'a> Scene<'a> {
 
     /// Counts what was traced.
     pub fn tick(&mut self) {
+        let at = self.since_start();
         let Some(tracer) = &mut self.tracer else {
             return;
         };
         let (seen, ephemeral) = (&self.seen, &self.ephemeral);
-        tracer.read(|reset| is_service(reset, seen, ephemeral));
+        tracer.read(at, |reset| is_service(reset, seen, ephemeral));
         let places = tracer.table.places();
         let by_process = places.filter(|(place, _)| meaning(place, &tracer.reasons).by_process);
         let pids = by_process.filter_map(|(_, count)| count.pid);
@@ -131,9 +140,10 @@ impl<'a> Scene<'a> {
             return Vec::new();
         };
         let moves = match &self.addresses {
-            Some(before) => addresses::moves(before, &now, at),
+            Some(before) => addresses::moves(before, &now, [self.looked, at]),
             None => Vec::new(),
         };
+        self.looked = at;
         self.ever.extend(now.keys());
         self.addresses = Some(now);
         let room = MOST_MOVES.saturating_sub(self.moves.len());
@@ -180,29 +190,32 @@ impl<'a> Scene<'a> {
         complete.then(|| without.map(|(_, count)| count.resets).sum())
     }
 
-    /// Ends the trace and says what was found out. `changes` are those of the whole time.
-    pub fn finish(mut self, changes: &mut Changes) -> Findings {
+    /// Ends the trace, whose instance is removed.
+    pub fn stop(&mut self) {
         if let Some(tracer) = &mut self.tracer {
             tracer.stop();
         }
         self.tick();
         self.look();
-        let no_socket = self.traced_without_socket();
+        self.no_socket = self.traced_without_socket();
         let tracer = self.tracer.take();
-        let mut details = Vec::new();
         if let (Some(tracer), Trace::On(traced)) = (&tracer, &mut self.trace) {
             traced.not_looked_at = tracer.not_looked_at();
             traced.left_out = tracer.table.left_out;
-            let places = tracer.table.places();
-            details.extend(places.map(|(place, count)| {
+            let details = tracer.table.places().map(|(place, count)| {
                 let mut detail = Detail::new(*place, count, &tracer.reasons);
                 let pid = count.pid.filter(|_| detail.meaning.by_process);
                 detail.process = pid.and_then(|pid| self.names.get(&pid).cloned());
                 detail
-            }));
+            });
+            self.details = details.collect();
         }
-        // The instance is removed before anything is said, which may take long.
-        drop(tracer);
+    }
+
+    /// Says what was found out, which may take as long as it takes to look at all processes. `changes` are
+    /// those of the whole time.
+    pub fn finish(mut self, changes: &mut Changes) -> Findings {
+        let mut details = std::mem::take(&mut self.details);
         details.sort_by_key(|detail| (std::cmp::Reverse(detail.resets), detail.place));
         let none_sent = changes
             .get("OutRsts")
@@ -212,7 +225,7 @@ impl<'a> Scene<'a> {
             let is_ours = !none_sent || detail.place.direction == Direction::Received;
             is_ours && self.is_here(&detail.place)
         });
-        if let Some(traced) = no_socket {
+        if let Some(traced) = self.no_socket {
             changes.limit(UNEXPLAINED, traced);
         }
         let full: Vec<_> = self.seen.full().cloned().collect();
@@ -227,6 +240,7 @@ impl<'a> Scene<'a> {
             }
         }
         let now = Now::look(all, self.clock);
+        self.faults.extend(now.warnings().cloned());
         for detail in &mut details {
             detail.address = self.address(detail);
             detail.listens = self.listens(detail, &now);
@@ -272,12 +286,15 @@ impl<'a> Scene<'a> {
                 false => Address::Came(came),
             };
         }
-        let went = |moved: &&Move| moved.address == local && !moved.came;
+        let went =
+            |moved: &&Move| moved.address == local && !moved.came && moved.earliest <= detail.last;
         match self.came(local) {
             Some(came) => Address::Came(vec![came]),
             None if now.contains_key(&local) => Address::Here,
             None => match self.moves.iter().rev().find(went) {
                 Some(moved) => Address::Went(self.started.after(moved.at)),
+                // It went when this was over.
+                None if self.ever.contains(&local) => Address::Here,
                 None => Address::NotHere,
             },
         }

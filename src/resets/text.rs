@@ -135,7 +135,11 @@ fn places<'a>(details: impl Iterator<Item = &'a Detail>, most: usize, started: W
         .collect();
     if !rest.is_empty() {
         let resets: u64 = rest.iter().map(|detail| detail.resets).sum();
-        let _ = writeln!(text, "  and {resets} at {} more places", rest.len());
+        let places = match rest.len() {
+            1 => "one more place".to_owned(),
+            count => format!("{count} more places"),
+        };
+        let _ = writeln!(text, "  and {resets} at {places}");
     }
     text
 }
@@ -196,8 +200,8 @@ fn limits(traced: &Traced, any: bool) -> Vec<String> {
     }
     if traced.other_namespaces && any {
         notes.push(
-            "resets are traced on the whole host: those of another network namespace with the same address, \
-             such as 127.0.0.1, are among these; the counters are of this one alone"
+            "the trace is of the whole host: resets in another network namespace that has the same address are \
+             among these"
                 .to_owned(),
         );
     }

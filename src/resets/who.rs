@@ -10,8 +10,10 @@ use crate::domain::{Answer, Listener, NoDemands, Queue, Target};
 use crate::judge::{CheckSpec, Patience, judge};
 use crate::list::{self, Listing};
 
-/// The limit on the looks, and again on finding the owners.
-const LIMIT: Duration = Duration::from_secs(2);
+/// The limit on the looks; and on finding the owners, which is that of `list`:
+/// processes with very many sockets take long.
+const LOOKS: Duration = Duration::from_secs(2);
+const OWNERS: Duration = Duration::from_secs(10);
 
 /// What listens.
 #[derive(Debug, Default)]
@@ -26,9 +28,9 @@ impl Now {
         if targets.is_empty() {
             return Self::default();
         }
-        let limit = TimeLimit::new(clock, LIMIT);
+        let limit = TimeLimit::new(clock, LOOKS);
         let patience = Patience {
-            timeout: LIMIT,
+            timeout: LOOKS,
             retry_for: Duration::ZERO,
             retry_every: Duration::ZERO,
         };
@@ -41,7 +43,7 @@ impl Now {
                 source: SourceChoice::Auto,
                 netns: None,
                 processes: true,
-                timeout: LIMIT,
+                timeout: OWNERS,
                 format: Format::Text,
             },
             clock,
@@ -73,6 +75,11 @@ impl Now {
             (Some(process), Some(unit)) => Some(format!("{process} in {unit}")),
             (process, unit) => process.or(unit.map(str::to_owned)),
         }
+    }
+
+    /// Why owners may be missing.
+    pub fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.listing.iter().flat_map(|listing| &listing.warnings)
     }
 
     /// The queue of a listener now.

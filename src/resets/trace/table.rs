@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::event::{Direction, End, Reset};
 
@@ -37,6 +38,8 @@ pub struct Count {
     told: u64,
     /// By peer, as far as there was room.
     peers: HashMap<IpAddr, u64>,
+    /// When the last one was read, since the watch began.
+    pub last: Duration,
     /// The last process that was seen to do it.
     pub pid: Option<u32>,
 }
@@ -65,7 +68,7 @@ pub struct Table {
 
 impl Table {
     /// Counts a reset. `is_service` says whether the local port is the one that clients come to.
-    pub fn count(&mut self, reset: &Reset, is_service: impl Fn(&Reset) -> bool) {
+    pub fn count(&mut self, reset: &Reset, at: Duration, is_service: impl Fn(&Reset) -> bool) {
         let port = reset.local.map(|(_, port)| port);
         let by_port = port.filter(|_| is_service(reset));
         let peer_port = reset.peer.map(|(_, port)| port);
@@ -83,6 +86,7 @@ impl Table {
         }
         let count = self.places.entry(place).or_default();
         count.resets += 1;
+        count.last = at;
         count.pid = reset.pid;
         let Some((peer, _)): Option<End> = reset.peer else {
             return;
@@ -137,6 +141,7 @@ mod tests {
             let peer_port = 40_000 + u16::from(client);
             table.count(
                 &reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port),
+                Duration::ZERO,
                 |reset| reset.local.is_some_and(|(_, port)| port == 80),
             );
         }
@@ -157,7 +162,11 @@ mod tests {
     fn a_client_is_one_place_for_each_service_whatever_its_own_ports() {
         let mut table = Table::default();
         for port in 40_000..40_100 {
-            table.count(&reset([10, 0, 0, 1], port, [10, 0, 0, 9], 443), |_| false);
+            table.count(
+                &reset([10, 0, 0, 1], port, [10, 0, 0, 9], 443),
+                Duration::ZERO,
+                |_| false,
+            );
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
             panic!("{table:?}");
@@ -174,10 +183,18 @@ mod tests {
         let many = 100_000_u32;
         for number in 0..many {
             let [_, a, b, c] = number.to_be_bytes();
-            table.count(&reset([10, 0, 0, 1], 80, [11, a, b, c], 1), |_| true);
+            table.count(
+                &reset([10, 0, 0, 1], 80, [11, a, b, c], 1),
+                Duration::ZERO,
+                |_| true,
+            );
         }
         for port in 0..u16::MAX {
-            table.count(&reset([10, 0, 0, 2], port, [12, 0, 0, 1], 1), |_| true);
+            table.count(
+                &reset([10, 0, 0, 2], port, [12, 0, 0, 1], 1),
+                Duration::ZERO,
+                |_| true,
+            );
         }
         assert_eq!(table.places.len(), MOST_PLACES);
         assert_eq!(table.peers, MOST_PEERS);
