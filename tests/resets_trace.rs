@@ -60,6 +60,13 @@ fn own_addresses() -> [String; 2] {
     [1, 2].map(|last| format!("10.{a}.{b}.{}", count * 4 + last))
 }
 
+/// Both of them, and a third one that nobody else has either.
+fn addresses_beside(ours: &str) -> [String; 3] {
+    let (network, last) = ours.rsplit_once('.').unwrap();
+    let last: u16 = last.parse().unwrap();
+    [0, 1, 2].map(|more| format!("{network}.{}", last + more))
+}
+
 /// An address on `lo`, in a namespace of its own.
 fn with_an_address(test: impl FnOnce(String) + Send + 'static) {
     this_kernel_tells_reasons();
@@ -397,7 +404,7 @@ fn an_address_that_went_with_connections_on_it() {
 #[test]
 fn an_address_that_came_without_its_connections() {
     with_a_peer(|ours, node, theirs| {
-        let vip = format!("{}3", ours.strip_suffix('1').unwrap_or(&ours));
+        let [_, _, vip] = addresses_beside(&ours);
         let service = listen("0.0.0.0", 80);
         // Where the connection was made.
         let before = Node::new();
@@ -412,6 +419,7 @@ fn an_address_that_came_without_its_connections() {
         }
         ip(&format!("address del {ours}/30 dev to-node"));
         ip(&format!("address add {ours}/24 dev bridge"));
+        node.ip(&format!("address del {theirs}/30 dev e0"));
         node.ip(&format!("address add {theirs}/24 dev e0"));
         before.ip(&format!("address add {vip}/24 dev e0"));
         let address = vip.clone();

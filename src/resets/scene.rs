@@ -12,11 +12,11 @@ use super::addresses::{self, Addresses, Move};
 use super::causes::UNEXPLAINED;
 use super::change::Changes;
 use super::findings::{Address, Detail, Findings, Listens, Trace, Traced, meaning};
-use super::host;
+use super::host::{self, Namespaces};
 use super::seen::Seen;
 use super::trace::Tracer;
 use super::trace::event::{Direction, Reset};
-use super::trace::table::Place;
+use super::trace::table::{Place, Role};
 use super::who::Now;
 use crate::clock::{Clock, TimeLimit};
 use crate::domain::{Answer, Target};
@@ -51,6 +51,7 @@ pub struct Scene<'a> {
     ever: BTreeSet<IpAddr>,
     moves: Vec<Move>,
     ephemeral: RangeInclusive<u16>,
+    namespaces: Namespaces,
     names: BTreeMap<u32, String>,
     faults: Vec<String>,
     /// Resets without a socket, by the counters and as far as told.
@@ -86,6 +87,7 @@ impl<'a> Scene<'a> {
             ever: BTreeSet::new(),
             moves: Vec::new(),
             ephemeral: host::ephemeral_ports(Path::new(PROC)),
+            namespaces: Namespaces::new(Path::new(PROC)),
             names: BTreeMap::new(),
             faults: Vec::new(),
             unexplained: [0; 2],
@@ -106,8 +108,20 @@ impl<'a> Scene<'a> {
         let Some(tracer) = &mut self.tracer else {
             return;
         };
-        let (seen, ephemeral) = (&self.seen, &self.ephemeral);
-        tracer.read(at, |reset| is_service(reset, seen, ephemeral));
+        let (seen, ephemeral, here) = (&self.seen, &self.ephemeral, &self.ever);
+        let mut namespaces = match &self.trace {
+            Trace::On(traced) if traced.other_namespaces => Some(&mut self.namespaces),
+            _ => None,
+        };
+        if let Some(namespaces) = &mut namespaces {
+            namespaces.forget();
+        }
+        tracer.read(at, &mut |reset| Role {
+            is_service: is_service(reset, seen, ephemeral),
+            is_elsewhere: namespaces
+                .as_mut()
+                .is_some_and(|namespaces| is_elsewhere(reset, here, namespaces)),
+        });
         let places = tracer.table.places();
         let by_process = places.filter(|(place, _)| meaning(place, &tracer.reasons).by_process);
         let pids = by_process.filter_map(|(_, count)| count.pid);
@@ -266,6 +280,7 @@ impl<'a> Scene<'a> {
             return true;
         }
         match (place.local, place.port) {
+            _ if place.is_elsewhere => false,
             (None, _) => true,
             (Some(address), Some(port)) if place.by_listener => self.seen.is_bound(address, port),
             (Some(address), _) => self.addresses.is_none() || self.ever.contains(&address),
@@ -341,6 +356,18 @@ fn is_service(reset: &Reset, seen: &Seen, ephemeral: &RangeInclusive<u16>) -> bo
         || !ephemeral.contains(&local)
         // Neither looks like a service: who was reset had asked.
         || (reset.direction == Direction::Sent && ephemeral.contains(&peer))
+}
+
+/// Whether the thread that ran tells that it was in another network namespace. An interrupt says nothing of
+/// the thread that it meets, but for connections within a machine: these are worked on by who sends.
+fn is_elsewhere(reset: &Reset, here: &BTreeSet<IpAddr>, namespaces: &mut Namespaces) -> bool {
+    let is_local = |address: IpAddr| address.is_loopback() || here.contains(&address);
+    let within = match (reset.local, reset.peer) {
+        (Some((local, _)), Some((peer, _))) => is_local(local) && is_local(peer),
+        _ => false,
+    };
+    let other = reset.pid.filter(|_| reset.by_thread || within);
+    other.and_then(|thread| namespaces.is_other(thread)) == Some(true)
 }
 
 /// The process that a thread belongs to, by its name: the kernel traces threads.

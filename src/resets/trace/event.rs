@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::format::{Field, Format};
 use crate::source::ByteOrder;
 
+/// TRACE_FLAG_HARDIRQ and TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h).
+const IN_INTERRUPT: u64 = 0x08 | 0x10;
 /// sk_state of a listener (include/net/tcp_states.h).
 const TCP_LISTEN: u64 = 10;
 const AF_INET: u16 = 2;
@@ -36,8 +38,10 @@ pub struct Reset {
     pub reason: Option<u64>,
     /// Whether it was sent for a listener.
     pub by_listener: bool,
-    /// The process that ran then. It is the one that reset only where the reason is a system call.
+    /// The thread that ran then.
     pub pid: Option<u32>,
+    /// Whether it was that thread's own doing, and not an interrupt on its processor.
+    pub by_thread: bool,
 }
 
 /// An event whose fields are found.
@@ -47,6 +51,7 @@ pub struct Event {
     direction: Direction,
     kind: Field,
     pid: Option<Field>,
+    flags: Option<Field>,
     state: Option<Field>,
     reason: Option<Field>,
     local: Side,
@@ -72,6 +77,7 @@ impl Event {
             direction,
             kind: format.field("common_type")?,
             pid: format.field("common_pid"),
+            flags: format.field("common_flags"),
             state: format.field("state"),
             reason: format.field("reason"),
             local: Side::of(format, ["saddr", "saddr_v6", "sport"]),
@@ -94,6 +100,7 @@ impl Event {
             reason: number(self.reason),
             by_listener: number(self.state) == Some(TCP_LISTEN),
             pid: number(self.pid).and_then(|pid| u32::try_from(pid).ok()),
+            by_thread: number(self.flags).is_some_and(|flags| flags & IN_INTERRUPT == 0),
         })
     }
 }

@@ -17,7 +17,7 @@ use self::event::{Direction, Event, Reset};
 use self::format::Format;
 use self::instance::{Instance, PLACES, Processor, Refusal};
 use self::page::PageLayout;
-use self::table::Table;
+use self::table::{Role, Table};
 use crate::source::ByteOrder;
 
 /// How often the buffers are read.
@@ -89,8 +89,8 @@ impl Tracer {
         !self.reasons.is_empty()
     }
 
-    /// Counts what is in the buffers, up to a limit, as of this time; `is_service` as for [`Table::count`].
-    pub fn read(&mut self, at: Duration, is_service: impl Fn(&Reset) -> bool) {
+    /// Counts what is in the buffers, up to a limit, as of this time.
+    pub fn read(&mut self, at: Duration, role: &mut dyn FnMut(&Reset) -> Role) {
         let count = self.processors.len();
         let mut left = PAGES;
         // No processor may keep the others from their turn.
@@ -109,7 +109,7 @@ impl Tracer {
                 for record in self.layout.records(page) {
                     let reset = self.events.iter().find_map(|event| event.read(record));
                     if let Some(reset) = reset {
-                        self.table.count(&reset, at, &is_service);
+                        self.table.count(&reset, at, role(&reset));
                     }
                 }
             }

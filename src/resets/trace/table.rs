@@ -27,6 +27,17 @@ pub struct Place {
     pub port: Option<u16>,
     /// The port of the peer, where that offers the service.
     pub peer_port: Option<u16>,
+    /// Whether it was in another network namespace, as far as the thread tells that ran.
+    pub is_elsewhere: bool,
+}
+
+/// What has to be known of a reset beside what the kernel tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Role {
+    /// Whether the local port is the one that clients come to.
+    pub is_service: bool,
+    /// Whether it was in another network namespace.
+    pub is_elsewhere: bool,
 }
 
 /// What happened there.
@@ -67,10 +78,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// Counts a reset. `is_service` says whether the local port is the one that clients come to.
-    pub fn count(&mut self, reset: &Reset, at: Duration, is_service: impl Fn(&Reset) -> bool) {
+    /// Counts a reset that was read at this time.
+    pub fn count(&mut self, reset: &Reset, at: Duration, role: Role) {
         let port = reset.local.map(|(_, port)| port);
-        let by_port = port.filter(|_| is_service(reset));
+        let by_port = port.filter(|_| role.is_service);
         let peer_port = reset.peer.map(|(_, port)| port);
         let place = Place {
             direction: reset.direction,
@@ -79,6 +90,7 @@ impl Table {
             local: reset.local.map(|(address, _)| address),
             port: by_port,
             peer_port: peer_port.filter(|_| by_port.is_none()),
+            is_elsewhere: role.is_elsewhere,
         };
         if !self.places.contains_key(&place) && self.places.len() >= MOST_PLACES {
             self.left_out += 1;
@@ -131,8 +143,14 @@ mod tests {
             reason: Some(1),
             by_listener: false,
             pid: None,
+            by_thread: false,
         }
     }
+
+    const SERVICE: Role = Role {
+        is_service: true,
+        is_elsewhere: false,
+    };
 
     #[test]
     fn a_service_is_one_place_whatever_its_clients() {
@@ -142,7 +160,7 @@ mod tests {
             table.count(
                 &reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port),
                 Duration::ZERO,
-                |reset| reset.local.is_some_and(|(_, port)| port == 80),
+                SERVICE,
             );
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
@@ -165,7 +183,7 @@ mod tests {
             table.count(
                 &reset([10, 0, 0, 1], port, [10, 0, 0, 9], 443),
                 Duration::ZERO,
-                |_| false,
+                Role::default(),
             );
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
@@ -186,14 +204,14 @@ mod tests {
             table.count(
                 &reset([10, 0, 0, 1], 80, [11, a, b, c], 1),
                 Duration::ZERO,
-                |_| true,
+                SERVICE,
             );
         }
         for port in 0..u16::MAX {
             table.count(
                 &reset([10, 0, 0, 2], port, [12, 0, 0, 1], 1),
                 Duration::ZERO,
-                |_| true,
+                SERVICE,
             );
         }
         assert_eq!(table.places.len(), MOST_PLACES);
