@@ -292,10 +292,7 @@ impl<'a> Scene<'a> {
             return Address::Unknown;
         };
         if local.is_unspecified() {
-            let came = now
-                .keys()
-                .filter(|address| local.is_ipv6() || address.is_ipv4());
-            let came: Vec<_> = came.filter_map(|address| self.came(*address)).collect();
+            let came = self.came_for(local, now);
             return match came.is_empty() {
                 true => Address::Here,
                 false => Address::Came(came),
@@ -313,6 +310,20 @@ impl<'a> Scene<'a> {
                 None => Address::NotHere,
             },
         }
+    }
+
+    /// The addresses that came and that a wildcard serves: those of this watch, one that is gone again
+    /// included, or else those of the time before.
+    fn came_for(&self, wildcard: IpAddr, now: &Addresses) -> Vec<(IpAddr, WallTime)> {
+        let moved = self.moves.iter().filter(|moved| moved.came);
+        let mut came: BTreeMap<IpAddr, WallTime> = moved
+            .map(|moved| (moved.address, self.started.after(moved.at)))
+            .collect();
+        if came.is_empty() {
+            came.extend(now.keys().filter_map(|address| self.came(*address)));
+        }
+        came.retain(|address, _| wildcard.is_ipv6() || address.is_ipv4());
+        came.into_iter().collect()
     }
 
     /// When an address that is here came, if that is not long ago.
