@@ -1,33 +1,31 @@
 //! What is watched beside the counters: the trace, the listeners and the addresses.
 
+mod local;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use super::addresses::{self, Addresses, Move};
 use super::causes::UNEXPLAINED;
 use super::change::Changes;
-use super::findings::{Address, Detail, Findings, Listens, Trace, Traced, meaning};
+use super::findings::{Detail, Findings, Trace, Traced, meaning};
 use super::host::{self, Namespaces};
 use super::seen::Seen;
 use super::trace::Tracer;
 use super::trace::event::{Direction, Reset};
-use super::trace::table::{Place, Role};
+use super::trace::table::Role;
 use super::who::Now;
 use crate::clock::{Clock, TimeLimit};
-use crate::domain::{Answer, Target};
+use crate::domain::Target;
 use crate::owner::printable;
 use crate::wall::WallTime;
 
 const PROC: &str = "/proc";
 /// The limit on a look at the listeners.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long an address is worth a word after it came.
-const RECENT: Duration = Duration::from_secs(3600);
 /// How many moves are kept.
 const MOST_MOVES: usize = 1000;
 /// How many processes are looked up in a tick, and how many are known.
@@ -272,87 +270,6 @@ impl<'a> Scene<'a> {
             moves: self.moves,
             faults: self.faults,
         }
-    }
-
-    /// Whether it is in this network namespace, as far as can be told: the events do not say.
-    fn is_here(&self, place: &Place) -> bool {
-        if !matches!(&self.trace, Trace::On(traced) if traced.other_namespaces) {
-            return true;
-        }
-        match (place.local, place.port) {
-            _ if place.is_elsewhere => false,
-            (None, _) => true,
-            (Some(address), Some(port)) if place.by_listener => self.seen.is_bound(address, port),
-            (Some(address), _) => self.addresses.is_none() || self.ever.contains(&address),
-        }
-    }
-
-    fn address(&self, detail: &Detail) -> Address {
-        let (Some(local), Some(now)) = (detail.place.local, &self.addresses) else {
-            return Address::Unknown;
-        };
-        if local.is_unspecified() {
-            let came = self.came_for(local, now);
-            return match came.is_empty() {
-                true => Address::Here,
-                false => Address::Came(came),
-            };
-        }
-        let went =
-            |moved: &&Move| moved.address == local && !moved.came && moved.earliest <= detail.last;
-        match self.came(local) {
-            Some(came) => Address::Came(vec![came]),
-            None if now.contains_key(&local) => Address::Here,
-            None => match self.moves.iter().rev().find(went) {
-                Some(moved) => Address::Went(self.started.after(moved.at)),
-                // It went when this was over.
-                None if self.ever.contains(&local) => Address::Here,
-                None => Address::NotHere,
-            },
-        }
-    }
-
-    /// The addresses that came and that a wildcard serves: those of this watch, one that is gone again
-    /// included, or else those of the time before.
-    fn came_for(&self, wildcard: IpAddr, now: &Addresses) -> Vec<(IpAddr, WallTime)> {
-        let moved = self.moves.iter().filter(|moved| moved.came);
-        let mut came: BTreeMap<IpAddr, WallTime> = moved
-            .map(|moved| (moved.address, self.started.after(moved.at)))
-            .collect();
-        if came.is_empty() {
-            came.extend(now.keys().filter_map(|address| self.came(*address)));
-        }
-        came.retain(|address, _| wildcard.is_ipv6() || address.is_ipv4());
-        came.into_iter().collect()
-    }
-
-    /// When an address that is here came, if that is not long ago.
-    fn came(&self, address: IpAddr) -> Option<(IpAddr, WallTime)> {
-        let added = (*self.addresses.as_ref()?.get(&address)?)?;
-        let now = clock_gettime(ClockId::Monotonic);
-        let hundredths = now
-            .tv_sec
-            .wrapping_mul(100)
-            .wrapping_add(now.tv_nsec / 10_000_000);
-        let age = addresses::age(added, hundredths as u32);
-        // What was there when the machine started is no news.
-        (age < RECENT && u64::from(added) > 60 * 100 && !address.is_loopback())
-            .then(|| (address, WallTime::now().before(age)))
-    }
-
-    fn listens(&self, detail: &Detail, now: &Now) -> Option<Listens> {
-        let target = detail.target()?;
-        let answer = now.answer(target)?.clone();
-        let owner = match &answer {
-            Answer::Listening(listener) => now.owner(listener),
-            _ => None,
-        };
-        let last = self.seen.last(target);
-        Some(Listens {
-            answer,
-            owner,
-            last,
-        })
     }
 }
 
