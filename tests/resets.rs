@@ -12,9 +12,11 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::libc;
+use nix::pty::openpty;
 use socket2::{SockAddr, Socket};
 
 use common::node::Node;
@@ -291,5 +293,36 @@ fn a_connection_tracking_table_that_is_full() {
                  connections cut, resets sent\n"
             ))
             .stderr("");
+    });
+}
+
+/// What a run says to a terminal while a port is asked for.
+fn said_to_a_terminal(words: &str) -> String {
+    let pty = openpty(None, None).unwrap();
+    let mut child = std::process::Command::new(common::program::LISTENUP)
+        .args(["resets", "--trace", "off"])
+        .args(words.split(' '))
+        .stdin(Stdio::null())
+        .stdout(pty.slave)
+        .spawn()
+        .unwrap();
+    common::program::await_call(child.id(), &[libc::SYS_poll, libc::SYS_ppoll]);
+    TcpStream::connect("127.0.0.1:81").unwrap_err();
+    assert!(child.wait().unwrap().success());
+    let (mut said, mut terminal) = (Vec::new(), std::fs::File::from(pty.master));
+    // A terminal that nobody writes to any more ends with EIO.
+    let _ = terminal.read_to_end(&mut said);
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn bars_in_a_terminal_and_nothing_that_controls_it() {
+    in_namespace(|| {
+        let said = said_to_a_terminal("--for 2s --every 1s");
+        let bar = "nothing listens or no such connection          1 ##############################";
+        let mut lines = said.lines();
+        assert!(lines.next().unwrap().ends_with(bar), "{said}");
+        let said = said.replace("\r\n", "");
+        assert!(!said.contains(char::is_control), "{said:?}");
     });
 }
