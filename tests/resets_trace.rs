@@ -523,7 +523,7 @@ fn sh_with_tracefs(line: &str) -> Said {
 }
 
 /// The names of instances of `pid`, which is `$!` or a number.
-const COUNT: &str = "ls /sys/kernel/tracing/instances | grep -c \"^listenup-resets-$pid\\$\"; true";
+const COUNT: &str = "ls /sys/kernel/tracing/instances | grep -c \"^listenup-resets-$pid-\"; true";
 
 #[test]
 fn the_instance_goes_with_the_run_whatever_ends_it() {
@@ -544,7 +544,7 @@ fn the_instance_goes_with_the_run_whatever_ends_it() {
     ] {
         let line = format!(
             "$0 resets --trace on --for 1s >/dev/null & pid=$!
-             until ls /sys/kernel/tracing/instances/listenup-resets-$pid/per_cpu >/dev/null 2>&1
+             until ls -d /sys/kernel/tracing/instances/listenup-resets-$pid-*/per_cpu >/dev/null 2>&1
              do sleep 0.01; done
              sleep 0.2; {COUNT}; {end}; {COUNT}"
         );

@@ -18,7 +18,7 @@ pub fn named() -> Verdicts {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let instance = format!("{tracefs}/instances/listenup-resets-{}", listenup.id());
+    let instance = format!("{tracefs}/instances/listenup-resets-{}-1", listenup.id());
     let enabled = format!("{instance}/events/tcp/tcp_receive_reset/enable");
     while !std::fs::read_to_string(&enabled).is_ok_and(|text| text.starts_with('1')) {
         sleep(Duration::from_millis(10));

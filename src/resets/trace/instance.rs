@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,9 @@ const PREFIX: &str = "listenup-resets-";
 
 /// The ring buffer of each processor, in KiB: some 2,700 resets.
 const BUFFER: &str = "256";
+
+/// How often to try to make one.
+const TRIES: u32 = 10;
 
 /// Why there is no tracing, for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Instance {
                     remove_leftovers(&instances);
                     return Self::make_in(&instances);
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => refusal = refused(&instances, "opened", &error),
             }
         }
@@ -63,19 +66,38 @@ impl Instance {
     }
 
     fn make_in(instances: &Path) -> Result<Self, Refusal> {
-        let path = instances.join(format!("{PREFIX}{}", std::process::id()));
-        let made = fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| refused(&path, "made", &error))?;
-        let lock = lock(&path).map_err(|error| {
-            let refusal = refused(&path, "locked", &error);
-            let _ = fs::remove_dir(&path);
-            refusal
-        })?;
-        let instance = Self { path, _lock: lock };
+        let mut tries = 0;
+        let instance = loop {
+            tries += 1;
+            match Self::make_and_lock(instances, tries) {
+                Ok(instance) => break instance,
+                // A container may have a process of the same number, and another run may take for a
+                // leftover what is not locked yet.
+                Err((
+                    _,
+                    ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::WouldBlock,
+                )) if tries < TRIES => {}
+                Err((refusal, _)) => return Err(refusal),
+            }
+        };
         instance.write("buffer_size_kb", BUFFER)?;
         // What comes while the buffer is full is counted and lost, which costs the sender next to nothing.
         instance.write("options/overwrite", "0")?;
         Ok(instance)
+    }
+
+    fn make_and_lock(instances: &Path, number: u32) -> Result<Self, (Refusal, ErrorKind)> {
+        let path = instances.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        let fail = |what, error: &io::Error| (refused(&path, what, error), error.kind());
+        let made = fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| fail("made", &error))?;
+        match lock(&path) {
+            Ok(lock) => Ok(Self { path, _lock: lock }),
+            Err(error) => {
+                let _ = fs::remove_dir(&path);
+                Err(fail("locked", &error))
+            }
+        }
     }
 
     /// # Errors
@@ -155,7 +177,7 @@ impl Processor {
             match self.pipe.read(buffer) {
                 Ok(0) => return None,
                 Ok(length) => return buffer.get(..length),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return None,
             }
         }
@@ -187,7 +209,7 @@ fn read(path: &Path) -> io::Result<String> {
         match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => text.extend(buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -206,8 +228,10 @@ fn remove_leftovers(instances: &Path) {
     let entries = fs::read_dir(instances).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
-        if name.to_string_lossy().starts_with(PREFIX) && lock(&entry.path()).is_ok() {
-            let _ = fs::remove_dir(entry.path());
+        if name.to_string_lossy().starts_with(PREFIX) {
+            if let Ok(_lock) = lock(&entry.path()) {
+                let _ = fs::remove_dir(entry.path());
+            }
         }
     }
 }
