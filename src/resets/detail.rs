@@ -130,3 +130,82 @@ fn in_words(listens: &Listens, started: WallTime) -> String {
         (Answer::NotChecked, _) => "whether it is open was not checked".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::Doubt;
+    use crate::resets::trace::event::Reset;
+    use crate::resets::trace::table::{Role, Table};
+
+    /// Resets of a service to clients, of which the number of each is how often it was reset.
+    fn detail(clients: &[u8]) -> Detail {
+        let mut table = Table::default();
+        for client in clients {
+            let reset = Reset {
+                direction: Direction::Sent,
+                local: Some(([192, 0, 2, 1].into(), 80)),
+                peer: Some(([198, 51, 100, *client].into(), 40_000)),
+                reason: Some(1),
+                by_listener: false,
+                pid: None,
+                by_thread: false,
+            };
+            let role = Role {
+                is_service: true,
+                ..Role::default()
+            };
+            for _ in 0..*client {
+                table.count(&reset, Duration::ZERO, role);
+            }
+        }
+        let (place, count) = table.places().next().unwrap();
+        Detail::new(
+            *place,
+            count,
+            &BTreeMap::from([(1, "NO_SOCKET".to_owned())]),
+        )
+    }
+
+    #[test]
+    fn five_peers_are_named_and_the_rest_is_counted() {
+        assert_eq!(
+            line(&detail(&[1, 2, 3, 4, 5, 6, 7]), WallTime::now()),
+            "sent by 192.0.2.1:80: 28 to 198.51.100.7 (7), 198.51.100.6 (6), 198.51.100.5 (5), \
+             198.51.100.4 (4), 198.51.100.3 (3), others (3); no socket (NO_SOCKET)"
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_not_here_and_a_port_of_which_nothing_is_known() {
+        let told = Detail {
+            address: Address::NotHere,
+            listens: Some(Listens {
+                answer: Answer::CouldNotTell(Doubt::new("no time")),
+                owner: None,
+                last: None,
+            }),
+            ..detail(&[1])
+        };
+        assert_eq!(
+            line(&told, WallTime::now()),
+            "sent by 192.0.2.1:80: 1 to 198.51.100.1; no socket (NO_SOCKET); 192.0.2.1 is not an address of \
+             this machine (any more): a virtual IP that has moved away, or one that was never here; could \
+             not tell whether it is open: no time"
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_say_is_not_known() {
+        let mut told = detail(&[1]);
+        told.place.local = None;
+        told.peers.clear();
+        told.reason = None;
+        let told = line(&told, WallTime::now());
+        let start = "sent by port 80: 1 to peers that the kernel does not name; ";
+        assert!(told.starts_with(start), "{told}");
+    }
+}
