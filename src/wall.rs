@@ -50,7 +50,8 @@ impl WallTime {
 
     fn local(self) -> libc::tm {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or_default();
+        // Its type depends on the C library.
+        let seconds = since.as_secs().try_into().unwrap_or_default();
         let mut time = MaybeUninit::<libc::tm>::zeroed();
         // SAFETY: both pointers are to what the function wants, for as long as it runs. All zeros, which is
         // what it leaves where it fails, is a struct tm.

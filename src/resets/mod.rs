@@ -66,7 +66,7 @@ pub fn run(options: &ResetsOptions) -> Status {
         return failed;
     }
     if let (Format::Text, Err(Trace::NotPossible(why))) = (options.format, &tracer) {
-        let line = format_args!(
+        let line = format!(
             "by counters alone; root with tracefs would also see ports, peers and programs: {why}"
         );
         report::line_to_stderr(line, Wait::Always);
