@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example capture -- FOLDER` as root writes FOLDER/tcp, tcp6, snmp, netstat and nf_conntrack (from /proc; the
 //! folder's name says of which kernel, and the counters have seen the zoo and one closed port) and FOLDER/sock_diag.hex: the
-//! datagrams of two dumps, every field on a line of its own with its name. The request is made here by hand, so that the
+//! datagrams of two dumps, every field on a line of its own with its name, and what trace.rs captures. The request is made here by hand, so that the
 //! fixtures do not depend on the code that they test.
 
 #![allow(
@@ -15,6 +15,8 @@
 #[path = "../tests/common/sockets.rs"]
 #[allow(dead_code)]
 mod sockets;
+#[path = "guest/trace.rs"]
+mod trace;
 #[path = "guest/version.rs"]
 mod version;
 
@@ -56,6 +58,7 @@ fn main() {
         let text = std::fs::read(&path).unwrap();
         std::fs::write(folder.join(path.file_name().unwrap()), text).unwrap();
     }
+    trace::capture(&folder);
     let mut text = format!(
         "# sock_diag's answers to two dumps of LISTEN, of the zoo in tests/common/sockets.rs.\n\
          # Kernel: {} {}, {} endian\n",

@@ -264,9 +264,9 @@ fn what_was_asked_for_and_cannot_be_written_is_an_error() {
             "list",
             "list --format json",
             "doctor 443",
-            "resets --for 10ms",
-            "resets --for 10ms --every 5ms",
-            "resets --for 10ms --format json",
+            "resets --trace off --for 10ms",
+            "resets --trace off --for 10ms --every 5ms",
+            "resets --trace off --for 10ms --format json",
             "--help",
             "check --help",
             "--version",
@@ -284,7 +284,7 @@ fn what_was_asked_for_and_cannot_be_written_is_an_error() {
             command.args(words.split_whitespace()).stdout(writer);
             Said::by(&mut command).exits(1).stderr("");
         }
-        for words in ["list", "resets --for 10ms", "--help"] {
+        for words in ["list", "resets --trace off --for 10ms", "--help"] {
             sh(&format!(r#"exec "$0" {words} >/dev/null"#)).exits(0);
         }
     });

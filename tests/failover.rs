@@ -23,8 +23,9 @@ use nix::unistd::Pid;
 
 use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
-use common::program::{LISTENUP, example};
+use common::program::{LISTENUP, Said, example};
 use common::sockets::Server;
+use common::watch::Watch;
 use common::watcher::Killed;
 
 const ON_A: [bool; 2] = [true, false];
@@ -221,6 +222,22 @@ impl Drop for Load {
     }
 }
 
+/// The line of `listenup resets` on B, which got the address, that says why the client was reset.
+#[track_caller]
+fn cause(resets: &Said, gateways: &Gateways) -> String {
+    let mut lines = resets.stdout.lines();
+    let sent = format!("  sent by 0.0.0.0:{PORT}: ");
+    let line = lines.find(|line| line.starts_with(&sent));
+    let line = line.unwrap_or_else(|| panic!("{resets:#?}\n{}", gateways.logs()));
+    for part in [
+        &format!("{VIP} came to this machine at HH:MM:SS"),
+        "a virtual IP that has moved here, whose connections from before are not known here",
+    ] {
+        assert!(line.contains(part), "no {part:?} in {resets:#?}");
+    }
+    format!("listenup resets on B:{}", &line[1..])
+}
+
 /// The incident that this project exists for: A gets very many sockets while its service is well the
 /// whole time, and a client holds a connection through the address.
 #[test]
@@ -246,8 +263,11 @@ fn the_incident() {
             let mut conversation = Conversation::begin(&gateways);
             assert_eq!(conversation.go_on(), Ok(()));
             let load = Load::on(&gateways, sockets);
+            let resets = gateways.b.run(|| Watch::traced("--for 1h --every 1s"));
             let elsewhere = gateways.looks_elsewhere(ON_A, seconds(15));
             let client = conversation.go_on();
+            kill(resets.pid(), Signal::SIGINT).unwrap();
+            let resets = resets.end().exits(0);
             let log = gateways.log_of_a();
             let late = log.lines().filter(|line| line.contains("timed")).count();
             let word = match client {
@@ -274,6 +294,7 @@ fn the_incident() {
                     "{}",
                     gateways.logs()
                 );
+                println!("{}", cause(&resets, &gateways));
             }
             drop(load);
         });

@@ -12,15 +12,19 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::libc;
+use nix::pty::openpty;
 use socket2::{SockAddr, Socket};
 
 use common::node::Node;
-use common::program::listenup;
+use common::program::{listenup, this_process};
 use common::sockets::{bind, listen, tcp};
-use common::watch::{ACCEPT_QUEUE, CONNTRACK, CUT, NO_SOCKET, SENT, TIME_OUT, UNREAD_DATA, Watch};
+use common::watch::{
+    ABORTED, ACCEPT_QUEUE, CONNTRACK, CUT, NO_SOCKET, SENT, TIME_OUT, UNREAD_DATA, Watch,
+};
 use common::{conntrack, in_namespace, ip};
 
 /// Begins to connect and does not wait for an answer.
@@ -47,12 +51,12 @@ fn await_reset(mut connection: &Socket) {
 #[test]
 fn nothing_wrong() {
     in_namespace(|| {
-        listenup("resets --for 30ms")
+        listenup("resets --trace off --for 30ms")
             .exits(0)
             .stdout("nothing wrong in 30ms, nor before\n")
             .stderr("");
         TcpStream::connect("127.0.0.1:81").unwrap_err();
-        listenup("resets --every 10ms --for 30ms")
+        listenup("resets --trace off --every 10ms --for 30ms")
             .exits(0)
             .stdout(
                 "nothing wrong in 30ms; before that: nothing listens or no such connection \
@@ -73,13 +77,13 @@ fn a_port_nobody_listens_on() {
             .end()
             .exits(0)
             .stdout(&format!(
-                "2s: nothing listens or no such connection (OutRstsUnexplained 3), resets sent \
+                "HH:MM:SS nothing listens or no such connection (OutRstsUnexplained 3), resets sent \
                  (OutRsts 3)\n\
                  in 3s:\n\
                  nothing listens or no such connection: OutRstsUnexplained 3 (R/s, 3 in all); \
                  next: {NO_SOCKET}\n\
                  resets sent: OutRsts 3 (R/s, 3 in all); next: {SENT}\n\
-                 not in 3s: accept queue full, closed with unread data, peer does not answer, out \
+                 not in 3s: accept queue full, closed with unread data, aborted by the local application, peer does not answer, out \
                  of memory for sockets, connection tracking, established connections cut\n"
             ))
             .stderr("");
@@ -92,6 +96,7 @@ fn a_full_backlog() {
         let listener = bind(tcp("127.0.0.1"), "127.0.0.1", 80);
         listener.listen(0).unwrap();
         let first = TcpStream::connect("127.0.0.1:80").unwrap();
+        let this = this_process();
         let watch = Watch::start("--for 2s --every 2s");
         for _ in 0..4 {
             drop(begin_to_connect(80));
@@ -103,7 +108,8 @@ fn a_full_backlog() {
                 "in 2s:\n\
                  accept queue full: ListenOverflows 4 (R/s, 4 in all), ListenDrops 4 (R/s, 4 in \
                  all), tcp_abort_on_overflow = 0; next: {ACCEPT_QUEUE}\n\
-                 not in 2s: nothing listens or no such connection, closed with unread data, peer \
+                 \x20 127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 1/0; now 1/0\n\
+                 not in 2s: nothing listens or no such connection, closed with unread data, aborted by the local application, peer \
                  does not answer, out of memory for sockets, connection tracking, established \
                  connections cut, resets sent\n"
             ))
@@ -131,6 +137,7 @@ fn a_full_backlog_that_resets() {
             socket
         });
         let (mut third, mut fourth) = (connect(), connect());
+        let this = this_process();
         let watch = Watch::start("--for 2s --every 2s");
         third.write_all(b"x").unwrap();
         fourth.write_all(b"x").unwrap();
@@ -142,9 +149,10 @@ fn a_full_backlog_that_resets() {
                 "in 2s:\n\
                  accept queue full: ListenOverflows 1 (R/s, 1 in all), ListenDrops 1 (R/s, 1 in \
                  all), tcp_abort_on_overflow = 1; next: {ACCEPT_QUEUE}\n\
+                 \x20 127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 3/2; now 3/2\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
                  resets sent: OutRsts 1 (R/s, 1 in all); next: {SENT}\n\
-                 not in 2s: nothing listens or no such connection, closed with unread data, peer \
+                 not in 2s: nothing listens or no such connection, closed with unread data, aborted by the local application, peer \
                  does not answer, out of memory for sockets, connection tracking\n"
             ))
             .stderr("");
@@ -184,8 +192,9 @@ fn a_close_with_unread_data_and_one_that_does_not_linger() {
             .exits(0)
             .stdout(&format!(
                 "in 2s:\n\
-                 closed with unread data: TCPAbortOnClose 1 (R/s, 1 in all), TCPAbortOnData 1 \
-                 (R/s, 1 in all); next: {UNREAD_DATA}\n\
+                 closed with unread data: TCPAbortOnClose 1 (R/s, 1 in all); next: {UNREAD_DATA}\n\
+                 aborted by the local application: TCPAbortOnData 1 (R/s, 1 in all); next: \
+                 {ABORTED}\n\
                  established connections cut: EstabResets 4 (R/s, 4 in all); next: {CUT}\n\
                  resets sent: OutRsts 2 (R/s, 2 in all); next: {SENT}\n\
                  not in 2s: nothing listens or no such connection, accept queue full, peer does \
@@ -222,8 +231,7 @@ fn a_reset_by_the_peer() {
             .stdout(&format!(
                 "in 2s:\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
-                 not in 2s: nothing listens or no such connection, accept queue full, closed with \
-                 unread data, peer does not answer, out of memory for sockets, connection \
+                 not in 2s: nothing listens or no such connection, accept queue full, closed with unread data, aborted by the local application, peer does not answer, out of memory for sockets, connection \
                  tracking, resets sent\n"
             ))
             .stderr("");
@@ -253,8 +261,7 @@ fn a_peer_that_does_not_answer() {
                 "in 5s:\n\
                  peer does not answer: TCPAbortOnTimeout 1 (R/s, 1 in all); next: {TIME_OUT}\n\
                  established connections cut: EstabResets 1 (R/s, 1 in all); next: {CUT}\n\
-                 not in 5s: nothing listens or no such connection, accept queue full, closed with \
-                 unread data, out of memory for sockets, connection tracking, resets sent\n"
+                 not in 5s: nothing listens or no such connection, accept queue full, closed with unread data, aborted by the local application, out of memory for sockets, connection tracking, resets sent\n"
             ))
             .stderr("");
     });
@@ -265,7 +272,7 @@ fn a_peer_that_does_not_answer() {
 fn a_connection_tracking_table_that_is_full() {
     in_namespace(|| {
         let Some([_, max]) = conntrack::level() else {
-            let said = listenup("resets --for 1ms --format json").exits(0);
+            let said = listenup("resets --trace off --for 1ms --format json").exits(0);
             assert!(!said.stdout.contains("conntrack"), "{said:#?}");
             return;
         };
@@ -282,10 +289,40 @@ fn a_connection_tracking_table_that_is_full() {
                 "in 2s:\n\
                  connection tracking: nf_conntrack.drop 3 (R/s, 3 in all), nf_conntrack_count = \
                  {max}, nf_conntrack_max = {max}; next: {CONNTRACK}\n\
-                 not in 2s: nothing listens or no such connection, accept queue full, closed with \
-                 unread data, peer does not answer, out of memory for sockets, established \
+                 not in 2s: nothing listens or no such connection, accept queue full, closed with unread data, aborted by the local application, peer does not answer, out of memory for sockets, established \
                  connections cut, resets sent\n"
             ))
             .stderr("");
+    });
+}
+
+/// What a run says to a terminal while a port is asked for.
+fn said_to_a_terminal(words: &str) -> String {
+    let pty = openpty(None, None).unwrap();
+    let mut child = std::process::Command::new(common::program::LISTENUP)
+        .args(["resets", "--trace", "off"])
+        .args(words.split(' '))
+        .stdin(Stdio::null())
+        .stdout(pty.slave)
+        .spawn()
+        .unwrap();
+    common::program::await_call(child.id(), &[libc::SYS_poll, libc::SYS_ppoll]);
+    TcpStream::connect("127.0.0.1:81").unwrap_err();
+    assert!(child.wait().unwrap().success());
+    let (mut said, mut terminal) = (Vec::new(), std::fs::File::from(pty.master));
+    // A terminal that nobody writes to any more ends with EIO.
+    let _ = terminal.read_to_end(&mut said);
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
+fn bars_in_a_terminal_and_nothing_that_controls_it() {
+    in_namespace(|| {
+        let said = said_to_a_terminal("--for 2s --every 1s");
+        let bar = "nothing listens or no such connection          1 ##############################";
+        let mut lines = said.lines();
+        assert!(lines.next().unwrap().ends_with(bar), "{said}");
+        let said = said.replace("\r\n", "");
+        assert!(!said.contains(char::is_control), "{said:?}");
     });
 }

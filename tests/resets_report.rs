@@ -40,12 +40,12 @@ fn one_document_as_its_schema_says() {
             causes,
             [
                 json!({
-                    "cause": "no_socket", "active": true,
+                    "cause": "no_socket", "active": true, "resets": [],
                     "name": "nothing listens or no such connection",
                     "counters": counters("OutRstsUnexplained"), "state": {}, "next": NO_SOCKET,
                 }),
                 json!({
-                    "cause": "sent", "name": "resets sent", "active": true,
+                    "cause": "sent", "name": "resets sent", "active": true, "resets": [],
                     "counters": counters("OutRsts"), "state": {}, "next": SENT,
                 }),
             ]
@@ -86,7 +86,7 @@ fn counters_that_cannot_be_made_to_move_here() {
         ("sys/net/netfilter/nf_conntrack_max", "8\n"),
     ]);
     Confined::listenup_in_root(root.path())
-        .run("resets --for 1ms")
+        .run("resets --trace off --for 1ms")
         .exits(0)
         .stdout(
             "nothing wrong in 1ms; before that: accept queue full (TCPReqQFullDrop 3), peer does \
@@ -96,7 +96,8 @@ fn counters_that_cannot_be_made_to_move_here() {
              (EstabResets 4)\n",
         )
         .stderr("");
-    let said = Confined::listenup_in_root(root.path()).run("resets --for 1ms --format json");
+    let said =
+        Confined::listenup_in_root(root.path()).run("resets --trace off --for 1ms --format json");
     let document = schema::document(&said.exits(0).stderr("").stdout, "resets");
     let causes: Vec<_> = document["causes"]
         .as_array()
@@ -123,12 +124,12 @@ fn without_proc_there_is_nothing_to_say() {
     });
     let stderr = missing.clone().map(|line| format!("listenup: {line}\n"));
     Confined::listenup_in_root(root.path())
-        .run("resets")
+        .run("resets --trace off")
         .exits(1)
         .stdout("")
         .stderr(&stderr.concat());
     let said = Confined::listenup_in_root(root.path())
-        .run("resets --format json")
+        .run("resets --trace off --format json")
         .exits(1)
         .stderr(&stderr.concat());
     let document = schema::document(&said.stdout, "resets");
@@ -153,14 +154,18 @@ fn a_refusal_is_named_and_the_rest_is_told() {
         "/listenup",
     ];
     let mut chroot = Command::new("chroot");
-    Said::by(chroot.args(words).args(["resets", "--for", "1ms"]))
-        .exits(0)
-        .stdout("nothing wrong in 1ms by what could be read, nor before\n")
-        .stderr(
-            "listenup: /proc/self/net/netstat: cannot be read: Permission denied (EACCES)\n\
+    Said::by(
+        chroot
+            .args(words)
+            .args(["resets", "--trace", "off", "--for", "1ms"]),
+    )
+    .exits(0)
+    .stdout("nothing wrong in 1ms by what could be read, nor before\n")
+    .stderr(
+        "listenup: /proc/self/net/netstat: cannot be read: Permission denied (EACCES)\n\
              listenup: /proc/self/net/stat/nf_conntrack: cannot be read: Permission denied \
              (EACCES)\n",
-        );
+    );
 }
 
 #[test]
@@ -169,7 +174,7 @@ fn a_proc_with_only_processes_is_enough() {
         TcpStream::connect("127.0.0.1:81").unwrap_err();
         Confined::listenup()
             .with_only_processes_in_proc()
-            .run("resets --for 1ms")
+            .run("resets --trace off --for 1ms")
             .exits(0)
             .stdout(
                 "nothing wrong in 1ms; before that: nothing listens or no such connection \
@@ -208,7 +213,7 @@ fn a_reader_that_is_gone_ends_it_at_once() {
     let started = std::time::Instant::now();
     let (reader, writer) = std::io::pipe().unwrap();
     let mut child = std::process::Command::new(common::program::LISTENUP)
-        .args(["resets", "--every", "1h", "--for", "2h"])
+        .args(["resets", "--trace", "off", "--every", "1h", "--for", "2h"])
         .stdout(writer)
         .spawn()
         .unwrap();

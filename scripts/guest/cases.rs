@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, version};
+use crate::{Outside, attach, resets, version};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -43,6 +43,7 @@ pub fn with_ipv6(outside: &mut Outside) {
     outside.tell("uid 65534", every_source(kernel, NOBODY));
     let churned = churn(outside);
     outside.tell("churn", churned);
+    outside.tell("resets", resets::named());
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
 }
 
@@ -72,7 +73,14 @@ pub fn capture(outside: &mut Outside) {
     let folder = Path::new("/fixtures");
     let done = Command::new("/capture").arg(folder).status().unwrap();
     assert!(done.success(), "capture: {done}");
-    for name in ["tcp", "tcp6", "snmp", "netstat", "sock_diag.hex"] {
+    let names = ["tcp", "tcp6", "snmp", "netstat", "sock_diag.hex"];
+    let traced = [
+        "tcp_send_reset.format",
+        "tcp_receive_reset.format",
+        "header_page",
+        "resets.hex",
+    ];
+    for name in names.into_iter().chain(traced) {
         for line in std::fs::read_to_string(folder.join(name)).unwrap().lines() {
             outside.say(name, line);
         }

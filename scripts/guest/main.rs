@@ -17,6 +17,9 @@
 
 mod cases;
 mod ip;
+mod resets;
+#[allow(dead_code)]
+mod trace;
 mod verdicts;
 mod version;
 

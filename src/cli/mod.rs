@@ -16,7 +16,7 @@ use clap::{ArgMatches, Command};
 pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
-pub use self::resets::ResetsOptions;
+pub use self::resets::{ResetsOptions, TraceChoice};
 pub use self::watch::{Initial, OnExit, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;

@@ -5,9 +5,10 @@ pub mod guard;
 pub mod netns;
 pub mod passwd;
 pub mod processes;
+pub mod wall;
 
 /// A name as it can be shown: any user may give a process or a cgroup a name that would control a
 /// terminal or begin another line.
-fn printable(name: &[u8]) -> String {
+pub(crate) fn printable(name: &[u8]) -> String {
     String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}")
 }

@@ -11,7 +11,7 @@ use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{chdir, chroot, close};
+use nix::unistd::{chdir, chroot, close, setgid, setgroups, setuid};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, apply_filter,
@@ -131,6 +131,32 @@ impl Confined {
                 no_flags,
                 Some("subset=pid"),
             )
+        })
+    }
+
+    /// With a tracefs at its place, in a mount namespace of its own, which goes with the process.
+    pub fn with_tracefs(self) -> Self {
+        self.before_exec(|| {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            let (tracefs, no_flags) = (Some("tracefs"), MsFlags::empty());
+            mount(
+                tracefs,
+                "/sys/kernel/tracing",
+                tracefs,
+                no_flags,
+                None::<&str>,
+            )
+        })
+    }
+
+    /// The same, and then as a user without groups and capabilities.
+    pub fn with_tracefs_for_nobody(self) -> Self {
+        self.with_tracefs().before_exec(|| {
+            setgroups(&[])?;
+            setgid(NOBODY.into())?;
+            setuid(NOBODY.into())
         })
     }
 

@@ -46,6 +46,12 @@ pub fn example(name: &str) -> PathBuf {
     path
 }
 
+/// This process as the program calls it.
+pub fn this_process() -> String {
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    format!("{} ({})", name.trim_end(), std::process::id())
+}
+
 /// Waits until the main thread of this process waits in one of these system calls.
 #[track_caller]
 pub fn await_call(pid: u32, calls: &[libc::c_long]) {

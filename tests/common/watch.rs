@@ -1,35 +1,54 @@
 //! A `listenup resets` that runs while a test does something.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use nix::libc;
+use nix::unistd::Pid;
 
-use super::program::{LISTENUP, Said, await_call};
+use super::confined::Confined;
+use super::program::{Said, await_call};
 
 // What is said to look at next.
-pub const NO_SOCKET: &str = "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows the port, listenup \
-    check PORT whether it is open; if it is, the connections are not known here, as after a \
-    virtual IP has moved";
-pub const ACCEPT_QUEUE: &str = "ss -ltn shows the listener, with Recv-Q above Send-Q: its program \
-    accepts too slowly, or its backlog (at most net.core.somaxconn) is too small";
-pub const UNREAD_DATA: &str = "the log of the program that closes: it gave up before it had read all \
-    (OnClose), or before all had come, or has SO_LINGER 0 (OnData)";
+pub const NO_SOCKET: &str = "listenup check PORT says whether it is open, listenup list -p PORT whose \
+    it is; if it is open, the connections are not known here, as after a virtual IP has moved. \
+    tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset";
+pub const ACCEPT_QUEUE: &str = "listenup list -p shows the queue of each listener, and whose it is: \
+    that program accepts too slowly, or its backlog (at most net.core.somaxconn) is too small; \
+    listenup check --max-queue 80% PORT notices before it is full";
+pub const UNREAD_DATA: &str = "the log of the program that closes: it gave up before it had read all; \
+    listenup list -p PORT says whose a port is";
+pub const ABORTED: &str = "the log of the program that closes: it has SO_LINGER 0, or closed before \
+    all had come (both are OnData)";
 pub const TIME_OUT: &str = "ss -tno shows connections with retransmissions: their peer is gone, or \
     something on the way drops packets";
 pub const CONNTRACK: &str = "dmesg for \"table full\", then net.netfilter.nf_conntrack_max; invalid \
     packets pass NAT by, and who gets them answers with a reset";
-pub const CUT: &str = "what no line above explains was reset by the peer: look at its log";
+pub const CUT: &str = "what no line above explains was reset by the peer: look at its log, or \
+    run listenup resets there";
 pub const SENT: &str = "the lines above say why";
 
 /// A `listenup resets` that has taken its first sample.
 pub struct Watch(Option<Child>);
 
 impl Watch {
+    /// By counters alone.
     #[track_caller]
     pub fn start(words: &str) -> Self {
-        let mut command = Command::new(LISTENUP);
+        Self::by(Confined::listenup(), &format!("--trace off {words}"))
+    }
+
+    /// With a trace of each reset.
+    #[track_caller]
+    pub fn traced(words: &str) -> Self {
+        let listenup = Confined::listenup().with_tracefs();
+        Self::by(listenup, &format!("--trace on {words}"))
+    }
+
+    #[track_caller]
+    fn by(listenup: Confined, words: &str) -> Self {
+        let mut command = listenup.into_command();
         command.arg("resets").args(words.split_whitespace());
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdout(Stdio::piped());
         let watch = Self(Some(command.stderr(Stdio::piped()).spawn().unwrap()));
         // It waits for its reader to go from its first sample on.
         let pid = watch.0.as_ref().unwrap().id();
@@ -37,15 +56,20 @@ impl Watch {
         watch
     }
 
-    /// Waits for its end and says what it said, with the rates, which are not exact, as R/s.
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.as_ref().unwrap().id().try_into().unwrap())
+    }
+
+    /// Waits for its end and says what it said, with the rates, which are not exact, as R/s, and times of day
+    /// as HH:MM:SS.
     #[track_caller]
     pub fn end(mut self) -> Said {
         let mut said = Said::of(
             "listenup resets".to_owned(),
             self.0.take().unwrap().wait_with_output().unwrap(),
         );
-        said.stdout = said
-            .stdout
+        said.stdout = without_times(&without_unit(&said.stdout))
             .split_inclusive(' ')
             .map(|word| match word.split_once("/s, ") {
                 Some((rate, "")) => {
@@ -58,6 +82,39 @@ impl Watch {
             .collect();
         said
     }
+}
+
+/// Without the unit that this process may run in.
+fn without_unit(text: &str) -> String {
+    let process = format!("({})", std::process::id());
+    let mark = format!("{process} in ");
+    let mut parts = text.split(&mark);
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |said, part| {
+        let unit = part.find([':', ';', ' ', ')', '\n']).unwrap();
+        said + &process + &part[unit..]
+    })
+}
+
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| {
+        word.len() == 8
+            && word.bytes().enumerate().all(|(at, byte)| match at {
+                2 | 5 => byte == b':',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    let mut rest = text;
+    let mut said = String::new();
+    while let Some(next) = rest.chars().next() {
+        let (taken, shown) = match rest.get(..8) {
+            Some(word) if is_time(word) => (8, "HH:MM:SS"),
+            _ => (next.len_utf8(), &rest[..next.len_utf8()]),
+        };
+        said.push_str(shown);
+        rest = &rest[taken..];
+    }
+    said
 }
 
 impl Drop for Watch {

@@ -100,7 +100,7 @@ fn no_list(doubt: &Doubt, wait: Wait<'_>) {
 
 /// # Errors
 /// Why there is no complete list.
-fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
+pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }

@@ -44,31 +44,40 @@ pub struct Cause {
 /// - EstabResets: a connection goes from ESTABLISHED or CLOSE_WAIT to CLOSE, by a reset from either
 ///   side or a time-out (`tcp_set_state`).
 /// - OutRsts: a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`).
-pub const CAUSES: [Cause; 8] = [
+pub const CAUSES: [Cause; 10] = [
     Cause {
         id: "no_socket",
         name: "nothing listens or no such connection",
         counters: &[UNEXPLAINED],
         state: &[],
-        next: "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows the port, listenup check PORT \
-               whether it is open; if it is, the connections are not known here, as after a \
-               virtual IP has moved",
+        next: "listenup check PORT says whether it is open, listenup list -p PORT whose it is; if it \
+               is open, the connections are not known here, as after a virtual IP has moved. \
+               tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
     },
     Cause {
         id: "accept_queue",
         name: "accept queue full",
         counters: &["ListenOverflows", "ListenDrops", "TCPReqQFullDrop"],
         state: &["tcp_abort_on_overflow"],
-        next: "ss -ltn shows the listener, with Recv-Q above Send-Q: its program accepts too \
-               slowly, or its backlog (at most net.core.somaxconn) is too small",
+        next: "listenup list -p shows the queue of each listener, and whose it is: that program accepts \
+               too slowly, or its backlog (at most net.core.somaxconn) is too small; listenup check \
+               --max-queue 80% PORT notices before it is full",
     },
     Cause {
         id: "unread_data",
         name: "closed with unread data",
-        counters: &["TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnLinger"],
+        counters: &["TCPAbortOnClose"],
         state: &[],
-        next: "the log of the program that closes: it gave up before it had read all (OnClose), or \
-               before all had come, or has SO_LINGER 0 (OnData)",
+        next: "the log of the program that closes: it gave up before it had read all; listenup list -p \
+               PORT says whose a port is",
+    },
+    Cause {
+        id: "aborted",
+        name: "aborted by the local application",
+        counters: &["TCPAbortOnData", "TCPAbortOnLinger"],
+        state: &[],
+        next: "the log of the program that closes: it has SO_LINGER 0, or closed before all had come \
+               (both are OnData)",
     },
     Cause {
         id: "time_out",
@@ -100,11 +109,19 @@ pub const CAUSES: [Cause; 8] = [
                NAT by, and who gets them answers with a reset",
     },
     Cause {
+        id: "by_peer",
+        name: "reset by the peer",
+        counters: &[],
+        state: &[],
+        next: "the peer's log, or listenup resets there",
+    },
+    Cause {
         id: "cut",
         name: "established connections cut",
         counters: &["EstabResets"],
         state: &[],
-        next: "what no line above explains was reset by the peer: look at its log",
+        next: "what no line above explains was reset by the peer: look at its log, or run listenup \
+               resets there",
     },
     Cause {
         id: "sent",

@@ -32,7 +32,7 @@ impl Change {
 }
 
 /// The counters of all causes in some time. Those that either sample lacks are not among them.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(BTreeMap<&'static str, Change>);
 
 impl Changes {
@@ -66,6 +66,15 @@ impl Changes {
                 whole.by = whole.by.zip(part.by).map(|(whole, part)| whole.max(part));
                 whole.total = whole.total.max(whole.by.unwrap_or_default());
             }
+        }
+    }
+
+    /// Takes off what a counter shows beyond this, which is known to have another cause.
+    pub fn limit(&mut self, name: &str, most: u64) {
+        if let Some(change) = self.0.get_mut(name) {
+            let over = change.by.map_or(0, |by| by.saturating_sub(most));
+            change.by = change.by.map(|by| by - over);
+            change.total = change.total.saturating_sub(over);
         }
     }
 

@@ -2,26 +2,129 @@
 
 use serde_json::{Map, Value, json};
 
+use super::addresses::Move;
 use super::causes::{CAUSES, Cause};
+use super::findings::{Address, Detail, Findings, Listens, Trace};
+use super::trace::event::Direction;
 use super::watch::{Interval, Record};
+use crate::domain::Answer;
 use crate::report::json;
 
 /// The document.
-pub fn document(record: &Record) -> Value {
-    let known = CAUSES
-        .iter()
-        .filter(|cause| cause.known(&record.changes).next().is_some());
+pub fn document(record: &Record, findings: &Findings) -> Value {
+    let known = CAUSES.iter().filter(|cause| {
+        cause.known(&record.changes).next().is_some() || findings.of(cause.id).next().is_some()
+    });
+    let started = findings.started;
+    let moved = |moved: &Move| {
+        json!({
+            "address": moved.address,
+            "came": moved.came,
+            "at": started.after(moved.at).full(),
+        })
+    };
+    let elsewhere = findings.elsewhere.iter();
     json!({
         "version": json::VERSION,
+        "started": started.full(),
         "seconds": record.watched.as_secs_f64(),
-        "causes": known.map(|cause| cause_value(cause, record)).collect::<Vec<_>>(),
+        "trace": trace(&findings.trace),
+        "causes": known.map(|cause| cause_value(cause, record, findings)).collect::<Vec<_>>(),
+        "elsewhere": elsewhere.map(|one| detail(one, findings)).collect::<Vec<_>>(),
+        "full_queues": full_queues(findings),
+        "address_changes": findings.moves.iter().map(moved).collect::<Vec<_>>(),
         "intervals": record.intervals.iter().map(interval_value).collect::<Vec<_>>(),
         "intervals_left_out": record.intervals_left_out,
-        "errors": record.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "errors": errors(record, findings),
     })
 }
 
-fn cause_value(cause: &Cause, record: &Record) -> Value {
+fn errors(record: &Record, findings: &Findings) -> Vec<String> {
+    let faults = record.faults.iter().map(ToString::to_string);
+    faults.chain(findings.faults.iter().cloned()).collect()
+}
+
+fn trace(trace: &Trace) -> Value {
+    match trace {
+        Trace::Off => json!({ "state": "off" }),
+        Trace::NotPossible(why) => json!({ "state": "not possible", "reason": why }),
+        Trace::On(traced) => json!({
+            "state": "on",
+            "not_looked_at": traced.not_looked_at,
+            "not_told_apart": traced.left_out,
+            "tells_reasons": traced.tells_reasons,
+            "other_namespaces": traced.other_namespaces,
+        }),
+    }
+}
+
+fn full_queues(findings: &Findings) -> Vec<Value> {
+    let full = findings.full.iter().map(|(full, now, owner)| {
+        json!({
+            "address": full.listener.address,
+            "port": full.listener.port,
+            "owner": owner,
+            "at": findings.started.after(full.at).full(),
+            "length": full.listener.queue.map(|queue| queue.length),
+            "limit": full.listener.queue.and_then(|queue| queue.limit),
+            "length_at_end": now.map(|queue| queue.length),
+        })
+    });
+    full.collect()
+}
+
+fn detail(detail: &Detail, findings: &Findings) -> Value {
+    let place = detail.place;
+    let peers = detail.peers.iter();
+    let (state, since) = match &detail.address {
+        Address::Here => ("here", None),
+        Address::Came(came) => ("came", came.iter().map(|(_, at)| *at).next()),
+        Address::Went(at) => ("went", Some(*at)),
+        Address::NotHere => ("not here", None),
+        Address::Unknown => ("not known", None),
+    };
+    let came = match &detail.address {
+        Address::Came(came) => came.iter().map(|(address, _)| *address).collect(),
+        _ => Vec::new(),
+    };
+    json!({
+        "direction": match place.direction {
+            Direction::Sent => "sent",
+            Direction::Received => "received",
+        },
+        "local_address": place.local,
+        "local_port": place.port,
+        "peer_port": place.peer_port,
+        "resets": detail.resets,
+        "reason": detail.reason,
+        "reason_in_words": detail.meaning.words,
+        "process": detail.process,
+        "peers": peers.map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
+        "resets_of_others": detail.more,
+        "address_state": state,
+        "addresses_that_came": came,
+        "address_state_since": since.map(|at| at.full()),
+        "listens": detail.listens.as_ref().map(|listens| in_json(listens, findings)),
+    })
+}
+
+fn in_json(listens: &Listens, findings: &Findings) -> Value {
+    let (answer, listener) = match &listens.answer {
+        Answer::Listening(listener) | Answer::Violates(listener, _) => {
+            ("listening", Some(listener))
+        }
+        Answer::NotListening => ("not listening", None),
+        Answer::CouldNotTell(_) | Answer::NotChecked => ("could not tell", None),
+    };
+    json!({
+        "answer": answer,
+        "listener": listener.map(ToString::to_string),
+        "owner": listens.owner,
+        "last_seen": listens.last.map(|at| findings.started.after(at).full()),
+    })
+}
+
+fn cause_value(cause: &Cause, record: &Record, findings: &Findings) -> Value {
     let counters: Vec<Value> = cause
         .known(&record.changes)
         .map(|(name, change)| {
@@ -41,9 +144,10 @@ fn cause_value(cause: &Cause, record: &Record) -> Value {
     json!({
         "cause": cause.id,
         "name": cause.name,
-        "active": cause.is_active(&record.changes, &record.last),
+        "active": cause.is_active(&record.changes, &record.last) || findings.of(cause.id).next().is_some(),
         "counters": counters,
         "state": state,
+        "resets": findings.of(cause.id).map(|one| detail(one, findings)).collect::<Vec<_>>(),
         "next": cause.next,
     })
 }

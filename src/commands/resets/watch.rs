@@ -36,6 +36,8 @@ pub struct Record {
     pub intervals_left_out: u64,
     /// What could not be read, each once.
     pub faults: Vec<Fault>,
+    /// Whether it ended before its time.
+    pub is_cut_short: bool,
 }
 
 /// What a watch needs of the outside.
@@ -78,6 +80,7 @@ pub fn watch(options: &ResetsOptions, outside: Outside<'_>, keep: usize) -> Reco
     let (mut last, mut intervals, mut intervals_left_out) = (first.clone(), Vec::new(), 0);
     let mut parts = Changes::default();
     let (mut due, mut from) = (Duration::ZERO, Duration::ZERO);
+    let mut is_cut_short = false;
     // Without a figure there is nothing to wait for.
     while due < options.watch && !last.is_empty() {
         let passed = since_start();
@@ -109,6 +112,7 @@ pub fn watch(options: &ResetsOptions, outside: Outside<'_>, keep: usize) -> Reco
         }
         (last, from) = (now, to);
         if flow.is_break() {
+            is_cut_short = true;
             break;
         }
     }
@@ -121,6 +125,7 @@ pub fn watch(options: &ResetsOptions, outside: Outside<'_>, keep: usize) -> Reco
         intervals,
         intervals_left_out,
         faults,
+        is_cut_short,
     }
 }
 

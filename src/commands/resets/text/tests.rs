@@ -11,7 +11,12 @@ fn record(before: Sample, last: Sample) -> Record {
         intervals: Vec::new(),
         intervals_left_out: 0,
         faults: Vec::new(),
+        is_cut_short: false,
     }
+}
+
+fn said(record: &Record) -> String {
+    summary(record, &Findings::none(), SECONDS)
 }
 
 #[test]
@@ -33,7 +38,7 @@ fn one_counter_of_each_kind_of_rate() {
         ]),
     );
     assert_eq!(
-        summary(&record, SECONDS),
+        said(&record),
         "in 10s:\n\
          peer does not answer: TCPAbortOnTimeout 1 (0.1/s, 5 in all); next: ss -tno shows \
          connections with retransmissions: their peer is gone, or something on the way drops \
@@ -42,7 +47,8 @@ fn one_counter_of_each_kind_of_rate() {
          /proc/net/sockstat: orphan against net.ipv4.tcp_max_orphans, mem against \
          net.ipv4.tcp_mem\n\
          established connections cut: EstabResets began again (rate unknown, 8 in all); next: what \
-         no line above explains was reset by the peer: look at its log\n\
+         no line above explains was reset by the peer: look at its log, or run listenup resets \
+         there\n\
          not in 10s: accept queue full (TCPReqQFullDrop 1 before)\n"
     );
 }
@@ -56,7 +62,7 @@ fn a_rate_too_small_to_print_is_not_zero() {
             Sample::from([("TCPAbortOnTimeout", 1)]),
         )
     };
-    let text = summary(&record, Duration::from_secs(100));
+    let text = summary(&record, &Findings::none(), Duration::from_secs(100));
     let start = "in 1m 40s:\npeer does not answer: TCPAbortOnTimeout 1 (under 0.1/s, 1 in all);";
     assert!(text.starts_with(start), "{text}");
 }
@@ -69,7 +75,7 @@ fn a_full_table_is_told_though_no_counter_moves() {
             ("nf_conntrack_count", count),
             ("nf_conntrack_max", max),
         ]);
-        summary(&record(sample.clone(), sample), SECONDS)
+        said(&record(sample.clone(), sample))
     };
     assert_eq!(
         full(64, 64),
@@ -89,12 +95,9 @@ fn quiet_is_one_line() {
         let sample = Sample::from([("TCPAbortOnTimeout", figure), ("TCPAbortOnMemory", figure)]);
         record(sample.clone(), sample)
     };
+    assert_eq!(said(&quiet(0)), "nothing wrong in 10s, nor before\n");
     assert_eq!(
-        summary(&quiet(0), SECONDS),
-        "nothing wrong in 10s, nor before\n"
-    );
-    assert_eq!(
-        summary(&quiet(3), SECONDS),
+        said(&quiet(3)),
         "nothing wrong in 10s; before that: peer does not answer (TCPAbortOnTimeout 3), out of \
          memory for sockets (TCPAbortOnMemory 3)\n"
     );
@@ -109,11 +112,11 @@ fn nothing_is_promised_for_what_could_not_be_read() {
         ..record(sample.clone(), sample)
     };
     assert_eq!(
-        summary(&quiet, SECONDS),
+        said(&quiet),
         "nothing wrong in 10s by what could be read, nor before\n"
     );
     let nothing = record(Sample::default(), Sample::default());
-    assert_eq!(summary(&nothing, SECONDS), "");
+    assert_eq!(said(&nothing), "");
 }
 
 #[test]
@@ -126,8 +129,15 @@ fn an_interval_names_the_causes_and_their_counters() {
         due: Duration::from_micros(2_000_300),
         changes: Changes::between(&before, &after),
     };
+    let now = WallTime::now();
+    let line = format!(
+        "{} accept queue full (ListenDrops 3), resets sent (OutRsts 2)",
+        now.clock()
+    );
+    assert_eq!(interval(&late, now, None), format!("{line}\n"));
+    let busiest = ("192.0.2.1:80".to_owned(), 2);
     assert_eq!(
-        interval(&late),
-        "2s: accept queue full (ListenDrops 3), resets sent (OutRsts 2)\n"
+        interval(&late, now, Some(&busiest)),
+        format!("{line}; most at 192.0.2.1:80 (2)\n")
     );
 }

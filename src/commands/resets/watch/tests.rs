@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::TraceChoice;
 use crate::clock::fake::FakeClock;
 use crate::report::Format;
 
@@ -7,6 +8,8 @@ fn options(every: u64, watch: u64) -> ResetsOptions {
         every: Duration::from_secs(every),
         watch: Duration::from_secs(watch),
         format: Format::Text,
+        trace: TraceChoice::Off,
+        netns: None,
     }
 }
 

@@ -1,0 +1,144 @@
+//! One reset, as the tracepoints tcp:tcp_send_reset and tcp:tcp_receive_reset tell of it
+//! (include/trace/events/tcp.h).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::format::{Field, Format};
+use crate::source::ByteOrder;
+
+/// TRACE_FLAG_HARDIRQ and TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h).
+const IN_INTERRUPT: u64 = 0x08 | 0x10;
+/// sk_state of a listener (include/net/tcp_states.h).
+const TCP_LISTEN: u64 = 10;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// Who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// This machine.
+    Sent,
+    /// The peer.
+    Received,
+}
+
+/// An address and a port.
+pub type End = (IpAddr, u16);
+
+/// A reset. `None`: the kernel does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// Who sent it.
+    pub direction: Direction,
+    /// This machine's end; a listener's own address where no connection is known.
+    pub local: Option<End>,
+    /// The other end.
+    pub peer: Option<End>,
+    /// The number of the reason, whose name is in the event's format.
+    pub reason: Option<u64>,
+    /// Whether it was sent for a listener.
+    pub by_listener: bool,
+    /// The thread that ran then.
+    pub pid: Option<u32>,
+    /// Whether it was that thread's own doing, and not an interrupt on its processor.
+    pub by_thread: bool,
+}
+
+/// An event whose fields are found.
+#[derive(Clone, Debug)]
+pub struct Event {
+    id: u64,
+    direction: Direction,
+    kind: Field,
+    pid: Option<Field>,
+    flags: Option<Field>,
+    state: Option<Field>,
+    reason: Option<Field>,
+    local: Side,
+    peer: Side,
+    order: ByteOrder,
+}
+
+/// Where an end is.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Unknown,
+    /// A struct sockaddr_in or sockaddr_in6 (Linux 6.10).
+    Sockaddr(Field),
+    /// A port in host order, and an address that is IPv4-mapped for IPv4.
+    Apart(Field, Field),
+}
+
+impl Event {
+    /// `None`: the format does not say how to know its records.
+    pub fn new(format: &Format, direction: Direction, order: ByteOrder) -> Option<Self> {
+        Some(Self {
+            id: format.id?,
+            direction,
+            kind: format.field("common_type")?,
+            pid: format.field("common_pid"),
+            flags: format.field("common_flags"),
+            state: format.field("state"),
+            reason: format.field("reason"),
+            local: Side::of(format, ["saddr", "saddr_v6", "sport"]),
+            peer: Side::of(format, ["daddr", "daddr_v6", "dport"]),
+            order,
+        })
+    }
+
+    /// What a record says; `None`: it is another event's, or too short.
+    pub fn read(&self, record: &[u8]) -> Option<Reset> {
+        let order = self.order;
+        if self.kind.number(record, order)? != self.id {
+            return None;
+        }
+        let number = |field: Option<Field>| field?.number(record, order);
+        Some(Reset {
+            direction: self.direction,
+            local: self.local.read(record, order),
+            peer: self.peer.read(record, order),
+            reason: number(self.reason),
+            by_listener: number(self.state) == Some(TCP_LISTEN),
+            pid: number(self.pid).and_then(|pid| u32::try_from(pid).ok()),
+            by_thread: number(self.flags).is_some_and(|flags| flags & IN_INTERRUPT == 0),
+        })
+    }
+}
+
+impl Side {
+    fn of(format: &Format, [address, address_v6, port]: [&str; 3]) -> Self {
+        let field = |name| format.field(name);
+        match (field(address), field(address_v6), field(port)) {
+            (_, Some(address), Some(port)) if address.size == 16 => Self::Apart(port, address),
+            (Some(sockaddr), None, None) if sockaddr.size >= 28 => Self::Sockaddr(sockaddr),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// An end without an address and a port is none: a listener has no peer.
+    fn read(self, record: &[u8], order: ByteOrder) -> Option<End> {
+        let (address, port) = match self {
+            Self::Unknown => None,
+            Self::Apart(port, address) => {
+                let address: [u8; 16] = address.of(record)?.try_into().ok()?;
+                let port = u16::try_from(port.number(record, order)?).ok()?;
+                Some((Ipv6Addr::from(address).into(), port))
+            }
+            Self::Sockaddr(field) => sockaddr(field.of(record)?, order),
+        }?;
+        let end = (IpAddr::to_canonical(&address), port);
+        (port != 0 || !end.0.is_unspecified()).then_some(end)
+    }
+}
+
+fn sockaddr(bytes: &[u8], order: ByteOrder) -> Option<End> {
+    let (family, rest) = bytes.split_first_chunk()?;
+    let (port, rest) = rest.split_first_chunk()?;
+    let address = match order.u16(*family) {
+        AF_INET => Ipv4Addr::from(*rest.first_chunk::<4>()?).into(),
+        // sin6_flowinfo comes first.
+        AF_INET6 => Ipv6Addr::from(*rest.get(4..)?.first_chunk::<16>()?).into(),
+        _ => return None,
+    };
+    Some((address, u16::from_be_bytes(*port)))
+}

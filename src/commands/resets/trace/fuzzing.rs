@@ -1,0 +1,37 @@
+//! The way in for cargo-fuzz: formats and pages of anybody's making.
+
+use super::event::{Direction, Event, Reset};
+use super::format::Format;
+use super::page::PageLayout;
+use crate::source::ByteOrder;
+
+/// What was read of a page, in one byte order.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The length of a page by its header. `None`: the header does not say.
+    pub page_size: Option<usize>,
+    /// The lengths of the records.
+    pub records: Vec<usize>,
+    /// The resets among them.
+    pub resets: Vec<Reset>,
+}
+
+/// Reads a page by an event's format and a page's header, in both byte orders.
+pub fn read(format: &str, header: &str, page: &[u8]) -> [Outcome; 2] {
+    [ByteOrder::Little, ByteOrder::Big].map(|order| {
+        let layout = PageLayout::parse(header, order);
+        let event = Event::new(&Format::parse(format), Direction::Sent, order);
+        let records: Vec<&[u8]> = layout
+            .iter()
+            .flat_map(|layout| layout.records(page))
+            .collect();
+        let resets = records
+            .iter()
+            .filter_map(|record| event.as_ref()?.read(record));
+        Outcome {
+            page_size: layout.map(|layout| layout.page_size()),
+            resets: resets.collect(),
+            records: records.iter().map(|record| record.len()).collect(),
+        }
+    })
+}

@@ -1,0 +1,93 @@
+//! What listens on a port now, and whose it is: the looks of `listenup check`, the owners of
+//! `listenup list -p`.
+
+use std::time::Duration;
+
+use crate::cli::ListOptions;
+use crate::clock::{Clock, Deadline};
+use crate::commands::list::{self, Listing};
+use crate::domain::{Answer, Listener, NoRequirements, Queue, Target};
+use crate::engine::SourceChain;
+use crate::engine::{CheckSpec, Timing, judge};
+use crate::report::Format;
+use crate::source::SourceChoice;
+
+/// The limit on the looks; and on finding the owners, which is that of `list`:
+/// processes with very many sockets take long.
+const LOOKS: Duration = Duration::from_secs(2);
+const OWNERS: Duration = Duration::from_secs(10);
+
+/// What listens.
+#[derive(Debug, Default)]
+pub struct Now {
+    answers: Vec<(Target, Answer)>,
+    listing: Option<Listing>,
+}
+
+impl Now {
+    /// Looks at these targets, each once.
+    pub fn look(targets: Vec<Target>, clock: &dyn Clock) -> Self {
+        if targets.is_empty() {
+            return Self::default();
+        }
+        let limit = Deadline::new(clock, LOOKS);
+        let patience = Timing {
+            timeout: LOOKS,
+            retry_for: Duration::ZERO,
+            retry_every: Duration::ZERO,
+        };
+        let spec = CheckSpec::all_listening(targets.iter().copied());
+        let mut chain = SourceChain::chosen(SourceChoice::Auto, "/proc");
+        let outcome = judge(&spec, &mut chain, &mut NoRequirements, patience, limit);
+        let listing = list::find_out(
+            &ListOptions {
+                targets,
+                source: SourceChoice::Auto,
+                netns: None,
+                processes: true,
+                timeout: OWNERS,
+                format: Format::Text,
+            },
+            clock,
+        );
+        Self {
+            answers: outcome.answers,
+            listing: listing.ok(),
+        }
+    }
+
+    /// The answer for one of the targets.
+    pub fn answer(&self, target: Target) -> Option<&Answer> {
+        let mut answers = self.answers.iter();
+        Some(&answers.find(|(asked, _)| *asked == target)?.1)
+    }
+
+    /// The processes and the unit of a listener, as far as they are known: `haproxy (812) in haproxy.service`.
+    pub fn owner(&self, listener: &Listener) -> Option<String> {
+        let listing = self.listing.as_ref()?;
+        let known = listing.listeners.iter().find(|one| one.is_same(listener))?;
+        let processes = listing.processes(known).unwrap_or_default();
+        let process = match processes.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first, more @ ..] => Some(format!("{first} and {} more", more.len())),
+        };
+        let unit = listing.unit(known);
+        match (process, unit) {
+            (Some(process), Some(unit)) => Some(format!("{process} in {unit}")),
+            (process, unit) => process.or(unit.map(str::to_owned)),
+        }
+    }
+
+    /// Why owners may be missing.
+    pub fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.listing.iter().flat_map(|listing| &listing.warnings)
+    }
+
+    /// The queue of a listener now.
+    pub fn queue(&self, listener: &Listener) -> Option<Queue> {
+        let listing = self.listing.as_ref()?;
+        let known = listing.listeners.iter().find(|one| one.is_same(listener));
+        known?.queue
+    }
+}

@@ -1,0 +1,90 @@
+//! The time of day where this machine is, as keepalived's log has it.
+
+use std::mem::MaybeUninit;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::libc;
+
+/// A moment as the machine's clock on the wall shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallTime(SystemTime);
+
+impl WallTime {
+    /// This moment.
+    pub fn now() -> Self {
+        Self(SystemTime::now())
+    }
+
+    /// So much earlier.
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.checked_sub(time).unwrap_or(UNIX_EPOCH))
+    }
+
+    /// So much later.
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.checked_add(time).unwrap_or(self.0))
+    }
+
+    /// Such as `12:03:44`.
+    pub fn clock(self) -> String {
+        let time = self.local();
+        format!("{:02}:{:02}:{:02}", time.tm_hour, time.tm_min, time.tm_sec)
+    }
+
+    /// As RFC 3339 has it, such as `2024-01-02T12:03:44+01:00`.
+    pub fn full(self) -> String {
+        let time = self.local();
+        let minutes = time.tm_gmtoff / 60;
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let minutes = minutes.unsigned_abs();
+        format!(
+            "{:04}-{:02}-{:02}T{}{sign}{:02}:{:02}",
+            i64::from(time.tm_year) + 1900,
+            time.tm_mon + 1,
+            time.tm_mday,
+            self.clock(),
+            minutes / 60,
+            minutes % 60,
+        )
+    }
+
+    fn local(self) -> libc::tm {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Its type depends on the C library.
+        let seconds = since.as_secs().try_into().unwrap_or_default();
+        let mut time = MaybeUninit::<libc::tm>::zeroed();
+        // SAFETY: both pointers are to what the function wants, for as long as it runs. All zeros, which is
+        // what it leaves where it fails, is a struct tm.
+        unsafe {
+            libc::localtime_r(&raw const seconds, time.as_mut_ptr());
+            time.assume_init()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_what_date_says() {
+        let moment = WallTime(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        let date = |format: &str| {
+            let words = ["-d", "@1700000000", format];
+            let said = std::process::Command::new("date").args(words).output();
+            String::from_utf8(said.unwrap().stdout)
+                .unwrap()
+                .trim()
+                .to_owned()
+        };
+        assert_eq!(moment.clock(), date("+%H:%M:%S"));
+        assert_eq!(moment.full(), date("+%Y-%m-%dT%H:%M:%S%:z"));
+        assert_eq!(
+            moment
+                .before(Duration::from_secs(60))
+                .after(Duration::from_secs(60))
+                .clock(),
+            moment.clock()
+        );
+    }
+}
