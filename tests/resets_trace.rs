@@ -14,6 +14,7 @@
 
 mod common;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use socket2::{Socket, TcpKeepalive};
@@ -59,6 +61,12 @@ fn traces() -> bool {
     true
 }
 
+/// A storm takes the buffers of all who trace, so it has its time alone, also where these tests run twice at once.
+fn turn(kind: FlockArg) -> Flock<File> {
+    let file = File::open(file!()).unwrap();
+    Flock::lock(file, kind).map_err(|(_, errno)| errno).unwrap()
+}
+
 /// Two addresses of a network that nobody else on this host has: ours, and one for a peer.
 fn own_addresses() -> [String; 2] {
     static COUNT: AtomicU16 = AtomicU16::new(0);
@@ -77,6 +85,7 @@ fn addresses_beside(ours: &str) -> [String; 3] {
 
 /// An address on `lo`, in a namespace of its own.
 fn with_an_address(test: impl FnOnce(String) + Send + 'static) {
+    let _turn = turn(FlockArg::LockShared);
     if !traces() {
         return;
     }
@@ -89,6 +98,11 @@ fn with_an_address(test: impl FnOnce(String) + Send + 'static) {
 
 /// A namespace with an address, and a node with another one, joined by a cable.
 fn with_a_peer(test: impl FnOnce(String, Node, String) + Send + 'static) {
+    with_a_peer_and(FlockArg::LockShared, test);
+}
+
+fn with_a_peer_and(kind: FlockArg, test: impl FnOnce(String, Node, String) + Send + 'static) {
+    let _turn = turn(kind);
     if !traces() {
         return;
     }
@@ -702,7 +716,7 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
 
 #[test]
 fn a_storm_is_sampled_and_what_was_not_looked_at_is_said() {
-    with_a_peer(|address, _node, gateway| {
+    with_a_peer_and(FlockArg::LockExclusive, |address, _node, gateway| {
         // The node takes the resets and does nothing with them.
         ip(&format!("route add default via {gateway}"));
         let watch = Watch::traced("--for 1h --every 1s --format json");
