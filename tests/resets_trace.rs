@@ -14,6 +14,7 @@
 
 mod common;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use socket2::{Socket, TcpKeepalive};
@@ -59,6 +61,12 @@ fn traces() -> bool {
     true
 }
 
+/// A storm takes the buffers of all who trace, so it has its time alone, also where these tests run twice at once.
+fn turn(kind: FlockArg) -> Flock<File> {
+    let file = File::open("/sys/kernel/tracing").unwrap();
+    Flock::lock(file, kind).map_err(|(_, errno)| errno).unwrap()
+}
+
 /// Two addresses of a network that nobody else on this host has: ours, and one for a peer.
 fn own_addresses() -> [String; 2] {
     static COUNT: AtomicU16 = AtomicU16::new(0);
@@ -77,6 +85,7 @@ fn addresses_beside(ours: &str) -> [String; 3] {
 
 /// An address on `lo`, in a namespace of its own.
 fn with_an_address(test: impl FnOnce(String) + Send + 'static) {
+    let _turn = turn(FlockArg::LockShared);
     if !traces() {
         return;
     }
@@ -89,6 +98,11 @@ fn with_an_address(test: impl FnOnce(String) + Send + 'static) {
 
 /// A namespace with an address, and a node with another one, joined by a cable.
 fn with_a_peer(test: impl FnOnce(String, Node, String) + Send + 'static) {
+    with_a_peer_and(FlockArg::LockShared, test);
+}
+
+fn with_a_peer_and(kind: FlockArg, test: impl FnOnce(String, Node, String) + Send + 'static) {
+    let _turn = turn(kind);
     if !traces() {
         return;
     }
@@ -417,7 +431,9 @@ fn an_address_that_went_with_connections_on_it() {
 fn an_address_that_came_without_its_connections() {
     with_a_peer(|ours, node, theirs| {
         let [_, _, vip] = addresses_beside(&ours);
-        let service = listen("0.0.0.0", 80);
+        // The kernel does not tell the address, so it has to be a port that nobody else uses.
+        let port = 10_000 + (std::process::id() % 20_000) as u16;
+        let service = listen("0.0.0.0", port);
         // Where the connection was made.
         let before = Node::new();
         before.plug("e0", "to-before", &[]);
@@ -435,8 +451,8 @@ fn an_address_that_came_without_its_connections() {
         node.ip(&format!("address add {theirs}/24 dev e0"));
         before.ip(&format!("address add {vip}/24 dev e0"));
         let address = vip.clone();
-        let listener = before.run(move || listen(&address, 80));
-        let (to, client) = (at(&vip, 80), theirs.clone());
+        let listener = before.run(move || listen(&address, port));
+        let (to, client) = (at(&vip, port), theirs.clone());
         let mut client = node.run(move || {
             let client = bind(tcp(&client), &client, 0);
             client.connect(&to.into()).unwrap();
@@ -455,13 +471,13 @@ fn an_address_that_came_without_its_connections() {
         let line = said
             .stdout
             .lines()
-            .find(|line| line.contains("sent by 0.0.0.0:80: 1"));
+            .find(|line| line.contains(&format!("sent by 0.0.0.0:{port}: 1")));
         let line = line.unwrap_or_else(|| panic!("{said:#?}"));
         for part in [
             "; the listener knows no such connection (TCP_FLAGS); ",
             &format!("{vip} came to this machine at HH:MM:SS"),
             ": a virtual IP that has moved here, whose connections from before are not known here; ",
-            &format!("open: {} listens on 0.0.0.0:80", this_process()),
+            &format!("open: {} listens on 0.0.0.0:{port}", this_process()),
         ] {
             assert!(line.contains(part), "no {part:?} in {line}");
         }
@@ -702,7 +718,7 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
 
 #[test]
 fn a_storm_is_sampled_and_what_was_not_looked_at_is_said() {
-    with_a_peer(|address, _node, gateway| {
+    with_a_peer_and(FlockArg::LockExclusive, |address, _node, gateway| {
         // The node takes the resets and does nothing with them.
         ip(&format!("route add default via {gateway}"));
         let watch = Watch::traced("--for 1h --every 1s --format json");

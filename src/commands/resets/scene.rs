@@ -15,7 +15,7 @@ use super::findings::{Detail, Findings, Trace, Traced, meaning};
 use super::host::{self, Namespaces};
 use super::seen::Seen;
 use super::trace::Tracer;
-use super::trace::event::{Direction, Reset};
+use super::trace::event::{Direction, End, Reset};
 use super::trace::table::Role;
 use super::who::Now;
 use crate::clock::{Clock, Deadline};
@@ -114,11 +114,11 @@ impl<'a> Scene<'a> {
         if let Some(namespaces) = &mut namespaces {
             namespaces.forget();
         }
-        tracer.read(at, &mut |reset| Role {
-            is_service: is_service(reset, seen, ephemeral),
-            is_elsewhere: namespaces
+        tracer.read(at, &mut |reset| {
+            let is_elsewhere = namespaces
                 .as_mut()
-                .is_some_and(|namespaces| is_elsewhere(reset, here, namespaces)),
+                .is_some_and(|namespaces| is_elsewhere(reset, here, namespaces));
+            role(reset, is_elsewhere, seen, ephemeral)
         });
         let places = tracer.table.places();
         let by_process = places.filter(|(place, _)| meaning(place, &tracer.reasons).by_process);
@@ -273,17 +273,27 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Whether the local port is the one that clients come to, and not one that the kernel gave a client.
-fn is_service(reset: &Reset, seen: &Seen, ephemeral: &RangeInclusive<u16>) -> bool {
-    let Some((_, local)) = reset.local else {
-        return false;
-    };
-    let peer = reset.peer.map_or(0, |(_, port)| port);
-    reset.by_listener
-        || seen.has(local)
-        || !ephemeral.contains(&local)
-        // Neither looks like a service: who was reset had asked.
-        || (reset.direction == Direction::Sent && ephemeral.contains(&peer))
+/// Which port is the one that clients come to, and not one that the kernel gave a client.
+fn role(reset: &Reset, is_elsewhere: bool, seen: &Seen, ephemeral: &RangeInclusive<u16>) -> Role {
+    let port = |end: Option<End>| end.map_or(0, |(_, port)| port);
+    let (local, peer) = (port(reset.local), port(reset.peer));
+    let (by_local, by_peer) = (!ephemeral.contains(&local), !ephemeral.contains(&peer));
+    if is_elsewhere {
+        // Nothing is known of the listeners there: without this each connection could be a place.
+        return Role {
+            is_service: by_local,
+            is_client: by_peer,
+            is_elsewhere,
+        };
+    }
+    // Where neither looks like a service: who was reset had asked.
+    let is_sent = reset.direction == Direction::Sent;
+    let neither = is_sent && !by_local && !by_peer;
+    Role {
+        is_service: reset.by_listener || seen.has(local) || by_local || neither,
+        is_client: true,
+        is_elsewhere,
+    }
 }
 
 /// Whether the thread that ran tells that it was in another network namespace. An interrupt says nothing of

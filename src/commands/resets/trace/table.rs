@@ -36,6 +36,8 @@ pub struct Place {
 pub struct Role {
     /// Whether the local port is the one that clients come to.
     pub is_service: bool,
+    /// Whether, if not, the peer's is.
+    pub is_client: bool,
     /// Whether it was in another network namespace.
     pub is_elsewhere: bool,
 }
@@ -89,7 +91,7 @@ impl Table {
             by_listener: reset.by_listener,
             local: reset.local.map(|(address, _)| address),
             port: by_port,
-            peer_port: peer_port.filter(|_| by_port.is_none()),
+            peer_port: peer_port.filter(|_| by_port.is_none() && role.is_client),
             is_elsewhere: role.is_elsewhere,
         };
         if !self.places.contains_key(&place) && self.places.len() >= MOST_PLACES {
@@ -147,8 +149,14 @@ mod tests {
         }
     }
 
+    const CLIENT: Role = Role {
+        is_service: false,
+        is_client: true,
+        is_elsewhere: false,
+    };
     const SERVICE: Role = Role {
         is_service: true,
+        is_client: false,
         is_elsewhere: false,
     };
 
@@ -183,7 +191,7 @@ mod tests {
             table.count(
                 &reset([10, 0, 0, 1], port, [10, 0, 0, 9], 443),
                 Duration::ZERO,
-                Role::default(),
+                CLIENT,
             );
         }
         let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
