@@ -5,6 +5,7 @@ pub mod guard;
 pub mod netns;
 pub mod passwd;
 pub mod processes;
+pub mod signals;
 pub mod wall;
 
 /// A name as it can be shown: any user may give a process or a cgroup a name that would control a

@@ -12,7 +12,6 @@ mod host;
 mod json;
 mod scene;
 mod seen;
-mod signals;
 mod text;
 pub mod trace;
 mod watch;
@@ -27,16 +26,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 
 use self::bars::Bars;
 use self::findings::Trace;
 use self::scene::Scene;
-use self::signals::Signals;
 use self::trace::{TICK, Tracer};
 use self::watch::{Interval, Outside};
 use crate::cli::{ResetsOptions, TraceChoice};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Obstacle};
+use crate::host::signals::Signals;
 use crate::host::wall::WallTime;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
@@ -59,7 +59,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
         }
     }
     // Before there is something that must be removed.
-    let signals = Signals::take().ok();
+    let signals = Signals::take(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
     let tracer = tracer(options);
     if let (TraceChoice::On, Err(Trace::NotPossible(why))) = (options.trace, &tracer) {
         report::line_to_stderr(format_args!("cannot trace: {why}"), Wait::Always);

@@ -5,24 +5,21 @@
 //! that the targets are as wanted.
 
 mod report;
-mod signals;
 mod state;
 mod systemd;
 mod track_file;
+mod waking;
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::time::TimeSpec;
 use tracing::debug;
 
 use self::report::{Change, Reporter};
-use self::signals::{Asked, Signals};
 use self::state::{Damper, State};
 use self::systemd::Systemd;
 use self::track_file::{Kept, TrackFile};
+use self::waking::{Waking, Woken};
 use super::checker::{Checker, conclude};
 use crate::cli::{Initial, OnExit, WatchOptions};
 use crate::clock::{Clock, Deadline, Shown, SystemClock};
@@ -31,7 +28,6 @@ use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::log;
 use crate::report::CheckResult;
-use crate::source::netlink::events::{Events, Told};
 
 /// What looks may take of the time: one part in this many.
 const SHARE_OF_LOOKS: u32 = 20;
@@ -47,13 +43,12 @@ const BETWEEN_EVENTS: Duration = Duration::from_millis(1);
 pub fn run(options: &WatchOptions) -> ExitStatus {
     let reporter = Reporter::new(options);
     let failed = ExitStatus::plain(ExitReason::Failed);
-    let signals = match Signals::take() {
-        Ok(signals) => signals,
+    let clock = SystemClock::start();
+    let mut waking = match Waking::new(&clock, &reporter) {
+        Ok(waking) => waking,
         Err(errno) => {
-            reporter.trouble(&format!(
-                "signals cannot be waited for: {}",
-                ErrnoText(errno)
-            ));
+            let why = ErrnoText(errno);
+            reporter.trouble(&format!("signals cannot be waited for: {why}"));
             return failed;
         }
     };
@@ -62,15 +57,29 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     if options.initial == Initial::Down || !file.has_value() {
         keep(&mut file, options.down_value, &mut trouble, &reporter);
     }
-    let clock = SystemClock::start();
     let first = Checker::enter(&options.check).and_then(|mut checker| {
+        // Before the first look, so that nothing is missed after it.
+        let targets = options.check.targets.iter();
+        waking.subscribe(targets.map(|target| target.port()).collect());
         let deadline = Deadline::new(&clock, options.check.timing.timeout);
         Ok((checker.judge(deadline)?, checker))
     });
     match first {
         Ok((outcome, checker)) => {
-            let mut watch =
-                Watch::new(options, &clock, checker, signals, (file, trouble), reporter);
+            let watch = Watch {
+                options,
+                clock: &clock,
+                checker,
+                waking,
+                file,
+                trouble,
+                damper: Damper::new(options.rise, options.fall),
+                systemd: Systemd::new(),
+                reporter: &reporter,
+                last: None,
+                looked: Duration::ZERO,
+                every: options.every,
+            };
             watch.run(outcome);
             ExitStatus::plain(ExitReason::Done)
         }
@@ -85,86 +94,50 @@ struct Watch<'a> {
     options: &'a WatchOptions,
     clock: &'a SystemClock,
     checker: Checker<'a>,
-    signals: Signals,
-    /// `None`: the kernel tells nothing, and there are looks alone.
-    events: Option<Events>,
+    waking: Waking<'a>,
     file: TrackFile,
     /// Why the file could not be written, so that it is said once.
     trouble: Option<Errno>,
     damper: Damper,
     systemd: Systemd,
-    reporter: Reporter<'a>,
+    reporter: &'a Reporter<'a>,
     last: Option<CheckResult>,
+    /// When the last look ended.
+    looked: Duration,
     /// How often it looks; less often than was asked for where that would cost too much.
     every: Duration,
 }
 
-/// Why there is a look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// It is time.
-    Time,
-    /// The kernel told something, at this moment.
-    Event(Duration),
-}
-
-/// What a wait has led to.
-enum Woken {
-    /// There is a reason to look.
-    Look(Cause),
-    /// It was asked to end, and the file is to have this then.
-    End(OnExit),
-}
-
-impl<'a> Watch<'a> {
-    fn new(
-        options: &'a WatchOptions,
-        clock: &'a SystemClock,
-        checker: Checker<'a>,
-        signals: Signals,
-        (file, trouble): (TrackFile, Option<Errno>),
-        reporter: Reporter<'a>,
-    ) -> Self {
-        let mut ports: Vec<u16> = options.check.targets.iter().map(|one| one.port()).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let events = Events::of(&ports)
-            .inspect_err(|fault| {
-                reporter.trouble(&format!("the kernel's events are refused: {fault}"))
-            })
-            .ok();
-        Self {
-            options,
-            clock,
-            checker,
-            signals,
-            events,
-            file,
-            trouble,
-            damper: Damper::new(options.rise, options.fall),
-            systemd: Systemd::new(),
-            reporter,
-            last: None,
-            every: options.every,
-        }
-    }
-
-    fn run(&mut self, first: Outcome) {
+impl Watch<'_> {
+    fn run(mut self, first: Outcome) {
         self.begin();
-        self.take(first, Cause::Time);
+        self.take(first, None);
         self.systemd.ready();
         let end = loop {
-            let cause = match self.wait() {
-                Woken::Look(cause) => cause,
-                Woken::End(end) => break end,
-            };
-            let outcome = self.judge();
-            self.take(outcome, cause);
-            if cause != Cause::Time {
-                self.clock.pause(BETWEEN_EVENTS);
+            match self.waking.wait(self.next()) {
+                Woken::Time => self.look(None),
+                Woken::Event(at) => {
+                    self.look(Some(at));
+                    self.clock.pause(BETWEEN_EVENTS);
+                }
+                Woken::Tell => self.tell(),
+                Woken::End => break self.options.on_exit,
+                Woken::HandOver => break OnExit::Keep,
             }
         };
         self.end(end);
+    }
+
+    /// When the next look is due.
+    fn next(&self) -> Duration {
+        let pending = self.damper.pending(self.clock.now());
+        let pause = pending.map_or(self.every, |pending| pending.min(self.every));
+        self.looked + pause
+    }
+
+    fn look(&mut self, event: Option<Duration>) {
+        let outcome = self.judge();
+        self.take(outcome, event);
     }
 
     fn begin(&self) {
@@ -199,7 +172,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes the end of a judgement: the state, the file, and what is said of it.
-    fn take(&mut self, outcome: Outcome, cause: Cause) {
+    fn take(&mut self, outcome: Outcome, event: Option<Duration>) {
         let checked = conclude(&self.options.check, outcome);
         let verdict = match checked.status.number() {
             0 => State::Up,
@@ -207,11 +180,8 @@ impl<'a> Watch<'a> {
         };
         let changed = self.damper.take(verdict, self.clock.now());
         let value = self.value();
-        let kept = keep(&mut self.file, value, &mut self.trouble, &self.reporter);
-        let since_event = match cause {
-            Cause::Event(at) => Some(self.clock.now().saturating_sub(at)),
-            Cause::Time => None,
-        };
+        let kept = keep(&mut self.file, value, &mut self.trouble, self.reporter);
+        let since_event = event.map(|at| self.clock.now().saturating_sub(at));
         if kept == Some(Kept::Restored) {
             let path = self.options.track_file.display();
             let text = format!("somebody else had changed {path}; it says {value} again");
@@ -227,12 +197,13 @@ impl<'a> Watch<'a> {
             };
             self.reporter.changed(&change);
             self.systemd.status(&change.text());
-        } else if cause != Cause::Time || !checked.verdict.is_healthy() {
+        } else if event.is_some() || !checked.verdict.is_healthy() {
             debug!("{}: {}", checked.verdict, checked.reason());
         }
         self.pace(&checked);
         self.last = Some(checked);
-        self.systemd.looked(self.clock.now());
+        self.looked = self.clock.now();
+        self.systemd.looked(self.looked);
     }
 
     fn value(&self) -> i16 {
@@ -265,78 +236,6 @@ impl<'a> Watch<'a> {
         self.every = every;
     }
 
-    /// Waits for the next look, or the end.
-    fn wait(&mut self) -> Woken {
-        let next = self.clock.now() + self.pause();
-        loop {
-            let left = next.saturating_sub(self.clock.now());
-            let (signals, events) = self.poll(left);
-            let woken = self.clock.now();
-            let asked = match signals {
-                true => self.signals.drain(),
-                false => Asked::default(),
-            };
-            match asked {
-                Asked { end: true, .. } => return Woken::End(self.options.on_exit),
-                Asked {
-                    hand_over: true, ..
-                } => return Woken::End(OnExit::Keep),
-                Asked { state: true, .. } => self.tell(),
-                Asked { .. } => {}
-            }
-            let told = match events {
-                true => self.told(),
-                false => Told::default(),
-            };
-            if told.gone || told.lost {
-                return Woken::Look(Cause::Event(woken));
-            }
-            if woken >= next {
-                return Woken::Look(Cause::Time);
-            }
-        }
-    }
-
-    fn pause(&self) -> Duration {
-        let pending = self.damper.pending(self.clock.now());
-        pending.map_or(self.every, |pending| pending.min(self.every))
-    }
-
-    /// Waits for something to read. Whether there are signals, and whether there are events.
-    fn poll(&self, at_most: Duration) -> (bool, bool) {
-        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut fds = vec![readable(self.signals.as_fd())];
-        fds.extend(self.events.as_ref().map(|events| readable(events.as_fd())));
-        // EINTR is as good as a look.
-        let _ = ppoll(&mut fds, Some(TimeSpec::from_duration(at_most)), None);
-        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
-        let (signals, events) = (ready.next(), ready.next());
-        (signals.unwrap_or(true), events.unwrap_or(true))
-    }
-
-    /// What the kernel has told. Without its events there are looks alone.
-    fn told(&mut self) -> Told {
-        let Some(events) = &mut self.events else {
-            return Told::default();
-        };
-        match events.drain() {
-            Ok(told) => {
-                if told.lost {
-                    self.reporter.trouble_once(
-                        "some of the kernel's events were lost (ENOBUFS): looking at once",
-                    );
-                }
-                told
-            }
-            Err(fault) => {
-                self.reporter
-                    .trouble(&format!("the kernel's events have ended: {fault}"));
-                self.events = None;
-                Told::default()
-            }
-        }
-    }
-
     fn tell(&self) {
         if let Some(checked) = &self.last {
             let (state, value) = (self.damper.state(), self.value());
@@ -356,7 +255,7 @@ impl<'a> Watch<'a> {
                 &mut self.file,
                 self.options.down_value,
                 &mut self.trouble,
-                &self.reporter,
+                self.reporter,
             );
         }
         log::verbose::flush(crate::report::writer::Wait::No);

@@ -1,5 +1,4 @@
-//! Ctrl-C and its like end the watch, and not the program: the summary is still to be said, and the
-//! tracing instance to be removed.
+//! Signals as something to wait for, for what has still something to do when it is asked to end.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -15,25 +14,32 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them from now on. Those that are ignored, as under nohup(1), stay so.
+    /// Takes these from now on. Those that are ignored, as under nohup(1), stay so.
     ///
     /// # Errors
     /// They end the process, as ever.
-    pub fn take() -> Result<Self, Errno> {
-        let mut which = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            which.add(signal);
-        }
+    pub fn take(signals: &[Signal]) -> Result<Self, Errno> {
+        let which: SigSet = signals.iter().copied().collect();
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let waiting = SignalFd::with_flags(&which, flags)?;
         which.thread_block()?;
         Ok(Self { which, waiting })
     }
 
+    /// Those that have come and were not read yet. Waits for none.
+    pub fn read(&self) -> Vec<Signal> {
+        let mut signals = Vec::new();
+        while let Ok(Some(signal)) = self.waiting.read_signal() {
+            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
+            signals.extend(Signal::try_from(number));
+        }
+        signals
+    }
+
     /// Gives them back: the next one ends the process.
     pub fn give_back(self) {
-        // The one that ended the watch has done its work.
-        while let Ok(Some(_)) = self.waiting.read_signal() {}
+        // The one that has come has done its work.
+        self.read();
         let _ = self.which.thread_unblock();
     }
 }

@@ -1,0 +1,134 @@
+//! What a watch waits for: its time, the kernel's events, and signals.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::Signal;
+use nix::sys::time::TimeSpec;
+
+use super::report::Reporter;
+use crate::clock::{Clock, SystemClock};
+use crate::host::signals::Signals;
+use crate::source::netlink::events::{Events, Told};
+
+/// What a watch is woken by.
+#[derive(Debug)]
+pub struct Waking<'a> {
+    clock: &'a SystemClock,
+    reporter: &'a Reporter<'a>,
+    signals: Signals,
+    /// `None`: the kernel tells nothing, and there are looks alone.
+    events: Option<Events>,
+}
+
+/// Why it was woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// It is time.
+    Time,
+    /// The kernel told something, at this moment.
+    Event(Duration),
+    /// The state was asked for: SIGUSR1.
+    Tell,
+    /// It was asked to end: SIGTERM or SIGINT.
+    End,
+    /// It was asked to end and leave the file as it is: SIGUSR2.
+    HandOver,
+}
+
+impl<'a> Waking<'a> {
+    /// By time and signals. SIGHUP asks for nothing: a terminal that goes must not end the watch.
+    ///
+    /// # Errors
+    /// Why signals cannot be waited for.
+    pub fn new(clock: &'a SystemClock, reporter: &'a Reporter<'a>) -> Result<Self, Errno> {
+        let signals = Signals::take(&[
+            Signal::SIGTERM,
+            Signal::SIGINT,
+            Signal::SIGHUP,
+            Signal::SIGUSR1,
+            Signal::SIGUSR2,
+        ])?;
+        Ok(Self {
+            clock,
+            reporter,
+            signals,
+            events: None,
+        })
+    }
+
+    /// From now on also by the end of a listener on one of these ports, in the network namespace of the caller.
+    pub fn subscribe(&mut self, mut ports: Vec<u16>) {
+        ports.sort_unstable();
+        ports.dedup();
+        match Events::of(&ports) {
+            Ok(events) => self.events = Some(events),
+            Err(fault) => self
+                .reporter
+                .trouble(&format!("the kernel's events are refused: {fault}")),
+        }
+    }
+
+    /// Waits until this moment at the latest.
+    pub fn wait(&mut self, until: Duration) -> Woken {
+        loop {
+            let (signals, events) = self.poll(until.saturating_sub(self.clock.now()));
+            let now = self.clock.now();
+            for signal in if signals {
+                self.signals.read()
+            } else {
+                Vec::new()
+            } {
+                match signal {
+                    Signal::SIGTERM | Signal::SIGINT => return Woken::End,
+                    Signal::SIGUSR2 => return Woken::HandOver,
+                    Signal::SIGUSR1 => return Woken::Tell,
+                    _ => {}
+                }
+            }
+            let told = if events { self.told() } else { Told::default() };
+            if told.gone || told.lost {
+                return Woken::Event(now);
+            }
+            if now >= until {
+                return Woken::Time;
+            }
+        }
+    }
+
+    /// Waits for something to read. Whether there are signals, and whether there are events.
+    fn poll(&self, at_most: Duration) -> (bool, bool) {
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![readable(self.signals.as_fd())];
+        fds.extend(self.events.as_ref().map(|events| readable(events.as_fd())));
+        // EINTR is as good as a look.
+        let _ = ppoll(&mut fds, Some(TimeSpec::from_duration(at_most)), None);
+        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
+        let (signals, events) = (ready.next(), ready.next());
+        (signals.unwrap_or(true), events.unwrap_or(true))
+    }
+
+    /// What the kernel has told. Without its events there are looks alone.
+    fn told(&mut self) -> Told {
+        let Some(events) = &mut self.events else {
+            return Told::default();
+        };
+        match events.drain() {
+            Ok(told) => {
+                if told.lost {
+                    let text = "some of the kernel's events were lost (ENOBUFS): looking at once";
+                    self.reporter.trouble_once(text);
+                }
+                told
+            }
+            Err(fault) => {
+                self.reporter
+                    .trouble(&format!("the kernel's events have ended: {fault}"));
+                self.events = None;
+                Told::default()
+            }
+        }
+    }
+}
