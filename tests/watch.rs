@@ -245,13 +245,14 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
         await_value("0");
         run("echo > DISK/other");
         drop(socket);
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_secs(1));
         assert_eq!(says(&track), "0");
         run("rm DISK/other");
         await_value("1");
         drop(mounted);
         run("rmdir DISK");
-        thread::sleep(Duration::from_millis(50));
+        // Some looks, on a busy machine too.
+        thread::sleep(Duration::from_secs(1));
         run("mkdir DISK");
         await_value("1");
         kill(Pid::from_raw(child.0.id() as i32), Signal::SIGTERM).unwrap();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::domain::Violation;
+use super::super::requirement::Violation;
 
 fn on(address: &str, device: Device) -> Listener {
     Listener {
