@@ -26,9 +26,16 @@ pub fn tcp(address: &str) -> Socket {
 #[track_caller]
 pub fn bind(socket: Socket, address: &str, port: u16) -> Socket {
     let address = SocketAddr::new(address.parse().unwrap(), port);
-    socket
-        .bind(&address.into())
-        .unwrap_or_else(|error| panic!("bind {address}: {error}"));
+    let deadline = Instant::now() + Duration::from_secs(2);
+    // A child that another test has just forked holds a closed listener until it executes its program.
+    while let Err(error) = socket.bind(&address.into()) {
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        assert!(
+            in_use && Instant::now() < deadline,
+            "bind {address}: {error}"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
     socket
 }
 

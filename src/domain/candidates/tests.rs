@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::*;
 use super::super::requirement::Violation;
+use super::*;
 
 fn on(address: &str, device: Device) -> Listener {
     Listener {
