@@ -36,7 +36,7 @@ use listenup::{
 
 use std::ffi::{c_char, c_int};
 
-/// musl's own heap takes a fifth of a check; see Cargo.toml.
+/// musl's own heap takes a quarter of a check; see Cargo.toml.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
