@@ -11,12 +11,11 @@ use crate::clock::Deadline;
 use crate::domain::{Connection, Listener};
 use crate::source::{self, ByteOrder, Question};
 
-/// Bytes of the buffer for one datagram. The kernel fills up to 32 KiB of it, but for the first datagram
-/// on a fresh socket, which holds 3,720 bytes or about 31 listeners: it learns how much is read at once from
-/// the reads before (net/netlink/af_netlink.c, netlink_dump, max_recvmsg_len). The fewer datagrams a dump
-/// has, the fewer chances to miss a listener. Four times as much, so that the allocator maps fresh pages instead of clearing used ones (mallopt(3),
-/// M_MMAP_THRESHOLD): only those that the kernel writes to are ever touched.
-const DATAGRAM: usize = 128 * 1024;
+/// Bytes of the buffer for one datagram: as much as the kernel fills, but for the first datagram on a fresh socket, which
+/// holds 3,720 bytes or about 31 listeners. It learns how much is read at once from the reads before, up to 32 KiB less a
+/// header of its own (net/netlink/af_netlink.c, netlink_dump, max_recvmsg_len). The fewer datagrams a dump has, the fewer
+/// chances to miss a listener. No more than that, since an allocator may clear it, and every page of it costs a fault.
+const DATAGRAM: usize = 32 * 1024;
 
 /// What a dump needs of a netlink socket.
 pub(super) trait Channel {
