@@ -5,18 +5,17 @@
 //! files included; its children read that. So a comment is cut twice, and what only expansion makes an
 //! `include` is read by the children once more.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
 use super::comments::{decomment, is_blank, trim_end};
 use super::definitions::Definitions;
-use super::files::Files;
 use super::include::Strict;
-use super::opening::{MOST_BYTES, MOST_OPENS};
 use super::pieces::piece;
-use super::remark::{Remarks, lossy};
+use super::remark::lossy;
 use super::sequence::Sequence;
+use super::shared::Shared;
 
 /// keepalived's buffer holds so many bytes of a line (`MAXBUF` less the NUL).
 pub(super) const LONGEST: usize = 1023;
@@ -67,45 +66,6 @@ pub(super) struct Open {
     pub check_behind: Strict,
 }
 
-/// What all passes over the files share.
-pub(super) struct Shared<'a> {
-    pub files: &'a dyn Files,
-    /// The name of this host up to its first dot, or what `-i` says.
-    pub id: &'a [u8],
-    pub remarks: Remarks,
-    /// Every file that was read, in this order.
-    pub read: Vec<PathBuf>,
-    pub bytes_left: usize,
-    pub opens_left: usize,
-    /// keepalived does not start, or dies.
-    pub fatal: Option<Place>,
-}
-
-impl<'a> Shared<'a> {
-    pub fn new(files: &'a dyn Files, id: &'a [u8]) -> Self {
-        Self {
-            files,
-            id,
-            remarks: Remarks::default(),
-            read: Vec::new(),
-            bytes_left: MOST_BYTES,
-            opens_left: MOST_OPENS,
-            fatal: None,
-        }
-    }
-
-    /// A keyword without the value that it needs.
-    pub fn missing(&mut self, keyword: &str, place: &Place) {
-        self.fatal.get_or_insert_with(|| place.clone());
-        self.remarks.problem(
-            place,
-            "keepalived does not start: permanent error CONFIG",
-            format!("nothing follows {keyword}"),
-            "write its value behind it, or take it out",
-        );
-    }
-}
-
 /// One pass over the lines.
 pub(super) struct Reader<'r, 'a> {
     pub shared: &'r mut Shared<'a>,
@@ -113,6 +73,8 @@ pub(super) struct Reader<'r, 'a> {
     pub folder: Arc<Path>,
     /// What is written down for the children.
     pub copy: Option<Vec<Copied>>,
+    /// What is included stands here already.
+    pub inlined: bool,
     /// What `include_check` demands.
     pub check: Strict,
     pub definitions: Definitions,
@@ -147,6 +109,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             stack: Vec::new(),
             folder,
             copy: None,
+            inlined: false,
             check: Strict::default(),
             definitions: Definitions::standard(),
             continued: None,
