@@ -101,12 +101,12 @@ impl Walk<'_, '_, '_> {
             (None, None) => "there is no such keyword".to_owned(),
         };
         let cure = match meant {
+            _ if name.ends_with(b"\\") => {
+                "a line does not go on in the next; write it in one".to_owned()
+            }
             Some(meant) => format!("did you mean {meant}?"),
             None if name.starts_with(b"$") => {
                 "to define it, write $NAME=value without a blank before the sign".to_owned()
-            }
-            None if name.ends_with(b"\\") => {
-                "a line does not go on in the next; write it in one".to_owned()
             }
             None if name.starts_with(b"include") => "write include and a file".to_owned(),
             None => String::new(),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Place;
 use super::comments::{decomment, is_blank, trim_end};
 use super::definitions::Definitions;
+use super::expansion::NEVER_PAST;
 use super::include::Strict;
 use super::pieces::piece;
 use super::remark::lossy;
@@ -22,7 +23,10 @@ pub(super) const LONGEST: usize = 1023;
 /// All files together have so many lines at most.
 const MOST_LINES: usize = 1_000_000;
 /// Definitions of more than one line and `~SEQ` make so many lines at most.
-const MOST_EXPANDED: usize = 20_000;
+const MOST_EXPANDED: usize = 10_000;
+
+/// Braces cut a line into so many parts at most, and twice as many where definitions are put in.
+const MOST_PARTS: usize = 2 * LONGEST;
 
 /// A line, or the part of one that a brace cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,7 @@ pub(super) struct Reader<'r, 'a> {
     /// The definition that the next line belongs to.
     continued: Option<usize>,
     residue: Option<Vec<u8>>,
+    parts_left: usize,
     pub sequences: Vec<Sequence>,
     /// Sequences below this wait for the end of the definition that is being put in.
     pub waiting: usize,
@@ -114,6 +119,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             definitions: Definitions::standard(),
             continued: None,
             residue: None,
+            parts_left: MOST_PARTS,
             sequences: Vec::new(),
             waiting: 0,
             pending: None,
@@ -146,6 +152,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub fn next(&mut self) -> Option<Line> {
         self.continued = None;
         loop {
+            let judged = self.residue.is_some();
             let text = self.take()?;
             if let Some(definition) = self.continued {
                 if !self.definitions.extend(definition, &text) {
@@ -153,7 +160,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 }
                 continue;
             }
-            let Some(text) = self.expand(text) else {
+            let Some(text) = self.expand(text, judged) else {
                 continue;
             };
             if text.is_empty() || self.include(&text) {
@@ -175,8 +182,14 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     fn take(&mut self) -> Option<Vec<u8>> {
         if let Some(residue) = self.residue.take() {
-            return Some(residue);
+            self.parts_left = self.parts_left.saturating_sub(1);
+            if self.parts_left > 0 {
+                return Some(residue);
+            }
+            self.never_past();
+            return None;
         }
+        self.parts_left = MOST_PARTS;
         if self.sequences.len() > self.waiting {
             if let Some(text) = self.repeat() {
                 return Some(text);
@@ -330,6 +343,18 @@ impl<'r, 'a> Reader<'r, 'a> {
                 folder: self.folder.clone(),
             });
         }
+    }
+
+    /// Braces cut something off this line, and definitions put more into what is left, without an end.
+    fn never_past(&mut self) {
+        self.stack.clear();
+        self.shared.fatal.get_or_insert_with(|| self.place.clone());
+        self.shared.remarks.problem(
+            &self.place,
+            NEVER_PAST,
+            "definitions put themselves in once more behind each brace",
+            "define one of them without the other",
+        );
     }
 
     fn too_many_lines(&mut self) {

@@ -244,7 +244,10 @@ fn there_is_an_end_to_everything() {
         ),
         ("$M=a \\\n$M\n\n$M\n".to_owned(), "they make more than"),
         ("$A=$A\n$A\n".to_owned(), "in a circle"),
-        (format!("$A={many}\n{many}\n"), "in a circle"),
+        (
+            format!("$A={many}\n{many}\n"),
+            "once more behind each brace",
+        ),
         (
             format!("x {}\n", "y".repeat(2000)),
             "longer than 1023 bytes",
