@@ -306,3 +306,23 @@ fn a_file_that_is_read_twice_is_a_note() {
         Some(config.scripts[0].place.clone())
     );
 }
+
+#[test]
+fn comments_at_the_margin_of_what_a_host_includes_are_a_trap() {
+    for (line, comment, count) in [
+        ("@vm include chk.conf", "# x", 1),
+        ("@vm include chk.conf", " # x", 0),
+        ("include chk.conf", "# x", 0),
+    ] {
+        let chk = format!("{comment}\nvrrp_script chk {{\nscript \"/bin/true\"\n}}\n");
+        let config = read_files(&[
+            ("keepalived.conf", &format!("{line}\n{INSTANCE}")),
+            ("chk.conf", &chk),
+        ]);
+        let told = told(&config);
+        let traps = told
+            .iter()
+            .filter(|line| line.contains("a sign of its own"));
+        assert_eq!(traps.count(), count, "{line}, {comment}: {told:#?}");
+    }
+}
