@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::comments::{decomment, is_blank, trim_end};
+use super::comments::decomment;
 use super::definitions::Definitions;
 use super::expansion::NEVER_PAST;
 use super::include::Strict;
@@ -84,7 +84,8 @@ pub(super) struct Reader<'r, 'a> {
     pub definitions: Definitions,
     /// The definition that the next line belongs to.
     continued: Option<usize>,
-    residue: Option<Vec<u8>>,
+    /// What a brace cut off.
+    pub residue: Option<Vec<u8>>,
     parts_left: usize,
     pub sequences: Vec<Sequence>,
     /// Sequences below this wait for the end of the definition that is being put in.
@@ -92,7 +93,7 @@ pub(super) struct Reader<'r, 'a> {
     pub pending: Option<Pending>,
     pub outer: Vec<Pending>,
     pub place: Place,
-    expanded: bool,
+    pub expanded: bool,
     lines_left: usize,
     expansions_left: usize,
     /// How many `{` are open.
@@ -366,55 +367,4 @@ impl<'r, 'a> Reader<'r, 'a> {
             "",
         );
     }
-
-    /// The line up to a brace outside of quotes, or the brace; what follows comes next.
-    fn until_brace(&mut self, mut text: Vec<u8>) -> Line {
-        if let Some(at) = brace(&text) {
-            let cut = if at == 0 {
-                let behind = text.get(1..).unwrap_or_default();
-                1 + behind.iter().take_while(|byte| is_blank(**byte)).count()
-            } else {
-                at
-            };
-            let mut residue = text.split_off(cut.min(text.len()));
-            trim_end(&mut residue);
-            self.residue = (!residue.is_empty()).then_some(residue);
-        }
-        trim_end(&mut text);
-        match text.as_slice() {
-            b"{" => self.depth += 1,
-            b"}" => self.close(),
-            _ => {}
-        }
-        Line {
-            text,
-            place: self.place.clone(),
-            expanded: self.expanded,
-        }
-    }
-
-    fn close(&mut self) {
-        match self.depth.checked_sub(1) {
-            Some(depth) => self.depth = depth,
-            None => self.shared.remarks.problem(
-                &self.place,
-                "Extra '}' found: keepalived ignores it",
-                "no block is open here",
-                "take it out, or see where the block above was closed too early",
-            ),
-        }
-    }
-}
-
-/// The first brace that stands in no double quotes. A backslash means nothing here.
-fn brace(text: &[u8]) -> Option<usize> {
-    let mut quoted = false;
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            b'{' | b'}' if !quoted => return Some(at),
-            b'"' => quoted = !quoted,
-            _ => {}
-        }
-    }
-    None
 }

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod blocks_judged;
+mod braces;
 mod build;
 mod comments;
 mod definitions;
