@@ -11,7 +11,9 @@ use super::remark::lossy;
 use super::sequence::Sequence;
 
 /// So many definitions are put into a line at most.
-const MOST_IN_A_LINE: usize = 200;
+const MOST_IN_A_LINE: usize = 5000;
+/// What follows of definitions without an end.
+pub(super) const NEVER_PAST: &str = "keepalived never gets past this line, and does not start";
 /// keepalived's buffer for the numbers of `~SEQ`.
 const LONGEST_NUMBERS: usize = 63;
 
@@ -26,7 +28,9 @@ enum Replaced {
 
 impl Reader<'_, '_> {
     /// A line with what it stands for. `None`: nothing of it is left, or it was a definition or a sequence.
-    pub fn expand(&mut self, mut text: Vec<u8>) -> Option<Vec<u8>> {
+    ///
+    /// `judged`: it is the rest of a line that has been here before.
+    pub fn expand(&mut self, mut text: Vec<u8>, judged: bool) -> Option<Vec<u8>> {
         let mut left = MOST_IN_A_LINE;
         // keepalived goes by the length that the line had before anything was put in.
         let mut length = text.len();
@@ -50,7 +54,9 @@ impl Reader<'_, '_> {
             match self.replace(&mut text, LONGEST, &mut left) {
                 Replaced::Something => {}
                 Replaced::Nothing | Replaced::TooMuch => {
-                    self.judge_dollars(&text);
+                    if !judged {
+                        self.judge_dollars(&text);
+                    }
                     return Some(text);
                 }
             }
@@ -216,7 +222,7 @@ impl Reader<'_, '_> {
                 "make it shorter",
             ),
             true => (
-                "keepalived never gets past this line, and does not start",
+                NEVER_PAST,
                 format!("definitions use each other in a circle: {text}"),
                 "define one of them without the other",
             ),

@@ -5,25 +5,28 @@
 //! files included; its children read that. So a comment is cut twice, and what only expansion makes an
 //! `include` is read by the children once more.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::comments::{decomment, is_blank, trim_end};
+use super::comments::decomment;
 use super::definitions::Definitions;
-use super::files::Files;
+use super::expansion::NEVER_PAST;
 use super::include::Strict;
-use super::opening::{MOST_BYTES, MOST_OPENS};
 use super::pieces::piece;
-use super::remark::{Remarks, lossy};
+use super::remark::lossy;
 use super::sequence::Sequence;
+use super::shared::Shared;
 
 /// keepalived's buffer holds so many bytes of a line (`MAXBUF` less the NUL).
 pub(super) const LONGEST: usize = 1023;
 /// All files together have so many lines at most.
 const MOST_LINES: usize = 1_000_000;
 /// Definitions of more than one line and `~SEQ` make so many lines at most.
-const MOST_EXPANDED: usize = 20_000;
+const MOST_EXPANDED: usize = 10_000;
+
+/// Braces cut a line into so many parts at most, and twice as many where definitions are put in.
+const MOST_PARTS: usize = 2 * LONGEST;
 
 /// A line, or the part of one that a brace cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,45 +70,6 @@ pub(super) struct Open {
     pub check_behind: Strict,
 }
 
-/// What all passes over the files share.
-pub(super) struct Shared<'a> {
-    pub files: &'a dyn Files,
-    /// The name of this host up to its first dot, or what `-i` says.
-    pub id: &'a [u8],
-    pub remarks: Remarks,
-    /// Every file that was read, in this order.
-    pub read: Vec<PathBuf>,
-    pub bytes_left: usize,
-    pub opens_left: usize,
-    /// keepalived does not start, or dies.
-    pub fatal: Option<Place>,
-}
-
-impl<'a> Shared<'a> {
-    pub fn new(files: &'a dyn Files, id: &'a [u8]) -> Self {
-        Self {
-            files,
-            id,
-            remarks: Remarks::default(),
-            read: Vec::new(),
-            bytes_left: MOST_BYTES,
-            opens_left: MOST_OPENS,
-            fatal: None,
-        }
-    }
-
-    /// A keyword without the value that it needs.
-    pub fn missing(&mut self, keyword: &str, place: &Place) {
-        self.fatal.get_or_insert_with(|| place.clone());
-        self.remarks.problem(
-            place,
-            "keepalived does not start: permanent error CONFIG",
-            format!("nothing follows {keyword}"),
-            "write its value behind it, or take it out",
-        );
-    }
-}
-
 /// One pass over the lines.
 pub(super) struct Reader<'r, 'a> {
     pub shared: &'r mut Shared<'a>,
@@ -113,19 +77,23 @@ pub(super) struct Reader<'r, 'a> {
     pub folder: Arc<Path>,
     /// What is written down for the children.
     pub copy: Option<Vec<Copied>>,
+    /// What is included stands here already.
+    pub inlined: bool,
     /// What `include_check` demands.
     pub check: Strict,
     pub definitions: Definitions,
     /// The definition that the next line belongs to.
     continued: Option<usize>,
-    residue: Option<Vec<u8>>,
+    /// What a brace cut off.
+    pub residue: Option<Vec<u8>>,
+    parts_left: usize,
     pub sequences: Vec<Sequence>,
     /// Sequences below this wait for the end of the definition that is being put in.
     pub waiting: usize,
     pub pending: Option<Pending>,
     pub outer: Vec<Pending>,
     pub place: Place,
-    expanded: bool,
+    pub expanded: bool,
     lines_left: usize,
     expansions_left: usize,
     /// How many `{` are open.
@@ -147,10 +115,12 @@ impl<'r, 'a> Reader<'r, 'a> {
             stack: Vec::new(),
             folder,
             copy: None,
+            inlined: false,
             check: Strict::default(),
             definitions: Definitions::standard(),
             continued: None,
             residue: None,
+            parts_left: MOST_PARTS,
             sequences: Vec::new(),
             waiting: 0,
             pending: None,
@@ -183,6 +153,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub fn next(&mut self) -> Option<Line> {
         self.continued = None;
         loop {
+            let judged = self.residue.is_some();
             let text = self.take()?;
             if let Some(definition) = self.continued {
                 if !self.definitions.extend(definition, &text) {
@@ -190,7 +161,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 }
                 continue;
             }
-            let Some(text) = self.expand(text) else {
+            let Some(text) = self.expand(text, judged) else {
                 continue;
             };
             if text.is_empty() || self.include(&text) {
@@ -212,8 +183,14 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     fn take(&mut self) -> Option<Vec<u8>> {
         if let Some(residue) = self.residue.take() {
-            return Some(residue);
+            self.parts_left = self.parts_left.saturating_sub(1);
+            if self.parts_left > 0 {
+                return Some(residue);
+            }
+            self.never_past();
+            return None;
         }
+        self.parts_left = MOST_PARTS;
         if self.sequences.len() > self.waiting {
             if let Some(text) = self.repeat() {
                 return Some(text);
@@ -369,6 +346,18 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
+    /// Braces cut something off this line, and definitions put more into what is left, without an end.
+    fn never_past(&mut self) {
+        self.stack.clear();
+        self.shared.fatal.get_or_insert_with(|| self.place.clone());
+        self.shared.remarks.problem(
+            &self.place,
+            NEVER_PAST,
+            "definitions put themselves in once more behind each brace",
+            "define one of them without the other",
+        );
+    }
+
     fn too_many_lines(&mut self) {
         self.stack.clear();
         self.shared.remarks.problem(
@@ -378,55 +367,4 @@ impl<'r, 'a> Reader<'r, 'a> {
             "",
         );
     }
-
-    /// The line up to a brace outside of quotes, or the brace; what follows comes next.
-    fn until_brace(&mut self, mut text: Vec<u8>) -> Line {
-        if let Some(at) = brace(&text) {
-            let cut = if at == 0 {
-                let behind = text.get(1..).unwrap_or_default();
-                1 + behind.iter().take_while(|byte| is_blank(**byte)).count()
-            } else {
-                at
-            };
-            let mut residue = text.split_off(cut.min(text.len()));
-            trim_end(&mut residue);
-            self.residue = (!residue.is_empty()).then_some(residue);
-        }
-        trim_end(&mut text);
-        match text.as_slice() {
-            b"{" => self.depth += 1,
-            b"}" => self.close(),
-            _ => {}
-        }
-        Line {
-            text,
-            place: self.place.clone(),
-            expanded: self.expanded,
-        }
-    }
-
-    fn close(&mut self) {
-        match self.depth.checked_sub(1) {
-            Some(depth) => self.depth = depth,
-            None => self.shared.remarks.problem(
-                &self.place,
-                "Extra '}' found: keepalived ignores it",
-                "no block is open here",
-                "take it out, or see where the block above was closed too early",
-            ),
-        }
-    }
-}
-
-/// The first brace that stands in no double quotes. A backslash means nothing here.
-fn brace(text: &[u8]) -> Option<usize> {
-    let mut quoted = false;
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            b'{' | b'}' if !quoted => return Some(at),
-            b'"' => quoted = !quoted,
-            _ => {}
-        }
-    }
-    None
 }

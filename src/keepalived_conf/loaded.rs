@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::lines::{Copied, Shared};
 use super::remark::lossy;
+use super::{lines::Copied, shared::Shared};
 
 /// The lines, with the places that they have in their files.
 pub(super) fn lines(shared: &mut Shared, text: &[u8], main: &Path) -> Vec<Copied> {
@@ -32,7 +32,10 @@ pub(super) fn lines(shared: &mut Shared, text: &[u8], main: &Path) -> Vec<Copied
                 }
                 place = Place::new(&path, 0);
             }
-            shared.read.push(place.file.to_path_buf());
+            let file = place.file.to_path_buf();
+            if !shared.read.contains(&file) {
+                shared.read.push(file);
+            }
         } else if line == b"!" {
             (place, folder) = open.pop().unwrap_or((place, folder));
         } else {

@@ -6,6 +6,8 @@
 //! tests/keepalived_conf.rs compares.
 
 mod blocks;
+mod blocks_judged;
+mod braces;
 mod build;
 mod comments;
 mod definitions;
@@ -21,12 +23,14 @@ mod keywords_vrrp;
 mod lines;
 mod loaded;
 mod model;
+mod model_check;
 mod numbers;
 mod opening;
 mod pieces;
 mod place;
 mod remark;
 mod sequence;
+mod shared;
 mod words;
 
 use std::os::unix::ffi::OsStrExt;
@@ -37,14 +41,15 @@ use blocks::Walk;
 use build::Builder;
 use include::Strict;
 use keywords::Process;
-use lines::{Copied, Reader, Shared};
+use lines::{Copied, Reader};
+use shared::Shared;
 
 pub use files::{Disk, Files, Kind};
 pub use model::{
-    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, Notify, RealServer,
-    Script, Set, State, Time, Timing, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User,
-    VirtualServer, Weight, Words,
+    Command, Config, Globals, Group, Ignored, Instance, Notify, Script, Set, State, Time,
+    TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User, Weight, Words,
 };
+pub use model_check::{Effective, MiscCheck, RealServer, Timing, VirtualServer};
 pub use place::Place;
 pub use remark::{Remark, Severity};
 pub use words::{Malformed, is_space};
@@ -72,8 +77,9 @@ pub fn read_loaded(files: &dyn Files, text: &[u8], main: &Path, id: &[u8]) -> Co
     let mut builder = Builder::default();
     let place = Place::new(main, 0);
     let copy = loaded::lines(&mut shared, text, main);
-    // The parent process reads no such text, but nothing in it is read otherwise.
+    // The parent process read the files, but would read the same here.
     let mut parent = Reader::of_copy(&mut shared, copy.clone(), place.clone());
+    parent.inlined = true;
     Walk::new(&mut parent, &mut builder, Process::Parent).read();
     read_copy(shared, builder, &copy, &place)
 }
@@ -107,3 +113,6 @@ fn read_copy(mut shared: Shared, mut builder: Builder, copy: &[Copied], place: &
         ..builder.config
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,9 @@ impl Reader<'_, '_> {
         let Some(found) = directive(text) else {
             return false;
         };
-        self.open(found.pattern, found.strict);
+        if !self.inlined {
+            self.open(found.pattern, found.strict);
+        }
         true
     }
 
@@ -133,7 +135,9 @@ impl Reader<'_, '_> {
     }
 
     fn opened(&mut self, path: &[u8], full: &Path, bytes: Vec<u8>, strict: Strict) -> Open {
-        self.shared.read.push(full.to_owned());
+        if !self.shared.read.iter().any(|read| read == full) {
+            self.shared.read.push(full.to_owned());
+        }
         // keepalived goes to the folder of a file that is named with one.
         let folder = match path.contains(&b'/') {
             true => full.parent().map_or_else(|| self.folder.clone(), Arc::from),

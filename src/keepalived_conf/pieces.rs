@@ -1,6 +1,6 @@
 //! What keepalived gets of a file at a time: a line, or as much of one as its buffer holds.
 
-use super::lines::{LONGEST, Reader};
+use super::lines::{LONGEST, Open, Reader, Source};
 
 /// What one fgets(3) reads.
 pub(super) struct Piece {
@@ -41,6 +41,16 @@ pub(super) fn piece(
 impl Reader<'_, '_> {
     /// What can be wrong with a line of a file as such.
     pub fn judge(&mut self, piece: &Piece) {
+        let is_child = |open: &Open| matches!(open.source, Source::Copy(_));
+        let marks = matches!(piece.text.first(), Some(b'#' | b'!'));
+        if marks && self.stack.first().is_some_and(is_child) {
+            self.shared.remarks.problem(
+                &self.place,
+                "keepalived 2.2.7 may die or hang: it takes this comment for a sign of its own",
+                "the file is included by a line that begins with @ or a definition, so it is read once more",
+                "include it by a line that begins with include, or begin no line in it with # or !",
+            );
+        }
         let remarks = &mut self.shared.remarks;
         if piece.cut {
             remarks.problem(

@@ -18,6 +18,8 @@ use super::{in_namespace, ip};
 pub struct Read {
     /// What keepalived said it had read. `None`: none of its processes had anything to do.
     pub entries: Vec<Entry>,
+    /// The text that its processes read: comments cut, files included.
+    pub loaded: Option<Vec<u8>>,
     /// What it said at the start.
     pub log: String,
     /// One of its processes died, or it gave up.
@@ -96,6 +98,7 @@ impl Running {
                 }
             }
         }
+        let loaded = self.loaded();
         // Each process writes before it takes notice of the end.
         self.end();
         let file = |name: &str| fs::read_to_string(self.folder.path().join(name));
@@ -105,8 +108,24 @@ impl Running {
         Read {
             entries: dumps.iter().flat_map(|dump| of_keepalived(dump)).collect(),
             failed: failed || log.contains("died"),
+            loaded,
             log,
         }
+    }
+
+    /// The file in memory that keepalived keeps for its processes.
+    fn loaded(&self) -> Option<Vec<u8>> {
+        let descriptors = format!("/proc/{}/fd", self.keepalived.id());
+        let mut files = fs::read_dir(descriptors)
+            .ok()?
+            .map(|entry| entry.unwrap().path());
+        let file = files.find(|file| {
+            let target = fs::read_link(file).unwrap_or_default();
+            target
+                .to_string_lossy()
+                .contains("consolidated_configuration")
+        });
+        fs::read(file?).ok()
     }
 
     fn log(&self) -> String {

@@ -2,10 +2,10 @@
 //! word is the command and is split by the same rules again.
 
 use super::super::blocks::Statement;
-use super::super::lines::{Line, Shared};
 use super::super::model::{Command, Notify, User, Words};
 use super::super::remark::lossy;
 use super::super::words::{Escapes, Malformed, split};
+use super::super::{lines::Line, shared::Shared};
 
 /// What a line says to run, and why it has no words at all.
 pub(super) fn command(line: &Line) -> (Command, Option<Malformed>) {

@@ -2,8 +2,8 @@
 
 use super::super::Place;
 use super::super::blocks::Statement;
-use super::super::lines::Shared;
 use super::super::model::Set;
+use super::super::shared::Shared;
 use super::{Builder, command, values};
 
 impl Builder {

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::super::blocks::{Begun, Statement};
-use super::super::lines::Shared;
 use super::super::model::{Instance, Set, State, Tracks};
 use super::super::numbers::Flawed;
+use super::super::shared::Shared;
 use super::{Builder, command, values};
 
 impl Builder {

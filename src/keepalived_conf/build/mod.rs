@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::blocks::{Begun, Statement};
 use super::keywords::Block;
-use super::lines::Shared;
 use super::model::Config;
+use super::shared::Shared;
 use finish::What;
 
 /// The model so far.

@@ -2,9 +2,9 @@
 //! the files.
 
 use super::super::blocks::{Begun, Statement};
-use super::super::lines::Shared;
 use super::super::model::{Ignored, Set, TrackFile, Tracked, Tracks, Weight};
 use super::super::numbers::{Flawed, int};
+use super::super::shared::Shared;
 use super::{Builder, values};
 
 /// Puts a line into its list.
