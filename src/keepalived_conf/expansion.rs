@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::comments::skip_blanks;
 use super::definitions::{Use, Value, name};
-use super::lines::{LONGEST, Pending, Reader};
+use super::reader::{LONGEST, Pending, Reader};
 use super::remark::lossy;
 use super::sequence::Sequence;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::lines::{Copied, Shared};
+use super::reader::{Copied, Shared};
 use super::remark::lossy;
 
 /// The lines, with the places that they have in their files.

@@ -8,12 +8,14 @@
 mod blocks;
 mod build;
 mod comments;
+mod complaints;
 mod definitions;
 mod expansion;
 mod files;
 pub mod fuzzing;
 mod glob;
 mod include;
+mod keyword;
 mod keywords;
 mod keywords_check;
 mod keywords_global;
@@ -25,8 +27,11 @@ mod numbers;
 mod opening;
 mod pieces;
 mod place;
+mod reader;
 mod remark;
 mod sequence;
+mod spelling;
+mod statement;
 mod words;
 
 use std::os::unix::ffi::OsStrExt;
@@ -36,8 +41,8 @@ use std::sync::Arc;
 use blocks::Walk;
 use build::Builder;
 use include::Strict;
-use keywords::Process;
-use lines::{Copied, Reader, Shared};
+use keyword::Process;
+use reader::{Copied, Reader, Shared};
 
 pub use files::{Disk, Files, Kind};
 pub use model::{

@@ -1,6 +1,6 @@
 //! What keepalived gets of a file at a time: a line, or as much of one as its buffer holds.
 
-use super::lines::{LONGEST, Reader};
+use super::reader::{LONGEST, Reader};
 
 /// What one fgets(3) reads.
 pub(super) struct Piece {

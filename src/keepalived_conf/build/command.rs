@@ -1,10 +1,10 @@
 //! Lines with a command (lib/notify.c, `set_script_params_array`): the raw line is read once more, its second
 //! word is the command and is split by the same rules again.
 
-use super::super::blocks::Statement;
-use super::super::lines::{Line, Shared};
 use super::super::model::{Command, Notify, User, Words};
+use super::super::reader::{Line, Shared};
 use super::super::remark::lossy;
+use super::super::statement::Statement;
 use super::super::words::{Escapes, Malformed, split};
 
 /// What a line says to run, and why it has no words at all.

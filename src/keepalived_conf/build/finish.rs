@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::keywords::meant;
-use super::super::lines::Shared;
 use super::super::model::{Group, Ignored, Instance, Tracked, TrackedBy};
+use super::super::reader::Shared;
+use super::super::spelling::meant;
 use super::Builder;
 
 /// So many names are compared with one that is wrong.

@@ -1,9 +1,9 @@
 //! `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
 
-use super::super::blocks::{Begun, Statement};
-use super::super::lines::Shared;
 use super::super::model::{Group, Set, Tracks};
+use super::super::reader::Shared;
 use super::super::remark::lossy;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command};
 
 impl Builder {

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::super::blocks::{Begun, Statement};
-use super::super::lines::Shared;
 use super::super::model::{Instance, Set, State, Tracks};
 use super::super::numbers::Flawed;
+use super::super::reader::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command, values};
 
 impl Builder {

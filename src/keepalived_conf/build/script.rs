@@ -1,9 +1,9 @@
 //! `vrrp_script` (keepalived/vrrp/vrrp_parser.c, `vrrp_vscript_*`).
 
-use super::super::blocks::{Begun, Statement};
-use super::super::lines::Shared;
 use super::super::model::{Script, Set};
 use super::super::numbers::Flawed;
+use super::super::reader::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command, values};
 
 impl Builder {

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::blocks::Statement;
-use super::super::lines::Shared;
 use super::super::model::{Set, Time, User, Weight};
 use super::super::numbers::{Flaw, Flawed, Number, decimal, int, unsigned};
+use super::super::reader::Shared;
 use super::super::remark::lossy;
+use super::super::statement::Statement;
 
 /// 2.2.7 takes so many seconds in `interval` and `timeout` at most (`UINT_MAX / TIMER_HZ`).
 const MOST_SECONDS: u32 = 4294;
