@@ -61,13 +61,18 @@ pub use words::{Malformed, is_space};
 pub fn read(files: &dyn Files, folder: &Path, main: &Path, id: &[u8]) -> Config {
     let mut shared = Shared::new(files, id);
     let mut builder = Builder::default();
+    let copy = copy_of(&mut shared, &mut builder, folder, main);
+    read_copy(shared, builder, &copy, &Place::new(folder.join(main), 0))
+}
+
+/// The parent process's pass: what it writes down for the others.
+fn copy_of(shared: &mut Shared, builder: &mut Builder, folder: &Path, main: &Path) -> Vec<Copied> {
     let place = Place::new(folder.join(main), 0);
-    let mut parent = Reader::new(&mut shared, Arc::from(folder), place.clone());
+    let mut parent = Reader::new(shared, Arc::from(folder), place);
     parent.copy = Some(Vec::new());
     parent.open(main.as_os_str().as_bytes(), Strict::MAIN);
-    Walk::new(&mut parent, &mut builder, Process::Parent).read();
-    let copy = parent.copy.take().unwrap_or_default();
-    read_copy(shared, builder, &copy, &place)
+    Walk::new(&mut parent, builder, Process::Parent).read();
+    parent.copy.take().unwrap_or_default()
 }
 
 /// Reads what a running keepalived has loaded: the text of its file `/keepalived/consolidated_configuration`,
@@ -81,6 +86,22 @@ pub fn read_loaded(files: &dyn Files, text: &[u8], main: &Path, id: &[u8]) -> Co
     let mut parent = Reader::of_copy(&mut shared, copy.clone(), place.clone());
     Walk::new(&mut parent, &mut builder, Process::Parent).read();
     read_copy(shared, builder, &copy, &place)
+}
+
+/// Whether a running keepalived that has loaded this text would load the same of the files.
+pub fn is_loaded(files: &dyn Files, text: &[u8], folder: &Path, main: &Path, id: &[u8]) -> bool {
+    let texts = |copy: &[Copied]| -> Vec<Vec<u8>> {
+        let texts = copy.iter().map(|line| line.text.trim_ascii().to_owned());
+        texts.filter(|text| !text.is_empty()).collect()
+    };
+    let copy = copy_of(
+        &mut Shared::new(files, id),
+        &mut Builder::default(),
+        folder,
+        main,
+    );
+    let loaded = loaded::lines(&mut Shared::new(files, id), text, main);
+    texts(&copy) == texts(&loaded)
 }
 
 /// What keepalived takes for its id unless it is told one: the host's name up to the first dot.

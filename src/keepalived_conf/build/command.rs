@@ -62,7 +62,7 @@ pub(super) fn check(shared: &mut Shared, statement: &Statement) -> Command {
             place,
             format!("keepalived runs {} and drops {}", joined(words), joined(&command.rest)),
             "only the first word behind the keyword is the command; the rest stands outside of its quotes",
-            quoted,
+            whole(&keyword, words, &command.rest).unwrap_or(quoted),
         ),
         Ok(_) => {}
     }
@@ -128,6 +128,16 @@ pub(super) fn add(shared: &mut Shared, statement: &Statement, list: &mut Vec<Not
         return;
     }
     list.extend(notify(shared, statement));
+}
+
+/// The line with all its words in quotes, where they need no others.
+fn whole(keyword: &str, words: &[Vec<u8>], rest: &[Vec<u8>]) -> Option<String> {
+    let all = || words.iter().chain(rest);
+    let plain = |word: &Vec<u8>| !word.iter().any(|byte| b"\"'\\ \t".contains(byte));
+    let words: Vec<String> = all().map(|word| lossy(word)).collect();
+    all()
+        .all(plain)
+        .then(|| format!("write {keyword} \"{}\"", words.join(" ")))
 }
 
 fn joined(words: &[Vec<u8>]) -> String {

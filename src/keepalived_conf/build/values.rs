@@ -111,9 +111,13 @@ pub(super) fn seconds(shared: &mut Shared, statement: &Statement) -> Option<Set<
             ),
         };
         let cause = cause(statement, 1, flaw);
-        shared
-            .remarks
-            .problem(&statement.line.place, effect, cause, cure);
+        let place = &statement.line.place;
+        // A time with decimals is one, if not to all versions.
+        if thousandths.flaw.is_none() && time.whole.is_some() && thousandths.value != 0 {
+            shared.remarks.note(place, effect, cause, cure);
+        } else {
+            shared.remarks.problem(place, effect, cause, cure);
+        }
     } else if whole.value == 0 {
         shared.remarks.problem(
             &statement.line.place,
