@@ -44,7 +44,7 @@ pub fn read(named: &[PathBuf], proc: &Path, findings: &mut Vec<Finding>) -> Vec<
 }
 
 /// Each file is one keepalived's, with all that it includes. Those that another one includes are a part of that.
-fn files(named: &[PathBuf]) -> Vec<Conf> {
+pub fn files(named: &[PathBuf]) -> Vec<Conf> {
     let host = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
     let id = id_of(host.trim_ascii_end());
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));

@@ -1,5 +1,6 @@
 //! One configuration: what keepalived makes of it, and whether its checks get their answer.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,15 @@ use std::path::{Path, PathBuf};
 use super::accounts::{Accounts, ScriptUser};
 use super::attempt::Attempt;
 use super::binary;
-use super::checks::{self, Check};
+use super::checks::{self, Check, OnFailure};
 use super::command_line::{self, Use};
 use super::conf::Conf;
-use super::findings::Finding;
+use super::findings::{Finding, Severity};
+use super::foreign::{self, Cost};
 use super::moves;
 use super::path_security::{self, Security};
+use super::track;
+use crate::clock::Clock;
 use crate::domain::Wanted;
 use crate::keepalived_conf::Place;
 
@@ -26,6 +30,12 @@ pub struct Judge<'a> {
     pub user: Option<&'a ScriptUser>,
     /// This program, to know it by another name.
     pub own: Option<&'a Path>,
+    /// What is to be written for listenup.
+    pub suggested: &'a str,
+    /// What other programs cost here, measured when one is found.
+    pub cost: &'a OnceCell<Cost>,
+    /// The time, for that.
+    pub clock: &'a dyn Clock,
 }
 
 /// A program that keepalived would run, and as whom.
@@ -76,11 +86,13 @@ impl Judge<'_> {
         let usual = self.default_user();
         let usual = usual.map_err(|problem| said.say(problem));
         said.usual = Some((usual.unwrap_or_else(|()| Accounts::root()), self.security()));
+        let tracked = track::examine(&self.conf.config, Path::new("/proc"));
+        tracked.into_iter().for_each(|finding| said.say(finding));
         let mut calls = 0;
         for check in checks::of(&self.conf.config) {
             calls += usize::from(self.check(&check, &mut said));
         }
-        if calls == 0 {
+        if calls == 0 && self.conf.config.track_files.is_empty() {
             let main = Place::new(&self.conf.main, 0);
             let finding = Finding::note(
                 "nothing of this configuration is checked by listenup",
@@ -117,50 +129,87 @@ impl Judge<'_> {
     /// Looks at one check. Whether it calls listenup.
     fn check(&self, check: &Check<'_>, said: &mut Judgement) -> bool {
         let used = command_line::used(check, self.own);
-        let user = self.user_of(check).unwrap_or_else(|problem| {
-            said.say(problem);
-            Accounts::root()
-        });
-        let mut means_up = None;
         match used {
-            Use::Direct => {
-                let call = command_line::examine(check);
-                let is_well = call.findings.is_empty();
-                for finding in call.findings {
-                    said.say(finding);
-                }
-                let program = self.program(check, &user);
-                if let Some(program) = &program {
-                    if !said.programs.contains(program) {
-                        said.programs.push(program.clone());
-                    }
-                }
-                if let Some(options) = call.options {
-                    means_up = Some(options.wanted == Wanted::Listening);
-                    let runs = program.is_some_and(|program| self.would_run(&program));
-                    if is_well && runs {
-                        let attempt = Attempt {
-                            check,
-                            options: &options,
-                            user: &user,
-                            netns: self.conf.config.globals.net_namespace.as_ref(),
-                            does: moves::in_words(&self.conf.config, check),
-                        };
-                        for finding in attempt.examine() {
-                            said.say(finding);
-                        }
-                    }
-                }
+            Use::Direct => self.direct(check, said),
+            Use::Indirect => {
+                said.say(command_line::examine_indirect(check));
+                self.moves(check, None, said);
             }
-            Use::Indirect => said.say(command_line::examine_indirect(check)),
-            Use::No => {}
-        }
-        if let Some(script) = check.script {
-            for finding in moves::examine(&self.conf.config, script, means_up) {
-                said.say(finding);
+            Use::No => {
+                if let Some(foreign) = foreign::of(check) {
+                    let measure = || Cost::measure(Path::new("/proc"), self.clock);
+                    let cost = self.cost.get_or_init(measure);
+                    said.say(foreign.finding(check, self.suggested, cost));
+                }
+                self.moves(check, None, said);
             }
         }
         used != Use::No
+    }
+
+    /// Looks at a check that is listenup's.
+    fn direct(&self, check: &Check<'_>, said: &mut Judgement) {
+        let user = self.user_of(check);
+        let has_user = user.is_ok();
+        let user = user.unwrap_or_else(|problem| {
+            said.say(problem);
+            Accounts::root()
+        });
+        let call = command_line::examine(check);
+        let is_well = call.findings.is_empty();
+        call.findings
+            .into_iter()
+            .for_each(|finding| said.say(finding));
+        let program = self.program(check, &user);
+        if let Some(program) = program.as_ref().filter(|one| !said.programs.contains(one)) {
+            said.programs.push(program.clone());
+        }
+        let Some(options) = call.options else {
+            self.moves(check, None, said);
+            return;
+        };
+        let means_up = options.wanted == Wanted::Listening;
+        let moves_well = self.moves(check, Some(means_up), said);
+        if !is_well || !program.is_some_and(|program| self.would_run(&program)) {
+            return;
+        }
+        let attempt = Attempt {
+            check,
+            options: &options,
+            user: &user,
+            netns: self.conf.config.globals.net_namespace.as_ref(),
+            does: moves::in_words(&self.conf.config, check),
+        };
+        // An "ok" is for a check that keepalived runs, and whose success does what it should.
+        let earned = has_user && moves_well && self.runs(check);
+        let found = attempt.examine().into_iter();
+        let found = found.filter(|finding| earned || finding.severity != Severity::Ok);
+        found.for_each(|finding| said.say(finding));
+    }
+
+    /// What its result does to the address. Whether there is no problem in that.
+    fn moves(&self, check: &Check<'_>, means_up: Option<bool>, said: &mut Judgement) -> bool {
+        let script = check.script.into_iter();
+        let found = script.flat_map(|script| moves::examine(&self.conf.config, script, means_up));
+        let mut is_well = true;
+        for finding in found {
+            is_well &= !finding.is_problem();
+            said.say(finding);
+        }
+        is_well
+    }
+
+    /// Whether keepalived comes to run it, as far as its configuration goes.
+    fn runs(&self, check: &Check<'_>) -> bool {
+        let config = &self.conf.config;
+        let process = match check.on_failure {
+            OnFailure::Server { .. } => config.runs_checker,
+            OnFailure::Unused => false,
+            OnFailure::Fault | OnFailure::Priority => config.runs_vrrp,
+        };
+        let users = config.globals.script_users.iter();
+        let mut users = users.map(|user| self.accounts.by_conf(user, ""));
+        process && config.fatal.is_none() && (self.user.is_some() || users.all(|user| user.is_ok()))
     }
 
     /// Who a script runs as that has no user of its own.

@@ -7,6 +7,7 @@ mod checks;
 mod command_line;
 mod conf;
 mod findings;
+mod foreign;
 mod hints;
 mod json;
 mod judge;
@@ -14,21 +15,24 @@ mod moves;
 mod namespace;
 mod paste;
 mod path_security;
+mod rewrite;
 mod running;
 mod sources;
+mod track;
 mod trial;
 
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use self::accounts::{Accounts, ScriptUser};
-use self::findings::{Finding, summary};
+use self::findings::{Finding, harmless, summary};
 use self::judge::{Judge, Program};
 use self::path_security::Security;
 use crate::cli::DoctorOptions;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Target};
 use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
@@ -48,8 +52,11 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         report::no_such(&obstacle.to_string(), options.format, Wait::Always);
         return failed;
     }
+    if let Some(file) = &options.rewrite {
+        return rewrite(file);
+    }
     let mut findings = sources::examine(&options.targets, USUAL, &clock, Path::new(PROC));
-    let block = keepalived(options, &mut findings);
+    let block = keepalived(options, &clock, &mut findings);
     // Stable: what is equally bad stays in its order.
     findings.sort_by_key(|finding| finding.severity);
     let wrong = findings.iter().any(Finding::is_problem);
@@ -65,6 +72,31 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         return failed;
     }
     ExitStatus::plain(ExitReason::Done)
+}
+
+/// Prints the patch; what could not be rewritten goes to stderr.
+fn rewrite(file: &Path) -> ExitStatus {
+    let own = std::fs::read_link("/proc/self/exe").ok();
+    let (accounts, _) = Accounts::read(Path::new("/etc"));
+    let done = match rewrite::file(file, own.as_deref(), &accounts) {
+        Ok(rewritten) => {
+            for left in &rewritten.left {
+                report::line_to_stderr(harmless(left), Wait::Always);
+            }
+            let delivered =
+                rewritten.patch.is_empty() || report::deliver(&rewritten.patch, Wait::Always);
+            delivered && rewritten.left.is_empty()
+        }
+        Err(why) => {
+            report::line_to_stderr(harmless(&why), Wait::Always);
+            false
+        }
+    };
+    ExitStatus::plain(if done {
+        ExitReason::Done
+    } else {
+        ExitReason::Failed
+    })
 }
 
 /// For a person; `quiet` is the findings alone.
@@ -85,7 +117,11 @@ fn text(findings: &[Finding], quiet: bool, block: Option<&str>) -> String {
 }
 
 /// Looks at the configurations and at the programs that they would run. The block to paste.
-fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<String> {
+fn keepalived(
+    options: &DoctorOptions,
+    clock: &dyn Clock,
+    findings: &mut Vec<Finding>,
+) -> Option<String> {
     let (accounts, unread) = Accounts::read(Path::new("/etc"));
     findings.extend(unread);
     // argv[0] may be anything.
@@ -94,6 +130,8 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<St
     let user = user.and_then(|user| user.map_err(|problem| findings.push(problem)).ok());
     let mut programs = Vec::new();
     let mut usual = None;
+    let suggested = paste::suggested(own.as_deref().ok(), &accounts);
+    let cost = OnceCell::new();
     let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
     for conf in &confs {
         let judge = Judge {
@@ -101,6 +139,9 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<St
             accounts: &accounts,
             user: user.as_ref(),
             own: own.as_deref().ok(),
+            suggested: &suggested,
+            cost: &cost,
+            clock,
         };
         let judgement = judge.examine();
         findings.extend(judgement.findings);
@@ -119,13 +160,8 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<St
         });
         programs.extend(this(user, security, own, findings));
     }
-    let mut well = None;
     for program in &programs {
-        let found = program.examine(&accounts);
-        if !found.iter().any(Finding::is_problem) {
-            well.get_or_insert(program.path.as_path());
-        }
-        findings.extend(found);
+        findings.extend(program.examine(&accounts));
         if program.path.is_file() {
             findings.extend(binary::examine(&program.path));
         }
@@ -135,7 +171,7 @@ fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<St
     } else {
         &options.targets[..]
     };
-    (!is_called).then(|| paste::block(well, targets))
+    (!is_called).then(|| paste::block(&suggested, targets))
 }
 
 /// The program that is running, as a script without a user of its own would.

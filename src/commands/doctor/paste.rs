@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::accounts::Accounts;
+use super::findings::Finding;
+use super::path_security::{self, Security};
 use crate::domain::Target;
 
 /// Where keepalived accepts a program, and where SELinux lets it do its work.
@@ -17,12 +20,21 @@ pub fn plain(program: &Path) -> Option<&str> {
     program.to_str().filter(is_plain)
 }
 
+/// The program to write into keepalived.conf: the one at [`HOME`], or this one where it lies as safely.
+pub fn suggested(own: Option<&Path>, accounts: &Accounts) -> String {
+    let is_safe = |path: &Path| {
+        let found = path_security::examine(path, &Accounts::root(), Security::Enabled, accounts);
+        !found.iter().any(Finding::is_problem)
+    };
+    let own = own.filter(|own| !Path::new(HOME).exists() && is_safe(own));
+    own.and_then(plain).unwrap_or(HOME).to_owned()
+}
+
 /// A vrrp_script for these targets, and the lines that track it.
-pub fn block(program: Option<&Path>, targets: &[Target]) -> String {
-    let program = program.and_then(plain);
-    let first = match program {
-        Some(_) => "To paste into keepalived.conf:",
-        None => "To paste into keepalived.conf, once listenup is there:",
+pub fn block(program: &str, targets: &[Target]) -> String {
+    let first = match Path::new(program).exists() {
+        true => "To paste into keepalived.conf:",
+        false => "To paste into keepalived.conf, once listenup is there:",
     };
     let mut arguments = String::new();
     for target in targets {
@@ -42,6 +54,6 @@ pub fn block(program: Option<&Path>, targets: &[Target]) -> String {
              track_script {{\n        \
                  chk_listenup\n    \
              }}\n",
-        program.unwrap_or(HOME)
+        program
     )
 }

@@ -107,7 +107,7 @@ fn text(process: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The value of an option of getopt_long(3), in one word or two.
-fn option<'w>(words: &[&'w [u8]], short: &[u8], long: &[u8]) -> Option<&'w [u8]> {
+pub fn option<'w>(words: &[&'w [u8]], short: &[u8], long: &[u8]) -> Option<&'w [u8]> {
     let mut words = words.iter().skip(1);
     while let Some(word) = words.next() {
         if *word == short || *word == long {
