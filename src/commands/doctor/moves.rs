@@ -111,10 +111,14 @@ fn fall(script: &Script) -> Option<Finding> {
         .fall
         .as_ref()
         .map_or(&script.place, |fall| &fall.place);
+    let moves = match script.tracked_by.iter().any(|by| by.weight.value == 0) {
+        true => "the address moves",
+        false => "the priority changes",
+    };
     (script.fall() == 1).then(|| {
         Finding::note(
             format!(
-                "{}: one run that fails or is slow is enough: the address moves",
+                "{}: one run that fails or is slow is enough: {moves}",
                 script.name
             ),
             match script.fall {

@@ -33,6 +33,10 @@ impl Builder {
         self.judge_untracked(shared);
         self.judge_processes(shared);
         self.judge_instances(shared);
+        // Two processes read these blocks, and the first one's have been resolved.
+        let mut seen = HashSet::new();
+        let files = &mut self.config.track_files;
+        files.retain(|file| seen.insert((file.place.clone(), file.name.clone())));
     }
 
     /// The number of the group of each instance that is in one.
@@ -289,13 +293,28 @@ impl Builder {
             let counts = !script.removed && script.shadowed_by.is_none();
             counts && !script.name.is_empty() && script.tracked_by.is_empty()
         };
-        for script in self.config.scripts.iter().filter(used) {
-            shared.remarks.problem(
-                &script.place,
-                format!("script {} is not used: it never runs, and the address stays whatever it would find", script.name),
-                "no vrrp_instance and no vrrp_sync_group tracks it",
-                format!("write track_script {{ {} }}, on lines of their own, in the vrrp_instance", script.name),
+        let config = &self.config;
+        let of_instances = config.instances.iter().map(|one| &one.tracks);
+        let of_groups = config.groups.iter().map(|one| &one.tracks);
+        let lines = of_instances
+            .chain(of_groups)
+            .flat_map(|tracks| &tracks.scripts);
+        let named: HashSet<&str> = lines.map(|line| line.name.as_str()).collect();
+        for script in config.scripts.iter().filter(used) {
+            let name = &script.name;
+            let (cause, cure) = match named.contains(name.as_str()) {
+                true => ("the line that tracks it does not count", String::new()),
+                false => (
+                    "no vrrp_instance and no vrrp_sync_group tracks it",
+                    format!(
+                        "write track_script {{ {name} }}, on lines of their own, in the vrrp_instance"
+                    ),
+                ),
+            };
+            let effect = format!(
+                "script {name} is not used: it never runs, and the address stays whatever it would find"
             );
+            shared.remarks.problem(&script.place, effect, cause, cure);
         }
     }
 

@@ -145,31 +145,23 @@ impl Foreign {
             return (Severity::Problem, effect);
         }
         let by_connection = self.looks.iter().any(|look| look.name == "/dev/tcp");
-        let without = ["sh", "dash", "ash"];
-        if by_connection
-            && self
-                .text
-                .shell
-                .as_deref()
-                .is_some_and(|shell| without.contains(&shell))
-        {
-            let effect = "where sh is not bash it fails always, for /dev/tcp is bash's".to_owned();
+        if let Some(shell) = self.text.without_dev_tcp().filter(|_| by_connection) {
+            let effect = format!(
+                "{}, for /dev/tcp is bash's and this is {shell}",
+                check.on_failure.of_failing_always()
+            );
             return (Severity::Problem, effect);
         }
         if let Some(look) = self.open() {
-            let port = look
-                .target
-                .map(|target| target.port().to_string())
-                .unwrap_or_default();
-            let open_before = look.pattern.is_some_and(|pattern| pattern.open_before);
-            let other = if open_before {
-                format!("8{port}")
-            } else {
-                format!("{port}0")
+            let effect = match (look.target, look.other()) {
+                (Some(target), Some(other)) => format!(
+                    "a listener on {other} is taken for one on {}: {stays} although nothing listens",
+                    target.port()
+                ),
+                _ => format!(
+                    "other numbers are taken for the port: {stays} although nothing listens"
+                ),
             };
-            let effect = format!(
-                "a listener on {other} is taken for one on {port}: {stays} although nothing listens"
-            );
             return (Severity::Problem, effect);
         }
         match self.first_tool() {

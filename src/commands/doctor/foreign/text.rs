@@ -29,6 +29,19 @@ pub struct Text {
     pub loose_operator: bool,
 }
 
+impl Text {
+    /// The name of the shell, where it does not know /dev/tcp.
+    pub fn without_dev_tcp(&self) -> Option<String> {
+        let shell = self.shell.as_deref()?;
+        let real = match shell {
+            "sh" => fs::canonicalize("/bin/sh").ok()?,
+            shell => PathBuf::from(shell),
+        };
+        let real = real.file_name()?.to_str()?;
+        (!real.starts_with("bash") && !real.starts_with("ksh")).then(|| real.to_owned())
+    }
+}
+
 /// The commands of a check with these words. `None`: it is something else.
 pub fn of(words: &[Vec<u8>]) -> Option<Text> {
     let words: Vec<String> = words

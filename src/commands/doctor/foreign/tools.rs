@@ -34,6 +34,18 @@ pub struct Look {
     pub or: bool,
 }
 
+impl Look {
+    /// Another port that is taken for the one that is meant.
+    pub fn other(&self) -> Option<u16> {
+        let (port, pattern) = (self.target?.port(), self.pattern?);
+        let before = ["8", "1"].map(|digit| format!("{digit}{port}"));
+        let before = before.into_iter().filter(|_| pattern.open_before);
+        let behind = std::iter::once(format!("{port}0")).filter(|_| pattern.open_behind);
+        let mut others = before.chain(behind).filter_map(|text| text.parse().ok());
+        others.next()
+    }
+}
+
 /// Words in front of a command that say nothing of what it does.
 const IN_FRONT: [&str; 12] = [
     "if", "then", "else", "elif", "while", "until", "do", "!", "{", "time", "exec", "sudo",
