@@ -16,7 +16,7 @@ use common::doctor::{conf_with, doctor_reads, install};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::{in_namespace, ip};
-use listenup::commands::doctor::conf::Conf;
+use listenup::keepalived_conf::{Disk, read};
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
@@ -313,7 +313,8 @@ fn the_real_keepalived_makes_the_same_words_of_a_line() {
         }
         let (log, _keepalived) = run_keepalived(&folder, &scripts, lines.len());
 
-        let conf = Conf::read(scripts.as_bytes());
+        let main = folder.path().join("all.conf");
+        let conf = read(&Disk, folder.path(), &main, b"vm");
         let deadline = Instant::now() + Duration::from_secs(20);
         for (index, (line, script)) in lines.iter().zip(&conf.scripts).enumerate() {
             let out = folder.path().join(format!("p{index}.out"));
@@ -322,7 +323,8 @@ fn the_real_keepalived_makes_the_same_words_of_a_line() {
                 assert!(Instant::now() < deadline, "{line} did not run\n{}", log());
                 std::thread::sleep(Duration::from_millis(20));
             }
-            let ours = script.calls[0].words.as_ref().unwrap().command.join(&b'\n');
+            let command = script.command().unwrap();
+            let ours = command.words.as_ref().unwrap().join(&b'\n');
             let ours = String::from_utf8(ours).unwrap() + "\n";
             assert_eq!(ours, fs::read_to_string(out).unwrap(), "{line}");
         }

@@ -1,6 +1,7 @@
 //! The machine, apart from its sockets.
 
 pub mod cgroups;
+pub mod folders;
 pub mod guard;
 pub mod netns;
 pub mod passwd;

@@ -160,6 +160,11 @@ impl Processes {
 }
 
 impl Process {
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether its name is known.
     pub fn has_name(&self) -> bool {
         self.name.is_some()

@@ -2,42 +2,12 @@
 
 use super::Place;
 use super::build::Builder;
-use super::keywords::{Block, Keyword, Kind, Process, find, root_of};
-use super::lines::{Line, Reader};
+use super::keyword::{Block, Keyword, Kind, Process};
+use super::keywords::{find, root_of};
+use super::reader::{Line, Reader};
 use super::remark::lossy;
+use super::statement::{Begun, Statement};
 use super::words::plain;
-
-/// What the model makes of a block that begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begun {
-    Read,
-    /// It is passed over.
-    Skip,
-}
-
-/// A line and its words.
-pub(super) struct Statement<'l> {
-    pub line: &'l Line,
-    pub words: &'l [Vec<u8>],
-}
-
-impl Statement<'_> {
-    /// A word as bytes.
-    pub fn word(&self, at: usize) -> Option<&[u8]> {
-        self.words.get(at).map(Vec::as_slice)
-    }
-
-    /// A word as text.
-    pub fn text(&self, at: usize) -> Option<String> {
-        self.word(at).map(lossy)
-    }
-
-    /// The words from there on, as they might be written.
-    pub fn texts(&self, from: usize) -> String {
-        let words = self.words.iter().skip(from).map(|word| lossy(word));
-        words.collect::<Vec<_>>().join(" ")
-    }
-}
 
 /// How far a block is that is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

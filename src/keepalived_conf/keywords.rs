@@ -2,6 +2,7 @@
 //! came with later versions up to 2.4.3). Which of them end keepalived where their value is missing was tried with
 //! the real 2.2.7.
 
+use super::keyword::{Block, Keyword, Kind, Process, block, list, value, values};
 use super::keywords_check::{REAL_SERVER_ROOTS, SSL, VIRTUAL_SERVER};
 use super::keywords_global::GLOBAL_DEFS;
 use super::keywords_vrrp::{
@@ -9,95 +10,11 @@ use super::keywords_vrrp::{
     VRRP_SCRIPT,
 };
 
-/// A keyword and what follows it.
-#[derive(Debug)]
-pub(super) struct Keyword {
-    pub name: &'static str,
-    pub kind: Kind,
-    /// The first version that knows it, where 2.2.7 does not.
-    pub since: Option<&'static str>,
-}
-
-/// What follows a keyword.
-#[derive(Debug)]
-pub(super) enum Kind {
-    /// Values, or none.
-    Values,
-    /// At least one value; without it keepalived ends.
-    Value,
-    /// A block whose lines are values.
-    List,
-    /// A block with keywords of its own.
-    Block(Block, &'static [Keyword]),
-}
-
-/// The blocks that can be open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Block {
-    Root,
-    GlobalDefs,
-    Script,
-    Instance,
-    SyncGroup,
-    TrackFile,
-    TrackProcess,
-    VirtualServer,
-    RealServer,
-    MiscCheck,
-    OtherCheck,
-    /// Nothing in it is of interest.
-    Other,
-}
-
-/// The processes of keepalived. Each reads everything, and takes no notice of what is not for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Process {
-    /// Reads the files, and takes `global_defs`.
-    Parent,
-    Vrrp,
-    Checker,
-}
-
 /// A keyword that stands in no block, and the processes that take notice of it.
 #[derive(Debug)]
 pub(super) struct Root {
     pub keyword: Keyword,
     pub processes: &'static [Process],
-}
-
-pub(super) const fn values(name: &'static str) -> Keyword {
-    keyword(name, Kind::Values)
-}
-
-pub(super) const fn value(name: &'static str) -> Keyword {
-    keyword(name, Kind::Value)
-}
-
-pub(super) const fn list(name: &'static str) -> Keyword {
-    keyword(name, Kind::List)
-}
-
-pub(super) const fn block(
-    name: &'static str,
-    block: Block,
-    keywords: &'static [Keyword],
-) -> Keyword {
-    keyword(name, Kind::Block(block, keywords))
-}
-
-pub(super) const fn since(version: &'static str, keyword: Keyword) -> Keyword {
-    Keyword {
-        since: Some(version),
-        ..keyword
-    }
-}
-
-const fn keyword(name: &'static str, kind: Kind) -> Keyword {
-    Keyword {
-        name,
-        kind,
-        since: None,
-    }
 }
 
 const fn parent(keyword: Keyword) -> Root {
@@ -196,72 +113,9 @@ pub(super) fn home(name: &[u8]) -> Option<&'static str> {
     home.or_else(|| check().then_some("real_server"))
 }
 
-/// A keyword that was probably meant: one or two letters are wrong, or two are swapped.
-pub(super) fn meant<'a>(name: &[u8], known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = match name.len() {
-        0..=2 => return None,
-        3..=5 => 1,
-        6..=64 => 2,
-        _ => return None,
-    };
-    let close = |known: &'a str| {
-        let distance = distance(name, known.as_bytes());
-        (distance <= most).then_some((distance, known))
-    };
-    let best = known.into_iter().filter_map(close).min();
-    best.map(|(_, known)| known)
-}
-
-/// How many letters must be put in, taken out, changed, or swapped with the next.
-fn distance(one: &[u8], other: &[u8]) -> usize {
-    if one.len().abs_diff(other.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
-    let mut previous = None;
-    for (row, byte) in (1..).zip(one) {
-        let mut line = vec![row];
-        for (column, letter) in (1..).zip(other) {
-            let cell = |line: &[usize], at: usize| line.get(at).copied().unwrap_or(usize::MAX - 1);
-            let change = cell(&above, column - 1) + usize::from(byte != letter);
-            let mut best = change
-                .min(cell(&above, column) + 1)
-                .min(cell(&line, column - 1) + 1);
-            let swapped =
-                column > 1 && previous == Some(letter) && other.get(column - 2) == Some(byte);
-            if swapped {
-                best = best.min(cell(&before, column - 2) + 1);
-            }
-            line.push(best);
-        }
-        before = std::mem::replace(&mut above, line);
-        previous = Some(byte);
-    }
-    above.last().copied().unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{distance, home, meant};
-
-    #[test]
-    fn what_was_meant() {
-        assert_eq!(distance(b"weigth", b"weight"), 1);
-        assert_eq!(distance(b"", b"ab"), 2);
-        assert_eq!(distance(b"abc", b"abc"), 0);
-        let known = ["interval", "weight", "user"];
-        for (name, expected) in [
-            ("intervall", Some("interval")),
-            ("weigth", Some("weight")),
-            ("weigh", Some("weight")),
-            ("Users", None),
-            ("usr", Some("user")),
-            ("us", None),
-        ] {
-            assert_eq!(meant(name.as_bytes(), known), expected, "{name}");
-        }
-    }
+    use super::home;
 
     #[test]
     fn where_a_keyword_belongs() {

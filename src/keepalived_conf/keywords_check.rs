@@ -1,6 +1,6 @@
 //! What may stand in the blocks of the process that checks real servers.
 
-use super::keywords::{Block, Keyword, block, since, value, values};
+use super::keyword::{Block, Keyword, block, since, value, values};
 
 /// In `virtual_server`.
 pub(super) const VIRTUAL_SERVER: &[Keyword] = &[

@@ -1,6 +1,6 @@
 //! What may stand in `global_defs`.
 
-use super::keywords::{Keyword, list, since, value, values};
+use super::keyword::{Keyword, list, since, value, values};
 
 /// In `global_defs`.
 pub(super) const GLOBAL_DEFS: &[Keyword] = &[

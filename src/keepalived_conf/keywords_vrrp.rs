@@ -1,6 +1,6 @@
 //! What may stand in the blocks of the VRRP process.
 
-use super::keywords::{Block, Keyword, block, list, since, value, values};
+use super::keyword::{Block, Keyword, block, list, since, value, values};
 
 /// In `vrrp_script`.
 pub(super) const VRRP_SCRIPT: &[Keyword] = &[

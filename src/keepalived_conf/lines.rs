@@ -5,150 +5,13 @@
 //! files included; its children read that. So a comment is cut twice, and what only expansion makes an
 //! `include` is read by the children once more.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use super::Place;
-use super::comments::decomment;
-use super::definitions::Definitions;
+use super::comments::{decomment, is_blank, trim_end};
 use super::expansion::NEVER_PAST;
-use super::include::Strict;
 use super::pieces::piece;
+use super::reader::{Copied, Line, MOST_EXPANDED, MOST_LINES, MOST_PARTS, Reader, Source};
 use super::remark::lossy;
-use super::sequence::Sequence;
-use super::shared::Shared;
 
-/// keepalived's buffer holds so many bytes of a line (`MAXBUF` less the NUL).
-pub(super) const LONGEST: usize = 1023;
-/// All files together have so many lines at most.
-const MOST_LINES: usize = 1_000_000;
-/// Definitions of more than one line and `~SEQ` make so many lines at most.
-const MOST_EXPANDED: usize = 10_000;
-
-/// Braces cut a line into so many parts at most, and twice as many where definitions are put in.
-const MOST_PARTS: usize = 2 * LONGEST;
-
-/// A line, or the part of one that a brace cut off.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub text: Vec<u8>,
-    pub place: Place,
-    /// The text is not what the file has there: something was put in.
-    pub expanded: bool,
-}
-
-/// A line as the parent process writes it down for its children.
-#[derive(Clone, Debug)]
-pub(super) struct Copied {
-    pub text: Vec<u8>,
-    pub place: Place,
-    /// Where relative paths begin.
-    pub folder: Arc<Path>,
-}
-
-/// What is read.
-pub(super) enum Source {
-    File {
-        bytes: Vec<u8>,
-        at: usize,
-        /// The last line was longer than the buffer and goes on.
-        cut: bool,
-    },
-    Copy(std::vec::IntoIter<Copied>),
-}
-
-/// A file that is being read, or the copy of them all.
-pub(super) struct Open {
-    pub source: Source,
-    pub place: Place,
-    /// Other files that the same `include` found.
-    pub others: std::vec::IntoIter<Vec<u8>>,
-    /// Where relative paths begin, in the file and behind it.
-    pub folder: Arc<Path>,
-    pub folder_behind: Arc<Path>,
-    pub strict: Strict,
-    pub check_behind: Strict,
-}
-
-/// One pass over the lines.
-pub(super) struct Reader<'r, 'a> {
-    pub shared: &'r mut Shared<'a>,
-    pub stack: Vec<Open>,
-    pub folder: Arc<Path>,
-    /// What is written down for the children.
-    pub copy: Option<Vec<Copied>>,
-    /// What is included stands here already.
-    pub inlined: bool,
-    /// What `include_check` demands.
-    pub check: Strict,
-    pub definitions: Definitions,
-    /// The definition that the next line belongs to.
-    continued: Option<usize>,
-    /// What a brace cut off.
-    pub residue: Option<Vec<u8>>,
-    parts_left: usize,
-    pub sequences: Vec<Sequence>,
-    /// Sequences below this wait for the end of the definition that is being put in.
-    pub waiting: usize,
-    pub pending: Option<Pending>,
-    pub outer: Vec<Pending>,
-    pub place: Place,
-    pub expanded: bool,
-    lines_left: usize,
-    expansions_left: usize,
-    /// How many `{` are open.
-    pub depth: usize,
-}
-
-/// The lines that are still to come of a definition.
-pub(super) struct Pending {
-    pub text: Arc<Vec<u8>>,
-    pub at: usize,
-    /// The sequences that waited when it began.
-    pub waiting: usize,
-}
-
-impl<'r, 'a> Reader<'r, 'a> {
-    pub fn new(shared: &'r mut Shared<'a>, folder: Arc<Path>, place: Place) -> Self {
-        Self {
-            shared,
-            stack: Vec::new(),
-            folder,
-            copy: None,
-            inlined: false,
-            check: Strict::default(),
-            definitions: Definitions::standard(),
-            continued: None,
-            residue: None,
-            parts_left: MOST_PARTS,
-            sequences: Vec::new(),
-            waiting: 0,
-            pending: None,
-            outer: Vec::new(),
-            place,
-            expanded: false,
-            lines_left: MOST_LINES,
-            expansions_left: MOST_EXPANDED,
-            depth: 0,
-        }
-    }
-
-    /// Over what the parent process wrote down.
-    pub fn of_copy(shared: &'r mut Shared<'a>, copy: Vec<Copied>, place: Place) -> Self {
-        let folder: Arc<Path> = Arc::from(Path::new(""));
-        let mut reader = Self::new(shared, folder.clone(), place.clone());
-        reader.stack.push(Open {
-            source: Source::Copy(copy.into_iter()),
-            place,
-            others: Vec::new().into_iter(),
-            folder: folder.clone(),
-            folder_behind: folder,
-            strict: Strict::default(),
-            check_behind: Strict::default(),
-        });
-        reader
-    }
-
+impl Reader<'_, '_> {
     /// The next line that is not empty.
     pub fn next(&mut self) -> Option<Line> {
         self.continued = None;
@@ -169,16 +32,6 @@ impl<'r, 'a> Reader<'r, 'a> {
             }
             return Some(self.until_brace(text));
         }
-    }
-
-    /// Notes that the next lines belong to a definition.
-    pub fn continue_definition(&mut self, definition: usize) {
-        self.continued = Some(definition);
-    }
-
-    /// Notes that the line has something in it that the file does not.
-    pub fn mark_expanded(&mut self) {
-        self.expanded = true;
     }
 
     fn take(&mut self) -> Option<Vec<u8>> {
@@ -367,4 +220,55 @@ impl<'r, 'a> Reader<'r, 'a> {
             "",
         );
     }
+
+    /// The line up to a brace outside of quotes, or the brace; what follows comes next.
+    fn until_brace(&mut self, mut text: Vec<u8>) -> Line {
+        if let Some(at) = brace(&text) {
+            let cut = if at == 0 {
+                let behind = text.get(1..).unwrap_or_default();
+                1 + behind.iter().take_while(|byte| is_blank(**byte)).count()
+            } else {
+                at
+            };
+            let mut residue = text.split_off(cut.min(text.len()));
+            trim_end(&mut residue);
+            self.residue = (!residue.is_empty()).then_some(residue);
+        }
+        trim_end(&mut text);
+        match text.as_slice() {
+            b"{" => self.depth += 1,
+            b"}" => self.close(),
+            _ => {}
+        }
+        Line {
+            text,
+            place: self.place.clone(),
+            expanded: self.expanded,
+        }
+    }
+
+    fn close(&mut self) {
+        match self.depth.checked_sub(1) {
+            Some(depth) => self.depth = depth,
+            None => self.shared.remarks.problem(
+                &self.place,
+                "Extra '}' found: keepalived ignores it",
+                "no block is open here",
+                "take it out, or see where the block above was closed too early",
+            ),
+        }
+    }
+}
+
+/// The first brace that stands in no double quotes. A backslash means nothing here.
+fn brace(text: &[u8]) -> Option<usize> {
+    let mut quoted = false;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'{' | b'}' if !quoted => return Some(at),
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    None
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
+use super::reader::{Copied, Shared};
 use super::remark::lossy;
-use super::{lines::Copied, shared::Shared};
 
 /// The lines, with the places that they have in their files.
 pub(super) fn lines(shared: &mut Shared, text: &[u8], main: &Path) -> Vec<Copied> {

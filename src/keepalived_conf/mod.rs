@@ -6,16 +6,16 @@
 //! tests/keepalived_conf.rs compares.
 
 mod blocks;
-mod blocks_judged;
-mod braces;
 mod build;
 mod comments;
+mod complaints;
 mod definitions;
 mod expansion;
 mod files;
 pub mod fuzzing;
 mod glob;
 mod include;
+mod keyword;
 mod keywords;
 mod keywords_check;
 mod keywords_global;
@@ -23,14 +23,15 @@ mod keywords_vrrp;
 mod lines;
 mod loaded;
 mod model;
-mod model_check;
 mod numbers;
 mod opening;
 mod pieces;
 mod place;
+mod reader;
 mod remark;
 mod sequence;
-mod shared;
+mod spelling;
+mod statement;
 mod words;
 
 use std::os::unix::ffi::OsStrExt;
@@ -40,16 +41,15 @@ use std::sync::Arc;
 use blocks::Walk;
 use build::Builder;
 use include::Strict;
-use keywords::Process;
-use lines::{Copied, Reader};
-use shared::Shared;
+use keyword::Process;
+use reader::{Copied, Reader, Shared};
 
 pub use files::{Disk, Files, Kind};
 pub use model::{
-    Command, Config, Globals, Group, Ignored, Instance, Notify, Script, Set, State, Time,
-    TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User, Weight, Words,
+    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, Notify, RealServer,
+    Script, Set, State, Time, Timing, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User,
+    VirtualServer, Weight, Words,
 };
-pub use model_check::{Effective, MiscCheck, RealServer, Timing, VirtualServer};
 pub use place::Place;
 pub use remark::{Remark, Severity};
 pub use words::{Malformed, is_space};
@@ -61,13 +61,18 @@ pub use words::{Malformed, is_space};
 pub fn read(files: &dyn Files, folder: &Path, main: &Path, id: &[u8]) -> Config {
     let mut shared = Shared::new(files, id);
     let mut builder = Builder::default();
+    let copy = copy_of(&mut shared, &mut builder, folder, main);
+    read_copy(shared, builder, &copy, &Place::new(folder.join(main), 0))
+}
+
+/// The parent process's pass: what it writes down for the others.
+fn copy_of(shared: &mut Shared, builder: &mut Builder, folder: &Path, main: &Path) -> Vec<Copied> {
     let place = Place::new(folder.join(main), 0);
-    let mut parent = Reader::new(&mut shared, Arc::from(folder), place.clone());
+    let mut parent = Reader::new(shared, Arc::from(folder), place);
     parent.copy = Some(Vec::new());
     parent.open(main.as_os_str().as_bytes(), Strict::MAIN);
-    Walk::new(&mut parent, &mut builder, Process::Parent).read();
-    let copy = parent.copy.take().unwrap_or_default();
-    read_copy(shared, builder, &copy, &place)
+    Walk::new(&mut parent, builder, Process::Parent).read();
+    parent.copy.take().unwrap_or_default()
 }
 
 /// Reads what a running keepalived has loaded: the text of its file `/keepalived/consolidated_configuration`,
@@ -84,6 +89,22 @@ pub fn read_loaded(files: &dyn Files, text: &[u8], main: &Path, id: &[u8]) -> Co
     read_copy(shared, builder, &copy, &place)
 }
 
+/// Whether a running keepalived that has loaded this text would load the same of the files.
+pub fn is_loaded(files: &dyn Files, text: &[u8], folder: &Path, main: &Path, id: &[u8]) -> bool {
+    let texts = |copy: &[Copied]| -> Vec<Vec<u8>> {
+        let texts = copy.iter().map(|line| line.text.trim_ascii().to_owned());
+        texts.filter(|text| !text.is_empty()).collect()
+    };
+    let copy = copy_of(
+        &mut Shared::new(files, id),
+        &mut Builder::default(),
+        folder,
+        main,
+    );
+    let loaded = loaded::lines(&mut Shared::new(files, id), text, main);
+    texts(&copy) == texts(&loaded)
+}
+
 /// What keepalived takes for its id unless it is told one: the host's name up to the first dot.
 pub fn id_of(host_name: &[u8]) -> &[u8] {
     let mut parts = host_name.split(|byte| *byte == b'.');
@@ -91,25 +112,15 @@ pub fn id_of(host_name: &[u8]) -> &[u8] {
 }
 
 fn read_copy(mut shared: Shared, mut builder: Builder, copy: &[Copied], place: &Place) -> Config {
-    // What a process that is not started would die of does no harm.
-    let mut fatal = shared.fatal.take();
     for process in [Process::Vrrp, Process::Checker] {
         let mut reader = Reader::of_copy(&mut shared, copy.to_owned(), place.clone());
         Walk::new(&mut reader, &mut builder, process).read();
-        if process == Process::Vrrp {
-            builder.finish(&mut shared);
-        }
-        let runs = match process {
-            Process::Checker => builder.config.runs_checker,
-            _ => builder.config.runs_vrrp,
-        };
-        fatal = fatal.or(shared.fatal.take().filter(|_| runs));
     }
-    builder.judge_processes(&mut shared);
+    builder.finish(&mut shared);
     Config {
         remarks: shared.remarks.into_list(),
         files: shared.read,
-        fatal,
+        fatal: shared.fatal,
         ..builder.config
     }
 }

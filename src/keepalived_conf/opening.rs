@@ -9,13 +9,9 @@ use super::Place;
 use super::files::Kind;
 use super::glob::{self, Found};
 use super::include::{Strict, directive};
-use super::lines::{Open, Reader, Source};
+use super::reader::{MOST_BYTES, Open, Reader, Source};
 use super::remark::lossy;
 
-/// All files together.
-pub(super) const MOST_BYTES: usize = 16 << 20;
-/// How often a file may be opened.
-pub(super) const MOST_OPENS: usize = 10_000;
 /// How deep files may include each other.
 const DEEPEST: usize = 64;
 
@@ -114,8 +110,7 @@ impl Reader<'_, '_> {
             let effect = "keepalived reads on without a word";
             self.shared.remarks.note(&self.place, effect, cause, "");
         }
-        let opens_some = !(found.missing && strict.braces);
-        opens_some && !found.paths.is_empty()
+        !(found.paths.is_empty() || found.missing && strict.braces)
     }
 
     /// The first of these paths that is a file to be read.

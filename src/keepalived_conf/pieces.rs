@@ -1,6 +1,6 @@
 //! What keepalived gets of a file at a time: a line, or as much of one as its buffer holds.
 
-use super::lines::{LONGEST, Open, Reader, Source};
+use super::reader::{LONGEST, Open, Reader, Source};
 
 /// What one fgets(3) reads.
 pub(super) struct Piece {

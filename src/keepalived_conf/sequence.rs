@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::comments::skip_blanks;
 use super::numbers::c_integer;
 
+/// Names and their values.
+type Names = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The values that are to come, and the text to repeat.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sequence {
@@ -27,12 +30,9 @@ enum Kind {
     },
 }
 
-/// A name and its value.
-type Named = (Vec<u8>, Vec<u8>);
-
 impl Sequence {
     /// The next values of the names; `true` where they are the last.
-    pub fn next(&mut self) -> (Vec<Named>, bool) {
+    pub fn next(&mut self) -> (Names, bool) {
         match &mut self.kind {
             Kind::Numbers {
                 name,

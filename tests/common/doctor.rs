@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::confined::Confined;
+use super::keepalived::Folder;
 use super::program::Said;
+use super::schema::document;
 
 /// What is said of the sources where all is well and an IPv6 listener is there.
 pub const SOURCES: &str = "\
@@ -17,8 +19,8 @@ ok       V6ONLY of listeners: known
 ok       cgroup of listeners: known
 ";
 
-pub const UNCHECKED: &str =
-    "         keepalived leaves such a script out, or takes its failure to start for success\n";
+pub const UNCHECKED: &str = "problem  keepalived leaves the script out, or takes its failure to start for success: \
+                             the address never moves\n";
 
 /// What a run printed, without what differs from run to run and between machines.
 pub fn steady(said: &Said, folder: &Path) -> String {
@@ -61,8 +63,49 @@ pub fn block(summary: &str, program: &str, targets: &str) -> String {
     format!(
         "\n{summary}\n\n{paste}\n\nvrrp_script chk_listenup {{\n    \
          script \"{program} check -q {targets}\"\n    \
-         interval 1\n    timeout 1\n    fall 2\n    rise 2\n}}\n"
+         interval 1\n    timeout 1\n    fall 2\n    rise 2\n}}\n\n\
+         and into its vrrp_instance, below it:\n\n    track_script {{\n        chk_listenup\n    }}\n"
     )
+}
+
+/// A finding, as its JSON has it; what is null is empty.
+#[derive(Debug)]
+pub struct Found {
+    pub severity: String,
+    pub line: Option<u64>,
+    pub effect: String,
+    pub cause: String,
+    pub cure: String,
+}
+
+/// What the doctor says with these words, in the order in which it does. FOLDER stands for the folder.
+#[track_caller]
+pub fn findings_of(folder: &Folder, words: &str) -> (Said, Vec<Found>) {
+    let said = doctor(folder.path(), &format!("--format json {words}"));
+    let document = document(&said.stdout, "doctor");
+    let shown = folder.path().display().to_string();
+    let found = |one: &serde_json::Value| {
+        let text = |key: &str| {
+            one[key]
+                .as_str()
+                .unwrap_or_default()
+                .replace(&shown, "FOLDER")
+        };
+        Found {
+            severity: text("severity"),
+            line: one["line"].as_u64(),
+            effect: text("effect"),
+            cause: text("cause"),
+            cure: text("cure"),
+        }
+    };
+    let found = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(found)
+        .collect();
+    (said, found)
 }
 
 /// The program in the folder, with these words as arguments.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::conf::Value;
 use super::findings::Finding;
 use crate::errno::ErrnoText;
 use crate::host::passwd::Users;
+use crate::keepalived_conf::User;
 
 /// The user and the group of a check script. keepalived drops all other groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +32,14 @@ impl Accounts {
         let mut read = |name| {
             let path = etc.join(name);
             Users::read(&path).unwrap_or_else(|error| {
-                let text = format!(
-                    "{} cannot be read: {}",
-                    path.display(),
-                    ErrnoText::from(&error)
-                );
                 findings.push(Finding::note(
-                    text,
                     "names of users and groups are not known",
+                    format!(
+                        "{} cannot be read: {}",
+                        path.display(),
+                        ErrnoText::from(&error)
+                    ),
+                    "",
                 ));
                 Users::default()
             })
@@ -62,29 +62,28 @@ impl Accounts {
         let number = || name.parse().ok().map(|uid| self.by_number(uid));
         self.by_name(name).or_else(number).ok_or_else(|| {
             Finding::problem(
-                format!("--user {name}: no such user in /etc/passwd"),
+                format!("--user {name} is not known, so root is judged by"),
+                "no such user in /etc/passwd",
                 "give its number, if it comes from elsewhere",
             )
         })
     }
 
-    /// The user, and perhaps the group, of a line of keepalived.conf; keepalived knows no numbers.
-    /// `at` is the place of that line for a person.
-    pub fn by_conf(&self, at: &str, value: &Value) -> Result<ScriptUser, Finding> {
+    /// The user, and perhaps the group, of a line of keepalived.conf; keepalived knows no numbers. `lost` is what
+    /// becomes of the checks.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn by_conf(&self, conf: &User, lost: &str) -> Result<ScriptUser, Finding> {
+        let name = &conf.user;
         let problem = |what: String| {
-            Finding::problem(
-                format!("{at}: {what}: keepalived removes the script"),
-                "if it comes from elsewhere, such as LDAP: give the user's number by --user",
-            )
-        };
-        let mut words = value.words.iter();
-        let Some(name) = words.next() else {
-            return Err(problem("no user is named".to_owned()));
+            let cure = "if it comes from elsewhere, such as LDAP: give the user's number by --user";
+            Finding::problem(lost, what, cure).at(&conf.place)
         };
         let Some(mut user) = self.by_name(name) else {
             return Err(problem(format!("no user {name} in /etc/passwd")));
         };
-        if let Some(group) = words.next() {
+        if let Some(group) = &conf.group {
             let Some(gid) = self.groups.id(group) else {
                 return Err(problem(format!("no group {group} in /etc/group")));
             };

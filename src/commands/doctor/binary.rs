@@ -28,28 +28,41 @@ pub fn examine(program: &Path) -> Vec<Finding> {
     findings
 }
 
+/// Whether it is a program for the kernel alone, or with its loader: no script.
+pub fn is_program(path: &Path) -> bool {
+    let linkage = File::open(path).and_then(|mut file| linkage(&mut file));
+    matches!(linkage, Ok(Linkage::Static | Linkage::Dynamic(_)))
+}
+
 fn start(program: &Path) -> Finding {
     let path = program.display();
     match File::open(program).and_then(|mut file| linkage(&mut file)) {
         Ok(Linkage::Static) => Finding::ok(format!("{path}: static")),
         Ok(Linkage::Dynamic(interpreter)) => {
-            let text = format!("{path}: needs the loader {}", interpreter.display());
-            let advice = "without it execve(2) fails, which keepalived counts as success: use a \
-                          static build";
+            let needs = format!("{path}: needs the loader {}", interpreter.display());
+            let effect = "without its loader execve(2) fails, which keepalived counts as success";
+            let cure = "use a static build";
             match interpreter.try_exists() {
-                Ok(true) => Finding::note(text, advice),
-                Ok(false) => Finding::problem(format!("{text}, which is not there"), advice),
-                Err(error) => {
-                    Finding::problem(format!("{text}: {}", ErrnoText::from(&error)), advice)
+                Ok(true) => Finding::note(effect, needs, cure),
+                Ok(false) => {
+                    let effect = "execve(2) fails, which keepalived counts as success";
+                    Finding::problem(effect, format!("{needs}, which is not there"), cure)
                 }
+                Err(error) => Finding::problem(
+                    effect,
+                    format!("{needs}: {}", ErrnoText::from(&error)),
+                    cure,
+                ),
             }
         }
         Ok(Linkage::NotElf) => Finding::note(
-            format!("{path}: is no ELF program"),
             "a script needs its interpreter, and takes longer to start",
+            format!("{path}: is no ELF program"),
+            "let keepalived call listenup itself",
         ),
         Err(error) => Finding::problem(
-            format!("{path}: could not be read: {}", ErrnoText::from(&error)),
+            format!("{path}: could not be read"),
+            ErrnoText::from(&error).to_string(),
             "run the doctor as root",
         ),
     }
@@ -162,7 +175,8 @@ fn selinux(program: &Path, own: &Path) -> Option<Finding> {
             own.trim_end_matches(['\0', '\n']),
         )),
         Err(error) => Some(Finding::note(
-            format!("{}: its SELinux label: {error}", program.display()),
+            format!("{}: its SELinux label is not known", program.display()),
+            error.to_string(),
             "run the doctor as root",
         )),
     }
@@ -181,8 +195,9 @@ fn judge_label(program: &Path, label: &str, own: &str) -> Finding {
         own => format!(", which this run as {own} does not show"),
     };
     Finding::note(
+        format!("sock_diag may be refused to the check{here}"),
         format!("{text}: keepalived would run it in its own domain"),
-        format!("sock_diag may be refused there{here}; install it in /usr/libexec/keepalived"),
+        "install it in /usr/libexec/keepalived",
     )
 }
 
@@ -327,17 +342,17 @@ mod tests {
             (
                 bin,
                 "unconfined_u:unconfined_r:unconfined_t:s0",
-                "note     /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
-                 domain\n         sock_diag may be refused there, which this run as \
-                 unconfined_u:unconfined_r:unconfined_t:s0 does not show; install it in \
-                 /usr/libexec/keepalived\n",
+                "note     sock_diag may be refused to the check, which this run as \
+                 unconfined_u:unconfined_r:unconfined_t:s0 does not show\n         \
+                 /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
+                 domain\n         install it in /usr/libexec/keepalived\n",
             ),
             (
                 bin,
                 "",
-                "note     /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
-                 domain\n         sock_diag may be refused there; install it in \
-                 /usr/libexec/keepalived\n",
+                "note     sock_diag may be refused to the check\n         \
+                 /usr/bin/listenup: SELinux label LABEL: keepalived would run it in its own \
+                 domain\n         install it in /usr/libexec/keepalived\n",
             ),
         ] {
             let finding = judge_label(program, label, own).to_string();

@@ -2,15 +2,28 @@
 
 use std::fmt;
 
+use crate::keepalived_conf::{Place, Remark, Severity as OfReader};
+
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// Worth knowing; keepalived would get its answer all the same.
-    Note,
     /// keepalived would not get its answer, or a wrong one. What could not be looked at counts too.
     Problem,
+    /// Worth knowing; keepalived would get its answer all the same.
+    Note,
+    /// As it should be.
+    Ok,
+}
+
+impl Severity {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Note => "note",
+            Self::Ok => "ok",
+        }
+    }
 }
 
 /// One thing that was looked at.
@@ -18,36 +31,62 @@ pub enum Severity {
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// What was found; one line.
-    pub text: String,
-    /// What to do, or what follows from it; one line. Empty where there is nothing to say.
-    pub advice: String,
+    /// Where it is written, if it is about a file of keepalived's configuration.
+    pub place: Option<Place>,
+    /// What follows for keepalived, or what was found; one line.
+    pub effect: String,
+    /// Why; one line. Empty where the effect says it.
+    pub cause: String,
+    /// What to do; one line. Empty where there is nothing to do.
+    pub cure: String,
 }
 
 impl Finding {
     /// Nothing is wrong.
-    pub fn ok(text: impl Into<String>) -> Self {
-        Self::new(Severity::Ok, text, "")
+    pub fn ok(effect: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, effect, "", "")
     }
 
-    /// Something worth knowing, and what follows from it.
-    pub fn note(text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(Severity::Note, text, advice)
+    /// Something worth knowing, why it is so, and what to do.
+    pub fn note(
+        effect: impl Into<String>,
+        cause: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Note, effect, cause, cure)
     }
 
-    /// Something that is wrong, and what to do.
-    pub fn problem(text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(Severity::Problem, text, advice)
+    /// Something that is wrong, why, and what to do.
+    pub fn problem(
+        effect: impl Into<String>,
+        cause: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Problem, effect, cause, cure)
     }
 
     /// A finding of this severity. Files may have anything in them that ends up here, so what would
     /// control a terminal, line feeds included, is replaced.
-    pub fn new(severity: Severity, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        let harmless = |text: String| text.replace(char::is_control, "\u{fffd}");
+    pub fn new(
+        severity: Severity,
+        effect: impl Into<String>,
+        cause: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
         Self {
             severity,
-            text: harmless(text.into()),
-            advice: harmless(advice.into()),
+            place: None,
+            effect: harmless(&effect.into()),
+            cause: harmless(&cause.into()),
+            cure: harmless(&cure.into()),
+        }
+    }
+
+    /// The same, with the place that it is about.
+    pub fn at(self, place: &Place) -> Self {
+        Self {
+            place: Some(place.clone()),
+            ..self
         }
     }
 
@@ -57,19 +96,36 @@ impl Finding {
     }
 }
 
+impl From<&Remark> for Finding {
+    fn from(remark: &Remark) -> Self {
+        let severity = match remark.severity {
+            OfReader::Problem => Severity::Problem,
+            OfReader::Note => Severity::Note,
+        };
+        let (effect, cause, cure) = (&remark.effect, &remark.cause, &remark.cure);
+        Self::new(severity, effect, cause, cure).at(&remark.place)
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Ok => "ok",
-            Severity::Note => "note",
-            Severity::Problem => "problem",
-        };
-        writeln!(f, "{severity:<8} {}", self.text)?;
-        if self.advice.is_empty() {
-            return Ok(());
+        write!(f, "{:<8} ", self.severity.name())?;
+        if let Some(place) = &self.place {
+            write!(f, "{}: ", harmless(&place.to_string()))?;
         }
-        writeln!(f, "{:<8} {}", "", self.advice)
+        writeln!(f, "{}", self.effect)?;
+        for line in [&self.cause, &self.cure] {
+            if !line.is_empty() {
+                writeln!(f, "{:<8} {line}", "")?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// A text that cannot control a terminal.
+pub fn harmless(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The last line about all findings.
@@ -87,24 +143,26 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_controlled() {
-        let note = Finding::note("a\x1b[2Jb\nc\u{9b}", "\td");
-        let expected = "note     a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n         \u{fffd}d\n";
+        let place = Place::new("/a\x07b", 3);
+        let note = Finding::note("a\x1b[2Jb\nc\u{9b}", "\td", "").at(&place);
+        let expected =
+            "note     /a\u{fffd}b:3: a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n         \u{fffd}d\n";
         assert_eq!(note.to_string(), expected);
     }
 
     #[test]
     fn columns_and_summary() {
         let ok = Finding::ok("sock_diag answers");
-        let note = Finding::note("no answer", "/proc is asked");
-        let problem = Finding::problem("/x: is missing", "install it");
+        let note = Finding::note("/proc is asked", "no answer", "");
+        let problem = Finding::problem("the script is removed", "/x is missing", "install it");
         assert_eq!(ok.to_string(), "ok       sock_diag answers\n");
         assert_eq!(
             note.to_string(),
-            "note     no answer\n         /proc is asked\n"
+            "note     /proc is asked\n         no answer\n"
         );
         assert_eq!(
             problem.to_string(),
-            "problem  /x: is missing\n         install it\n"
+            "problem  the script is removed\n         /x is missing\n         install it\n"
         );
         for (findings, expected) in [
             (vec![], "nothing wrong was found"),

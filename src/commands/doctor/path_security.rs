@@ -15,8 +15,7 @@ use super::findings::{Finding, Severity};
 use crate::errno::ErrnoText;
 
 /// What becomes of a script that cannot be run, at the start and later.
-const UNCHECKED: &str =
-    "keepalived leaves such a script out, or takes its failure to start for success";
+const UNCHECKED: &str = "keepalived leaves the script out, or takes its failure to start for success: the address never moves";
 
 /// Whether keepalived leaves out what is unsafe, or only warns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +60,25 @@ pub fn examine(
         .filter(|folder| !folder.may_execute(user))
     {
         findings.push(Finding::problem(
-            format!("{}: {name} may not enter it", shown(folder)),
             UNCHECKED,
+            format!("{}: {name} may not enter it", shown(folder)),
+            format!(
+                "chmod o+x {}, or run it as another user",
+                folder.path.display()
+            ),
         ));
     }
     if file.kind() != S_IFREG {
         findings.push(Finding::problem(
-            format!("{}: is no file", shown(file)),
             UNCHECKED,
+            format!("{}: is no file", shown(file)),
+            "name the program itself",
         ));
     } else if !file.may_execute(user) {
         findings.push(Finding::problem(
-            format!("{}: {name} may not execute it", shown(file)),
             UNCHECKED,
+            format!("{}: {name} may not execute it", shown(file)),
+            format!("chmod 755 {}", file.path.display()),
         ));
     }
     findings.extend(cannot_execute(&file.path));
@@ -189,13 +194,20 @@ impl Part {
 fn weak_part(part: &Part, shown: &str, security: Security) -> Option<Finding> {
     let (what, cure) = part.weakness()?;
     let path = part.path.display();
-    let (severity, follows) = match security {
-        Security::Enabled => (Severity::Problem, "keepalived disables the script"),
-        Security::Disabled => (Severity::Note, "keepalived warns"),
+    let (severity, effect) = match security {
+        Security::Enabled => (
+            Severity::Problem,
+            "keepalived disables the script: the address never moves",
+        ),
+        Security::Disabled => (
+            Severity::Note,
+            "keepalived warns of the script, and runs it",
+        ),
     };
     Some(Finding::new(
         severity,
-        format!("{shown}: {what}; {follows}"),
+        effect,
+        format!("{shown}: {what}"),
         format!("{cure} {path}, or install listenup in /usr/libexec/keepalived"),
     ))
 }
@@ -203,9 +215,14 @@ fn weak_part(part: &Part, shown: &str, security: Security) -> Option<Finding> {
 fn cannot_be_looked_at(path: &Path, error: &io::Error) -> Finding {
     let path = path.display();
     match error.kind() {
-        io::ErrorKind::NotFound => Finding::problem(format!("{path}: is not there"), UNCHECKED),
+        io::ErrorKind::NotFound => Finding::problem(
+            UNCHECKED,
+            format!("{path}: is not there"),
+            "install it there",
+        ),
         _ => Finding::problem(
-            format!("{path}: could not be looked at: {}", ErrnoText::from(error)),
+            format!("{path}: could not be looked at"),
+            ErrnoText::from(error).to_string(),
             "run the doctor as root",
         ),
     }
@@ -216,8 +233,9 @@ fn cannot_execute(path: &Path) -> Option<Finding> {
     match statvfs(path) {
         Ok(mounted) if !mounted.flags().contains(FsFlags::ST_NOEXEC) => None,
         Ok(_) => Some(Finding::problem(
+            "it cannot be executed, which keepalived counts as success: the address never moves",
             format!("{}: lies on a file system mounted noexec", path.display()),
-            "it cannot be executed, which keepalived counts as success: install it elsewhere",
+            "install it elsewhere",
         )),
         Err(errno) => Some(cannot_be_looked_at(path, &errno.into())),
     }

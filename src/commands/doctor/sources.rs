@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::findings::Finding;
+use super::hints;
 use crate::clock::{Clock, Deadline, Shown};
 use crate::domain::{Answer, Family, Listener, NoRequirements, Target};
 use crate::engine::SourceChain;
@@ -55,7 +56,16 @@ pub fn examine(targets: &[Target], usual: Target, clock: &dyn Clock, proc: &Path
                 heard.push((source.name(), ask(source, targets, clock)));
             }
         }
-        findings.extend((0..targets.len()).filter_map(|index| target(&heard, index)));
+        for (index, asked) in targets.iter().enumerate() {
+            let Some(finding) = target(&heard, index) else {
+                continue;
+            };
+            let fails = finding.is_problem();
+            findings.push(finding);
+            if fails {
+                findings.extend(hints::of(asked, &asked.to_string(), proc));
+            }
+        }
     }
     findings
 }
@@ -82,10 +92,11 @@ fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &
                 fault => format!("no answer: {fault}"),
             };
             match other {
-                true => Finding::note(text, without),
+                true => Finding::note(without, text, ""),
                 false => Finding::problem(
+                    "each check says \"could not tell\"",
                     text,
-                    "no source is left: each check says \"could not tell\"",
+                    "no source is left: see what refuses it, such as seccomp or SELinux",
                 ),
             }
         }
@@ -104,19 +115,21 @@ fn sockets(proc: &Path) -> Finding {
             ))
         }
         Ok(None) => Finding::note(
+            "how long a walk over /proc takes is not known",
             format!(
-                "{}: does not tell how many sockets there are",
+                "{} does not tell how many sockets there are",
                 path.display()
             ),
-            "how long a walk over /proc takes is not known",
+            "",
         ),
         Err(error) => Finding::note(
+            "how many sockets there are is not known",
             format!(
-                "{}: cannot be read: {}",
+                "{} cannot be read: {}",
                 path.display(),
                 ErrnoText::from(&error)
             ),
-            "how many sockets there are is not known",
+            "",
         ),
     }
 }
@@ -169,7 +182,7 @@ const V6ONLY_NEEDED: &str = "an IPv4 address that only a [::] listener serves is
 const CGROUP_NEEDED: &str = "--owner-unit takes it";
 
 fn not_told(what: &str, why: &str, needed: &str) -> Finding {
-    Finding::note(format!("{what} of listeners: not known: {why}"), needed)
+    Finding::note(format!("{what} of listeners: not known"), why, needed)
 }
 
 /// A source's verdicts, with all the care of a check.
@@ -209,9 +222,9 @@ fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findi
     let text = format!("{target}: {}", said.join("; "));
     Some(match (listening, absent) {
         (true, false) => Finding::ok(text),
-        (true, true) => Finding::note(text, "the sources differ: a check says \"listening\""),
-        (false, true) => Finding::problem(text, "a check of it fails now"),
-        (false, false) => Finding::problem(text, "a check of it says \"could not tell\""),
+        (true, true) => Finding::note("a check says \"listening\"", text, "the sources differ"),
+        (false, true) => Finding::problem("a check of it fails now", text, ""),
+        (false, false) => Finding::problem("a check of it says \"could not tell\"", text, ""),
     })
 }
 
@@ -278,7 +291,8 @@ mod tests {
                 (v6only(&samples), known_v6only),
                 (cgroups(&samples), known_cgroup),
             ] {
-                assert!(finding.text.contains(&format!(": {known}")), "{finding}");
+                let text = finding.to_string();
+                assert!(text.contains(&format!(" {known}")), "{finding}");
                 let severity = if known == "known" { Ok } else { Note };
                 assert_eq!(finding.severity, severity, "{finding}");
             }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 
+use crate::host::folders::weak_folder;
+
 /// The file and what is known of it.
 #[derive(Debug)]
 pub struct TrackFile {
@@ -144,22 +146,7 @@ impl TrackFile {
     /// The first part of the way to the file that others than root and this user can write to: they can move
     /// the address.
     pub fn weak_folder(&self) -> Option<PathBuf> {
-        let folder = match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let folder = fs::canonicalize(folder).ok()?;
-        let own = geteuid().as_raw();
-        let is_weak = |part: &&Path| {
-            fs::symlink_metadata(part).is_ok_and(|found| {
-                let (mode, owner) = (found.mode(), found.uid());
-                let by_group = mode & 0o020 != 0 && found.gid() != 0;
-                // In a sticky folder nobody can replace what is somebody else's.
-                let by_others = by_group || mode & 0o002 != 0;
-                (owner != 0 && owner != own) || by_others && mode & 0o1000 == 0
-            })
-        };
-        folder.ancestors().find(is_weak).map(Path::to_owned)
+        weak_folder(&self.path, geteuid().as_raw())
     }
 }
 

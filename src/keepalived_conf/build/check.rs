@@ -3,13 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::super::blocks::{Begun, Statement};
+use super::super::model::{MiscCheck, RealServer, Set, Timing, VirtualServer};
 use super::super::numbers::{Flawed, unsigned};
-use super::super::shared::Shared;
-use super::super::{
-    model::Set,
-    model_check::{MiscCheck, RealServer, Timing, VirtualServer},
-};
+use super::super::reader::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command, values};
 
 impl Builder {

@@ -1,11 +1,11 @@
 //! Lines with a command (lib/notify.c, `set_script_params_array`): the raw line is read once more, its second
 //! word is the command and is split by the same rules again.
 
-use super::super::blocks::Statement;
 use super::super::model::{Command, Notify, User, Words};
+use super::super::reader::{Line, Shared};
 use super::super::remark::lossy;
+use super::super::statement::Statement;
 use super::super::words::{Escapes, Malformed, split};
-use super::super::{lines::Line, shared::Shared};
 
 /// What a line says to run, and why it has no words at all.
 pub(super) fn command(line: &Line) -> (Command, Option<Malformed>) {
@@ -62,7 +62,7 @@ pub(super) fn check(shared: &mut Shared, statement: &Statement) -> Command {
             place,
             format!("keepalived runs {} and drops {}", joined(words), joined(&command.rest)),
             "only the first word behind the keyword is the command; the rest stands outside of its quotes",
-            quoted,
+            whole(&keyword, words, &command.rest).unwrap_or(quoted),
         ),
         Ok(_) => {}
     }
@@ -128,6 +128,16 @@ pub(super) fn add(shared: &mut Shared, statement: &Statement, list: &mut Vec<Not
         return;
     }
     list.extend(notify(shared, statement));
+}
+
+/// The line with all its words in quotes, where they need no others.
+fn whole(keyword: &str, words: &[Vec<u8>], rest: &[Vec<u8>]) -> Option<String> {
+    let all = || words.iter().chain(rest);
+    let plain = |word: &Vec<u8>| !word.iter().any(|byte| b"\"'\\ \t".contains(byte));
+    let words: Vec<String> = all().map(|word| lossy(word)).collect();
+    all()
+        .all(plain)
+        .then(|| format!("write {keyword} \"{}\"", words.join(" ")))
 }
 
 fn joined(words: &[Vec<u8>]) -> String {

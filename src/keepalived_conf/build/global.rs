@@ -1,9 +1,9 @@
 //! What stands in no block, and in `global_defs` (keepalived/core/global_parser.c).
 
 use super::super::Place;
-use super::super::blocks::Statement;
 use super::super::model::Set;
-use super::super::shared::Shared;
+use super::super::reader::Shared;
+use super::super::statement::Statement;
 use super::{Builder, command, values};
 
 impl Builder {

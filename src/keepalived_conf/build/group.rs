@@ -1,9 +1,9 @@
 //! `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
 
-use super::super::blocks::{Begun, Statement};
 use super::super::model::{Group, Set, Tracks};
+use super::super::reader::Shared;
 use super::super::remark::lossy;
-use super::super::shared::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command};
 
 impl Builder {
@@ -19,16 +19,11 @@ impl Builder {
             return Begun::Skip;
         };
         if let Some(first) = self.groups.get(&name) {
-            let first = self.config.groups.get(*first).map(|first| &first.place);
-            if first == Some(place) {
-                super::script::read_twice(shared, place, &format!("vrrp_sync_group {name}"));
-                return Begun::Skip;
-            }
-            let line = first.map_or(0, |first| first.line);
+            let first = self.config.groups.get(*first).map(|first| first.place.line);
             shared.remarks.problem(
                 place,
                 format!("vrrp sync group {name} already defined: keepalived passes over the block"),
-                format!("the one in line {line} counts"),
+                format!("the one in line {} counts", first.unwrap_or_default()),
                 "give it another name",
             );
             return Begun::Skip;

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::super::blocks::{Begun, Statement};
 use super::super::model::{Instance, Set, State, Tracks};
 use super::super::numbers::Flawed;
-use super::super::shared::Shared;
+use super::super::reader::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, command, values};
 
 impl Builder {
@@ -21,16 +21,15 @@ impl Builder {
             return Begun::Skip;
         };
         if let Some(first) = self.instances.get(&name) {
-            let first = self.config.instances.get(*first).map(|first| &first.place);
-            if first == Some(place) {
-                super::script::read_twice(shared, place, &format!("vrrp_instance {name}"));
-                return Begun::Skip;
-            }
-            let line = first.map_or(0, |first| first.line);
+            let first = self
+                .config
+                .instances
+                .get(*first)
+                .map(|first| first.place.line);
             shared.remarks.problem(
                 place,
                 format!("vrrp instance {name} already defined: keepalived passes over the block"),
-                format!("the one in line {line} counts"),
+                format!("the one in line {} counts", first.unwrap_or_default()),
                 "give it another name",
             );
             return Begun::Skip;

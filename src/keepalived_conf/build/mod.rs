@@ -13,10 +13,10 @@ mod values;
 
 use std::collections::{HashMap, HashSet};
 
-use super::blocks::{Begun, Statement};
-use super::keywords::Block;
+use super::keyword::Block;
 use super::model::Config;
-use super::shared::Shared;
+use super::reader::Shared;
+use super::statement::{Begun, Statement};
 use finish::What;
 
 /// The model so far.

@@ -1,10 +1,10 @@
 //! `vrrp_track_process` (keepalived/vrrp/vrrp_parser.c, `vrrp_tprocess_*`).
 
-use super::super::blocks::{Begun, Statement};
 use super::super::model::{Set, TrackProcess, Weight};
 use super::super::numbers::Flawed;
+use super::super::reader::Shared;
 use super::super::remark::lossy;
-use super::super::shared::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, values};
 
 impl Builder {

@@ -1,10 +1,10 @@
 //! What instances and sync groups track (keepalived/vrrp/vrrp_track.c, trackers/track_file.c), and the blocks of
 //! the files.
 
-use super::super::blocks::{Begun, Statement};
 use super::super::model::{Ignored, Set, TrackFile, Tracked, Tracks, Weight};
 use super::super::numbers::{Flawed, int};
-use super::super::shared::Shared;
+use super::super::reader::Shared;
+use super::super::statement::{Begun, Statement};
 use super::{Builder, values};
 
 /// Puts a line into its list.

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::blocks::Statement;
 use super::super::model::{Set, Time, User, Weight};
 use super::super::numbers::{Flaw, Flawed, Number, decimal, int, unsigned};
+use super::super::reader::Shared;
 use super::super::remark::lossy;
-use super::super::shared::Shared;
+use super::super::statement::Statement;
 
 /// 2.2.7 takes so many seconds in `interval` and `timeout` at most (`UINT_MAX / TIMER_HZ`).
 const MOST_SECONDS: u32 = 4294;
@@ -111,9 +111,13 @@ pub(super) fn seconds(shared: &mut Shared, statement: &Statement) -> Option<Set<
             ),
         };
         let cause = cause(statement, 1, flaw);
-        shared
-            .remarks
-            .problem(&statement.line.place, effect, cause, cure);
+        let place = &statement.line.place;
+        // A time with decimals is one, if not to all versions.
+        if thousandths.flaw.is_none() && time.whole.is_some() && thousandths.value != 0 {
+            shared.remarks.note(place, effect, cause, cure);
+        } else {
+            shared.remarks.problem(place, effect, cause, cure);
+        }
     } else if whole.value == 0 {
         shared.remarks.problem(
             &statement.line.place,

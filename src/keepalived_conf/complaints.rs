@@ -1,14 +1,16 @@
-//! What is wrong with blocks and keywords.
+//! What keepalived says of a line that it cannot use, or what should be said of it.
 
 use super::Place;
 use super::blocks::Walk;
-use super::keywords::{Keyword, ROOTS, home, meant, root_of};
-use super::lines::Line;
+use super::keyword::Keyword;
+use super::keywords::{ROOTS, home, root_of};
+use super::reader::Line;
 use super::remark::lossy;
+use super::spelling::meant;
 
 impl Walk<'_, '_, '_> {
     /// A line of a block of values that looks as if the block should have ended.
-    pub fn judge_item(&mut self, keyword: &Keyword, line: &Line, first: &[u8]) {
+    pub(super) fn judge_item(&mut self, keyword: &Keyword, line: &Line, first: &[u8]) {
         let is_keyword = root_of(first).is_some() || home(first).is_some();
         if first != b"{" && !(is_keyword && keyword.name.starts_with("virtual_")) {
             return;
@@ -27,7 +29,7 @@ impl Walk<'_, '_, '_> {
         );
     }
 
-    pub fn judge_version(&mut self, keyword: &Keyword, line: &Line) {
+    pub(super) fn judge_version(&mut self, keyword: &Keyword, line: &Line) {
         if let Some(version) = keyword.since {
             self.reader.shared.remarks.note(
                 &line.place,
@@ -38,7 +40,7 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    pub fn unexpected_brace(&mut self, line: &Line) {
+    pub(super) fn unexpected_brace(&mut self, line: &Line) {
         self.reader.shared.remarks.problem(
             &line.place,
             "Unexpected '{' - ignoring: what follows up to its '}' does not stand in this block, and the '}' ends the block around it",
@@ -47,7 +49,7 @@ impl Walk<'_, '_, '_> {
         );
     }
 
-    pub fn no_brace(&mut self, line: &Line) {
+    pub(super) fn no_brace(&mut self, line: &Line) {
         let name = self.open.last().map_or("", |(name, _)| name);
         self.reader.shared.remarks.problem(
             &line.place,
@@ -57,7 +59,7 @@ impl Walk<'_, '_, '_> {
         );
     }
 
-    pub fn not_closed(&mut self) {
+    pub(super) fn not_closed(&mut self) {
         if let Some((name, place)) = self.open.last() {
             self.reader.shared.remarks.problem(
                 place,
@@ -69,11 +71,11 @@ impl Walk<'_, '_, '_> {
     }
 
     /// A keyword that keepalived ends at, because its value is missing.
-    pub fn missing(&mut self, name: &str, place: &Place) {
+    pub(super) fn missing(&mut self, name: &str, place: &Place) {
         self.reader.shared.missing(name, place);
     }
 
-    pub fn unknown(
+    pub(super) fn unknown(
         &mut self,
         keywords: Option<&'static [Keyword]>,
         line: &Line,

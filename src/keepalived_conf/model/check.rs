@@ -1,9 +1,9 @@
-//! What keepalived makes of its configuration, as far as real servers go.
+//! Servers, and the checks that are programs.
 
 use std::time::Duration;
 
-use super::Place;
-use super::model::{Command, Notify, Set, User};
+use super::{Command, Notify, Set, User};
+use crate::keepalived_conf::Place;
 
 /// What says how often to check, on three levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,176 @@
+//! What the trial of a check says about it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::accounts::ScriptUser;
+use super::checks::{Check, OnFailure};
+use super::findings::Finding;
+use super::hints;
+use super::namespace::within;
+use super::trial::{self, Trial};
+use crate::cli::CheckOptions;
+use crate::clock::Shown;
+use crate::domain::Wanted;
+use crate::keepalived_conf::{Place, Set};
+
+/// How keepalived would run a check.
+pub struct Attempt<'a> {
+    /// The check.
+    pub check: &'a Check<'a>,
+    /// Its options.
+    pub options: &'a CheckOptions,
+    /// Its user.
+    pub user: &'a ScriptUser,
+    /// The network namespace of keepalived, where it is written.
+    pub netns: Option<&'a Set<String>>,
+    /// What a success does.
+    pub does: String,
+}
+
+impl Attempt<'_> {
+    /// Runs the check, and says what that shows.
+    pub fn examine(&self) -> Vec<Finding> {
+        let own = nix::unistd::geteuid().as_raw();
+        if own != 0 && own != self.user.uid {
+            let note = Finding::note(
+                format!("{}: the check was not tried", self.check.name),
+                format!("only root can run it as {}", self.user.name),
+                "run the doctor as root",
+            );
+            return vec![note.at(self.check.place())];
+        }
+        let netns = self.netns.map(|set| set.value.as_str());
+        let tried = within(netns, || {
+            let tried = self.run();
+            let hints = self.hints(&tried);
+            (tried, hints)
+        });
+        let (tried, hints) = match tried {
+            Ok(tried) => tried,
+            Err(why) => return vec![self.no_namespace(why)],
+        };
+        let finding = match (&tried, self.netns) {
+            (Trial::Fails(inside), Some(set)) => self.elsewhere(inside, set),
+            _ => None,
+        };
+        let finding = finding.unwrap_or_else(|| self.finding(&tried));
+        let place = self.check.place();
+        let all = std::iter::once(finding).chain(hints);
+        all.map(|finding| match finding.place {
+            Some(_) => finding,
+            None => finding.at(place),
+        })
+        .collect()
+    }
+
+    fn run(&self) -> Trial {
+        trial::run(self.check.words, self.user, self.check.timeout)
+    }
+
+    /// Why nothing may listen on its targets.
+    fn hints(&self, tried: &Trial) -> Vec<Finding> {
+        if !matches!(tried, Trial::Fails(_)) || self.options.wanted != Wanted::Listening {
+            return Vec::new();
+        }
+        let of = |target| hints::of(target, &self.check.name, Path::new("/proc"));
+        self.options.targets.iter().flat_map(of).collect()
+    }
+
+    fn finding(&self, tried: &Trial) -> Finding {
+        let Check {
+            name, on_failure, ..
+        } = self.check;
+        let user = &self.user.name;
+        let never = || format!("{name}: {}", on_failure.of_failing_always());
+        match tried {
+            Trial::Listening(words) => Finding::ok(format!(
+                "{name}: {}: run as {user} it succeeds ({words}){}",
+                self.check.in_words(),
+                self.does
+            )),
+            Trial::Fails(words) => Finding::note(
+                format!("{name}: it fails now: {}", self.now()),
+                format!("run as {user} it says {words}"),
+                "",
+            ),
+            Trial::SucceedsBlindly(words) => Finding::problem(
+                format!("{name}: it succeeds whatever listens"),
+                format!("run as {user} it says {words}, and --on-unknown up takes that for up"),
+                "give it a user who may look, or take --on-unknown up out",
+            ),
+            Trial::CouldNotTell(words) => Finding::problem(
+                never(),
+                format!("run as {user} it says {words}"),
+                "write user root into the block, or leave out what takes more rights",
+            ),
+            Trial::Refused(words) => Finding::problem(
+                never(),
+                format!("run as {user} it says {words}"),
+                "name what is there",
+            ),
+            Trial::TooSlow => Finding::problem(
+                never(),
+                format!(
+                    "it has not ended after {}, when keepalived kills it",
+                    Shown(self.check.timeout)
+                ),
+                "see what it waits for with -v, or raise keepalived's timeout",
+            ),
+            Trial::NotStarted(why) => Finding::problem(
+                format!("{name}: keepalived counts it as a success that it cannot be executed"),
+                format!("run as {user}: {why}"),
+                "install it anew",
+            ),
+            Trial::Unknown => Finding::note(
+                format!("{name}: what the check finds was not judged"),
+                format!(
+                    "{} does not speak as this version of listenup does",
+                    OsStr::from_bytes(self.check.program()).to_string_lossy()
+                ),
+                "install the same version",
+            ),
+        }
+    }
+
+    /// What follows while it fails.
+    fn now(&self) -> &'static str {
+        match self.check.on_failure {
+            OnFailure::Unused => "no instance minds",
+            OnFailure::Fault => "FAULT on this node until that changes",
+            OnFailure::Priority => "the priority is that of a failure until that changes",
+            OnFailure::Server { .. } => "the real server is down until that changes",
+        }
+    }
+
+    /// It fails in keepalived's namespace and succeeds here.
+    fn elsewhere(&self, inside: &str, set: &Set<String>) -> Option<Finding> {
+        let Trial::Listening(outside) = self.run() else {
+            return None;
+        };
+        let finding = Finding::problem(
+            format!(
+                "{}: {}",
+                self.check.name,
+                self.check.on_failure.of_failing_always()
+            ),
+            format!(
+                "in net_namespace {} it says {inside}, and here {outside}",
+                set.value
+            ),
+            "run the service in that namespace, or take net_namespace out",
+        );
+        Some(finding.at(&set.place))
+    }
+
+    fn no_namespace(&self, why: String) -> Finding {
+        let place: &Place = self.netns.map_or(self.check.place(), |set| &set.place);
+        Finding::problem(
+            "Unable to set network namespace: keepalived does not start",
+            why,
+            "make it with ip netns add, or take net_namespace out",
+        )
+        .at(place)
+    }
+}
