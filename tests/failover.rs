@@ -319,9 +319,10 @@ fn a_watch_moves_the_address_by_a_track_file_and_an_upgrade_of_it_does_not() {
             })
         };
         let mut watcher = watch(&gateways);
-        let by_track_file = true;
         gateways.start(&Setup {
-            by_track_file,
+            by_track_file: true,
+            priority: 254,
+            priority_of_b: 253,
             ..Setup::default()
         });
         gateways.await_vip(ON_A, seconds(15));

@@ -59,8 +59,10 @@ impl Drop for Folder {
 pub struct Setup {
     /// The vrrp_script's program and arguments; FOLDER stands for the folder of the program.
     pub script: &'static str,
-    /// The priority of A; that of B is 100.
+    /// The priority of A.
     pub priority: u8,
+    /// The priority of B, which waits (256 - it) / 256 s before it takes over.
+    pub priority_of_b: u8,
     /// What follows the script's name in A's track_script, such as `weight -60`.
     pub weight: &'static str,
     /// Whether sock_diag is refused to keepalived and all it starts.
@@ -74,6 +76,7 @@ impl Default for Setup {
         Self {
             script: "FOLDER/listenup check -q 8443",
             priority: 150,
+            priority_of_b: 100,
             weight: "",
             without_sock_diag: false,
             by_track_file: false,
@@ -124,7 +127,7 @@ impl Gateways {
     pub fn start(&mut self, setup: &Setup) {
         for (name, own, other, priority) in [
             ("a", "192.0.2.1", "192.0.2.2", setup.priority),
-            ("b", "192.0.2.2", "192.0.2.1", 100),
+            ("b", "192.0.2.2", "192.0.2.1", setup.priority_of_b),
         ] {
             let script = setup
                 .script
@@ -179,7 +182,7 @@ impl Gateways {
     #[track_caller]
     pub fn await_vip(&self, wanted: [bool; 2], at_most: Duration) -> Duration {
         let started = Instant::now();
-        let mut overlaps = 0;
+        let mut both_since = None;
         loop {
             let vip = self.vip();
             if vip == wanted {
@@ -187,14 +190,22 @@ impl Gateways {
             }
             // For a moment both have it when A takes it back: B gives it up at A's first
             // advertisement.
-            overlaps += u32::from(vip == [true, true]);
-            assert!(overlaps <= 5, "both have it for 100 ms\n{}", self.logs());
+            both_since = match vip {
+                [true, true] => both_since.or(Some(Instant::now())),
+                _ => None,
+            };
+            let both = both_since.map_or(Duration::ZERO, |since| since.elapsed());
+            assert!(
+                both < Duration::from_millis(200),
+                "both have it\n{}",
+                self.logs()
+            );
             assert!(
                 started.elapsed() < at_most,
                 "A and B have it: {vip:?}, wanted {wanted:?} in {at_most:?}\n{}",
                 self.logs()
             );
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
