@@ -123,6 +123,9 @@ impl Attempt<'_> {
                 format!("run as {user}: {why}"),
                 "install it anew",
             ),
+            Trial::NotTried(why) => {
+                Finding::note(format!("{name}: the check was not tried"), why, "")
+            }
             Trial::Unknown => Finding::note(
                 format!("{name}: what the check finds was not judged"),
                 format!(
