@@ -217,6 +217,22 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_end_or_does_not_start() {
+        let own = ScriptUser {
+            name: "this one".to_owned(),
+            uid: nix::unistd::geteuid().as_raw(),
+            gid: None,
+        };
+        let run = |line: &str| {
+            let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
+            super::run(&words, &own, Duration::from_millis(50))
+        };
+        assert_eq!(run("/bin/sleep 60"), Trial::TooSlow);
+        assert!(matches!(run("/nonexistent check"), Trial::NotStarted(_)));
+        assert_eq!(run("/bin/true check"), Trial::Unknown);
+    }
+
+    #[test]
     fn what_a_run_amounts_to() {
         let document = |verdict: &str, reason: &str| {
             format!(
