@@ -150,7 +150,7 @@ fn an_address_that_the_service_waits_for() {
         let folder = Folder::new();
         let path = folder.path();
         let conf = conf_with("script \"FOLDER/listenup check -q 192.0.2.100:443\"", "");
-        let waits = "the check fails until the address is here, which it keeps away";
+        let waits = "the check fails until the address is here, and with weight 0 it keeps it away";
         let (said, found) = {
             doctor_reads(path, &conf, "");
             findings_of(
@@ -168,6 +168,14 @@ fn an_address_that_the_service_waits_for() {
             one.cure
                 .starts_with("check the port alone (443), or set net.ipv4.ip_nonlocal_bind")
         );
+
+        // With a weight the address can come all the same.
+        let weighed = conf_with(
+            "script \"FOLDER/listenup check -q 192.0.2.100:443\"",
+            "weight -20",
+        );
+        let said = doctor_reads(path, &weighed, "").exits(0);
+        assert!(said.stdout.contains(waits), "{said:#?}");
 
         // The sysctl is the namespace's.
         let set = |value: &str| {
