@@ -11,121 +11,141 @@ use common::doctor::{conf_with, doctor, doctor_reads, findings};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::program::{Said, sh};
+use common::sockets::listen;
 
 #[test]
 fn each_mistake_in_a_script_line_is_told_by_file_and_line() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
-        let refused = "\n         listenup refuses it, so the check fails always";
         for (script, others, text) in [
             (
                 "script FOLDER/listenup check -q 443",
                 "",
-                "keepalived drops what is outside the quotes: check -q 443\n         \
-                 script \"FOLDER/listenup check -q 443\"",
+                "keepalived runs FOLDER/listenup and drops check -q 443\n         \
+                 only the first word behind the keyword is the command; the rest stands outside of its quotes\n         \
+                 write script \"FOLDER/listenup check -q 443\"",
             ),
             (
                 "script \"FOLDER/listenup\" check -q 443",
                 "",
-                "keepalived drops what is outside the quotes: check -q 443\n         \
-                 script \"FOLDER/listenup check -q 443\"",
+                "keepalived runs FOLDER/listenup and drops check -q 443\n         \
+                 only the first word behind the keyword is the command; the rest stands outside of its quotes\n         \
+                 write script \"FOLDER/listenup check -q 443\"",
             ),
             (
                 "script \"FOLDER/listenup check 443 && exit 1\"",
                 "",
-                "keepalived starts no shell for &&\n         \
-                 it arrives as an argument; leave it out (-q prints nothing)",
+                "chk: && arrives as an argument\n         \
+                 keepalived starts no shell for &&\n         \
+                 leave it out (-q prints nothing)",
             ),
             (
                 "script \"FOLDER/listenup check 443 >/dev/null 2>&1\"",
                 "",
-                "keepalived starts no shell for >/dev/null\n         \
-                 it arrives as an argument; leave it out (-q prints nothing)",
+                "chk: >/dev/null arrives as an argument\n         \
+                 keepalived starts no shell for >/dev/null\n         \
+                 leave it out (-q prints nothing)",
             ),
             (
                 "script \"/usr/bin/test -f /run/up && FOLDER/listenup check 443\"",
                 "",
-                "keepalived starts no shell for &&\n         \
-                 it arrives as an argument; leave it out (-q prints nothing)",
+                "chk: && arrives as an argument\n         \
+                 keepalived starts no shell for &&\n         \
+                 leave it out (-q prints nothing)",
             ),
             (
                 "script \"FOLDER/listenup check $PORT\"",
                 "",
-                "keepalived starts no shell for $PORT\n         \
-                 it arrives as an argument; leave it out (-q prints nothing)",
-            ),
-            (
-                "script \"FOLDER/listenup check 443",
-                "",
-                "a quote is not closed\n         keepalived cannot read this line; 2.2.7 dies of it",
+                "chk: $PORT arrives as an argument\n         \
+                 keepalived starts no shell for $PORT\n         \
+                 leave it out (-q prints nothing)",
             ),
             (
                 "script \"FOLDER/listenup check https\"",
                 "",
-                &format!(
-                    "invalid value 'https' for '<TARGET>...': the port must be a decimal number from 1 to \
-                     65535, digits only; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT{refused}"
-                ),
+                "chk: FAULT for ever: this node never has the address\n         \
+                 listenup refuses the line: invalid value 'https' for '<TARGET>...': the port must be a decimal number from 1 to 65535, digits only; expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT\n         \
+                 see listenup check --help",
             ),
             (
                 "script \"FOLDER/listenup check\"",
                 "",
-                &format!(
-                    "the following required arguments were not provided: <TARGET>...{refused}"
-                ),
+                "chk: FAULT for ever: this node never has the address\n         \
+                 listenup refuses the line: the following required arguments were not provided: <TARGET>...\n         \
+                 see listenup check --help",
             ),
             (
                 "script \"FOLDER/listenup 443\"",
                 "",
-                &format!("unrecognized subcommand '443'{refused}"),
+                "chk: FAULT for ever: this node never has the address\n         \
+                 listenup refuses the line: unrecognized subcommand '443'\n         \
+                 see listenup check --help",
             ),
             (
                 "script \"FOLDER/listenup\"",
                 "",
-                &format!("a subcommand is required{refused}"),
+                "chk: FAULT for ever: this node never has the address\n         \
+                 listenup refuses the line: a subcommand is required\n         \
+                 see listenup check --help",
             ),
             (
                 "script \"FOLDER/listenup check 443 --help\"",
                 "",
-                "FOLDER/listenup check 443 --help exits with 0 always\n         it looks at nothing",
+                "chk: it succeeds always, and looks at nothing\n         \
+                 FOLDER/listenup check 443 --help exits with 0 always\n         \
+                 write listenup check and a target",
             ),
             (
                 "script \"FOLDER/listenup doctor 443\"",
                 "",
-                "FOLDER/listenup doctor 443 is not `listenup check`\n         \
-                 its exit status is not that of a check",
+                "chk: its exit status is not that of a check\n         \
+                 FOLDER/listenup doctor 443 is not `listenup check`\n         \
+                 write listenup check",
             ),
             (
                 "script \"FOLDER/listenup check --retry-for 900ms --timeout 1s 443\"",
                 "interval 1",
-                "--timeout 1s is not shorter than keepalived's timeout of 1s\n         \
-                 keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
+                "chk: keepalived ends a slow check first, which counts as down: FAULT: the address moves\n         \
+                 --timeout 1s is not shorter than keepalived's timeout of 1s\n         \
+                 lower --timeout, or raise keepalived's timeout",
             ),
             (
                 "script \"FOLDER/listenup check --timeout 1500ms 443\"",
                 "timeout 1",
-                "--timeout 1.5s is not shorter than keepalived's timeout of 1s\n         \
-                 keepalived ends the check first, which counts as down: lower --timeout, raise timeout",
+                "chk: keepalived ends a slow check first, which counts as down: FAULT: the address moves\n         \
+                 --timeout 1.5s is not shorter than keepalived's timeout of 1s\n         \
+                 lower --timeout, or raise keepalived's timeout",
             ),
         ] {
             let said = doctor_reads(path, &conf_with(script, others), "").exits(1);
-            let expected = format!("problem  FOLDER/keepalived.conf:6: chk: {text}\n");
+            let expected = format!("problem  FOLDER/keepalived.conf:6: {text}\n");
             let text = findings(&said, path);
             assert!(text.starts_with(&expected), "{script}:\n{text}");
             // No second opinion of the same line.
-            assert_eq!(
-                text.matches("keepalived.conf").count(),
-                1,
-                "{script}:\n{text}"
-            );
+            assert_eq!(text.matches("problem ").count(), 1, "{script}:\n{text}");
         }
+    });
+}
+
+#[test]
+fn a_line_that_keepalived_dies_of() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let conf = conf_with("script \"FOLDER/listenup check 443", "");
+        let said = doctor_reads(path, &conf, "").exits(1);
+        let text = findings(&said, path);
+        let problem = "problem  FOLDER/keepalived.conf:6: keepalived 2.2.7 dies of this line (SIGSEGV), each time it \
+                       is started\n         a quote is not closed";
+        assert!(text.contains(problem), "{text}");
     });
 }
 
 #[test]
 fn what_is_worth_a_note() {
     in_namespace(|| {
+        let _listener = listen("::", 443);
         let folder = Folder::new();
         let path = folder.path();
         let call = "script \"FOLDER/listenup check 443\"";
@@ -133,38 +153,36 @@ fn what_is_worth_a_note() {
         for (conf, text) in [
             (
                 conf_with(call, "timeout 0.6"),
-                "FOLDER/keepalived.conf:7: timeout 0.6 is not a whole number of seconds\n         \
-                 keepalived before 2.3.2 takes 1s",
+                "FOLDER/keepalived.conf:7: keepalived takes 1 s for timeout up to 2.3.1, 0.6 s from 2.3.2 on\n         \
+                 timeout 0.6 is no whole number",
             ),
             (
                 conf_with(slow, "timeout 5"),
-                "FOLDER/keepalived.conf:6: chk: --timeout 2s is not shorter than the interval of 1s\n         \
-                 keepalived 2.1.3 to 2.3.2 starts a slow check again on top of itself",
+                "FOLDER/keepalived.conf:6: chk: keepalived 2.1.3 to 2.3.2 starts a slow check again on top of \
+                 itself\n         --timeout 2s is not shorter than the interval of 1s",
             ),
             (
-                conf_with(call, "").replace("  chk\n", "  chk2\n"),
-                "FOLDER/keepalived.conf:6: chk: no track_script names it\n         keepalived does not use it",
+                conf_with(call, "init_fail"),
+                "FOLDER/keepalived.conf:7: chk: init_fail does nothing: the first run decides",
             ),
             (
-                conf_with(call, "") + "include /etc/keepalived/*.conf\n",
-                "FOLDER/keepalived.conf:14: includes /etc/keepalived/*.conf, which was not read\n         \
-                 give it by a further --keepalived-conf",
+                conf_with(call, "").replace(" fall 2\n", ""),
+                "FOLDER/keepalived.conf:5: chk: one run that fails or is slow is enough: the address moves\n         \
+                 fall is 1 where the block has none\n         write fall 2",
             ),
             (
-                conf_with("script \"/usr/bin/pidof nginx\"", ""),
-                "no vrrp_script in keepalived.conf calls listenup\n         there is a block to paste below",
+                conf_with(call, "weight -20").replace(" fall 2\n", " fall 1\n"),
+                "FOLDER/keepalived.conf:8: chk: one run that fails or is slow is enough: the priority changes\n         \
+                 fall 1\n         write fall 2",
+            ),
+            (
+                conf_with("script \"/usr/bin/test -e /run/up\"", ""),
+                "FOLDER/keepalived.conf: nothing of this configuration is checked by listenup\n         \
+                 no vrrp_script and no MISC_CHECK calls it",
             ),
             (
                 conf_with("script \"/bin/sh -c 'exec FOLDER/listenup check 443'\"", ""),
                 "FOLDER/keepalived.conf:6: chk: calls listenup by way of another program\n         \
-                 this line was not judged",
-            ),
-            (
-                format!(
-                    "$PORT=443\n{}",
-                    conf_with("script \"FOLDER/listenup check $PORT\"", "")
-                ),
-                "FOLDER/keepalived.conf:7: chk: uses a definition, which the doctor does not expand\n         \
                  this line was not judged",
             ),
         ] {
@@ -182,35 +200,58 @@ fn what_is_worth_a_note() {
 }
 
 #[test]
-fn several_files_are_one_configuration() {
+fn definitions_and_includes_are_followed() {
+    in_namespace(|| {
+        let _listener = listen("::", 443);
+        let folder = Folder::new();
+        let path = folder.path();
+        let conf = conf_with("script \"FOLDER/listenup check ${PORT}\"", "");
+        let parts = "$PORT=443\ninclude scripts/*.conf\n";
+        fs::create_dir(path.join("scripts")).unwrap();
+        let shown = path.display().to_string();
+        fs::write(path.join("scripts/a.conf"), conf.replace("FOLDER", &shown)).unwrap();
+        let said = doctor_reads(path, parts, "").exits(0);
+        let ok = "ok       FOLDER/scripts/a.conf:6: chk: FOLDER/listenup check 443: run as root it succeeds";
+        assert!(findings(&said, path).contains(ok), "{said:#?}");
+
+        // A file that another one includes is not looked at by itself.
+        let said = doctor_reads(path, parts, &format!("{shown}/scripts/a.conf 443")).exits(0);
+        assert!(findings(&said, path).contains(ok), "{said:#?}");
+        let said = doctor(path, &format!("--keepalived-conf {shown}/scripts/a.conf")).exits(1);
+        let broken = "keepalived starts no shell for ${PORT}";
+        assert!(findings(&said, path).contains(broken), "{said:#?}");
+    });
+}
+
+#[test]
+fn several_files_are_several_configurations() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
-        let global = path.join("global.conf");
+        let other = path.join("other.conf");
         fs::write(
-            &global,
-            "global_defs {\n enable_script_security\n script_user nobody\n}\n",
+            &other,
+            "global_defs {\n enable_script_security\n script_user nosuch\n}\n",
         )
         .unwrap();
-        let conf = "vrrp_script chk {\n script \"FOLDER/listenup check 443\"\n}\n";
-        let said = doctor_reads(
-            path,
-            conf,
-            &format!("--keepalived-conf {}", global.display()),
-        );
-        let expected = "\
-ok       FOLDER/keepalived.conf:2: chk: FOLDER/listenup check 443
-note     FOLDER/keepalived.conf:2: chk: no track_script names it
-         keepalived does not use it
-ok       FOLDER/listenup: nobody may run it
-ok       FOLDER/listenup: static
-";
-        assert_eq!(findings(&said.exits(0), path), expected);
+        let conf = conf_with("script \"FOLDER/listenup check 443\"", "");
+        for between in [" ", " --keepalived-conf "] {
+            let said = doctor_reads(path, &conf, "").exits(0);
+            let alone = findings(&said, path);
+            let said = doctor_reads(path, &conf, &format!("{between}{}", other.display())).exits(1);
+            let both = findings(&said, path);
+            let problem =
+                "problem  FOLDER/other.conf:3: keepalived removes all scripts without a user";
+            assert!(both.starts_with(problem), "{both}");
+            for line in alone.lines() {
+                assert!(both.contains(line), "{line}\n{both}");
+            }
+        }
 
         let said = doctor(path, "--user root --keepalived-conf /nonexistent.conf").exits(1);
         let expected = "\
-problem  /nonexistent.conf: cannot be read: No such file or directory (ENOENT)
-         what keepalived is told is not known
+problem  /nonexistent.conf: keepalived does not start, and refuses to reload
+         /nonexistent.conf is not there
 ";
         assert!(findings(&said, path).starts_with(expected), "{said:#?}");
     });
@@ -224,31 +265,37 @@ fn a_script_user_that_is_not_there() {
         let conf = conf_with("script \"FOLDER/listenup check 443\"", "");
         let elsewhere =
             "if it comes from elsewhere, such as LDAP: give the user's number by --user";
-        for (conf, problem) in [
+        let all =
+            "keepalived removes all scripts without a user of their own: the address never moves";
+        for (conf, line, problem) in [
             (
                 conf.replace("user root", "user nosuch"),
-                "FOLDER/keepalived.conf:3: no user nosuch in /etc/passwd",
+                3,
+                "no user nosuch in /etc/passwd",
             ),
             (
                 conf.replace("user root", "user 0"),
-                "FOLDER/keepalived.conf:3: no user 0 in /etc/passwd",
-            ),
-            (
-                conf.replace("user root", "user"),
-                "FOLDER/keepalived.conf:3: no user is named",
+                3,
+                "no user 0 in /etc/passwd",
             ),
             (
                 conf.replace("user root", "user root nosuch"),
-                "FOLDER/keepalived.conf:3: no group nosuch in /etc/group",
+                3,
+                "no group nosuch in /etc/group",
             ),
             (
                 conf_with("script \"FOLDER/listenup check 443\"", "user nosuch"),
-                "FOLDER/keepalived.conf:7: no user nosuch in /etc/passwd",
+                7,
+                "no user nosuch in /etc/passwd",
             ),
         ] {
             let said = doctor_reads(path, &conf, "").exits(1);
+            let lost = match line {
+                3 => all,
+                _ => "keepalived disables the script: the address never moves",
+            };
             let problem = format!(
-                "problem  {problem}: keepalived removes the script\n         {elsewhere}\n"
+                "problem  FOLDER/keepalived.conf:{line}: {lost}\n         {problem}\n         {elsewhere}\n"
             );
             assert!(findings(&said, path).contains(&problem), "{said:#?}");
             doctor_reads(path, &conf, "--user 65534").exits(0);
@@ -259,6 +306,7 @@ fn a_script_user_that_is_not_there() {
 #[test]
 fn times_that_go_together() {
     in_namespace(|| {
+        let _listener = listen("::", 443);
         let folder = Folder::new();
         let path = folder.path();
         for (arguments, others) in [
@@ -276,7 +324,7 @@ fn times_that_go_together() {
             let line = "ok       FOLDER/keepalived.conf:6: chk: FOLDER/listenup check";
             let all = findings(&said, path);
             assert!(
-                all.starts_with(&format!("{line} {arguments}\nok ")),
+                all.starts_with(&format!("{line} {arguments}: run as root")),
                 "{all}"
             );
         }
@@ -291,8 +339,9 @@ fn the_user_that_keepalived_takes_by_itself() {
         let conf = conf_with("script \"FOLDER/listenup check 443\"", "");
         let conf = conf.replace(" script_user root", "");
         let runs = |user| format!("ok       FOLDER/listenup: {user} may run it");
-        let nobody_to_run_as = "problem  FOLDER/keepalived.conf:2: enable_script_security, and no user to run \
-                                scripts as: keepalived removes them\n         \
+        let nobody_to_run_as = "problem  FOLDER/keepalived.conf:2: keepalived removes all scripts without a user of \
+                                their own: the address never moves\n         \
+                                enable_script_security, and no user to run scripts as\n         \
                                 script_user root in global_defs, or create a user keepalived_script\n";
 
         let said = with_passwd(path, "root:x:0:0::/:", &conf).exits(1);
@@ -353,13 +402,11 @@ fn files_that_keepalived_would_not_read() {
                 &format!("--user root --keepalived-conf {file}"),
             )
             .exits(1);
-            let problem = format!(
-                "problem  {file}: keepalived reads only regular files that are not executable\n         \
-                 what keepalived is told is not known\n"
-            );
+            let problem = format!("problem  {file}: {file}");
             let problem = problem.replace(program, "FOLDER/listenup");
+            let cause = "keepalived does not start, and refuses to reload";
             assert!(
-                findings(&said, folder.path()).starts_with(&problem),
+                findings(&said, folder.path()).contains(&problem) && said.stdout.contains(cause),
                 "{said:#?}"
             );
         }

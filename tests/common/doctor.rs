@@ -46,10 +46,26 @@ pub fn steady(said: &Said, folder: &Path) -> String {
 #[track_caller]
 pub fn findings(said: &Said, folder: &Path) -> String {
     let text = steady(said, folder);
-    let (_, text) = text.split_once(" cgroup of listeners: ").unwrap();
-    let (_, text) = text.split_once('\n').unwrap();
     let (findings, _) = text.split_once("\n\n").unwrap();
-    findings.to_owned() + "\n"
+    let of_sources = [
+        " sock_diag answers",
+        " /proc answers",
+        " TCP sockets on",
+        " V6ONLY of listeners",
+        " cgroup of listeners",
+    ];
+    let mut kept = String::new();
+    let mut keep = true;
+    for line in findings.lines() {
+        if !line.starts_with(' ') {
+            keep = !of_sources.iter().any(|source| line.contains(source));
+        }
+        if keep {
+            kept += line;
+            kept += "\n";
+        }
+    }
+    kept
 }
 
 /// The block to paste, and the lines around it.
@@ -125,8 +141,9 @@ pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> Said {
 pub fn conf_with(script: &str, others: &str) -> String {
     format!(
         "global_defs {{\n enable_script_security\n script_user root\n}}\n\
-         vrrp_script chk {{\n {script}\n {others}\n}}\n\
-         vrrp_instance gateway {{\n track_script {{\n  chk\n }}\n}}\n"
+         vrrp_script chk {{\n {script}\n {others}\n fall 2\n}}\n\
+         vrrp_instance gateway {{\n state BACKUP\n interface to-e0\n virtual_router_id 51\n priority 100\n \
+         virtual_ipaddress {{\n  192.0.2.100/24\n }}\n track_script {{\n  chk\n }}\n}}\n"
     )
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::accounts::ScriptUser;
 use super::checks::{Check, OnFailure};
-use super::findings::Finding;
+use super::findings::{Finding, Severity};
 use super::hints;
 use super::namespace::within;
 use super::trial::{self, Trial};
@@ -75,7 +75,18 @@ impl Attempt<'_> {
             return Vec::new();
         }
         let of = |target| hints::of(target, &self.check.name, Path::new("/proc"));
-        self.options.targets.iter().flat_map(of).collect()
+        let hints = self.options.targets.iter().flat_map(of);
+        // Only FAULT keeps the address away.
+        let worst = match self.check.on_failure {
+            OnFailure::Fault => Severity::Problem,
+            _ => Severity::Note,
+        };
+        hints
+            .map(|hint| Finding {
+                severity: hint.severity.max(worst),
+                ..hint
+            })
+            .collect()
     }
 
     fn finding(&self, tried: &Trial) -> Finding {
@@ -123,6 +134,9 @@ impl Attempt<'_> {
                 format!("run as {user}: {why}"),
                 "install it anew",
             ),
+            Trial::NotTried(why) => {
+                Finding::note(format!("{name}: the check was not tried"), why, "")
+            }
             Trial::Unknown => Finding::note(
                 format!("{name}: what the check finds was not judged"),
                 format!(

@@ -27,7 +27,11 @@ pub enum Use {
 pub fn used(check: &Check<'_>, own: Option<&Path>) -> Use {
     let program = Path::new(OsStr::from_bytes(check.program()));
     let named = program.file_name() == Some(OsStr::new("listenup"));
-    let has_name = |word: &Vec<u8>| word.windows(8).any(|part| part == b"listenup");
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let has_name = |word: &Vec<u8>| {
+        let mut paths = word.split(|byte| !is_part(byte));
+        paths.any(|path| path == b"listenup" || path.ends_with(b"/listenup"))
+    };
     if named || own.is_some_and(|own| is_same(own, program)) {
         Use::Direct
     } else if check.words.iter().any(has_name) {

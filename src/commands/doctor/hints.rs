@@ -103,7 +103,9 @@ fn not_assigned(target: &Target, what: &str, proc: &Path) -> Option<Finding> {
         return None;
     }
     Some(Finding::problem(
-        format!("{what}: the check fails until the address is here, which it keeps away"),
+        format!(
+            "{what}: the check fails until the address is here, and with weight 0 it keeps it away"
+        ),
         format!(
             "{address} is not assigned to this machine and {name} is 0, so the service cannot bind it yet"
         ),

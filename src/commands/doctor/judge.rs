@@ -82,15 +82,24 @@ impl Judge<'_> {
         for remark in &self.conf.config.remarks {
             said.say(remark.into());
         }
+        // Nothing was read, which has been said.
+        if self.conf.config.files.is_empty() {
+            return said;
+        }
         self.globals(&mut said);
-        let usual = self.default_user();
-        let usual = usual.map_err(|problem| said.say(problem));
-        said.usual = Some((usual.unwrap_or_else(|()| Accounts::root()), self.security()));
+        let checks = checks::of(&self.conf.config);
+        let usual = self.default_user().unwrap_or_else(|problem| {
+            if checks.iter().any(|check| check.user.is_none()) {
+                said.say(problem);
+            }
+            Accounts::root()
+        });
+        said.usual = Some((usual, self.security()));
         let tracked = track::examine(&self.conf.config, Path::new("/proc"));
         tracked.into_iter().for_each(|finding| said.say(finding));
         let mut calls = 0;
-        for check in checks::of(&self.conf.config) {
-            calls += usize::from(self.check(&check, &mut said));
+        for check in &checks {
+            calls += usize::from(self.check(check, &mut said));
         }
         if calls == 0 && self.conf.config.track_files.is_empty() {
             let main = Place::new(&self.conf.main, 0);

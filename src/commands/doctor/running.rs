@@ -50,11 +50,12 @@ pub fn find(proc: &Path, findings: &mut Vec<Finding>) -> Vec<Running> {
     for pid in &pids {
         let process = proc.join(pid.to_string());
         let is_child = parent(&process).is_some_and(|parent| pids.contains(&parent));
-        let is_here = |name: &str| is_same_namespace(proc, &process, name);
-        if is_child || !is_here("net") || !is_here("mnt") {
+        if is_child {
             continue;
         }
-        match look(*pid, &process) {
+        match is_here(proc, &process)
+            .and_then(|here| if here { look(*pid, &process) } else { Ok(None) })
+        {
             Ok(found) => running.extend(found),
             Err(error) => findings.push(Finding::note(
                 format!("what the running keepalived ({pid}) has loaded is not known"),
@@ -131,14 +132,21 @@ fn parent(process: &Path) -> Option<u32> {
     fields.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The same namespace as this process, by device and inode of the file that stands for it.
-fn is_same_namespace(proc: &Path, process: &Path, name: &str) -> bool {
-    let identity = |of: PathBuf| {
-        let found = fs::metadata(of.join("ns").join(name)).ok()?;
-        Some((found.dev(), found.ino()))
-    };
-    let own = identity(proc.join("self"));
-    own.is_some() && own == identity(process.to_owned())
+/// Whether it has the network and the files of this process: the same namespaces, by device and inode of what
+/// stands for them. One that has ended is not here.
+fn is_here(proc: &Path, process: &Path) -> io::Result<bool> {
+    for name in ["ns/net", "ns/mnt"] {
+        let identity =
+            |of: &Path| fs::metadata(of.join(name)).map(|found| (found.dev(), found.ino()));
+        let theirs = match identity(process) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            theirs => theirs?,
+        };
+        if theirs != identity(&proc.join("self"))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

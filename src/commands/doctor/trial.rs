@@ -2,6 +2,7 @@
 //! longer than keepalived waits. Only listenup is ever run.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::accounts::ScriptUser;
+use crate::errno::ErrnoText;
 
 /// The longest that is waited for one.
 const MOST: Duration = Duration::from_secs(10);
@@ -37,6 +39,8 @@ pub enum Trial {
     TooSlow,
     /// It could not be started.
     NotStarted(String),
+    /// There is no /dev/null to run it with.
+    NotTried(String),
     /// Its output is not that of a listenup that this one knows.
     Unknown,
 }
@@ -51,17 +55,24 @@ pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
         .map(OsString::from_vec)
         .collect();
     let program = words.first().map(Vec::as_slice).unwrap_or_default();
+    // Of what follows it could not be told whether this failed or the program.
+    if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/null") {
+        return Trial::NotTried(format!(
+            "/dev/null cannot be opened: {}",
+            ErrnoText::from(&error)
+        ));
+    }
     let as_written = start(program, &arguments, user, Stdio::null);
     let code = match as_written.and_then(|mut child| wait(&mut child, limit)) {
         Ok(Some(status)) => status.code(),
         Ok(None) => return Trial::TooSlow,
-        Err(error) => return Trial::NotStarted(error.to_string()),
+        Err(error) => return Trial::NotStarted(ErrnoText::from(&error).to_string()),
     };
     let telling = telling(&arguments);
     let told = start(program, &telling, user, Stdio::piped).and_then(|child| tell(child, limit));
     match told {
         Ok((stdout, stderr)) => classify(code == Some(0), &stdout, &stderr),
-        Err(error) => Trial::NotStarted(error.to_string()),
+        Err(error) => Trial::NotStarted(ErrnoText::from(&error).to_string()),
     }
 }
 
@@ -203,6 +214,22 @@ mod tests {
             let expected: Vec<OsString> = expected.split(' ').map(Into::into).collect();
             assert_eq!(telling(&words), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn what_does_not_end_or_does_not_start() {
+        let own = ScriptUser {
+            name: "this one".to_owned(),
+            uid: nix::unistd::geteuid().as_raw(),
+            gid: None,
+        };
+        let run = |line: &str| {
+            let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
+            super::run(&words, &own, Duration::from_millis(50))
+        };
+        assert_eq!(run("/bin/sleep 60"), Trial::TooSlow);
+        assert!(matches!(run("/nonexistent check"), Trial::NotStarted(_)));
+        assert_eq!(run("/bin/true check"), Trial::Unknown);
     }
 
     #[test]

@@ -28,47 +28,49 @@ pub fn other_work(commands: &[Simple]) -> Option<&str> {
     })
 }
 
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Branch {
+    Outside,
+    Condition,
+    Then,
+    Else,
+}
+
 /// Whether success means that something listens. `false`: it may mean the opposite.
 pub fn is_plain(commands: &[Simple]) -> bool {
-    let mut condition: Option<bool> = None;
-    for (at, command) in commands.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| commands.get(at));
+    let mut branch = Branch::Outside;
+    let mut negative = false;
+    let mut before = Next::End;
+    for command in commands {
         let words = &command.words;
-        match words.first().map(String::as_str) {
-            Some("if" | "elif") => condition = Some(is_negative(words)),
-            Some("while" | "until" | "for" | "case" | "function") => return false,
-            Some("else") => condition = condition.map(|negative| !negative),
-            _ => {
-                let in_condition =
-                    !["then", "fi"].contains(&words.first().map_or("", String::as_str));
-                if in_condition && condition.is_some() && is_negative(words) {
-                    condition = Some(true);
-                }
-            }
+        match words.first().map_or("", String::as_str) {
+            "while" | "until" | "for" | "case" | "function" => return false,
+            "if" | "elif" => (branch, negative) = (Branch::Condition, is_negative(words)),
+            "then" => branch = Branch::Then,
+            "else" => branch = Branch::Else,
+            "fi" => branch = Branch::Outside,
+            _ if branch == Branch::Condition => negative |= is_negative(words),
+            _ => {}
         }
-        let Some(code) = exit_code(words) else {
-            continue;
+        let expected = match (before, branch) {
+            (Next::And, _) => Some(false),
+            (Next::Or, _) => Some(true),
+            (_, Branch::Then) => Some(negative),
+            (_, Branch::Else) => Some(!negative),
+            // What follows an `if` is its other way.
+            _ => None,
         };
-        let fails = match code {
-            "" | "$?" => continue,
-            code => match code.parse::<u8>() {
+        before = command.next;
+        let fails = match exit_code(words) {
+            None | Some("" | "$?") => continue,
+            Some(code) => match code.parse::<u8>() {
                 Ok(code) => code != 0,
                 Err(_) => return false,
             },
         };
-        let expected = match (before.map(|before| before.next), condition) {
-            (Some(Next::And), _) => Some(false),
-            (Some(Next::Or), _) => Some(true),
-            (_, condition) => condition,
-        };
-        // What follows an `if` at the end of a script is its other way.
         if expected.is_some_and(|expected| expected != fails) {
             return false;
-        }
-        if words.first().is_some_and(|word| word == "then")
-            || before.is_some_and(|before| before.words.first().is_some_and(|word| word == "then"))
-        {
-            condition = condition.map(|negative| !negative);
         }
     }
     true

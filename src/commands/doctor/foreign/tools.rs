@@ -182,10 +182,8 @@ fn of_lsof(words: &[String]) -> Option<Target> {
 
 /// `443/tcp`, `-n tcp 443`
 fn of_fuser(words: &[String]) -> Option<Target> {
-    let mut words = words.iter();
-    let written = words.find_map(|word| word.strip_suffix("/tcp").map(str::to_owned));
-    let last = || words.next_back().cloned();
-    port::port(&written.or_else(last)?)
+    let written = words.iter().find_map(|word| word.strip_suffix("/tcp"));
+    port::port(written.or_else(|| words.last().map(String::as_str))?)
 }
 
 /// `nc -z -w 1 127.0.0.1 443`
