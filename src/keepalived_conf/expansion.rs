@@ -32,9 +32,11 @@ impl Reader<'_, '_> {
     /// `judged`: it is the rest of a line that has been here before.
     pub fn expand(&mut self, mut text: Vec<u8>, judged: bool) -> Option<Vec<u8>> {
         let mut left = MOST_IN_A_LINE;
+        // keepalived goes by the length that the line had before anything was put in.
+        let mut length = text.len();
         loop {
             if text.starts_with(b"@") {
-                text = self.for_this_host(&text)?;
+                text = self.for_this_host(&text, &mut length)?;
             }
             if let Some((definition, goes_on)) = self.definitions.define(&text) {
                 if goes_on {
@@ -67,15 +69,40 @@ impl Reader<'_, '_> {
     }
 
     /// What follows `@id` on this host, or `@^id` on any other.
-    fn for_this_host(&self, text: &[u8]) -> Option<Vec<u8>> {
+    fn for_this_host(&mut self, text: &[u8], length: &mut usize) -> Option<Vec<u8>> {
         let rest = text.strip_prefix(b"@")?;
         let (others, rest) = match rest.strip_prefix(b"^") {
             Some(rest) => (true, rest),
             None => (false, rest),
         };
         let end = rest.iter().position(|byte| b" \t".contains(byte))?;
-        let is_ours = rest.get(..end)? == self.shared.id;
-        (is_ours != others).then(|| skip_blanks(rest.get(end..).unwrap_or_default()).to_owned())
+        if (rest.get(..end)? == self.shared.id) == others {
+            return None;
+        }
+        let ours = skip_blanks(rest.get(end..).unwrap_or_default());
+        let offset = text.len() - ours.len();
+        let Some(moved) = length.checked_sub(offset) else {
+            self.shared.fatal.get_or_insert_with(|| self.place.clone());
+            self.judge_at_sign("keepalived dies of this line, each time it is started");
+            return None;
+        };
+        *length = moved;
+        if moved >= ours.len() {
+            return Some(ours.to_owned());
+        }
+        self.judge_at_sign("keepalived garbles the line");
+        let mut garbled = ours.get(..=moved).unwrap_or(ours).to_owned();
+        garbled.extend(text.get(moved + 1..).unwrap_or_default());
+        Some(garbled)
+    }
+
+    fn judge_at_sign(&mut self, effect: &str) {
+        self.shared.remarks.problem(
+            &self.place,
+            effect,
+            "a definition begins with @ and is longer than its name",
+            "write @id at the beginning of the line, and the definition behind it",
+        );
     }
 
     fn begin_sequence(&mut self, text: &[u8], left: &mut usize) {
@@ -185,6 +212,9 @@ impl Reader<'_, '_> {
     fn judge_too_much(&mut self, text: &[u8], fits: bool) {
         let mut text = lossy(text);
         text.truncate(text.char_indices().nth(80).map_or(text.len(), |(at, _)| at));
+        if fits {
+            self.shared.fatal.get_or_insert_with(|| self.place.clone());
+        }
         let (effect, cause, cure) = match fits {
             false => (
                 "the definitions are not put in",

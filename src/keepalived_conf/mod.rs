@@ -112,15 +112,25 @@ pub fn id_of(host_name: &[u8]) -> &[u8] {
 }
 
 fn read_copy(mut shared: Shared, mut builder: Builder, copy: &[Copied], place: &Place) -> Config {
+    // What a process that is not started would die of does no harm.
+    let mut fatal = shared.fatal.take();
     for process in [Process::Vrrp, Process::Checker] {
         let mut reader = Reader::of_copy(&mut shared, copy.to_owned(), place.clone());
         Walk::new(&mut reader, &mut builder, process).read();
+        if process == Process::Vrrp {
+            builder.finish(&mut shared);
+        }
+        let runs = match process {
+            Process::Checker => builder.config.runs_checker,
+            _ => builder.config.runs_vrrp,
+        };
+        fatal = fatal.or(shared.fatal.take().filter(|_| runs));
     }
-    builder.finish(&mut shared);
+    builder.judge_processes(&mut shared);
     Config {
         remarks: shared.remarks.into_list(),
         files: shared.read,
-        fatal: shared.fatal,
+        fatal,
         ..builder.config
     }
 }

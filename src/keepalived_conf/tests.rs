@@ -107,7 +107,7 @@ fn each_mistake_has_its_line() {
         ),
         (
             "script /bin/false --quiet",
-            "keepalived.conf:3 keepalived runs /bin/false and drops --quiet | only the first word behind the keyword is the command; the rest stands outside of its quotes | write script \"PROGRAM ARGUMENTS\", and ' for quotes in it",
+            "keepalived.conf:3 keepalived runs /bin/false and drops --quiet | only the first word behind the keyword is the command; the rest stands outside of its quotes | write script \"/bin/false --quiet\"",
         ),
         (
             "script '/bin/true",

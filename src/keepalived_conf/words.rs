@@ -92,8 +92,11 @@ pub(super) fn split(text: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Malfo
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
+    // Where the text ends right behind an opening quote or an escape, keepalived does not miss the closing one.
+    let mut misses_quote = false;
     let mut rest = text.iter().copied().peekable();
     while let Some(byte) = rest.next() {
+        misses_quote = quote.is_some_and(|open| open != byte) && byte != b'\\';
         match (quote, byte) {
             (_, b'\\') => match escapes {
                 Escapes::Decode | Escapes::DecodeShort => {
@@ -123,9 +126,9 @@ pub(super) fn split(text: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Malfo
         let end = word.iter().position(|byte| *byte == 0);
         word.truncate(end.unwrap_or(word.len()));
     }
-    match quote {
-        Some(_) => Err(Malformed::Quote),
-        None => Ok(words),
+    match misses_quote {
+        true => Err(Malformed::Quote),
+        false => Ok(words),
     }
 }
 
@@ -216,6 +219,8 @@ mod tests {
                 vec!["\u{7}\u{8}\u{1b}\u{c}\r\u{b}", "c"],
             ),
             ("'' \"\"", vec!["", ""]),
+            ("/a \"", vec!["/a", ""]),
+            ("/a b'\\c", vec!["/a", "bc"]),
         ] {
             let found = split(line.as_bytes(), Escapes::Decode).unwrap();
             assert_eq!(strings(&found), words, "{line}");

@@ -23,7 +23,7 @@ pub(super) enum What {
 }
 
 impl Builder {
-    /// Resolves what is tracked.
+    /// Resolves what is tracked, when the VRRP process has read everything.
     pub fn finish(&mut self, shared: &mut Shared) {
         self.judge_names(shared);
         let groups = self.join_groups(shared);
@@ -31,12 +31,7 @@ impl Builder {
         self.add_of_instances();
         self.add_of_groups(shared, &groups);
         self.judge_untracked(shared);
-        self.judge_processes(shared);
         self.judge_instances(shared);
-        // Two processes read these blocks, and the first one's have been resolved.
-        let mut seen = HashSet::new();
-        let files = &mut self.config.track_files;
-        files.retain(|file| seen.insert((file.place.clone(), file.name.clone())));
     }
 
     /// The number of the group of each instance that is in one.
@@ -234,58 +229,58 @@ impl Builder {
 
     /// Names that are tracked, and are not there or come too late.
     fn judge_names(&self, shared: &mut Shared) {
-        let of_instances = self
-            .config
-            .instances
-            .iter()
-            .map(|one| (&one.name, &one.tracks));
-        let of_groups = self
-            .config
-            .groups
-            .iter()
-            .map(|one| (&one.name, &one.tracks));
+        let config = &self.config;
+        let of_instances = config.instances.iter().map(|one| (&one.name, &one.tracks));
+        let of_groups = config.groups.iter().map(|one| (&one.name, &one.tracks));
         for (name, tracks) in of_instances.chain(of_groups) {
-            for (what, block, list, known) in [
-                ("script", "vrrp_script", &tracks.scripts, &self.scripts),
-                ("file", "track_file", &tracks.files, &self.track_files),
-                (
-                    "process",
-                    "vrrp_track_process",
-                    &tracks.processes,
-                    &self.track_processes,
-                ),
+            for (block, list) in [
+                ("vrrp_script", &tracks.scripts),
+                ("track_file", &tracks.files),
+                ("vrrp_track_process", &tracks.processes),
             ] {
-                for tracked in list
-                    .iter()
-                    .filter(|tracked| tracked.ignored == Some(Ignored::NotFound))
-                {
+                let is_lost = |tracked: &&Tracked| tracked.ignored == Some(Ignored::NotFound);
+                for tracked in list.iter().filter(is_lost) {
                     if shared.remarks.is_full() {
                         return;
                     }
-                    let names = known.keys().take(MOST_COMPARED).map(String::as_str);
-                    let (cause, cure) = match known.contains_key(&tracked.name) {
-                        true => (
-                            format!(
-                                "the {block} of that name stands below, and keepalived does not look back"
-                            ),
-                            format!("move the {block} above what tracks it"),
-                        ),
-                        false => (
-                            format!("no {block} of that name stands above that keepalived takes"),
-                            match meant(tracked.name.as_bytes(), names) {
-                                Some(meant) => format!("did you mean {meant}?"),
-                                None => format!("write a {block} of that name above"),
-                            },
-                        ),
-                    };
-                    let tracked_name = &tracked.name;
-                    let effect = format!(
-                        "({name}) track {what} {tracked_name} not found, ignoring: nothing checks by it"
-                    );
-                    shared.remarks.problem(&tracked.place, effect, cause, cure);
+                    self.judge_name(shared, name, block, tracked);
                 }
             }
         }
+    }
+
+    fn judge_name(&self, shared: &mut Shared, tracker: &str, block: &str, tracked: &Tracked) {
+        let config = &self.config;
+        let what = match block {
+            "vrrp_script" => "script",
+            "track_file" => "file",
+            _ => "process",
+        };
+        let names: Vec<&String> = match block {
+            "vrrp_script" => config.scripts.iter().map(|one| &one.name).collect(),
+            "track_file" => config.track_files.iter().map(|one| &one.name).collect(),
+            _ => config.track_processes.iter().map(|one| &one.name).collect(),
+        };
+        let (cause, cure) = if names.contains(&&tracked.name) {
+            (
+                format!("the {block} of that name stands below, or keepalived removes it"),
+                format!("write the {block} above what tracks it"),
+            )
+        } else {
+            let names = names.iter().take(MOST_COMPARED).map(|name| name.as_str());
+            let cure = match meant(tracked.name.as_bytes(), names) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("write a {block} of that name above what tracks it"),
+            };
+            (format!("there is no {block} of that name"), cure)
+        };
+        let name = &tracked.name;
+        shared.remarks.problem(
+            &tracked.place,
+            format!("({tracker}) track {what} {name} not found, ignoring: nothing checks by it"),
+            cause,
+            cure,
+        );
     }
 
     fn judge_untracked(&self, shared: &mut Shared) {
@@ -319,7 +314,11 @@ impl Builder {
     }
 
     /// Blocks that the parent process does not see, because it passes over one around them up to its brace.
-    fn judge_processes(&self, shared: &mut Shared) {
+    pub fn judge_processes(&mut self, shared: &mut Shared) {
+        // Two processes read these blocks, and the first one's have been resolved.
+        let mut seen = HashSet::new();
+        let files = &mut self.config.track_files;
+        files.retain(|file| seen.insert((file.place.clone(), file.name.clone())));
         let config = &self.config;
         let unseen = [
             (

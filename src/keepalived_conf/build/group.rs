@@ -19,11 +19,16 @@ impl Builder {
             return Begun::Skip;
         };
         if let Some(first) = self.groups.get(&name) {
-            let first = self.config.groups.get(*first).map(|first| first.place.line);
+            let first = self.config.groups.get(*first).map(|first| &first.place);
+            if first == Some(place) {
+                super::script::read_twice(shared, place, &format!("vrrp_sync_group {name}"));
+                return Begun::Skip;
+            }
+            let line = first.map_or(0, |first| first.line);
             shared.remarks.problem(
                 place,
                 format!("vrrp sync group {name} already defined: keepalived passes over the block"),
-                format!("the one in line {} counts", first.unwrap_or_default()),
+                format!("the one in line {line} counts"),
                 "give it another name",
             );
             return Begun::Skip;

@@ -101,21 +101,23 @@ impl Builder {
                 self.scripts.insert(script.name.clone(), index);
             }
             Some(first) => {
-                let first = self
-                    .config
-                    .scripts
-                    .get(first)
-                    .map(|first| first.place.clone());
+                let first = self.config.scripts.get(first);
+                let first = first.map(|first| first.place.clone());
                 let Some(script) = self.config.scripts.last_mut() else {
                     return;
                 };
-                let shown = first.as_ref().map(ToString::to_string).unwrap_or_default();
-                shared.remarks.problem(
-                    &script.place,
-                    format!("script {} is not used: this block never runs", script.name),
-                    format!("the block of the same name in {shown} comes first"),
-                    "give it another name and track that, or take it out",
-                );
+                let name = &script.name;
+                if first.as_ref() == Some(&script.place) {
+                    read_twice(shared, &script.place, &format!("vrrp_script {name}"));
+                } else {
+                    let shown = first.as_ref().map_or(String::new(), ToString::to_string);
+                    shared.remarks.problem(
+                        &script.place,
+                        format!("script {name} is not used: this block never runs"),
+                        format!("the block of the same name in {shown} comes first"),
+                        "give it another name and track that, or take it out",
+                    );
+                }
                 script.shadowed_by = first;
             }
         }
@@ -160,5 +162,15 @@ pub(super) fn judge_twice(
         format!("this {keyword} counts, not the one in line {}", before.line),
         format!("{keyword} stands twice in the block"),
         "take one of them out; for two checks write two blocks",
+    );
+}
+
+/// A block that comes once more from the same place.
+pub(super) fn read_twice(shared: &mut Shared, place: &super::super::Place, block: &str) {
+    shared.remarks.note(
+        place,
+        format!("keepalived reads {block} twice, and takes the first"),
+        "its file is included twice, or by a line that begins with @ or a definition",
+        "include it once, on a line that begins with include",
     );
 }
