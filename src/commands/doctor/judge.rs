@@ -141,10 +141,12 @@ impl Judge<'_> {
         match used {
             Use::Direct => self.direct(check, said),
             Use::Indirect => {
+                self.other(check, said);
                 said.say(command_line::examine_indirect(check));
                 self.moves(check, None, said);
             }
             Use::No => {
+                self.other(check, said);
                 if let Some(foreign) = foreign::of(check) {
                     let measure = || Cost::measure(Path::new("/proc"), self.clock);
                     let cost = self.cost.get_or_init(measure);
@@ -154,6 +156,19 @@ impl Judge<'_> {
             }
         }
         used != Use::No
+    }
+
+    /// Whether keepalived would run another program, where its path is written.
+    fn other(&self, check: &Check<'_>, said: &mut Judgement) {
+        let Ok(user) = self.user_of(check).map_err(|problem| said.say(problem)) else {
+            return;
+        };
+        let program = self.program(check, &user);
+        let found = program
+            .iter()
+            .flat_map(|program| program.examine(self.accounts));
+        let wrong = found.filter(|finding| finding.severity != Severity::Ok);
+        wrong.for_each(|finding| said.say(finding.at(check.place())));
     }
 
     /// Looks at a check that is listenup's.
