@@ -83,6 +83,20 @@ fn each_program_is_known_with_what_it_gets_wrong_and_what_replaces_it() {
                 "check -q 127.0.0.1:80",
             ),
             (
+                "/bin/sh -c 'netstat -an | grep -w 443'",
+                "problem",
+                "a connection to that port of another host counts as a listener: the address stays",
+                "neither -l nor LISTEN is there",
+                "check -q 443",
+            ),
+            (
+                "/bin/sh -c 'netstat -an | grep -w 443 | grep LISTEN'",
+                "note",
+                "netstat takes the longer",
+                "",
+                "check -q 443",
+            ),
+            (
                 "/usr/bin/lsof -iTCP:8080 -sTCP:LISTEN",
                 "note",
                 "lsof takes the longer",

@@ -155,7 +155,7 @@ impl Judge<'_> {
             }
             Use::No => {
                 self.other(check, said);
-                if let Some(foreign) = foreign::of(check) {
+                if let Some(foreign) = foreign::of(check, &self.conf.config) {
                     let measure = || Cost::measure(Path::new("/proc"), self.clock);
                     let cost = self.cost.get_or_init(measure);
                     said.say(foreign.finding(check, self.suggested, cost));
