@@ -83,6 +83,20 @@ fn each_program_is_known_with_what_it_gets_wrong_and_what_replaces_it() {
                 "check -q 127.0.0.1:80",
             ),
             (
+                "/bin/sh -c 'netstat -an | grep -w 443'",
+                "problem",
+                "a connection to that port of another host counts as a listener: the address stays",
+                "neither -l nor LISTEN is there",
+                "check -q 443",
+            ),
+            (
+                "/bin/sh -c 'netstat -an | grep -w 443 | grep LISTEN'",
+                "note",
+                "netstat takes the longer",
+                "",
+                "check -q 443",
+            ),
+            (
                 "/usr/bin/lsof -iTCP:8080 -sTCP:LISTEN",
                 "note",
                 "lsof takes the longer",
@@ -97,7 +111,7 @@ fn each_program_is_known_with_what_it_gets_wrong_and_what_replaces_it() {
                 "check -q 443",
             ),
             (
-                "/bin/nc -z -w 1 127.0.0.1 443",
+                "nc -z -w 1 127.0.0.1 443",
                 "note",
                 "a service that is busy counts as down",
                 "a connection to the service",
@@ -154,7 +168,7 @@ fn each_program_is_known_with_what_it_gets_wrong_and_what_replaces_it() {
                 "see whether its success means that something listens",
             ),
             (
-                "/bin/nc -z db 5432",
+                "nc -z db 5432",
                 "note",
                 "",
                 "",
@@ -229,6 +243,30 @@ fn a_shell_script_is_read_and_not_run() {
 }
 
 #[test]
+fn a_program_that_keepalived_would_not_run() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path().join("check.sh");
+        let conf = conf_with("script \"FOLDER/check.sh\"", "");
+        let problem = |cause: &str| {
+            let (said, found) = look(&folder, &conf);
+            let is_it = |one: &&Found| {
+                one.line == Some(6) && one.severity == "problem" && one.cause.contains(cause)
+            };
+            assert!(found.iter().any(|one| is_it(&one)), "{found:#?}");
+            assert_eq!(said.code, Some(1));
+        };
+        problem("FOLDER/check.sh: is not there");
+        script(&path, "#!/bin/sh\n");
+        assert!(look(&folder, &conf).1.iter().all(|one| one.line != Some(6)));
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        problem("root may not execute it");
+        fs::set_permissions(&path, Permissions::from_mode(0o757)).unwrap();
+        problem("everybody may write to it");
+    });
+}
+
+#[test]
 fn a_script_that_does_not_end_or_is_no_text_is_nothing() {
     in_namespace(|| {
         let folder = Folder::new();
@@ -237,7 +275,7 @@ fn a_script_that_does_not_end_or_is_no_text_is_nothing() {
         assert!(made.success());
         for _ in 0..2 {
             let (_, found) = look(&folder, &conf_with("script \"FOLDER/check.sh\"", ""));
-            let one = found.iter().find(|one| one.line == Some(6));
+            let one = found.iter().find(|one| one.effect.contains("chk"));
             assert!(one.is_none(), "{one:#?}");
             fs::remove_file(&path).unwrap();
             fs::write(&path, b"#!/bin/sh\n\0netstat | grep 443\n").unwrap();

@@ -69,9 +69,42 @@ fn each_unsafe_part_is_named_with_its_cure() {
         let fine = "ok       FOLDER/a/listenup: nobody may run it\n";
         let text = findings(&said, path);
         assert!(text.ends_with(fine), "{said:#?}");
-        // It is another program, and says nothing that could be judged.
-        let other = "note     FOLDER/keepalived.conf:6: chk: what the check finds was not judged\n";
+        // But it is not run by way of trial.
+        let other = "note     FOLDER/keepalived.conf:6: chk: the check was not tried\n";
         assert!(text.contains(other), "{text}");
+    });
+}
+
+#[test]
+fn another_program_of_the_name() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        install(&path.join("a"), (0, 0, 0o755), (0, 0, 0o755));
+        let conf = conf_with("script \"FOLDER/a/listenup check 443\"", "");
+        let said = doctor_reads(path, &conf, "").exits(0);
+        let other = "note     FOLDER/keepalived.conf:6: chk: what the check finds was not judged\n";
+        assert!(findings(&said, path).contains(other), "{said:#?}");
+    });
+}
+
+/// By way of trial nothing is run that others than root could have put there, even where keepalived would.
+#[test]
+fn what_others_can_change_is_not_run() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let weak = install(&path.join("a"), (0, 50, 0o2775), (0, 0, 0o755));
+        let _ = fs::remove_file(&weak);
+        fs::copy(path.join("listenup"), &weak).unwrap();
+        let conf = conf_with("script \"FOLDER/a/listenup check 443\"", "");
+        let conf = conf.replace(" enable_script_security", "");
+        for conf in [conf.clone(), conf.replace("user root", "user nobody")] {
+            let said = doctor_reads(path, &conf, "").exits(0);
+            let text = findings(&said, path);
+            assert!(text.contains("chk: the check was not tried\n"), "{text}");
+            assert!(!text.contains("run as"), "{text}");
+        }
     });
 }
 

@@ -56,6 +56,14 @@ impl Program {
     }
 }
 
+/// Whether a check is run to see what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tried {
+    Yes,
+    No,
+    Unsafe,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Judgement {
@@ -141,11 +149,13 @@ impl Judge<'_> {
         match used {
             Use::Direct => self.direct(check, said),
             Use::Indirect => {
+                self.other(check, said);
                 said.say(command_line::examine_indirect(check));
                 self.moves(check, None, said);
             }
             Use::No => {
-                if let Some(foreign) = foreign::of(check) {
+                self.other(check, said);
+                if let Some(foreign) = foreign::of(check, &self.conf.config) {
                     let measure = || Cost::measure(Path::new("/proc"), self.clock);
                     let cost = self.cost.get_or_init(measure);
                     said.say(foreign.finding(check, self.suggested, cost));
@@ -154,6 +164,19 @@ impl Judge<'_> {
             }
         }
         used != Use::No
+    }
+
+    /// Whether keepalived would run another program, where its path is written.
+    fn other(&self, check: &Check<'_>, said: &mut Judgement) {
+        let Ok(user) = self.user_of(check).map_err(|problem| said.say(problem)) else {
+            return;
+        };
+        let program = self.program(check, &user);
+        let found = program
+            .iter()
+            .flat_map(|program| program.examine(self.accounts));
+        let wrong = found.filter(|finding| finding.severity != Severity::Ok);
+        wrong.for_each(|finding| said.say(finding.at(check.place())));
     }
 
     /// Looks at a check that is listenup's.
@@ -179,8 +202,20 @@ impl Judge<'_> {
         };
         let means_up = options.wanted == Wanted::Listening;
         let moves_well = self.moves(check, Some(means_up), said);
-        if !is_well || !program.is_some_and(|program| self.would_run(&program)) {
-            return;
+        let tried = program.map_or(Tried::No, |program| self.would_run(&program));
+        match tried {
+            _ if !is_well => return,
+            Tried::Yes => {}
+            Tried::No => return,
+            Tried::Unsafe => {
+                let note = Finding::note(
+                    format!("{}: the check was not tried", check.name),
+                    "others than root can change the program, or a folder on the way to it",
+                    "install listenup in /usr/libexec/keepalived",
+                );
+                said.say(note.at(check.place()));
+                return;
+            }
         }
         let attempt = Attempt {
             check,
@@ -263,10 +298,27 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether it may be run to see what it says: a script that is called listenup may not.
-    fn would_run(&self, program: &Program) -> bool {
-        let found = program.examine(self.accounts);
-        !found.iter().any(Finding::is_problem) && binary::is_program(&program.path)
+    /// Whether it may be run to see what it says: what keepalived would run, and, whoever it is run as, nothing that
+    /// others than root could have put there. A script that is called listenup may not.
+    fn would_run(&self, program: &Program) -> Tried {
+        let has_problem = |program: &Program| {
+            program
+                .examine(self.accounts)
+                .iter()
+                .any(Finding::is_problem)
+        };
+        if has_problem(program) || !binary::is_program(&program.path) {
+            return Tried::No; // which is told of the program
+        }
+        let by_root = Program {
+            user: Accounts::root(),
+            security: Security::Enabled,
+            ..program.clone()
+        };
+        match has_problem(&by_root) {
+            true => Tried::Unsafe,
+            false => Tried::Yes,
+        }
     }
 
     fn program(&self, check: &Check<'_>, user: &ScriptUser) -> Option<Program> {

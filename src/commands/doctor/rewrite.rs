@@ -47,7 +47,7 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
             if command_line::used(&check, own) != Use::No || !is_of(check.place(), path) {
                 continue;
             }
-            let Some(found) = foreign::of(&check) else {
+            let Some(found) = foreign::of(&check, &conf.config) else {
                 continue;
             };
             let replaced = found

@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
+
 use super::findings::Finding;
 use crate::clock::{Deadline, SystemClock};
 use crate::errno::ErrnoText;
@@ -50,7 +52,7 @@ pub fn find(proc: &Path, findings: &mut Vec<Finding>) -> Vec<Running> {
     for pid in &pids {
         let process = proc.join(pid.to_string());
         let is_child = parent(&process).is_some_and(|parent| pids.contains(&parent));
-        if is_child {
+        if is_child || !is_trusted(&process) {
             continue;
         }
         match is_here(proc, &process)
@@ -65,6 +67,12 @@ pub fn find(proc: &Path, findings: &mut Vec<Finding>) -> Vec<Running> {
         }
     }
     running
+}
+
+/// Anybody can name a process, and what it has loaded says what is run to try it.
+fn is_trusted(process: &Path) -> bool {
+    let owner = fs::metadata(process).map(|found| found.uid());
+    owner.is_ok_and(|owner| owner == 0 || owner == geteuid().as_raw())
 }
 
 /// `None`: it has no such file, as before 2.2.0, or has ended.

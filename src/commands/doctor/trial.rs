@@ -1,8 +1,8 @@
-//! Runs a check as keepalived would: its words, its user, its namespace, nothing on the standard streams, and no
+//! Runs a check as keepalived would: its words, its user, its namespace, nothing on the standard input, and no
 //! longer than keepalived waits. Only listenup is ever run.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
@@ -45,44 +45,26 @@ pub enum Trial {
     Unknown,
 }
 
-/// Runs it, twice: as it is written, and again so that it says what it found.
+/// Runs it, so that it says what it found and logs nothing; neither changes whether it succeeds.
 pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
-    let limit = timeout.min(MOST);
-    let arguments: Vec<OsString> = words
-        .iter()
-        .skip(1)
-        .cloned()
-        .map(OsString::from_vec)
-        .collect();
-    let program = words.first().map(Vec::as_slice).unwrap_or_default();
     // Of what follows it could not be told whether this failed or the program.
-    if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/null") {
-        return Trial::NotTried(format!(
-            "/dev/null cannot be opened: {}",
-            ErrnoText::from(&error)
-        ));
+    if let Err(error) = File::open("/dev/null") {
+        let why = ErrnoText::from(&error);
+        return Trial::NotTried(format!("/dev/null cannot be opened: {why}"));
     }
-    let as_written = start(program, &arguments, user, Stdio::null);
-    let code = match as_written.and_then(|mut child| wait(&mut child, limit)) {
-        Ok(Some(status)) => status.code(),
-        Ok(None) => return Trial::TooSlow,
-        Err(error) => return Trial::NotStarted(ErrnoText::from(&error).to_string()),
-    };
-    let telling = telling(&arguments);
-    let told = start(program, &telling, user, Stdio::piped).and_then(|child| tell(child, limit));
-    match told {
-        Ok((stdout, stderr)) => classify(code == Some(0), &stdout, &stderr),
+    let arguments = words.iter().skip(1).cloned().map(OsString::from_vec);
+    let arguments: Vec<OsString> = arguments.collect();
+    let program = words.first().map(Vec::as_slice).unwrap_or_default();
+    let started = start(program, &telling(&arguments), user);
+    match started.and_then(|child| tell(child, timeout.min(MOST))) {
+        Ok(Some((succeeds, stdout, stderr))) => classify(succeeds, &stdout, &stderr),
+        Ok(None) => Trial::TooSlow,
         Err(error) => Trial::NotStarted(ErrnoText::from(&error).to_string()),
     }
 }
 
 /// As keepalived starts it: lib/notify.c, `system_call` and `notify_exec`.
-fn start(
-    program: &[u8],
-    arguments: &[OsString],
-    user: &ScriptUser,
-    stream: fn() -> Stdio,
-) -> io::Result<Child> {
+fn start(program: &[u8], arguments: &[OsString], user: &ScriptUser) -> io::Result<Child> {
     let mut command = Command::new(OsStr::from_bytes(program));
     command
         .args(arguments)
@@ -90,8 +72,8 @@ fn start(
         .current_dir("/")
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(stream())
-        .stderr(stream());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // Without a change there is nothing to ask the kernel for.
     if nix::unistd::geteuid().as_raw() != user.uid || user.uid == 0 {
         command.uid(user.uid); // std gives up the other groups with it
@@ -118,9 +100,12 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// What it says on stdout and stderr. Both are short, so neither fills its pipe.
-fn tell(mut child: Child, limit: Duration) -> io::Result<(String, String)> {
-    wait(&mut child, limit)?;
+/// Whether it succeeds, and what it says on stdout and stderr. Both are short, so neither fills its pipe. `None`:
+/// the time was up.
+fn tell(mut child: Child, limit: Duration) -> io::Result<Option<(bool, String, String)>> {
+    let Some(status) = wait(&mut child, limit)? else {
+        return Ok(None);
+    };
     let read = |stream: Option<&mut dyn Read>| {
         let mut text = Vec::new();
         if let Some(stream) = stream {
@@ -130,7 +115,7 @@ fn tell(mut child: Child, limit: Duration) -> io::Result<(String, String)> {
     };
     let stdout = read(child.stdout.as_mut().map(|stream| stream as &mut dyn Read))?;
     let stderr = read(child.stderr.as_mut().map(|stream| stream as &mut dyn Read))?;
-    Ok((stdout, stderr))
+    Ok(Some((status.success(), stdout, stderr)))
 }
 
 /// The arguments with which it says in JSON what it finds, and logs nothing.

@@ -7,9 +7,12 @@ mod shell;
 mod text;
 mod tools;
 
+use std::net::IpAddr;
+
 use super::checks::{Check, OnFailure};
 use super::findings::{Finding, Severity};
 use crate::domain::Target;
+use crate::keepalived_conf::Config;
 
 pub use cost::Cost;
 use text::Text;
@@ -23,13 +26,21 @@ pub struct Foreign {
 }
 
 /// A check by another program that looks for a port or a process. `None`: by something else.
-pub fn of(check: &Check<'_>) -> Option<Foreign> {
+pub fn of(check: &Check<'_>, config: &Config) -> Option<Foreign> {
     // Where words were dropped it is not what was meant, and the reader says so.
     if !check.command.rest.is_empty() {
         return None;
     }
     let text = text::of(check.words)?;
-    let looks = tools::looks(&text.commands);
+    let addresses = config.instances.iter().flat_map(|instance| {
+        instance
+            .addresses
+            .iter()
+            .chain(&instance.excluded_addresses)
+    });
+    let bare = addresses.map(|address| address.value.split('/').next().unwrap_or_default());
+    let own: Vec<IpAddr> = bare.filter_map(|address| address.parse().ok()).collect();
+    let looks = tools::looks(&text.commands, &own);
     (!looks.is_empty()).then_some(Foreign { text, looks })
 }
 
@@ -100,6 +111,9 @@ impl Foreign {
                 shown(look)
             ));
         }
+        if self.looks.iter().any(|look| look.connections) {
+            causes.push("it looks at connections, too: neither -l nor LISTEN is there".to_owned());
+        }
         if self.counts_one() {
             causes.push(
                 "it wants one line, and a port that has one for IPv4 and one for IPv6 has two"
@@ -162,6 +176,11 @@ impl Foreign {
                     "other numbers are taken for the port: {stays} although nothing listens"
                 ),
             };
+            return (Severity::Problem, effect);
+        }
+        if self.looks.iter().any(|look| look.connections) {
+            let effect =
+                format!("a connection to that port of another host counts as a listener: {stays}");
             return (Severity::Problem, effect);
         }
         match self.first_tool() {

@@ -81,6 +81,13 @@ pub fn in_pattern(pattern: &str, whole_words: bool) -> Option<Pattern> {
     }
     let before = from.checked_sub(1).and_then(|at| letters.get(at));
     let behind = letters.get(to);
+    // A part of a name, or of something else than a port.
+    let joins = |letter: Option<&char>| {
+        letter.is_some_and(|letter| letter.is_alphabetic() || "_-/".contains(*letter))
+    };
+    if joins(before) || joins(behind) {
+        return None;
+    }
     let edge = |letter: Option<&char>| {
         whole_words || letter.is_some_and(|letter| " :\u{1}^$".contains(*letter))
     };
@@ -143,6 +150,9 @@ mod tests {
             ("LISTEN", false, None),
             (":80|:443", false, None),
             ("99999", false, None),
+            ("php7", false, None),
+            ("tcp6", false, None),
+            ("app-1", false, None),
             (":\u{fffd}", false, None),
             ("1.2:443", false, None),
         ] {

@@ -1,5 +1,7 @@
 //! The programs by which others look for a port.
 
+use std::net::IpAddr;
+
 use super::port::{self, Pattern};
 use super::shell::{Next, Simple};
 use crate::domain::Target;
@@ -30,6 +32,8 @@ pub struct Look {
     pub target: Option<Target>,
     /// What else fits grep's pattern.
     pub pattern: Option<Pattern>,
+    /// Connections count, too, and not listeners alone.
+    pub connections: bool,
     /// Either this or what follows will do.
     pub or: bool,
 }
@@ -78,8 +82,8 @@ pub fn name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// The looks among these commands.
-pub fn looks(commands: &[Simple]) -> Vec<Look> {
+/// The looks among these commands. `own` are addresses of this machine, or that it can have.
+pub fn looks(commands: &[Simple], own: &[IpAddr]) -> Vec<Look> {
     let mut looks = Vec::new();
     for (at, command) in commands.iter().enumerate() {
         let words = bare(&command.words);
@@ -88,7 +92,7 @@ pub fn looks(commands: &[Simple]) -> Vec<Look> {
         let pipeline = behind.take_while(|(_, before)| before.next == Next::Pipe);
         let pipeline: Vec<&Simple> = pipeline.map(|(command, _)| command).collect();
         let last = pipeline.last().copied().unwrap_or(command);
-        if let Some(mut look) = look(words, &pipeline) {
+        if let Some(mut look) = look(words, &pipeline, own) {
             let behind = commands.get(at + pipeline.len() + 1);
             let ends = |command: &Simple| {
                 let first = bare(&command.words).first();
@@ -101,7 +105,7 @@ pub fn looks(commands: &[Simple]) -> Vec<Look> {
     looks
 }
 
-fn look(words: &[String], pipeline: &[&Simple]) -> Option<Look> {
+fn look(words: &[String], pipeline: &[&Simple], own: &[IpAddr]) -> Option<Look> {
     let program = name(words.first()?);
     let arguments = words.get(1..).unwrap_or_default();
     let connection = words.iter().find_map(|word| word.strip_prefix("/dev/tcp/"));
@@ -116,30 +120,56 @@ fn look(words: &[String], pipeline: &[&Simple]) -> Option<Look> {
             name: name.to_owned(),
             target,
             pattern,
+            connections: false,
             or: false,
         })
     };
     if let Some(place) = connection {
         let (host, number) = place.split_once('/')?;
-        return found(Tool::Connection, here(host, number), None);
+        return found(Tool::Connection, here(host, number, own), None);
     }
-    let by_grep = |tool, own: Option<Target>| {
+    let by_grep = |tool, written: Option<Target>| {
         let pattern = pipeline.iter().find_map(|command| pattern(&command.words));
-        match own {
+        match written {
             Some(target) => found(tool, Some(target), None),
             None => found(tool, pattern.map(|one| one.target), pattern),
         }
     };
-    match program {
+    // Not TCP: nothing of this is about it.
+    let has = |letter| {
+        let mut options = arguments
+            .iter()
+            .filter(|word| word.starts_with('-') && !word.starts_with("--"));
+        options.any(|word| word.contains(letter))
+    };
+    let names_udp = arguments
+        .iter()
+        .any(|word| word.to_ascii_lowercase().contains("udp"));
+    let other_sockets = match program {
+        "netstat" | "ss" => (has('u') || has('x') || has('w')) && !has('t'),
+        "nc" | "ncat" | "netcat" => has('u'),
+        _ => false,
+    };
+    if names_udp || other_sockets {
+        return None;
+    }
+    let is_listen = |word: &String| word.to_ascii_uppercase().contains("LISTEN");
+    let in_pipeline = || pipeline.iter().flat_map(|command| &command.words);
+    let listeners = has('l') || arguments.iter().chain(in_pipeline()).any(is_listen);
+    let look = match program {
         "netstat" => by_grep(Tool::Netstat, None),
         "ss" => by_grep(Tool::Ss, port::in_filter(arguments)),
-        "lsof" => by_grep(Tool::Descriptors, of_lsof(arguments)),
+        "lsof" => by_grep(Tool::Descriptors, of_lsof(arguments, own)),
         "fuser" => by_grep(Tool::Descriptors, of_fuser(arguments)),
-        "nc" | "ncat" | "netcat" => found(Tool::Connection, of_nc(arguments), None),
+        "nc" | "ncat" | "netcat" => found(Tool::Connection, of_nc(arguments, own), None),
         "killall" if arguments.iter().any(|word| word == "-0") => found(Tool::Process, None, None),
         "pidof" | "pgrep" => found(Tool::Process, None, None),
         _ => None,
-    }
+    };
+    look.map(|look| Look {
+        connections: matches!(look.tool, Tool::Netstat | Tool::Ss) && !listeners,
+        ..look
+    })
 }
 
 /// What a grep looks for.
@@ -158,24 +188,27 @@ fn pattern(words: &[String]) -> Option<Pattern> {
 }
 
 /// A host of which this machine is one for sure.
-fn here(host: &str, number: &str) -> Option<Target> {
+fn here(host: &str, number: &str, own: &[IpAddr]) -> Option<Target> {
     let target = port::target(host, number)?;
-    let loopback = matches!(target, Target::Address(address, _) if address.is_loopback());
-    (loopback || host == "localhost").then_some(target)
+    let is_here = match target {
+        Target::Address(address, _) => address.is_loopback() || own.contains(&address),
+        Target::Port(_) => host == "localhost",
+    };
+    is_here.then_some(target)
 }
 
 /// `-i TCP@127.0.0.1:443`, `-i:443`
-fn of_lsof(words: &[String]) -> Option<Target> {
+fn of_lsof(words: &[String], own: &[IpAddr]) -> Option<Target> {
     let at = words.iter().position(|word| word.starts_with("-i"))?;
-    let own = words.get(at)?.strip_prefix("-i")?;
-    let value = if own.is_empty() {
+    let written = words.get(at)?.strip_prefix("-i")?;
+    let value = if written.is_empty() {
         words.get(at + 1)?
     } else {
-        own
+        written
     };
     let (before, number) = value.rsplit_once(':')?;
     match before.split_once('@') {
-        Some((_, host)) => here(host, number),
+        Some((_, host)) => here(host, number, own),
         None => port::port(number),
     }
 }
@@ -187,7 +220,7 @@ fn of_fuser(words: &[String]) -> Option<Target> {
 }
 
 /// `nc -z -w 1 127.0.0.1 443`
-fn of_nc(words: &[String]) -> Option<Target> {
+fn of_nc(words: &[String], own: &[IpAddr]) -> Option<Target> {
     let mut plain = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -200,7 +233,7 @@ fn of_nc(words: &[String]) -> Option<Target> {
         }
     }
     match plain.as_slice() {
-        [host, number] => here(host, number),
+        [host, number] => here(host, number, own),
         _ => None,
     }
 }
@@ -231,6 +264,7 @@ mod tests {
             ("timeout 1 nc -z -w 1 127.0.0.1 443", "nc 127.0.0.1:443"),
             ("nc -zv localhost 443", "nc 443"),
             ("nc -z 192.0.2.9 443", "nc -"),
+            ("nc -z 192.0.2.100 443", "nc 192.0.2.100:443"),
             ("nc -z db 443", "nc -"),
             (
                 "if ! </dev/tcp/127.0.0.1/6443; then exit 1; fi",
@@ -239,10 +273,16 @@ mod tests {
             ("killall -0 haproxy", "killall -"),
             ("pidof nginx || exit 1", "pidof -"),
             ("ss -tln | awk '{print $4}' | grep LISTEN", "ss -"),
+            ("ss -uln | grep :53", ""),
+            ("netstat -tuln | grep :53", "netstat 53"),
+            ("ss -xl | grep 7", ""),
+            ("nc -zu 127.0.0.1 53", ""),
+            ("fuser -n udp 53", ""),
+            ("lsof -iUDP:53", ""),
             ("killall haproxy", ""),
             ("curl http://127.0.0.1:80", ""),
         ] {
-            let looks = looks(&commands(text, &[]));
+            let looks = looks(&commands(text, &[]), &[[192, 0, 2, 100].into()]);
             let shown = |look: &Look| match look.target {
                 Some(target) => format!("{} {target}", look.name),
                 None => format!("{} -", look.name),
