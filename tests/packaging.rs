@@ -28,7 +28,7 @@ fn examples() -> Vec<PathBuf> {
                 .is_some_and(|extension| extension == "conf")
         })
         .collect();
-    assert_eq!(examples.len(), 5, "{examples:?}");
+    assert_eq!(examples.len(), 6, "{examples:?}");
     examples
 }
 
@@ -108,7 +108,7 @@ fn each_script_fails_on_an_empty_host_and_succeeds_where_its_service_listens() {
         .iter()
         .flat_map(|example| scripts(&fs::read_to_string(example).unwrap()))
         .collect();
-    assert_eq!(scripts.len(), 7);
+    assert_eq!(scripts.len(), 8);
     // No line in the log of this machine. Its users are not the service's.
     for script in &mut scripts {
         for (part, own) in [
@@ -205,13 +205,16 @@ fn icinga_calls_the_program_with_options_that_it_has() {
                 _ if value.contains("set_if") => &[][..],
                 "--timeout" => &["1s"],
                 "--max-queue" => &["90%"],
+                "--at-least" => &["1"],
+                "--interface" => &["lo"],
+                "--netns" => &["/proc/self/ns/net"],
                 _ => &["root"],
             };
             let said = run(&[&[option], values, &["443"]].concat());
             assert!(!said.stdout.contains("wrong usage"), "{said:?}");
             count += 1;
         }
-        assert_eq!(count, 6);
+        assert_eq!(count, 10);
     });
 }
 
