@@ -1,13 +1,20 @@
 //! Writes the man pages and the completions of bash, zsh and fish, from the definition of the command
 //! line.
 //!
-//! `pages DIR` writes DIR/man/listenup.1, a page for each subcommand beside it, and listenup.bash,
-//! _listenup (zsh) and listenup.fish in DIR/completions.
+//! `pages DIR` writes DIR/man/listenup.1, a page for each subcommand and listenup-keepalived.7 beside it, and
+//! listenup.bash, _listenup (zsh) and listenup.fish in DIR/completions.
 //!
-//! The text of the page of a subcommand is packaging/man/SUBCOMMAND.roff, with three requests that are
-//! replaced: `.OPTIONS` and `.SUBCOMMANDS` by these sections, and `.HELP WORDS` by the paragraph of
-//! `--help` that begins with these words.
+//! The text of a page is packaging/man/NAME.roff, with requests that are replaced:
+//!
+//! | request | by |
+//! |---|---|
+//! | `.OPTIONS` | the heading of that section |
+//! | `.OPTION NAME` | the option or argument as it is written, above its explanation; each must be there, once |
+//! | `.SUBCOMMANDS` | that section |
+//! | `.HELP WORDS` | the paragraph of `--help` that begins with these words |
+//! | `.INCLUDE NAME` | packaging/man/NAME.roff |
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -30,10 +37,6 @@ fn man_pages(folder: &Path) -> Result<()> {
     let mut listenup = listenup::cli::command().disable_help_subcommand(true);
     listenup.build();
     fs::create_dir_all(folder)?;
-    let text = |name: &str| {
-        let file = format!("packaging/man/{name}.roff");
-        fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))
-    };
     fs::write(
         folder.join("listenup.1"),
         page(&listenup, &text("listenup")?)?,
@@ -43,43 +46,88 @@ fn man_pages(folder: &Path) -> Result<()> {
         let page = page(subcommand, &text(name)?)?;
         fs::write(folder.join(format!("listenup-{name}.1")), page)?;
     }
+    let of_keepalived = heading("listenup-keepalived", 7)? + &text("keepalived")?;
+    fs::write(folder.join("listenup-keepalived.7"), of_keepalived)?;
     Ok(())
+}
+
+/// A file of packaging/man, with those that it includes.
+fn text(name: &str) -> Result<String> {
+    let file = format!("packaging/man/{name}.roff");
+    let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+    let mut whole = String::new();
+    for line in text.lines() {
+        match line.strip_prefix(".INCLUDE ") {
+            Some(part) => whole += &self::text(part)?,
+            None => whole += &format!("{line}\n"),
+        }
+    }
+    Ok(whole)
+}
+
+fn heading(title: &str, section: u8) -> Result<String> {
+    let (title, date) = (title.to_uppercase(), date_of_release()?);
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(format!(
+        ".TH {title} {section} \"{date}\" \"listenup {version}\"\n"
+    ))
 }
 
 fn page(command: &Command, text: &str) -> Result<Vec<u8>> {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.strip_prefix("Usage: ").ok_or("no usage")?.to_owned();
     let title = command.get_display_name().unwrap_or(command.get_name());
-    let title = title.to_uppercase();
-    let (date, version) = (date_of_release()?, env!("CARGO_PKG_VERSION"));
-
-    let command = command.clone().mut_args(values_in_the_name);
     let man = Man::new(command.clone().override_usage(usage));
-    let mut page = format!(".TH {title} 1 \"{date}\" \"listenup {version}\"\n").into_bytes();
+    let mut page = heading(title, 1)?.into_bytes();
+    let mut missing: BTreeSet<&str> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().as_str())
+        .collect();
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     for line in text.lines() {
         match line.split_once(' ').unwrap_or((line, "")) {
-            (".OPTIONS", _) => man.render_options_section(&mut page)?,
+            (".OPTIONS", _) => page.extend(b".SH OPTIONS\n"),
+            (".OPTION", name) => {
+                let arg = command
+                    .get_arguments()
+                    .find(|arg| arg.get_id() == name)
+                    .filter(|_| missing.remove(name))
+                    .ok_or_else(|| format!("{title}: no option {name}, or twice"))?;
+                page.extend(tag(arg).into_bytes());
+            }
             (".SUBCOMMANDS", _) => man.render_subcommands_section(&mut page)?,
-            (".HELP", words) => help(&command, words)?.to_writer(&mut page)?,
+            (".HELP", words) => help(command, words)?.to_writer(&mut page)?,
             _ => page.extend([line.as_bytes(), b"\n"].concat()),
         }
     }
-    Ok(page)
+    match missing.first() {
+        Some(option) => Err(format!("{title}: {option} is not explained").into()),
+        None => Ok(page),
+    }
 }
 
-/// The option with the values that it takes as the name of its value: `--format <text|json>`. A list of
-/// them, as clap_mangen writes it, would fill the page.
-fn values_in_the_name(arg: Arg) -> Arg {
-    let values = arg.get_possible_values();
-    if values.is_empty() {
-        return arg;
+/// How an option or an argument is written, as the tag of a paragraph: `-q, --quiet`, `--format text|json`.
+fn tag(arg: &Arg) -> String {
+    let short = arg.get_short().map(|name| format!("-{name}"));
+    let long = arg.get_long().map(|name| format!("--{name}"));
+    let names: Vec<String> = short.into_iter().chain(long).collect();
+    let mut parts: Vec<String> = Vec::new();
+    if !names.is_empty() {
+        let bold = names.iter().map(|name| format!(r"\fB{name}\fR"));
+        parts.push(bold.collect::<Vec<_>>().join(", "));
     }
-    let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
-    // clap keeps static names; leaking some is no matter here.
-    let names = names.join("|").leak();
-    arg.value_name(&*names).hide_possible_values(true)
+    if arg.get_action().takes_values() {
+        let values = arg.get_possible_values();
+        let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+        let named = arg.get_value_names().and_then(|names| names.first());
+        let several = if arg.is_positional() { "..." } else { "" };
+        parts.push(match (values.as_slice(), named) {
+            ([], Some(name)) => format!(r"\fI{name}\fR{several}"),
+            _ => format!(r"\fB{}\fR", values.join(r"\fR|\fB")),
+        });
+    }
+    format!(".TP\n{}\n", parts.join(" ").replace('-', r"\-"))
 }
 
 /// The paragraph of `--help` that begins with these words, line by line.

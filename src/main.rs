@@ -16,7 +16,7 @@
 //! | [`report`] | what is said: text, JSON, Nagios, and the writer that waits no longer than it may |
 //! | [`log`] | `--log`, `-v` |
 //! | [`cli`] | the command line -> plain options |
-//! | [`commands`] | `listenup check`, `list`, `doctor`, `resets` |
+//! | [`commands`] | `listenup check`, `watch`, `list`, `doctor`, `resets` |
 //! | [`start`] | standard streams and arguments, in place of std's start |
 
 #![no_main]

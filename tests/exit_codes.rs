@@ -183,9 +183,17 @@ fn help_and_version_exit_0() {
         "help check",
         "check --help",
         "check -h",
+        "check -V",
+        "check --version",
+        "list --help",
     ] {
         let said = listenup(line).exits(0).stderr("");
         assert!(said.stdout.contains("listenup"), "{said:?}");
+    }
+    // As a monitoring plugin does: its name and the version, whatever else is on the line.
+    let version = format!("listenup-check {}\n", env!("CARGO_PKG_VERSION"));
+    for line in ["check -V", "check --format nagios --version"] {
+        listenup(line).exits(0).stdout(&version).stderr("");
     }
 }
 
@@ -260,29 +268,30 @@ fn a_reader_that_went_away_changes_no_verdict() {
 fn what_was_asked_for_and_cannot_be_written_is_an_error() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
-        for words in [
-            "list",
-            "list --format json",
-            "doctor 443",
-            "resets --trace off --for 10ms",
-            "resets --trace off --for 10ms --every 5ms",
-            "resets --trace off --for 10ms --format json",
-            "--help",
-            "check --help",
-            "--version",
+        for (words, code) in [
+            ("list", 2),
+            ("list --format json", 2),
+            ("list --help", 2),
+            ("doctor 443", 1),
+            ("resets --trace off --for 10ms", 1),
+            ("resets --trace off --for 10ms --every 5ms", 1),
+            ("resets --trace off --for 10ms --format json", 1),
+            ("--help", 1),
+            ("check --help", 1),
+            ("--version", 1),
         ] {
-            let said = sh(&format!(r#"exec "$0" {words} >/dev/full"#)).exits(1);
+            let said = sh(&format!(r#"exec "$0" {words} >/dev/full"#)).exits(code);
             let why = "listenup: cannot write to stdout: No space left on device (ENOSPC)\n";
             assert!(said.stderr.ends_with(why), "{said:?}");
             sh(&format!(r#"exec "$0" {words} >&-"#))
-                .exits(1)
+                .exits(code)
                 .stderr_has("cannot write to stdout: Bad file number (EBADF)");
             // A reader who has seen enough, as `head` has, needs no message.
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
             let mut command = Command::new(LISTENUP);
             command.args(words.split_whitespace()).stdout(writer);
-            Said::by(&mut command).exits(1).stderr("");
+            Said::by(&mut command).exits(code).stderr("");
         }
         for words in ["list", "resets --trace off --for 10ms", "--help"] {
             sh(&format!(r#"exec "$0" {words} >/dev/null"#)).exits(0);

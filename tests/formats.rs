@@ -125,7 +125,7 @@ fn json_of_a_list_of_every_kind_of_socket() {
             assert_eq!(of(8443)["user"], "root");
             assert_eq!(
                 of(8443)["processes"],
-                json!([format!("listener ({})", service.pid())])
+                json!([{ "pid": service.pid(), "name": "listener" }])
             );
             let device = if source == "netlink" {
                 json!("lo")

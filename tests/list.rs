@@ -92,12 +92,17 @@ fn processes_are_named_when_asked_for() {
 }
 
 #[test]
-fn nothing_there_is_an_empty_table_and_1_only_for_targets() {
+fn nothing_there_is_an_empty_table_and_1_only_for_targets_and_an_error_is_2() {
     in_namespace(|| {
         let head = "ADDRESS  PORT  QUEUE  V6ONLY  DEVICE  USER  UNIT\n";
         listenup("list").exits(0).stdout(head).stderr("");
         listenup("list 443").exits(1).stdout(head).stderr("");
-        listenup("list 443x").exits(1).stdout("");
+        listenup("list --format json 443").exits(1).stderr("");
+        listenup("list 443x").exits(2).stdout("");
+        listenup("list --no-such-option").exits(2).stdout("");
+        listenup("list --netns no-such-name 443")
+            .exits(2)
+            .stdout("");
     });
 }
 
@@ -146,7 +151,7 @@ fn without_processes_there_is_still_the_list() {
 fn no_source_is_no_list() {
     in_namespace(|| {
         sh(r#"ulimit -n 3; exec "$0" list"#)
-            .exits(1)
+            .exits(2)
             .stdout("")
             .stderr(
                 "listenup: could not tell: sock_diag: socket: Too many open files (EMFILE); \

@@ -1,4 +1,4 @@
-//! Man pages and completions, and the README's tables of options, against the definition of the command
+//! Man pages and completions against the definition of the command
 //! line.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -39,6 +39,16 @@ impl Pages {
     #[track_caller]
     fn man(&self, page: &str) -> String {
         self.read(&format!("man/{page}.1")).replace(r"\-", "-")
+    }
+
+    /// A page as a person sees it, each section and each explanation of an option on a line of its own.
+    #[track_caller]
+    fn shown(&self, page: &str) -> String {
+        let mut man = Command::new("man");
+        man.args(["--no-hyphenation", "--no-justification", "-l"]);
+        man.arg(self.path(&format!("man/{page}")))
+            .env("MANWIDTH", "1000");
+        Said::by(&mut man).exits(0).stderr("").stdout
     }
 }
 
@@ -99,11 +109,113 @@ fn there_is_a_page_for_each_subcommand_with_each_option_and_no_others() {
         assert_eq!(unknown, None, "{name}");
         written.push(format!("listenup-{name}.1"));
     }
+    written.push("listenup-keepalived.7".to_owned());
     let there = fs::read_dir(pages.path("man")).unwrap();
     let there: BTreeSet<_> = there
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(there, written.into_iter().collect());
+}
+
+/// What a page says of an option, in one line: the paragraph below it.
+#[track_caller]
+fn explanation(shown: &str, arg: &clap::Arg) -> String {
+    let name = match (arg.get_short(), arg.get_long()) {
+        (Some(short), Some(long)) => format!("-{short}, --{long}"),
+        (_, Some(long)) => format!("--{long}"),
+        _ => format!("{}...", arg.get_value_names().unwrap()[0]),
+    };
+    let (_, options) = shown.split_once("\nOPTIONS\n").unwrap();
+    let mut lines = options
+        .lines()
+        .skip_while(|line| line.trim().split("  ").next().unwrap() != tag_of(&name, arg));
+    let first = lines.next().unwrap_or_else(|| panic!("{name} has no tag"));
+    match first.trim().split_once("  ") {
+        // A short tag has the first line beside it.
+        Some((_, text)) => text.trim().to_owned(),
+        None => lines.next().unwrap().trim().to_owned(),
+    }
+}
+
+fn tag_of(name: &str, arg: &clap::Arg) -> String {
+    let values = arg.get_possible_values();
+    let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+    match (arg.get_action().takes_values(), values.as_slice()) {
+        _ if arg.is_positional() => name.to_owned(),
+        (false, _) => name.to_owned(),
+        (true, []) => format!("{name} {}", arg.get_value_names().unwrap()[0]),
+        (true, values) => format!("{name} {}", values.join("|")),
+    }
+}
+
+#[test]
+fn every_option_is_explained_in_sentences_that_name_its_default() {
+    let pages = Pages::write();
+    let (mut explained, mut defaults) = (0, 0);
+    for command in subcommands() {
+        let name = command.get_name();
+        let shown = pages.shown(&format!("listenup-{name}.1"));
+        for arg in command.get_arguments() {
+            let text = explanation(&shown, arg);
+            let id = arg.get_id();
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(text.ends_with('.'), "{name} {id}: {text}");
+            explained += 1;
+            if ["help", "version"].contains(&id.as_str()) {
+                continue;
+            }
+            let (summary, default) = help.split_once(" [default: ").unwrap_or((&help, ""));
+            assert!(text.len() > summary.len(), "{name} {id}: {text}");
+            let default = default.split([',', ']']).next().unwrap();
+            // keepalived's set of exit codes, by its name.
+            assert!(text.contains(default), "{name} {id}: {default}: {text}");
+            assert!(
+                default.is_empty() || text.contains("default"),
+                "{name} {id}: {text}"
+            );
+            // Each value that it takes is there by its name, or so is what it stands for.
+            for value in arg.get_possible_values() {
+                assert!(
+                    text.contains(value.get_name()),
+                    "{name} {id}: {}",
+                    value.get_name()
+                );
+            }
+            defaults += usize::from(!default.is_empty());
+        }
+    }
+    assert!(explained >= 50 && defaults >= 15, "{explained} {defaults}");
+}
+
+#[test]
+fn pages_refuses_an_option_that_is_not_explained_or_is_not_there() {
+    for (part, other, why) in [
+        (".OPTION any\n", "", "any is not explained"),
+        (
+            ".OPTION any\n",
+            ".OPTION any\n.OPTION any\n",
+            "no option any, or twice",
+        ),
+        (
+            ".OPTION any\n",
+            ".OPTION any\n.OPTION none\n",
+            "no option none, or twice",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = folder.path().join("packaging/man");
+        fs::create_dir_all(&sources).unwrap();
+        for entry in fs::read_dir("packaging/man").unwrap() {
+            let entry = entry.unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap();
+            fs::write(sources.join(entry.file_name()), text.replace(part, other)).unwrap();
+        }
+        fs::copy("CHANGELOG.md", folder.path().join("CHANGELOG.md")).unwrap();
+        let mut pages = Command::new(example("pages"));
+        Said::by(pages.arg("pages").current_dir(&folder))
+            .exits(1)
+            .stderr_has(why);
+    }
 }
 
 #[test]
@@ -114,10 +226,87 @@ fn every_page_has_its_sections() {
         let sections = page.lines().filter_map(|line| line.strip_prefix(".SH "));
         let sections: Vec<_> = sections.collect();
         assert_eq!(sections[..3], ["NAME", "SYNOPSIS", "DESCRIPTION"]);
-        let last = &sections[sections.len() - 4..];
-        assert_eq!(last, ["EXIT STATUS", "EXAMPLES", "SECURITY", "SEE ALSO"]);
+        let last = &sections[sections.len() - 5..];
+        let expected = ["EXIT STATUS", "FILES", "EXAMPLES", "SECURITY", "SEE ALSO"];
+        assert_eq!(last, expected);
         assert!(sections.contains(&"OPTIONS"), "{sections:?}");
+        let has_json = page.contains(r"\fBjson\fR") || page.contains(".BR json");
+        assert_eq!(sections.contains(&"JSON"), has_json, "{sections:?}");
     }
+    let contract = pages.read("man/listenup-keepalived.7");
+    for section in [
+        "EXIT STATUS",
+        "QUOTING",
+        "PATHS AND USERS",
+        "UPGRADES AND REMOVAL",
+        "TRACK_FILE AGAINST VRRP_SCRIPT",
+        "SELINUX",
+        "WHAT IT CANNOT SEE",
+    ] {
+        assert!(
+            contract.contains(&format!("\n.SH {section}\n")),
+            "{section}"
+        );
+    }
+}
+
+/// The fields of a document by its schema, those within it too.
+fn fields(schema: &serde_json::Value, known: &mut BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(map) => {
+            if let Some(properties) = map.get("properties").and_then(|it| it.as_object()) {
+                known.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|value| fields(value, known));
+        }
+        serde_json::Value::Array(all) => all.iter().for_each(|value| fields(value, known)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_fields_of_a_json_document_are_in_its_page() {
+    let pages = Pages::write();
+    for name in ["check", "doctor", "list", "watch", "resets"] {
+        let schema = fs::read_to_string(format!("packaging/schema/{name}.json")).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        let page = pages.man(&format!("listenup-{name}"));
+        let (_, json) = page.split_once("\n.SH JSON\n").unwrap();
+        let json = json.split("\n.SH ").next().unwrap();
+        let top = schema["properties"].as_object().unwrap();
+        for field in top.keys() {
+            assert!(json.contains(field.as_str()), "{name}: {field}");
+        }
+        let mut all = BTreeSet::new();
+        fields(&schema, &mut all);
+        // What a page calls a field there is one.
+        let words = json
+            .lines()
+            .filter(|line| line.starts_with(".BR ") || line.starts_with(".B "));
+        let words = words.flat_map(|line| line.split([' ', '"', ',']).skip(1));
+        let words = words.filter(|word| word.contains('_'));
+        for word in words {
+            assert!(all.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+/// The names in the lines of `--log` are those of the code that writes them.
+#[test]
+fn the_fields_of_the_log_are_in_the_page_of_check() {
+    let pages = Pages::write();
+    let page = pages.man("listenup-check");
+    let (_, log) = page.split_once("\n.SH LOG\n").unwrap();
+    let log = log.split("\n.SH ").next().unwrap();
+    let named = log.lines().filter_map(|line| line.strip_prefix(".B "));
+    let named: BTreeSet<&str> = named.filter(|word| !word.contains(' ')).collect();
+    let said = common::program::listenup("check --log stderr --source proc --timeout 400ms 1");
+    let line = said.stderr.lines().find(|line| line.contains("failed"));
+    let line = line.unwrap_or_else(|| panic!("{said:?}"));
+    let fields = line.split(' ').filter_map(|word| word.split_once("=\""));
+    let fields: BTreeSet<&str> = fields.map(|(name, _)| name).collect();
+    assert!(fields.len() >= 5, "{line}");
+    assert!(fields.is_subset(&named), "{fields:?} {named:?}");
 }
 
 #[test]
@@ -278,32 +467,4 @@ fn zsh_finds_its_completions_for_listenup() {
         .exits(0)
         .stdout("_listenup\n")
         .stderr("");
-}
-
-/// The options in the tables of a section of the README whose rows begin with one.
-fn tabled(readme: &str, section: &str) -> BTreeSet<String> {
-    let (_, text) = readme.split_once(&format!("\n## {section}\n")).unwrap();
-    let text = text.split("\n## ").next().unwrap();
-    let rows = text.lines().filter(|line| line.starts_with("| `-"));
-    let code = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
-    let options = code.filter(|code| code.starts_with('-'));
-    let names = options.map(|option| option.split(' ').next().unwrap());
-    names.map(str::to_owned).collect()
-}
-
-#[test]
-fn the_tables_of_the_readme_have_each_option_of_check_and_no_others() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let mut named = tabled(&readme, "Targets");
-    // A row there points to the other table for them.
-    assert!(named.remove("--owner-..."), "{named:?}");
-    named.extend(tabled(&readme, "More than listening"));
-    let subcommands = subcommands();
-    let check = subcommands
-        .iter()
-        .find(|command| command.get_name() == "check");
-    let mut options = options(check.unwrap());
-    options.remove("--help");
-    options.remove("-h");
-    assert_eq!(named, options);
 }

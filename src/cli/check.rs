@@ -81,6 +81,7 @@ pub(super) fn command(command: Command) -> Command {
         command,
         "What \"could not tell\" counts as in the keepalived set of exit codes [default: down]",
     )
+    .version(env!("CARGO_PKG_VERSION"))
     .after_help(CHECK_HELP)
     .arg(
         Arg::new("exit-codes")

@@ -39,8 +39,10 @@ Columns:
   PROCESS  who holds it (--processes), as far as that may be seen
   ?        is not known, or not to this source
 
-Exit status: 0, and 1 when something went wrong, nothing listens on the targets given, or stdout
-did not take all of it";
+Exit status
+  0  the list is complete
+  1  the list is complete, and nothing listens on the targets that were given
+  2  there is no complete list, stdout did not take all of it, or wrong usage";
 
 pub(super) fn command(command: Command) -> Command {
     command

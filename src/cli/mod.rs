@@ -167,12 +167,15 @@ impl Manners {
     fn of_a_wrong_line(args: &[OsString]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
         // What is no subcommand was meant to be this one.
-        let others = ["doctor", "list", "resets"];
-        if others
-            .iter()
-            .any(|other| args.get(1).is_some_and(|name| name == other))
-        {
-            return Self::default();
+        match args.get(1).map(AsRef::as_ref) {
+            Some("doctor" | "resets") => return Self::default(),
+            Some("list") => {
+                return Self {
+                    codes: ExitCodes::Search,
+                    ..Self::default()
+                };
+            }
+            _ => {}
         }
         let value = |option: &str| {
             args.iter()
@@ -251,7 +254,9 @@ mod tests {
             let takes_targets = subcommand.get_positionals().next().is_some();
             for arg in subcommand.get_arguments() {
                 let several = args::SEVERAL.contains(&arg.get_id().as_str());
-                let Some(long) = arg.get_long().filter(|long| *long != "help" && !several) else {
+                let ends = ["help", "version"];
+                let long = arg.get_long().filter(|long| !ends.contains(long));
+                let Some(long) = long.filter(|_| !several) else {
                     continue;
                 };
                 let words = match arg.get_action().takes_values() {

@@ -16,11 +16,13 @@ pub enum ExitReason {
     Usage,
     /// What was asked for was done: help was given, a list is complete, nothing was found wrong.
     Done,
-    /// It was not, or something was found wrong.
+    /// A search is complete, and nothing was found.
+    NothingFound,
+    /// What was asked for was not done, or something was found wrong.
     Failed,
 }
 
-/// The set of exit numbers, `--exit-codes`.
+/// The set of exit numbers: `--exit-codes`, but for [`ExitCodes::Search`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExitCodes {
     /// 0 or 1: what keepalived cannot misread.
@@ -31,6 +33,8 @@ pub enum ExitCodes {
     Nagios,
     /// A number of its own for each verdict.
     Distinct,
+    /// 0 found, 1 nothing found, 2 an error, as grep(1) has them: `listenup list`, which is no check.
+    Search,
 }
 
 /// What "could not tell" exits as in the keepalived set, `--on-unknown`.
@@ -50,18 +54,20 @@ impl ExitReason {
             OnUnknown::Down => 1,
             OnUnknown::Up => 0,
         };
-        let [keepalived, nagios, distinct] = match self {
-            Self::Done | Self::Verdict(Verdict::Listening | Verdict::Absent) => [0, 0, 0],
-            Self::Verdict(Verdict::NotListening | Verdict::Present) => [1, 2, 1],
-            Self::Verdict(Verdict::QueueTooLong) => [1, 1, 4],
-            Self::Verdict(Verdict::WrongOwner) => [1, 2, 5],
-            Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3],
-            Self::Usage | Self::Failed => [1, 3, 1],
+        let [keepalived, nagios, distinct, search] = match self {
+            Self::Done | Self::Verdict(Verdict::Listening | Verdict::Absent) => [0, 0, 0, 0],
+            Self::Verdict(Verdict::NotListening | Verdict::Present) => [1, 2, 1, 1],
+            Self::NothingFound => [1, 2, 1, 1],
+            Self::Verdict(Verdict::QueueTooLong) => [1, 1, 4, 1],
+            Self::Verdict(Verdict::WrongOwner) => [1, 2, 5, 1],
+            Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3, 2],
+            Self::Usage | Self::Failed => [1, 3, 1, 2],
         };
         match codes {
             ExitCodes::Keepalived => keepalived,
             ExitCodes::Nagios => nagios,
             ExitCodes::Distinct => distinct,
+            ExitCodes::Search => search,
         }
     }
 }
@@ -84,6 +90,14 @@ impl ExitStatus {
             reason,
             codes: ExitCodes::Keepalived,
             on_unknown: OnUnknown::Down,
+        }
+    }
+
+    /// The status of a search.
+    pub fn of_search(reason: ExitReason) -> Self {
+        Self {
+            codes: ExitCodes::Search,
+            ..Self::plain(reason)
         }
     }
 
@@ -113,10 +127,18 @@ mod tests {
         assert_eq!(status(ExitCodes::Nagios, OnUnknown::Up), 3);
         let plain = [ExitReason::Done, ExitReason::Failed].map(|it| ExitStatus::plain(it).number());
         assert_eq!(plain, [0, 1]);
+        let search = [
+            ExitReason::Done,
+            ExitReason::NothingFound,
+            ExitReason::Failed,
+            ExitReason::Usage,
+        ];
+        let search = search.map(|reason| ExitStatus::of_search(reason).number());
+        assert_eq!(search, [0, 1, 2, 2]);
     }
 
     #[test]
-    fn the_table_of_the_readme() {
+    fn the_table_of_the_help() {
         for (exit, numbers) in [
             (ExitReason::Verdict(Verdict::Listening), [0, 0, 0]),
             (ExitReason::Verdict(Verdict::Absent), [0, 0, 0]),

@@ -29,7 +29,7 @@ pub struct Processes {
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pid: u32,
     /// As ps(1) and pidof(8) have it. `None`: it could not be read.
@@ -60,12 +60,9 @@ impl Processes {
                 continue;
             };
             match fs::read(entry.path().join("comm")) {
-                Ok(name) => all.push(Process {
-                    pid,
-                    name: Some(name.trim_ascii_end().to_owned()),
-                }),
+                Ok(name) => all.push(Process::new(pid, Some(&name))),
                 Err(error) if is_gone(&error) => {}
-                Err(_) => all.push(Process { pid, name: None }),
+                Err(_) => all.push(Process::new(pid, None)),
             }
         }
         all.sort_unstable_by_key(|process| process.pid);
@@ -160,9 +157,20 @@ impl Processes {
 }
 
 impl Process {
+    /// A process and its name, as /proc/PID/comm has it. `None`: it could not be read.
+    pub fn new(pid: u32, name: Option<&[u8]>) -> Self {
+        let name = name.map(|name| name.trim_ascii_end().to_owned());
+        Self { pid, name }
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Its name, without control characters.
+    pub fn name(&self) -> Option<String> {
+        Some(printable(self.name.as_ref()?))
     }
 
     /// Whether its name is known.
@@ -181,8 +189,8 @@ impl Process {
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} ({})", printable(name), self.pid),
+        match self.name() {
+            Some(name) => write!(f, "{name} ({})", self.pid),
             None => write!(f, "process {}", self.pid),
         }
     }
@@ -197,11 +205,10 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// The processes that hold the socket with this inode, as `name (pid)`. `None`: none is known.
-    pub fn of(&self, inode: u64) -> Option<Vec<String>> {
+    /// The processes that hold the socket with this inode. `None`: none is known.
+    pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
         let indices = self.of.get(&inode)?.iter();
-        let processes = indices.filter_map(|index| self.all.get(*index));
-        Some(processes.map(Process::to_string).collect())
+        Some(indices.filter_map(|index| self.all.get(*index)).collect())
     }
 
     /// Whether there was time to look at all of them.

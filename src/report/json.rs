@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CheckResult, device_name};
 use crate::domain::{Answer, Device, Listener, Target};
+use crate::host::processes::Process;
 
 /// The version of the shapes. It goes up when a reader of the last one could misread the new one.
 pub const VERSION: u32 = 1;
@@ -47,6 +48,11 @@ fn answer((target, answer): &(Target, Answer)) -> Value {
         "reason": reason,
         "listener": seen.map(listener),
     })
+}
+
+/// One process.
+pub fn process(process: &Process) -> Value {
+    json!({ "pid": process.pid(), "name": process.name() })
 }
 
 /// One listener.

@@ -4,16 +4,18 @@ use serde_json::{Value, json};
 
 use super::Listing;
 use crate::domain::Listener;
-use crate::report::json::{VERSION, listener};
+use crate::report::json::{VERSION, listener, process};
 
 /// A list of listeners.
 pub fn listing(listing: &Listing) -> Value {
     let one = |one: &Listener| {
+        let processes = listing.processes(one);
+        let processes = processes.map(|all| all.into_iter().map(process).collect::<Vec<_>>());
         json!({
             "listener": listener(one),
             "user": listing.user(one),
             "unit": listing.unit(one),
-            "processes": listing.processes(one),
+            "processes": processes,
         })
     };
     json!({

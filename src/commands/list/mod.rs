@@ -15,7 +15,7 @@ use crate::engine::SourceChain;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
 use crate::host::passwd::Users;
-use crate::host::processes::{Holders, Processes};
+use crate::host::processes::{Holders, Process, Processes};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 use crate::source::{Fault, Ports, Question, Source};
@@ -52,7 +52,7 @@ impl Listing {
     }
 
     /// The processes that hold a listener, as far as that could be seen.
-    pub fn processes(&self, listener: &Listener) -> Option<Vec<String>> {
+    pub fn processes(&self, listener: &Listener) -> Option<Vec<&Process>> {
         self.holders.as_ref()?.of(listener.inode?)
     }
 }
@@ -61,7 +61,7 @@ impl Listing {
 pub fn run(options: &ListOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let limit = options.timeout;
-    let failed = ExitStatus::plain(ExitReason::Failed);
+    let failed = ExitStatus::of_search(ExitReason::Failed);
     let guard = Guard::set(limit, failed.number(), move || {
         no_list(&guard::overdue(limit), Wait::No);
     });
@@ -86,12 +86,15 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     for warning in &listing.warnings {
         report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
     }
-    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
-    if nothing || !delivered {
-        failed
-    } else {
-        ExitStatus::plain(ExitReason::Done)
+    if !delivered {
+        return failed;
     }
+    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
+    ExitStatus::of_search(if nothing {
+        ExitReason::NothingFound
+    } else {
+        ExitReason::Done
+    })
 }
 
 fn no_list(doubt: &Doubt, wait: Wait<'_>) {

@@ -2,6 +2,7 @@
 
 use super::Listing;
 use crate::domain::{Device, Listener};
+use crate::host::processes::Process;
 use crate::report::device_name;
 
 /// What is not known.
@@ -70,10 +71,10 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
 }
 
 /// The first process, and how many more there are: of a service with workers all hold it.
-fn in_short(processes: &[String]) -> String {
+fn in_short(processes: &[&Process]) -> String {
     match processes {
         [] => UNKNOWN.to_owned(),
-        [one] => one.clone(),
+        [one] => one.to_string(),
         [first, more @ ..] => format!("{first} and {} more", more.len()),
     }
 }

@@ -44,7 +44,10 @@ pub fn line(detail: &Detail, started: WallTime) -> String {
         detail
             .process
             .as_ref()
-            .map(|process| format!("by {process}")),
+            .map(|process| match process.has_name() {
+                true => format!("by {process}"),
+                false => format!("by {process}, which has ended"),
+            }),
     );
     parts.extend(address(detail));
     parts.extend(

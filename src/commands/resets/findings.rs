@@ -10,7 +10,9 @@ use super::seen::Full;
 use super::trace::event::Direction;
 use super::trace::reason::{self, Meaning};
 use super::trace::table::{Count, Place};
+use super::who::Owner;
 use crate::domain::{Answer, Queue, Target};
+use crate::host::processes::Process;
 use crate::host::wall::WallTime;
 
 /// How many peers of a place are named.
@@ -30,7 +32,7 @@ pub struct Findings {
     /// Addresses that came or went.
     pub moves: Vec<Move>,
     /// Listeners whose accept queue was full, their queue now, and whose they are.
-    pub full: Vec<(Full, Option<Queue>, Option<String>)>,
+    pub full: Vec<(Full, Option<Queue>, Option<Owner>)>,
     /// Why the addresses, or the listeners, are not known.
     pub faults: Vec<String>,
 }
@@ -77,7 +79,7 @@ pub struct Detail {
     /// The resets of others, also of those that were not told apart.
     pub more: u64,
     /// Who did it.
-    pub process: Option<String>,
+    pub process: Option<Process>,
     /// What listens on the port now.
     pub listens: Option<Listens>,
     /// What is known of the local address.
@@ -90,7 +92,7 @@ pub struct Listens {
     /// Now.
     pub answer: Answer,
     /// Whose it is.
-    pub owner: Option<String>,
+    pub owner: Option<Owner>,
     /// When something was last seen to listen.
     pub last: Option<Duration>,
 }

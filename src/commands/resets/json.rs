@@ -7,6 +7,7 @@ use super::causes::{CAUSES, Cause};
 use super::findings::{Address, Detail, Findings, Listens, Trace};
 use super::trace::event::Direction;
 use super::watch::{Interval, Record};
+use super::who::Owner;
 use crate::domain::Answer;
 use crate::report::json;
 
@@ -63,7 +64,7 @@ fn full_queues(findings: &Findings) -> Vec<Value> {
         json!({
             "address": full.listener.address,
             "port": full.listener.port,
-            "owner": owner,
+            "owner": owner.as_ref().map(owner_value),
             "at": findings.started.after(full.at).full(),
             "length": full.listener.queue.map(|queue| queue.length),
             "limit": full.listener.queue.and_then(|queue| queue.limit),
@@ -98,7 +99,7 @@ fn detail(detail: &Detail, findings: &Findings) -> Value {
         "resets": detail.resets,
         "reason": detail.reason,
         "reason_in_words": detail.meaning.words,
-        "process": detail.process,
+        "process": detail.process.as_ref().map(json::process),
         "peers": peers.map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
         "resets_of_others": detail.more,
         "address_state": state,
@@ -119,8 +120,15 @@ fn in_json(listens: &Listens, findings: &Findings) -> Value {
     json!({
         "answer": answer,
         "listener": listener.map(ToString::to_string),
-        "owner": listens.owner,
+        "owner": listens.owner.as_ref().map(owner_value),
         "last_seen": listens.last.map(|at| findings.started.after(at).full()),
+    })
+}
+
+fn owner_value(owner: &Owner) -> Value {
+    json!({
+        "processes": owner.processes.iter().map(json::process).collect::<Vec<_>>(),
+        "unit": owner.unit,
     })
 }
 

@@ -20,7 +20,7 @@ use super::trace::table::Role;
 use super::who::Now;
 use crate::clock::{Clock, Deadline};
 use crate::domain::Target;
-use crate::host::printable;
+use crate::host::processes::Process;
 use crate::host::wall::WallTime;
 
 const PROC: &str = "/proc";
@@ -50,7 +50,7 @@ pub struct Scene<'a> {
     moves: Vec<Move>,
     ephemeral: RangeInclusive<u16>,
     namespaces: Namespaces,
-    names: BTreeMap<u32, String>,
+    names: BTreeMap<u32, Process>,
     faults: Vec<String>,
     /// Resets without a socket, by the counters and as far as told.
     unexplained: [u64; 2],
@@ -132,7 +132,7 @@ impl<'a> Scene<'a> {
         }
         // Now, since a process that resets is often about to end.
         self.names
-            .extend(unnamed.into_iter().map(|pid| (pid, name_of(pid))));
+            .extend(unnamed.into_iter().map(|pid| (pid, process_of(pid))));
     }
 
     /// Looks at the listeners and the addresses. The addresses that came or went since the last time.
@@ -308,13 +308,12 @@ fn is_elsewhere(reset: &Reset, here: &BTreeSet<IpAddr>, namespaces: &mut Namespa
     other.and_then(|thread| namespaces.is_other(thread)) == Some(true)
 }
 
-/// The process that a thread belongs to, by its name: the kernel traces threads.
-fn name_of(thread: u32) -> String {
+/// The process that a thread belongs to: the kernel traces threads.
+fn process_of(thread: u32) -> Process {
     let status = std::fs::read_to_string(format!("{PROC}/{thread}/status")).unwrap_or_default();
     let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
-    let process = process.map_or_else(|| thread.to_string(), |id| id.trim().to_owned());
-    match std::fs::read(format!("{PROC}/{process}/comm")) {
-        Ok(name) => format!("{} ({process})", printable(name.trim_ascii_end())),
-        Err(_) => format!("process {thread}, which has ended"),
-    }
+    let process = process.and_then(|id| id.trim().parse().ok());
+    let process = process.unwrap_or(thread);
+    let name = std::fs::read(format!("{PROC}/{process}/comm")).ok();
+    Process::new(process, name.as_deref())
 }

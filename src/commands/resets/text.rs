@@ -114,7 +114,8 @@ fn cause_details(cause: &Cause, findings: &Findings) -> String {
         let queue = |queue: Option<Queue>| {
             queue.map_or_else(|| "not known".to_owned(), |queue| queue.to_string())
         };
-        let owner = owner.as_deref().unwrap_or("a program that is not known");
+        let owner = owner.as_ref().map(ToString::to_string);
+        let owner = owner.unwrap_or_else(|| "a program that is not known".to_owned());
         let listener = &full.listener;
         let (then, at) = (queue(listener.queue), started.after(full.at).clock());
         let now = queue(*now);

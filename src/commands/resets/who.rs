@@ -1,6 +1,7 @@
 //! What listens on a port now, and whose it is: the looks of `listenup check`, the owners of
 //! `listenup list -p`.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::cli::ListOptions;
@@ -9,6 +10,7 @@ use crate::commands::list::{self, Listing};
 use crate::domain::{Answer, Listener, NoRequirements, Queue, Target};
 use crate::engine::SourceChain;
 use crate::engine::{CheckSpec, Timing, judge};
+use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
 
@@ -16,6 +18,30 @@ use crate::source::SourceChoice;
 /// processes with very many sockets take long.
 const LOOKS: Duration = Duration::from_secs(2);
 const OWNERS: Duration = Duration::from_secs(10);
+
+/// Whose a listener is, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Who holds it.
+    pub processes: Vec<Process>,
+    /// The systemd unit that it was made in.
+    pub unit: Option<String>,
+}
+
+impl fmt::Display for Owner {
+    /// `haproxy (812) and 3 more in haproxy.service`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.processes.as_slice() {
+            [] => return f.write_str(self.unit.as_deref().unwrap_or_default()),
+            [one] => one.fmt(f)?,
+            [first, more @ ..] => write!(f, "{first} and {} more", more.len())?,
+        }
+        match &self.unit {
+            Some(unit) => write!(f, " in {unit}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// What listens.
 #[derive(Debug, Default)]
@@ -62,21 +88,16 @@ impl Now {
         Some(&answers.find(|(asked, _)| *asked == target)?.1)
     }
 
-    /// The processes and the unit of a listener, as far as they are known: `haproxy (812) in haproxy.service`.
-    pub fn owner(&self, listener: &Listener) -> Option<String> {
+    /// The processes and the unit of a listener, as far as they are known.
+    pub fn owner(&self, listener: &Listener) -> Option<Owner> {
         let listing = self.listing.as_ref()?;
         let known = listing.listeners.iter().find(|one| one.is_same(listener))?;
         let processes = listing.processes(known).unwrap_or_default();
-        let process = match processes.as_slice() {
-            [] => None,
-            [one] => Some(one.clone()),
-            [first, more @ ..] => Some(format!("{first} and {} more", more.len())),
+        let owner = Owner {
+            processes: processes.into_iter().cloned().collect(),
+            unit: listing.unit(known).map(str::to_owned),
         };
-        let unit = listing.unit(known);
-        match (process, unit) {
-            (Some(process), Some(unit)) => Some(format!("{process} in {unit}")),
-            (process, unit) => process.or(unit.map(str::to_owned)),
-        }
+        (owner != Owner::default()).then_some(owner)
     }
 
     /// Why owners may be missing.
