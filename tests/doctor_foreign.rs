@@ -243,6 +243,21 @@ fn a_shell_script_is_read_and_not_run() {
 }
 
 #[test]
+fn a_shell_script_that_calls_listenup() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path().join("check.sh");
+        script(
+            &path,
+            "#!/bin/sh\nss -tln | grep -q :80 || exec /usr/bin/listenup check -q 443\n",
+        );
+        let (_, found) = look(&folder, &conf_with("script \"FOLDER/check.sh\"", ""));
+        let one = of_line_6(&found);
+        assert_eq!(one.effect, "chk: calls listenup by way of another program");
+    });
+}
+
+#[test]
 fn a_program_that_keepalived_would_not_run() {
     in_namespace(|| {
         let folder = Folder::new();
