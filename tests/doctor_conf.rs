@@ -200,6 +200,41 @@ fn what_is_worth_a_note() {
 }
 
 #[test]
+fn scripts_that_do_not_count() {
+    in_namespace(|| {
+        let _listener = listen("::", 443);
+        let folder = Folder::new();
+        let path = folder.path();
+        let good = conf_with("script \"FOLDER/listenup check 443\"", "weight -20");
+        let (globals, rest) = good.split_once("vrrp_script").unwrap();
+        let (script, instance) = rest.split_once("vrrp_instance").unwrap();
+        let below = format!("{globals}vrrp_instance{instance}vrrp_script{script}");
+        for (conf, problem) in [
+            (
+                good.replace("priority 100", "priority 255"),
+                "(gateway) ignoring tracked script chk with weights due to address owner: priority 255",
+            ),
+            (
+                below,
+                "(gateway) track script chk not found, ignoring: nothing checks by it\n         \
+                 the vrrp_script of that name stands below, and keepalived does not look back\n         \
+                 move the vrrp_script above what tracks it",
+            ),
+            (
+                good.replace("  chk\n", "  chk\n  other\n"),
+                "(gateway) track script other not found, ignoring: nothing checks by it",
+            ),
+        ] {
+            let said = doctor_reads(path, &conf, "").exits(1);
+            let text = findings(&said, path);
+            assert!(text.contains(problem), "{conf}\n{text}");
+            let is_ok = text.contains("run as root it succeeds");
+            assert_eq!(is_ok, problem.contains("script other"), "{text}");
+        }
+    });
+}
+
+#[test]
 fn definitions_and_includes_are_followed() {
     in_namespace(|| {
         let _listener = listen("::", 443);

@@ -8,12 +8,15 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::doctor::{Found, conf_with, doctor, findings_of};
 use common::in_namespace;
-use common::keepalived::Folder;
+use common::keepalived::{Folder, Keepalived};
+use common::node::Node;
 use common::program::Said;
 use common::reading::ask;
+use common::sockets::listen;
 
 /// Writes a configuration, in which FOLDER stands for the folder, and lets the doctor look at it.
 fn look(folder: &Folder, conf: &str) -> (Said, Vec<Found>) {
@@ -243,6 +246,21 @@ fn a_shell_script_is_read_and_not_run() {
 }
 
 #[test]
+fn a_shell_script_that_calls_listenup() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path().join("check.sh");
+        script(
+            &path,
+            "#!/bin/sh\nss -tln | grep -q :80 || exec /usr/bin/listenup check -q 443\n",
+        );
+        let (_, found) = look(&folder, &conf_with("script \"FOLDER/check.sh\"", ""));
+        let one = of_line_6(&found);
+        assert_eq!(one.effect, "chk: calls listenup by way of another program");
+    });
+}
+
+#[test]
 fn a_program_that_keepalived_would_not_run() {
     in_namespace(|| {
         let folder = Folder::new();
@@ -387,9 +405,38 @@ fn the_rewrite_is_a_patch_that_the_real_keepalived_takes() {
         assert!(fields.contains(&command), "{fields:#?}");
     }
 
-    // There is nothing more to replace.
-    let said = doctor(folder.path(), &format!("--rewrite {path}")).exits(1);
-    assert_eq!(said.stdout, "");
+    // It runs both, and they find what is there.
+    in_namespace(move || {
+        let started = folder.path().join("keepalived");
+        let node = Node::new();
+        node.plug("eth0", "to-eth0", &["192.0.2.1/24"]);
+        let _listeners = [443, 6443].map(|port| node.run(move || listen("::", port)));
+        let log = started.with_extension("log");
+        let _keepalived = node.run(move || Keepalived::start(started, false));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for name in ["chk_https", "chk_api"] {
+            let succeeded = format!("VRRP_Script({name}) succeeded");
+            while !fs::read_to_string(&log).unwrap().contains(&succeeded) {
+                let log = || fs::read_to_string(&log).unwrap();
+                assert!(Instant::now() < deadline, "{name}\n{}", log());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_file_with_nothing_to_replace() {
+    let folder = Folder::new();
+    let path = write(
+        &folder,
+        &USUAL
+            .replace("| grep 443", "")
+            .replace("check.sh 6443", "listenup check 6443"),
+    );
+    doctor(folder.path(), &format!("--rewrite {path}"))
+        .exits(1)
+        .stdout("");
 }
 
 #[test]

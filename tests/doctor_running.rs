@@ -12,7 +12,7 @@ use common::confined::Confined;
 use common::doctor::{conf_with, doctor, doctor_reads, findings, findings_of};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
-use common::program::Said;
+use common::program::{Said, sh};
 use common::schema::document;
 use common::sockets::listen;
 use common::watcher::Watcher;
@@ -74,6 +74,30 @@ fn what_a_running_keepalived_has_loaded() {
         assert!(!said.stdout.contains("part.inc"), "{said:#?}");
         let said = doctor(&path, &format!("--netns {}", node.path()));
         assert!(said.stdout.contains("part.inc"), "{said:#?}");
+    });
+}
+
+#[test]
+fn the_file_that_keepalived_reads_by_default() {
+    in_namespace(|| {
+        let _listener = listen("::", 443);
+        let folder = Folder::new();
+        let shown = folder.path().display().to_string();
+        let conf =
+            conf_with("script \"FOLDER/listenup check -q 443\"", "").replace("FOLDER", &shown);
+        let etc = folder.path().join("etc");
+        fs::create_dir(&etc).unwrap();
+        let look = || {
+            sh(&format!(
+                "exec unshare --mount sh -c 'mount --bind {shown}/etc /etc/keepalived && exec {shown}/listenup doctor'"
+            ))
+            .exits(0)
+        };
+        let ok = "ok       /etc/keepalived/keepalived.conf:6: chk: ";
+        assert!(!look().stdout.contains(ok), "there is none");
+        fs::write(etc.join("keepalived.conf"), conf).unwrap();
+        let said = look();
+        assert!(said.stdout.contains(ok), "{said:#?}");
     });
 }
 

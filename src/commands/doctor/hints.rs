@@ -158,6 +158,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_tables_explain() {
+        let proc = tempfile::tempdir().unwrap();
+        let net = proc.path().join("self/net");
+        std::fs::create_dir_all(&net).unwrap();
+        let target: Target = "443".parse().unwrap();
+        let found = || forwarded(&target, "443", proc.path()).map(|finding| finding.cause);
+        assert_eq!(found(), None);
+        std::fs::write(
+            net.join("ip_vs"),
+            "IP Virtual Server\nTCP  C0000264:01BB rr\n",
+        )
+        .unwrap();
+        assert_eq!(found().unwrap(), "443: IPVS has a virtual service on it");
+        std::fs::write(
+            net.join("ip_vs"),
+            "IP Virtual Server\nTCP  C0000264:01BC rr\n",
+        )
+        .unwrap();
+        assert_eq!(found(), None);
+    }
+
+    #[test]
     fn a_connection_that_was_passed_on() {
         let target: Target = "443".parse().unwrap();
         let line = |to: &str, from: &str| {

@@ -145,7 +145,10 @@ impl Judge<'_> {
 
     /// Looks at one check. Whether it calls listenup.
     fn check(&self, check: &Check<'_>, said: &mut Judgement) -> bool {
-        let used = command_line::used(check, self.own);
+        let used = match command_line::used(check, self.own) {
+            Use::No if foreign::calls_listenup(check) => Use::Indirect,
+            used => used,
+        };
         match used {
             Use::Direct => self.direct(check, said),
             Use::Indirect => {

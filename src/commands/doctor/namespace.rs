@@ -5,7 +5,6 @@ use std::io;
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::domain::Obstacle;
 use crate::host::netns::Netns;
 
 /// Does something in another network namespace, and comes back. Must be the main thread.
@@ -17,10 +16,7 @@ pub fn within<T>(name: Option<&str>, work: impl FnOnce() -> T) -> Result<T, Stri
         return Ok(work());
     };
     let home = File::open("/proc/self/ns/net").map_err(|error: io::Error| error.to_string())?;
-    netns.enter().map_err(|obstacle| match obstacle {
-        Obstacle::NoSuch(text) => text,
-        Obstacle::Doubt(doubt) => doubt.to_string(),
-    })?;
+    netns.enter().map_err(|obstacle| obstacle.to_string())?;
     let done = work();
     match setns(home, CloneFlags::CLONE_NEWNET) {
         Ok(()) => Ok(done),

@@ -87,3 +87,49 @@ impl Cost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn what_is_measured() {
+        let proc = tempfile::tempdir().unwrap();
+        let net = proc.path().join("self/net");
+        fs::create_dir_all(&net).unwrap();
+        let of = |tool| Cost::measure(proc.path(), &SystemClock::start()).of(tool);
+        let unknown = of(Tool::Netstat);
+        assert!(
+            unknown.contains("which cannot be measured here beside an unknown number"),
+            "{unknown}"
+        );
+
+        fs::write(net.join("tcp"), "  sl  local_address\n").unwrap();
+        fs::write(
+            net.join("sockstat"),
+            "TCP: inuse 1 orphan 0 tw 2 alloc 5 mem 0\n",
+        )
+        .unwrap();
+        let known = of(Tool::Netstat);
+        assert!(
+            known.contains("which took ") && known.ends_with("beside 7 TCP sockets"),
+            "{known}"
+        );
+        assert!(of(Tool::Ss).ends_with("(7 TCP sockets now)"));
+        assert!(of(Tool::Descriptors).contains("which took "));
+
+        let never = Cost {
+            sockets: None,
+            walk: Some(LIMIT),
+            in_time: false,
+        };
+        assert!(
+            never
+                .of(Tool::Netstat)
+                .contains("which had not ended after 2s")
+        );
+    }
+}

@@ -44,6 +44,15 @@ pub fn of(check: &Check<'_>, config: &Config) -> Option<Foreign> {
     (!looks.is_empty()).then_some(Foreign { text, looks })
 }
 
+/// Whether a shell script calls listenup.
+pub fn calls_listenup(check: &Check<'_>) -> bool {
+    let commands = text::of(check.words).map(|text| text.commands);
+    let words = commands.iter().flatten().flat_map(|command| &command.words);
+    words
+        .into_iter()
+        .any(|word| tools::name(word) == "listenup")
+}
+
 impl Foreign {
     /// The line that does the same with listenup. `None`: what it looks for is not written there, or it does more.
     pub fn line(&self, check: &Check<'_>, program: &str) -> Option<String> {

@@ -76,7 +76,7 @@ pub fn of(words: &[Vec<u8>]) -> Option<Text> {
 fn of_shell(shell: &str, words: &[String]) -> Option<Text> {
     let at = words
         .iter()
-        .position(|word| !word.starts_with('-') || word.contains('c'))?;
+        .position(|word| !word.starts_with('-') || !word.starts_with("--") && word.contains('c'))?;
     let first = words.get(at)?;
     let (text, file, arguments) = if first.starts_with('-') {
         (
