@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::Family;
+use listenup::domain::{Family, Protocol};
 use listenup::source::{Fault, Ports, Question, Source};
 
 /// Whether the source shows a listener on this port. It is asked once and may stop at the first.
@@ -14,6 +14,7 @@ pub fn shows(source: &mut dyn Source, family: Family, port: u16) -> Result<bool,
     let mut found = false;
     let ports = Ports::These(&[port]);
     let question = Question {
+        protocol: Protocol::Tcp,
         family,
         ports,
         deadline,

@@ -22,7 +22,7 @@ use self::findings::{Finding, summary};
 use self::script_audit::{File, Program, Setup};
 use crate::cli::DoctorOptions;
 use crate::clock::SystemClock;
-use crate::domain::{ExitReason, ExitStatus, Target};
+use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
 use crate::errno::ErrnoText;
 use crate::report;
 use crate::report::writer::Wait;
@@ -34,7 +34,10 @@ const HOME: &str = "/usr/libexec/keepalived/listenup";
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What is asked for where no target is given: HTTPS.
-const USUAL: Target = Target::Port(NonZeroU16::MIN.saturating_add(442));
+const USUAL: Target = Target {
+    protocol: Protocol::Tcp,
+    place: Place::Port(NonZeroU16::MIN.saturating_add(442)),
+};
 
 /// Looks at everything, prints what it found, and exits with 0 if nothing is wrong.
 pub fn run(options: &DoctorOptions) -> ExitStatus {

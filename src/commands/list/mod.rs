@@ -10,7 +10,9 @@ use std::path::Path;
 
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
-use crate::domain::{Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Serves};
+use crate::domain::{
+    Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Protocol, Serves,
+};
 use crate::engine::SourceChain;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
@@ -183,6 +185,7 @@ fn all_of(source: &mut dyn Source, deadline: Deadline<'_>) -> Result<Vec<Listene
     for family in [Family::V4, Family::V6] {
         let ports = Ports::All;
         let question = Question {
+            protocol: Protocol::Tcp,
             family,
             ports,
             deadline,

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{Connection, Family, Listener, Target};
+use crate::domain::{Connection, Family, Listener, Place, Protocol};
 use crate::source;
 
 /// The sequence number that an answer must bear.
@@ -113,6 +113,7 @@ fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -
     let mut listeners = Vec::new();
     let clock = SystemClock::start();
     let question = Question {
+        protocol: Protocol::Tcp,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline: Deadline::new(&clock, Duration::MAX),
@@ -130,11 +131,11 @@ fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener
     let deadline = Deadline::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
     let connection = Connection {
-        target: Target::Port(NonZeroU16::MIN),
+        target: Place::Port(NonZeroU16::MIN).into(),
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,
     };
-    conversation.kernel_lookup(connection, limit)
+    conversation.kernel_lookup(connection, deadline)
 }
 
 /// A NLMSG_DONE without an error.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::rows::{Rows, Stride};
 use super::{ByteOrder, Pass, Ports, pass};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::Listener;
+use crate::domain::{Listener, Protocol};
 
 /// What the passes in one byte order made of a table.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ fn look(table: &[u8], cuts: [u8; 2], stride: Stride, short_is_end: bool, order: 
         saw_the_end: &saw_the_end,
     };
     let mut listeners = Vec::new();
-    let end = Rows::new(pieces, stride, short_is_end, limit).and_then(|rows| {
-        pass(rows, Ports::All, order, &mut |listener| {
+    let end = Rows::new(pieces, stride, short_is_end, deadline).and_then(|rows| {
+        pass(rows, Protocol::Tcp, Ports::All, order, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         })

@@ -1,4 +1,4 @@
-//! The second source: /proc/self/net/tcp and tcp6, read row by row.
+//! The second source: /proc/self/net/tcp, tcp6, udp and udp6, read row by row.
 //!
 //! The kernel writes its table of listeners first and then every connection of the host
 //! (net/ipv4/tcp_ipv4.c, tcp_get_idx), so a look ends at the first row that is neither LISTEN nor
@@ -25,7 +25,7 @@ use self::row::State;
 use self::rows::{Rows, Stride};
 use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Shown;
-use crate::domain::{Family, Listener};
+use crate::domain::{Family, Listener, Protocol};
 use crate::errno::ErrnoText;
 
 /// How many passes of several reads it takes to say that nothing is there, when one read does not
@@ -48,7 +48,7 @@ pub struct Proc {
 enum Role {
     /// What it does not show is taken for absent.
     Source {
-        /// The families in which a first, hopeful pass was in vain.
+        /// The families in which a first, hopeful pass over TCP was in vain.
         unseen: Vec<Family>,
     },
     /// Only what it shows counts.
@@ -75,22 +75,24 @@ impl Proc {
 
     /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there. From 5.8,
     /// which brought that, to 5.12 what is in it cannot be opened (fs/proc/inode.c, proc_reg_open).
-    fn path(&self, family: Family) -> PathBuf {
-        self.root.join(match family {
-            Family::V4 => "self/net/tcp",
-            Family::V6 => "self/net/tcp6",
+    fn path(&self, protocol: Protocol, family: Family) -> PathBuf {
+        self.root.join(match (protocol, family) {
+            (Protocol::Tcp, Family::V4) => "self/net/tcp",
+            (Protocol::Tcp, Family::V6) => "self/net/tcp6",
+            (Protocol::Udp, Family::V4) => "self/net/udp",
+            (Protocol::Udp, Family::V6) => "self/net/udp6",
         })
     }
 
     /// Opens the table of this family. `None`: there is no IPv6 here.
-    fn open(&self, family: Family) -> Result<Option<File>, Fault> {
-        let path = self.path(family);
+    fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, Fault> {
+        let path = self.path(protocol, family);
         match (File::open(&path), family) {
             (Ok(file), _) => Ok(Some(file)),
-            // A kernel without IPv6 has no tcp6; but a /proc that has no tcp either says nothing
+            // A kernel without IPv6 has no tcp6 or udp6; but a /proc that has no tcp or udp either says nothing
             // about IPv6.
             (Err(error), Family::V6) if error.kind() == io::ErrorKind::NotFound => {
-                self.open(Family::V4)?;
+                self.open(protocol, Family::V4)?;
                 Ok(None)
             }
             (Err(error), _) => Err(Fault::new(&path, Problem::Open(ErrnoText::from(&error).0))),
@@ -107,18 +109,19 @@ impl Proc {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<Pass, super::Fault> {
         let Question {
+            protocol,
             family,
             ports,
             deadline,
         } = question;
-        let Some(file) = self.open(family)? else {
+        let Some(file) = self.open(protocol, family)? else {
             return Ok(Pass::Complete);
         };
         let rows = Rows::new(file, stride, short_is_end, deadline);
-        match rows.and_then(|rows| pass(rows, ports, ByteOrder::NATIVE, visit)) {
+        match rows.and_then(|rows| pass(rows, protocol, ports, ByteOrder::NATIVE, visit)) {
             Ok(pass) => Ok(pass),
             Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(deadline.whole())),
-            Err(problem) => Err(Fault::new(&self.path(family), problem).into()),
+            Err(problem) => Err(Fault::new(&self.path(protocol, family), problem).into()),
         }
     }
 
@@ -160,7 +163,8 @@ impl Source for Proc {
                 return Ok(());
             }
             Role::Source { unseen } => {
-                question.ports != Ports::All && !unseen.contains(&question.family)
+                let hopeful = question.protocol == Protocol::Tcp && question.ports != Ports::All;
+                hopeful && !unseen.contains(&question.family)
             }
         };
         // What listens is found soonest by small strides, and what does not is shown to be absent
@@ -205,13 +209,15 @@ impl Pass {
 /// Reads a table as far as it lists listeners and shows those on the ports asked for.
 fn pass<R: io::Read>(
     mut rows: Rows<'_, R>,
+    protocol: Protocol,
     ports: Ports<'_>,
     order: ByteOrder,
     visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
 ) -> Result<Pass, Problem> {
-    let (mut behind_listeners, mut in_order) = (false, true);
+    // UDP has one table for all, in the order of its hash.
+    let (mut behind_listeners, mut in_order) = (false, protocol == Protocol::Tcp);
     while let Some(line) = rows.next()? {
-        let row = row::parse(line, order)?;
+        let row = row::parse(line, protocol, order)?;
         in_order &= row.by_linux;
         match row.state {
             State::SynRecv => {}
