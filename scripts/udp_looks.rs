@@ -1,7 +1,7 @@
 //! Times single looks at UDP in this process, beside many connected sockets, as a busy resolver has them.
 //!
 //! `udp_looks SOCKETS RUNS` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints for each
-//! kind of look its median and 99th percentile in microseconds, tab-separated. Root: it raises its limit of descriptors.
+//! kind of look its median and 99th percentile in microseconds and the number of runs, tab-separated.
 
 #![allow(clippy::print_stdout)]
 
@@ -9,32 +9,53 @@
 mod percentile;
 
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::ops::ControlFlow;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Connection, Family, Protocol};
 use listenup::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
-use nix::sys::resource::{Resource, setrlimit};
 use percentile::percentile;
 
-/// Ports that the connected sockets of one address have.
-const PORTS: std::ops::Range<u16> = 10_000..35_000;
+/// How many sockets one process holds, below the usual limit of descriptors.
+const EACH: usize = 10_000;
 
-fn connected(count: usize) -> Result<Vec<UdpSocket>, Box<dyn Error>> {
-    let limit = count as u64 + 100;
-    setrlimit(Resource::RLIMIT_NOFILE, limit, limit)?;
-    let addresses = (1..=u8::MAX).map(|last| Ipv4Addr::new(127, 1, 0, last));
-    let places =
-        addresses.flat_map(|address| PORTS.map(move |port| SocketAddr::from((address, port))));
-    let mut sockets = Vec::with_capacity(count);
-    for place in places.take(count) {
-        let socket = UdpSocket::bind(place)?;
+/// What every process of this program's own does: it holds connected sockets of one address until its input ends.
+fn hold(address: &str, count: u16) -> Result<(), Box<dyn Error>> {
+    let address: Ipv4Addr = address.parse()?;
+    let mut sockets = Vec::new();
+    for port in (10_000..).take(count.into()) {
+        let socket = UdpSocket::bind((address, port))?;
         socket.connect("127.0.0.1:53")?;
         sockets.push(socket);
     }
-    Ok(sockets)
+    println!("ready");
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
+/// The processes that hold this many sockets; they end with this one.
+fn holders(count: usize) -> Result<Vec<Child>, Box<dyn Error>> {
+    let mut holders = Vec::new();
+    for first in (0..count).step_by(EACH) {
+        let address = format!("127.1.0.{}", first / EACH + 1);
+        let mut holder = Command::new(std::env::current_exe()?)
+            .args(["hold", &address, &EACH.min(count - first).to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut said = String::new();
+        let stdout = holder.stdout.as_mut().ok_or("no pipe")?;
+        BufReader::new(stdout).read_line(&mut said)?;
+        if said != "ready\n" {
+            return Err("a holder of sockets did not begin".into());
+        }
+        holders.push(holder);
+    }
+    Ok(holders)
 }
 
 fn shows(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault> {
@@ -60,12 +81,15 @@ fn exactly(connection: Connection) -> Result<bool, Fault> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut args = std::env::args().skip(1);
-    let usage = "usage: udp_looks SOCKETS RUNS";
-    let count: usize = args.next().ok_or(usage)?.parse()?;
-    let runs: usize = args.next().ok_or(usage)?.parse()?;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (count, runs): (usize, usize) = match args[..] {
+        ["hold", address, count] => return hold(address, count.parse()?),
+        [count, runs] => (count.parse()?, runs.parse()?),
+        _ => return Err("usage: udp_looks SOCKETS RUNS".into()),
+    };
     let _bound = UdpSocket::bind("127.0.0.1:53")?;
-    let _connected = connected(count)?;
+    let _holders = holders(count)?;
     let here = Connection::to("udp:127.0.0.1:53".parse()?, None).ok_or("no address")?;
     let nowhere = Connection::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
 

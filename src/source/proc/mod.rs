@@ -126,14 +126,19 @@ impl Proc {
     }
 
     /// # Errors
-    /// When a second opinion would take longer than this. Where the kernel does not say how many
+    /// When a second opinion would take longer than its limit. Where the kernel does not say how many
     /// sockets there are it is not left out for that.
-    fn affordable(&self, budget: Duration) -> Result<(), Fault> {
-        let path = self.root.join("self/net/sockstat");
-        let sockets = std::fs::read(&path)
-            .ok()
-            .and_then(|text| cost::sockets(&text));
-        match sockets.map(cost::of_both_tables) {
+    fn affordable(&self, question: Question<'_>) -> Result<(), Fault> {
+        let budget = question.deadline.left();
+        let path = self.root.join(match (question.protocol, question.family) {
+            (Protocol::Udp, Family::V6) => "self/net/sockstat6",
+            _ => "self/net/sockstat",
+        });
+        let cost_by = |text: Vec<u8>| match question.protocol {
+            Protocol::Tcp => cost::sockets(&text).map(cost::of_both_tables),
+            Protocol::Udp => cost::udp_sockets(&text, question.family).map(cost::of_udp_table),
+        };
+        match std::fs::read(&path).ok().and_then(cost_by) {
             Some(cost) if cost > budget => Err(Fault::new(&path, Problem::TooDear(cost))),
             _ => Ok(()),
         }
@@ -158,7 +163,7 @@ impl Source for Proc {
     ) -> Result<(), super::Fault> {
         let first = match &self.role {
             Role::SecondOpinion => {
-                self.affordable(question.deadline.left())?;
+                self.affordable(question)?;
                 self.pass(Stride::Page, true, question, visit)?;
                 return Ok(());
             }

@@ -97,6 +97,34 @@ fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
     }
 }
 
+#[test]
+fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
+    let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
+    for (sockstat, sockstat6, seen) in [
+        (
+            "UDP: inuse 1 mem 0\n",
+            "UDP6: inuse 100000\n",
+            [true, false],
+        ),
+        (
+            "UDP: inuse 100000 mem 0\n",
+            "UDP6: inuse 1\n",
+            [false, true],
+        ),
+    ] {
+        let root = fake(&[
+            ("udp", &table),
+            ("udp6", UDP),
+            ("sockstat", sockstat),
+            ("sockstat6", sockstat6),
+        ]);
+        let mut opinion = Proc::second_opinion(root.path());
+        let answers = [Family::V4, Family::V6]
+            .map(|family| ask_of(&mut opinion, Protocol::Udp, family).is_ok());
+        assert_eq!(answers, seen);
+    }
+}
+
 /// A table as 6.18 writes it, of which the rows are padded to 128 bytes.
 const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n";
 
