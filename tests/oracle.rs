@@ -1,5 +1,5 @@
 //! The kernel itself as the judge: for random sets of listeners and random targets, the verdict must
-//! agree with what connect(2) finds, and both sources with each other.
+//! agree with what connect(2) finds, or for UDP with who gets a datagram, and both sources with each other.
 //!
 //! The seed of a run is printed; LISTENUP_SEED=N runs it again.
 
@@ -12,16 +12,17 @@
 
 mod common;
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Socket, Type};
 
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::{Answer, NoRequirements, Requirements};
+use listenup::domain::{Answer, NoRequirements, Protocol, Requirements};
 use listenup::engine::SourceChain;
 use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::requirements::{Owner, RequirementChecker};
@@ -84,8 +85,53 @@ fn connects(address: SocketAddr) -> bool {
     }
 }
 
+/// Whether a datagram from this thread's namespace gets to one of these sockets. If not, its sender is told, by ICMP.
+fn delivers(address: SocketAddr, sockets: &[Socket]) -> bool {
+    let from = match address {
+        SocketAddr::V4(_) => "0.0.0.0:0",
+        SocketAddr::V6(_) => "[::]:0",
+    };
+    let sender = UdpSocket::bind(from).unwrap();
+    sender.connect(address).unwrap();
+    sender.set_nonblocking(true).unwrap();
+    let mark = sender.local_addr().unwrap().to_string();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        // What the last one was told may come with this one.
+        let sent = sender.send(mark.as_bytes());
+        let told = sent.and_then(|_| {
+            std::thread::sleep(Duration::from_micros(100));
+            sender.recv(&mut [0; 64])
+        });
+        if has_come(sockets, mark.as_bytes()) {
+            return true;
+        }
+        match told {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            other => panic!("{address}: {other:?}"),
+        }
+        // The kernel does not tell at any rate; sent again, it will.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{address}: a datagram neither came nor was refused");
+}
+
+/// Whether one of the sockets has got this.
+fn has_come(sockets: &[Socket], mark: &[u8]) -> bool {
+    let mut come = false;
+    for mut socket in sockets {
+        let mut datagram = [0; 64];
+        // A connected one may say that its peer refuses it.
+        while let Ok(length) = socket.read(&mut datagram) {
+            come |= datagram[..length] == *mark;
+        }
+    }
+    come
+}
+
 /// A random listener and its description, or none where the ones before are in its way.
-fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
+fn random_listener(protocol: Protocol, random: &mut Random) -> Option<(Socket, String)> {
     let port = random.pick(&PORTS);
     let v6 = random.chance(2);
     let address = match (v6, random.below(4)) {
@@ -96,7 +142,11 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
         (true, _) => random.pick(&V6[..2]),
     };
     let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
-    let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+    let kind = match protocol {
+        Protocol::Tcp => Type::STREAM,
+        Protocol::Udp => Type::DGRAM,
+    };
+    let socket = Socket::new(domain, kind, None).unwrap();
     let mut what = format!("{address} port {port}");
     if v6 {
         let only = random.chance(2) && !address.contains("ffff");
@@ -113,16 +163,30 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
     what += if members { " SO_REUSEPORT" } else { "" };
     let place = SocketAddr::new(address.parse().unwrap(), port);
     socket.bind(&place.into()).ok()?;
-    if random.chance(6) {
-        what += " not listening";
-    } else if socket.listen(100).is_err() {
-        return None;
+    let idle = random.chance(6);
+    match protocol {
+        Protocol::Tcp if idle => what += " not listening",
+        Protocol::Tcp => socket.listen(100).ok()?,
+        Protocol::Udp => {
+            socket.set_nonblocking(true).unwrap();
+            if idle {
+                what += " connected";
+                let peer = match (v6, address.contains("ffff")) {
+                    (false, _) => "127.0.0.1:9",
+                    (true, true) => "[::ffff:127.0.0.1]:9",
+                    (true, false) => "[::1]:9",
+                };
+                socket
+                    .connect(&peer.parse::<SocketAddr>().unwrap().into())
+                    .ok()?;
+            }
+        }
     }
     Some((socket, what))
 }
 
-/// Every target that a connect can judge.
-fn targets() -> Vec<(String, Vec<SocketAddr>)> {
+/// Every target that the kernel can judge.
+fn targets(protocol: Protocol) -> Vec<(String, Vec<SocketAddr>)> {
     let mut targets = Vec::new();
     let place = |address: &str, port| SocketAddr::new(address.parse().unwrap(), port);
     for port in PORTS {
@@ -146,6 +210,11 @@ fn targets() -> Vec<(String, Vec<SocketAddr>)> {
             vec![place(V6[2], port), place(ON_LO[1], port)],
         ));
     }
+    if protocol == Protocol::Udp {
+        targets
+            .iter_mut()
+            .for_each(|(target, _)| target.insert_str(0, "udp:"));
+    }
     targets
 }
 
@@ -168,8 +237,9 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
     outcome.answers[0].1.clone()
 }
 
-/// Whether the answer agrees with what connect(2) found.
+/// Whether the answer agrees with what the kernel found.
 fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]) -> bool {
+    let target = target.trim_start_matches("udp:");
     match answer {
         // /proc does not know devices, and takes what is bound to another for one that serves. A port asks
         // for a listener on whichever device.
@@ -188,22 +258,28 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
     }
 }
 
-fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
+fn judge_a_set(protocol: Protocol, seed: u64, peer: &Node, root: &std::path::Path) -> usize {
     let mut random = Random(seed);
     let count = 1 + random.below(8);
     let (sockets, zoo): (Vec<_>, Vec<_>) = (0..count)
-        .filter_map(|_| random_listener(&mut random))
+        .filter_map(|_| random_listener(protocol, &mut random))
         .unzip();
+    let sockets = Arc::new(sockets);
+    let reaches = move |place, sockets: &[Socket]| match protocol {
+        Protocol::Tcp => connects(place),
+        Protocol::Udp => delivers(place, sockets),
+    };
     let mut judged = 0;
-    for (target, places) in targets() {
+    for (target, places) in targets(protocol) {
         let by_cable = |&place: &SocketAddr| {
             let reachable =
                 !ON_LO.contains(&place.ip().to_string().as_str()) && !place.ip().is_loopback();
-            reachable && peer.run(move || connects(place))
+            let sockets = Arc::clone(&sockets);
+            reachable && peer.run(move || reaches(place, &sockets))
         };
         let found = places
             .iter()
-            .any(|place| connects(*place) || by_cable(place));
+            .any(|place| reaches(*place, &sockets) || by_cable(place));
         let answers = [
             verdict(Netlink::new(), &target, &mut NoRequirements),
             verdict(Proc::new(root), &target, &mut NoRequirements),
@@ -211,18 +287,30 @@ fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
         for (answer, proc) in answers.iter().zip([false, true]) {
             assert!(
                 agrees(answer, &target, found, proc, &zoo),
-                "seed {seed}: {target}: connect found {found}, proc {proc} says {answer:?} of {zoo:#?}"
+                "seed {seed}: {target}: the kernel found {found}, proc {proc} says {answer:?} of {zoo:#?}"
             );
         }
         judged += 1;
     }
-    drop(sockets);
     judged
 }
 
 #[test]
 fn the_verdict_agrees_with_connect() {
-    in_namespace(|| {
+    judge_sets(Protocol::Tcp);
+}
+
+#[test]
+fn the_verdict_agrees_with_who_gets_a_datagram() {
+    judge_sets(Protocol::Udp);
+}
+
+fn judge_sets(protocol: Protocol) {
+    in_namespace(move || {
+        // The ICMP that says "nobody" is otherwise one a second.
+        for limit in ["ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"] {
+            std::fs::write(format!("/proc/sys/net/{limit}"), "0").unwrap();
+        }
         let peer = peer();
         let root = proc_root();
         let fixed = std::env::var("LISTENUP_SEED").ok();
@@ -235,9 +323,9 @@ fn the_verdict_agrees_with_connect() {
         };
         let sets = if fixed.is_some() { 1 } else { SETS };
         let judged: usize = (first..first + sets)
-            .map(|seed| judge_a_set(seed, &peer, root.path()))
+            .map(|seed| judge_a_set(protocol, seed, &peer, root.path()))
             .sum();
-        println!("{sets} sets from seed {first}: {judged} targets judged");
+        println!("{protocol}: {sets} sets from seed {first}: {judged} targets judged");
         assert_eq!(judged as u64, sets * 30);
     });
 }

@@ -125,10 +125,7 @@ impl<'a> Watch<'a> {
         (file, trouble): (TrackFile, Option<Errno>),
         reporter: Reporter<'a>,
     ) -> Self {
-        let mut ports: Vec<u16> = options.check.targets.iter().map(|one| one.port()).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let events = Events::of(&ports)
+        let events = Events::of(&options.check.targets)
             .inspect_err(|fault| {
                 reporter.trouble(&format!("the kernel's events are refused: {fault}"))
             })

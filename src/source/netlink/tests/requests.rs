@@ -11,8 +11,8 @@ use super::{
 };
 use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Connection, Family, Listener, Place, Protocol, Queue, Target};
-use crate::source::netlink::Fault;
 use crate::source::netlink::conversation::Conversation;
+use crate::source::netlink::{Fault, of_protocol};
 use crate::source::{self, ByteOrder, Ports, Question};
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -237,6 +237,18 @@ fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
             }),
             Some(9)
         )
+    );
+}
+
+#[test]
+fn without_a_module_for_udp_the_fault_names_it() {
+    let missing = source::Fault::from(Fault::Kernel(Errno::ENOENT));
+    let of = |protocol| of_protocol(Fault::Kernel(Errno::ENOENT).into(), protocol);
+    assert_eq!(of(Protocol::Tcp), missing);
+    assert!(
+        of(Protocol::Udp)
+            .to_string()
+            .contains("no udp_diag or inet_diag")
     );
 }
 
