@@ -22,7 +22,9 @@ use socket2::{Domain, Socket, Type};
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::{Answer, NoRequirements, Protocol, Requirements};
+use listenup::domain::{
+    Answer, Compliance, Listener, NoRequirements, Protocol, Requirements, Violation,
+};
 use listenup::engine::SourceChain;
 use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::requirements::{Owner, RequirementChecker};
@@ -345,12 +347,16 @@ fn connection(address: SocketAddr) -> &'static str {
 /// A listener of a pair: where it is, on which device, and how many connections fit its queue.
 type Half = (&'static str, Option<&'static str>, i32);
 
-fn half((address, device, backlog): Half) -> Socket {
+fn half(protocol: Protocol, (address, device, backlog): Half) -> Socket {
     let domain = match address.contains(':') {
         true => Domain::IPV6,
         false => Domain::IPV4,
     };
-    let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+    let kind = match protocol {
+        Protocol::Tcp => Type::STREAM,
+        Protocol::Udp => Type::DGRAM,
+    };
+    let socket = Socket::new(domain, kind, None).unwrap();
     if domain == Domain::IPV6 {
         socket.set_only_v6(false).unwrap();
     }
@@ -360,7 +366,10 @@ fn half((address, device, backlog): Half) -> Socket {
     }
     let place = SocketAddr::new(address.parse().unwrap(), 443);
     socket.bind(&place.into()).unwrap();
-    socket.listen(backlog).unwrap();
+    match protocol {
+        Protocol::Tcp => socket.listen(backlog).unwrap(),
+        Protocol::Udp => socket.set_nonblocking(true).unwrap(),
+    }
     socket
 }
 
@@ -368,6 +377,16 @@ fn half((address, device, backlog): Half) -> Socket {
 /// kernel's choice depends on devices, families and on which was opened first.
 #[test]
 fn a_demand_is_judged_by_the_listener_that_connect_finds() {
+    judge_pairs(judge_a_pair);
+}
+
+/// The same of UDP: of two sockets one meets the requirement, and the kernel gives a datagram to one of them.
+#[test]
+fn a_demand_is_judged_by_the_socket_that_gets_a_datagram() {
+    judge_pairs(judge_a_pair_of_udp);
+}
+
+fn judge_pairs(judge: fn(&[Half; 2])) {
     let places = [
         ("0.0.0.0", None),
         ("0.0.0.0", Some("lo")),
@@ -387,7 +406,7 @@ fn a_demand_is_judged_by_the_listener_that_connect_finds() {
             [[0, 100], [100, 0]].map(halves)
         });
         let pairs: Vec<[Half; 2]> = pairs.collect();
-        std::thread::spawn(|| in_namespace(move || pairs.iter().for_each(judge_a_pair)))
+        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(judge)))
     });
     for thread in threads {
         if let Err(failure) = thread.join() {
@@ -397,7 +416,7 @@ fn a_demand_is_judged_by_the_listener_that_connect_finds() {
 }
 
 fn judge_a_pair(pair: &[Half; 2]) {
-    let _sockets: Vec<Socket> = pair.iter().copied().map(half).collect();
+    let _sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Tcp, *one)).collect();
     let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
     // A queue is full above its limit, so one connection fits into the small one.
     let filled = connection(place);
@@ -416,4 +435,53 @@ fn judge_a_pair(pair: &[Half; 2]) {
         _ => false,
     };
     assert!(agrees, "{pair:?}: {found}, but {answer:?}");
+}
+
+/// Only the socket with this inode will do.
+struct Only(u64);
+
+impl Requirements for Only {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn compliance(&mut self, listener: &Listener) -> Compliance {
+        match listener.inode == Some(self.0) {
+            true => Compliance::Compliant,
+            false => Compliance::Violates(Violation::WrongOwner("another".to_owned())),
+        }
+    }
+}
+
+fn judge_a_pair_of_udp(pair: &[Half; 2]) {
+    let sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Udp, *one)).collect();
+    let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    let found = match sockets.split_first() {
+        Some((first, second)) => {
+            let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                // Again and again: a process that another test just starts may hold the last pair until its execve(2).
+                sender.send_to(b"x", place).unwrap();
+                match (
+                    has_come(std::slice::from_ref(first), b"x"),
+                    has_come(second, b"x"),
+                ) {
+                    (false, false) => assert!(Instant::now() < deadline, "{pair:?}"),
+                    (first, _) => break usize::from(!first),
+                }
+            }
+        }
+        None => panic!("{pair:?}"),
+    };
+    for (index, socket) in sockets.iter().enumerate() {
+        let inode = nix::sys::stat::fstat(socket).unwrap().st_ino;
+        let answer = verdict(Netlink::new(), "udp:127.0.0.1:443", &mut Only(inode));
+        let agrees = match answer {
+            Answer::Listening(_) => index == found,
+            Answer::Violates(..) => index != found,
+            _ => false,
+        };
+        assert!(agrees, "{pair:?}: {index}, found {found}, but {answer:?}");
+    }
 }
