@@ -7,18 +7,24 @@
 
 #[path = "shared/percentile.rs"]
 mod percentile;
+#[path = "shared/shows.rs"]
+mod shows;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::{Connection, Family, Protocol};
-use listenup::source::{Fault, Ports, Question, Source, netlink::Netlink, proc::Proc};
+use listenup::domain::{
+    Connection,
+    Family::{V4, V6},
+    Protocol::Udp,
+};
+use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
 use percentile::percentile;
+use shows::shows;
 
 /// How many sockets one process holds, below the usual limit of descriptors.
 const EACH: usize = 10_000;
@@ -58,22 +64,6 @@ fn holders(count: usize) -> Result<Vec<Child>, Box<dyn Error>> {
     Ok(holders)
 }
 
-fn shows(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault> {
-    let clock = SystemClock::start();
-    let question = Question {
-        protocol: Protocol::Udp,
-        family,
-        ports: Ports::These(&[port]),
-        deadline: Deadline::new(&clock, Duration::from_secs(600)),
-    };
-    let mut found = false;
-    source.listeners(question, &mut |_| {
-        found = true;
-        ControlFlow::Break(())
-    })?;
-    Ok(found)
-}
-
 fn exactly(connection: Connection) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
@@ -104,27 +94,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "dump, bound",
             true,
-            Box::new(|| shows(&mut Netlink::new(), Family::V4, 53)),
+            Box::new(|| shows(&mut Netlink::new(), Udp, V4, 53)),
         ),
         (
             "dump, not bound",
             false,
-            Box::new(|| shows(&mut Netlink::new(), Family::V4, 54)),
+            Box::new(|| shows(&mut Netlink::new(), Udp, V4, 54)),
         ),
         (
             "dump, not bound, IPv6",
             false,
-            Box::new(|| shows(&mut Netlink::new(), Family::V6, 54)),
+            Box::new(|| shows(&mut Netlink::new(), Udp, V6, 54)),
         ),
         (
             "/proc udp, not bound, second opinion",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Family::V4, 54)),
+            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V4, 54)),
         ),
         (
             "/proc udp6, not bound, second opinion",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Family::V6, 54)),
+            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V6, 54)),
         ),
     ];
     for (name, expected, look) in looks {
