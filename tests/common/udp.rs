@@ -47,6 +47,11 @@ pub fn connected(address: &str, port: u16, to: &str) -> Socket {
 pub fn zoo() -> Vec<Socket> {
     super::ip("address add 192.0.2.1/32 dev lo");
     super::ip("address add 2001:db8::1/128 dev lo nodad");
+    sockets()
+}
+
+/// The same where the addresses are there.
+pub fn sockets() -> Vec<Socket> {
     let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
     let mut zoo = vec![
         bound("0.0.0.0", 2001),
