@@ -4,7 +4,7 @@
 //! `churn LOOKS CHECKS TIMEOUT LISTENUP` makes LOOKS verdicts in this process and CHECKS runs of the
 //! program with each source in each scenario, each within TIMEOUT, in a network namespace of its own,
 //! and fails when one of them is not "listening". It also prints how often a single pass over
-//! /proc/self/net/tcp, or a single dump, does not show the socket itself: what the verdicts have to
+//! /proc/self/net/tcp or udp, or a single dump, does not show the socket itself: what the verdicts have to
 //! make up for.
 
 #![allow(clippy::print_stdout)]
@@ -14,12 +14,13 @@ mod shows;
 
 use std::error::Error;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::{Answer, Family, NoRequirements};
+use listenup::domain::{Answer, Family, NoRequirements, Protocol};
 use listenup::engine::SourceChain;
 use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
@@ -50,6 +51,10 @@ enum Scenario {
     Members(u16),
     /// So many listeners on ports of their own.
     Ports(u16),
+    /// So many members of its own SO_REUSEPORT group, of UDP.
+    UdpMembers(u16),
+    /// So many connected UDP sockets, as a busy resolver has them.
+    Resolver(u16),
 }
 
 impl Scenario {
@@ -57,6 +62,22 @@ impl Scenario {
         match self {
             Self::Members(count) => format!("{count} SO_REUSEPORT members"),
             Self::Ports(count) => format!("{count} distinct ports"),
+            Self::UdpMembers(count) => format!("UDP, {count} SO_REUSEPORT members"),
+            Self::Resolver(count) => format!("UDP, {count} connected sockets"),
+        }
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::Members(_) | Self::Ports(_) => Protocol::Tcp,
+            Self::UdpMembers(_) | Self::Resolver(_) => Protocol::Udp,
+        }
+    }
+
+    fn target(self) -> &'static str {
+        match self.protocol() {
+            Protocol::Tcp => "443",
+            Protocol::Udp => "udp:443",
         }
     }
 
@@ -66,10 +87,14 @@ impl Scenario {
         let mut next = 0_u16;
         while !stop.load(Ordering::Relaxed) {
             let (port, count) = match self {
-                Self::Members(count) => (STEADY, count),
-                Self::Ports(count) => (10_000 + next % 20_000, count),
+                Self::Members(count) | Self::UdpMembers(count) => (STEADY, count),
+                Self::Ports(count) | Self::Resolver(count) => (10_000 + next % 20_000, count),
             };
-            open.push_back(listener(port)?);
+            let socket = listener(self.protocol(), port)?;
+            if let Self::Resolver(_) = self {
+                socket.connect(&SocketAddr::from(([127, 0, 0, 1], STEADY)).into())?;
+            }
+            open.push_back(socket);
             next = next.wrapping_add(1);
             if open.len() > usize::from(count) {
                 // Not always the oldest: a close anywhere in a bucket shifts what is behind it.
@@ -82,18 +107,24 @@ impl Scenario {
     }
 }
 
-fn listener(port: u16) -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+fn listener(protocol: Protocol, port: u16) -> std::io::Result<Socket> {
+    let kind = match protocol {
+        Protocol::Tcp => Type::STREAM,
+        Protocol::Udp => Type::DGRAM,
+    };
+    let socket = Socket::new(Domain::IPV4, kind, None)?;
     socket.set_reuse_port(true)?;
     socket.set_reuse_address(true)?;
-    socket.bind(&std::net::SocketAddr::from(([0, 0, 0, 0], port)).into())?;
-    socket.listen(16)?;
+    socket.bind(&SocketAddr::from(([0, 0, 0, 0], port)).into())?;
+    if protocol == Protocol::Tcp {
+        socket.listen(16)?;
+    }
     Ok(socket)
 }
 
 /// One pass over the table with reads of this size; whether a row has this inode.
-fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
-    let mut file = std::fs::File::open("/proc/self/net/tcp")?;
+fn pass_shows(protocol: Protocol, read_size: usize, inode: u64) -> Result<bool> {
+    let mut file = std::fs::File::open(format!("/proc/self/net/{protocol}"))?;
     let mut text = Vec::new();
     let mut buffer = vec![0; read_size];
     loop {
@@ -111,8 +142,8 @@ fn pass_shows(read_size: usize, inode: u64) -> Result<bool> {
 }
 
 /// Verdicts in this process, each from a fresh source. How many were not "listening".
-fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
-    let spec = CheckSpec::all_listening(["443".parse()?]);
+fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
+    let spec = CheckSpec::all_listening([target.parse()?]);
     let timing = Timing {
         timeout: plan.timeout,
         retry_for: Duration::ZERO,
@@ -131,12 +162,12 @@ fn verdicts(source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64
 }
 
 /// Runs of the program. How many did not exit with 0.
-fn checks(source: &str, plan: &Plan<'_>) -> Result<u64> {
+fn checks(target: &str, source: &str, plan: &Plan<'_>) -> Result<u64> {
     let timeout = humantime::format_duration(plan.timeout).to_string();
     let mut failed = 0;
     for _ in 0..plan.checks {
         let status = Command::new(plan.program)
-            .args(["check", "--source", source, "--timeout", &timeout, "443"])
+            .args(["check", "--source", source, "--timeout", &timeout, target])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status()?;
@@ -146,16 +177,16 @@ fn checks(source: &str, plan: &Plan<'_>) -> Result<u64> {
 }
 
 /// How many single dumps, of all listeners, show the port not at all.
-fn dumps_in_vain(netlink: &mut dyn Source, count: u64) -> Result<u64> {
+fn dumps_in_vain(protocol: Protocol, netlink: &mut dyn Source, count: u64) -> Result<u64> {
     let mut vain = 0;
     for _ in 0..count {
-        vain += u64::from(!shows(netlink, Family::V4, STEADY)?);
+        vain += u64::from(!shows(netlink, protocol, Family::V4, STEADY)?);
     }
     Ok(vain)
 }
 
 fn run(scenario: Scenario, plan: &Plan<'_>) -> Result<u64> {
-    let steady = listener(STEADY)?;
+    let steady = listener(scenario.protocol(), STEADY)?;
     let inode = fstat(&steady)?.st_ino;
     let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -174,16 +205,17 @@ fn run(scenario: Scenario, plan: &Plan<'_>) -> Result<u64> {
 
 fn measure(scenario: Scenario, inode: u64, plan: &Plan<'_>) -> Result<u64> {
     let (looks, runs) = (plan.looks, plan.checks);
+    let (protocol, target) = (scenario.protocol(), scenario.target());
     println!("{}:", scenario.name());
     let passes = (looks / 50).clamp(100, 20_000);
     for read_size in [150, 4096] {
         let mut missed = 0;
         for _ in 0..passes {
-            missed += u64::from(!pass_shows(read_size, inode)?);
+            missed += u64::from(!pass_shows(protocol, read_size, inode)?);
         }
         println!("  passes with reads of {read_size}: {passes}, without the socket: {missed}");
     }
-    let vain = dumps_in_vain(&mut Netlink::new(), passes)?;
+    let vain = dumps_in_vain(protocol, &mut Netlink::new(), passes)?;
     println!("  dumps: {passes}, without the port: {vain}");
     let mut false_downs = 0;
     type Fresh<'a> = &'a dyn Fn() -> Box<dyn Source>;
@@ -192,12 +224,12 @@ fn measure(scenario: Scenario, inode: u64, plan: &Plan<'_>) -> Result<u64> {
         ("/proc", &|| Box::new(Proc::new("/proc"))),
     ];
     for (name, source) in fresh {
-        let wrong = verdicts(source, plan)?;
+        let wrong = verdicts(target, source, plan)?;
         println!("  verdicts from {name}: {looks}, not listening: {wrong}");
         false_downs += wrong;
     }
     for source in ["auto", "sock_diag", "proc"] {
-        let wrong = checks(source, plan)?;
+        let wrong = checks(target, source, plan)?;
         println!("  listenup check --source {source}: {runs}, not 0: {wrong}");
         false_downs += wrong;
     }
@@ -224,6 +256,9 @@ fn main() -> Result<()> {
         Scenario::Members(40),
         Scenario::Members(200),
         Scenario::Ports(60),
+        Scenario::UdpMembers(40),
+        Scenario::Resolver(200),
+        Scenario::Resolver(2_000),
     ] {
         false_downs += run(scenario, &plan)?;
     }

@@ -20,6 +20,7 @@ use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{
     Connection,
     Family::{V4, V6},
+    Protocol::Tcp,
 };
 use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
 use percentile::percentile;
@@ -48,12 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "sock_diag, listening",
             true,
-            Box::new(|| shows(&mut Netlink::new(), V4, 443)),
+            Box::new(|| shows(&mut Netlink::new(), Tcp, V4, 443)),
         ),
         (
             "sock_diag, not listening",
             false,
-            Box::new(|| shows(&mut Netlink::new(), V4, 81)),
+            Box::new(|| shows(&mut Netlink::new(), Tcp, V4, 81)),
         ),
         (
             "sock_diag, exact lookup",
@@ -63,22 +64,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "/proc tcp, listening",
             true,
-            Box::new(|| shows(&mut Proc::new("/proc"), V4, 443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V4, 443)),
         ),
         (
             "/proc tcp6, listening",
             true,
-            Box::new(|| shows(&mut Proc::new("/proc"), V6, 6443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V6, 6443)),
         ),
         (
             "/proc tcp, second opinion: not",
             false,
-            Box::new(|| shows(&mut opinion(), V4, 81)),
+            Box::new(|| shows(&mut opinion(), Tcp, V4, 81)),
         ),
         (
             "/proc tcp6, second opinion: not",
             false,
-            Box::new(|| shows(&mut opinion(), V6, 81)),
+            Box::new(|| shows(&mut opinion(), Tcp, V6, 81)),
         ),
     ];
     for (name, expected, mut look) in looks {

@@ -1,4 +1,4 @@
-//! listenup: says whether something listens on a TCP port of this machine, for keepalived and for
+//! listenup: says whether something listens on a TCP port of this machine, or is bound to a UDP port, for keepalived and for
 //! people.
 //!
 //! Arguments become targets, a source shows listeners, the judge makes a verdict of them, and that is reported
@@ -7,9 +7,9 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`clock`], [`errno`] | the deadline; a system error in words |
-//! | [`domain`] | target, listener, survey, requirement, verdict, exit status: pure |
+//! | [`domain`] | protocol, target, listener, survey, requirement, verdict, exit status: pure |
 //! | [`keepalived_conf`] | keepalived's configuration as keepalived reads it |
-//! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6) |
+//! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6, udp, udp6) |
 //! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the guard of the deadline |
 //! | [`requirements`] | what a listener must meet: `--max-queue`, `--owner-...` |
 //! | [`engine`] | what is to be checked, the chain of sources, one look, the judge |

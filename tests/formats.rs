@@ -41,8 +41,8 @@ fn json_of_every_verdict() {
         assert!(cgroup.is_u64());
         let listener = |address, port, v6only: Option<bool>, queue: (u32, u32)| {
             json!({
-                "address": address, "port": port, "v6only": v6only, "bound_to_device": false,
-                "device": null, "queue": { "length": queue.0, "limit": queue.1 }, "uid": 0,
+                "protocol": "tcp", "address": address, "port": port, "v6only": v6only, "bound_to_device": false,
+                "device": null, "queue": { "length": queue.0, "limit": queue.1 }, "drops": null, "uid": 0,
                 "inode": null, "cgroup": cgroup,
             })
         };
@@ -135,8 +135,8 @@ fn json_of_a_list_of_every_kind_of_socket() {
             assert_eq!(of(1008)["listener"]["device"], device);
             counts.push(listeners.len());
         }
-        // 72 of the zoo and the service.
-        assert_eq!(counts, [73 + 1, 73 + 1]);
+        // The zoo's listeners, its UDP socket and the service.
+        assert_eq!(counts, [73 + 1 + 1; 2]);
     });
 }
 

@@ -42,24 +42,24 @@ fn a_table_sorted_by_port_and_address() {
             listen("::1", 443),
         ];
         let by_netlink = "\
-ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
-0.0.0.0    53    0/16   -       lo      root
-0.0.0.0    80    0/16   -       -       root
-::         80    0/16   yes     -       root
-127.0.0.1  443   3/2    -       -       root
-127.0.0.2  443   0/16   -       -       root
-::1        443   0/16   yes     -       root
-::         8080  0/16   no      -       root
+PROTO  ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
+tcp    0.0.0.0    53    0/16   -       lo      root
+tcp    0.0.0.0    80    0/16   -       -       root
+tcp    ::         80    0/16   yes     -       root
+tcp    127.0.0.1  443   3/2    -       -       root
+tcp    127.0.0.2  443   0/16   -       -       root
+tcp    ::1        443   0/16   yes     -       root
+tcp    ::         8080  0/16   no      -       root
 ";
         let by_proc = "\
-ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
-0.0.0.0    53    0/?    -       ?       root
-0.0.0.0    80    0/?    -       ?       root
-::         80    0/?    ?       ?       root
-127.0.0.1  443   3/?    -       ?       root
-127.0.0.2  443   0/?    -       ?       root
-::1        443   0/?    ?       ?       root
-::         8080  0/?    ?       ?       root
+PROTO  ADDRESS    PORT  QUEUE  V6ONLY  DEVICE  USER
+tcp    0.0.0.0    53    0/?    -       ?       root
+tcp    0.0.0.0    80    0/?    -       ?       root
+tcp    ::         80    0/?    ?       ?       root
+tcp    127.0.0.1  443   3/?    -       ?       root
+tcp    127.0.0.2  443   0/?    -       ?       root
+tcp    ::1        443   0/?    ?       ?       root
+tcp    ::         8080  0/?    ?       ?       root
 ";
         assert_eq!(table("list"), by_netlink);
         assert_eq!(table("list --source proc"), by_proc);
@@ -94,7 +94,7 @@ fn processes_are_named_when_asked_for() {
 #[test]
 fn nothing_there_is_an_empty_table_and_1_only_for_targets_and_an_error_is_2() {
     in_namespace(|| {
-        let head = "ADDRESS  PORT  QUEUE  V6ONLY  DEVICE  USER  UNIT\n";
+        let head = "PROTO  ADDRESS  PORT  QUEUE  V6ONLY  DEVICE  USER  UNIT\n";
         listenup("list").exits(0).stdout(head).stderr("");
         listenup("list 443").exits(1).stdout(head).stderr("");
         listenup("list --format json 443").exits(1).stderr("");
@@ -122,7 +122,7 @@ fn ten_thousand_listeners_are_all_listed_once() {
                 .stdout
                 .lines()
                 .skip(1)
-                .map(|row| row.split_whitespace().nth(1).unwrap().parse().unwrap())
+                .map(|row| row.split_whitespace().nth(2).unwrap().parse().unwrap())
                 .collect();
             ports.dedup();
             assert_eq!(ports, (10_000..20_000).collect::<Vec<_>>(), "{source}");
@@ -141,7 +141,7 @@ fn without_processes_there_is_still_the_list() {
         );
         let row = said.stdout.lines().nth(1).unwrap();
         assert!(
-            row.starts_with("127.0.0.1  443 ") && row.ends_with("  ?"),
+            row.starts_with("tcp    127.0.0.1  443 ") && row.ends_with("  ?"),
             "{said:?}"
         );
     });

@@ -1,5 +1,5 @@
 //! The kernel itself as the judge: for random sets of listeners and random targets, the verdict must
-//! agree with what connect(2) finds, and both sources with each other.
+//! agree with what connect(2) finds, or for UDP with who gets a datagram, and both sources with each other.
 //!
 //! The seed of a run is printed; LISTENUP_SEED=N runs it again.
 
@@ -12,16 +12,19 @@
 
 mod common;
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Socket, Type};
 
 use common::node::Node;
 use common::{in_namespace, ip, proc_root};
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::{Answer, NoRequirements, Requirements};
+use listenup::domain::{
+    Answer, Compliance, Listener, NoRequirements, Protocol, Requirements, Violation,
+};
 use listenup::engine::SourceChain;
 use listenup::engine::{CheckSpec, Timing, judge};
 use listenup::requirements::{Owner, RequirementChecker};
@@ -84,8 +87,53 @@ fn connects(address: SocketAddr) -> bool {
     }
 }
 
+/// Whether a datagram from this thread's namespace gets to one of these sockets. If not, its sender is told, by ICMP.
+fn delivers(address: SocketAddr, sockets: &[Socket]) -> bool {
+    let from = match address {
+        SocketAddr::V4(_) => "0.0.0.0:0",
+        SocketAddr::V6(_) => "[::]:0",
+    };
+    let sender = UdpSocket::bind(from).unwrap();
+    sender.connect(address).unwrap();
+    sender.set_nonblocking(true).unwrap();
+    let mark = sender.local_addr().unwrap().to_string();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        // What the last one was told may come with this one.
+        let sent = sender.send(mark.as_bytes());
+        let told = sent.and_then(|_| {
+            std::thread::sleep(Duration::from_micros(100));
+            sender.recv(&mut [0; 64])
+        });
+        if has_come(sockets, mark.as_bytes()) {
+            return true;
+        }
+        match told {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            other => panic!("{address}: {other:?}"),
+        }
+        // The kernel does not tell at any rate; sent again, it will.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{address}: a datagram neither came nor was refused");
+}
+
+/// Whether one of the sockets has got this.
+fn has_come(sockets: &[Socket], mark: &[u8]) -> bool {
+    let mut come = false;
+    for mut socket in sockets {
+        let mut datagram = [0; 64];
+        // A connected one may say that its peer refuses it.
+        while let Ok(length) = socket.read(&mut datagram) {
+            come |= datagram[..length] == *mark;
+        }
+    }
+    come
+}
+
 /// A random listener and its description, or none where the ones before are in its way.
-fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
+fn random_listener(protocol: Protocol, random: &mut Random) -> Option<(Socket, String)> {
     let port = random.pick(&PORTS);
     let v6 = random.chance(2);
     let address = match (v6, random.below(4)) {
@@ -96,7 +144,11 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
         (true, _) => random.pick(&V6[..2]),
     };
     let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
-    let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+    let kind = match protocol {
+        Protocol::Tcp => Type::STREAM,
+        Protocol::Udp => Type::DGRAM,
+    };
+    let socket = Socket::new(domain, kind, None).unwrap();
     let mut what = format!("{address} port {port}");
     if v6 {
         let only = random.chance(2) && !address.contains("ffff");
@@ -113,16 +165,30 @@ fn random_listener(random: &mut Random) -> Option<(Socket, String)> {
     what += if members { " SO_REUSEPORT" } else { "" };
     let place = SocketAddr::new(address.parse().unwrap(), port);
     socket.bind(&place.into()).ok()?;
-    if random.chance(6) {
-        what += " not listening";
-    } else if socket.listen(100).is_err() {
-        return None;
+    let idle = random.chance(6);
+    match protocol {
+        Protocol::Tcp if idle => what += " not listening",
+        Protocol::Tcp => socket.listen(100).ok()?,
+        Protocol::Udp => {
+            socket.set_nonblocking(true).unwrap();
+            if idle {
+                what += " connected";
+                let peer = match (v6, address.contains("ffff")) {
+                    (false, _) => "127.0.0.1:9",
+                    (true, true) => "[::ffff:127.0.0.1]:9",
+                    (true, false) => "[::1]:9",
+                };
+                socket
+                    .connect(&peer.parse::<SocketAddr>().unwrap().into())
+                    .ok()?;
+            }
+        }
     }
     Some((socket, what))
 }
 
-/// Every target that a connect can judge.
-fn targets() -> Vec<(String, Vec<SocketAddr>)> {
+/// Every target that the kernel can judge.
+fn targets(protocol: Protocol) -> Vec<(String, Vec<SocketAddr>)> {
     let mut targets = Vec::new();
     let place = |address: &str, port| SocketAddr::new(address.parse().unwrap(), port);
     for port in PORTS {
@@ -146,6 +212,11 @@ fn targets() -> Vec<(String, Vec<SocketAddr>)> {
             vec![place(V6[2], port), place(ON_LO[1], port)],
         ));
     }
+    if protocol == Protocol::Udp {
+        targets
+            .iter_mut()
+            .for_each(|(target, _)| target.insert_str(0, "udp:"));
+    }
     targets
 }
 
@@ -168,8 +239,9 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
     outcome.answers[0].1.clone()
 }
 
-/// Whether the answer agrees with what connect(2) found.
+/// Whether the answer agrees with what the kernel found.
 fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]) -> bool {
+    let target = target.trim_start_matches("udp:");
     match answer {
         // /proc does not know devices, and takes what is bound to another for one that serves. A port asks
         // for a listener on whichever device.
@@ -188,22 +260,28 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
     }
 }
 
-fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
+fn judge_a_set(protocol: Protocol, seed: u64, peer: &Node, root: &std::path::Path) -> usize {
     let mut random = Random(seed);
     let count = 1 + random.below(8);
     let (sockets, zoo): (Vec<_>, Vec<_>) = (0..count)
-        .filter_map(|_| random_listener(&mut random))
+        .filter_map(|_| random_listener(protocol, &mut random))
         .unzip();
+    let sockets = Arc::new(sockets);
+    let reaches = move |place, sockets: &[Socket]| match protocol {
+        Protocol::Tcp => connects(place),
+        Protocol::Udp => delivers(place, sockets),
+    };
     let mut judged = 0;
-    for (target, places) in targets() {
+    for (target, places) in targets(protocol) {
         let by_cable = |&place: &SocketAddr| {
             let reachable =
                 !ON_LO.contains(&place.ip().to_string().as_str()) && !place.ip().is_loopback();
-            reachable && peer.run(move || connects(place))
+            let sockets = Arc::clone(&sockets);
+            reachable && peer.run(move || reaches(place, &sockets))
         };
         let found = places
             .iter()
-            .any(|place| connects(*place) || by_cable(place));
+            .any(|place| reaches(*place, &sockets) || by_cable(place));
         let answers = [
             verdict(Netlink::new(), &target, &mut NoRequirements),
             verdict(Proc::new(root), &target, &mut NoRequirements),
@@ -211,18 +289,30 @@ fn judge_a_set(seed: u64, peer: &Node, root: &std::path::Path) -> usize {
         for (answer, proc) in answers.iter().zip([false, true]) {
             assert!(
                 agrees(answer, &target, found, proc, &zoo),
-                "seed {seed}: {target}: connect found {found}, proc {proc} says {answer:?} of {zoo:#?}"
+                "seed {seed}: {target}: the kernel found {found}, proc {proc} says {answer:?} of {zoo:#?}"
             );
         }
         judged += 1;
     }
-    drop(sockets);
     judged
 }
 
 #[test]
 fn the_verdict_agrees_with_connect() {
-    in_namespace(|| {
+    judge_sets(Protocol::Tcp);
+}
+
+#[test]
+fn the_verdict_agrees_with_who_gets_a_datagram() {
+    judge_sets(Protocol::Udp);
+}
+
+fn judge_sets(protocol: Protocol) {
+    in_namespace(move || {
+        // The ICMP that says "nobody" is otherwise one a second.
+        for limit in ["ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"] {
+            std::fs::write(format!("/proc/sys/net/{limit}"), "0").unwrap();
+        }
         let peer = peer();
         let root = proc_root();
         let fixed = std::env::var("LISTENUP_SEED").ok();
@@ -235,9 +325,9 @@ fn the_verdict_agrees_with_connect() {
         };
         let sets = if fixed.is_some() { 1 } else { SETS };
         let judged: usize = (first..first + sets)
-            .map(|seed| judge_a_set(seed, &peer, root.path()))
+            .map(|seed| judge_a_set(protocol, seed, &peer, root.path()))
             .sum();
-        println!("{sets} sets from seed {first}: {judged} targets judged");
+        println!("{protocol}: {sets} sets from seed {first}: {judged} targets judged");
         assert_eq!(judged as u64, sets * 30);
     });
 }
@@ -257,12 +347,16 @@ fn connection(address: SocketAddr) -> &'static str {
 /// A listener of a pair: where it is, on which device, and how many connections fit its queue.
 type Half = (&'static str, Option<&'static str>, i32);
 
-fn half((address, device, backlog): Half) -> Socket {
+fn half(protocol: Protocol, (address, device, backlog): Half) -> Socket {
     let domain = match address.contains(':') {
         true => Domain::IPV6,
         false => Domain::IPV4,
     };
-    let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+    let kind = match protocol {
+        Protocol::Tcp => Type::STREAM,
+        Protocol::Udp => Type::DGRAM,
+    };
+    let socket = Socket::new(domain, kind, None).unwrap();
     if domain == Domain::IPV6 {
         socket.set_only_v6(false).unwrap();
     }
@@ -272,7 +366,10 @@ fn half((address, device, backlog): Half) -> Socket {
     }
     let place = SocketAddr::new(address.parse().unwrap(), 443);
     socket.bind(&place.into()).unwrap();
-    socket.listen(backlog).unwrap();
+    match protocol {
+        Protocol::Tcp => socket.listen(backlog).unwrap(),
+        Protocol::Udp => socket.set_nonblocking(true).unwrap(),
+    }
     socket
 }
 
@@ -280,6 +377,16 @@ fn half((address, device, backlog): Half) -> Socket {
 /// kernel's choice depends on devices, families and on which was opened first.
 #[test]
 fn a_demand_is_judged_by_the_listener_that_connect_finds() {
+    judge_pairs(judge_a_pair);
+}
+
+/// The same of UDP: of two sockets one meets the requirement, and the kernel gives a datagram to one of them.
+#[test]
+fn a_demand_is_judged_by_the_socket_that_gets_a_datagram() {
+    judge_pairs(judge_a_pair_of_udp);
+}
+
+fn judge_pairs(judge: fn(&[Half; 2])) {
     let places = [
         ("0.0.0.0", None),
         ("0.0.0.0", Some("lo")),
@@ -299,7 +406,7 @@ fn a_demand_is_judged_by_the_listener_that_connect_finds() {
             [[0, 100], [100, 0]].map(halves)
         });
         let pairs: Vec<[Half; 2]> = pairs.collect();
-        std::thread::spawn(|| in_namespace(move || pairs.iter().for_each(judge_a_pair)))
+        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(judge)))
     });
     for thread in threads {
         if let Err(failure) = thread.join() {
@@ -309,7 +416,7 @@ fn a_demand_is_judged_by_the_listener_that_connect_finds() {
 }
 
 fn judge_a_pair(pair: &[Half; 2]) {
-    let _sockets: Vec<Socket> = pair.iter().copied().map(half).collect();
+    let _sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Tcp, *one)).collect();
     let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
     // A queue is full above its limit, so one connection fits into the small one.
     let filled = connection(place);
@@ -328,4 +435,53 @@ fn judge_a_pair(pair: &[Half; 2]) {
         _ => false,
     };
     assert!(agrees, "{pair:?}: {found}, but {answer:?}");
+}
+
+/// Only the socket with this inode will do.
+struct Only(u64);
+
+impl Requirements for Only {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn compliance(&mut self, listener: &Listener) -> Compliance {
+        match listener.inode == Some(self.0) {
+            true => Compliance::Compliant,
+            false => Compliance::Violates(Violation::WrongOwner("another".to_owned())),
+        }
+    }
+}
+
+fn judge_a_pair_of_udp(pair: &[Half; 2]) {
+    let sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Udp, *one)).collect();
+    let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
+    let found = match sockets.split_first() {
+        Some((first, second)) => {
+            let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                // Again and again: a process that another test just starts may hold the last pair until its execve(2).
+                sender.send_to(b"x", place).unwrap();
+                match (
+                    has_come(std::slice::from_ref(first), b"x"),
+                    has_come(second, b"x"),
+                ) {
+                    (false, false) => assert!(Instant::now() < deadline, "{pair:?}"),
+                    (first, _) => break usize::from(!first),
+                }
+            }
+        }
+        None => panic!("{pair:?}"),
+    };
+    for (index, socket) in sockets.iter().enumerate() {
+        let inode = nix::sys::stat::fstat(socket).unwrap().st_ino;
+        let answer = verdict(Netlink::new(), "udp:127.0.0.1:443", &mut Only(inode));
+        let agrees = match answer {
+            Answer::Listening(_) => index == found,
+            Answer::Violates(..) => index != found,
+            _ => false,
+        };
+        assert!(agrees, "{pair:?}: {index}, found {found}, but {answer:?}");
+    }
 }

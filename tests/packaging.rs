@@ -14,6 +14,7 @@ use serde_json::Value;
 use common::in_namespace;
 use common::program::{LISTENUP, Said, listenup, listenup_with};
 use common::sockets::{listen, listen_with};
+use common::udp::bound;
 
 /// Where the examples have the program.
 const IN_KEEPALIVED: &str = "/usr/libexec/keepalived/listenup";
@@ -28,7 +29,7 @@ fn examples() -> Vec<PathBuf> {
                 .is_some_and(|extension| extension == "conf")
         })
         .collect();
-    assert_eq!(examples.len(), 6, "{examples:?}");
+    assert_eq!(examples.len(), 7, "{examples:?}");
     examples
 }
 
@@ -108,7 +109,7 @@ fn each_script_fails_on_an_empty_host_and_succeeds_where_its_service_listens() {
         .iter()
         .flat_map(|example| scripts(&fs::read_to_string(example).unwrap()))
         .collect();
-    assert_eq!(scripts.len(), 8);
+    assert_eq!(scripts.len(), 10);
     // No line in the log of this machine. Its users are not the service's.
     for script in &mut scripts {
         for (part, own) in [
@@ -135,7 +136,7 @@ fn each_script_fails_on_an_empty_host_and_succeeds_where_its_service_listens() {
                 .into_iter()
                 .map(|port| {
                     let v6 = listen_with("::", port, |socket| socket.set_only_v6(true).unwrap());
-                    [listen("0.0.0.0", port), v6]
+                    [listen("0.0.0.0", port), v6, bound("0.0.0.0", port)]
                 })
                 .collect();
             assert!(!listeners.is_empty(), "{script}");

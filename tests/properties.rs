@@ -6,21 +6,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use listenup::domain::{
-    Answer, Doubt, Family, Listener, Survey, Target, Verdict, Violation, Wanted,
+    Answer, Doubt, Family, Listener, Place, Protocol, Survey, Target, Verdict, Violation, Wanted,
 };
 use proptest::prelude::*;
 
-/// Any target: a port, or an address of either family and a port.
+/// Any target: a port, or an address of either family and a port, of either protocol.
 fn target() -> impl Strategy<Value = Target> {
-    (1_u16.., any::<Option<(bool, u128)>>()).prop_map(|(port, address)| {
+    (1_u16.., any::<Option<(bool, u128)>>(), any::<bool>()).prop_map(|(port, address, udp)| {
         let port = NonZeroU16::new(port).unwrap();
-        match address {
-            None => Target::Port(port),
-            Some((true, bits)) => Target::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
+        let place = match address {
+            None => Place::Port(port),
+            Some((true, bits)) => Place::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
             Some((false, bits)) => {
-                Target::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
+                Place::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
             }
-        }
+        };
+        let protocol = match udp {
+            true => Protocol::Udp,
+            false => Protocol::Tcp,
+        };
+        Target { protocol, place }
     })
 }
 
@@ -91,15 +96,16 @@ proptest! {
     fn the_ports_wanted_are_those_of_the_targets_in_order(
         targets in prop::collection::vec(target(), 0..20)
     ) {
-        for family in [Family::V4, Family::V6] {
+        let kinds = [Family::V4, Family::V6].map(|family| Protocol::ALL.map(|protocol| (protocol, family)));
+        for (protocol, family) in kinds.into_iter().flatten() {
             let mut expected: Vec<u16> = targets
                 .iter()
-                .filter(|target| target.served_by_family(family))
+                .filter(|target| target.protocol == protocol && target.served_by_family(family))
                 .map(Target::port)
                 .collect();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(Survey::new(targets.clone(), None, targets.len()).ports_wanted(family), expected);
+            prop_assert_eq!(Survey::new(targets.clone(), None, targets.len()).ports_wanted(protocol, family), expected);
         }
     }
 

@@ -18,9 +18,10 @@ const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
 /// A user, and a group, that own nothing.
 const NOBODY: u32 = 65534;
-/// Verdicts within a process, and runs of the program, for each source in each of three scenarios.
+/// Verdicts within a process, and runs of the program, for each source in each of churn's scenarios.
 const LOOKS: usize = 100;
 const CHECKS: usize = 10;
+const SCENARIOS: usize = 6;
 
 /// With IPv6. Nothing is loaded at the beginning, and nobody is there to load it on demand.
 pub fn with_ipv6(outside: &mut Outside) {
@@ -41,6 +42,9 @@ pub fn with_ipv6(outside: &mut Outside) {
     }
     outside.tell("both agree", agreement(7, 7));
     outside.tell("uid 65534", every_source(kernel, NOBODY));
+    outside.tell("no udp_diag", udp(false));
+    load("udp_diag");
+    outside.tell("udp", udp(true));
     let churned = churn(outside);
     outside.tell("churn", churned);
     outside.tell("resets", resets::named());
@@ -101,6 +105,19 @@ fn every_source(kernel: Kernel, user: u32) -> Verdicts {
     verdicts
 }
 
+/// UDP sockets of every kind, with udp_diag or without.
+fn udp(sock_diag: bool) -> Verdicts {
+    let zoo = crate::udp::sockets();
+    let mut verdicts = Verdicts::default();
+    for source in SOURCES {
+        for user in [ROOT, NOBODY] {
+            verdicts.add(Verdicts::of_udp(sock_diag, Run { source, user }));
+        }
+    }
+    drop(zoo);
+    verdicts
+}
+
 /// Both sources show the same listeners, and so many of each family. Counts listeners.
 fn agreement(v4: usize, v6: usize) -> Verdicts {
     let mut verdicts = Verdicts::default();
@@ -145,7 +162,7 @@ fn churn(outside: &mut Outside) -> Verdicts {
     for line in text.lines() {
         outside.say("churn", line);
     }
-    let verdicts = 3 * (2 * LOOKS + 3 * CHECKS);
+    let verdicts = SCENARIOS * (2 * LOOKS + 3 * CHECKS);
     let last = text.lines().last().unwrap_or_default();
     let false_downs = last.strip_prefix("false downs: ").map(str::parse);
     match false_downs {

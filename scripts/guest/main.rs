@@ -1,5 +1,5 @@
 //! The first process of a kernel that `scripts/kernels` boots, with nothing beside it but /listenup,
-//! /churn, /capture and two modules: checks listenup's answers and tells the outside.
+//! /churn, /capture and a few modules: checks listenup's answers and tells the outside.
 //!
 //! Its arguments, which come from the kernel's command line, say what to do; see [`main`]. As `/bin/ip` it
 //! is what the others need of ip(8).
@@ -29,6 +29,9 @@ mod sockets;
 #[path = "../../tests/common/table.rs"]
 #[allow(dead_code)]
 mod table;
+#[path = "../../tests/common/udp.rs"]
+#[allow(dead_code)]
+mod udp;
 
 use std::fs::{File, create_dir_all};
 use std::io::Write;

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use crate::table::{ON_A_DEVICE, TABLE, V6ONLY_MATTERS, shown};
+use crate::udp;
 
 /// What the kernel can do, which the answers depend on.
 #[derive(Clone, Copy)]
@@ -67,6 +68,35 @@ impl Verdicts {
         verdicts.compare(kernel, run, &all);
         let ports: Vec<_> = (1..=5000).map(|port: u16| port.to_string()).collect();
         verdicts.compare(kernel, run, &ports);
+        verdicts
+    }
+
+    /// Each target of the UDP zoo in a run of its own.
+    pub fn of_udp(sock_diag: bool, run: Run) -> Self {
+        let mut verdicts = Self::default();
+        let by_sock_diag = run.source != "proc" && sock_diag;
+        for (target, place) in udp::TABLE {
+            let unknown = !by_sock_diag && udp::V6ONLY_MATTERS.contains(target);
+            let (code, text) = match place {
+                _ if run.source == "sock_diag" && !sock_diag => (3, "could not tell".to_owned()),
+                _ if unknown => (3, "could not tell".to_owned()),
+                Some(place) => (0, format!("bound to {place}")),
+                None => (1, "not bound".to_owned()),
+            };
+            let expected = format!("udp:{}: {text}\n", shown(target));
+            let Output { status, stdout, .. } = Command::new("/listenup")
+                .args(["check", "--exit-codes", "distinct", "--timeout", "20s"])
+                .args(["--source", run.source, &format!("udp:{target}")])
+                .uid(run.user)
+                .gid(run.user)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&stdout);
+            let right = status.code() == Some(code) && said == expected;
+            verdicts.note(right, || {
+                format!("--source {} udp:{target}: {status}, {said:?}", run.source)
+            });
+        }
         verdicts
     }
 

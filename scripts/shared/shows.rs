@@ -4,16 +4,22 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::Family;
+use listenup::domain::{Family, Protocol};
 use listenup::source::{Fault, Ports, Question, Source};
 
 /// Whether the source shows a listener on this port. It is asked once and may stop at the first.
-pub fn shows(source: &mut dyn Source, family: Family, port: u16) -> Result<bool, Fault> {
+pub fn shows(
+    source: &mut dyn Source,
+    protocol: Protocol,
+    family: Family,
+    port: u16,
+) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::from_secs(60));
     let mut found = false;
     let ports = Ports::These(&[port]);
     let question = Question {
+        protocol,
         family,
         ports,
         deadline,

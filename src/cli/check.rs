@@ -65,6 +65,7 @@ Targets:
   192.0.2.10:443         a listener that a connection to this address would find,
   [2001:db8::1]:443      whether or not the address is assigned to this machine
   0.0.0.0:443 [::]:443   the wildcard itself is bound
+  udp:53 udp:[::1]:53    the same for UDP: a socket that is bound and not connected
 
 Exit status (--exit-codes)  keepalived  nagios  distinct
   listening                          0       0         0
@@ -102,7 +103,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
     command
         .arg(
             args::targets()
-                .help("What must be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT")
+                .help("What must be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT; for UDP with udp: in front")
                 .required(true),
         )
         .arg(
@@ -171,7 +172,7 @@ fn requirement_arguments() -> [Arg; 4] {
         Arg::new("max-queue")
             .long("max-queue")
             .value_name("N|N%")
-            .help("The accept queue may hold at most this many connections, or this share of its limit")
+            .help("The accept queue may hold at most this many connections (UDP: the receive queue, bytes), or this share of its limit")
             .value_parser(value_parser!(MaxQueue)),
         text("owner-user")
             .value_name("USER")

@@ -120,7 +120,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
     match name {
         "check" => check::options(matches).map(Request::Check),
         "doctor" => Ok(Request::Doctor(doctor::options(matches))),
-        "list" => Ok(Request::List(list::options(matches))),
+        "list" => list::options(matches).map(Request::List),
         "resets" => resets::options(matches).map(Request::Resets),
         _ => watch::options(matches).map(Request::Watch),
     }
@@ -131,7 +131,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
 pub fn command() -> Command {
     Command::new("listenup")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Check for listening TCP ports on this machine, for keepalived and by hand")
+        .about("Check for listening TCP and bound UDP ports on this machine, for keepalived and by hand")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(

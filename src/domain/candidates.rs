@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::doubt::Doubt;
 use super::listener::{Device, Listener};
 use super::requirement::Compliance;
-use super::target::{Rank, Target};
+use super::target::{Place, Rank, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
 #[derive(Clone, Debug, Default)]
@@ -86,15 +86,15 @@ impl Candidates {
 
     /// What they amount to for connections that come in on this interface. `None`: there is none.
     pub(super) fn decide(&self, target: Target, interface: Option<u32>) -> Option<Decision> {
-        let deciding = match target {
+        let deciding = match target.place {
             // Any listener on the port will do, so the best one decides.
-            Target::Port(_) => {
+            Place::Port(_) => {
                 let best = self.0.iter().rev();
                 best.max_by_key(|one| order(&one.compliance))
                     .into_iter()
                     .collect()
             }
-            Target::Address(..) => self.that_may_be_found(interface),
+            Place::Address(..) => self.that_may_be_found(interface),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();

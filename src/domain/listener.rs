@@ -1,7 +1,9 @@
-//! A socket in LISTEN, as either source describes it.
+//! A socket that listens, or for UDP is bound, as either source describes it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::protocol::Protocol;
 
 /// The address family of a socket. An IPv6 socket may serve IPv4 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,9 +23,11 @@ impl fmt::Display for Family {
     }
 }
 
-/// One listening TCP socket.
+/// One TCP socket in LISTEN, or one UDP socket that is bound and not connected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Listener {
+    /// TCP or UDP.
+    pub protocol: Protocol,
     /// The address it is bound to, as bound: an IPv4-mapped IPv6 address stays one.
     pub address: IpAddr,
     /// The local port, in host order.
@@ -33,8 +37,11 @@ pub struct Listener {
     pub v6only: Option<bool>,
     /// The device it is bound to.
     pub device: Device,
-    /// Its accept queue. /proc does not know the limit. `None`: the source does not say.
+    /// Its accept queue, or for UDP its receive queue. /proc does not know the limit. `None`: the source does not say.
     pub queue: Option<Queue>,
+    /// Datagrams that it has dropped so far, most of them because the receive queue was full. `None` for TCP, and
+    /// where the source does not say.
+    pub drops: Option<u32>,
     /// The user who made the socket, which is not the one that a service becomes afterwards
     /// (net/core/sock.c, sock_i_uid). `None`: the source does not say.
     pub uid: Option<u32>,
@@ -45,13 +52,15 @@ pub struct Listener {
     pub cgroup: Option<u64>,
 }
 
-/// A listener's accept queue: connections that are established and that the service has not taken yet.
+/// What waits for the service: of TCP, connections that are established and that it has not accepted yet; of UDP,
+/// bytes of datagrams that it has not received yet, with what the kernel needs to keep them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
-    /// Connections that wait in it.
+    /// Connections or bytes that wait in it.
     pub length: u32,
     /// The limit, which is the smaller one of listen(2)'s backlog and net.core.somaxconn. The queue
-    /// is full above it, not at it (include/net/sock.h, sk_acceptq_is_full). `None`: not known.
+    /// is full above it, not at it (include/net/sock.h, sk_acceptq_is_full). Of UDP it is SO_RCVBUF, above which
+    /// datagrams are dropped (net/ipv4/udp.c, __udp_enqueue_schedule_skb). `None`: not known.
     pub limit: Option<u32>,
 }
 
@@ -88,14 +97,16 @@ pub(super) enum Reach {
 }
 
 impl Listener {
-    /// A listener of which no more is known than where it is.
+    /// A TCP listener of which no more is known than where it is.
     pub fn at(address: impl Into<IpAddr>, port: u16) -> Self {
         Self {
+            protocol: Protocol::Tcp,
             address: address.into(),
             port,
             v6only: None,
             device: Device::Unknown,
             queue: None,
+            drops: None,
             uid: None,
             inode: None,
             cgroup: None,
@@ -103,13 +114,16 @@ impl Listener {
     }
 
     /// Whether both are the same socket, as far as that can be known: by the inode, or else by the
-    /// address and port.
+    /// protocol, address and port.
     pub fn is_same(&self, other: &Self) -> bool {
         // A socket that no process holds any more has the number 0.
         let known = |listener: &Self| listener.inode.filter(|inode| *inode != 0);
         match (known(self), known(other)) {
             (Some(one), Some(other)) => one == other,
-            _ => (self.address, self.port) == (other.address, other.port),
+            _ => {
+                (self.protocol, self.address, self.port)
+                    == (other.protocol, other.address, other.port)
+            }
         }
     }
 

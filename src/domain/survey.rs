@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use super::candidates::{Candidates, Decision};
 use super::doubt::Doubt;
 use super::listener::{Family, Listener};
+use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
-use super::target::{Serves, Target, Unless};
+use super::target::{Place, Serves, Target, Unless};
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
@@ -42,7 +43,7 @@ enum Finding {
     Settled(Listener),
 }
 
-/// A question to the kernel's own lookup.
+/// A question to the kernel's own lookup. Of UDP it is about a datagram, from a sender to whom no socket is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// The target that it is about.
@@ -56,13 +57,13 @@ pub struct Connection {
 impl Connection {
     /// A connection to this target that comes in on this device. `None`: the target has no address.
     pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
-        match target {
-            Target::Address(address, _) => Some(Self {
+        match target.place {
+            Place::Address(address, _) => Some(Self {
                 target,
                 address,
                 interface,
             }),
-            Target::Port(_) => None,
+            Place::Port(_) => None,
         }
     }
 }
@@ -108,14 +109,15 @@ impl Survey {
         targets.collect()
     }
 
-    /// The ports of the targets that are not settled and that a socket of this family can serve,
+    /// The ports of the targets of this protocol that are not settled and that a socket of this family can serve,
     /// ascending, each once. None where enough are settled.
-    pub fn ports_wanted(&self, family: Family) -> Vec<u16> {
+    pub fn ports_wanted(&self, protocol: Protocol, family: Family) -> Vec<u16> {
         if self.is_settled() {
             return Vec::new();
         }
         let wanted = self
             .unsettled()
+            .filter(|entry| entry.target.protocol == protocol)
             .filter(|entry| entry.target.served_by_family(family));
         let mut ports: Vec<u16> = wanted.map(|entry| entry.target.port()).collect();
         ports.sort_unstable();
@@ -143,7 +145,9 @@ impl Survey {
         let mut is_elsewhere = false;
         for entry in &mut self.entries {
             let target = entry.target;
-            if target.port() != listener.port || entry.needs_nothing_of(listener) {
+            let is_about_it =
+                (target.protocol, target.port()) == (listener.protocol, listener.port);
+            if !is_about_it || entry.needs_nothing_of(listener) {
                 continue;
             }
             let compliance = match target.served_by(listener, self.interface) {
@@ -158,7 +162,7 @@ impl Survey {
             };
             // Where requirements may be met by one listener and not by another, it matters which of them
             // a connection to an address would find.
-            let decisive = !requirements.any() || matches!(target, Target::Port(_));
+            let decisive = !requirements.any() || matches!(target.place, Place::Port(_));
             if compliance == Compliance::Compliant && decisive {
                 entry.finding = Finding::Settled(listener.clone());
             } else {
@@ -196,9 +200,9 @@ impl Survey {
         let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let mut connections = Vec::new();
         for target in self.unsettled().map(|entry| entry.target) {
-            match target {
-                Target::Address(..) => connections.extend(Connection::to(target, None)),
-                Target::Port(_) => connections.extend(localhost.map(|address| Connection {
+            match target.place {
+                Place::Address(..) => connections.extend(Connection::to(target, None)),
+                Place::Port(_) => connections.extend(localhost.map(|address| Connection {
                     target,
                     address,
                     interface: None,
@@ -210,7 +214,7 @@ impl Survey {
 
     /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port.
     pub fn shortcut_found(&mut self, target: Target, listener: &Listener) {
-        if target.port() == listener.port && target.served_by(listener, None) == Serves::Yes {
+        if target.served_by(listener, None) == Serves::Yes {
             let entries = self.entries.iter_mut();
             for entry in entries.filter(|entry| entry.target == target) {
                 entry.finding = Finding::Settled(listener.clone());
@@ -385,15 +389,16 @@ fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
 }
 
 fn not_known(listener: &Listener, unless: Unless) -> Doubt {
+    let listens = listener.protocol.listens();
     Doubt::new(match unless {
         Unless::V6only => {
-            format!("{listener} listens, but whether it takes IPv4 too (V6ONLY) is not known")
+            format!("{listener} {listens}, but whether it takes IPv4 too (V6ONLY) is not known")
         }
         Unless::OtherDevice => {
-            format!("{listener} listens, but whether it is bound to another device is not known")
+            format!("{listener} {listens}, but whether it is bound to another device is not known")
         }
         Unless::NotOnLo => {
-            format!("{listener} listens on lo, but whether the address is on lo is not known")
+            format!("{listener} {listens} on lo, but whether the address is on lo is not known")
         }
     })
 }

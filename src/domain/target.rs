@@ -1,4 +1,5 @@
-//! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`.
+//! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`; the same with `udp:` in
+//! front, or with `tcp:`, which changes nothing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,10 +7,20 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use super::listener::{Device, Family, Listener, Reach};
+use super::protocol::Protocol;
 
-/// A port, or an address and a port, on which something should listen.
+/// Where something should listen, and for which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
+pub struct Target {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// Where.
+    pub place: Place,
+}
+
+/// A port, or an address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
     /// Any listener on this port, whatever its address and family.
     Port(NonZeroU16),
     /// A listener that a connection to this address and port would find. The unspecified address
@@ -54,8 +65,8 @@ pub(super) struct Rank(u8);
 impl Target {
     /// The port, in host order; never 0.
     pub fn port(&self) -> u16 {
-        match self {
-            Self::Port(port) | Self::Address(_, port) => port.get(),
+        match &self.place {
+            Place::Port(port) | Place::Address(_, port) => port.get(),
         }
     }
 
@@ -63,15 +74,15 @@ impl Target {
     /// IPv4 address (dual-stack, IPv4-mapped), never the other way round.
     pub fn served_by_family(&self, family: Family) -> bool {
         !matches!(
-            (self, family),
-            (Self::Address(IpAddr::V6(_), _), Family::V4)
+            (self.place, family),
+            (Place::Address(IpAddr::V6(_), _), Family::V4)
         )
     }
 
     /// Whether this listener serves the target for connections that come in on this device. `None`:
     /// on whichever it may be bound to.
     pub fn served_by(&self, listener: &Listener, interface: Option<u32>) -> Serves {
-        if listener.port != self.port() {
+        if (listener.protocol, listener.port) != (self.protocol, self.port()) {
             return Serves::No;
         }
         match (self.comes_in_on(interface), listener.device) {
@@ -93,7 +104,7 @@ impl Target {
 
     /// Whether it has an address that is not the wildcard.
     fn is_one_address(&self) -> bool {
-        matches!(self, Self::Address(address, _) if !address.is_unspecified())
+        matches!(self.place, Place::Address(address, _) if !address.is_unspecified())
     }
 
     /// The device that a connection to the target comes in on: the one that was named, or `lo` for a
@@ -101,15 +112,15 @@ impl Target {
     /// by another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). `None`:
     /// any. An address that is assigned to a device can be reached through every device.
     pub fn comes_in_on(&self, interface: Option<u32>) -> Option<u32> {
-        match self {
-            Self::Address(address, _) if address.is_loopback() => interface.or(Some(LOOPBACK)),
+        match self.place {
+            Place::Address(address, _) if address.is_loopback() => interface.or(Some(LOOPBACK)),
             _ => interface,
         }
     }
 
     /// The same without the port and the device.
     fn reached_by(&self, listener: &Listener) -> Serves {
-        let Self::Address(wanted, _) = self else {
+        let Place::Address(wanted, _) = self.place else {
             return Serves::Yes;
         };
         match (listener.reach(), wanted) {
@@ -119,7 +130,7 @@ impl Target {
                 Some(true) => Serves::No,
                 None => Serves::Unless(Unless::V6only),
             },
-            (Reach::One(bound), wanted) if bound == *wanted => Serves::Yes,
+            (Reach::One(bound), wanted) if bound == wanted => Serves::Yes,
             (Reach::WildcardV4 | Reach::One(_), _) => Serves::No,
         }
     }
@@ -127,15 +138,35 @@ impl Target {
     /// The rank of a listener that serves the target. A port asks for no address, so there all are
     /// equal.
     pub(super) fn rank(&self, listener: &Listener) -> Rank {
-        Rank(match (self, listener.reach()) {
-            (Self::Port(_), _) => 0,
+        Rank(match (self.place, listener.reach()) {
+            (Place::Port(_), _) => 0,
             (_, Reach::One(_)) => 2,
             (_, Reach::WildcardV4 | Reach::WildcardV6) => u8::from(listener.address.is_ipv4()),
         })
     }
 }
 
+impl From<Place> for Target {
+    /// A target for TCP.
+    fn from(place: Place) -> Self {
+        Self {
+            protocol: Protocol::Tcp,
+            place,
+        }
+    }
+}
+
 impl fmt::Display for Target {
+    /// TCP, the usual, is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.protocol {
+            Protocol::Tcp => self.place.fmt(f),
+            Protocol::Udp => write!(f, "udp:{}", self.place),
+        }
+    }
+}
+
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(port) => write!(f, "{port}"),
@@ -198,7 +229,7 @@ impl FromStr for Target {
     /// wrong port.
     ///
     /// # Errors
-    /// Anything but the four forms of the module's first line is a [`TargetError`].
+    /// Anything but the forms of the module's first lines is a [`TargetError`].
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if text.is_empty() {
             return Err(TargetError::Empty);
@@ -209,6 +240,21 @@ impl FromStr for Target {
         if text.contains(',') {
             return Err(TargetError::Several);
         }
+        let (protocol, place) = match text.strip_prefix("udp:") {
+            Some(place) => (Protocol::Udp, place),
+            None => (Protocol::Tcp, text.strip_prefix("tcp:").unwrap_or(text)),
+        };
+        Ok(Self {
+            protocol,
+            place: place.parse()?,
+        })
+    }
+}
+
+impl FromStr for Place {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']').ok_or(TargetError::V6)?;
             let address: Ipv6Addr = address.parse().map_err(|_| TargetError::V6)?;
@@ -268,6 +314,12 @@ mod tests {
             ("[2001:0DB8:0::1]:443", "[2001:db8::1]:443"),
             ("[::]:443", "[::]:443"),
             ("[::ffff:192.0.2.10]:443", "192.0.2.10:443"),
+            ("tcp:443", "443"),
+            ("tcp:[::]:443", "[::]:443"),
+            ("udp:53", "udp:53"),
+            ("udp:*:53", "udp:53"),
+            ("udp:192.0.2.10:53", "udp:192.0.2.10:53"),
+            ("udp:[2001:0DB8::1]:53", "udp:[2001:db8::1]:53"),
         ] {
             assert_eq!(
                 text.parse::<Target>().map(|target| target.to_string()),
@@ -335,6 +387,26 @@ mod tests {
             ("[fe80::1%eth0]:443", V6),
             ("[*]:443", V6),
             ("[[::1]]:443", V6),
+            ("udp", Port),
+            ("udp:", Port),
+            ("tcp:", Port),
+            ("udp:0", Port),
+            ("udp:053", zeros(53)),
+            ("udp:dns", Port),
+            ("udp: 53", Port),
+            ("UDP:53", V4),
+            ("udp53", Port),
+            ("udp/53", Port),
+            ("53/udp", Port),
+            ("53:udp", V4),
+            ("udplite:53", V4),
+            ("udp:tcp:53", V4),
+            ("udp:udp:53", V4),
+            ("udp:::1:53", Brackets),
+            ("udp:[::1]", NoPort),
+            ("udp:192.0.2.10", NoPort),
+            ("udp://192.0.2.10:53", Url),
+            ("udp:53,tcp:53", Several),
         ] {
             assert_eq!(text.parse::<Target>(), Err(error), "{text:?}");
         }
@@ -385,6 +457,25 @@ mod tests {
                     Serves::No,
                     "{target} by {address}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_of_the_other_protocol_serves_nothing() {
+        let tcp = listener("0.0.0.0", None);
+        let udp = Listener {
+            protocol: Protocol::Udp,
+            ..tcp.clone()
+        };
+        for place in ["443", "127.0.0.1:443", "0.0.0.0:443"] {
+            for (prefix, by_tcp, by_udp) in [
+                ("", Serves::Yes, Serves::No),
+                ("udp:", Serves::No, Serves::Yes),
+            ] {
+                let target: Target = format!("{prefix}{place}").parse().unwrap();
+                assert_eq!(target.served_by(&tcp, None), by_tcp, "{target}");
+                assert_eq!(target.served_by(&udp, None), by_udp, "{target}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Requirements, Survey};
+use crate::domain::{Connection, Family, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
@@ -24,15 +24,18 @@ pub fn look(
         return Ok(());
     }
     let mut outcome = Ok(());
-    for family in [Family::V4, Family::V6] {
-        let ports = survey.ports_wanted(family);
-        if !ports.is_empty() {
-            let question = Question {
-                family,
-                ports: Ports::These(&ports),
-                deadline,
-            };
-            outcome = outcome.and(ask(source, question, survey, requirements));
+    for protocol in Protocol::ALL {
+        for family in [Family::V4, Family::V6] {
+            let ports = survey.ports_wanted(protocol, family);
+            if !ports.is_empty() {
+                let question = Question {
+                    protocol,
+                    family,
+                    ports: Ports::These(&ports),
+                    deadline,
+                };
+                outcome = outcome.and(ask(source, question, survey, requirements));
+            }
         }
     }
     if outcome.is_ok() {
@@ -65,7 +68,11 @@ fn ask(
         let plural = if seen == 1 { "" } else { "s" };
         let took = Shown(clock.now().saturating_sub(started));
         let (source, family) = (source.name(), question.family);
-        debug!("{source}, {family}: {seen} listener{plural} seen, {end}; took {took}");
+        let udp = match question.protocol {
+            Protocol::Tcp => "",
+            Protocol::Udp => "UDP over ",
+        };
+        debug!("{source}, {udp}{family}: {seen} listener{plural} seen, {end}; took {took}");
     }
     answer
 }
@@ -87,8 +94,9 @@ fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadli
             continue;
         };
         debug!(
-            "{}: a connection to {} port {} would find {listener}; took {}",
+            "{}: {} to {} port {} would find {listener}; took {}",
             source.name(),
+            what_is_sent(connection),
             connection.address,
             connection.target.port(),
             Shown(clock.now().saturating_sub(started))
@@ -123,7 +131,15 @@ pub fn look_up(
             };
             let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
-            debug!("{source}: the listener for a connection to {target} {end}; took {took}");
+            let sent = what_is_sent(connection);
+            debug!("{source}: the listener for {sent} to {target} {end}; took {took}");
         }
+    }
+}
+
+fn what_is_sent(connection: Connection) -> &'static str {
+    match connection.target.protocol {
+        Protocol::Tcp => "a connection",
+        Protocol::Udp => "a datagram",
     }
 }

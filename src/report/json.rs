@@ -63,6 +63,7 @@ pub fn listener(listener: &Listener) -> Value {
         Device::Index(index) => (Some(true), Some(device_name(index))),
     };
     json!({
+        "protocol": listener.protocol.to_string(),
         "address": listener.address.to_string(),
         "port": listener.port,
         "v6only": listener.v6only.filter(|_| listener.address.is_ipv6()),
@@ -72,6 +73,7 @@ pub fn listener(listener: &Listener) -> Value {
             "length": queue.length,
             "limit": queue.limit,
         })),
+        "drops": listener.drops,
         "uid": listener.uid,
         "inode": listener.inode,
         "cgroup": listener.cgroup,

@@ -48,7 +48,7 @@ impl CheckResult {
         }
         let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
-            answer => format!("{target}: {}", text::in_words(answer, self.verdict)),
+            answer => format!("{target}: {}", text::in_words(target, answer, self.verdict)),
         });
         let said = text::missing(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();

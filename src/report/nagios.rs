@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use super::CheckResult;
-use crate::domain::{Answer, Verdict};
+use crate::domain::{Answer, Protocol, Verdict};
 
-/// The line. What comes after the bar is for graphs: the time of the look, and the accept queue of
+/// The line. What comes after the bar is for graphs: the time of the look, and the queue of
 /// each listener that is shown.
 pub(super) fn line(checked: &CheckResult) -> String {
     let word = match checked.verdict {
@@ -40,10 +40,14 @@ fn performance(checked: &CheckResult) -> String {
             let or_nothing =
                 |number: Option<u32>| number.map_or_else(String::new, |n| n.to_string());
             let most = checked.max_queue.and_then(|max| max.of(queue.limit));
+            let unit = match target.protocol {
+                Protocol::Tcp => "",
+                Protocol::Udp => "B",
+            };
             // Writing to a String cannot fail.
             let _ = write!(
                 data,
-                " 'queue {target}'={};{};;0;{}",
+                " 'queue {target}'={}{unit};{};;0;{}",
                 queue.length,
                 or_nothing(most),
                 or_nothing(queue.limit)

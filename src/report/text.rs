@@ -1,13 +1,13 @@
 //! Lines for a person.
 
 use super::{CheckResult, device_name};
-use crate::domain::{Answer, Device, Listener, Target, Verdict, Wanted};
+use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
 use crate::engine::Outcome;
 
 /// One line a target, and one for what is missing.
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
-        let words = in_words(answer, checked.verdict);
+        let words = in_words(target, answer, checked.verdict);
         format!("{target}: {words}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
@@ -31,17 +31,21 @@ pub(super) fn missing(checked: &CheckResult) -> Option<String> {
 }
 
 /// An answer without its target and, for "could not tell", without the reason.
-pub(super) fn in_words(answer: &Answer, verdict: Verdict) -> String {
+pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> String {
+    let (listening_on, listening) = match target.protocol {
+        Protocol::Tcp => ("listening on", "listening"),
+        Protocol::Udp => ("bound to", "bound"),
+    };
     match answer {
         Answer::Listening(listener) => {
             let but = match verdict {
                 Verdict::Present => ", but nothing must listen",
                 _ => "",
             };
-            format!("listening on {listener}{}{but}", device(listener))
+            format!("{listening_on} {listener}{}{but}", device(listener))
         }
         Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
-        Answer::NotListening => "not listening".to_owned(),
+        Answer::NotListening => format!("not {listening}"),
         Answer::CouldNotTell(_) => "could not tell".to_owned(),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }

@@ -14,7 +14,8 @@ pub(super) fn judge(
 ) -> Compliance {
     let unknown = |why: String| {
         Compliance::Unknown(Doubt::new(format_args!(
-            "{listener} listens, but its process is not known: {why}"
+            "{listener} {}, but its process is not known: {why}",
+            listener.protocol.listens()
         )))
     };
     let Some(inode) = listener.inode else {

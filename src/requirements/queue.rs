@@ -1,24 +1,24 @@
-//! `--max-queue`: how full an accept queue may be.
+//! `--max-queue`: how full an accept queue may be, or for UDP a receive queue.
 
 use std::str::FromStr;
 
-use crate::domain::{Compliance, Doubt, Listener, Violation};
+use crate::domain::{Compliance, Doubt, Listener, Protocol, Queue, Violation};
 
-/// How full an accept queue may be, `--max-queue`.
+/// How full a queue may be, `--max-queue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxQueue {
-    /// So many connections may wait.
-    Connections(u32),
+    /// So many connections may wait, or for UDP bytes.
+    Waiting(u32),
     /// So much of the queue's own limit, in percent, up to 100.
     Percent(u32),
 }
 
 impl MaxQueue {
-    /// How many connections may wait in a queue with this limit. `None` where the limit matters and
+    /// How many connections or bytes may wait in a queue with this limit. `None` where the limit matters and
     /// is not known.
     pub fn of(self, limit: Option<u32>) -> Option<u32> {
         match self {
-            Self::Connections(connections) => Some(connections),
+            Self::Waiting(most) => Some(most),
             Self::Percent(percent) => {
                 let part = u64::from(limit?) * u64::from(percent) / 100;
                 u32::try_from(part).ok()
@@ -28,28 +28,45 @@ impl MaxQueue {
 
     /// Whether the listener keeps up.
     pub fn judge(self, listener: &Listener) -> Compliance {
-        let unknown =
-            |what| Compliance::Unknown(Doubt::new(format_args!("{listener} listens, but {what}")));
+        let name = match listener.protocol {
+            Protocol::Tcp => "accept queue",
+            Protocol::Udp => "receive queue",
+        };
+        let unknown = |what| {
+            Compliance::Unknown(Doubt::new(format_args!(
+                "{listener} {}, but the {what} of its {name} is not known",
+                listener.protocol.listens()
+            )))
+        };
         let Some(queue) = listener.queue else {
-            return unknown("the length of its accept queue is not known");
+            return unknown("length");
         };
         match self.of(queue.limit) {
-            None => unknown("the limit of its accept queue is not known"),
+            None => unknown("limit"),
             Some(most) if queue.length <= most => Compliance::Compliant,
             Some(most) => {
                 let limit = match queue.limit {
                     Some(limit) => format!(" (limit {limit})"),
                     None => String::new(),
                 };
-                let wait = match queue.length {
-                    1 => "1 connection waits".to_owned(),
-                    length => format!("{length} connections wait"),
+                let wait = waiting(listener.protocol, queue);
+                let dropped = match listener.drops {
+                    Some(drops) => format!(", {drops} dropped so far"),
+                    None => String::new(),
                 };
                 Compliance::Violates(Violation::QueueTooLong(format!(
-                    "{wait} at {listener}, more than {most}{limit}"
+                    "{wait} at {listener}, more than {most}{limit}{dropped}"
                 )))
             }
         }
+    }
+}
+
+fn waiting(protocol: Protocol, Queue { length, .. }: Queue) -> String {
+    match (protocol, length) {
+        (Protocol::Tcp, 1) => "1 connection waits".to_owned(),
+        (Protocol::Tcp, length) => format!("{length} connections wait"),
+        (Protocol::Udp, length) => format!("{length} bytes wait"),
     }
 }
 
@@ -57,7 +74,8 @@ impl FromStr for MaxQueue {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = "expected a number of connections, or 0% to 100% of the queue's limit";
+        let error =
+            "expected a number of connections (UDP: bytes), or 0% to 100% of the queue's limit";
         let (digits, percent) = match text.strip_suffix('%') {
             Some(digits) => (digits, true),
             None => (text, false),
@@ -67,7 +85,7 @@ impl FromStr for MaxQueue {
             return Err(error);
         }
         match (digits.parse().map_err(|_| error)?, percent) {
-            (connections, false) => Ok(Self::Connections(connections)),
+            (most, false) => Ok(Self::Waiting(most)),
             (percent @ 0..=100, true) => Ok(Self::Percent(percent)),
             _ => Err(error),
         }
@@ -128,10 +146,41 @@ mod tests {
             let mut listener = Listener::at([127, 0, 0, 1], 443);
             let limit = None;
             listener.queue = Some(Queue { length, limit });
-            match MaxQueue::Connections(0).judge(&listener) {
+            match MaxQueue::Waiting(0).judge(&listener) {
                 Compliance::Violates(violation) => assert_eq!(violation.why(), why),
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn of_udp_it_says_bytes_and_what_was_dropped() {
+        let mut listener = Listener {
+            protocol: Protocol::Udp,
+            drops: Some(7),
+            ..Listener::at([127, 0, 0, 1], 53)
+        };
+        listener.queue = Some(Queue {
+            length: 213_000,
+            limit: Some(212_992),
+        });
+        match "90%".parse::<MaxQueue>().unwrap().judge(&listener) {
+            Compliance::Violates(violation) => assert_eq!(
+                violation.why(),
+                "213000 bytes wait at 127.0.0.1:53, more than 191692 (limit 212992), 7 dropped so far"
+            ),
+            other => panic!("{other:?}"),
+        }
+        listener.queue = Some(Queue {
+            length: 0,
+            limit: None,
+        });
+        match "90%".parse::<MaxQueue>().unwrap().judge(&listener) {
+            Compliance::Unknown(doubt) => assert_eq!(
+                doubt.to_string(),
+                "127.0.0.1:53 is bound, but the limit of its receive queue is not known"
+            ),
+            other => panic!("{other:?}"),
         }
     }
 

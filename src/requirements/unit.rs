@@ -22,7 +22,8 @@ impl Units {
     pub fn judge(&mut self, listener: &Listener, unit: &str, deadline: Deadline<'_>) -> Compliance {
         let unknown = |why| {
             Compliance::Unknown(Doubt::new(format_args!(
-                "{listener} listens, but its unit is not known: {why}"
+                "{listener} {}, but its unit is not known: {why}",
+                listener.protocol.listens()
             )))
         };
         let Some(id) = listener.cgroup else {

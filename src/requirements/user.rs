@@ -33,7 +33,8 @@ pub(super) fn judge(
 ) -> Compliance {
     let unknown = |why| {
         Compliance::Unknown(Doubt::new(format_args!(
-            "{listener} listens, but its user is not known{why}"
+            "{listener} {}, but its user is not known{why}",
+            listener.protocol.listens()
         )))
     };
     match (uid, listener.uid) {

@@ -15,11 +15,13 @@ pub use byte_order::ByteOrder;
 pub use choice::SourceChoice;
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Listener};
+use crate::domain::{Connection, Family, Listener, Protocol};
 
 /// What a source is asked for: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
+    /// Sockets of this protocol only.
+    pub protocol: Protocol,
     /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
     pub family: Family,
     /// On these ports only.

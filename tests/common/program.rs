@@ -119,6 +119,12 @@ impl Said {
     }
 
     #[track_caller]
+    pub fn stdout_has(self, part: &str) -> Self {
+        assert!(self.stdout.contains(part), "{self:#?}\nhas no {part:?}");
+        self
+    }
+
+    #[track_caller]
     pub fn stderr_has(self, part: &str) -> Self {
         assert!(self.stderr.contains(part), "no {part:?} in {self:#?}");
         self

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::Family;
+use listenup::domain::{Family, Protocol};
 use listenup::source::{Ports, Question, Source};
 
 /// What is expected of a target: where it listens, or nowhere.
@@ -118,6 +118,7 @@ pub fn listeners(source: &mut dyn Source, family: Family) -> BTreeSet<String> {
     let clock = SystemClock::start();
     let ports: Vec<u16> = (1..=2000).chain([8080]).collect();
     let question = Question {
+        protocol: Protocol::Tcp,
         family,
         ports: Ports::These(&ports),
         deadline: Deadline::new(&clock, Duration::from_secs(10)),

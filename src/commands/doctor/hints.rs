@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::ifaddrs::getifaddrs;
 
 use super::findings::Finding;
-use crate::domain::Target;
+use crate::domain::{Place, Target};
 
 /// Bytes of the kernel's tables that are looked at.
 const MOST: u64 = 1 << 20;
@@ -85,7 +85,7 @@ fn is_nat(line: &str, target: &Target) -> bool {
 
 /// A service that cannot bind before the address is here, and a check that keeps it away.
 fn not_assigned(target: &Target, what: &str, proc: &Path) -> Option<Finding> {
-    let Target::Address(address, port) = target else {
+    let Place::Address(address, port) = &target.place else {
         return None;
     };
     let family = match address {

@@ -33,7 +33,7 @@ use self::judge::{Judge, Program};
 use self::path_security::Security;
 use crate::cli::DoctorOptions;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Target};
+use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
 use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
@@ -42,7 +42,10 @@ use crate::report::{self, Format};
 const PROC: &str = "/proc";
 
 /// What is asked for where no target is given: HTTPS.
-const USUAL: Target = Target::Port(NonZeroU16::MIN.saturating_add(442));
+const USUAL: Target = Target {
+    protocol: Protocol::Tcp,
+    place: Place::Port(NonZeroU16::MIN.saturating_add(442)),
+};
 
 /// Looks at everything, prints what it found, and exits with 0 if nothing is wrong.
 pub fn run(options: &DoctorOptions) -> ExitStatus {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::findings::Finding;
 use super::hints;
 use crate::clock::{Clock, Deadline, Shown};
-use crate::domain::{Answer, Family, Listener, NoRequirements, Target};
+use crate::domain::{Answer, Family, Listener, NoRequirements, Protocol, Target};
 use crate::engine::SourceChain;
 use crate::engine::look;
 use crate::engine::{CheckSpec, Timing, judge};
@@ -139,6 +139,7 @@ fn samples(netlink: &mut Netlink, clock: &dyn Clock) -> Result<Vec<Listener>, Fa
     let mut samples = Vec::new();
     for family in [Family::V4, Family::V6] {
         let question = Question {
+            protocol: Protocol::Tcp,
             family,
             ports: Ports::All,
             deadline: Deadline::new(clock, LIMIT),

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
-use crate::domain::{Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Serves};
+use crate::domain::{
+    Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Protocol, Serves,
+};
 use crate::engine::SourceChain;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
@@ -25,7 +27,7 @@ const PROC: &str = "/proc";
 /// Listeners and what is known of their owners.
 #[derive(Debug)]
 pub struct Listing {
-    /// By port, then address.
+    /// By port, then protocol and address.
     pub listeners: Vec<Listener>,
     /// Who gave them.
     pub source: &'static str,
@@ -158,9 +160,15 @@ fn listeners(
     deadline: Deadline<'_>,
 ) -> Result<(Vec<Listener>, &'static str), Doubt> {
     let mut chain = SourceChain::chosen(options.source, PROC);
+    // Where targets say which protocol, the other is not looked at.
+    let mut protocols = options.protocols.clone();
+    protocols.retain(|protocol| {
+        let mut targets = options.targets.iter();
+        options.targets.is_empty() || targets.any(|target| target.protocol == *protocol)
+    });
     let mut faults = Vec::new();
     for source in chain.sources() {
-        match all_of(source, deadline) {
+        match all_of(source, &protocols, deadline) {
             Ok(mut listeners) => {
                 let wanted = |listener: &Listener| {
                     let serves = |served| served != Serves::No;
@@ -181,11 +189,17 @@ fn listeners(
 ///
 /// # Errors
 /// When its answer is not complete.
-fn all_of(source: &mut dyn Source, deadline: Deadline<'_>) -> Result<Vec<Listener>, Fault> {
+fn all_of(
+    source: &mut dyn Source,
+    protocols: &[Protocol],
+    deadline: Deadline<'_>,
+) -> Result<Vec<Listener>, Fault> {
     let mut listeners = Vec::new();
-    for family in [Family::V4, Family::V6] {
+    let families = |protocol| [Family::V4, Family::V6].map(|family| (protocol, family));
+    for (protocol, family) in protocols.iter().copied().flat_map(families) {
         let ports = Ports::All;
         let question = Question {
+            protocol,
             family,
             ports,
             deadline,
@@ -203,10 +217,17 @@ fn all_of(source: &mut dyn Source, deadline: Deadline<'_>) -> Result<Vec<Listene
 }
 
 /// What a listener is sorted and known by.
-fn place(listener: &Listener) -> (u16, IpAddr, u32, Option<u64>) {
+fn place(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
     let device = match listener.device {
         Device::Unknown | Device::Any => 0,
         Device::Index(index) => index,
     };
-    (listener.port, listener.address, device, listener.inode)
+    let Listener {
+        port,
+        protocol,
+        address,
+        inode,
+        ..
+    } = *listener;
+    (port, protocol, address, device, inode)
 }

@@ -14,7 +14,7 @@ const NONE: &str = "-";
 /// the last one is not padded.
 pub fn listing(listing: &Listing) -> String {
     let mut head = vec![
-        "ADDRESS", "PORT", "QUEUE", "V6ONLY", "DEVICE", "USER", "UNIT",
+        "PROTO", "ADDRESS", "PORT", "QUEUE", "V6ONLY", "DEVICE", "USER", "UNIT",
     ];
     if listing.holders.is_some() {
         head.push("PROCESS");
@@ -54,6 +54,7 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
     };
     let user = listing.user(listener).map(str::to_owned);
     let mut row = vec![
+        listener.protocol.to_string(),
         listener.address.to_string(),
         listener.port.to_string(),
         or_unknown(listener.queue.map(|queue| queue.to_string())),

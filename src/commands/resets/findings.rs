@@ -11,7 +11,7 @@ use super::trace::event::Direction;
 use super::trace::reason::{self, Meaning};
 use super::trace::table::{Count, Place};
 use super::who::Owner;
-use crate::domain::{Answer, Queue, Target};
+use crate::domain::{self, Answer, Queue, Target};
 use crate::host::processes::Process;
 use crate::host::wall::WallTime;
 
@@ -145,10 +145,11 @@ impl Detail {
     /// What `listenup check` would be asked for.
     pub fn target(&self) -> Option<Target> {
         let port = NonZeroU16::new(self.place.port?)?;
-        Some(match self.place.local {
-            Some(address) if !address.is_unspecified() => Target::Address(address, port),
-            _ => Target::Port(port),
-        })
+        let place = match self.place.local {
+            Some(address) if !address.is_unspecified() => domain::Place::Address(address, port),
+            _ => domain::Place::Port(port),
+        };
+        Some(place.into())
     }
 }
 

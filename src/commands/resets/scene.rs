@@ -19,7 +19,7 @@ use super::trace::event::{Direction, End, Reset};
 use super::trace::table::Role;
 use super::who::Now;
 use crate::clock::{Clock, Deadline};
-use crate::domain::Target;
+use crate::domain::{Place, Target};
 use crate::host::processes::Process;
 use crate::host::wall::WallTime;
 
@@ -246,7 +246,7 @@ impl<'a> Scene<'a> {
             .iter()
             .filter_map(|full| full.listener.port.try_into().ok());
         let mut all: Vec<Target> = Vec::new();
-        for target in targets.chain(ports.map(Target::Port)) {
+        for target in targets.chain(ports.map(|port| Place::Port(port).into())) {
             if !all.contains(&target) {
                 all.push(target);
             }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::domain::{Family, Listener, Queue, Serves, Target};
+use crate::domain::{Family, Listener, Protocol, Queue, Serves, Target};
 use crate::source::{Ports, Question, Source, netlink::Netlink};
 
 /// How many listeners are remembered, which is more than there are ports.
@@ -42,6 +42,7 @@ impl Seen {
         for family in [Family::V4, Family::V6] {
             let ports = Ports::All;
             let question = Question {
+                protocol: Protocol::Tcp,
                 family,
                 ports,
                 deadline: limit,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline};
 use crate::commands::list::{self, Listing};
-use crate::domain::{Answer, Listener, NoRequirements, Queue, Target};
+use crate::domain::{Answer, Listener, NoRequirements, Protocol, Queue, Target};
 use crate::engine::SourceChain;
 use crate::engine::{CheckSpec, Timing, judge};
 use crate::host::processes::Process;
@@ -67,6 +67,7 @@ impl Now {
         let outcome = judge(&spec, &mut chain, &mut NoRequirements, patience, limit);
         let listing = list::find_out(
             &ListOptions {
+                protocols: vec![Protocol::Tcp],
                 targets,
                 source: SourceChoice::Auto,
                 netns: None,

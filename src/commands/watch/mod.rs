@@ -59,8 +59,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     }
     let first = Checker::enter(&options.check).and_then(|mut checker| {
         // Before the first look, so that nothing is missed after it.
-        let targets = options.check.targets.iter();
-        waking.subscribe(targets.map(|target| target.port()).collect());
+        waking.subscribe(&options.check.targets);
         let deadline = Deadline::new(&clock, options.check.timing.timeout);
         Ok((checker.judge(deadline)?, checker))
     });

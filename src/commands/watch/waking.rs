@@ -10,6 +10,7 @@ use nix::sys::time::TimeSpec;
 
 use super::report::Reporter;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::Target;
 use crate::host::signals::Signals;
 use crate::source::netlink::events::{Events, Told};
 
@@ -59,11 +60,9 @@ impl<'a> Waking<'a> {
         })
     }
 
-    /// From now on also by the end of a listener on one of these ports, in the network namespace of the caller.
-    pub fn subscribe(&mut self, mut ports: Vec<u16>) {
-        ports.sort_unstable();
-        ports.dedup();
-        match Events::of(&ports) {
+    /// From now on also by the end of a listener on the port of one of these targets, in the network namespace of the caller.
+    pub fn subscribe(&mut self, targets: &[Target]) {
+        match Events::of(targets) {
             Ok(events) => self.events = Some(events),
             Err(fault) => self
                 .reporter

@@ -197,15 +197,37 @@ fn the_ports_that_are_wanted_are_those_of_open_targets_each_once() {
     let targets = ["443", "127.0.0.1:443", "[::1]:80", "22", "8080"];
     let targets = targets.map(|text| text.parse::<Target>().unwrap());
     let mut survey = Survey::new(targets, None, 5);
-    assert_eq!(survey.ports_wanted(Family::V4), [22, 443, 8080]);
-    assert_eq!(survey.ports_wanted(Family::V6), [22, 80, 443, 8080]);
+    assert_eq!(
+        survey.ports_wanted(Protocol::Tcp, Family::V4),
+        [22, 443, 8080]
+    );
+    assert_eq!(
+        survey.ports_wanted(Protocol::Tcp, Family::V6),
+        [22, 80, 443, 8080]
+    );
     let of = |port| Listener::at([0, 0, 0, 0], port);
     assert!(survey.see(&of(443), &mut NoRequirements).is_continue());
-    assert_eq!(survey.ports_wanted(Family::V4), [22, 8080]);
+    assert_eq!(survey.ports_wanted(Protocol::Tcp, Family::V4), [22, 8080]);
     // Enough for two is enough.
     let mut survey = Survey::new(targets, None, 2);
     assert!(survey.see(&of(443), &mut NoRequirements).is_break());
-    assert!(survey.ports_wanted(Family::V4).is_empty() && survey.is_settled());
+    assert!(survey.ports_wanted(Protocol::Tcp, Family::V4).is_empty() && survey.is_settled());
+}
+
+#[test]
+fn the_same_port_of_both_protocols_is_two_targets() {
+    let targets = ["53", "udp:53", "udp:443"].map(|text| text.parse::<Target>().unwrap());
+    let mut survey = Survey::new(targets, None, 3);
+    assert_eq!(survey.ports_wanted(Protocol::Tcp, Family::V4), [53]);
+    assert_eq!(survey.ports_wanted(Protocol::Udp, Family::V4), [53, 443]);
+    let udp = Listener {
+        protocol: Protocol::Udp,
+        ..Listener::at([0, 0, 0, 0], 53)
+    };
+    assert!(survey.see(&udp, &mut NoRequirements).is_continue());
+    assert_eq!(survey.unseen(), [targets[0], targets[2]]);
+    survey.shortcut_found(targets[2], &Listener::at([0, 0, 0, 0], 443));
+    assert_eq!(survey.unseen(), [targets[0], targets[2]]);
 }
 
 #[test]

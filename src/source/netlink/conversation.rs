@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use super::Fault;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Listener};
+use crate::domain::{Connection, Listener, Protocol};
 use crate::source::{self, ByteOrder, Question};
 
 /// Bytes of the buffer for one datagram: as much as the kernel fills, but for the first datagram on a fresh socket, which
@@ -45,8 +45,8 @@ pub(super) struct Conversation<C> {
     order: ByteOrder,
     buffer: Vec<u8>,
     sequence: u32,
-    /// Whether the rest of the last answer is still to come.
-    broken_off: bool,
+    /// What the last answer is about, if its rest is still to come.
+    broken_off: Option<Protocol>,
 }
 
 impl<C: Channel> Conversation<C> {
@@ -57,7 +57,7 @@ impl<C: Channel> Conversation<C> {
             order,
             buffer: vec![0; DATAGRAM],
             sequence: 0,
-            broken_off: false,
+            broken_off: None,
         }
     }
 
@@ -66,8 +66,8 @@ impl<C: Channel> Conversation<C> {
     /// # Errors
     /// Anything but the rest of a whole dump.
     pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::Fault> {
-        if self.broken_off {
-            let _ = self.answer(self.sequence, deadline, &mut |_| ControlFlow::Continue(()))?;
+        if let Some(protocol) = self.broken_off {
+            let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
     }
@@ -83,36 +83,37 @@ impl<C: Channel> Conversation<C> {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, source::Fault> {
         let Question {
+            protocol,
             family,
             ports,
             deadline,
         } = question;
         let sequence = self.next_sequence();
         self.send(
-            &wire::dump_request(family, ports, sequence, self.order),
+            &wire::dump_request(protocol, family, ports, sequence, self.order),
             deadline,
         )?;
-        self.answer(sequence, deadline, visit)
+        self.answer(protocol, deadline, visit)
     }
 
     /// Reads an answer until its end, or to the end of the datagram in which `visit` breaks.
     fn answer(
         &mut self,
-        sequence: u32,
+        protocol: Protocol,
         deadline: Deadline<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, source::Fault> {
         let mut end = ControlFlow::Continue(());
-        self.broken_off = true;
+        self.broken_off = Some(protocol);
         while end.is_continue() {
             let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
             while !datagram.is_empty() {
-                match wire::next_message(&mut datagram, sequence, self.order)? {
+                match wire::next_message(&mut datagram, self.sequence, protocol, self.order)? {
                     Message::Listener(_) if end.is_break() => {}
                     Message::Listener(listener) => end = visit(&listener),
                     Message::OtherState | Message::Noop => {}
                     Message::Done if datagram.is_empty() => {
-                        self.broken_off = false;
+                        self.broken_off = None;
                         return Ok(end);
                     }
                     Message::Done => return Err(Fault::AfterDone.into()),
@@ -138,8 +139,9 @@ impl<C: Channel> Conversation<C> {
             &wire::exact_request(connection, sequence, self.order),
             deadline,
         )?;
+        let protocol = connection.target.protocol;
         let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
-        match wire::next_message(&mut datagram, sequence, self.order) {
+        match wire::next_message(&mut datagram, sequence, protocol, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
             Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
             Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),

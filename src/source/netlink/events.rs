@@ -1,7 +1,7 @@
 //! What the kernel tells unasked: that a listener is gone.
 //!
-//! The groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY (linux/sock_diag.h) get a message for every
-//! TCP socket that dies in the network namespace (net/core/sock_diag.c, sock_diag_broadcast_destroy); nobody
+//! The groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, and those of UDP (linux/sock_diag.h) get a message
+//! for every socket of their protocol that dies in the network namespace (net/core/sock_diag.c, sock_diag_broadcast_destroy); nobody
 //! needs a privilege to join them. A filter in the kernel lets only those through that have one of the wanted
 //! local ports and no peer, as listeners do. A message says that *a* socket went: it is a reason to look, and
 //! never read.
@@ -16,10 +16,16 @@ use nix::sys::socket::{
 use socket2::{SockFilter, Socket};
 
 use super::Fault;
+use crate::domain::{Protocol, Target};
 use crate::errno::ErrnoText;
 
-/// The two groups as bits of `nl_groups` (netlink(7)): 1 and 3, counted from 1.
-const GROUPS: u32 = 1 << 0 | 1 << 2;
+/// The two groups of a protocol as bits of `nl_groups` (netlink(7)), of which the first is group 1.
+const fn groups(protocol: Protocol) -> u32 {
+    match protocol {
+        Protocol::Tcp => 1 << 0 | 1 << 2,
+        Protocol::Udp => 1 << 1 | 1 << 3,
+    }
+}
 
 /// Where a message has the local and the remote port: behind `struct nlmsghdr` and the first four bytes of `struct
 /// inet_diag_msg` (linux/inet_diag.h).
@@ -50,11 +56,18 @@ pub struct Told {
 }
 
 impl Events {
-    /// Joins the groups in the network namespace of the caller.
+    /// Joins the groups of the targets' protocols in the network namespace of the caller. A socket of the one protocol on
+    /// a port that is watched for the other is told too: it costs a look.
     ///
     /// # Errors
     /// What refuses it: seccomp, SELinux, gVisor.
-    pub fn of(ports: &[u16]) -> Result<Self, Fault> {
+    pub fn of(targets: &[Target]) -> Result<Self, Fault> {
+        let mut ports: Vec<u16> = targets.iter().map(Target::port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let groups = targets
+            .iter()
+            .fold(0, |all, target| all | groups(target.protocol));
         let call = |name| move |errno| Fault::Call(name, errno);
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let protocol = SockProtocol::NetlinkSockDiag;
@@ -63,9 +76,9 @@ impl Events {
         let socket = Socket::from(fd);
         // Before the groups are joined, so that nothing else comes in between.
         socket
-            .attach_filter(&filter(ports))
+            .attach_filter(&filter(&ports))
             .map_err(|error: io::Error| Fault::Call("setsockopt", ErrnoText::from(&error).0))?;
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS)).map_err(call("bind"))?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).map_err(call("bind"))?;
         Ok(Self(socket))
     }
 

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{Connection, Family, Listener, Target};
+use crate::domain::{Connection, Family, Listener, Place, Protocol, Target};
 use crate::source;
 
 /// The sequence number that an answer must bear.
@@ -47,8 +47,8 @@ pub struct Dump {
     pub end: Result<ControlFlow<()>, source::Fault>,
 }
 
-/// Takes a datagram for an answer of the kernel, in both byte orders.
-pub fn parse(datagram: &[u8]) -> [Outcome; 2] {
+/// Takes a datagram for an answer of the kernel about this protocol, in both byte orders.
+pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let kernel = |bytes| Datagram {
             bytes,
@@ -66,12 +66,12 @@ pub fn parse(datagram: &[u8]) -> [Outcome; 2] {
         let onward = ControlFlow::Continue(());
         Outcome {
             order,
-            alone: dump(&[first], order, onward),
-            ended: dump(&[first, end], order, onward),
-            broken_off: dump(&[first, end], order, ControlFlow::Break(())),
-            truncated: dump(&[truncated, end], order, onward),
-            foreign: dump(&[foreign, end], order, onward),
-            exact: exact(&[first], order),
+            alone: dump(protocol, &[first], order, onward),
+            ended: dump(protocol, &[first, end], order, onward),
+            broken_off: dump(protocol, &[first, end], order, ControlFlow::Break(())),
+            truncated: dump(protocol, &[truncated, end], order, onward),
+            foreign: dump(protocol, &[foreign, end], order, onward),
+            exact: exact(protocol, &[first], order),
         }
     })
 }
@@ -109,10 +109,16 @@ impl Channel for Script<'_> {
     }
 }
 
-fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -> Dump {
+fn dump(
+    protocol: Protocol,
+    datagrams: &[Datagram<'_>],
+    order: ByteOrder,
+    onward: ControlFlow<()>,
+) -> Dump {
     let mut listeners = Vec::new();
     let clock = SystemClock::start();
     let question = Question {
+        protocol,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline: Deadline::new(&clock, Duration::MAX),
@@ -125,16 +131,23 @@ fn dump(datagrams: &[Datagram<'_>], order: ByteOrder, onward: ControlFlow<()>) -
     Dump { listeners, end }
 }
 
-fn exact(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<Listener>, source::Fault> {
+fn exact(
+    protocol: Protocol,
+    datagrams: &[Datagram<'_>],
+    order: ByteOrder,
+) -> Result<Option<Listener>, source::Fault> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
     let connection = Connection {
-        target: Target::Port(NonZeroU16::MIN),
+        target: Target {
+            protocol,
+            place: Place::Port(NonZeroU16::MIN),
+        },
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,
     };
-    conversation.kernel_lookup(connection, limit)
+    conversation.kernel_lookup(connection, deadline)
 }
 
 /// A NLMSG_DONE without an error.

@@ -20,7 +20,7 @@ use self::conversation::Conversation;
 use self::socket::Socket;
 use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Listener};
+use crate::domain::{Connection, Listener, Protocol};
 use crate::errno::ErrnoText;
 
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
@@ -67,7 +67,8 @@ impl Source for Netlink {
         };
         for ports in dumps {
             if conversation
-                .dump(Question { ports, ..question }, visit)?
+                .dump(Question { ports, ..question }, visit)
+                .map_err(|fault| of_protocol(fault, question.protocol))?
                 .is_break()
             {
                 break;
@@ -89,9 +90,21 @@ impl Source for Netlink {
     }
 }
 
+/// The fault with the module that is missing.
+fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
+    match (fault, protocol) {
+        (super::Fault::Netlink(Fault::Kernel(Errno::ENOENT)), Protocol::Udp) => {
+            Fault::NoUdpDiag.into()
+        }
+        (fault, _) => fault,
+    }
+}
+
 /// Why sock_diag gave no complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The kernel has no udp_diag or inet_diag (ENOENT).
+    NoUdpDiag,
     /// A system call on the socket failed.
     Call(&'static str, Errno),
     /// The kernel refused the request, or broke the dump off, with this error.
@@ -128,6 +141,9 @@ impl fmt::Display for Fault {
             Self::Call(call, errno) => write!(f, "{call}: {}", ErrnoText(*errno)),
             Self::Kernel(Errno::ENOENT) => {
                 f.write_str("the kernel has no tcp_diag or inet_diag module (ENOENT)")
+            }
+            Self::NoUdpDiag => {
+                f.write_str("the kernel has no udp_diag or inet_diag module (ENOENT)")
             }
             Self::Kernel(errno) => write!(f, "the kernel answered: {}", ErrnoText(*errno)),
             Self::Interrupted => {

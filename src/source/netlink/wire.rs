@@ -10,13 +10,15 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::filter;
-use crate::domain::{Connection, Device, Family, Listener, Queue};
+use crate::domain::{Connection, Device, Family, Listener, Protocol, Queue, Target};
 use crate::source::{ByteOrder, Ports};
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
-/// include/net/tcp_states.h
+const IPPROTO_UDP: u8 = 17;
+/// include/net/tcp_states.h. A UDP socket that is not connected has the state CLOSE.
+const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -29,8 +31,13 @@ const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_CGROUP_ID: u16 = 21;
+
+/// What the numbers of INET_DIAG_SKMEMINFO are (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
+const SK_MEMINFO_RCVBUF: usize = 1;
+const SK_MEMINFO_DROPS: usize = 8;
 
 /// Bytes of `struct nlmsghdr` and `struct inet_diag_req_v2`, and what netlink aligns messages and
 /// attributes to.
@@ -42,8 +49,10 @@ const ALIGN: usize = 4;
 ///
 /// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
 /// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
-/// `idiag_sport`, more by a bytecode.
+/// `idiag_sport`, more by a bytecode. Of UDP the kernel walks its one table, past the sockets of the whole host,
+/// and sends what passes the same filters (net/ipv4/udp_diag.c, `udp_dump`).
 pub(super) fn dump_request(
+    protocol: Protocol,
     family: Family,
     ports: Ports<'_>,
     sequence: u32,
@@ -56,9 +65,10 @@ pub(super) fn dump_request(
     };
     Request {
         flags: NLM_F_DUMP,
+        protocol,
         family,
-        local: [0; 16],
-        port,
+        ports: (port, 0),
+        addresses: [[0; 16]; 2],
         interface: 0,
         bytecode,
     }
@@ -66,9 +76,11 @@ pub(super) fn dump_request(
 }
 
 /// The request for the one socket that this connection would find: it asks the function that finds the
-/// listener for a SYN, BPF sk_lookup included (net/ipv4/inet_diag.c, `inet_diag_find_one_icsk`).
+/// listener for a SYN, or the socket for a datagram, BPF sk_lookup included (net/ipv4/inet_diag.c,
+/// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). The latter takes the request for the datagram: where
+/// it goes to is `idiag_dst`.
 pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    let mut local = [0; 16];
+    let (mut local, any) = ([0; 16], [0; 16]);
     let family = match connection.address {
         IpAddr::V4(address) => {
             local
@@ -82,11 +94,18 @@ pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOr
             Family::V6
         }
     };
+    let Target { protocol, .. } = connection.target;
+    let port = connection.target.port();
+    let (ports, addresses) = match protocol {
+        Protocol::Tcp => ((port, 0), [local, any]),
+        Protocol::Udp => ((0, port), [any, local]),
+    };
     Request {
         flags: 0,
+        protocol,
         family,
-        local,
-        port: connection.target.port(),
+        ports,
+        addresses,
         interface: connection.interface.unwrap_or(0),
         bytecode: None,
     }
@@ -97,11 +116,12 @@ pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOr
 struct Request {
     /// Beside NLM_F_REQUEST.
     flags: u16,
+    protocol: Protocol,
     family: Family,
-    /// The local address as the kernel has it: an IPv4 one in the first four bytes. Zeros: any.
-    local: [u8; 16],
-    /// The local port; 0: any.
-    port: u16,
+    /// `idiag_sport` and `idiag_dport`; 0: any.
+    ports: (u16, u16),
+    /// `idiag_src` and `idiag_dst` as the kernel has them: an IPv4 address in the first four bytes. Zeros: any.
+    addresses: [[u8; 16]; 2],
     /// The index of a device; 0: any.
     interface: u32,
     bytecode: Option<Vec<u8>>,
@@ -120,12 +140,16 @@ impl Request {
         bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
         bytes.extend(order.bytes32(sequence));
         bytes.extend([0; 4]); // nlmsg_pid: to the kernel
-        bytes.extend([family_number(self.family), IPPROTO_TCP, 0, 0]); // no extensions
-        bytes.extend(order.bytes32(1 << TCP_LISTEN)); // idiag_states
-        bytes.extend(self.port.to_be_bytes()); // idiag_sport
-        bytes.extend([0; 2]); // idiag_dport
-        bytes.extend(self.local); // idiag_src
-        bytes.extend([0; 16]); // idiag_dst: any
+        let (protocol, extensions) = match self.protocol {
+            Protocol::Tcp => (IPPROTO_TCP, 0),
+            // The limit of the receive queue, and what was dropped.
+            Protocol::Udp => (IPPROTO_UDP, 1 << (INET_DIAG_SKMEMINFO - 1)),
+        };
+        bytes.extend([family_number(self.family), protocol, extensions, 0]);
+        bytes.extend(order.bytes32(1 << state(self.protocol))); // idiag_states
+        bytes.extend(self.ports.0.to_be_bytes());
+        bytes.extend(self.ports.1.to_be_bytes());
+        bytes.extend(self.addresses.as_flattened());
         bytes.extend(order.bytes32(self.interface)); // idiag_if
         bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
         if let Some(bytecode) = self.bytecode {
@@ -134,6 +158,14 @@ impl Request {
             bytes.extend(bytecode);
         }
         bytes
+    }
+}
+
+/// The state in which a socket is a listener.
+const fn state(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => TCP_LISTEN,
+        Protocol::Udp => TCP_CLOSE,
     }
 }
 
@@ -158,13 +190,15 @@ pub(super) enum Message {
     Noop,
 }
 
-/// Takes the first message off `datagram`, which must answer the request with this sequence number.
+/// Takes the first message off `datagram`, which must answer the request with this sequence number, for sockets of
+/// this protocol.
 ///
 /// # Errors A message that reports an error, belongs to another request or has a length that cannot
 /// be: the dump is void.
 pub(super) fn next_message(
     datagram: &mut &[u8],
     sequence: u32,
+    protocol: Protocol,
     order: ByteOrder,
 ) -> Result<Message, Fault> {
     let mut header = Bytes {
@@ -197,23 +231,23 @@ pub(super) fn next_message(
             .errno()?
             .map_or(Ok(Message::Done), |errno| Err(Fault::Kernel(errno))),
         NLMSG_OVERRUN => Err(Fault::Overrun),
-        SOCK_DIAG_BY_FAMILY => socket(body),
+        SOCK_DIAG_BY_FAMILY => socket(protocol, body),
         other => Err(Fault::Kind(other)),
     }
 }
 
 /// Reads a `struct inet_diag_msg` and its attributes.
-fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
-    let [family, state, _timer, _retrans] = body.take()?;
+fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
+    let [family, its_state, _timer, _retrans] = body.take()?;
     let port = u16::from_be_bytes(body.take()?);
     body.skip(2)?; // idiag_dport
     let source: [u8; 16] = body.take()?;
     body.skip(16)?; // idiag_dst
     let device = body.u32()?;
     body.skip(8 + 4)?; // idiag_cookie, idiag_expires
-    let (length, limit) = (body.u32()?, body.u32()?); // idiag_rqueue, idiag_wqueue
+    let (length, wqueue) = (body.u32()?, body.u32()?); // idiag_rqueue, idiag_wqueue
     let (uid, inode) = (body.u32()?, body.u32()?);
-    if state != TCP_LISTEN {
+    if its_state != state(protocol) {
         return Ok(Message::OtherState);
     }
     let address: IpAddr = match (family, source) {
@@ -221,16 +255,27 @@ fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
         (AF_INET6, source) => Ipv6Addr::from(source).into(),
         (other, _) => return Err(Fault::Family(other)),
     };
-    let (mut v6only, mut cgroup) = (None, None);
+    let (mut v6only, mut cgroup, mut drops) = (None, None, None);
+    let mut limit = match protocol {
+        Protocol::Tcp => Some(wqueue),
+        Protocol::Udp => None,
+    };
     while let Some((kind, value)) = body.attribute()? {
         match (kind, value) {
             (INET_DIAG_SKV6ONLY, [flag, ..]) => v6only = Some(*flag != 0),
+            (INET_DIAG_SKMEMINFO, memory) if protocol == Protocol::Udp => {
+                let figure = |index: usize| {
+                    let number = memory.chunks_exact(4).nth(index)?;
+                    Some(body.order.u32(number.try_into().ok()?))
+                };
+                (limit, drops) = (figure(SK_MEMINFO_RCVBUF), figure(SK_MEMINFO_DROPS));
+            }
             (INET_DIAG_CGROUP_ID, id) => cgroup = id.try_into().ok().map(|id| body.order.u64(id)),
             _ => {}
         }
     }
-    let limit = Some(limit);
     Ok(Message::Listener(Listener {
+        protocol,
         address,
         port,
         v6only,
@@ -239,6 +284,7 @@ fn socket(mut body: Bytes<'_>) -> Result<Message, Fault> {
             index => Device::Index(index),
         },
         queue: Some(Queue { length, limit }),
+        drops,
         uid: Some(uid),
         inode: Some(inode.into()),
         cgroup,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::Family;
+
 /// The walk past an empty table of connections, and past one socket in it.
 ///
 /// `scripts/bench` (in-process looks, Linux 6.18, 2 cores) found one walk to take 1.8 ms with no
@@ -10,6 +12,20 @@ use std::time::Duration;
 /// (net/ipv4/tcp.c, tcp_init), hence twice that for the empty table, rounded up.
 const TABLE: Duration = Duration::from_millis(4);
 const SOCKET: Duration = Duration::from_nanos(250);
+
+/// The same for the table of UDP, which is walked from its beginning at every read (net/ipv4/udp.c, udp_get_idx), and
+/// the rows of udp that one read takes. `scripts/udp_looks.rs` (same machine) found a second opinion to take 1.6 ms with
+/// 1,000 sockets, 50 ms with 10,000 and 4.1 s with 100,000.
+const UDP_TABLE: Duration = Duration::from_micros(60);
+const UDP_SOCKET: Duration = Duration::from_nanos(25);
+const UDP_ROWS: u32 = 30;
+
+/// How long it takes to read the UDP table of a family with so many sockets.
+pub(crate) fn of_udp_table(sockets: u32) -> Duration {
+    UDP_TABLE
+        .saturating_add(UDP_SOCKET.saturating_mul(sockets / 2))
+        .saturating_mul(sockets / UDP_ROWS + 1)
+}
 
 /// How long it takes to read tcp and tcp6 when neither is stopped early.
 pub(crate) fn of_both_tables(sockets: u32) -> Duration {
@@ -22,18 +38,31 @@ pub(crate) fn of_both_tables(sockets: u32) -> Duration {
 /// those of the whole host, `tw` those in TIME_WAIT, which `alloc` leaves out (net/ipv4/proc.c,
 /// sockstat_seq_show). `None` where it does not say.
 pub(crate) fn sockets(sockstat: &[u8]) -> Option<u32> {
+    let alloc = figure(sockstat, "TCP:", "alloc")?;
+    Some(alloc.saturating_add(figure(sockstat, "TCP:", "tw")?))
+}
+
+/// The UDP sockets of a family in this network namespace, by /proc/self/net/sockstat, or sockstat6 for IPv6. `None`
+/// where it does not say.
+pub(crate) fn udp_sockets(sockstat: &[u8], family: Family) -> Option<u32> {
+    let line = match family {
+        Family::V4 => "UDP:",
+        Family::V6 => "UDP6:",
+    };
+    figure(sockstat, line, "inuse")
+}
+
+/// The figure of this name on the line that begins so.
+fn figure(sockstat: &[u8], line: &str, wanted: &str) -> Option<u32> {
     let text = std::str::from_utf8(sockstat).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let line = text.lines().find_map(|text| text.strip_prefix(line))?;
     let mut words = line.split_whitespace();
-    let (mut alloc, mut tw) = (None, None);
     while let (Some(name), Some(figure)) = (words.next(), words.next()) {
-        match name {
-            "alloc" => alloc = Some(figure.parse::<u32>().ok()?),
-            "tw" => tw = Some(figure.parse().ok()?),
-            _ => {}
+        if name == wanted {
+            return figure.parse().ok();
         }
     }
-    Some(alloc?.saturating_add(tw?))
+    None
 }
 
 #[cfg(test)]
@@ -63,6 +92,27 @@ mod tests {
             assert_eq!(sockets(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(sockets(b"TCP: tw 1 alloc 2 \xff"), None);
+    }
+
+    #[test]
+    fn udp_is_counted_for_each_family_where_6_18_says_it() {
+        let text = b"sockets: used 135\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0\n\
+            UDP: inuse 30 mem 0\nUDPLITE: inuse 7\n";
+        let six = b"TCP6: inuse 0\nUDP6: inuse 5\nUDPLITE6: inuse 0\n";
+        assert_eq!(udp_sockets(text, Family::V4), Some(30));
+        assert_eq!(udp_sockets(six, Family::V6), Some(5));
+        assert_eq!(udp_sockets(text, Family::V6), None);
+        assert_eq!(udp_sockets(b"UDP: inuse x", Family::V4), None);
+    }
+
+    #[test]
+    fn a_fifth_of_the_default_limit_pays_for_ten_thousand_udp_sockets_and_not_for_a_hundred_thousand()
+     {
+        let budget = Duration::from_millis(100);
+        assert!(of_udp_table(0) <= budget);
+        assert!(of_udp_table(10_000) <= budget);
+        assert!(of_udp_table(100_000) > budget);
+        assert!(of_udp_table(u32::MAX) > budget);
     }
 
     #[test]

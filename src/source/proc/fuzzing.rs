@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::rows::{Rows, Stride};
 use super::{ByteOrder, Pass, Ports, pass};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::Listener;
+use crate::domain::{Listener, Protocol};
 
 /// What the passes in one byte order made of a table.
 #[derive(Debug)]
@@ -47,21 +47,31 @@ pub enum End {
     Problem(String),
 }
 
-/// Reads a table, little endian first. The first two bytes cut the rest into pieces that come one a
+/// Reads a table of this protocol, little endian first. The first two bytes cut the rest into pieces that come one a
 /// read: as long as the one and the other say in turn; 0 is as long as asked for.
-pub fn read(table: &[u8]) -> [Outcome; 2] {
+pub fn read(protocol: Protocol, table: &[u8]) -> [Outcome; 2] {
     let (cuts, table) = match table {
         [one, other, table @ ..] => ([*one, *other], table),
         short => ([0, 0], short),
     };
-    [ByteOrder::Little, ByteOrder::Big].map(|order| Outcome {
-        by_rows: look(table, cuts, Stride::Row, false, order),
-        by_pages: look(table, cuts, Stride::Page, false, order),
-        until_short: look(table, cuts, Stride::Page, true, order),
+    [ByteOrder::Little, ByteOrder::Big].map(|order| {
+        let look = |stride, short_is_end| look(protocol, table, cuts, stride, short_is_end, order);
+        Outcome {
+            by_rows: look(Stride::Row, false),
+            by_pages: look(Stride::Page, false),
+            until_short: look(Stride::Page, true),
+        }
     })
 }
 
-fn look(table: &[u8], cuts: [u8; 2], stride: Stride, short_is_end: bool, order: ByteOrder) -> Look {
+fn look(
+    protocol: Protocol,
+    table: &[u8],
+    cuts: [u8; 2],
+    stride: Stride,
+    short_is_end: bool,
+    order: ByteOrder,
+) -> Look {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let (reads, saw_the_end) = (Cell::new(0), Cell::new(false));
@@ -72,8 +82,8 @@ fn look(table: &[u8], cuts: [u8; 2], stride: Stride, short_is_end: bool, order: 
         saw_the_end: &saw_the_end,
     };
     let mut listeners = Vec::new();
-    let end = Rows::new(pieces, stride, short_is_end, limit).and_then(|rows| {
-        pass(rows, Ports::All, order, &mut |listener| {
+    let end = Rows::new(pieces, stride, short_is_end, deadline).and_then(|rows| {
+        pass(rows, protocol, Ports::All, order, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         })

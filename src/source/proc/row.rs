@@ -1,14 +1,15 @@
 //! One row of a table, read by the procfs crate.
 
-use procfs::net::{TcpNetEntries, TcpState};
+use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState, UdpNetEntries, UdpNetEntry, UdpState};
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
 use super::Problem;
-use crate::domain::{Listener, Queue};
+use crate::domain::{Listener, Protocol, Queue};
 use crate::source::ByteOrder;
 
-/// The column of the socket's pointer, counted from 0.
+/// The columns of the socket's pointer and, for UDP, of dropped datagrams, counted from 0.
 const POINTER: usize = 11;
+const DROPS: usize = 12;
 
 /// What a row tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(super) struct Row {
     pub(super) by_linux: bool,
 }
 
-/// The states that matter for the order of a table.
+/// The states that matter: LISTEN or, of UDP, not connected, and for the order of a table the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Listen,
@@ -29,11 +30,11 @@ pub(super) enum State {
     Other,
 }
 
-/// Reads one row, without its line feed.
+/// Reads one row of a table of this protocol, without its line feed.
 ///
 /// # Errors
 /// A row that lacks columns, or one with a state or an address that is none.
-pub(super) fn parse(row: &[u8], order: ByteOrder) -> Result<Row, Problem> {
+pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<Row, Problem> {
     // The table's byte order is all that procfs takes from this for a row.
     let system = ExplicitSystemInfo {
         boot_time_secs: 0,
@@ -43,11 +44,35 @@ pub(super) fn parse(row: &[u8], order: ByteOrder) -> Result<Row, Problem> {
     };
     // procfs takes a whole table for its unit and skips the first line as its header.
     let table = std::io::Read::chain(&b"\n"[..], row);
-    let entries = TcpNetEntries::from_buf_read(table, &system);
-    let TcpNetEntries(entries) = entries.map_err(|error| Problem::Row(error.to_string()))?;
-    let [entry] = entries.as_slice() else {
-        return Err(Problem::Row("it is empty".to_owned()));
+    let one = match protocol {
+        Protocol::Tcp => {
+            let entries = TcpNetEntries::from_buf_read(table, &system);
+            entries.map(|TcpNetEntries(rows)| rows.first().map(tcp))
+        }
+        Protocol::Udp => {
+            let entries = UdpNetEntries::from_buf_read(table, &system);
+            entries.map(|UdpNetEntries(rows)| rows.first().map(udp))
+        }
     };
+    let one = one.map_err(|error| Problem::Row(error.to_string()))?;
+    let (state, listener) = one.ok_or_else(|| Problem::Row("it is empty".to_owned()))?;
+    let column = |index| {
+        let mut words = row.split(u8::is_ascii_whitespace);
+        words.by_ref().filter(|word| !word.is_empty()).nth(index)
+    };
+    let by_linux = column(POINTER).is_some_and(|pointer| !pointer.starts_with(b"0x"));
+    let drops = match protocol {
+        Protocol::Tcp => None,
+        Protocol::Udp => column(DROPS).and_then(number),
+    };
+    Ok(Row {
+        state,
+        listener: Listener { drops, ..listener },
+        by_linux,
+    })
+}
+
+fn tcp(entry: &TcpNetEntry) -> (State, Listener) {
     let state = match entry.state {
         TcpState::Listen => State::Listen,
         TcpState::SynRecv | TcpState::NewSynRecv => State::SynRecv,
@@ -63,14 +88,28 @@ pub(super) fn parse(row: &[u8], order: ByteOrder) -> Result<Row, Problem> {
         inode: Some(entry.inode),
         ..Listener::at(local.ip(), local.port())
     };
-    let pointer = row
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
-        .nth(POINTER);
-    let by_linux = pointer.is_some_and(|pointer| !pointer.starts_with(b"0x"));
-    Ok(Row {
-        state,
-        listener,
-        by_linux,
-    })
+    (state, listener)
+}
+
+fn udp(entry: &UdpNetEntry) -> (State, Listener) {
+    let state = match entry.state {
+        UdpState::Close => State::Listen,
+        UdpState::Established => State::Other,
+    };
+    let local = entry.local_address;
+    let listener = Listener {
+        protocol: Protocol::Udp,
+        queue: Some(Queue {
+            length: entry.rx_queue,
+            limit: None,
+        }),
+        uid: Some(entry.uid),
+        inode: Some(entry.inode),
+        ..Listener::at(local.ip(), local.port())
+    };
+    (state, listener)
+}
+
+fn number(word: &[u8]) -> Option<u32> {
+    std::str::from_utf8(word).ok()?.parse().ok()
 }

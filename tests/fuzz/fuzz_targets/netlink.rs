@@ -3,18 +3,21 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use listenup::domain::Listener;
+use listenup::domain::{Listener, Protocol};
 use listenup::source::netlink::Fault;
 use listenup::source::netlink::fuzzing::{Dump, Outcome, RAN_DRY, SEQUENCE, parse};
 use listenup::source::{self, ByteOrder};
 
 fuzz_target!(|datagram: &[u8]| {
-    for outcome in parse(datagram) {
-        check(datagram, &outcome);
+    for (protocol, state) in [(Protocol::Tcp, 10), (Protocol::Udp, 7)] {
+        for outcome in parse(protocol, datagram) {
+            check(datagram, state, &outcome);
+        }
     }
 });
 
-fn check(datagram: &[u8], outcome: &Outcome) {
+/// `state` is that of a listener.
+fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
     let Outcome {
         order,
         alone,
@@ -25,7 +28,10 @@ fn check(datagram: &[u8], outcome: &Outcome) {
         exact,
     } = outcome;
     let messages = messages(datagram, *order);
-    let listening: Vec<u16> = messages.iter().filter_map(Message::port).collect();
+    let listening: Vec<u16> = messages
+        .iter()
+        .filter_map(|message| message.port(state))
+        .collect();
 
     // Nothing is shown that the datagram does not say, whatever the end.
     assert!(listening.starts_with(&ports(alone)), "{alone:?}");
@@ -80,10 +86,12 @@ struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The port of a listener.
-    fn port(&self) -> Option<u16> {
+    /// The port of a listener, which has this state.
+    fn port(&self, wanted: u8) -> Option<u16> {
         match (self.kind, self.body) {
-            (20, [_, 10, _, _, high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
+            (20, [_, state, _, _, high, low, ..]) if *state == wanted => {
+                Some(u16::from_be_bytes([*high, *low]))
+            }
             _ => None,
         }
     }

@@ -1,13 +1,21 @@
-//! What /proc/self/net/tcp and tcp6 may hold, in any pieces.
+//! What /proc/self/net/tcp, tcp6, udp and udp6 may hold, in any pieces.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use listenup::domain::Protocol;
 use listenup::source::proc::fuzzing::{End, Look, Outcome, read};
 
 fuzz_target!(|input: &[u8]| {
-    let said = listening(input.get(2..).unwrap_or_default());
-    let [little, big] = read(input);
+    for (protocol, state) in [(Protocol::Tcp, 10), (Protocol::Udp, 7)] {
+        compare(protocol, state, input);
+    }
+});
+
+/// `wanted` is the state of a listener.
+fn compare(protocol: Protocol, wanted: u8, input: &[u8]) {
+    let said = listening(wanted, input.get(2..).unwrap_or_default());
+    let [little, big] = read(protocol, input);
     for Outcome {
         by_rows,
         by_pages,
@@ -39,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(ports(one), ports(other));
         assert_eq!(one.end, other.end);
     }
-});
+}
 
 fn check(look: &Look, said: &[u16]) {
     assert!(said.starts_with(&ports(look)), "{look:?}");
@@ -66,8 +74,8 @@ fn ports(look: &Look) -> Vec<u16> {
         .collect()
 }
 
-/// The ports of the rows that say LISTEN, read anew and as far as there is anything to read.
-fn listening(table: &[u8]) -> Vec<u16> {
+/// The ports of the rows in this state, read anew and as far as there is anything to read.
+fn listening(wanted: u8, table: &[u8]) -> Vec<u16> {
     let mut ports = Vec::new();
     for row in table.split(|&byte| byte == b'\n').skip(1) {
         let Ok(row) = std::str::from_utf8(row) else {
@@ -77,7 +85,7 @@ fn listening(table: &[u8]) -> Vec<u16> {
         let [_, local, _, state, ..] = words[..] else {
             break;
         };
-        if u8::from_str_radix(state, 16) != Ok(10) {
+        if u8::from_str_radix(state, 16) != Ok(wanted) {
             continue;
         }
         let port = local.split(':').nth(1);

@@ -26,9 +26,18 @@ fuzz_target!(|input: &[u8]| {
         }
         // What has no field is not known.
         for (field, said) in [
-            ("reason", outcome.resets.iter().any(|reset| reset.reason.is_some())),
-            ("common_pid", outcome.resets.iter().any(|reset| reset.pid.is_some())),
-            ("state", outcome.resets.iter().any(|reset| reset.by_listener)),
+            (
+                "reason",
+                outcome.resets.iter().any(|reset| reset.reason.is_some()),
+            ),
+            (
+                "common_pid",
+                outcome.resets.iter().any(|reset| reset.pid.is_some()),
+            ),
+            (
+                "state",
+                outcome.resets.iter().any(|reset| reset.by_listener),
+            ),
         ] {
             assert!(!said || known.field(field).is_some(), "{field}");
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::port::{self, Pattern};
 use super::shell::{Next, Simple};
-use crate::domain::Target;
+use crate::domain::{Place, Target};
 
 /// A program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,9 +190,9 @@ fn pattern(words: &[String]) -> Option<Pattern> {
 /// A host of which this machine is one for sure.
 fn here(host: &str, number: &str, own: &[IpAddr]) -> Option<Target> {
     let target = port::target(host, number)?;
-    let is_here = match target {
-        Target::Address(address, _) => address.is_loopback() || own.contains(&address),
-        Target::Port(_) => host == "localhost",
+    let is_here = match target.place {
+        Place::Address(address, _) => address.is_loopback() || own.contains(&address),
+        Place::Port(_) => host == "localhost",
     };
     is_here.then_some(target)
 }

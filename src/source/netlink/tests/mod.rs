@@ -12,7 +12,7 @@ use nix::errno::Errno;
 
 use super::conversation::{Channel, Conversation, Received};
 use crate::clock::{Deadline, fake::FakeClock};
-use crate::domain::{Family, Listener};
+use crate::domain::{Family, Listener, Protocol};
 use crate::source::{self, ByteOrder, Ports, Question};
 
 /// A conversation's first.
@@ -75,6 +75,7 @@ fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), sour
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let question = Question {
+        protocol: Protocol::Tcp,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,
@@ -110,6 +111,18 @@ fn listener(order: ByteOrder, attributes: &[u8]) -> Vec<u8> {
         body.extend(order.bytes32(number)); // idiag_rqueue, _wqueue, _uid, _inode
     }
     body.extend(attributes);
+    body
+}
+
+/// The same of a UDP socket in this state, with what INET_DIAG_SKMEMINFO has since 4.7.
+fn udp_socket(state: u8) -> Vec<u8> {
+    let mut attribute = vec![40, 0, 7, 0];
+    // RMEM_ALLOC, RCVBUF, WMEM_ALLOC, SNDBUF, FWD_ALLOC, WMEM_QUEUED, OPTMEM, BACKLOG, DROPS
+    for number in [5, 212_992, 0, 212_992, 4_096, 0, 0, 0, 9] {
+        attribute.extend(LITTLE.bytes32(number));
+    }
+    let mut body = listener(LITTLE, &attribute);
+    body[1] = state;
     body
 }
 

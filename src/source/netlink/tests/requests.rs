@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message};
+use super::{
+    DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message, udp_socket,
+};
 use crate::clock::{Deadline, fake::FakeClock};
-use crate::domain::{Connection, Family, Listener, Target};
-use crate::source::netlink::Fault;
+use crate::domain::{Connection, Family, Listener, Place, Protocol, Queue, Target};
 use crate::source::netlink::conversation::Conversation;
+use crate::source::netlink::{Fault, of_protocol};
 use crate::source::{self, ByteOrder, Ports, Question};
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -27,6 +29,7 @@ fn ask(
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, LIMIT);
     let question = Question {
+        protocol: Protocol::Tcp,
         family,
         ports: Ports::These(ports),
         deadline,
@@ -74,8 +77,17 @@ fn eagain_past_the_time_limit_is_the_end_of_the_time() {
 }
 
 fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::Fault> {
+    exact_of(script, Protocol::Tcp, address)
+}
+
+fn exact_of(
+    script: &mut Script,
+    protocol: Protocol,
+    address: &str,
+) -> Result<Option<Listener>, source::Fault> {
     let clock = script.clock.clone();
-    let target = Target::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
+    let place = Place::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
+    let target = Target { protocol, place };
     let connection = Connection::to(target, Some(3)).unwrap();
     let deadline = Deadline::new(&clock, LIMIT);
     Conversation::new(script, LITTLE).kernel_lookup(connection, deadline)
@@ -142,6 +154,7 @@ fn a_conversation_counts_its_requests() {
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, LIMIT);
     let question = Question {
+        protocol: Protocol::Tcp,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,
@@ -173,6 +186,7 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
         let deadline = Deadline::new(&clock, LIMIT);
         let mut conversation = Conversation::new(&mut script, LITTLE);
         let question = Question {
+            protocol: Protocol::Tcp,
             family: Family::V4,
             ports: Ports::These(&[443]),
             deadline,
@@ -190,4 +204,73 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
             assert_eq!(conversation.finish(deadline), Ok(()));
         }
     }
+}
+
+#[test]
+fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
+    let mut script = Script::of([message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE)]);
+    let clock = script.clock.clone();
+    let question = Question {
+        protocol: Protocol::Udp,
+        family: Family::V4,
+        ports: Ports::These(&[53]),
+        deadline: Deadline::new(&clock, LIMIT),
+    };
+    let mut seen = Vec::new();
+    let flow = Conversation::new(&mut script, LITTLE).dump(question, &mut |listener| {
+        seen.push(listener.clone());
+        ControlFlow::Break(())
+    });
+    assert_eq!(flow, Ok(ControlFlow::Break(())));
+    let request = &script.sent[0];
+    assert_eq!(request[16..20], [2, 17, 0x40, 0]); // AF_INET, IPPROTO_UDP, SKMEMINFO
+    assert_eq!(request[20..24], [0x80, 0, 0, 0]); // CLOSE alone
+    assert_eq!(request[24..28], [0, 53, 0, 0]);
+    let listener = &seen[0];
+    assert_eq!(
+        (listener.protocol, listener.queue, listener.drops),
+        (
+            Protocol::Udp,
+            Some(Queue {
+                length: 5,
+                limit: Some(212_992)
+            }),
+            Some(9)
+        )
+    );
+}
+
+#[test]
+fn without_a_module_for_udp_the_fault_names_it() {
+    let missing = source::Fault::from(Fault::Kernel(Errno::ENOENT));
+    let of = |protocol| of_protocol(Fault::Kernel(Errno::ENOENT).into(), protocol);
+    assert_eq!(of(Protocol::Tcp), missing);
+    assert!(
+        of(Protocol::Udp)
+            .to_string()
+            .contains("no udp_diag or inet_diag")
+    );
+}
+
+#[test]
+fn a_connected_udp_socket_is_no_listener() {
+    let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(1), LITTLE);
+    let mut script = Script::of([datagram]);
+    assert_eq!(exact_of(&mut script, Protocol::Udp, "127.0.0.1"), Ok(None));
+}
+
+#[test]
+fn the_exact_lookup_of_udp_asks_for_the_receiver_of_a_datagram() {
+    let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE);
+    let mut script = Script::of([datagram]);
+    let found = exact_of(&mut script, Protocol::Udp, "127.0.0.1").unwrap();
+    assert_eq!(found.unwrap().to_string(), "127.0.0.1:443");
+    let request = &script.sent[0];
+    assert_eq!(request[24..28], [0, 0, 1, 187]); // the port that it goes to
+    assert_eq!(request[28..44], [0; 16]); // from anywhere
+    assert_eq!(
+        request[44..60],
+        [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    );
+    assert_eq!(request[60..64], [3, 0, 0, 0]); // idiag_if
 }

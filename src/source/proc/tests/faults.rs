@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::{HEADER, Script, on_443, problem, row, seen_by};
 use crate::clock::{Deadline, fake::FakeClock};
+use crate::domain::Protocol;
 use crate::source::proc::rows::{Rows, Stride};
 use crate::source::proc::{Problem, pass};
 use crate::source::{ByteOrder, Ports};
@@ -127,8 +128,12 @@ fn the_time_limit_ends_a_long_table() {
     let clock = FakeClock::ticking(Duration::from_millis(1));
     let deadline = Deadline::new(&clock, Duration::from_millis(100));
     let rows = Rows::new(table.as_bytes(), Stride::Row, false, deadline).unwrap();
-    let end = pass(rows, Ports::These(&[443]), ByteOrder::Little, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let end = pass(
+        rows,
+        Protocol::Tcp,
+        Ports::These(&[443]),
+        ByteOrder::Little,
+        &mut |_| ControlFlow::Continue(()),
+    );
     assert_eq!(end, Err(Problem::TimeIsUp));
 }

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{HEADER, row};
+use super::{HEADER, row, seen_of};
 use crate::clock::{Deadline, fake::FakeClock};
-use crate::domain::Family;
-use crate::source::proc::Proc;
-use crate::source::{Ports, Question, Source};
+use crate::domain::{Family, Protocol};
+use crate::source::proc::rows::Stride;
+use crate::source::proc::{Pass, Proc};
+use crate::source::{ByteOrder, Ports, Question, Source};
 
 /// A root with these files in self/net.
 fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -22,11 +23,16 @@ fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// How many listeners on 443 it shows.
 fn ask(proc: &mut Proc, family: Family) -> Result<usize, String> {
+    ask_of(proc, Protocol::Tcp, family)
+}
+
+fn ask_of(proc: &mut Proc, protocol: Protocol, family: Family) -> Result<usize, String> {
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = 0;
     let answer = proc.listeners(
         Question {
+            protocol,
             family,
             ports: Ports::These(&[443]),
             deadline,
@@ -88,5 +94,89 @@ fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
         }
         // Who is the source itself reads all the same.
         assert_eq!(ask(&mut Proc::new(root.path()), Family::V4), Ok(1));
+    }
+}
+
+#[test]
+fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
+    let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
+    for (sockstat, sockstat6, seen) in [
+        (
+            "UDP: inuse 1 mem 0\n",
+            "UDP6: inuse 100000\n",
+            [true, false],
+        ),
+        (
+            "UDP: inuse 100000 mem 0\n",
+            "UDP6: inuse 1\n",
+            [false, true],
+        ),
+    ] {
+        let root = fake(&[
+            ("udp", &table),
+            ("udp6", UDP),
+            ("sockstat", sockstat),
+            ("sockstat6", sockstat6),
+        ]);
+        let mut opinion = Proc::second_opinion(root.path());
+        let answers = [Family::V4, Family::V6]
+            .map(|family| ask_of(&mut opinion, Protocol::Udp, family).is_ok());
+        assert_eq!(answers, seen);
+    }
+}
+
+/// A table as 6.18 writes it, of which the rows are padded to 128 bytes.
+const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops             \n";
+
+fn udp_row(local: &str, state: &str) -> String {
+    let row = format!(
+        "  999: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4242 2 00000000db762728 17"
+    );
+    format!("{row:127}\n")
+}
+
+#[test]
+fn udp_has_tables_of_its_own() {
+    let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
+    let root = fake(&[("tcp", HEADER), ("udp", &table)]);
+    let mut proc = Proc::new(root.path());
+    assert_eq!(ask_of(&mut proc, Protocol::Udp, Family::V4), Ok(1));
+    assert_eq!(ask_of(&mut proc, Protocol::Udp, Family::V6), Ok(0));
+    assert_eq!(ask(&mut proc, Family::V4), Ok(0));
+
+    let root = fake(&[("tcp", HEADER), ("tcp6", HEADER)]);
+    let mut proc = Proc::new(root.path());
+    for family in [Family::V4, Family::V6] {
+        let fault = ask_of(&mut proc, Protocol::Udp, family).unwrap_err();
+        assert!(fault.contains("self/net/udp: cannot be opened"), "{fault}");
+    }
+}
+
+#[test]
+fn a_table_of_udp_is_read_to_its_end_and_shows_what_is_not_connected() {
+    let mut table = UDP.to_owned();
+    for _ in 0..100 {
+        table += &udp_row("0100007F:01BB", "01");
+    }
+    table += &udp_row("00000000:0050", "07");
+    table += &udp_row("0100007F:01BB", "01");
+    table += &udp_row("0100007F:01BB", "07");
+    for stride in [Stride::Row, Stride::Page] {
+        let (seen, end) = seen_of(
+            Protocol::Udp,
+            table.as_bytes(),
+            stride,
+            &[443],
+            ByteOrder::Little,
+        );
+        assert_eq!(end, Ok(Pass::Incomplete));
+        let [listener] = &seen[..] else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(listener.to_string(), "127.0.0.1:443");
+        assert_eq!(
+            (listener.protocol, listener.drops, listener.inode),
+            (Protocol::Udp, Some(17), Some(4242))
+        );
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::rows::{Rows, Stride};
 use super::{Pass, Problem, pass};
 use crate::clock::{Deadline, fake::FakeClock};
-use crate::domain::Listener;
+use crate::domain::{Listener, Protocol};
 use crate::source::{ByteOrder, Ports};
 
 const HEADER: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n";
@@ -58,14 +58,31 @@ fn seen_by(
     ports: &[u16],
     order: ByteOrder,
 ) -> (Vec<Listener>, Result<Pass, Problem>) {
+    seen_of(Protocol::Tcp, table, stride, ports, order)
+}
+
+/// The same of a table of this protocol.
+fn seen_of(
+    protocol: Protocol,
+    table: impl Read,
+    stride: Stride,
+    ports: &[u16],
+    order: ByteOrder,
+) -> (Vec<Listener>, Result<Pass, Problem>) {
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = Vec::new();
     let end = Rows::new(table, stride, false, deadline).and_then(|rows| {
-        pass(rows, Ports::These(ports), order, &mut |listener| {
-            seen.push(listener.clone());
-            ControlFlow::Continue(())
-        })
+        pass(
+            rows,
+            protocol,
+            Ports::These(ports),
+            order,
+            &mut |listener| {
+                seen.push(listener.clone());
+                ControlFlow::Continue(())
+            },
+        )
     });
     (seen, end)
 }

@@ -1,0 +1,136 @@
+//! Times single looks at UDP in this process, beside many connected sockets, as a busy resolver has them.
+//!
+//! `udp_looks SOCKETS RUNS` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints for each
+//! kind of look its median and 99th percentile in microseconds and the number of runs, tab-separated.
+
+#![allow(clippy::print_stdout)]
+
+#[path = "shared/percentile.rs"]
+mod percentile;
+#[path = "shared/shows.rs"]
+mod shows;
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use listenup::clock::{Deadline, SystemClock};
+use listenup::domain::{
+    Connection,
+    Family::{V4, V6},
+    Protocol::Udp,
+};
+use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
+use percentile::percentile;
+use shows::shows;
+
+/// How many sockets one process holds, below the usual limit of descriptors.
+const EACH: usize = 10_000;
+
+/// What every process of this program's own does: it holds connected sockets of one address until its input ends.
+fn hold(address: &str, count: u16) -> Result<(), Box<dyn Error>> {
+    let address: Ipv4Addr = address.parse()?;
+    let mut sockets = Vec::new();
+    for port in (10_000..).take(count.into()) {
+        let socket = UdpSocket::bind((address, port))?;
+        socket.connect("127.0.0.1:53")?;
+        sockets.push(socket);
+    }
+    println!("ready");
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
+/// The processes that hold this many sockets; they end with this one.
+fn holders(count: usize) -> Result<Vec<Child>, Box<dyn Error>> {
+    let mut holders = Vec::new();
+    for first in (0..count).step_by(EACH) {
+        let address = format!("127.1.0.{}", first / EACH + 1);
+        let mut holder = Command::new(std::env::current_exe()?)
+            .args(["hold", &address, &EACH.min(count - first).to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut said = String::new();
+        let stdout = holder.stdout.as_mut().ok_or("no pipe")?;
+        BufReader::new(stdout).read_line(&mut said)?;
+        if said != "ready\n" {
+            return Err("a holder of sockets did not begin".into());
+        }
+        holders.push(holder);
+    }
+    Ok(holders)
+}
+
+fn exactly(connection: Connection) -> Result<bool, Fault> {
+    let clock = SystemClock::start();
+    let limit = Deadline::new(&clock, Duration::from_secs(60));
+    Ok(Netlink::new().kernel_lookup(connection, limit)?.is_some())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (count, runs): (usize, usize) = match args[..] {
+        ["hold", address, count] => return hold(address, count.parse()?),
+        [count, runs] => (count.parse()?, runs.parse()?),
+        _ => return Err("usage: udp_looks SOCKETS RUNS".into()),
+    };
+    let _bound = UdpSocket::bind("127.0.0.1:53")?;
+    let _holders = holders(count)?;
+    let here = Connection::to("udp:127.0.0.1:53".parse()?, None).ok_or("no address")?;
+    let nowhere = Connection::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
+
+    type Look<'a> = (&'a str, bool, Box<dyn Fn() -> Result<bool, Fault> + 'a>);
+    let looks: [Look<'_>; 7] = [
+        ("exact lookup, bound", true, Box::new(|| exactly(here))),
+        (
+            "exact lookup, not bound",
+            false,
+            Box::new(|| exactly(nowhere)),
+        ),
+        (
+            "dump, bound",
+            true,
+            Box::new(|| shows(&mut Netlink::new(), Udp, V4, 53)),
+        ),
+        (
+            "dump, not bound",
+            false,
+            Box::new(|| shows(&mut Netlink::new(), Udp, V4, 54)),
+        ),
+        (
+            "dump, not bound, IPv6",
+            false,
+            Box::new(|| shows(&mut Netlink::new(), Udp, V6, 54)),
+        ),
+        (
+            "/proc udp, not bound, second opinion",
+            false,
+            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V4, 54)),
+        ),
+        (
+            "/proc udp6, not bound, second opinion",
+            false,
+            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V6, 54)),
+        ),
+    ];
+    for (name, expected, look) in looks {
+        let began = Instant::now();
+        let mut times = Vec::new();
+        while times.len() < runs && began.elapsed() < Duration::from_secs(20) {
+            let started = Instant::now();
+            let answer = look();
+            times.push(started.elapsed());
+            if answer != Ok(expected) {
+                println!("{name}: {answer:?}");
+                break;
+            }
+        }
+        let (half, most) = (percentile(&times, 50), percentile(&times, 99));
+        println!("{name}\t{half:.1}\t{most:.1}\t{}", times.len());
+    }
+    Ok(())
+}
