@@ -75,6 +75,29 @@ fn both_protocols_in_one_check_each_get_their_own_answer() {
 }
 
 #[test]
+fn what_is_bound_is_found_by_the_kernels_own_lookup_without_a_dump() {
+    in_namespace(|| {
+        let _sockets = (bound("127.0.0.1", 53), bound("::1", 54));
+        for (target, sent) in [
+            (
+                "udp:53",
+                "a datagram to 127.0.0.1 port 53 would find 127.0.0.1:53",
+            ),
+            ("udp:54", "a datagram to ::1 port 54 would find [::1]:54"),
+            (
+                "udp:[::1]:54",
+                "a datagram to ::1 port 54 would find [::1]:54",
+            ),
+        ] {
+            let said = listenup(&format!("check -v {target}"))
+                .exits(0)
+                .stderr_has(sent);
+            assert!(!said.stderr.contains("UDP over"), "{said:?}");
+        }
+    });
+}
+
+#[test]
 fn a_socket_on_another_device_does_not_count_for_an_interface() {
     in_namespace(|| {
         let peer = Node::new();
@@ -261,5 +284,15 @@ fn what_a_kernel_refuses_is_never_taken_for_not_bound() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn the_doctor_says_what_both_sources_see() {
+    in_namespace(|| {
+        let _socket = bound("127.0.0.1", 53);
+        let said = listenup("doctor udp:53 udp:54");
+        said.stdout_has("udp:53: sock_diag: bound to 127.0.0.1:53; /proc: bound to 127.0.0.1:53\n")
+            .stdout_has("udp:54: sock_diag: not bound; /proc: not bound\n");
     });
 }

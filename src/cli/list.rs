@@ -53,7 +53,7 @@ pub(super) fn command(command: Command) -> Command {
         .arg(
             flag("tcp")
                 .short('t')
-                .help("Only TCP listeners [default: both protocols]"),
+                .help("Only TCP listeners; without -t and -u both protocols"),
         )
         .arg(
             flag("udp")

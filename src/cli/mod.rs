@@ -263,7 +263,11 @@ mod tests {
                     true => format!("--{long} {}", value(arg).unwrap()),
                     false => format!("--{long}"),
                 };
-                let target = if takes_targets { "443" } else { "" };
+                let target = match long {
+                    "udp" => "udp:443",
+                    _ if takes_targets => "443",
+                    _ => "",
+                };
                 let once = format!("{name} {words} {target}");
                 let twice = format!("{name} {words} {words} {target}");
                 let parsed = |line: &str| options(line.split_whitespace());

@@ -2,6 +2,7 @@
 //! no logging. `tests/purity.rs` guards that.
 
 mod candidates;
+mod connection;
 mod doubt;
 mod exit;
 mod listener;
@@ -11,11 +12,12 @@ mod survey;
 mod target;
 mod verdict;
 
+pub use connection::Connection;
 pub use doubt::{Doubt, Obstacle};
 pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
 pub use listener::{Device, Family, Listener, Queue};
 pub use protocol::Protocol;
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
-pub use survey::{Connection, Survey};
+pub use survey::Survey;
 pub use target::{Place, Serves, Target, TargetError, Unless};
 pub use verdict::{Answer, Verdict, Wanted};

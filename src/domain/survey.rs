@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use super::candidates::{Candidates, Decision};
+use super::connection::Connection;
 use super::doubt::Doubt;
 use super::listener::{Family, Listener};
 use super::protocol::Protocol;
@@ -41,31 +42,6 @@ enum Finding {
     Seen(Candidates),
     /// There is nothing left to ask.
     Settled(Listener),
-}
-
-/// A question to the kernel's own lookup. Of UDP it is about a datagram, from a sender to whom no socket is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// The target that it is about.
-    pub target: Target,
-    /// The address that a connection goes to.
-    pub address: IpAddr,
-    /// The device that it comes in on. `None`: one that no listener is bound to.
-    pub interface: Option<u32>,
-}
-
-impl Connection {
-    /// A connection to this target that comes in on this device. `None`: the target has no address.
-    pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
-        match target.place {
-            Place::Address(address, _) => Some(Self {
-                target,
-                address,
-                interface,
-            }),
-            Place::Port(_) => None,
-        }
-    }
 }
 
 impl Survey {

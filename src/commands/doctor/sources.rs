@@ -203,6 +203,10 @@ fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(T
 fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Finding> {
     let (target, _) = heard.first()?.1.get(index)?;
     let (mut listening, mut absent) = (false, false);
+    let (listening_on, not_listening) = match target.protocol {
+        Protocol::Tcp => ("listening on", "not listening"),
+        Protocol::Udp => ("bound to", "not bound"),
+    };
     let mut said = Vec::new();
     for (name, answers) in heard {
         let (_, answer) = answers.get(index)?;
@@ -210,11 +214,11 @@ fn target(heard: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findi
             // Without requirements nothing violates any.
             Answer::Listening(listener) | Answer::Violates(listener, _) => {
                 listening = true;
-                format!("{name}: listening on {listener}")
+                format!("{name}: {listening_on} {listener}")
             }
             Answer::NotListening => {
                 absent = true;
-                format!("{name}: not listening")
+                format!("{name}: {not_listening}")
             }
             Answer::CouldNotTell(doubt) => format!("{name}: could not tell: {doubt}"),
             Answer::NotChecked => format!("{name}: not checked"),

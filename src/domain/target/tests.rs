@@ -1,0 +1,234 @@
+use super::*;
+
+fn listener(address: &str, v6only: Option<bool>) -> Listener {
+    Listener {
+        v6only,
+        ..Listener::at(address.parse::<IpAddr>().unwrap(), 443)
+    }
+}
+
+#[test]
+fn reads_and_prints_the_four_forms() {
+    for (text, printed) in [
+        ("443", "443"),
+        ("*:443", "443"),
+        ("1", "1"),
+        ("65535", "65535"),
+        ("192.0.2.10:443", "192.0.2.10:443"),
+        ("0.0.0.0:443", "0.0.0.0:443"),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ("[2001:0DB8:0::1]:443", "[2001:db8::1]:443"),
+        ("[::]:443", "[::]:443"),
+        ("[::ffff:192.0.2.10]:443", "192.0.2.10:443"),
+        ("tcp:443", "443"),
+        ("tcp:[::]:443", "[::]:443"),
+        ("udp:53", "udp:53"),
+        ("udp:*:53", "udp:53"),
+        ("udp:192.0.2.10:53", "udp:192.0.2.10:53"),
+        ("udp:[2001:0DB8::1]:53", "udp:[2001:db8::1]:53"),
+    ] {
+        assert_eq!(
+            text.parse::<Target>().map(|target| target.to_string()),
+            Ok(printed.to_owned()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn refuses_everything_else_and_says_why() {
+    use TargetError::{Brackets, Empty, NoPort, Port, Several, Url, V4, V6, Zeros};
+    let zeros = |port| Zeros(NonZeroU16::new(port).unwrap());
+    for (text, error) in [
+        ("", Empty),
+        ("0", Port),
+        ("00", Port),
+        ("0443", zeros(443)),
+        ("[::1]:0080", zeros(80)),
+        ("065536", Port),
+        ("65536", Port),
+        ("99999999999999999999", Port),
+        ("443x", Port),
+        ("+443", Port),
+        ("-443", Port),
+        ("0x1bb", Port),
+        ("4 43", Port),
+        (" 443", Port),
+        ("443 ", Port),
+        ("443\n", Port),
+        ("\u{664}\u{664}\u{663}", Port),
+        ("\u{ff14}\u{ff14}\u{ff13}", Port),
+        ("https", Port),
+        ("*", Port),
+        ("443,80", Several),
+        ("192.0.2.10:443,192.0.2.11:443", Several),
+        ("http://localhost:443", Url),
+        ("https://[::1]:443/", Url),
+        ("443-445", Port),
+        ("*:", Port),
+        ("*:0", Port),
+        ("*:https", Port),
+        (":443", V4),
+        ("localhost:443", V4),
+        ("192.0.2:443", V4),
+        ("192.0.2.256:443", V4),
+        ("192.0.2.010:443", V4),
+        (" 192.0.2.10:443", V4),
+        ("192.0.2.10", NoPort),
+        ("192.0.2.10:", Port),
+        ("192.0.2.10: 443", Port),
+        ("192.0.2.10:0", Port),
+        ("192.0.2.10/24:443", V4),
+        ("::", Brackets),
+        ("::1", Brackets),
+        ("::1:443", Brackets),
+        ("2001:db8::1:443", Brackets),
+        ("[::1]", NoPort),
+        ("[::1]443", NoPort),
+        ("[::1]:", Port),
+        ("[::1]:0", Port),
+        ("[::1", V6),
+        ("[]:443", V6),
+        ("[192.0.2.10]:443", V6),
+        ("[fe80::1%eth0]:443", V6),
+        ("[*]:443", V6),
+        ("[[::1]]:443", V6),
+        ("udp", Port),
+        ("udp:", Port),
+        ("tcp:", Port),
+        ("udp:0", Port),
+        ("udp:053", zeros(53)),
+        ("udp:dns", Port),
+        ("udp: 53", Port),
+        ("UDP:53", V4),
+        ("udp53", Port),
+        ("udp/53", Port),
+        ("53/udp", Port),
+        ("53:udp", V4),
+        ("udplite:53", V4),
+        ("udp:tcp:53", V4),
+        ("udp:udp:53", V4),
+        ("udp:::1:53", Brackets),
+        ("udp:[::1]", NoPort),
+        ("udp:192.0.2.10", NoPort),
+        ("udp://192.0.2.10:53", Url),
+        ("udp:53,tcp:53", Several),
+    ] {
+        assert_eq!(text.parse::<Target>(), Err(error), "{text:?}");
+    }
+}
+
+#[test]
+fn serves_table() {
+    use Serves::{No, Yes};
+    const UNLESS_V6ONLY: Serves = Serves::Unless(Unless::V6only);
+    // One row a listener; the columns are the targets.
+    let targets = [
+        "443",
+        "127.0.0.1:443",
+        "0.0.0.0:443",
+        "[::1]:443",
+        "[::]:443",
+    ];
+    for (address, v6only, expected) in [
+        ("0.0.0.0", None, [Yes, Yes, Yes, No, No]),
+        ("127.0.0.1", None, [Yes, Yes, No, No, No]),
+        ("192.0.2.1", None, [Yes, No, No, No, No]),
+        ("::", Some(false), [Yes, Yes, Yes, Yes, Yes]),
+        ("::", Some(true), [Yes, No, No, Yes, Yes]),
+        ("::", None, [Yes, UNLESS_V6ONLY, UNLESS_V6ONLY, Yes, Yes]),
+        ("::1", Some(true), [Yes, No, No, Yes, No]),
+        ("::1", Some(false), [Yes, No, No, Yes, No]),
+        ("::ffff:127.0.0.1", Some(false), [Yes, Yes, No, No, No]),
+        ("::ffff:0.0.0.0", Some(false), [Yes, Yes, Yes, No, No]),
+    ] {
+        for (target, expected) in targets.iter().zip(expected) {
+            let target: Target = target.parse().unwrap();
+            assert_eq!(
+                target.served_by(&listener(address, v6only), None),
+                expected,
+                "{target} by {address} {v6only:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn another_port_serves_nothing() {
+    for target in ["80", "8080", "127.0.0.1:44", "[::1]:4430", "0.0.0.0:442"] {
+        let target: Target = target.parse().unwrap();
+        for address in ["0.0.0.0", "::", "127.0.0.1", "::1"] {
+            assert_eq!(
+                target.served_by(&listener(address, Some(false)), None),
+                Serves::No,
+                "{target} by {address}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_socket_of_the_other_protocol_serves_nothing() {
+    let tcp = listener("0.0.0.0", None);
+    let udp = Listener {
+        protocol: Protocol::Udp,
+        ..tcp.clone()
+    };
+    for place in ["443", "127.0.0.1:443", "0.0.0.0:443"] {
+        for (prefix, by_tcp, by_udp) in [
+            ("", Serves::Yes, Serves::No),
+            ("udp:", Serves::No, Serves::Yes),
+        ] {
+            let target: Target = format!("{prefix}{place}").parse().unwrap();
+            assert_eq!(target.served_by(&tcp, None), by_tcp, "{target}");
+            assert_eq!(target.served_by(&udp, None), by_udp, "{target}");
+        }
+    }
+}
+
+#[test]
+fn only_an_ipv6_address_leaves_ipv4_sockets_out() {
+    for (target, v4) in [
+        ("443", true),
+        ("127.0.0.1:443", true),
+        ("[::1]:443", false),
+        ("[::]:443", false),
+    ] {
+        let target: Target = target.parse().unwrap();
+        assert_eq!(target.served_by_family(Family::V4), v4, "{target}");
+        assert!(target.served_by_family(Family::V6), "{target}");
+    }
+}
+
+#[test]
+fn a_listener_on_another_device_does_not_count_for_an_interface() {
+    use Serves::{No, Yes};
+    const UNLESS_ELSEWHERE: Serves = Serves::Unless(Unless::OtherDevice);
+    for (device, any, second) in [
+        (Device::Any, Yes, Yes),
+        (Device::Index(2), Yes, Yes),
+        (Device::Index(3), Yes, No),
+        (Device::Unknown, Yes, UNLESS_ELSEWHERE),
+    ] {
+        let mut listener = listener("0.0.0.0", None);
+        listener.device = device;
+        for target in ["443", "192.0.2.10:443"] {
+            let target: Target = target.parse().unwrap();
+            assert_eq!(target.served_by(&listener, None), any, "{device:?}");
+            assert_eq!(target.served_by(&listener, Some(2)), second, "{device:?}");
+        }
+        let target: Target = "[::1]:443".parse().unwrap();
+        assert_eq!(target.served_by(&listener, Some(2)), No, "{device:?}");
+    }
+}
+
+#[test]
+fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
+    let upwards = ["::", "0.0.0.0", "192.0.2.10"].map(|address| listener(address, Some(false)));
+    let address: Target = "192.0.2.10:443".parse().unwrap();
+    let port: Target = "443".parse().unwrap();
+    for pair in upwards.windows(2) {
+        assert!(address.rank(&pair[0]) < address.rank(&pair[1]), "{pair:?}");
+        assert_eq!(port.rank(&pair[0]), port.rank(&pair[1]));
+    }
+}
