@@ -207,11 +207,11 @@ fn names_that_are_tracked() {
         ),
         (
             format!("{INSTANCE}vrrp_script chk {{\nscript \"/bin/true\"\n}}\n"),
-            "the vrrp_script of that name stands below, or keepalived removes it | write the vrrp_script above what tracks it",
+            "the vrrp_script of that name stands below, and keepalived does not look back | move the vrrp_script above what tracks it",
         ),
         (
             script("interval 2"),
-            "the vrrp_script of that name stands below, or keepalived removes it | write the vrrp_script above what tracks it",
+            "keepalived removes the vrrp_script of that name | see what is said of that block",
         ),
     ] {
         let config = read_text(&text);

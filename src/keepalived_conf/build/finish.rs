@@ -261,10 +261,20 @@ impl Builder {
             "track_file" => config.track_files.iter().map(|one| &one.name).collect(),
             _ => config.track_processes.iter().map(|one| &one.name).collect(),
         };
-        let (cause, cure) = if names.contains(&&tracked.name) {
+        let is_taken = match block {
+            "vrrp_script" => self.scripts.contains_key(&tracked.name),
+            "track_file" => self.track_files.contains_key(&tracked.name),
+            _ => self.track_processes.contains_key(&tracked.name),
+        };
+        let (cause, cure) = if is_taken {
             (
-                format!("the {block} of that name stands below, or keepalived removes it"),
-                format!("write the {block} above what tracks it"),
+                format!("the {block} of that name stands below, and keepalived does not look back"),
+                format!("move the {block} above what tracks it"),
+            )
+        } else if names.contains(&&tracked.name) {
+            (
+                format!("keepalived removes the {block} of that name"),
+                "see what is said of that block".to_owned(),
             )
         } else {
             let names = names.iter().take(MOST_COMPARED).map(|name| name.as_str());
