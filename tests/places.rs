@@ -127,7 +127,7 @@ fn a_namespace_that_cannot_be_entered_is_could_not_tell() {
             .stderr(&said(
                 "/proc/self/ns/net cannot be entered: Operation not permitted (EPERM)",
             ));
-        listenup("list --netns no-such-name").exits(1).stdout("");
+        listenup("list --netns no-such-name").exits(2).stdout("");
     });
 }
 
