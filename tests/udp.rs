@@ -204,7 +204,7 @@ fn the_list_has_both_protocols_or_the_one_asked_for() {
             }
         }
         listenup("list -t udp:53")
-            .exits(1)
+            .exits(2)
             .stdout("")
             .stderr_has("udp:53 is a target for udp, which the options leave out");
         let said = listenup("list --format json").exits(0);
