@@ -258,7 +258,7 @@ fn main() -> Result<()> {
         Scenario::Ports(60),
         Scenario::UdpMembers(40),
         Scenario::Resolver(200),
-        Scenario::Resolver(2_000),
+        Scenario::Resolver(800),
     ] {
         false_downs += run(scenario, &plan)?;
     }

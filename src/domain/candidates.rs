@@ -2,7 +2,8 @@
 //!
 //! The kernel looks for a listener on the address first and for a wildcard then, but among equals it may
 //! take the one of whichever SO_REUSEPORT group it meets first (net/ipv4/inet_hashtables.c,
-//! inet_lhash2_lookup). So where equals differ in whether they meet the requirements, only its own lookup knows.
+//! inet_lhash2_lookup; of UDP net/ipv4/udp.c, udp4_lib_lookup2, which before Linux 5.0 could also prefer a wildcard on a
+//! device). So where equals differ in whether they meet the requirements, only its own lookup knows.
 
 use std::fmt::Write as _;
 

@@ -40,8 +40,8 @@ const PASSES: usize = 3;
 /// The same of UDP, whose table is in no order and is resumed by a count of rows: whenever a socket before the place
 /// closes, the next read misses a row.
 ///
-/// `scripts/churn`, a bound socket beside 2,000 connected ones that opened and closed 70,000 times a second: passes with
-/// reads of a page missed it in 6 of 100, and two looks make ten.
+/// `scripts/churn`, a bound socket beside 800 connected ones that opened and closed at full speed: passes with reads of
+/// a page missed it in 4 of 400, and beside 2,000 in 6 of 100. A verdict takes two looks, so ten such passes.
 const UDP_PASSES: usize = 5;
 
 /// The tables of the network namespace that /proc/self is in.
