@@ -53,7 +53,8 @@ fn check(look: &Look, said: &[u16]) {
     assert!(said.starts_with(&ports(look)), "{look:?}");
     match look.end {
         End::Complete => assert_eq!(look.reads, 1),
-        End::Incomplete => assert!(look.reads > 1),
+        // One read that filled its buffer may have left something out, too.
+        End::Incomplete => assert!(look.reads >= 1),
         End::Problem(_) => {}
         End::BrokenOff => panic!("nobody broke off"),
     }
