@@ -166,7 +166,7 @@ fn lists_opened(words: &str) -> usize {
     command
         .arg("-o")
         .arg(&trace)
-        .args(["-e", "trace=openat", LISTENUP, "check"]);
+        .args(["-e", "trace=open,openat", LISTENUP, "check"]);
     Said::by(command.args(words.split_whitespace())).exits(0);
     let trace = std::fs::read_to_string(trace).unwrap();
     assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
