@@ -407,7 +407,7 @@ fn what_is_named_and_not_there_is_wrong_usage_and_the_file_says_down() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("track");
         fs::write(&file, "0\n").unwrap();
-        let track = format!("watch --track-file {}", file.display());
+        let track = format!("watch --initial keep --track-file {}", file.display());
         for (words, why) in [
             (
                 "--interface eht0 443",
@@ -419,6 +419,7 @@ fn what_is_named_and_not_there_is_wrong_usage_and_the_file_says_down() {
                 "the network namespace /var/run/netns/bleu cannot be opened",
             ),
         ] {
+            fs::write(&file, "0\n").unwrap();
             listenup(&format!("{track} {words}"))
                 .exits(1)
                 .stdout("")

@@ -69,44 +69,31 @@ impl Write for &Buffer {
 
 /// Logs how a check ended: one that failed, and with `all` also one that succeeded.
 pub fn checked(log: Log, checked: &CheckResult, all: bool) {
-    let healthy = checked.verdict.is_healthy();
-    if log == Log::None || healthy && !all {
-        return;
+    match checked.verdict.is_healthy() {
+        true if all => entry(log, checked, "ok", None),
+        true => {}
+        false => entry(log, checked, "failed", None),
     }
-    let Fields {
-        targets,
-        verdict,
-        reason,
-        source,
-        took,
-    } = Fields::of(checked);
-    macro_rules! entry {
-        ($level:expr, $message:literal) => {
-            event!($level, targets, verdict, reason, source, took, $message)
-        };
-    }
-    write(log, || {
-        if healthy {
-            entry!(Level::INFO, "ok");
-        } else {
-            entry!(Level::WARN, "failed");
-        }
-    });
 }
 
 /// Logs that a watch has another state, and how long after the kernel's event its file said so.
 pub fn changed(log: Log, checked: &CheckResult, state: &str, since_event: Option<Duration>) {
+    entry(log, checked, state, since_event);
+}
+
+fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Duration>) {
     if log == Log::None {
         return;
     }
-    let Fields {
-        targets,
-        verdict,
-        reason,
-        source,
-        took,
-    } = Fields::of(checked);
-    let since_event = since_event.map_or("none".to_owned(), |since| Shown(since).to_string());
+    let outcome = &checked.outcome;
+    let targets = outcome.answers.iter();
+    let targets: Vec<_> = targets.map(|(target, _)| target.to_string()).collect();
+    let targets = targets.join(" ");
+    let verdict = checked.verdict.to_string();
+    let reason = checked.reason();
+    let source = outcome.source.unwrap_or("none");
+    let took = Shown(outcome.took).to_string();
+    let since_event = since_event.map(|since| Shown(since).to_string());
     macro_rules! entry {
         ($level:expr) => {
             event!(
@@ -117,7 +104,7 @@ pub fn changed(log: Log, checked: &CheckResult, state: &str, since_event: Option
                 source,
                 took,
                 since_event,
-                "{state}"
+                "{word}"
             )
         };
     }
@@ -133,30 +120,6 @@ pub fn changed(log: Log, checked: &CheckResult, state: &str, since_event: Option
 /// Logs what a person should know and what changes no verdict.
 pub fn trouble(log: Log, reason: &str) {
     write(log, || event!(Level::WARN, reason, "trouble"));
-}
-
-/// What is logged of a check.
-struct Fields {
-    targets: String,
-    verdict: String,
-    reason: String,
-    source: &'static str,
-    took: String,
-}
-
-impl Fields {
-    fn of(checked: &CheckResult) -> Self {
-        let outcome = &checked.outcome;
-        let targets = outcome.answers.iter();
-        let targets: Vec<_> = targets.map(|(target, _)| target.to_string()).collect();
-        Self {
-            targets: targets.join(" "),
-            verdict: checked.verdict.to_string(),
-            reason: checked.reason(),
-            source: outcome.source.unwrap_or("none"),
-            took: Shown(outcome.took).to_string(),
-        }
-    }
 }
 
 /// Logs that a command line was refused, so that there was no check.

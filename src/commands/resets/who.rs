@@ -8,8 +8,7 @@ use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline};
 use crate::commands::list::{self, Listing};
 use crate::domain::{Answer, Listener, NoRequirements, Protocol, Queue, Target};
-use crate::engine::SourceChain;
-use crate::engine::{CheckSpec, Timing, judge};
+use crate::engine::{CheckSpec, SourceChain, Timing, judge};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
@@ -56,15 +55,15 @@ impl Now {
         if targets.is_empty() {
             return Self::default();
         }
-        let limit = Deadline::new(clock, LOOKS);
-        let patience = Timing {
+        let deadline = Deadline::new(clock, LOOKS);
+        let timing = Timing {
             timeout: LOOKS,
             retry_for: Duration::ZERO,
             retry_every: Duration::ZERO,
         };
         let spec = CheckSpec::all_listening(targets.iter().copied());
         let mut chain = SourceChain::chosen(SourceChoice::Auto, "/proc");
-        let outcome = judge(&spec, &mut chain, &mut NoRequirements, patience, limit);
+        let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, deadline);
         let listing = list::find_out(
             &ListOptions {
                 protocols: vec![Protocol::Tcp],

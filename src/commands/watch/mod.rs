@@ -44,19 +44,21 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     let reporter = Reporter::new(options);
     let failed = ExitStatus::plain(ExitReason::Failed);
     let clock = SystemClock::start();
+    let mut file = TrackFile::at(&options.track_file);
+    let mut trouble = None;
+    let down = options.down_value;
+    if options.initial == Initial::Down || !file.has_value() {
+        keep(&mut file, down, &mut trouble, &reporter);
+    }
     let mut waking = match Waking::new(&clock, &reporter) {
         Ok(waking) => waking,
         Err(errno) => {
             let why = ErrnoText(errno);
             reporter.trouble(&format!("signals cannot be waited for: {why}"));
+            keep(&mut file, down, &mut trouble, &reporter);
             return failed;
         }
     };
-    let mut file = TrackFile::at(&options.track_file);
-    let mut trouble = None;
-    if options.initial == Initial::Down || !file.has_value() {
-        keep(&mut file, options.down_value, &mut trouble, &reporter);
-    }
     let first = Checker::enter(&options.check).and_then(|mut checker| {
         // Before the first look, so that nothing is missed after it.
         waking.subscribe(&options.check.targets);
@@ -77,6 +79,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
                 reporter: &reporter,
                 last: None,
                 looked: Duration::ZERO,
+                is_slow: false,
                 every: options.every,
             };
             watch.run(outcome);
@@ -84,6 +87,8 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
         }
         Err(obstacle) => {
             reporter.cannot_begin(&obstacle);
+            // Whatever it has: nobody would take it back.
+            keep(&mut file, down, &mut trouble, &reporter);
             failed
         }
     }
@@ -103,6 +108,8 @@ struct Watch<'a> {
     last: Option<CheckResult>,
     /// When the last look ended.
     looked: Duration,
+    /// It was said that it looks less often than was asked for.
+    is_slow: bool,
     /// How often it looks; less often than was asked for where that would cost too much.
     every: Duration,
 }
@@ -225,8 +232,10 @@ impl Watch<'_> {
             _ => (took * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
         };
         let every = self.options.every.max(affordable);
-        if outcome.source == Some("/proc") && every > self.every * 2 {
-            self.reporter.trouble_once(&format!(
+        let is_slow = outcome.source == Some("/proc") && every > self.options.every * 2;
+        if is_slow && !self.is_slow {
+            self.is_slow = true;
+            self.reporter.trouble(&format!(
                 "a look in /proc takes {}, so there is one every {}",
                 Shown(took),
                 Shown(every)

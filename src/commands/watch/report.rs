@@ -1,7 +1,6 @@
 //! What a watch says: a line for each change of the state on stdout and to the log, trouble on stderr. Nobody is
 //! waited for: who does not read misses a line, and keeps nothing from its end.
 
-use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -19,8 +18,6 @@ use crate::report::{self, CheckResult, Format};
 #[derive(Debug)]
 pub struct Reporter<'a> {
     options: &'a WatchOptions,
-    /// Whether it has said what is said once.
-    said: Cell<bool>,
 }
 
 /// A state and why it is so.
@@ -78,10 +75,7 @@ impl<'a> Reporter<'a> {
         if options.check.verbose {
             log::verbose::to_stderr_of("listenup::commands::watch");
         }
-        Self {
-            options,
-            said: Cell::new(false),
-        }
+        Self { options }
     }
 
     /// The state has changed.
@@ -109,13 +103,6 @@ impl<'a> Reporter<'a> {
         report::line_to_stderr(text, Wait::No);
         if self.options.check.log != Log::Stderr {
             log::trouble(self.options.check.log, text);
-        }
-    }
-
-    /// The same for what may come again and again.
-    pub fn trouble_once(&self, text: &str) {
-        if !self.said.replace(true) {
-            self.trouble(text);
         }
     }
 

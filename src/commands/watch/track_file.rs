@@ -77,8 +77,10 @@ impl TrackFile {
 
     /// Whether it has a value that keepalived would take.
     pub fn has_value(&self) -> bool {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        text.trim().parse::<i16>().is_ok()
+        // Not of a FIFO, whose opening waits.
+        let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
+        let text = is_file.then(|| fs::read_to_string(&self.path));
+        text.is_some_and(|text| text.is_ok_and(|text| text.trim().parse::<i16>().is_ok()))
     }
 
     /// Sees to it that the file has this value.

@@ -22,6 +22,8 @@ pub struct Waking<'a> {
     signals: Signals,
     /// `None`: the kernel tells nothing, and there are looks alone.
     events: Option<Events>,
+    /// It was said that some were lost.
+    has_lost: bool,
 }
 
 /// Why it was woken.
@@ -57,6 +59,7 @@ impl<'a> Waking<'a> {
             reporter,
             signals,
             events: None,
+            has_lost: false,
         })
     }
 
@@ -116,9 +119,10 @@ impl<'a> Waking<'a> {
         };
         match events.drain() {
             Ok(told) => {
-                if told.lost {
+                if told.lost && !self.has_lost {
+                    self.has_lost = true;
                     let text = "some of the kernel's events were lost (ENOBUFS): looking at once";
-                    self.reporter.trouble_once(text);
+                    self.reporter.trouble(text);
                 }
                 told
             }

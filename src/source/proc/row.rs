@@ -1,5 +1,7 @@
 //! One row of a table, read by the procfs crate.
 
+use std::net::SocketAddr;
+
 use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState, UdpNetEntries, UdpNetEntry, UdpState};
 use procfs::{ExplicitSystemInfo, FromBufReadSI};
 
@@ -78,16 +80,14 @@ fn tcp(entry: &TcpNetEntry) -> (State, Listener) {
         TcpState::SynRecv | TcpState::NewSynRecv => State::SynRecv,
         _ => State::Other,
     };
-    let local = entry.local_address;
-    let listener = Listener {
-        queue: Some(Queue {
-            length: entry.rx_queue,
-            limit: None,
-        }),
-        uid: Some(entry.uid),
-        inode: Some(entry.inode),
-        ..Listener::at(local.ip(), local.port())
-    };
+    let TcpNetEntry {
+        local_address,
+        rx_queue,
+        uid,
+        inode,
+        ..
+    } = *entry;
+    let listener = listener(Protocol::Tcp, local_address, rx_queue, uid, inode);
     (state, listener)
 }
 
@@ -96,18 +96,26 @@ fn udp(entry: &UdpNetEntry) -> (State, Listener) {
         UdpState::Close => State::Listen,
         UdpState::Established => State::Other,
     };
-    let local = entry.local_address;
-    let listener = Listener {
-        protocol: Protocol::Udp,
-        queue: Some(Queue {
-            length: entry.rx_queue,
-            limit: None,
-        }),
-        uid: Some(entry.uid),
-        inode: Some(entry.inode),
-        ..Listener::at(local.ip(), local.port())
-    };
+    let UdpNetEntry {
+        local_address,
+        rx_queue,
+        uid,
+        inode,
+        ..
+    } = *entry;
+    let listener = listener(Protocol::Udp, local_address, rx_queue, uid, inode);
     (state, listener)
+}
+
+fn listener(protocol: Protocol, local: SocketAddr, length: u32, uid: u32, inode: u64) -> Listener {
+    let limit = None;
+    Listener {
+        protocol,
+        queue: Some(Queue { length, limit }),
+        uid: Some(uid),
+        inode: Some(inode),
+        ..Listener::at(local.ip(), local.port())
+    }
 }
 
 fn number(word: &[u8]) -> Option<u32> {
