@@ -14,6 +14,7 @@ mod percentile;
 use std::error::Error;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -21,7 +22,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use percentile::percentile;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -59,6 +62,8 @@ fn run(program: &str, count: u64, what: &str, options: &[String], folder: &Path)
 struct Watch {
     child: Child,
     file: PathBuf,
+    /// Tells of each rename in the file's folder, as keepalived has it told.
+    renames: Inotify,
 }
 
 impl Watch {
@@ -70,21 +75,34 @@ impl Watch {
             .arg(&file)
             .args(options)
             .arg(PORT.to_string());
+        let renames = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        renames.add_watch(folder, AddWatchFlags::IN_MOVED_TO)?;
         let said = fs::File::create(folder.join("said"))?;
         let child = command.stdout(said).spawn()?;
-        let watch = Self { child, file };
+        let watch = Self {
+            child,
+            file,
+            renames,
+        };
         watch.wait_for("1\n")?;
         // The first verdict says so, too.
         thread::sleep(Duration::from_millis(100));
         Ok(watch)
     }
 
-    /// When the file says this.
+    /// When the file says this. It sleeps until then, and takes no processor from the watch.
     fn wait_for(&self, value: &str) -> Result<Instant> {
         let deadline = Instant::now() + Duration::from_secs(20);
         while fs::read_to_string(&self.file).unwrap_or_default() != value {
-            if Instant::now() > deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Err(format!("the file does not say {value:?}").into());
+            }
+            let mut readable = [PollFd::new(self.renames.as_fd(), PollFlags::POLLIN)];
+            poll(&mut readable, PollTimeout::try_from(left)?)?;
+            match self.renames.read_events() {
+                Ok(_) | Err(Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno.into()),
             }
         }
         Ok(Instant::now())
@@ -97,22 +115,11 @@ impl Watch {
             .join(name)
     }
 
-    /// Processor time so far, in seconds.
+    /// Processor time of its one thread so far, in seconds; /proc/PID/stat counts in ticks of 10 ms.
     fn time(&self) -> Result<f64> {
-        let stat = fs::read_to_string(self.proc("stat"))?;
-        let (_, fields) = stat.rsplit_once(") ").ok_or("stat")?;
-        let ticks = |index| {
-            fields
-                .split(' ')
-                .nth(index)
-                .and_then(|field| field.parse::<f64>().ok())
-        };
-        let ticks = ticks(11)
-            .zip(ticks(12))
-            .map(|(user, system)| user + system)
-            .ok_or("stat")?;
-        let per_second = sysconf(SysconfVar::CLK_TCK)?.ok_or("CLK_TCK")?;
-        Ok(ticks / per_second as f64)
+        let schedstat = fs::read_to_string(self.proc("schedstat"))?;
+        let nanoseconds: f64 = schedstat.split(' ').next().ok_or("schedstat")?.parse()?;
+        Ok(nanoseconds / 1e9)
     }
 
     fn resident(&self) -> Result<u64> {
@@ -128,12 +135,13 @@ impl Watch {
         Ok(fs::read_dir(self.proc("fd"))?.count())
     }
 
-    /// Ends it; how many of its lines have this in them.
-    fn end(&mut self, part: &str) -> Result<usize> {
+    /// Ends it; how many of its lines have both of these in them.
+    fn end(&mut self, one: &str, other: &str) -> Result<usize> {
         self.child.kill()?;
         self.child.wait()?;
         let said = fs::read_to_string(self.file.with_file_name("said"))?;
-        Ok(said.lines().filter(|line| line.contains(part)).count())
+        let wanted = |line: &&str| line.contains(one) && line.contains(other);
+        Ok(said.lines().filter(wanted).count())
     }
 }
 
@@ -191,7 +199,7 @@ fn rounds(watch: &mut Watch, count: u64, service: impl Fn() -> Result<Service>) 
     }
     let (median, most) = (percentile(&times, 50), percentile(&times, 99));
     let largest = percentile(&times, 100);
-    let by_event = watch.end("after the event")?;
+    let by_event = watch.end(" down (", "after the event")?;
     println!("{count}\t{median:.0}\t{most:.0}\t{largest:.0}\t{by_event}");
     Ok(())
 }
@@ -204,7 +212,7 @@ fn idle(watch: &mut Watch, time: Duration) -> Result<()> {
     thread::sleep(time);
     let used = (watch.time()? - before) / time.as_secs_f64() * 100.0;
     let (resident_after, open_after) = (watch.resident()?, watch.descriptors()?);
-    let changes = watch.end(" (")?;
+    let changes = watch.end(" (", "")?;
     println!("{used:.3}\t{resident}\t{resident_after}\t{open}\t{open_after}\t{changes}");
     Ok(())
 }
