@@ -116,7 +116,7 @@ impl Foreign {
         }
         if let Some(look) = self.open() {
             causes.push(format!(
-                "the pattern for {} fits other numbers",
+                "the pattern for {} also matches other numbers",
                 shown(look)
             ));
         }
