@@ -90,6 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_two_that_weigh_the_same_the_first_is_told() {
+        let doubt = |why| Compliance::Unknown(Doubt::new(why));
+        assert_eq!(doubt("one").and(doubt("other")), doubt("one"));
+    }
+
+    #[test]
     fn the_heavier_one_counts_on_either_side() {
         let by_weight = [
             Compliance::Compliant,

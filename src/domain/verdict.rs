@@ -140,6 +140,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_was_shown_is_as_wanted() {
+        let listener = Listener::at([0, 0, 0, 0], 443);
+        let full = Violation::QueueTooLong("full".to_owned());
+        for (answer, as_wanted) in [
+            (Answer::Listening(listener.clone()), Some(Wanted::Listening)),
+            (Answer::NotListening, Some(Wanted::Absent)),
+            (Answer::Violates(listener, full), None),
+            (Answer::CouldNotTell(Doubt::new("why")), None),
+            (Answer::NotChecked, None),
+        ] {
+            for wanted in [Wanted::Listening, Wanted::Absent] {
+                assert_eq!(answer.is(wanted), as_wanted == Some(wanted), "{answer:?}");
+            }
+        }
+    }
+
+    #[test]
     fn truth_table() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());

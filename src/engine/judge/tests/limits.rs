@@ -1,11 +1,13 @@
 //! Sources that are slow, that fail for a while, and the end of the time limit.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{NO_RETRY, Played, Say, run, spec, word};
-use crate::clock::{Clock, fake::FakeClock};
-use crate::domain::{NoRequirements, Wanted};
-use crate::engine::Timing;
+use crate::clock::{Clock, Deadline, fake::FakeClock};
+use crate::domain::{Listener, NoRequirements, Wanted};
+use crate::engine::{SourceChain, Timing, judge};
+use crate::source::{Fault, Question, Source};
 
 #[test]
 fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
@@ -83,10 +85,6 @@ fn looks_of_different_sources_are_no_two_looks_in_vain() {
 
 #[test]
 fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
-    use crate::clock::Deadline;
-    use crate::engine::SourceChain;
-    use crate::engine::judge;
-
     let clock = FakeClock::default();
     let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
     let mut source = Played::new(&[
@@ -111,4 +109,38 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
     assert!(next().starts_with("? sock_diag"));
     assert_eq!(next(), "0.0.0.0:443");
     assert!(clock.now() < NO_RETRY.timeout);
+}
+
+#[test]
+fn every_source_and_the_second_opinion_hear_that_a_judgement_begins() {
+    #[derive(Default)]
+    struct Begun(usize);
+    impl Source for Begun {
+        fn name(&self) -> &'static str {
+            "begun"
+        }
+
+        fn begin(&mut self) {
+            self.0 += 1;
+        }
+
+        fn listeners(
+            &mut self,
+            _: Question<'_>,
+            _: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+        ) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
+    let (mut first, mut next, mut opinion) = (Begun::default(), Begun::default(), Begun::default());
+    let all: Vec<Box<dyn Source>> = vec![Box::new(&mut first), Box::new(&mut next)];
+    let mut chain = SourceChain::new(all).with_second_opinion(&mut opinion);
+    let clock = FakeClock::default();
+    for _ in 0..2 {
+        let deadline = Deadline::new(&clock, NO_RETRY.timeout);
+        let spec = spec(Wanted::Listening, &["443"], 1);
+        judge(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
+    }
+    drop(chain);
+    assert_eq!([first.0, next.0, opinion.0], [2; 3]);
 }

@@ -226,6 +226,44 @@ fn the_next_source_is_asked_where_the_first_cannot_answer() {
 }
 
 #[test]
+fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_first_failed() {
+    struct V6only {
+        listens: bool,
+    }
+    impl Source for V6only {
+        fn name(&self) -> &'static str {
+            "half"
+        }
+
+        fn listeners(
+            &mut self,
+            question: Question<'_>,
+            visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+        ) -> Result<(), Fault> {
+            if question.family == Family::V6 && self.listens {
+                let _ = visit(&listener("::"));
+                return Ok(());
+            }
+            Err(netlink::Fault::Interrupted.into())
+        }
+    }
+    for (listens, end) in [
+        (true, "[::]:443"),
+        (
+            false,
+            "? sock_diag: the dump was interrupted by changes (NLM_F_DUMP_INTR)",
+        ),
+    ] {
+        let (clock, mut sources) = (FakeClock::default(), [V6only { listens }]);
+        let spec = spec(Wanted::Listening, &["443"], 1);
+        let none = &mut NoRequirements;
+        let outcome = judge_with(&clock, &spec, none, &mut sources, None, NO_RETRY);
+        assert_eq!(word(&outcome), end);
+        assert_eq!(outcome.source, listens.then_some("half"));
+    }
+}
+
+#[test]
 fn the_second_opinion_s_yes_counts_and_is_a_warning() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     opinion.name = "/proc";
