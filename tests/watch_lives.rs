@@ -451,8 +451,10 @@ fn an_owner_that_executes_itself_again_stays_the_owner() {
         let service = Killed(command.spawn().unwrap());
         // The command has the socket, too.
         drop(command);
-        let owner = fs::read_to_string(format!("/proc/{}/comm", service.0.id())).unwrap();
-        let watcher = Watcher::start(&format!("--every 1ms --owner-process {owner} 443"));
+        // It is called so a moment after it was started (fs/exec.c, begin_new_exec).
+        let comm = PathBuf::from(format!("/proc/{}/comm", service.0.id()));
+        await_says(&comm, "sh");
+        let watcher = Watcher::start("--every 1ms --owner-process sh 443");
         assert_eq!(watcher.says(), "0");
         for _ in 0..4 {
             watcher.await_notice("WATCHDOG=1");
