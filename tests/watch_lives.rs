@@ -1,7 +1,12 @@
 //! What a watch lives through: namespaces that lose their names, cgroups that are killed, signals that come together,
 //! another watch on its file; and what its options do together.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod common;
 

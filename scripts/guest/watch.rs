@@ -24,6 +24,9 @@ const PLACES: [&str; 4] = [
 ];
 const ROUNDS: usize = 3;
 
+/// Emulated, and maybe on a busy machine.
+const PATIENCE: &str = "20s";
+
 /// A socket of either protocol.
 #[allow(dead_code)]
 enum Open {
@@ -48,9 +51,8 @@ struct Watch {
 
 impl Watch {
     fn start(words: &[&str]) -> Self {
-        // Emulated, and maybe on a busy machine.
         let mut child = Command::new("/listenup")
-            .args(["watch", "--format", "json", "--timeout", "20s"])
+            .args(["watch", "--format", "json"])
             .args(["--track-file", FILE])
             .args(words)
             .stdout(Stdio::piped())
@@ -62,7 +64,9 @@ impl Watch {
 
     /// Waits for the next change: whether it is this one, how it was found, and that the file says so, too.
     fn next_is(&mut self, state: &str, source: &str, by_event: bool) -> Result<(), String> {
-        let line = self.changes.next().unwrap().unwrap();
+        let Some(Ok(line)) = self.changes.next() else {
+            return Err("it has ended".to_owned());
+        };
         let change: Value = serde_json::from_str(&line).unwrap();
         let value = fs::read_to_string(FILE).unwrap();
         let right = change["state"] == state
@@ -98,7 +102,7 @@ pub fn by_events() -> Verdicts {
     for place in PLACES {
         for _ in 0..ROUNDS {
             let socket = Open::at(place);
-            let mut watch = Watch::start(&["--every", "1h", place]);
+            let mut watch = Watch::start(&["--every", "1h", "--timeout", PATIENCE, place]);
             verdicts.take(place, watch.next_is("up", "sock_diag", false));
             drop(socket);
             verdicts.take(place, watch.next_is("down", "sock_diag", true));
@@ -113,7 +117,7 @@ pub fn by_proc() -> Verdicts {
     let mut verdicts = Verdicts::default();
     for place in PLACES {
         let mut socket = Some(Open::at(place));
-        let mut watch = Watch::start(&["--every", "50ms", place]);
+        let mut watch = Watch::start(&["--every", "50ms", "--timeout", PATIENCE, place]);
         for _ in 0..ROUNDS {
             verdicts.take(place, watch.next_is("up", "/proc", false));
             drop(socket.take());
@@ -130,6 +134,7 @@ pub fn by_proc() -> Verdicts {
 /// is frozen for five seconds, with "devices" with the devices asleep. A watch has no other verdict for it, and goes on.
 pub fn through_suspends() -> Verdicts {
     if !Path::new("/sys/power").exists() {
+        fs::create_dir_all("/sys").unwrap();
         attach("sysfs", "/sys", None);
     }
     let mut verdicts = Verdicts::default();
@@ -137,7 +142,8 @@ pub fn through_suspends() -> Verdicts {
         fs::write("/sys/power/pm_test", level).unwrap();
         let place = "127.0.0.1:2001";
         let socket = Open::at(place);
-        let mut watch = Watch::start(&["--every", "1ms", "--timeout", "1s", place]);
+        // The limit of a look is less than the sleep.
+        let mut watch = Watch::start(&["--every", "1ms", "--timeout", "3s", place]);
         verdicts.take(level, watch.next_is("up", "sock_diag", false));
         let slept = fs::write("/sys/power/state", "freeze").map_err(|error| error.to_string());
         verdicts.take(level, slept);
