@@ -62,8 +62,9 @@ impl Watch {
         Self { child, changes }
     }
 
-    /// Waits for the next change: whether it is this one, how it was found, and that the file says so, too.
-    fn next_is(&mut self, state: &str, source: &str, by_event: bool) -> Result<(), String> {
+    /// Waits for the next change: whether it is this one, how it was found (by an event, where it is told), and that the file
+    /// says so, too.
+    fn next_is(&mut self, state: &str, source: &str, by_event: Option<bool>) -> Result<(), String> {
         let Some(Ok(line)) = self.changes.next() else {
             return Err("it has ended".to_owned());
         };
@@ -71,7 +72,7 @@ impl Watch {
         let value = fs::read_to_string(FILE).unwrap();
         let right = change["state"] == state
             && change["source"] == source
-            && change["seconds_since_event"].is_number() == by_event
+            && by_event.is_none_or(|by| change["seconds_since_event"].is_number() == by)
             && value == if state == "up" { "0\n" } else { "1\n" };
         right
             .then_some(())
@@ -103,9 +104,9 @@ pub fn by_events() -> Verdicts {
         for _ in 0..ROUNDS {
             let socket = Open::at(place);
             let mut watch = Watch::start(&["--every", "1h", "--timeout", PATIENCE, place]);
-            verdicts.take(place, watch.next_is("up", "sock_diag", false));
+            verdicts.take(place, watch.next_is("up", "sock_diag", Some(false)));
             drop(socket);
-            verdicts.take(place, watch.next_is("down", "sock_diag", true));
+            verdicts.take(place, watch.next_is("down", "sock_diag", Some(true)));
             verdicts.take(place, watch.end());
         }
     }
@@ -119,12 +120,12 @@ pub fn by_proc() -> Verdicts {
         let mut socket = Some(Open::at(place));
         let mut watch = Watch::start(&["--every", "50ms", "--timeout", PATIENCE, place]);
         for _ in 0..ROUNDS {
-            verdicts.take(place, watch.next_is("up", "/proc", false));
+            verdicts.take(place, watch.next_is("up", "/proc", Some(false)));
             drop(socket.take());
-            verdicts.take(place, watch.next_is("down", "/proc", false));
+            verdicts.take(place, watch.next_is("down", "/proc", Some(false)));
             socket = Some(Open::at(place));
         }
-        verdicts.take(place, watch.next_is("up", "/proc", false));
+        verdicts.take(place, watch.next_is("up", "/proc", Some(false)));
         verdicts.take(place, watch.end());
     }
     verdicts
@@ -144,7 +145,7 @@ pub fn through_suspends() -> Verdicts {
         let socket = Open::at(place);
         // The limit of a look is less than the sleep.
         let mut watch = Watch::start(&["--every", "1ms", "--timeout", "3s", place]);
-        verdicts.take(level, watch.next_is("up", "sock_diag", false));
+        verdicts.take(level, watch.next_is("up", "sock_diag", Some(false)));
         let slept = fs::write("/sys/power/state", "freeze").map_err(|error| error.to_string());
         verdicts.take(level, slept);
         verdicts.note(fs::read_to_string(FILE).unwrap() == "0\n", || {
@@ -153,7 +154,7 @@ pub fn through_suspends() -> Verdicts {
         // Some looks.
         sleep(Duration::from_secs(1));
         drop(socket);
-        verdicts.take(level, watch.next_is("down", "sock_diag", true));
+        verdicts.take(level, watch.next_is("down", "sock_diag", None));
         verdicts.take(level, watch.end());
     }
     verdicts
