@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, resets, version};
+use crate::{Outside, attach, resets, version, watch};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -32,6 +32,7 @@ pub fn with_ipv6(outside: &mut Outside) {
         ipv6: true,
     };
     outside.tell("no module", every_source(kernel, ROOT));
+    outside.tell("watch, no module", watch::by_proc());
     load("inet_diag");
     outside.tell("inet_diag alone", every_source(kernel, ROOT));
     load("tcp_diag");
@@ -45,9 +46,11 @@ pub fn with_ipv6(outside: &mut Outside) {
     outside.tell("no udp_diag", udp(false));
     load("udp_diag");
     outside.tell("udp", udp(true));
+    outside.tell("events", watch::by_events());
     let churned = churn(outside);
     outside.tell("churn", churned);
     outside.tell("resets", resets::named());
+    outside.tell("suspend", watch::through_suspends());
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
 }
 

@@ -22,6 +22,7 @@ mod resets;
 mod trace;
 mod verdicts;
 mod version;
+mod watch;
 
 #[path = "../../tests/common/sockets.rs"]
 #[allow(dead_code)]

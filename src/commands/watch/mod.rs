@@ -39,6 +39,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// time does not take a core.
 const BETWEEN_EVENTS: Duration = Duration::from_millis(1);
 
+/// How long it is not said again that somebody else changes the file, as another watch on it would with each look.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
 /// Watches until it is ended, and says how to exit.
 pub fn run(options: &WatchOptions) -> ExitStatus {
     let reporter = Reporter::new(options);
@@ -47,7 +50,11 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     let mut file = TrackFile::at(&options.track_file);
     let mut trouble = None;
     let down = options.down_value;
-    if options.initial == Initial::Down || !file.has_value() {
+    let before = match options.initial {
+        Initial::Keep => file.value(),
+        Initial::Down => None,
+    };
+    if before.is_none() {
         keep(&mut file, down, &mut trouble, &reporter);
     }
     let mut waking = match Waking::new(&clock, &reporter) {
@@ -74,9 +81,10 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
                 waking,
                 file,
                 trouble,
-                damper: Damper::new(options.rise, options.fall),
+                damper: Damper::new(options.rise, options.fall, before.map(State::of)),
                 systemd: Systemd::new(),
                 reporter: &reporter,
+                said_restored: None,
                 last: None,
                 looked: Duration::ZERO,
                 is_slow: false,
@@ -102,6 +110,8 @@ struct Watch<'a> {
     file: TrackFile,
     /// Why the file could not be written, so that it is said once.
     trouble: Option<Errno>,
+    /// When it was said last that somebody else had changed the file.
+    said_restored: Option<Duration>,
     damper: Damper,
     systemd: Systemd,
     reporter: &'a Reporter<'a>,
@@ -142,8 +152,14 @@ impl Watch<'_> {
     }
 
     fn look(&mut self, event: Option<Duration>) {
+        let begun = self.clock.now();
         let outcome = self.judge();
         self.take(outcome, event);
+        // Last, since to write it takes time.
+        if let Some(at) = event {
+            let since = Shown(begun.saturating_sub(at));
+            debug!("that look began {since} after the event");
+        }
     }
 
     fn begin(&self) {
@@ -189,11 +205,9 @@ impl Watch<'_> {
         let kept = keep(&mut self.file, value, &mut self.trouble, self.reporter);
         let since_event = event.map(|at| self.clock.now().saturating_sub(at));
         if kept == Some(Kept::Restored) {
-            let path = self.options.track_file.display();
-            let text = format!("somebody else had changed {path}; it says {value} again");
-            self.reporter.trouble(&text);
+            self.restored(value);
         }
-        if changed {
+        if changed || self.last.is_none() {
             let state = self.damper.state();
             let change = Change {
                 state,
@@ -210,6 +224,18 @@ impl Watch<'_> {
         self.last = Some(checked);
         self.looked = self.clock.now();
         self.systemd.looked(self.looked);
+    }
+
+    /// Says that somebody else had changed the file.
+    fn restored(&mut self, value: i16) {
+        let (now, path) = (self.clock.now(), self.options.track_file.display());
+        let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
+        if !self.said_restored.is_some_and(is_said) {
+            self.said_restored = Some(now);
+            self.reporter.trouble(&format!(
+                "somebody else had changed {path}, maybe another watch; it says {value} again"
+            ));
+        }
     }
 
     fn value(&self) -> i16 {

@@ -11,35 +11,42 @@ pub enum State {
     Down,
 }
 
+impl State {
+    /// What this value of the file says.
+    pub fn of(value: i16) -> Self {
+        if value == 0 { Self::Up } else { Self::Down }
+    }
+}
+
 /// Verdicts become a state, with `--rise` and `--fall` in between.
 #[derive(Debug)]
 pub struct Damper {
     rise: Duration,
     fall: Duration,
-    /// `None`: there was no verdict yet.
+    /// `None`: there was no verdict yet, and no state before.
     state: Option<State>,
     /// Since when the verdicts have been other than the state.
     other_since: Option<Duration>,
 }
 
 impl Damper {
-    /// One that has seen nothing.
-    pub fn new(rise: Duration, fall: Duration) -> Self {
+    /// One that goes on from this state, or has seen nothing.
+    pub fn new(rise: Duration, fall: Duration, state: Option<State>) -> Self {
         Self {
             rise,
             fall,
-            state: None,
+            state,
             other_since: None,
         }
     }
 
-    /// The state so far. `None`: there was no verdict yet.
+    /// The state so far. `None`: there was no verdict yet, and no state before.
     pub fn state(&self) -> Option<State> {
         self.state
     }
 
-    /// Takes a verdict of this moment. Whether the state is another one now. The first verdict is the state at
-    /// once, as with keepalived's rise and fall.
+    /// Takes a verdict of this moment. Whether the state is another one now. Without a state before, the first
+    /// verdict is the state at once, as with keepalived's rise and fall.
     pub fn take(&mut self, verdict: State, now: Duration) -> bool {
         if self.state == Some(verdict) {
             self.other_since = None;
@@ -82,7 +89,7 @@ mod tests {
     #[test]
     fn the_first_verdict_is_the_state_whatever_rise_and_fall_are() {
         for first in [Up, Down] {
-            let mut damper = Damper::new(MS(1_000), MS(1_000));
+            let mut damper = Damper::new(MS(1_000), MS(1_000), None);
             assert_eq!(damper.state(), None);
             assert!(damper.take(first, MS(7)));
             assert_eq!((damper.state(), damper.pending(MS(7))), (Some(first), None));
@@ -90,8 +97,24 @@ mod tests {
     }
 
     #[test]
+    fn from_a_state_before_it_goes_on_by_rise_and_fall() {
+        let mut damper = Damper::new(MS(100), MS(10), Some(State::of(0)));
+        assert!(!damper.take(Down, MS(7)));
+        assert_eq!(
+            (damper.state(), damper.pending(MS(7))),
+            (Some(Up), Some(MS(10)))
+        );
+        let mut damper = Damper::new(MS(100), MS(10), Some(State::of(-50)));
+        assert!(!damper.take(Up, MS(7)));
+        assert_eq!(
+            (damper.state(), damper.pending(MS(7))),
+            (Some(Down), Some(MS(100)))
+        );
+    }
+
+    #[test]
     fn without_rise_and_fall_each_verdict_is_the_state() {
-        let mut damper = Damper::new(MS(0), MS(0));
+        let mut damper = Damper::new(MS(0), MS(0), None);
         for (verdict, changes) in [(Up, true), (Up, false), (Down, true), (Up, true)] {
             assert_eq!(damper.take(verdict, MS(1)), changes);
             assert_eq!(damper.state(), Some(verdict));
@@ -100,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_changes_back_in_between_begins_anew() {
-        let mut damper = Damper::new(MS(100), MS(10));
+        let mut damper = Damper::new(MS(100), MS(10), None);
         damper.take(Down, MS(0));
         for (verdict, now, state, pending) in [
             (Up, 1, Down, Some(100)),

@@ -18,7 +18,8 @@ use crate::host::folders::weak_folder;
 #[derive(Debug)]
 pub struct TrackFile {
     path: PathBuf,
-    /// Where a new one is written, beside it.
+    /// Where a new one is written, beside it: by its process, so that two watches on one file, which is a mistake, do
+    /// not put half a draft of the other in its place.
     draft: PathBuf,
     written: Option<Written>,
 }
@@ -62,7 +63,7 @@ impl TrackFile {
     pub fn at(path: &Path) -> Self {
         let mut draft = OsString::from(".");
         draft.push(path.file_name().unwrap_or_default());
-        draft.push(".listenup");
+        draft.push(format!(".listenup-{}", std::process::id()));
         Self {
             path: path.to_owned(),
             draft: path.with_file_name(draft),
@@ -75,12 +76,12 @@ impl TrackFile {
         &self.path
     }
 
-    /// Whether it has a value that keepalived would take.
-    pub fn has_value(&self) -> bool {
+    /// Its value, if it has one that keepalived would take.
+    pub fn value(&self) -> Option<i16> {
         // Not of a FIFO, whose opening waits.
         let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
-        let text = is_file.then(|| fs::read_to_string(&self.path));
-        text.is_some_and(|text| text.is_ok_and(|text| text.trim().parse::<i16>().is_ok()))
+        let text = is_file.then(|| fs::read_to_string(&self.path).ok());
+        text.flatten()?.trim().parse().ok()
     }
 
     /// Sees to it that the file has this value.
@@ -126,9 +127,21 @@ impl TrackFile {
     /// A new file takes the place of the old one in one step (rename(2)), which keepalived notices. A symlink
     /// in its place is replaced and not followed.
     fn write(&self, value: i16) -> io::Result<Mark> {
+        let written = self.write_draft(value).and_then(|mark| {
+            fs::rename(&self.draft, &self.path)?;
+            Ok(mark)
+        });
+        if written.is_err() {
+            // Another process would not take it away.
+            let _ = fs::remove_file(&self.draft);
+        }
+        written
+    }
+
+    fn write_draft(&self, value: i16) -> io::Result<Mark> {
         match fs::remove_file(&self.draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            // What an earlier run left half done.
+            // What an earlier process of this number left half done.
             _ => {}
         }
         let mut file = OpenOptions::new()
@@ -139,10 +152,7 @@ impl TrackFile {
         // Whatever the umask is.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(line(value).as_bytes())?;
-        let mark = Mark::of(&file.metadata()?);
-        drop(file);
-        fs::rename(&self.draft, &self.path)?;
-        Ok(mark)
+        Ok(Mark::of(&file.metadata()?))
     }
 
     /// The first part of the way to the file that others than root and this user can write to: they can move

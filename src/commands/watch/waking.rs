@@ -78,17 +78,12 @@ impl<'a> Waking<'a> {
         loop {
             let (signals, events) = self.poll(until.saturating_sub(self.clock.now()));
             let now = self.clock.now();
-            for signal in if signals {
+            if let Some(woken) = asked(&if signals {
                 self.signals.read()
             } else {
                 Vec::new()
-            } {
-                match signal {
-                    Signal::SIGTERM | Signal::SIGINT => return Woken::End,
-                    Signal::SIGUSR2 => return Woken::HandOver,
-                    Signal::SIGUSR1 => return Woken::Tell,
-                    _ => {}
-                }
+            }) {
+                return woken;
             }
             let told = if events { self.told() } else { Told::default() };
             if told.gone || told.lost {
@@ -132,6 +127,42 @@ impl<'a> Waking<'a> {
                 self.events = None;
                 Told::default()
             }
+        }
+    }
+}
+
+/// What these signals ask for. Several can have come at once, and none that ends the watch may be lost by another.
+fn asked(signals: &[Signal]) -> Option<Woken> {
+    // Before SIGTERM, which a service manager sends to whatever has not ended yet.
+    if signals.contains(&Signal::SIGUSR2) {
+        Some(Woken::HandOver)
+    } else if signals.contains(&Signal::SIGTERM) || signals.contains(&Signal::SIGINT) {
+        Some(Woken::End)
+    } else if signals.contains(&Signal::SIGUSR1) {
+        Some(Woken::Tell)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+
+    use super::*;
+
+    #[test]
+    fn what_ends_it_is_not_lost_by_what_else_has_come() {
+        for (signals, woken) in [
+            (vec![], None),
+            (vec![SIGHUP], None),
+            (vec![SIGHUP, SIGUSR1], Some(Woken::Tell)),
+            (vec![SIGUSR1, SIGTERM], Some(Woken::End)),
+            (vec![SIGHUP, SIGINT, SIGUSR1], Some(Woken::End)),
+            (vec![SIGUSR1, SIGUSR2], Some(Woken::HandOver)),
+            (vec![SIGINT, SIGUSR2, SIGTERM], Some(Woken::HandOver)),
+        ] {
+            assert_eq!(asked(&signals), woken, "{signals:?}");
         }
     }
 }

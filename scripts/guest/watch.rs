@@ -1,0 +1,161 @@
+//! `listenup watch` with this kernel: by its events, without its modules, and through a suspend.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::attach;
+use crate::verdicts::Verdicts;
+
+const FILE: &str = "/track";
+const PLACES: [&str; 4] = [
+    "127.0.0.1:2001",
+    "[::1]:2002",
+    "udp:127.0.0.1:2003",
+    "udp:[::1]:2004",
+];
+const ROUNDS: usize = 3;
+
+/// Emulated, and maybe on a busy machine.
+const PATIENCE: &str = "20s";
+
+/// A socket of either protocol.
+#[allow(dead_code)]
+enum Open {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+impl Open {
+    fn at(place: &str) -> Self {
+        match place.strip_prefix("udp:") {
+            Some(place) => Self::Udp(UdpSocket::bind(place).unwrap()),
+            None => Self::Tcp(TcpListener::bind(place).unwrap()),
+        }
+    }
+}
+
+/// A watch, and its changes as they come.
+struct Watch {
+    child: Child,
+    changes: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn start(words: &[&str]) -> Self {
+        let mut child = Command::new("/listenup")
+            .args(["watch", "--format", "json"])
+            .args(["--track-file", FILE])
+            .args(words)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let changes = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, changes }
+    }
+
+    /// Waits for the next change: whether it is this one, how it was found (by an event, where it is told), and that the file
+    /// says so, too.
+    fn next_is(&mut self, state: &str, source: &str, by_event: Option<bool>) -> Result<(), String> {
+        let Some(Ok(line)) = self.changes.next() else {
+            return Err("it has ended".to_owned());
+        };
+        let change: Value = serde_json::from_str(&line).unwrap();
+        let value = fs::read_to_string(FILE).unwrap();
+        let right = change["state"] == state
+            && change["source"] == source
+            && by_event.is_none_or(|by| change["seconds_since_event"].is_number() == by)
+            && value == if state == "up" { "0\n" } else { "1\n" };
+        right
+            .then_some(())
+            .ok_or(format!("{line}, and the file {value:?}"))
+    }
+
+    /// Ends it: whether it has said nothing more.
+    fn end(mut self) -> Result<(), String> {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
+        let more: Vec<_> = self.changes.map(Result::unwrap).collect();
+        let status = self.child.wait().unwrap();
+        (more.is_empty() && status.success())
+            .then_some(())
+            .ok_or(format!("{status}, {more:?}"))
+    }
+}
+
+impl Verdicts {
+    fn take(&mut self, what: &str, result: Result<(), String>) {
+        let right = result.is_ok();
+        self.note(right, || format!("{what}: {}", result.unwrap_err()));
+    }
+}
+
+/// The end of a socket is seen by the kernel's event, since the next look is an hour away. Counts changes.
+pub fn by_events() -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    for place in PLACES {
+        for _ in 0..ROUNDS {
+            let socket = Open::at(place);
+            let mut watch = Watch::start(&["--every", "1h", "--timeout", PATIENCE, place]);
+            verdicts.take(place, watch.next_is("up", "sock_diag", Some(false)));
+            drop(socket);
+            verdicts.take(place, watch.next_is("down", "sock_diag", Some(true)));
+            verdicts.take(place, watch.end());
+        }
+    }
+    verdicts
+}
+
+/// Without a module for sock_diag there are looks in /proc alone. Counts changes.
+pub fn by_proc() -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    for place in PLACES {
+        let mut socket = Some(Open::at(place));
+        let mut watch = Watch::start(&["--every", "50ms", "--timeout", PATIENCE, place]);
+        for _ in 0..ROUNDS {
+            verdicts.take(place, watch.next_is("up", "/proc", Some(false)));
+            drop(socket.take());
+            verdicts.take(place, watch.next_is("down", "/proc", Some(false)));
+            socket = Some(Open::at(place));
+        }
+        verdicts.take(place, watch.next_is("up", "/proc", Some(false)));
+        verdicts.take(place, watch.end());
+    }
+    verdicts
+}
+
+/// Suspends to idle as far as the kernel's self-test goes (power/basic-pm-debugging of its documentation): everything
+/// is frozen for five seconds, with "devices" with the devices asleep. A watch has no other verdict for it, and goes on.
+pub fn through_suspends() -> Verdicts {
+    if !Path::new("/sys/power").exists() {
+        fs::create_dir_all("/sys").unwrap();
+        attach("sysfs", "/sys", None);
+    }
+    let mut verdicts = Verdicts::default();
+    for level in ["freezer", "devices"] {
+        fs::write("/sys/power/pm_test", level).unwrap();
+        let place = "127.0.0.1:2001";
+        let socket = Open::at(place);
+        // The limit of a look is less than the sleep.
+        let mut watch = Watch::start(&["--every", "1ms", "--timeout", "3s", place]);
+        verdicts.take(level, watch.next_is("up", "sock_diag", Some(false)));
+        let slept = fs::write("/sys/power/state", "freeze").map_err(|error| error.to_string());
+        verdicts.take(level, slept);
+        verdicts.note(fs::read_to_string(FILE).unwrap() == "0\n", || {
+            format!("{level}: down after it")
+        });
+        // Some looks.
+        sleep(Duration::from_secs(1));
+        drop(socket);
+        verdicts.take(level, watch.next_is("down", "sock_diag", None));
+        verdicts.take(level, watch.end());
+    }
+    verdicts
+}

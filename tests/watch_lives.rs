@@ -1,0 +1,510 @@
+//! What a watch lives through: namespaces that lose their names, cgroups that are killed, signals that come together,
+//! another watch on its file; and what its options do together.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
+use socket2::Socket;
+
+use common::confined::Confined;
+use common::program::{LISTENUP, await_call, example};
+use common::service::Service;
+use common::sockets::{listen, listen_with};
+use common::watcher::{Killed, Watcher, await_says};
+use common::{in_namespace, ip};
+
+/// The lines that say a change, without the time of day.
+fn changes(stdout: &str) -> Vec<&str> {
+    let lines = stdout.lines();
+    lines.map(|line| line.split_once(' ').unwrap().1).collect()
+}
+
+#[track_caller]
+fn assert_changes(stdout: &str, beginnings: &[&str]) {
+    let said = changes(stdout);
+    let pairs = || said.iter().zip(beginnings);
+    assert!(
+        said.len() == beginnings.len() && pairs().all(|(said, begins)| said.starts_with(begins)),
+        "{said:#?} are not {beginnings:#?}"
+    );
+}
+
+/// A network namespace with a name, in which `lo` is up. The name goes with this value.
+struct Named(String);
+
+impl Named {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let named = Self(format!("listenup-watch-{}-{count}", std::process::id()));
+        named.make();
+        named
+    }
+
+    fn make(&self) {
+        ip(&format!("netns add {}", self.0));
+        ip(&format!("-n {} link set lo up", self.0));
+    }
+
+    fn lose(&self) {
+        ip(&format!("netns delete {}", self.0));
+    }
+
+    /// Runs something in it. What it starts stays there.
+    fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let place = fs::File::open(format!("/var/run/netns/{}", self.0)).unwrap();
+        let there = thread::spawn(move || {
+            setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+            job()
+        });
+        there.join().unwrap()
+    }
+
+    fn listens(&self) -> Service {
+        // Not by a thread that ends: the service goes with its parent (prctl(2), PR_SET_PDEATHSIG).
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.0])
+            .arg(example("listener"));
+        Service::start(command.arg("127.0.0.1:443"), 1)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "delete", &self.0])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+fn descriptors(watcher: &Watcher) -> Vec<PathBuf> {
+    let folder = fs::read_dir(format!("/proc/{}/fd", watcher.pid())).unwrap();
+    let mut open: Vec<PathBuf> = folder
+        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap())
+        .collect();
+    open.sort();
+    open
+}
+
+/// The processor's time of a watch, in ticks of 10 ms: utime and stime of proc(5).
+fn ticks(watcher: &Watcher) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", watcher.pid())).unwrap();
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+    fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn a_namespace_that_loses_its_name_is_watched_on_and_its_namesake_is_not() {
+    for inside in [false, true] {
+        let named = Named::new();
+        let service = named.listens();
+        let watcher = if inside {
+            named.run(|| Watcher::start("443"))
+        } else {
+            Watcher::start(&format!("--netns {} 443", named.0))
+        };
+        assert_eq!(watcher.says(), "0");
+        // While it waits it holds nothing for a moment, as for what systemd is told.
+        await_call(watcher.pid().as_raw() as u32, &[libc::SYS_ppoll]);
+        let open = descriptors(&watcher);
+
+        // What listens there still does, name or not.
+        named.lose();
+        watcher.forget_notices(Duration::from_secs(20));
+        watcher.await_notice("WATCHDOG=1");
+        assert_eq!(watcher.says(), "0");
+        named.make();
+        watcher.await_notice("WATCHDOG=1");
+        assert_eq!(watcher.says(), "0");
+        drop(service);
+        watcher.await_value("1");
+
+        // The new one of the name is another.
+        let _namesake = named.listens();
+        let before = ticks(&watcher);
+        for _ in 0..3 {
+            watcher.await_notice("WATCHDOG=1");
+            assert_eq!(watcher.says(), "1");
+        }
+        let spent = ticks(&watcher) - before;
+        assert!(spent < 100, "a second of the processor in 1.5: {spent}");
+        await_call(watcher.pid().as_raw() as u32, &[libc::SYS_ppoll]);
+        assert_eq!(descriptors(&watcher), open);
+        let said = watcher.end().stderr("");
+        assert_changes(&said.stdout, &["up (0)", "down (1): 443: not listening"]);
+    }
+}
+
+/// A cgroup of version 2. What is in it is killed with this value, and it goes.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new() -> Self {
+        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            .map(Path::new)
+            .into_iter()
+            .find(|root| root.join("cgroup.procs").exists())
+            .expect("this test needs a cgroup2 where systemd mounts it");
+        let path = root.join(format!("listenup-watch-{}.slice", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        assert!(
+            path.join("cgroup.kill").exists(),
+            "this test needs Linux 5.14"
+        );
+        Self(path)
+    }
+
+    /// A process in it that holds this socket.
+    fn holds(&self, socket: &Socket) -> Child {
+        let line = format!(
+            "echo $$ >{}/cgroup.procs && echo && exec sleep 1000",
+            self.0.display()
+        );
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &line])
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+        child
+    }
+
+    fn kill(&self) {
+        fs::write(self.0.join("cgroup.kill"), "1").unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        self.kill();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while fs::remove_dir(&self.0).is_err() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn a_service_whose_whole_cgroup_is_killed_is_down_once() {
+    in_namespace(|| {
+        let cgroup = Cgroup::new();
+        let member = || {
+            listen_with("127.0.0.1", 443, |socket| {
+                socket.set_reuse_port(true).unwrap()
+            })
+        };
+        let shared = || {
+            let socket = member();
+            (0..6).map(|_| cgroup.holds(&socket)).collect()
+        };
+        let each = || (0..6).map(|_| cgroup.holds(&member())).collect();
+        let services: [&dyn Fn() -> Vec<Child>; 2] = [&shared, &each];
+        for service in services {
+            let watcher = Watcher::start("--every 5ms 443");
+            assert_eq!(watcher.says(), "1");
+            for _ in 0..5 {
+                let processes = service();
+                watcher.await_value("0");
+                cgroup.kill();
+                watcher.await_value("1");
+                for mut process in processes {
+                    process.wait().unwrap();
+                }
+            }
+            let said = watcher.end().stderr("");
+            let expected: Vec<&str> = (0..11).map(|at| ["down", "up"][at % 2]).collect();
+            assert_changes(&said.stdout, &expected);
+            let down = changes(&said.stdout)
+                .into_iter()
+                .filter(|said| said.ends_with(" after the event)"));
+            assert!(down.count() > 0, "{said:?}");
+        }
+    });
+}
+
+#[test]
+fn a_signal_that_ends_it_is_not_lost_by_others() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        for (signals, after) in [
+            ([Signal::SIGUSR1, Signal::SIGTERM], "1"),
+            ([Signal::SIGHUP, Signal::SIGINT], "1"),
+            ([Signal::SIGUSR2, Signal::SIGUSR1], "0"),
+        ] {
+            let watcher = Watcher::start("--every 1h 443");
+            watcher.signal(Signal::SIGSTOP);
+            signals
+                .into_iter()
+                .for_each(|signal| watcher.signal(signal));
+            watcher.signal(Signal::SIGCONT);
+            watcher.await_notice("STOPPING=1");
+            watcher.await_value(after);
+            watcher.end_with(Signal::SIGCONT).0.exits(0);
+        }
+    });
+}
+
+#[test]
+fn two_watches_on_one_file_say_so_and_never_leave_it_empty() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 1ms 443");
+        let (file, folder) = (watcher.file.clone(), watcher.file.parent().unwrap());
+        let mut command = Command::new(LISTENUP);
+        command
+            .args(["watch", "--every", "1ms", "--initial", "keep", "443"])
+            .arg("--track-file")
+            .arg(&file);
+        let other = Killed(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end {
+            assert_eq!(fs::read_to_string(&file).unwrap(), "0\n");
+        }
+        drop(socket);
+        watcher.await_value("1");
+        drop(other);
+        watcher.await_value("1");
+        let drafts = fs::read_dir(folder).unwrap().count();
+        assert!(
+            drafts <= 3,
+            "track, notify, and a draft of the one that was killed"
+        );
+        let said = watcher.end();
+        assert_eq!(
+            said.stderr,
+            format!(
+                "listenup: somebody else had changed {}, maybe another watch; it says 0 again\n",
+                file.display()
+            )
+        );
+    });
+}
+
+#[test]
+fn a_look_after_an_event_says_when_it_began() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("-v --every 1h 443");
+        drop(socket);
+        watcher.await_value("1");
+        let said = watcher.end();
+        let line = said
+            .stderr
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("DEBUG that look began "));
+        let since = line.and_then(|line| line.strip_suffix("s after the event"));
+        assert!(since.is_some(), "{said:?}");
+    });
+}
+
+#[test]
+fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let words = "--initial keep --rise 1h --fall 1h 443";
+        let watcher = Watcher::start(words);
+        assert_eq!(watcher.says(), "0");
+        drop(socket);
+        watcher.forget_notices(Duration::from_secs(20));
+        watcher.await_notice("WATCHDOG=1");
+        assert_eq!(watcher.says(), "0");
+        let folder = handed_over(watcher, "0");
+
+        // The fall begins anew.
+        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
+        assert_eq!(watcher.says(), "0");
+        let folder = handed_over(watcher, "0");
+
+        let _socket = listen("127.0.0.1", 443);
+        let file = folder.path().join("track");
+        fs::write(&file, "5\n").unwrap();
+        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
+        assert_eq!(watcher.says(), "1");
+        let folder = handed_over(watcher, "1");
+
+        // Without a value the first verdict counts at once.
+        fs::remove_file(&file).unwrap();
+        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
+        assert_eq!(watcher.says(), "0");
+        watcher.end();
+    });
+}
+
+/// The folder of a watch that was ended for another, whose file says this.
+#[track_caller]
+fn handed_over(watcher: Watcher, says: &str) -> tempfile::TempDir {
+    let (said, folder) = watcher.end_with(Signal::SIGUSR2);
+    said.exits(0).stderr("");
+    assert_eq!(common::watcher::says(&folder.path().join("track")), says);
+    fs::remove_file(folder.path().join("notify")).unwrap();
+    folder
+}
+
+#[test]
+fn targets_that_flap_change_nothing_while_enough_listen() {
+    in_namespace(|| {
+        let steady = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms --any 443 80 81");
+        for _ in 0..100 {
+            drop([listen("127.0.0.1", 80), listen("127.0.0.1", 81)]);
+        }
+        let other = listen("127.0.0.1", 81);
+        drop(steady);
+        drop(listen("127.0.0.1", 80));
+        assert_eq!(watcher.says(), "0");
+        drop(other);
+        watcher.await_value("1");
+        let said = watcher.end().stderr("");
+        assert_changes(
+            &said.stdout,
+            &["up (0)", "down (1): 0 of 3 listening, 1 needed; "],
+        );
+    });
+}
+
+#[test]
+fn absent_is_up_by_the_event_and_down_by_a_look() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 1h --absent 443");
+        assert_eq!(watcher.says(), "1");
+        drop(socket);
+        watcher.await_value("0");
+        watcher.end();
+
+        let watcher = Watcher::start("--every 5ms --absent 443");
+        assert_eq!(watcher.says(), "0");
+        let _socket = listen("127.0.0.1", 443);
+        watcher.await_value("1");
+        watcher.end();
+    });
+}
+
+#[test]
+fn a_negative_value_for_down_stays_after_the_end() {
+    in_namespace(|| {
+        let words = "--down-value -50 --on-exit keep --initial keep 443";
+        let watcher = Watcher::start(words);
+        assert_eq!(watcher.says(), "-50");
+        let socket = listen("127.0.0.1", 443);
+        watcher.await_value("0");
+        drop(socket);
+        watcher.await_value("-50");
+        let (said, folder) = watcher.end_with(Signal::SIGTERM);
+        said.exits(0).stderr("");
+        let file = folder.path().join("track");
+        assert_eq!(fs::read_to_string(file).unwrap(), "-50\n");
+    });
+}
+
+#[test]
+fn a_queue_that_was_full_and_drains_is_up_again() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms --max-queue 2 443");
+        assert_eq!(watcher.says(), "0");
+        // Up to the limit of 16, and the one more that the kernel takes.
+        let waiting: Vec<TcpStream> = (0..17)
+            .map(|_| TcpStream::connect("127.0.0.1:443").unwrap())
+            .collect();
+        watcher.await_value("1");
+        for _ in &waiting {
+            socket.accept().unwrap();
+        }
+        watcher.await_value("0");
+        let said = watcher.end().stderr("");
+        assert_changes(
+            &said.stdout,
+            &["up (0)", "down (1): 443: queue too long: ", "up (0)"],
+        );
+    });
+}
+
+#[test]
+fn an_owner_that_executes_itself_again_stays_the_owner() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("again");
+        fs::write(&script, "exec sh \"$0\"\n").unwrap();
+        let mut command = Command::new("sh");
+        command.arg(&script).stdin(OwnedFd::from(socket));
+        let service = Killed(command.spawn().unwrap());
+        // The command has the socket, too.
+        drop(command);
+        // It is called so a moment after it was started (fs/exec.c, begin_new_exec).
+        let comm = PathBuf::from(format!("/proc/{}/comm", service.0.id()));
+        await_says(&comm, "sh");
+        let watcher = Watcher::start("--every 1ms --owner-process sh 443");
+        assert_eq!(watcher.says(), "0");
+        for _ in 0..4 {
+            watcher.await_notice("WATCHDOG=1");
+        }
+        drop(service);
+        watcher.await_value("1");
+        let said = watcher.end().stderr("");
+        assert_changes(&said.stdout, &["up (0)", "down (1): 443: not listening"]);
+    });
+}
+
+/// What is mounted here is unmounted with this value.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
+
+#[test]
+fn the_file_is_where_the_caller_has_it_whatever_the_network_namespace() {
+    let named = Named::new();
+    let service = named.listens();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let (tmpfs, no_flags) = (Some("tmpfs"), MsFlags::empty());
+    mount(tmpfs, &disk, tmpfs, no_flags, None::<&str>).unwrap();
+    let _mounted = Mounted(disk.clone());
+    let file = disk.join("track");
+    let mut command = Command::new(LISTENUP);
+    command
+        .args(["watch", "-q", "--netns", &named.0, "443", "--track-file"])
+        .arg(&file);
+    let _watch = Killed(command.spawn().unwrap());
+    await_says(&file, "0");
+    drop(service);
+    await_says(&file, "1");
+}
