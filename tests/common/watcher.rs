@@ -1,6 +1,7 @@
 //! A `listenup watch` that runs while a test does something.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -75,7 +76,14 @@ impl Watcher {
     /// What systemd would be told next.
     pub fn notice(&self) -> Option<String> {
         let mut text = [0; 4096];
-        let length = self.manager.recv(&mut text).ok()?;
+        let length = loop {
+            match self.manager.recv(&mut text) {
+                Ok(length) => break length,
+                // A process that was stopped for a moment, by a tracer for instance.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        };
         Some(String::from_utf8(text[..length].to_vec()).unwrap())
     }
 

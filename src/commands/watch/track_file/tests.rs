@@ -91,15 +91,15 @@ fn a_folder_that_others_can_write_to_is_weak() {
 fn only_a_file_has_a_value() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = TrackFile::at(&folder.path().join("service"));
-    assert!(!file.has_value());
+    assert_eq!(file.value(), None);
     for (text, is_value) in [("0\n", true), ("-254", true), ("", false), ("soon", false)] {
         fs::write(&file.path, text).unwrap();
-        assert_eq!(file.has_value(), is_value, "{text:?}");
+        assert_eq!(file.value().is_some(), is_value, "{text:?}");
     }
     // To open a FIFO would wait for a writer, and nothing would say down meanwhile.
     fs::remove_file(&file.path).unwrap();
     nix::unistd::mkfifo(&file.path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-    assert!(!file.has_value());
+    assert_eq!(file.value(), None);
     assert_eq!(file.keep(1).unwrap(), Kept::Written);
     assert_eq!(content(&file), "1\n");
 }
