@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, resets, version};
+use crate::{Outside, attach, resets, version, vrf};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -48,7 +48,15 @@ pub fn with_ipv6(outside: &mut Outside) {
     let churned = churn(outside);
     outside.tell("churn", churned);
     outside.tell("resets", resets::named());
+    in_a_vrf(outside);
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
+}
+
+pub fn in_a_vrf(outside: &mut Outside) {
+    for module in ["veth", "vrf"] {
+        load(module);
+    }
+    outside.tell("vrf", vrf::verdicts());
 }
 
 /// On a kernel that was booted with ipv6.disable=1.
