@@ -8,8 +8,10 @@
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
+use super::entrance::Entrance;
 use super::listener::{Device, Listener};
 use super::requirement::Compliance;
+use super::serves::Serves;
 use super::target::{Place, Rank, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
@@ -50,7 +52,9 @@ impl Candidates {
                 || known.listener.device == listener.device;
             let fit = known.compliance == Compliance::Compliant
                 && is_same_group(&known.listener, listener);
-            fit || (wider && known.rank > rank)
+            // Whether one of which something is not known is found at all may be what is not known.
+            let surely = !matches!(known.compliance, Compliance::Unknown(_));
+            fit || (wider && surely && known.rank > rank)
         })
     }
 
@@ -85,8 +89,14 @@ impl Candidates {
         self.0.iter().any(bound)
     }
 
-    /// What they amount to for connections that come in on this interface. `None`: there is none.
-    pub(super) fn decide(&self, target: Target, interface: Option<u32>) -> Option<Decision> {
+    /// Whether one of them is bound to this device.
+    pub(super) fn any_is_on(&self, device: u32) -> bool {
+        let on_it = |one: &Candidate| one.listener.device == Device::Index(device);
+        self.0.iter().any(on_it)
+    }
+
+    /// What they amount to for connections that come in so. `None`: there is none.
+    pub(super) fn decide(&self, target: Target, entrance: Option<Entrance>) -> Option<Decision> {
         let deciding = match target.place {
             // Any listener on the port will do, so the best one decides.
             Place::Port(_) => {
@@ -95,7 +105,7 @@ impl Candidates {
                     .into_iter()
                     .collect()
             }
-            Place::Address(..) => self.that_may_be_found(interface),
+            Place::Address(..) => self.that_may_be_found(entrance),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
@@ -109,21 +119,25 @@ impl Candidates {
         })
     }
 
-    /// Those that a connection which comes in on this interface, or on any, may find.
-    fn that_may_be_found(&self, interface: Option<u32>) -> Vec<&Candidate> {
+    /// Those that a connection which comes in so, or by any device, may find.
+    fn that_may_be_found(&self, entrance: Option<Entrance>) -> Vec<&Candidate> {
         let bound = self.0.iter().filter_map(|one| match one.listener.device {
             Device::Index(index) => Some(index),
             Device::Any | Device::Unknown => None,
         });
-        let ways: Vec<Option<u32>> = match interface {
-            Some(_) => vec![interface],
-            None => std::iter::once(None).chain(bound.map(Some)).collect(),
+        let ways: Vec<Option<Entrance>> = match entrance {
+            Some(_) => vec![entrance],
+            None => {
+                let bound = bound.map(|device| Some(Entrance::by(device)));
+                std::iter::once(None).chain(bound).collect()
+            }
         };
         let mut found: Vec<&Candidate> = Vec::new();
         for way in ways {
-            let reached = |one: &&Candidate| match one.listener.device {
-                Device::Index(index) => way == Some(index),
-                Device::Any | Device::Unknown => true,
+            let reached = |one: &&Candidate| match (one.listener.device, way) {
+                (Device::Index(_), Some(way)) => way.reaches(&one.listener) == Serves::Yes,
+                (Device::Index(_), None) => false,
+                (Device::Any | Device::Unknown, _) => true,
             };
             let reached = || self.0.iter().filter(reached);
             let highest = reached().map(|one| one.rank).max();

@@ -33,8 +33,8 @@ fn of(target: &str, listeners: &[(Listener, Compliance)]) -> Candidates {
 }
 
 /// The listener that decides and what is known of it, or all that are contested.
-fn decided(target: &str, interface: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
-    match of(target, listeners).decide(target.parse().unwrap(), interface) {
+fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
+    match of(target, listeners).decide(target.parse().unwrap(), device.map(Entrance::by)) {
         None => "none".to_owned(),
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),

@@ -131,7 +131,7 @@ fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
 
 /// What comes of it when another source shows this listener and this one has shown those.
 fn adopted(target: &str, shown: &[Listener], other: &Listener) -> Answer {
-    let mut survey = Survey::new([target.parse().unwrap()], Some(2), 1);
+    let mut survey = Survey::new([target.parse().unwrap()], Some(Entrance::by(2)), 1);
     let mut second = survey.clone();
     for listener in shown {
         let _ = survey.see(listener, &mut EmptyQueue);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::Fault;
+use super::link;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
 use crate::domain::{Connection, Listener, Protocol};
@@ -147,6 +148,21 @@ impl<C: Channel> Conversation<C> {
             Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    /// Asks which VRF this device is, or is enslaved to.
+    ///
+    /// # Errors
+    /// Anything but one whole answer.
+    pub(super) fn vrf_of(
+        &mut self,
+        device: u32,
+        deadline: Deadline<'_>,
+    ) -> Result<Option<u32>, source::Fault> {
+        let sequence = self.next_sequence();
+        self.send(&link::request(device, sequence, self.order), deadline)?;
+        let datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+        Ok(link::vrf(datagram, sequence, self.order)?)
     }
 
     fn next_sequence(&mut self) -> u32 {
