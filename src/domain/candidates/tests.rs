@@ -157,6 +157,12 @@ fn what_outranks_another_makes_it_of_no_matter() {
             on("0.0.0.0", Device::Any),
             true,
         ),
+        // What is not known of it may be whether it is found.
+        (
+            (on("192.0.2.1", Device::Any), unknown()),
+            on("0.0.0.0", Device::Any),
+            false,
+        ),
         (
             bad("192.0.2.1", Device::Index(7)),
             on("0.0.0.0", Device::Index(7)),
