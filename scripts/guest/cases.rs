@@ -53,7 +53,7 @@ pub fn with_ipv6(outside: &mut Outside) {
 }
 
 pub fn in_a_vrf(outside: &mut Outside) {
-    for module in ["veth", "vrf"] {
+    for module in ["inet_diag", "tcp_diag", "udp_diag", "veth", "vrf"] {
         load(module);
     }
     outside.tell("vrf", vrf::verdicts());

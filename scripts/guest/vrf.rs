@@ -43,12 +43,14 @@ pub fn verdicts() -> Verdicts {
         let (here, there) = (namespace(), namespace());
         enter(&here);
         build(&there);
+        // Every datagram that nobody takes is to be refused.
+        for limit in ["ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"] {
+            set(limit, "0");
+        }
         let mut verdicts = Verdicts::default();
         for accept in ["0", "1"] {
-            for protocol in ["tcp", "udp"] {
-                let setting = format!("/proc/sys/net/ipv4/{protocol}_l3mdev_accept");
-                std::fs::write(setting, accept).unwrap();
-            }
+            set("ipv4/tcp_l3mdev_accept", accept);
+            set("ipv4/udp_l3mdev_accept", accept);
             compare(&here, &there, &mut verdicts);
         }
         without_settings(&mut verdicts);
@@ -66,6 +68,10 @@ fn namespace() -> File {
 
 fn enter(namespace: &File) {
     setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+}
+
+fn set(setting: &str, value: &str) {
+    std::fs::write(format!("/proc/sys/net/{setting}"), value).unwrap();
 }
 
 /// The VRF with its devices here, and the other end of one of them there.
@@ -255,9 +261,8 @@ fn without_settings(verdicts: &mut Verdicts) {
 
 /// The device leaves the VRF, whose listeners it then finds no more.
 fn out_of_the_vrf(here: &File, there: &File, verdicts: &mut Verdicts) {
-    for protocol in ["tcp", "udp"] {
-        std::fs::write(format!("/proc/sys/net/ipv4/{protocol}_l3mdev_accept"), "0").unwrap();
-    }
+    set("ipv4/tcp_l3mdev_accept", "0");
+    set("ipv4/udp_l3mdev_accept", "0");
     ip::set_master("in-red", None);
     let address: IpAddr = "192.0.2.10".parse().unwrap();
     for protocol in [Protocol::TCP, Protocol::UDP] {

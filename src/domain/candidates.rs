@@ -89,14 +89,15 @@ impl Candidates {
         self.0.iter().any(bound)
     }
 
-    /// Whether one of them is bound to this device.
-    pub(super) fn any_is_on(&self, device: u32) -> bool {
-        let on_it = |one: &Candidate| one.listener.device == Device::Index(device);
-        self.0.iter().any(on_it)
+    /// Whether one of them is bound to one of these devices.
+    pub(super) fn any_is_on(&self, devices: &[u32]) -> bool {
+        self.0
+            .iter()
+            .any(|one| one.listener.device.is_one_of(devices))
     }
 
     /// What they amount to for connections that come in so. `None`: there is none.
-    pub(super) fn decide(&self, target: Target, entrance: Option<Entrance>) -> Option<Decision> {
+    pub(super) fn decide(&self, target: Target, entrance: Option<&Entrance>) -> Option<Decision> {
         let deciding = match target.place {
             // Any listener on the port will do, so the best one decides.
             Place::Port(_) => {
@@ -120,21 +121,11 @@ impl Candidates {
     }
 
     /// Those that a connection which comes in so, or by any device, may find.
-    fn that_may_be_found(&self, entrance: Option<Entrance>) -> Vec<&Candidate> {
-        let bound = self.0.iter().filter_map(|one| match one.listener.device {
-            Device::Index(index) => Some(index),
-            Device::Any | Device::Unknown => None,
-        });
-        let ways: Vec<Option<Entrance>> = match entrance {
-            Some(_) => vec![entrance],
-            None => {
-                let bound = bound.map(|device| Some(Entrance::by(device)));
-                std::iter::once(None).chain(bound).collect()
-            }
-        };
+    fn that_may_be_found(&self, entrance: Option<&Entrance>) -> Vec<&Candidate> {
+        let ways = self.ways(entrance);
         let mut found: Vec<&Candidate> = Vec::new();
         for way in ways {
-            let reached = |one: &&Candidate| match (one.listener.device, way) {
+            let reached = |one: &&Candidate| match (one.listener.device, &way) {
                 (Device::Index(_), Some(way)) => way.reaches(&one.listener) == Serves::Yes,
                 (Device::Index(_), None) => false,
                 (Device::Any | Device::Unknown, _) => true,
@@ -148,6 +139,29 @@ impl Candidates {
             }
         }
         found
+    }
+    /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
+    /// and any other of them. `None`: by a device that none is bound to.
+    fn ways(&self, entrance: Option<&Entrance>) -> Vec<Option<Entrance>> {
+        let bound = || {
+            self.0.iter().filter_map(|one| match one.listener.device {
+                Device::Index(index) => Some(index),
+                Device::Any | Device::Unknown => None,
+            })
+        };
+        let Some(entrance) = entrance else {
+            let by_them = bound().map(|device| Some(Entrance::by(device)));
+            return std::iter::once(None).chain(by_them).collect();
+        };
+        let enslaved = entrance.enslaved();
+        let (with, without): (Vec<u32>, Vec<u32>) = enslaved
+            .iter()
+            .partition(|device| bound().any(|bound| bound == **device));
+        let by_another = without.first().copied();
+        let none_is_left = with.is_empty().then_some(None);
+        let ways = with.into_iter().chain(by_another).map(Some);
+        let ways = ways.chain(none_is_left);
+        ways.map(|device| Some(entrance.only_by(device))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The device that connections come in by, and the VRF that it may belong to.
 //!
-//! What comes in by a VRF finds the listeners that are bound to it or to the enslaved device, and one that is bound to
-//! no device only where net.ipv4.tcp_l3mdev_accept or udp_l3mdev_accept, which hold for IPv6 too, is 1
+//! What comes in by a VRF finds the listeners that are bound to it or to the enslaved device that it comes in by, and one
+//! that is bound to no device only where net.ipv4.tcp_l3mdev_accept or udp_l3mdev_accept, which hold for IPv6 too, is 1
 //! (include/net/inet_sock.h, inet_bound_dev_eq).
 
 use super::listener::{Device, Listener};
@@ -9,19 +9,20 @@ use super::protocol::Protocol;
 use super::serves::{Serves, Unless};
 
 /// How connections come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entrance {
-    /// The index of the device: a VRF, one that is enslaved to it, or any other.
+    /// The index of the device: a VRF, or one that belongs to none. It is also the one for which the kernel's own lookup
+    /// is asked.
     pub device: u32,
-    /// The VRF. `None`: the device belongs to none.
+    /// What it is as a VRF. `None`: it is none.
     pub vrf: Option<Vrf>,
 }
 
 /// A VRF, as far as it matters to listeners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vrf {
-    /// Its index.
-    pub index: u32,
+    /// The enslaved devices by which connections come in: the one that was named, or all. None to a loopback address.
+    pub enslaved: Vec<u32>,
     /// net.ipv4.tcp_l3mdev_accept: whether TCP listeners that are bound to no device take what comes in by a VRF.
     /// `None`: not known.
     pub tcp_accept: Option<bool>,
@@ -35,28 +36,27 @@ impl Entrance {
         Self { device, vrf: None }
     }
 
-    /// The device for which the kernel's own lookup finds what is bound to the VRF or, if there is none, to the device.
-    pub fn lookup(self) -> u32 {
-        self.vrf.map_or(self.device, |vrf| vrf.index)
-    }
-
-    /// The device, if it is enslaved to the VRF. sock_diag can ask about the one or the other, where a connection finds
-    /// what is bound to either.
-    pub fn enslaved(self) -> Option<u32> {
-        (self.lookup() != self.device).then_some(self.device)
-    }
-
-    /// The same for a loopback address, which a VRF has on its own device.
-    pub(super) fn to_loopback(self) -> Self {
+    /// The same for one of the enslaved devices, or for none of them: to a loopback address, which a VRF has on its own
+    /// device, nothing comes in by them.
+    pub(super) fn only_by(&self, enslaved: Option<u32>) -> Self {
+        let vrf = self.vrf.as_ref().map(|vrf| Vrf {
+            enslaved: enslaved.into_iter().collect(),
+            ..*vrf
+        });
         Self {
-            device: self.lookup(),
-            ..self
+            device: self.device,
+            vrf,
         }
     }
 
+    /// The devices that are enslaved to it and by which connections come in.
+    pub(super) fn enslaved(&self) -> &[u32] {
+        self.vrf.as_ref().map_or(&[], |vrf| &vrf.enslaved)
+    }
+
     /// Whether what comes in can find this listener, as far as devices decide it.
-    pub fn reaches(self, listener: &Listener) -> Serves {
-        match (listener.device, self.vrf) {
+    pub(super) fn reaches(&self, listener: &Listener) -> Serves {
+        match (listener.device, &self.vrf) {
             (Device::Unknown, _) => Serves::Unless(Unless::OtherDevice),
             (Device::Any, None) => Serves::Yes,
             (Device::Any, Some(vrf)) => match vrf.accept(listener.protocol) {
@@ -64,7 +64,9 @@ impl Entrance {
                 Some(false) => Serves::No,
                 None => Serves::Unless(Unless::OutsideVrf),
             },
-            (Device::Index(bound), _) if bound == self.device || bound == self.lookup() => {
+            (Device::Index(bound), _)
+                if bound == self.device || self.enslaved().contains(&bound) =>
+            {
                 Serves::Yes
             }
             (Device::Index(_), _) => Serves::No,
@@ -73,7 +75,7 @@ impl Entrance {
 }
 
 impl Vrf {
-    fn accept(self, protocol: Protocol) -> Option<bool> {
+    fn accept(&self, protocol: Protocol) -> Option<bool> {
         match protocol {
             Protocol::Tcp => self.tcp_accept,
             Protocol::Udp => self.udp_accept,
@@ -85,16 +87,9 @@ impl Vrf {
 mod tests {
     use super::*;
 
-    const VRF: Vrf = Vrf {
-        index: 7,
-        tcp_accept: Some(false),
-        udp_accept: Some(true),
-    };
-
-    fn reaches(device: u32, vrf: Option<Vrf>, protocol: Protocol) -> [Serves; 5] {
-        let entrance = Entrance { device, vrf };
-        let devices = [2, 3, 7].map(Device::Index);
-        let [two, three, seven] = devices;
+    /// For listeners on an unknown device, on none, on 2, on 3 and on 7.
+    fn reaches(entrance: &Entrance, protocol: Protocol) -> [Serves; 5] {
+        let [two, three, seven] = [2, 3, 7].map(Device::Index);
         [Device::Unknown, Device::Any, two, three, seven].map(|device| {
             entrance.reaches(&Listener {
                 protocol,
@@ -110,34 +105,33 @@ mod tests {
         use Serves::{No, Yes};
         let elsewhere = Serves::Unless(Unless::OtherDevice);
         let outside = Serves::Unless(Unless::OutsideVrf);
-        let not_known = Vrf {
-            tcp_accept: None,
-            udp_accept: None,
-            ..VRF
+        let vrf = |enslaved: &[u32]| Entrance {
+            device: 7,
+            vrf: Some(Vrf {
+                enslaved: enslaved.to_vec(),
+                tcp_accept: Some(false),
+                udp_accept: Some(true),
+            }),
         };
-        for (device, vrf, protocol, expected) in [
-            (2, None, Tcp, [elsewhere, Yes, Yes, No, No]),
-            (2, Some(VRF), Tcp, [elsewhere, No, Yes, No, Yes]),
-            (2, Some(VRF), Udp, [elsewhere, Yes, Yes, No, Yes]),
-            (2, Some(not_known), Udp, [elsewhere, outside, Yes, No, Yes]),
-            (7, Some(VRF), Tcp, [elsewhere, No, No, No, Yes]),
-            (7, Some(VRF), Udp, [elsewhere, Yes, No, No, Yes]),
+        let not_known = Entrance {
+            device: 7,
+            vrf: Some(Vrf::default()),
+        };
+        for (entrance, protocol, expected) in [
+            (Entrance::by(2), Tcp, [elsewhere, Yes, Yes, No, No]),
+            (vrf(&[2]), Tcp, [elsewhere, No, Yes, No, Yes]),
+            (vrf(&[2]), Udp, [elsewhere, Yes, Yes, No, Yes]),
+            (vrf(&[2, 3]), Tcp, [elsewhere, No, Yes, Yes, Yes]),
+            (vrf(&[2]).only_by(None), Tcp, [elsewhere, No, No, No, Yes]),
+            (
+                vrf(&[2, 3]).only_by(Some(3)),
+                Udp,
+                [elsewhere, Yes, No, Yes, Yes],
+            ),
+            (not_known, Udp, [elsewhere, outside, No, No, Yes]),
         ] {
-            let found = reaches(device, vrf, protocol);
-            assert_eq!(found, expected, "{device} {vrf:?} {protocol:?}");
+            let found = reaches(&entrance, protocol);
+            assert_eq!(found, expected, "{entrance:?} {protocol:?}");
         }
-    }
-
-    #[test]
-    fn the_kernel_is_asked_about_the_vrf() {
-        let plain = Entrance::by(2);
-        assert_eq!((plain.lookup(), plain.enslaved()), (2, None));
-        assert_eq!(plain.to_loopback(), plain);
-        let vrf = Some(VRF);
-        let inside = Entrance { device: 2, vrf };
-        assert_eq!((inside.lookup(), inside.enslaved()), (7, Some(2)));
-        let itself = Entrance { device: 7, vrf };
-        assert_eq!((itself.lookup(), itself.enslaved()), (7, None));
-        assert_eq!(inside.to_loopback(), itself);
     }
 }

@@ -128,7 +128,7 @@ impl Survey {
             if !is_about_it || entry.needs_nothing_of(listener) {
                 continue;
             }
-            let compliance = match target.served_by(listener, self.entrance) {
+            let compliance = match target.served_by(listener, self.entrance.as_ref()) {
                 Serves::No => {
                     is_elsewhere = true;
                     continue;
@@ -161,7 +161,7 @@ impl Survey {
     pub fn conclude(&mut self) {
         for entry in &mut self.entries {
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
-                entry.decide(self.entrance)
+                entry.decide(self.entrance.as_ref())
             {
                 entry.finding = Finding::Settled(listener);
             }
@@ -208,35 +208,38 @@ impl Survey {
     /// What only the kernel's own lookup knows: which of several listeners that are not alike a
     /// connection would find. Not where that hangs on a device that was not named.
     pub fn contested(&self) -> Vec<Connection> {
-        let contested = |entry: &&Entry| match (&entry.finding, entry.decide(self.entrance)) {
-            (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
-                entry.target.comes_in_by(self.entrance).is_some() || !candidates.any_is_bound()
-            }
-            _ => false,
-        };
+        let contested =
+            |entry: &&Entry| match (&entry.finding, entry.decide(self.entrance.as_ref())) {
+                (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
+                    entry.target.comes_in_by(self.entrance.as_ref()).is_some()
+                        || !candidates.any_is_bound()
+                }
+                _ => false,
+            };
         let targets = self.unsettled().filter(contested).map(|entry| entry.target);
         targets
             .filter_map(|target| self.connection(target))
             .collect()
     }
 
-    /// The connections to the targets with an address that are not settled; to one by a device that is enslaved to a
-    /// VRF two, see [`Entrance::enslaved`].
+    /// The connections to the targets with an address that are not settled. sock_diag can ask about a VRF or about a
+    /// device, where a connection finds what is bound to either, so by one that is enslaved there are two.
     pub fn connections_wanted(&self) -> Vec<Connection> {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
-            let enslaved = target
-                .comes_in_by(self.entrance)
-                .and_then(Entrance::enslaved);
-            let by_it = enslaved.and_then(|device| Connection::to(target, Some(device)));
-            self.connection(target).into_iter().chain(by_it)
+            let entrance = target.comes_in_by(self.entrance.as_ref());
+            let beside = match entrance.as_deref().map(Entrance::enslaved) {
+                Some([device]) => Connection::to(target, Some(*device)),
+                _ => None,
+            };
+            self.connection(target).into_iter().chain(beside)
         });
         both.collect()
     }
 
     fn connection(&self, target: Target) -> Option<Connection> {
-        let entrance = target.comes_in_by(self.entrance);
-        Connection::to(target, entrance.map(Entrance::lookup))
+        let entrance = target.comes_in_by(self.entrance.as_ref());
+        Connection::to(target, entrance.map(|entrance| entrance.device))
     }
 
     /// Takes note that the kernel finds this listener for this connection, whatever its address and port seem to say.
@@ -248,10 +251,10 @@ impl Survey {
     ) {
         let entries = self.entries.iter_mut();
         for entry in entries.filter(|entry| entry.target == connection.target) {
-            let entrance = entry.target.comes_in_by(self.entrance);
-            entry.found(connection, entrance, listener, requirements);
+            let entrance = entry.target.comes_in_by(self.entrance.as_ref());
+            entry.found(connection, entrance.as_deref(), listener, requirements);
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
-                entry.decide(self.entrance)
+                entry.decide(self.entrance.as_ref())
             {
                 entry.finding = Finding::Settled(listener);
             }
@@ -267,7 +270,9 @@ impl Survey {
                 (Finding::Open, Finding::Settled(listener)) => {
                     Some((listener.clone(), Compliance::Compliant))
                 }
-                (Finding::Open, _) => other.decide(self.entrance).map(Decision::into_compliance),
+                (Finding::Open, _) => other
+                    .decide(self.entrance.as_ref())
+                    .map(Decision::into_compliance),
                 _ => None,
             };
             let Some((listener, compliance)) = seen else {
@@ -296,7 +301,7 @@ impl Survey {
         let answer = |entry: &Entry| match &entry.finding {
             Finding::Settled(listener) => Answer::Listening(listener.clone()),
             _ if enough => Answer::NotChecked,
-            _ => entry.answer(self.entrance, failure),
+            _ => entry.answer(self.entrance.as_ref(), failure),
         };
         self.entries
             .iter()
@@ -334,7 +339,7 @@ impl Entry {
     fn found(
         &mut self,
         connection: Connection,
-        entrance: Option<Entrance>,
+        entrance: Option<&Entrance>,
         listener: &Listener,
         requirements: &mut dyn Requirements,
     ) {
@@ -347,20 +352,17 @@ impl Entry {
             }
             _ => Serves::Yes,
         };
-        let enslaved = entrance.and_then(Entrance::enslaved);
-        let on_it = enslaved.is_some_and(|device| listener.device == Device::Index(device));
-        let beside_the_vrf = enslaved.is_some() && connection.interface == enslaved;
-        if serves == Serves::No || beside_the_vrf && !on_it {
+        let enslaved = entrance.map_or(&[][..], Entrance::enslaved);
+        let on_enslaved = listener.device.is_one_of(enslaved);
+        let asked_about_enslaved = connection
+            .interface
+            .is_some_and(|one| enslaved.contains(&one));
+        if serves == Serves::No || asked_about_enslaved && !on_enslaved {
             return;
         }
-        // Between one on the VRF and one on the device it has not chosen.
-        let chosen = serves == Serves::Yes
-            && match (&self.finding, enslaved) {
-                (Finding::Seen(candidates), Some(device)) => {
-                    !on_it && !candidates.any_is_on(device)
-                }
-                _ => true,
-            };
+        // Between one on the VRF and one on an enslaved device it has not chosen.
+        let beside = matches!(&self.finding, Finding::Seen(others) if others.any_is_on(enslaved));
+        let chosen = serves == Serves::Yes && !on_enslaved && !beside;
         let shown = match &mut self.finding {
             Finding::Settled(_) => return,
             Finding::Seen(candidates) if chosen => candidates.keep(listener),
@@ -379,17 +381,18 @@ impl Entry {
         self.add(listener, compliance);
     }
 
-    fn decide(&self, entrance: Option<Entrance>) -> Option<Decision> {
+    fn decide(&self, entrance: Option<&Entrance>) -> Option<Decision> {
         match &self.finding {
             Finding::Seen(candidates) => {
-                candidates.decide(self.target, self.target.comes_in_by(entrance))
+                let entrance = self.target.comes_in_by(entrance);
+                candidates.decide(self.target, entrance.as_deref())
             }
             Finding::Open | Finding::Settled(_) => None,
         }
     }
 
     /// The answer where no listener settles it.
-    fn answer(&self, entrance: Option<Entrance>, failure: Option<&Doubt>) -> Answer {
+    fn answer(&self, entrance: Option<&Entrance>, failure: Option<&Doubt>) -> Answer {
         let seen = self.decide(entrance).map(Decision::into_compliance);
         match (seen, failure) {
             (Some((listener, compliance)), None) => judged(&listener, &compliance),

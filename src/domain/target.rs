@@ -1,6 +1,7 @@
 //! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`; the same with `udp:` in
 //! front, or with `tcp:`, which changes nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
@@ -59,7 +60,7 @@ impl Target {
 
     /// Whether this listener serves the target for connections that come in so. `None`: by whichever device it may be
     /// bound to.
-    pub fn served_by(&self, listener: &Listener, entrance: Option<Entrance>) -> Serves {
+    pub fn served_by(&self, listener: &Listener, entrance: Option<&Entrance>) -> Serves {
         let by_place = self.served_by_place(listener);
         match (self.comes_in_by(entrance), listener.device) {
             // Who named no device does not ask for more than /proc can tell.
@@ -89,12 +90,18 @@ impl Target {
     /// sent there leaves by no other device, and the kernel drops what comes in by another (net/ipv4/route.c,
     /// ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core); in a VRF its own device takes the part of `lo`. `None`:
     /// by any. An address that is assigned to a device can be reached through every device.
-    pub fn comes_in_by(&self, entrance: Option<Entrance>) -> Option<Entrance> {
+    pub(super) fn comes_in_by<'e>(
+        &self,
+        entrance: Option<&'e Entrance>,
+    ) -> Option<Cow<'e, Entrance>> {
         match self.place {
             Place::Address(address, _) if address.is_loopback() => {
-                Some(entrance.map_or(Entrance::by(LOOPBACK), Entrance::to_loopback))
+                let by_lo = Entrance::by(LOOPBACK);
+                Some(Cow::Owned(
+                    entrance.map_or(by_lo, |entrance| entrance.only_by(None)),
+                ))
             }
-            _ => entrance,
+            _ => entrance.map(Cow::Borrowed),
         }
     }
 

@@ -47,7 +47,7 @@ impl CheckSpec {
             // What listens is then what should not be, and all that is not must be shown.
             Wanted::Absent => self.targets.len(),
         };
-        Survey::new(self.targets.iter().copied(), self.entrance, enough)
+        Survey::new(self.targets.iter().copied(), self.entrance.clone(), enough)
     }
 }
 

@@ -14,15 +14,23 @@ use crate::source::{Fault, netlink};
 /// # Errors
 /// Why that could not be found out.
 pub fn entrance(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Fault> {
-    let vrf = netlink::vrf_of(device, deadline)?.map(|index| Vrf {
-        index,
+    let Some(index) = netlink::vrf_of(device, deadline)? else {
+        return Ok(Entrance::by(device));
+    };
+    let enslaved = match index == device {
+        true => netlink::enslaved_to(index, deadline)?,
+        false => vec![device],
+    };
+    let vrf = Vrf {
+        enslaved,
         tcp_accept: is_set(proc, "tcp_l3mdev_accept"),
         udp_accept: is_set(proc, "udp_l3mdev_accept"),
-    });
-    if let Some(vrf) = vrf {
-        debug!("the device belongs to a VRF: {vrf:?}");
-    }
-    Ok(Entrance { device, vrf })
+    };
+    debug!("connections come in by the VRF number {index}: {vrf:?}");
+    Ok(Entrance {
+        device: index,
+        vrf: Some(vrf),
+    })
 }
 
 /// `None`: it could not be read. Every kernel that has VRFs has the settings (net/ipv4/sysctl_net_ipv4.c), so a file that

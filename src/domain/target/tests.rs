@@ -216,14 +216,14 @@ fn a_listener_on_another_device_does_not_count_for_an_interface() {
             let target: Target = target.parse().unwrap();
             assert_eq!(target.served_by(&listener, None), any, "{device:?}");
             assert_eq!(
-                target.served_by(&listener, Some(Entrance::by(2))),
+                target.served_by(&listener, Some(&Entrance::by(2))),
                 second,
                 "{device:?}"
             );
         }
         let target: Target = "[::1]:443".parse().unwrap();
         assert_eq!(
-            target.served_by(&listener, Some(Entrance::by(2))),
+            target.served_by(&listener, Some(&Entrance::by(2))),
             No,
             "{device:?}"
         );

@@ -161,8 +161,35 @@ impl<C: Channel> Conversation<C> {
     ) -> Result<Option<u32>, source::Fault> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
-        let datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
-        Ok(link::vrf(datagram, sequence, self.order)?)
+        let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+        match link::next_link(&mut datagram, sequence, self.order)? {
+            Some(link) => Ok(link.vrf),
+            None => Err(Fault::NoAnswer.into()),
+        }
+    }
+
+    /// Asks which devices are enslaved to this VRF.
+    ///
+    /// # Errors
+    /// Anything but a whole dump.
+    pub(super) fn enslaved_to(
+        &mut self,
+        vrf: u32,
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<u32>, source::Fault> {
+        let sequence = self.next_sequence();
+        self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
+        let mut enslaved = Vec::new();
+        loop {
+            let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+            while !datagram.is_empty() {
+                match link::next_link(&mut datagram, sequence, self.order)? {
+                    Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
+                    Some(_) => {}
+                    None => return Ok(enslaved),
+                }
+            }
+        }
     }
 
     fn next_sequence(&mut self) -> u32 {

@@ -103,6 +103,21 @@ pub fn vrf_of(device: u32, deadline: Deadline<'_>) -> Result<Option<u32>, super:
     Conversation::new(socket, ByteOrder::NATIVE).vrf_of(device, deadline)
 }
 
+/// The indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the caller.
+///
+/// # Errors
+/// Anything but a whole answer.
+pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::Fault> {
+    loop {
+        let socket = Socket::open(SockProtocol::NetlinkRoute)?;
+        match Conversation::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
+            // Devices came and went, as on a host with containers they do.
+            Err(super::Fault::Netlink(Fault::Interrupted)) if !deadline.is_over() => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// The fault with the module that is missing.
 fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
     match (fault, protocol) {

@@ -24,10 +24,10 @@ const TCP_LISTEN: u8 = 10;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 pub(super) const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
-const NLM_F_DUMP: u16 = 0x300;
+pub(super) const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_NOOP: u16 = 1;
 pub(super) const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
+pub(super) const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -343,7 +343,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// The errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
-    fn errno(&mut self) -> Result<Option<Errno>, Fault> {
+    pub(super) fn errno(&mut self) -> Result<Option<Errno>, Fault> {
         let code = self.u32()? as i32;
         Ok((code != 0).then(|| Errno::from_raw(code.saturating_neg())))
     }

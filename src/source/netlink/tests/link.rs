@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::super::conversation::Conversation;
 use super::super::{Fault, link};
-use super::{DONE, ERROR, SEQUENCE, Script, message};
+use super::{DONE, ERROR, SEQUENCE, SOCKET, Script, done, message};
 use crate::clock::Deadline;
 use crate::source;
 use crate::source::ByteOrder::{self, Big, Little};
@@ -112,9 +112,10 @@ fn anything_else_is_no_answer() {
             (error(-(Errno::ENODEV as i32)), Fault::Kernel(Errno::ENODEV)),
             (error(0), Fault::Acknowledged),
             (of_another, Fault::Sequence),
+            (message(DONE, 2, SEQUENCE, &[0; 4], order), Fault::NoAnswer),
             (
-                message(DONE, 2, SEQUENCE, &[0; 4], order),
-                Fault::Kind(DONE),
+                message(SOCKET, 0, SEQUENCE, &[0; 16], order),
+                Fault::Kind(SOCKET),
             ),
             (
                 message(NEWLINK, 0, SEQUENCE, &[0; 12], order),
@@ -137,4 +138,49 @@ fn anything_else_is_no_answer() {
             assert_eq!(asked(answer, order), Err(fault.into()), "{fault:?}");
         }
     }
+}
+
+/// What is enslaved to 7, after these datagrams.
+fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+    let mut script = Script::of(datagrams);
+    let clock = script.clock.clone();
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
+    Conversation::new(&mut script, order).enslaved_to(7, deadline)
+}
+
+#[test]
+fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
+    for order in [Little, Big] {
+        let ours = || device(&[master(order), info(b"veth\0", b"vrf\0", order)], order);
+        let other = [attribute(MASTER, &order.bytes32(8), order)];
+        let both = [ours(), device(&other, order)].concat();
+        let end = || done(order, 0);
+        for (datagrams, expected) in [
+            (vec![end()], Ok(vec![])),
+            (vec![both.clone(), end()], Ok(vec![3])),
+            (vec![ours(), ours(), end()], Ok(vec![3, 3])),
+            (
+                vec![ours(), done(order, -(Errno::EPERM as i32))],
+                Err(Fault::Kernel(Errno::EPERM).into()),
+            ),
+            (
+                vec![ours()],
+                Err(source::Fault::TimeIsUp(Duration::from_millis(500))),
+            ),
+            (
+                vec![message(NEWLINK, 0x12, SEQUENCE, &[0; 16], order), end()],
+                Err(Fault::Interrupted.into()),
+            ),
+        ] {
+            assert_eq!(enslaved(datagrams, order), expected);
+        }
+    }
+    assert_eq!(
+        link::dump_request(0x0102, 9, Little),
+        [
+            40, 0, 0, 0, 18, 0, 1, 3, 9, 0, 0, 0, 0, 0, 0, 0, // RTM_GETLINK, NLM_F_DUMP
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // any
+            8, 0, 10, 0, 2, 1, 0, 0, // IFLA_MASTER
+        ]
+    );
 }
