@@ -186,7 +186,8 @@ impl<C: Channel> Conversation<C> {
                 match link::next_link(&mut datagram, sequence, self.order)? {
                     Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
                     Some(_) => {}
-                    None => return Ok(enslaved),
+                    None if datagram.is_empty() => return Ok(enslaved),
+                    None => return Err(Fault::AfterDone.into()),
                 }
             }
         }

@@ -163,6 +163,7 @@ fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
                 vec![ours(), done(order, -(Errno::EPERM as i32))],
                 Err(Fault::Kernel(Errno::EPERM).into()),
             ),
+            (vec![[end(), ours()].concat()], Err(Fault::AfterDone.into())),
             (
                 vec![ours()],
                 Err(source::Fault::TimeIsUp(Duration::from_millis(500))),
