@@ -48,10 +48,10 @@ pub fn with_ipv6(outside: &mut Outside) {
     let churned = churn(outside);
     outside.tell("churn", churned);
     outside.tell("resets", resets::named());
-    in_a_vrf(outside);
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
 }
 
+/// Listeners in VRFs and outside.
 pub fn in_a_vrf(outside: &mut Outside) {
     for module in ["inet_diag", "tcp_diag", "udp_diag", "veth", "vrf"] {
         load(module);
