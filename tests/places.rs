@@ -6,7 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::confined::{Confined, folder_with_listenup};
+use nix::errno::Errno;
+
+use common::confined::{Call, Confined, folder_with_listenup};
 use common::node::Node;
 use common::program::{listenup, sh};
 use common::service::Service;
@@ -164,6 +166,45 @@ fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
         "listenup: could not tell (443): the interface lo cannot be looked up: No such file or directory \
          (ENOENT)\n",
     );
+}
+
+#[test]
+fn whether_an_interface_is_in_a_vrf_must_be_known() {
+    in_namespace(|| {
+        let _listener = listen_with("127.0.0.1", 443, |_| {});
+        for target in ["443", "80", "127.0.0.1:443"] {
+            Confined::listenup()
+                .without(Call::NetlinkSocket, Errno::EPERM)
+                .run(&format!("check --exit-codes distinct --interface lo {target}"))
+                .exits(3)
+                .stderr(&format!(
+                    "listenup: could not tell ({target}): whether the interface lo belongs to a VRF cannot be looked up: \
+                     rtnetlink: socket: Operation not permitted (EPERM)\n"
+                ));
+        }
+    });
+}
+
+#[test]
+fn what_is_enslaved_to_something_else_is_in_no_vrf() {
+    in_namespace(|| {
+        second_device();
+        ip("link add port type veth peer name cable");
+        ip("link set port master va");
+        let _any = listen_with("0.0.0.0", 443, |_| {});
+        let _va = listen_with("0.0.0.0", 444, |socket| {
+            socket.bind_device(Some(b"va")).unwrap()
+        });
+        for (device, any, va) in [("va", 0, 0), ("port", 0, 1), ("cable", 0, 1), ("lo", 0, 1)] {
+            for (port, code) in [(443, any), (444, va)] {
+                listenup(&format!(
+                    "check --exit-codes distinct --interface {device} {port}"
+                ))
+                .exits(code)
+                .stderr("");
+            }
+        }
+    });
 }
 
 /// A device that is up, beside lo.

@@ -221,6 +221,7 @@ fn a_system_call_that_does_not_return_does_not_keep_the_exit_code_back() {
             (libc::SYS_sendto, "--on-unknown up", 0),
             (libc::SYS_recvmsg, "--exit-codes distinct", 3),
             (libc::SYS_ioctl, "--interface lo", 1),
+            (libc::SYS_recvmsg, "--interface lo", 1),
             // The last words cannot be said either.
             (libc::SYS_read, "--source proc --exit-codes nagios", 3),
             (libc::SYS_write, "--exit-codes distinct", 0),

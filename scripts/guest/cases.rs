@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, resets, version, watch};
+use crate::{Outside, attach, resets, version, vrf, watch};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -52,6 +52,14 @@ pub fn with_ipv6(outside: &mut Outside) {
     outside.tell("resets", resets::named());
     outside.tell("suspend", watch::through_suspends());
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
+}
+
+/// Listeners in VRFs and outside.
+pub fn in_a_vrf(outside: &mut Outside) {
+    for module in ["inet_diag", "tcp_diag", "udp_diag", "veth", "vrf"] {
+        load(module);
+    }
+    outside.tell("vrf", vrf::verdicts());
 }
 
 /// On a kernel that was booted with ipv6.disable=1.

@@ -22,6 +22,7 @@ mod resets;
 mod trace;
 mod verdicts;
 mod version;
+mod vrf;
 mod watch;
 
 #[path = "../../tests/common/sockets.rs"]
@@ -63,6 +64,7 @@ fn main() {
         match *word {
             "cases" => cases::with_ipv6(&mut outside),
             "without-ipv6" => cases::without_ipv6(&mut outside),
+            "vrf" => cases::in_a_vrf(&mut outside),
             "capture" => cases::capture(&mut outside),
             _ => panic!("{word}?"),
         }

@@ -33,7 +33,7 @@ pub struct CheckOptions {
     pub on_unknown: OnUnknown,
     /// What should be so.
     pub wanted: Wanted,
-    /// Listeners that are bound to another device do not count.
+    /// Listeners that connections which come in by another device find do not count.
     pub interface: Option<String>,
     /// Where to look, if not here.
     pub netns: Option<Netns>,
@@ -162,7 +162,7 @@ fn place_arguments() -> [Arg; 2] {
     [
         text("interface")
             .value_name("IF")
-            .help("Ignore listeners that are bound to another device"),
+            .help("Ignore listeners that connections by this device or VRF do not find"),
         args::netns(),
     ]
 }

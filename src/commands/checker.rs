@@ -1,5 +1,6 @@
 //! What `check` and `watch` share: options -> the judge -> a verdict.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -7,11 +8,13 @@ use nix::net::if_::if_nametoindex;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{Doubt, ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::domain::{Doubt, Entrance, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::{CheckSpec, Outcome, SourceChain, judge};
 use crate::errno::ErrnoText;
+use crate::host::vrf;
 use crate::report::CheckResult;
 use crate::requirements::RequirementChecker;
+use crate::source::{Fault, netlink};
 
 const PROC: &str = "/proc";
 
@@ -36,18 +39,22 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// One judgement. What was named is looked up anew: a device can go and come back with another index.
+    /// One judgement. What was named is looked up anew: a device can go and come back with another index, or move into a VRF.
     ///
     /// # Errors
     /// What keeps it from looking at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         let options = self.options;
-        let interface = options.interface.as_deref().map(index).transpose()?;
-        let (max, owner, proc) = (options.max_queue, &options.owner, Path::new(PROC));
+        let proc = Path::new(PROC);
+        let entrance = match options.interface.as_deref() {
+            Some(interface) => Some(entrance(interface, proc, deadline)?),
+            None => None,
+        };
+        let (max, owner) = (options.max_queue, &options.owner);
         let mut requirements = RequirementChecker::new(max, owner, proc, deadline)?;
         let spec = CheckSpec {
             targets: options.targets.clone(),
-            interface,
+            entrance,
             wanted: options.wanted,
             needed: options.needed,
         };
@@ -79,17 +86,33 @@ pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
     }
 }
 
-/// The index of the device with this name.
-fn index(interface: &str) -> Result<u32, Obstacle> {
-    if_nametoindex(interface).map_err(|errno| {
-        let why = ErrnoText(errno);
-        match errno {
-            Errno::ENODEV => Obstacle::NoSuch(format!("there is no interface {interface}: {why}")),
-            // The C library says ENOENT where it has no descriptor left to ask with.
-            _ => Doubt::new(format_args!(
+/// How connections come in by the device with this name.
+fn entrance(interface: &str, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Obstacle> {
+    let no_such = || {
+        let why = ErrnoText(Errno::ENODEV);
+        Obstacle::NoSuch(format!("there is no interface {interface}: {why}"))
+    };
+    let index = if_nametoindex(interface).map_err(|errno| match errno {
+        Errno::ENODEV => no_such(),
+        // The C library says ENOENT where it has no descriptor left to ask with.
+        _ => {
+            let why = ErrnoText(errno);
+            Doubt::new(format_args!(
                 "the interface {interface} cannot be looked up: {why}"
             ))
-            .into(),
+            .into()
         }
+    })?;
+    vrf::entrance(index, proc, deadline).map_err(|fault| match fault {
+        Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
+        Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
+        fault => not_asked(interface, &fault),
     })
+}
+
+fn not_asked(interface: &str, why: &dyn Display) -> Obstacle {
+    Doubt::new(format_args!(
+        "whether the interface {interface} belongs to a VRF cannot be looked up: {why}"
+    ))
+    .into()
 }

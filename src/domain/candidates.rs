@@ -8,8 +8,10 @@
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
+use super::entrance::Entrance;
 use super::listener::{Device, Listener};
 use super::requirement::Compliance;
+use super::serves::Serves;
 use super::target::{Place, Rank, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
@@ -50,7 +52,9 @@ impl Candidates {
                 || known.listener.device == listener.device;
             let fit = known.compliance == Compliance::Compliant
                 && is_same_group(&known.listener, listener);
-            fit || (wider && known.rank > rank)
+            // Whether one of which something is not known is found at all may be what is not known.
+            let surely = !matches!(known.compliance, Compliance::Unknown(_));
+            fit || (wider && surely && known.rank > rank)
         })
     }
 
@@ -85,8 +89,15 @@ impl Candidates {
         self.0.iter().any(bound)
     }
 
-    /// What they amount to for connections that come in on this interface. `None`: there is none.
-    pub(super) fn decide(&self, target: Target, interface: Option<u32>) -> Option<Decision> {
+    /// Whether one of them is bound to one of these devices.
+    pub(super) fn any_is_on(&self, devices: &[u32]) -> bool {
+        self.0
+            .iter()
+            .any(|one| one.listener.device.is_one_of(devices))
+    }
+
+    /// What they amount to for connections that come in so. `None`: there is none.
+    pub(super) fn decide(&self, target: Target, entrance: Option<&Entrance>) -> Option<Decision> {
         let deciding = match target.place {
             // Any listener on the port will do, so the best one decides.
             Place::Port(_) => {
@@ -95,7 +106,7 @@ impl Candidates {
                     .into_iter()
                     .collect()
             }
-            Place::Address(..) => self.that_may_be_found(interface),
+            Place::Address(..) => self.that_may_be_found(entrance),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
@@ -109,21 +120,15 @@ impl Candidates {
         })
     }
 
-    /// Those that a connection which comes in on this interface, or on any, may find.
-    fn that_may_be_found(&self, interface: Option<u32>) -> Vec<&Candidate> {
-        let bound = self.0.iter().filter_map(|one| match one.listener.device {
-            Device::Index(index) => Some(index),
-            Device::Any | Device::Unknown => None,
-        });
-        let ways: Vec<Option<u32>> = match interface {
-            Some(_) => vec![interface],
-            None => std::iter::once(None).chain(bound.map(Some)).collect(),
-        };
+    /// Those that a connection which comes in so, or by any device, may find.
+    fn that_may_be_found(&self, entrance: Option<&Entrance>) -> Vec<&Candidate> {
+        let ways = self.ways(entrance);
         let mut found: Vec<&Candidate> = Vec::new();
         for way in ways {
-            let reached = |one: &&Candidate| match one.listener.device {
-                Device::Index(index) => way == Some(index),
-                Device::Any | Device::Unknown => true,
+            let reached = |one: &&Candidate| match (one.listener.device, &way) {
+                (Device::Index(_), Some(way)) => way.reaches(&one.listener) == Serves::Yes,
+                (Device::Index(_), None) => false,
+                (Device::Any | Device::Unknown, _) => true,
             };
             let reached = || self.0.iter().filter(reached);
             let highest = reached().map(|one| one.rank).max();
@@ -134,6 +139,29 @@ impl Candidates {
             }
         }
         found
+    }
+    /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
+    /// and any other of them. `None`: by a device that none is bound to.
+    fn ways(&self, entrance: Option<&Entrance>) -> Vec<Option<Entrance>> {
+        let bound = || {
+            self.0.iter().filter_map(|one| match one.listener.device {
+                Device::Index(index) => Some(index),
+                Device::Any | Device::Unknown => None,
+            })
+        };
+        let Some(entrance) = entrance else {
+            let by_them = bound().map(|device| Some(Entrance::by(device)));
+            return std::iter::once(None).chain(by_them).collect();
+        };
+        let enslaved = entrance.enslaved();
+        let (with, without): (Vec<u32>, Vec<u32>) = enslaved
+            .iter()
+            .partition(|device| bound().any(|bound| bound == **device));
+        let by_another = without.first().copied();
+        let none_is_left = with.is_empty().then_some(None);
+        let ways = with.into_iter().chain(by_another).map(Some);
+        let ways = ways.chain(none_is_left);
+        ways.map(|device| Some(entrance.only_by(device))).collect()
     }
 }
 

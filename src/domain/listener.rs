@@ -96,6 +96,13 @@ pub(super) enum Reach {
     One(IpAddr),
 }
 
+impl Device {
+    /// Whether it is known to be one of these.
+    pub(super) fn is_one_of(self, devices: &[u32]) -> bool {
+        matches!(self, Self::Index(index) if devices.contains(&index))
+    }
+}
+
 impl Listener {
     /// A TCP listener of which no more is known than where it is.
     pub fn at(address: impl Into<IpAddr>, port: u16) -> Self {

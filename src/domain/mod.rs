@@ -4,20 +4,24 @@
 mod candidates;
 mod connection;
 mod doubt;
+mod entrance;
 mod exit;
 mod listener;
 mod protocol;
 mod requirement;
+mod serves;
 mod survey;
 mod target;
 mod verdict;
 
 pub use connection::Connection;
 pub use doubt::{Doubt, Obstacle};
+pub use entrance::{Entrance, Vrf};
 pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
 pub use listener::{Device, Family, Listener, Queue};
 pub use protocol::Protocol;
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
+pub use serves::{Serves, Unless};
 pub use survey::Survey;
-pub use target::{Place, Serves, Target, TargetError, Unless};
+pub use target::{Place, Target, TargetError};
 pub use verdict::{Answer, Verdict, Wanted};

@@ -6,10 +6,12 @@ use std::ops::ControlFlow;
 use super::candidates::{Candidates, Decision};
 use super::connection::Connection;
 use super::doubt::Doubt;
-use super::listener::{Family, Listener};
+use super::entrance::Entrance;
+use super::listener::{Device, Family, Listener};
 use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
-use super::target::{Place, Serves, Target, Unless};
+use super::serves::{Serves, Unless};
+use super::target::{Place, Target};
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
@@ -19,7 +21,7 @@ const MOST_SHORTCUTS: usize = 6;
 #[derive(Clone, Debug)]
 pub struct Survey {
     entries: Vec<Entry>,
-    interface: Option<u32>,
+    entrance: Option<Entrance>,
     /// So many targets with a listener are enough.
     enough: usize,
     /// Listeners that the last look has shown and that do not serve an open target on their port.
@@ -46,10 +48,10 @@ enum Finding {
 
 impl Survey {
     /// A survey of these targets, of which nothing is known yet; it ends when so many of them have
-    /// a listener. With an interface, listeners that are bound to another device do not count.
+    /// a listener. With an entrance, listeners that what comes in by it cannot find do not count.
     pub fn new(
         targets: impl IntoIterator<Item = Target>,
-        interface: Option<u32>,
+        entrance: Option<Entrance>,
         enough: usize,
     ) -> Self {
         let entry = |target| Entry {
@@ -59,7 +61,7 @@ impl Survey {
         };
         Self {
             entries: targets.into_iter().map(entry).collect(),
-            interface,
+            entrance,
             enough,
             known_not_serving: Vec::new(),
         }
@@ -126,7 +128,7 @@ impl Survey {
             if !is_about_it || entry.needs_nothing_of(listener) {
                 continue;
             }
-            let compliance = match target.served_by(listener, self.interface) {
+            let compliance = match target.served_by(listener, self.entrance.as_ref()) {
                 Serves::No => {
                     is_elsewhere = true;
                     continue;
@@ -159,7 +161,7 @@ impl Survey {
     pub fn conclude(&mut self) {
         for entry in &mut self.entries {
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
-                entry.decide(self.interface)
+                entry.decide(self.entrance.as_ref())
             {
                 entry.finding = Finding::Settled(listener);
             }
@@ -170,7 +172,7 @@ impl Survey {
     /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
     /// all of them, nor where the device matters.
     pub fn shortcuts(&self) -> Vec<Connection> {
-        if self.interface.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
+        if self.entrance.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
             return Vec::new();
         }
         let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -206,51 +208,53 @@ impl Survey {
     /// What only the kernel's own lookup knows: which of several listeners that are not alike a
     /// connection would find. Not where that hangs on a device that was not named.
     pub fn contested(&self) -> Vec<Connection> {
-        let contested = |entry: &&Entry| match (&entry.finding, entry.decide(self.interface)) {
-            (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
-                entry.target.comes_in_on(self.interface).is_some() || !candidates.any_is_bound()
-            }
-            _ => false,
-        };
+        let contested =
+            |entry: &&Entry| match (&entry.finding, entry.decide(self.entrance.as_ref())) {
+                (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
+                    entry.target.comes_in_by(self.entrance.as_ref()).is_some()
+                        || !candidates.any_is_bound()
+                }
+                _ => false,
+            };
         let targets = self.unsettled().filter(contested).map(|entry| entry.target);
         targets
             .filter_map(|target| self.connection(target))
             .collect()
     }
 
-    /// The connections to the targets with an address that are not settled.
+    /// The connections to the targets with an address that are not settled. sock_diag can ask about a VRF or about a
+    /// device, where a connection finds what is bound to either, so by one that is enslaved there are two.
     pub fn connections_wanted(&self) -> Vec<Connection> {
         let targets = self.unsettled().map(|entry| entry.target);
-        targets
-            .filter_map(|target| self.connection(target))
-            .collect()
+        let both = targets.flat_map(|target| {
+            let entrance = target.comes_in_by(self.entrance.as_ref());
+            let beside = match entrance.as_deref().map(Entrance::enslaved) {
+                Some([device]) => Connection::to(target, Some(*device)),
+                _ => None,
+            };
+            self.connection(target).into_iter().chain(beside)
+        });
+        both.collect()
     }
 
     fn connection(&self, target: Target) -> Option<Connection> {
-        Connection::to(target, target.comes_in_on(self.interface))
+        let entrance = target.comes_in_by(self.entrance.as_ref());
+        Connection::to(target, entrance.map(|entrance| entrance.device))
     }
 
-    /// Takes note that a connection to this target finds this listener, whatever its address and port
-    /// seem to say.
+    /// Takes note that the kernel finds this listener for this connection, whatever its address and port seem to say.
     pub fn found(
         &mut self,
-        target: Target,
+        connection: Connection,
         listener: &Listener,
         requirements: &mut dyn Requirements,
     ) {
-        let interface = self.interface;
         let entries = self.entries.iter_mut();
-        for entry in entries.filter(|entry| entry.target == target) {
-            let shown = match &mut entry.finding {
-                Finding::Settled(_) => continue,
-                Finding::Seen(candidates) => candidates.keep(listener),
-                Finding::Open => false,
-            };
-            if !shown {
-                entry.finding = Finding::Open;
-                entry.add(listener, requirements.compliance(listener));
-            }
-            if let Some(Decision::Agreed(listener, Compliance::Compliant)) = entry.decide(interface)
+        for entry in entries.filter(|entry| entry.target == connection.target) {
+            let entrance = entry.target.comes_in_by(self.entrance.as_ref());
+            entry.found(connection, entrance.as_deref(), listener, requirements);
+            if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
+                entry.decide(self.entrance.as_ref())
             {
                 entry.finding = Finding::Settled(listener);
             }
@@ -266,7 +270,9 @@ impl Survey {
                 (Finding::Open, Finding::Settled(listener)) => {
                     Some((listener.clone(), Compliance::Compliant))
                 }
-                (Finding::Open, _) => other.decide(self.interface).map(Decision::into_compliance),
+                (Finding::Open, _) => other
+                    .decide(self.entrance.as_ref())
+                    .map(Decision::into_compliance),
                 _ => None,
             };
             let Some((listener, compliance)) = seen else {
@@ -295,7 +301,7 @@ impl Survey {
         let answer = |entry: &Entry| match &entry.finding {
             Finding::Settled(listener) => Answer::Listening(listener.clone()),
             _ if enough => Answer::NotChecked,
-            _ => entry.answer(self.interface, failure),
+            _ => entry.answer(self.entrance.as_ref(), failure),
         };
         self.entries
             .iter()
@@ -330,18 +336,64 @@ impl Entry {
         self.finding = Finding::Seen(candidates);
     }
 
-    fn decide(&self, interface: Option<u32>) -> Option<Decision> {
+    fn found(
+        &mut self,
+        connection: Connection,
+        entrance: Option<&Entrance>,
+        listener: &Listener,
+        requirements: &mut dyn Requirements,
+    ) {
+        // The lookup finds what is bound to no device whether or not a VRF lets it. For what is elsewhere no rule holds: a
+        // BPF program has chosen it.
+        let by_rules = self.target.served_by_place(listener) != Serves::No;
+        let serves = match entrance {
+            Some(entrance) if by_rules && listener.device == Device::Any => {
+                entrance.reaches(listener)
+            }
+            _ => Serves::Yes,
+        };
+        let enslaved = entrance.map_or(&[][..], Entrance::enslaved);
+        let on_enslaved = listener.device.is_one_of(enslaved);
+        let asked_about_enslaved = connection
+            .interface
+            .is_some_and(|one| enslaved.contains(&one));
+        if serves == Serves::No || asked_about_enslaved && !on_enslaved {
+            return;
+        }
+        // Between one on the VRF and one on an enslaved device it has not chosen.
+        let beside = matches!(&self.finding, Finding::Seen(others) if others.any_is_on(enslaved));
+        let chosen = serves == Serves::Yes && !on_enslaved && !beside;
+        let shown = match &mut self.finding {
+            Finding::Settled(_) => return,
+            Finding::Seen(candidates) if chosen => candidates.keep(listener),
+            Finding::Seen(_) | Finding::Open => false,
+        };
+        if shown {
+            return;
+        }
+        if chosen {
+            self.finding = Finding::Open;
+        }
+        let compliance = match serves {
+            Serves::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+            Serves::Yes | Serves::No => requirements.compliance(listener),
+        };
+        self.add(listener, compliance);
+    }
+
+    fn decide(&self, entrance: Option<&Entrance>) -> Option<Decision> {
         match &self.finding {
             Finding::Seen(candidates) => {
-                candidates.decide(self.target, self.target.comes_in_on(interface))
+                let entrance = self.target.comes_in_by(entrance);
+                candidates.decide(self.target, entrance.as_deref())
             }
             Finding::Open | Finding::Settled(_) => None,
         }
     }
 
     /// The answer where no listener settles it.
-    fn answer(&self, interface: Option<u32>, failure: Option<&Doubt>) -> Answer {
-        let seen = self.decide(interface).map(Decision::into_compliance);
+    fn answer(&self, entrance: Option<&Entrance>, failure: Option<&Doubt>) -> Answer {
+        let seen = self.decide(entrance).map(Decision::into_compliance);
         match (seen, failure) {
             (Some((listener, compliance)), None) => judged(&listener, &compliance),
             (Some((_, Compliance::Unknown(doubt))), Some(failure)) => {
@@ -375,6 +427,16 @@ fn not_known(listener: &Listener, unless: Unless) -> Doubt {
         }
         Unless::NotOnLo => {
             format!("{listener} {listens} on lo, but whether the address is on lo is not known")
+        }
+        Unless::OutsideVrf => {
+            let protocol = match listener.protocol {
+                Protocol::Tcp => "tcp",
+                Protocol::Udp => "udp",
+            };
+            format!(
+                "{listener} {listens} outside the VRF, but whether that counts \
+                 (net.ipv4.{protocol}_l3mdev_accept) is not known"
+            )
         }
     })
 }

@@ -1,13 +1,16 @@
 //! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`; the same with `udp:` in
 //! front, or with `tcp:`, which changes nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use super::entrance::Entrance;
 use super::listener::{Device, Family, Listener, Reach};
 use super::protocol::Protocol;
+use super::serves::{Serves, Unless};
 
 /// Where something should listen, and for which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,32 +32,8 @@ pub enum Place {
     Address(IpAddr, NonZeroU16),
 }
 
-/// Whether a listener serves a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Serves {
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-    /// It does unless something holds that its source does not say.
-    Unless(Unless),
-}
-
 /// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
 const LOOPBACK: u32 = 1;
-
-/// What a source may not say of a listener and may decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unless {
-    /// It is V6ONLY.
-    V6only,
-    /// It is bound to another device.
-    OtherDevice,
-    /// It is bound to `lo`, and the address is assigned to another device: a connection from this
-    /// machine comes in on the device that has the address (net/ipv4/route.c, ip_route_output_key_hash_rcu;
-    /// net/ipv6/ip6_input.c, ip6_rcv_core).
-    NotOnLo,
-}
 
 /// How specific a listener is to an address: the kernel looks for one on the address first, then for
 /// a wildcard, of which an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c,
@@ -79,27 +58,27 @@ impl Target {
         )
     }
 
-    /// Whether this listener serves the target for connections that come in on this device. `None`:
-    /// on whichever it may be bound to.
-    pub fn served_by(&self, listener: &Listener, interface: Option<u32>) -> Serves {
+    /// Whether this listener serves the target for connections that come in so. `None`: by whichever device it may be
+    /// bound to.
+    pub fn served_by(&self, listener: &Listener, entrance: Option<&Entrance>) -> Serves {
+        let by_place = self.served_by_place(listener);
+        match (self.comes_in_by(entrance), listener.device) {
+            // Who named no device does not ask for more than /proc can tell.
+            (_, Device::Unknown) if entrance.is_none() => by_place,
+            (Some(entrance), _) => by_place.and(entrance.reaches(listener)),
+            (None, Device::Index(LOOPBACK)) if self.is_one_address() => {
+                by_place.and(Serves::Unless(Unless::NotOnLo))
+            }
+            _ => by_place,
+        }
+    }
+
+    /// Whether this listener serves the target by its protocol, port and address.
+    pub(super) fn served_by_place(&self, listener: &Listener) -> Serves {
         if (listener.protocol, listener.port) != (self.protocol, self.port()) {
             return Serves::No;
         }
-        match (self.comes_in_on(interface), listener.device) {
-            (Some(wanted), Device::Index(bound)) if bound != wanted => Serves::No,
-            // Who named no device does not ask for more than /proc can tell.
-            (_, Device::Unknown) if interface.is_some() => match self.reached_by(listener) {
-                Serves::Yes => Serves::Unless(Unless::OtherDevice),
-                other => other,
-            },
-            (None, Device::Index(LOOPBACK)) if self.is_one_address() => {
-                match self.reached_by(listener) {
-                    Serves::Yes => Serves::Unless(Unless::NotOnLo),
-                    other => other,
-                }
-            }
-            _ => self.reached_by(listener),
-        }
+        self.reached_by(listener)
     }
 
     /// Whether it has an address that is not the wildcard.
@@ -107,18 +86,26 @@ impl Target {
         matches!(self.place, Place::Address(address, _) if !address.is_unspecified())
     }
 
-    /// The device that a connection to the target comes in on: the one that was named, or `lo` for a
-    /// loopback address. What is sent there leaves by no other device, and the kernel drops what comes in
-    /// by another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). `None`:
-    /// any. An address that is assigned to a device can be reached through every device.
-    pub fn comes_in_on(&self, interface: Option<u32>) -> Option<u32> {
+    /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address. What is
+    /// sent there leaves by no other device, and the kernel drops what comes in by another (net/ipv4/route.c,
+    /// ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core); in a VRF its own device takes the part of `lo`. `None`:
+    /// by any. An address that is assigned to a device can be reached through every device.
+    pub(super) fn comes_in_by<'e>(
+        &self,
+        entrance: Option<&'e Entrance>,
+    ) -> Option<Cow<'e, Entrance>> {
         match self.place {
-            Place::Address(address, _) if address.is_loopback() => interface.or(Some(LOOPBACK)),
-            _ => interface,
+            Place::Address(address, _) if address.is_loopback() => {
+                let by_lo = Entrance::by(LOOPBACK);
+                Some(Cow::Owned(
+                    entrance.map_or(by_lo, |entrance| entrance.only_by(None)),
+                ))
+            }
+            _ => entrance.map(Cow::Borrowed),
         }
     }
 
-    /// The same without the port and the device.
+    /// The same without the protocol and the port.
     fn reached_by(&self, listener: &Listener) -> Serves {
         let Place::Address(wanted, _) = self.place else {
             return Serves::Yes;

@@ -121,7 +121,7 @@ pub fn look_up(
         let answer = source.kernel_lookup(connection, deadline);
         let target = connection.target;
         if let Ok(Some(listener)) = &answer {
-            survey.found(target, listener, requirements);
+            survey.found(connection, listener, requirements);
         }
         if enabled!(Level::DEBUG) {
             let end = match &answer {

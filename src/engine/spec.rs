@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Survey, Target, Wanted};
+use crate::domain::{Answer, Doubt, Entrance, Survey, Target, Wanted};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ pub struct Timing {
 pub struct CheckSpec {
     /// The targets, each once.
     pub targets: Vec<Target>,
-    /// The device that connections come in on.
-    pub interface: Option<u32>,
+    /// How connections come in. `None`: by any device.
+    pub entrance: Option<Entrance>,
     /// What should be so, which is what retries wait for.
     pub wanted: Wanted,
     /// Of how many targets.
@@ -35,7 +35,7 @@ impl CheckSpec {
         Self {
             needed: targets.len(),
             targets,
-            interface: None,
+            entrance: None,
             wanted: Wanted::Listening,
         }
     }
@@ -47,7 +47,7 @@ impl CheckSpec {
             // What listens is then what should not be, and all that is not must be shown.
             Wanted::Absent => self.targets.len(),
         };
-        Survey::new(self.targets.iter().copied(), self.interface, enough)
+        Survey::new(self.targets.iter().copied(), self.entrance.clone(), enough)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod netns;
 pub mod passwd;
 pub mod processes;
 pub mod signals;
+pub mod vrf;
 pub mod wall;
 
 /// A name as it can be shown: any user may give a process or a cgroup a name that would control a

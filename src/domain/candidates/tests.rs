@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::super::entrance::Vrf;
 use super::super::requirement::Violation;
 use super::*;
 
@@ -33,8 +34,8 @@ fn of(target: &str, listeners: &[(Listener, Compliance)]) -> Candidates {
 }
 
 /// The listener that decides and what is known of it, or all that are contested.
-fn decided(target: &str, interface: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
-    match of(target, listeners).decide(target.parse().unwrap(), interface) {
+fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
+    match of(target, listeners).decide(target.parse().unwrap(), device.map(Entrance::by).as_ref()) {
         None => "none".to_owned(),
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
@@ -157,6 +158,12 @@ fn what_outranks_another_makes_it_of_no_matter() {
             on("0.0.0.0", Device::Any),
             true,
         ),
+        // What is not known of it may be whether it is found.
+        (
+            (on("192.0.2.1", Device::Any), unknown()),
+            on("0.0.0.0", Device::Any),
+            false,
+        ),
         (
             bad("192.0.2.1", Device::Index(7)),
             on("0.0.0.0", Device::Index(7)),
@@ -217,5 +224,43 @@ fn whether_one_is_bound_to_a_device() {
             of(TARGET, &[(on("0.0.0.0", device), full())]).any_is_bound(),
             bound
         );
+    }
+}
+
+#[test]
+fn in_a_vrf_every_way_in_counts() {
+    let by = |enslaved: &[u32]| {
+        let enslaved = enslaved.to_vec();
+        let vrf = Some(Vrf {
+            enslaved,
+            tcp_accept: Some(true),
+            udp_accept: None,
+        });
+        Entrance { device: 7, vrf }
+    };
+    let decided =
+        |listeners: &[(Listener, Compliance)], enslaved: &[u32]| match of(TARGET, listeners)
+            .decide(TARGET.parse().unwrap(), Some(&by(enslaved)))
+        {
+            Some(Decision::Agreed(listener, compliance)) => {
+                format!("{listener} {}", order(&compliance))
+            }
+            Some(Decision::Contested(..)) => "contested".to_owned(),
+            None => "none".to_owned(),
+        };
+    let on_two = (on("192.0.2.1", Device::Index(2)), full());
+    let on_vrf = (on("0.0.0.0", Device::Index(7)), Compliance::Compliant);
+    let both = [on_two.clone(), on_vrf.clone()];
+    for (enslaved, expected) in [
+        (&[2][..], "192.0.2.1:443 0"),
+        (&[3], "0.0.0.0:443 2"),
+        (&[2, 3], "contested"),
+        (&[], "0.0.0.0:443 2"),
+    ] {
+        assert_eq!(decided(&both, enslaved), expected, "{enslaved:?}");
+    }
+    let outside = (on("0.0.0.0", Device::Any), full());
+    for listeners in [[outside.clone(), on_vrf.clone()], [on_vrf, outside]] {
+        assert_eq!(decided(&listeners, &[2]), "contested");
     }
 }

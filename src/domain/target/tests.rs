@@ -215,10 +215,18 @@ fn a_listener_on_another_device_does_not_count_for_an_interface() {
         for target in ["443", "192.0.2.10:443"] {
             let target: Target = target.parse().unwrap();
             assert_eq!(target.served_by(&listener, None), any, "{device:?}");
-            assert_eq!(target.served_by(&listener, Some(2)), second, "{device:?}");
+            assert_eq!(
+                target.served_by(&listener, Some(&Entrance::by(2))),
+                second,
+                "{device:?}"
+            );
         }
         let target: Target = "[::1]:443".parse().unwrap();
-        assert_eq!(target.served_by(&listener, Some(2)), No, "{device:?}");
+        assert_eq!(
+            target.served_by(&listener, Some(&Entrance::by(2))),
+            No,
+            "{device:?}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::Fault;
+use super::link;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
 use crate::domain::{Connection, Listener, Protocol};
@@ -146,6 +147,49 @@ impl<C: Channel> Conversation<C> {
             Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
             Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),
             Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks which VRF this device is, or is enslaved to.
+    ///
+    /// # Errors
+    /// Anything but one whole answer.
+    pub(super) fn vrf_of(
+        &mut self,
+        device: u32,
+        deadline: Deadline<'_>,
+    ) -> Result<Option<u32>, source::Fault> {
+        let sequence = self.next_sequence();
+        self.send(&link::request(device, sequence, self.order), deadline)?;
+        let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+        match link::next_link(&mut datagram, sequence, self.order)? {
+            Some(link) => Ok(link.vrf),
+            None => Err(Fault::NoAnswer.into()),
+        }
+    }
+
+    /// Asks which devices are enslaved to this VRF.
+    ///
+    /// # Errors
+    /// Anything but a whole dump.
+    pub(super) fn enslaved_to(
+        &mut self,
+        vrf: u32,
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<u32>, source::Fault> {
+        let sequence = self.next_sequence();
+        self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
+        let mut enslaved = Vec::new();
+        loop {
+            let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+            while !datagram.is_empty() {
+                match link::next_link(&mut datagram, sequence, self.order)? {
+                    Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
+                    Some(_) => {}
+                    None if datagram.is_empty() => return Ok(enslaved),
+                    None => return Err(Fault::AfterDone.into()),
+                }
+            }
         }
     }
 

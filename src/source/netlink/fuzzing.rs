@@ -36,6 +36,10 @@ pub struct Outcome {
     pub foreign: Dump,
     /// The datagram as the answer to an exact lookup.
     pub exact: Result<Option<Listener>, source::Fault>,
+    /// The datagram as rtnetlink's answer about one device: the VRF that it belongs to.
+    pub vrf: Result<Option<u32>, source::Fault>,
+    /// The datagram, followed by a proper end, as rtnetlink's dump of the devices of the VRF number 1.
+    pub enslaved: Result<Vec<u32>, source::Fault>,
 }
 
 /// What a dump showed, and how it ended.
@@ -72,6 +76,8 @@ pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
             truncated: dump(protocol, &[truncated, end], order, onward),
             foreign: dump(protocol, &[foreign, end], order, onward),
             exact: exact(protocol, &[first], order),
+            vrf: vrf(&[first], order),
+            enslaved: enslaved(&[first, end], order),
         }
     })
 }
@@ -148,6 +154,18 @@ fn exact(
         interface: None,
     };
     conversation.kernel_lookup(connection, deadline)
+}
+
+fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::Fault> {
+    let clock = SystemClock::start();
+    let deadline = Deadline::new(&clock, Duration::MAX);
+    Conversation::new(Script(datagrams.iter()), order).vrf_of(1, deadline)
+}
+
+fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+    let clock = SystemClock::start();
+    let deadline = Deadline::new(&clock, Duration::MAX);
+    Conversation::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
 }
 
 /// A NLMSG_DONE without an error.

@@ -6,6 +6,7 @@ pub mod events;
 mod filter;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod link;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
 
 use self::conversation::Conversation;
 use self::socket::Socket;
@@ -43,7 +45,8 @@ impl Netlink {
                 return Ok(conversation);
             }
         }
-        Ok(Conversation::new(Socket::open()?, ByteOrder::NATIVE))
+        let socket = Socket::open(SockProtocol::NetlinkSockDiag)?;
+        Ok(Conversation::new(socket, ByteOrder::NATIVE))
     }
 }
 
@@ -90,6 +93,31 @@ impl Source for Netlink {
     }
 }
 
+/// The index of the VRF that the device with this index is, or is enslaved to, in the network namespace of the caller.
+/// `None`: it belongs to none.
+///
+/// # Errors
+/// What refuses an answer; ENODEV where the device is gone.
+pub fn vrf_of(device: u32, deadline: Deadline<'_>) -> Result<Option<u32>, super::Fault> {
+    let socket = Socket::open(SockProtocol::NetlinkRoute)?;
+    Conversation::new(socket, ByteOrder::NATIVE).vrf_of(device, deadline)
+}
+
+/// The indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the caller.
+///
+/// # Errors
+/// Anything but a whole answer.
+pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::Fault> {
+    loop {
+        let socket = Socket::open(SockProtocol::NetlinkRoute)?;
+        match Conversation::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
+            // Devices came and went, as on a host with containers they do.
+            Err(super::Fault::Netlink(Fault::Interrupted)) if !deadline.is_over() => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// The fault with the module that is missing.
 fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
     match (fault, protocol) {
@@ -133,6 +161,8 @@ pub enum Fault {
     AfterDone,
     /// A message without meaning came instead of an answer.
     NoAnswer,
+    /// A device is enslaved to a VRF, and the answer does not say to which.
+    NoMaster,
 }
 
 impl fmt::Display for Fault {
@@ -163,6 +193,7 @@ impl fmt::Display for Fault {
             }
             Self::Acknowledged => f.write_str("an acknowledgement came instead of an answer"),
             Self::NoAnswer => f.write_str("a message without meaning came instead of an answer"),
+            Self::NoMaster => f.write_str("a device is in a VRF that the answer does not name"),
             Self::AfterDone => f.write_str("something follows the end of the answer"),
         }
     }

@@ -13,19 +13,19 @@ use nix::sys::socket::{
 use super::Fault;
 use super::conversation::{Channel, Received};
 
-/// A NETLINK_SOCK_DIAG socket in the network namespace it was opened in. It needs no privileges.
+/// A netlink socket in the network namespace it was opened in. It needs no privileges.
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// # Errors
     /// Where seccomp, SELinux, gVisor or the limit of file descriptors refuse it.
-    pub(super) fn open() -> Result<Self, Fault> {
+    pub(super) fn open(protocol: SockProtocol) -> Result<Self, Fault> {
         let socket = socket(
             AddressFamily::Netlink,
             SockType::Datagram,
             SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkSockDiag,
+            protocol,
         );
         socket
             .map(Self)

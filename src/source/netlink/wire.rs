@@ -22,12 +22,12 @@ const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 0x1;
+pub(super) const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
-const NLM_F_DUMP: u16 = 0x300;
+pub(super) const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_NOOP: u16 = 1;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
+pub(super) const NLMSG_ERROR: u16 = 2;
+pub(super) const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -41,7 +41,7 @@ const SK_MEMINFO_DROPS: usize = 8;
 
 /// Bytes of `struct nlmsghdr` and `struct inet_diag_req_v2`, and what netlink aligns messages and
 /// attributes to.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 const BODY: usize = 56;
 const ALIGN: usize = 4;
 
@@ -201,6 +201,31 @@ pub(super) fn next_message(
     protocol: Protocol,
     order: ByteOrder,
 ) -> Result<Message, Fault> {
+    let (kind, mut body) = take_message(datagram, sequence, order)?;
+    match kind {
+        NLMSG_NOOP => Ok(Message::Noop),
+        NLMSG_ERROR => Err(body.error()),
+        // A dump that could not start still ends with DONE; its payload is then a negative errno,
+        // such as -ENOENT when tcp_diag is not loaded (net/netlink/af_netlink.c,
+        // netlink_dump_done).
+        NLMSG_DONE => body
+            .errno()?
+            .map_or(Ok(Message::Done), |errno| Err(Fault::Kernel(errno))),
+        NLMSG_OVERRUN => Err(Fault::Overrun),
+        SOCK_DIAG_BY_FAMILY => socket(protocol, body),
+        other => Err(Fault::Kind(other)),
+    }
+}
+
+/// Takes the first message off `datagram`: its type, and what is behind its header.
+///
+/// # Errors
+/// A message that belongs to another request, has a length that cannot be, or says that the dump is void.
+pub(super) fn take_message<'a>(
+    datagram: &mut &'a [u8],
+    sequence: u32,
+    order: ByteOrder,
+) -> Result<(u16, Bytes<'a>), Fault> {
     let mut header = Bytes {
         rest: datagram,
         order,
@@ -220,20 +245,7 @@ pub(super) fn next_message(
     if flags & NLM_F_DUMP_INTR != 0 {
         return Err(Fault::Interrupted);
     }
-    let mut body = Bytes { rest: body, order };
-    match kind {
-        NLMSG_NOOP => Ok(Message::Noop),
-        NLMSG_ERROR => Err(body.errno()?.map_or(Fault::Acknowledged, Fault::Kernel)),
-        // A dump that could not start still ends with DONE; its payload is then a negative errno,
-        // such as -ENOENT when tcp_diag is not loaded (net/netlink/af_netlink.c,
-        // netlink_dump_done).
-        NLMSG_DONE => body
-            .errno()?
-            .map_or(Ok(Message::Done), |errno| Err(Fault::Kernel(errno))),
-        NLMSG_OVERRUN => Err(Fault::Overrun),
-        SOCK_DIAG_BY_FAMILY => socket(protocol, body),
-        other => Err(Fault::Kind(other)),
-    }
+    Ok((kind, Bytes { rest: body, order }))
 }
 
 /// Reads a `struct inet_diag_msg` and its attributes.
@@ -292,12 +304,17 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
 }
 
 /// Bytes that are taken from the front; too few of them is a [`Fault::Length`].
-struct Bytes<'a> {
+pub(super) struct Bytes<'a> {
     rest: &'a [u8],
     order: ByteOrder,
 }
 
 impl<'a> Bytes<'a> {
+    /// A value that has attributes in it.
+    pub(super) fn within(value: &'a [u8], order: ByteOrder) -> Self {
+        Self { rest: value, order }
+    }
+
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(Fault::Length)?;
         self.rest = rest;
@@ -308,23 +325,31 @@ impl<'a> Bytes<'a> {
         Ok(self.order.u16(self.take()?))
     }
 
-    fn u32(&mut self) -> Result<u32, Fault> {
+    pub(super) fn u32(&mut self) -> Result<u32, Fault> {
         Ok(self.order.u32(self.take()?))
     }
 
-    fn skip(&mut self, count: usize) -> Result<(), Fault> {
+    pub(super) fn skip(&mut self, count: usize) -> Result<(), Fault> {
         self.rest = self.rest.get(count..).ok_or(Fault::Length)?;
         Ok(())
     }
 
+    /// What an NLMSG_ERROR reports.
+    pub(super) fn error(&mut self) -> Fault {
+        match self.errno() {
+            Ok(errno) => errno.map_or(Fault::Acknowledged, Fault::Kernel),
+            Err(fault) => fault,
+        }
+    }
+
     /// The errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
-    fn errno(&mut self) -> Result<Option<Errno>, Fault> {
+    pub(super) fn errno(&mut self) -> Result<Option<Errno>, Fault> {
         let code = self.u32()? as i32;
         Ok((code != 0).then(|| Errno::from_raw(code.saturating_neg())))
     }
 
     /// The next `struct nlattr`: its type and value. `None` at the end.
-    fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
+    pub(super) fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
         if self.rest.is_empty() {
             return Ok(None);
         }

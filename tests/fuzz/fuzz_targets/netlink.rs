@@ -26,6 +26,8 @@ fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
         truncated,
         foreign,
         exact,
+        vrf,
+        enslaved,
     } = outcome;
     let messages = messages(datagram, *order);
     let listening: Vec<u16> = messages
@@ -64,6 +66,13 @@ fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
     refused(foreign, Fault::Sender(1));
     if let Ok(Some(listener)) = exact {
         assert_eq!(Some(&listener.port), listening.first());
+    }
+    // A VRF has its name in the answer, and a device of one its master.
+    let names_vrf = datagram.windows(4).any(|bytes| bytes == b"vrf\0");
+    assert!(names_vrf || !matches!(vrf, Ok(Some(_))));
+    if let Ok(devices) = enslaved {
+        let links = messages.iter().filter(|message| message.kind == 16);
+        assert!(devices.len() <= links.count());
     }
 }
 

@@ -149,7 +149,7 @@ fn with_requirements_and_with_a_device_there_is_none() {
     judge_with(&clock, &plain, &mut Any, &mut source, None, NO_RETRY);
     assert_eq!((source[0].lookups, source[0].dumps), (0, 1));
 
-    plain.interface = Some(1);
+    plain.entrance = Some(crate::domain::Entrance::by(1));
     let mut source = [LookedUp::new(known())];
     judge_with(
         &clock,

@@ -2,6 +2,7 @@
 
 mod captured;
 mod faults;
+mod link;
 mod requests;
 
 use std::collections::VecDeque;

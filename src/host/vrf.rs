@@ -1,0 +1,67 @@
+//! Whether a device belongs to a VRF, and whether VRFs let connections through to listeners outside of them.
+
+use std::path::Path;
+
+use tracing::debug;
+
+use crate::clock::Deadline;
+use crate::domain::{Entrance, Vrf};
+use crate::source::{Fault, netlink};
+
+/// How connections come in by the device with this index, in the network namespace of the calling thread, which is also
+/// the one of the settings below `proc`.
+///
+/// # Errors
+/// Why that could not be found out.
+pub fn entrance(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Fault> {
+    let Some(index) = netlink::vrf_of(device, deadline)? else {
+        return Ok(Entrance::by(device));
+    };
+    let enslaved = match index == device {
+        true => netlink::enslaved_to(index, deadline)?,
+        false => vec![device],
+    };
+    let vrf = Vrf {
+        enslaved,
+        tcp_accept: is_set(proc, "tcp_l3mdev_accept"),
+        udp_accept: is_set(proc, "udp_l3mdev_accept"),
+    };
+    debug!("connections come in by the VRF number {index}: {vrf:?}");
+    Ok(Entrance {
+        device: index,
+        vrf: Some(vrf),
+    })
+}
+
+/// `None`: it could not be read. Every kernel that has VRFs has the settings (net/ipv4/sysctl_net_ipv4.c), so a file that
+/// is not there means that this /proc does not show them.
+fn is_set(proc: &Path, setting: &str) -> Option<bool> {
+    let file = proc.join("sys/net/ipv4").join(setting);
+    match std::fs::read_to_string(file).ok()?.trim() {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_on_or_off_or_not_known() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("sys/net/ipv4");
+        assert_eq!(is_set(root.path(), "x"), None);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (text, expected) in [
+            ("0\n", Some(false)),
+            ("1\n", Some(true)),
+            ("2\n", None),
+            ("", None),
+        ] {
+            std::fs::write(folder.join("x"), text).unwrap();
+            assert_eq!(is_set(root.path(), "x"), expected, "{text:?}");
+        }
+    }
+}

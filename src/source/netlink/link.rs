@@ -1,0 +1,113 @@
+//! The bytes of NETLINK_ROUTE: requests for devices, and what of the answers is about VRFs.
+//!
+//! Layouts: `struct ifinfomsg` in linux/rtnetlink.h, the attributes in linux/if_link.h; rtnetlink(7). What a device's
+//! driver and that of its master are called comes in IFLA_LINKINFO (net/core/rtnetlink.c, rtnl_link_fill).
+
+use super::Fault;
+use super::wire::{
+    Bytes, HEADER, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, take_message,
+};
+use crate::source::ByteOrder;
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_GETLINK: u16 = 18;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+/// The part of an attribute's type that is the type (linux/netlink.h).
+const NLA_TYPE_MASK: u16 = 0x3fff;
+
+/// What a VRF's driver is called (drivers/net/vrf.c, DRV_NAME).
+const VRF: &[u8] = b"vrf\0";
+
+/// Bytes of `struct ifinfomsg`.
+const BODY: usize = 16;
+
+/// The request for the device with this index.
+pub(super) fn request(device: u32, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    encode(device, 0, &[], sequence, order)
+}
+
+/// The request for the devices that are enslaved to this one. Before Linux 4.4 it was for all.
+pub(super) fn dump_request(master: u32, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    let mut attribute = Vec::with_capacity(8);
+    attribute.extend(order.bytes16(8)); // its length
+    attribute.extend(order.bytes16(IFLA_MASTER));
+    attribute.extend(order.bytes32(master));
+    encode(0, NLM_F_DUMP, &attribute, sequence, order)
+}
+
+fn encode(device: u32, flags: u16, attribute: &[u8], sequence: u32, order: ByteOrder) -> Vec<u8> {
+    let length = HEADER + BODY + attribute.len();
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend(order.bytes32(length as u32));
+    bytes.extend(order.bytes16(RTM_GETLINK));
+    bytes.extend(order.bytes16(NLM_F_REQUEST | flags));
+    bytes.extend(order.bytes32(sequence));
+    bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+    bytes.extend([0; 4]); // ifi_family: AF_UNSPEC, padding, ifi_type
+    bytes.extend(order.bytes32(device)); // ifi_index
+    bytes.extend([0; 8]); // ifi_flags, ifi_change
+    bytes.extend(attribute);
+    bytes
+}
+
+/// A device, as far as VRFs matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Its index.
+    pub(super) index: u32,
+    /// The index of the device that it is enslaved to, of whatever kind.
+    pub(super) master: Option<u32>,
+    /// The index of the VRF that it is or is enslaved to.
+    pub(super) vrf: Option<u32>,
+}
+
+/// Takes the first message off an answer. `None`: it is the end of a dump.
+///
+/// # Errors
+/// Anything but an answer to the request with this sequence number.
+pub(super) fn next_link(
+    datagram: &mut &[u8],
+    sequence: u32,
+    order: ByteOrder,
+) -> Result<Option<Link>, Fault> {
+    let (kind, mut body) = take_message(datagram, sequence, order)?;
+    match kind {
+        RTM_NEWLINK => {}
+        NLMSG_DONE => {
+            return body
+                .errno()?
+                .map_or(Ok(None), |errno| Err(Fault::Kernel(errno)));
+        }
+        NLMSG_ERROR => return Err(body.error()),
+        other => return Err(Fault::Kind(other)),
+    }
+    body.skip(4)?; // ifi_family, padding, ifi_type
+    let index = body.u32()?;
+    body.skip(8)?; // ifi_flags, ifi_change
+    let (mut master, mut is_vrf, mut is_enslaved) = (None, false, false);
+    while let Some((kind, value)) = body.attribute()? {
+        match kind & NLA_TYPE_MASK {
+            IFLA_MASTER => master = Some(Bytes::within(value, order).u32()?),
+            IFLA_LINKINFO => {
+                let mut info = Bytes::within(value, order);
+                while let Some((kind, value)) = info.attribute()? {
+                    match kind & NLA_TYPE_MASK {
+                        IFLA_INFO_KIND => is_vrf = value == VRF,
+                        IFLA_INFO_SLAVE_KIND => is_enslaved = value == VRF,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let vrf = match (is_vrf, is_enslaved) {
+        (true, _) => Some(index),
+        (false, true) => Some(master.ok_or(Fault::NoMaster)?),
+        (false, false) => None,
+    };
+    Ok(Some(Link { index, master, vrf }))
+}

@@ -1,0 +1,187 @@
+//! What rtnetlink says of a device, in both byte orders.
+
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::super::conversation::Conversation;
+use super::super::{Fault, link};
+use super::{DONE, ERROR, SEQUENCE, SOCKET, Script, done, message};
+use crate::clock::Deadline;
+use crate::source;
+use crate::source::ByteOrder::{self, Big, Little};
+
+const NEWLINK: u16 = 16;
+const IFNAME: u16 = 3;
+const MASTER: u16 = 10;
+const LINKINFO: u16 = 18;
+const INFO_KIND: u16 = 1;
+const INFO_SLAVE_KIND: u16 = 4;
+const NLA_F_NESTED: u16 = 0x8000;
+
+fn attribute(kind: u16, value: &[u8], order: ByteOrder) -> Vec<u8> {
+    let mut bytes = order.bytes16(4 + value.len() as u16).to_vec();
+    bytes.extend(order.bytes16(kind));
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// The device 3 with these attributes behind its name.
+fn device(attributes: &[Vec<u8>], order: ByteOrder) -> Vec<u8> {
+    let mut body = vec![0; 4]; // ifi_family, padding, ifi_type
+    body.extend(order.bytes32(3)); // ifi_index
+    body.extend([0; 8]); // ifi_flags, ifi_change
+    body.extend(attribute(IFNAME, b"eth0\0", order));
+    body.extend(attributes.concat());
+    message(NEWLINK, 0, SEQUENCE, &body, order)
+}
+
+/// IFLA_LINKINFO with the name of the driver, and of that of the master.
+fn info(kind: &[u8], master: &[u8], order: ByteOrder) -> Vec<u8> {
+    let kinds = [(INFO_KIND, kind), (INFO_SLAVE_KIND, master)];
+    let known = kinds.into_iter().filter(|(_, name)| !name.is_empty());
+    let parts: Vec<_> = known
+        .map(|(kind, name)| attribute(kind, name, order))
+        .collect();
+    attribute(LINKINFO | NLA_F_NESTED, &parts.concat(), order)
+}
+
+fn master(order: ByteOrder) -> Vec<u8> {
+    attribute(MASTER, &order.bytes32(7), order)
+}
+
+fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Option<u32>, source::Fault> {
+    let mut script = Script::of([answer]);
+    let clock = script.clock.clone();
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
+    Conversation::new(&mut script, order).vrf_of(3, deadline)
+}
+
+#[test]
+fn the_request_is_for_one_device_by_its_index() {
+    assert_eq!(
+        link::request(0x0102, 9, Little),
+        [
+            32, 0, 0, 0, 18, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, // RTM_GETLINK, NLM_F_REQUEST
+            0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ifi_index
+        ]
+    );
+    let big = link::request(0x0102, 9, Big);
+    assert_eq!(big.get(..8), Some(&[0, 0, 0, 32, 0, 18, 0, 1][..]));
+    assert_eq!(big.get(20..24), Some(&[0, 0, 1, 2][..]));
+}
+
+#[test]
+fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
+    for order in [Little, Big] {
+        for (attributes, expected) in [
+            (vec![], None),
+            (vec![info(b"vrf\0", b"", order)], Some(3)),
+            (vec![info(b"veth\0", b"", order)], None),
+            (
+                vec![master(order), info(b"veth\0", b"vrf\0", order)],
+                Some(7),
+            ),
+            // A real network card has no driver of this kind.
+            (vec![info(b"", b"vrf\0", order), master(order)], Some(7)),
+            (
+                vec![master(order), info(b"veth\0", b"bridge\0", order)],
+                None,
+            ),
+            (vec![master(order)], None),
+            (vec![info(b"vrf2\0", b"xvrf\0", order)], None),
+            (vec![info(b"vrf", b"", order)], None),
+        ] {
+            let answer = device(&attributes, order);
+            assert_eq!(asked(answer, order), Ok(expected), "{attributes:?}");
+        }
+    }
+}
+
+#[test]
+fn anything_else_is_no_answer() {
+    for order in [Little, Big] {
+        let error = |code: i32| {
+            let body = order.bytes32(code as u32);
+            message(ERROR, 0, SEQUENCE, &body, order)
+        };
+        let whole = device(&[info(b"veth\0", b"", order)], order);
+        let of_another = message(NEWLINK, 0, SEQUENCE + 1, &[0; 16], order);
+        for (answer, fault) in [
+            (error(-(Errno::ENODEV as i32)), Fault::Kernel(Errno::ENODEV)),
+            (error(0), Fault::Acknowledged),
+            (of_another, Fault::Sequence),
+            (message(DONE, 2, SEQUENCE, &[0; 4], order), Fault::NoAnswer),
+            (
+                message(SOCKET, 0, SEQUENCE, &[0; 16], order),
+                Fault::Kind(SOCKET),
+            ),
+            (
+                message(NEWLINK, 0, SEQUENCE, &[0; 12], order),
+                Fault::Length,
+            ),
+            (whole[..whole.len() - 4].to_vec(), Fault::Length),
+            (
+                device(&[info(b"", b"vrf\0", order)], order),
+                Fault::NoMaster,
+            ),
+            (
+                device(&[attribute(MASTER, &[0; 2], order)], order),
+                Fault::Length,
+            ),
+            (
+                device(&[attribute(LINKINFO, &[3, 0, 0, 3], order)], order),
+                Fault::Attribute,
+            ),
+        ] {
+            assert_eq!(asked(answer, order), Err(fault.into()), "{fault:?}");
+        }
+    }
+}
+
+/// What is enslaved to 7, after these datagrams.
+fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+    let mut script = Script::of(datagrams);
+    let clock = script.clock.clone();
+    let deadline = Deadline::new(&clock, Duration::from_millis(500));
+    Conversation::new(&mut script, order).enslaved_to(7, deadline)
+}
+
+#[test]
+fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
+    for order in [Little, Big] {
+        let ours = || device(&[master(order), info(b"veth\0", b"vrf\0", order)], order);
+        let other = [attribute(MASTER, &order.bytes32(8), order)];
+        let both = [ours(), device(&other, order)].concat();
+        let end = || done(order, 0);
+        for (datagrams, expected) in [
+            (vec![end()], Ok(vec![])),
+            (vec![both.clone(), end()], Ok(vec![3])),
+            (vec![ours(), ours(), end()], Ok(vec![3, 3])),
+            (
+                vec![ours(), done(order, -(Errno::EPERM as i32))],
+                Err(Fault::Kernel(Errno::EPERM).into()),
+            ),
+            (vec![[end(), ours()].concat()], Err(Fault::AfterDone.into())),
+            (
+                vec![ours()],
+                Err(source::Fault::TimeIsUp(Duration::from_millis(500))),
+            ),
+            (
+                vec![message(NEWLINK, 0x12, SEQUENCE, &[0; 16], order), end()],
+                Err(Fault::Interrupted.into()),
+            ),
+        ] {
+            assert_eq!(enslaved(datagrams, order), expected);
+        }
+    }
+    assert_eq!(
+        link::dump_request(0x0102, 9, Little),
+        [
+            40, 0, 0, 0, 18, 0, 1, 3, 9, 0, 0, 0, 0, 0, 0, 0, // RTM_GETLINK, NLM_F_DUMP
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // any
+            8, 0, 10, 0, 2, 1, 0, 0, // IFLA_MASTER
+        ]
+    );
+}
