@@ -17,9 +17,11 @@ pub(super) fn lines(shared: &mut Shared, text: &[u8], main: &Path) -> Vec<Copied
     let (mut place, mut folder) = (Place::new(main, 0), parent(main));
     for line in text.split(|byte| *byte == b'\n') {
         if let Some(message) = line.strip_prefix(b"#! ") {
-            let effect = lossy(message);
-            let cause = "keepalived said so when it was started, or read again";
-            shared.remarks.problem(&place, effect, cause, "");
+            if !message.is_empty() {
+                let effect = lossy(message);
+                let cause = "keepalived said so when it was started, or read again";
+                shared.remarks.problem(&place, effect, cause, "");
+            }
         } else if let Some(name) = line.strip_prefix(b"# ") {
             open.push((place.clone(), folder.clone()));
             let path = folder.join(OsStr::from_bytes(name));

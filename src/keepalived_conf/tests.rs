@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::fuzzing::InMemory;
-use super::{Config, Remark, Severity, read};
+use super::{Config, Remark, Severity, read, read_loaded};
 
 fn read_files(files: &[(&str, &str)]) -> Config {
     let files = files.iter().map(|(name, text)| (*name, text.as_bytes()));
@@ -325,4 +325,16 @@ fn comments_at_the_margin_of_what_a_host_includes_are_a_trap() {
             .filter(|line| line.contains("a sign of its own"));
         assert_eq!(traps.count(), count, "{line}, {comment}: {told:#?}");
     }
+}
+
+#[test]
+fn what_keepalived_said_while_it_included_files_is_told_and_silence_is_not() {
+    let text = "# /etc/keepalived/keepalived.conf\n#! cannot open a.conf\n#! \n!\n";
+    let main = Path::new("/etc/keepalived/keepalived.conf");
+    let config = read_loaded(&InMemory(Vec::new()), text.as_bytes(), main, b"vm");
+    let cause = "keepalived said so when it was started, or read again";
+    assert_eq!(
+        told(&config),
+        [format!("keepalived.conf cannot open a.conf | {cause} | ")]
+    );
 }

@@ -208,13 +208,15 @@ mod tests {
             uid: nix::unistd::geteuid().as_raw(),
             gid: None,
         };
-        let run = |line: &str| {
+        let run = |line: &str, limit: Duration| {
             let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
-            super::run(&words, &own, Duration::from_millis(50))
+            super::run(&words, &own, limit)
         };
-        assert_eq!(run("/bin/sleep 60"), Trial::TooSlow);
-        assert!(matches!(run("/nonexistent check"), Trial::NotStarted(_)));
-        assert_eq!(run("/bin/true check"), Trial::Unknown);
+        let (short, long) = (Duration::from_millis(50), Duration::from_secs(60));
+        assert_eq!(run("/bin/sleep 600", short), Trial::TooSlow);
+        let missing = run("/nonexistent check", long);
+        assert!(matches!(missing, Trial::NotStarted(_)), "{missing:?}");
+        assert_eq!(run("/bin/true check", long), Trial::Unknown);
     }
 
     #[test]
