@@ -3,6 +3,7 @@
 mod captured;
 mod faults;
 mod link;
+mod real;
 mod requests;
 
 use std::collections::VecDeque;

@@ -68,6 +68,16 @@ fn no_tcp6_means_no_ipv6_but_no_tcp_is_a_fault() {
 }
 
 #[test]
+fn a_table_of_ipv6_that_cannot_be_opened_is_a_fault_unless_it_is_not_there() {
+    let root = fake(&[("tcp", HEADER)]);
+    assert_eq!(ask(&mut Proc::new(root.path()), Family::V6), Ok(0));
+    let tcp6 = root.path().join("self/net/tcp6");
+    std::os::unix::fs::symlink("tcp6", &tcp6).unwrap();
+    let fault = ask(&mut Proc::new(root.path()), Family::V6).unwrap_err();
+    assert!(fault.contains("ELOOP"), "{fault}");
+}
+
+#[test]
 fn a_directory_in_the_place_of_a_table_is_a_fault() {
     for (name, family) in [("tcp", Family::V4), ("tcp6", Family::V6)] {
         let root = fake(&[]);
