@@ -175,3 +175,13 @@ fn slot_10000_shifts_the_columns() {
         ["0.0.0.0:443", "127.0.0.1:443"]
     );
 }
+
+#[test]
+fn a_row_says_whose_the_socket_is() {
+    let row =
+        row(0, "00000000:01BB", "0A").replace("     0        0 41035", "  1001        0 41035");
+    let table = Script::of([Ok(HEADER), Ok(&*row)]);
+    let (seen, _) = seen_by(table, Stride::Row, &[443], ByteOrder::Little);
+    let whose = seen.iter().map(|listener| (listener.uid, listener.inode));
+    assert_eq!(whose.collect::<Vec<_>>(), [(Some(1001), Some(41_035))]);
+}
