@@ -199,6 +199,8 @@ fn rounds(watch: &mut Watch, count: u64, service: impl Fn() -> Result<Service>) 
     }
     let (median, most) = (percentile(&times, 50), percentile(&times, 99));
     let largest = percentile(&times, 100);
+    // It writes the file first, and then its line.
+    thread::sleep(Duration::from_millis(100));
     let by_event = watch.end(" down (", "after the event")?;
     println!("{count}\t{median:.0}\t{most:.0}\t{largest:.0}\t{by_event}");
     Ok(())
