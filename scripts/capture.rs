@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example capture -- FOLDER` as root writes FOLDER/tcp, tcp6, snmp, netstat and nf_conntrack (from /proc; the
 //! folder's name says of which kernel, and the counters have seen the zoo and one closed port) and FOLDER/sock_diag.hex: the
-//! datagrams of two dumps, every field on a line of its own with its name, and what trace.rs captures. The request is made here by hand, so that the
+//! datagrams of two dumps, every field on a line of its own with its name, and what trace.rs captures. Then it opens the
+//! UDP sockets as well and writes FOLDER/udp, udp6 and sock_diag_udp.hex. The requests are made here by hand, so that the
 //! fixtures do not depend on the code that they test.
 
 #![allow(
@@ -15,8 +16,14 @@
 #[path = "../tests/common/sockets.rs"]
 #[allow(dead_code)]
 mod sockets;
+#[path = "../tests/common/table.rs"]
+#[allow(dead_code)]
+mod table;
 #[path = "guest/trace.rs"]
 mod trace;
+#[path = "../tests/common/udp.rs"]
+#[allow(dead_code)]
+mod udp;
 #[path = "guest/version.rs"]
 mod version;
 
@@ -50,7 +57,21 @@ fn main() {
     ip("link set lo up");
     let _zoo = sockets::Zoo::open();
     TcpStream::connect("127.0.0.1:1099").unwrap_err();
-    for table in ["tcp", "tcp6", "snmp", "netstat", "stat/nf_conntrack"] {
+    copy(
+        &["tcp", "tcp6", "snmp", "netstat", "stat/nf_conntrack"],
+        &folder,
+    );
+    trace::capture(&folder);
+    dumps(&TCP, &folder.join("sock_diag.hex"));
+    let _bound = udp::sockets();
+    let _filled = udp::filled();
+    copy(&["udp", "udp6"], &folder);
+    dumps(&UDP, &folder.join("sock_diag_udp.hex"));
+}
+
+/// Writes these tables of this thread's namespace to the folder.
+fn copy(tables: &[&str], folder: &Path) {
+    for table in tables {
         let path = Path::new("/proc/thread-self/net").join(table);
         if table.starts_with("stat/") && !path.exists() {
             continue; // its module is not loaded
@@ -58,10 +79,37 @@ fn main() {
         let text = std::fs::read(&path).unwrap();
         std::fs::write(folder.join(path.file_name().unwrap()), text).unwrap();
     }
-    trace::capture(&folder);
+}
+
+/// What is asked of sock_diag.
+struct Asked {
+    protocol: u8,
+    extensions: u8,
+    state: u8,
+    /// The same in words.
+    words: &'static str,
+}
+
+const TCP: Asked = Asked {
+    protocol: 6,
+    extensions: 0,
+    state: 10,
+    words: "LISTEN, of the zoo in tests/common/sockets.rs",
+};
+
+const UDP: Asked = Asked {
+    protocol: 17,
+    extensions: 1 << 6, // INET_DIAG_SKMEMINFO
+    state: 7,
+    words: "CLOSE with INET_DIAG_SKMEMINFO, of the zoo in tests/common/udp.rs",
+};
+
+/// Writes a dump of either family.
+fn dumps(asked: &Asked, file: &Path) {
     let mut text = format!(
-        "# sock_diag's answers to two dumps of LISTEN, of the zoo in tests/common/sockets.rs.\n\
+        "# sock_diag's answers to two dumps of {}.\n\
          # Kernel: {} {}, {} endian\n",
+        asked.words,
         version::upstream(),
         std::env::consts::ARCH,
         if cfg!(target_endian = "little") {
@@ -71,19 +119,19 @@ fn main() {
         },
     );
     for (family, label) in [(2, "AF_INET"), (10, "AF_INET6")] {
-        dump(family, label, &mut text);
+        dump(asked, family, label, &mut text);
     }
-    std::fs::write(folder.join("sock_diag.hex"), text).unwrap();
+    std::fs::write(file, text).unwrap();
 }
 
-fn dump(family: u8, label: &str, text: &mut String) {
+fn dump(asked: &Asked, family: u8, label: &str, text: &mut String) {
     let mut request = Vec::new();
     request.extend(72_u32.to_ne_bytes());
     request.extend(20_u16.to_ne_bytes()); // SOCK_DIAG_BY_FAMILY
     request.extend(0x301_u16.to_ne_bytes()); // NLM_F_REQUEST | NLM_F_DUMP
     request.extend(1_u32.to_ne_bytes()); // the sequence number
-    request.extend([0, 0, 0, 0, family, 6, 0, 0]);
-    request.extend((1_u32 << 10).to_ne_bytes()); // LISTEN
+    request.extend([0, 0, 0, 0, family, asked.protocol, asked.extensions, 0]);
+    request.extend((1_u32 << asked.state).to_ne_bytes());
     request.extend([0; 40]);
     request.extend([0xff; 8]);
     let socket = socket(
@@ -143,9 +191,12 @@ fn annotate(datagram: &[u8], text: &mut String) -> bool {
         let (mut message, behind) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
         fields(&mut message, &HEADER, text);
         if kind == 3 {
+            let error = i32::from_ne_bytes(message[..4].try_into().unwrap());
+            assert_eq!(error, 0, "the dump ended with an errno");
             fields(&mut message, &[("error (NLMSG_DONE)", 4)], text);
             return true;
         }
+        assert_eq!(kind, 20, "no socket");
         fields(&mut message, &SOCKET, text);
         while !message.is_empty() {
             let length = usize::from(u16::from_ne_bytes(message[..2].try_into().unwrap()));

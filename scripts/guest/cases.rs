@@ -82,20 +82,21 @@ pub fn without_ipv6(outside: &mut Outside) {
 
 /// The fixtures for the parsers' tests.
 pub fn capture(outside: &mut Outside) {
-    for module in ["inet_diag", "tcp_diag"] {
+    for module in ["inet_diag", "tcp_diag", "udp_diag"] {
         load(module);
     }
     let folder = Path::new("/fixtures");
     let done = Command::new("/capture").arg(folder).status().unwrap();
     assert!(done.success(), "capture: {done}");
     let names = ["tcp", "tcp6", "snmp", "netstat", "sock_diag.hex"];
+    let of_udp = ["udp", "udp6", "sock_diag_udp.hex"];
     let traced = [
         "tcp_send_reset.format",
         "tcp_receive_reset.format",
         "header_page",
         "resets.hex",
     ];
-    for name in names.into_iter().chain(traced) {
+    for name in names.into_iter().chain(of_udp).chain(traced) {
         for line in std::fs::read_to_string(folder.join(name)).unwrap().lines() {
             outside.say(name, line);
         }

@@ -90,6 +90,30 @@ pub fn sockets() -> Vec<Socket> {
     zoo
 }
 
+/// One with a datagram in its receive queue, on 2018, and one on 2019 whose queue took the first of three datagrams: each
+/// alone is more than its buffer holds.
+pub fn filled() -> [Socket; 2] {
+    let sender = udp("::");
+    sender.set_only_v6(false).unwrap();
+    let send = |size, to: &str| {
+        let to: SocketAddr = to.parse().unwrap();
+        sender.send_to(&vec![0; size], &to.into()).unwrap();
+    };
+    let full = bound_with("::1", 2019, |socket| {
+        socket.set_recv_buffer_size(1).unwrap(); // the kernel makes it the least it allows
+    });
+    for _ in 0..3 {
+        send(8192, "[::1]:2019");
+    }
+    let waiting = bound("127.0.0.1", 2018);
+    send(100, "[::ffff:127.0.0.1]:2018");
+    // Only once it is there.
+    waiting
+        .peek(&mut [std::mem::MaybeUninit::uninit()])
+        .unwrap();
+    [waiting, full]
+}
+
 /// Connects it to nothing (connect(2), AF_UNSPEC).
 fn dissolve(socket: &Socket) {
     let unspecified = nix::libc::sockaddr {

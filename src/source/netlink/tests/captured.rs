@@ -1,7 +1,7 @@
 //! Answers that real kernels gave, and answers by the formats of those that could not be had.
 
-use super::{Script, run};
-use crate::domain::{Device, Listener};
+use super::{Script, run_of};
+use crate::domain::{Device, Listener, Protocol};
 use crate::source::ByteOrder::{self, Big, Little};
 use crate::source::fixtures;
 
@@ -26,15 +26,19 @@ fn datagrams(text: &str, order: ByteOrder) -> Vec<(&str, Vec<u8>)> {
     datagrams
 }
 
+/// Bytes of INET_DIAG_SKMEMINFO: nine numbers.
+const MEMORY: usize = 36;
+
 /// The bytes of a field, which are little endian, in this byte order.
 fn in_order(order: ByteOrder, name: &str, mut field: Vec<u8>) -> Vec<u8> {
     let number = match name {
         "idiag_sport" | "idiag_dport" | "idiag_src" | "idiag_dst" | "padding" => false, // the network's
-        "value" => field.len() != 2, // INET_DIAG_SOCKOPT: two bytes full of bits
+        "value" => !matches!(field.len(), 2 | MEMORY), // INET_DIAG_SOCKOPT: two bytes full of bits
         _ => true,
     };
     match (order, name) {
         (Big, "idiag_cookie") => field.chunks_mut(4).for_each(<[u8]>::reverse), // two numbers
+        (Big, "value") if field.len() == MEMORY => field.chunks_mut(4).for_each(<[u8]>::reverse),
         (Big, _) if number => field.reverse(),
         _ => {}
     }
@@ -43,11 +47,21 @@ fn in_order(order: ByteOrder, name: &str, mut field: Vec<u8>) -> Vec<u8> {
 
 /// What a kernel shows of each family.
 fn shown_by(kernel: &str, order: ByteOrder) -> [Vec<Listener>; 2] {
-    let text = fixtures::text(kernel, "sock_diag.hex");
+    shown_of(Protocol::Tcp, kernel, order)
+}
+
+/// The same of this protocol.
+fn shown_of(protocol: Protocol, kernel: &str, order: ByteOrder) -> [Vec<Listener>; 2] {
+    let file = match protocol {
+        Protocol::Tcp => "sock_diag.hex",
+        Protocol::Udp => "sock_diag_udp.hex",
+    };
+    let text = fixtures::text(kernel, file);
     let datagrams = datagrams(&text, order);
     ["AF_INET", "AF_INET6"].map(|family| {
         let own = datagrams.iter().filter(|(label, _)| *label == family);
-        let (seen, end) = run(&mut Script::of(own.map(|(_, bytes)| bytes.clone())), order);
+        let mut script = Script::of(own.map(|(_, bytes)| bytes.clone()));
+        let (seen, end) = run_of(protocol, &mut script, order);
         assert_eq!(end, Ok(()), "{kernel}, {order:?}");
         seen
     })
@@ -87,6 +101,81 @@ fn is_the_zoo(v4: &[Listener], v6: &[Listener]) {
             ("[::ffff:0.0.0.0]:1017".to_owned(), Some(false)),
             ("[::ffff:127.0.0.1]:1007".to_owned(), Some(false)),
         ]
+    );
+}
+
+#[test]
+fn every_kernel_says_the_same_of_the_zoo_of_udp() {
+    for kernel in fixtures::captured() {
+        let [v4, v6] = shown_of(Protocol::Udp, &kernel, Little);
+        is_the_zoo_of_udp(&kernel, &v4, &v6);
+        let big = shown_of(Protocol::Udp, &kernel, Big);
+        assert_eq!(big, [v4, v6], "{kernel}");
+    }
+}
+
+/// None of those that are connected is among them, also where one that is not has the same port.
+fn is_the_zoo_of_udp(kernel: &str, v4: &[Listener], v6: &[Listener]) {
+    for listener in v4.iter().chain(v6) {
+        // Datagrams of 100 and of 8192 bytes, with what the kernel needs to keep them.
+        let (lengths, limit, drops) = match listener.port {
+            2018 => (101..=1_024, 212_992, 0),
+            2019 => (8_193..=20_000, 2_304, 2),
+            _ => (0..=0, 212_992, 0),
+        };
+        let queue = listener.queue.unwrap();
+        assert!(lengths.contains(&queue.length), "{kernel}, {listener:?}");
+        assert_eq!(
+            (listener.protocol, queue.limit, listener.drops),
+            (Protocol::Udp, Some(limit), Some(drops)),
+            "{kernel}, {listener}"
+        );
+    }
+    let mut places: Vec<_> = v4
+        .iter()
+        .map(|one| (one.port, one.to_string(), one.device))
+        .collect();
+    places.sort_by_key(|(port, ..)| *port);
+    let members = places.iter().filter(|(port, ..)| *port == 2009).count();
+    assert_eq!(members, 60, "{kernel}");
+    places.dedup();
+    let places: Vec<_> = places
+        .iter()
+        .map(|(_, place, device)| (place.as_str(), *device))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("0.0.0.0:1013", Device::Any),
+            ("0.0.0.0:2001", Device::Any),
+            ("127.0.0.1:2002", Device::Any),
+            ("192.0.2.1:2003", Device::Any),
+            ("0.0.0.0:2008", Device::Index(1)),
+            ("0.0.0.0:2009", Device::Any),
+            ("127.0.0.1:2014", Device::Any),
+            ("127.0.0.1:2015", Device::Any),
+            ("127.0.0.1:2018", Device::Any),
+        ],
+        "{kernel}"
+    );
+    let mut v6: Vec<_> = v6.iter().map(|one| (one.to_string(), one.v6only)).collect();
+    v6.sort();
+    let v6: Vec<_> = v6
+        .iter()
+        .map(|(place, only)| (place.as_str(), *only))
+        .collect();
+    assert_eq!(
+        v6,
+        [
+            ("[2001:db8::1]:2016", Some(true)),
+            ("[::1]:2006", Some(true)),
+            ("[::1]:2019", Some(true)),
+            ("[::]:2004", Some(false)),
+            ("[::]:2005", Some(true)),
+            ("[::ffff:0.0.0.0]:2017", Some(false)),
+            ("[::ffff:127.0.0.1]:2007", Some(false)),
+        ],
+        "{kernel}"
     );
 }
 

@@ -73,11 +73,20 @@ impl Channel for &mut Script {
 
 /// Runs a dump over the script. What it showed, and how it ended.
 fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::Fault>) {
+    run_of(Protocol::Tcp, script, order)
+}
+
+/// The same of this protocol.
+fn run_of(
+    protocol: Protocol,
+    script: &mut Script,
+    order: ByteOrder,
+) -> (Vec<Listener>, Result<(), source::Fault>) {
     let mut seen = Vec::new();
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let question = Question {
-        protocol: Protocol::Tcp,
+        protocol,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,

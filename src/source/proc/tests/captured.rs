@@ -1,7 +1,7 @@
 //! Tables of real kernels, and tables by the formats of those that could not be had.
 
-use super::seen_by;
-use crate::domain::Listener;
+use super::seen_of;
+use crate::domain::{Listener, Protocol};
 use crate::source::ByteOrder::{self, Big, Little};
 use crate::source::fixtures;
 use crate::source::proc::Pass;
@@ -32,10 +32,14 @@ fn turned_round(row: &str) -> String {
 
 /// What both strides show of a table, and how they end.
 fn shown_by(kernel: &str, name: &str, order: ByteOrder) -> (Vec<Listener>, [Pass; 2]) {
+    let protocol = match name {
+        "udp" | "udp6" => Protocol::Udp,
+        _ => Protocol::Tcp,
+    };
     let table = table(kernel, name, order);
     let every: Vec<u16> = (1..=u16::MAX).collect();
-    let [(by_row, end), (by_page, page_end)] =
-        [Stride::Row, Stride::Page].map(|stride| seen_by(table.as_bytes(), stride, &every, order));
+    let [(by_row, end), (by_page, page_end)] = [Stride::Row, Stride::Page]
+        .map(|stride| seen_of(protocol, table.as_bytes(), stride, &every, order));
     assert_eq!(by_row, by_page, "{kernel}");
     (by_row, [end.unwrap(), page_end.unwrap()])
 }
@@ -85,6 +89,84 @@ fn is_the_zoo(
             "[::ffff:0.0.0.0]:1017",
             "[::ffff:127.0.0.1]:1007"
         ]
+    );
+}
+
+#[test]
+fn every_kernel_says_the_same_of_the_zoo_of_udp() {
+    for kernel in fixtures::captured() {
+        let v4 = shown_by(&kernel, "udp", Little);
+        let v6 = shown_by(&kernel, "udp6", Little);
+        let connected = ["udp", "udp6"].map(|name| {
+            let table = table(&kernel, name, Little);
+            table.lines().filter(|row| row.contains(" 01 ")).count()
+        });
+        assert_eq!(connected, [5, 1], "{kernel}");
+        is_the_zoo_of_udp(&kernel, &v4, &v6);
+        assert_eq!(shown_by(&kernel, "udp", Big), v4, "{kernel}, big endian");
+        assert_eq!(shown_by(&kernel, "udp6", Big), v6, "{kernel}, big endian");
+    }
+}
+
+/// None of those that are connected is among them, also where one that is not has the same port.
+fn is_the_zoo_of_udp(
+    kernel: &str,
+    (v4, v4_ends): &(Vec<Listener>, [Pass; 2]),
+    (v6, v6_ends): &(Vec<Listener>, [Pass; 2]),
+) {
+    // 73 sockets do not fit one read, 8 do.
+    assert_eq!(*v4_ends, [Pass::Incomplete; 2], "{kernel}");
+    assert_eq!(*v6_ends, [Pass::Incomplete, Pass::Complete], "{kernel}");
+    for listener in v4.iter().chain(v6) {
+        // Datagrams of 100 and of 8192 bytes, with what the kernel needs to keep them.
+        let (lengths, drops) = match listener.port {
+            2018 => (101..=1_024, 0),
+            2019 => (8_193..=20_000, 2),
+            _ => (0..=0, 0),
+        };
+        let queue = listener.queue.unwrap();
+        assert!(lengths.contains(&queue.length), "{kernel}, {listener:?}");
+        assert_eq!(
+            (listener.protocol, queue.limit, listener.drops),
+            (Protocol::Udp, None, Some(drops)),
+            "{kernel}, {listener}"
+        );
+    }
+    let mut places: Vec<_> = v4.iter().map(|one| (one.port, one.to_string())).collect();
+    places.sort();
+    let members = places.iter().filter(|(port, _)| *port == 2009).count();
+    assert_eq!(members, 60, "{kernel}");
+    places.dedup();
+    let places: Vec<_> = places.iter().map(|(_, place)| place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "0.0.0.0:1013",
+            "0.0.0.0:2001",
+            "127.0.0.1:2002",
+            "192.0.2.1:2003",
+            "0.0.0.0:2008",
+            "0.0.0.0:2009",
+            "127.0.0.1:2014",
+            "127.0.0.1:2015",
+            "127.0.0.1:2018",
+        ],
+        "{kernel}"
+    );
+    let mut v6: Vec<_> = v6.iter().map(Listener::to_string).collect();
+    v6.sort();
+    assert_eq!(
+        v6,
+        [
+            "[2001:db8::1]:2016",
+            "[::1]:2006",
+            "[::1]:2019",
+            "[::]:2004",
+            "[::]:2005",
+            "[::ffff:0.0.0.0]:2017",
+            "[::ffff:127.0.0.1]:2007",
+        ],
+        "{kernel}"
     );
 }
 
