@@ -44,7 +44,11 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
             }
         }
         survey.conclude();
-        match &survey.answers(None)[0].1 {
+        let answer = survey.answers(None)[0].1.clone();
+        let is_settled = matches!(answer, Answer::Listening(_));
+        assert_eq!(survey.is_settled(), is_settled);
+        assert_eq!(survey.has_settled(target.parse().unwrap()), is_settled);
+        match &answer {
             Answer::Listening(listener) => listener.to_string(),
             Answer::Violates(_, violation) => violation.why().to_owned(),
             Answer::NotListening => "not".to_owned(),
@@ -228,6 +232,54 @@ fn the_same_port_of_both_protocols_is_two_targets() {
     assert_eq!(survey.unseen(), [targets[0], targets[2]]);
     survey.shortcut_found(targets[2], &Listener::at([0, 0, 0, 0], 443));
     assert_eq!(survey.unseen(), [targets[0], targets[2]]);
+}
+
+#[test]
+fn the_kernel_is_asked_which_of_several_is_found_only_where_the_device_is_known() {
+    let contested = |target: &str, entrance: Option<u32>, listeners: &[Listener]| {
+        let target = target.parse().unwrap();
+        let mut survey = Survey::new([target], entrance.map(Entrance::by), 1);
+        survey.begin();
+        for listener in listeners {
+            let _ = survey.see(listener, &mut EmptyQueue);
+        }
+        survey.conclude();
+        let asked = survey.contested();
+        assert!(asked.iter().all(|connection| connection.target == target));
+        let devices = asked.iter().map(|connection| connection.interface);
+        devices.collect::<Vec<_>>()
+    };
+    let full = on("0.0.0.0", Some(9));
+    let fit = |device: u32| on_device("0.0.0.0", Device::Index(device), 0);
+    for (target, entrance, listeners, expected) in [
+        (
+            "192.0.2.1:443",
+            Some(2),
+            vec![full.clone(), fit(2)],
+            vec![Some(2)],
+        ),
+        // Which device it comes in by hangs on the address.
+        ("192.0.2.1:443", None, vec![full.clone(), fit(2)], vec![]),
+        (
+            "127.0.0.1:443",
+            None,
+            vec![full.clone(), fit(1)],
+            vec![Some(1)],
+        ),
+        // Nothing is bound to a device: the two are of different groups all the same.
+        (
+            "192.0.2.1:443",
+            None,
+            vec![on("::", Some(0)), on("::ffff:0.0.0.0", Some(9))],
+            vec![None],
+        ),
+        // They agree.
+        ("192.0.2.1:443", Some(2), vec![full.clone()], vec![]),
+        ("443", Some(2), vec![full.clone(), fit(2)], vec![]),
+    ] {
+        let asked = contested(target, entrance, &listeners);
+        assert_eq!(asked, expected, "{target} {entrance:?} {listeners:?}");
+    }
 }
 
 #[test]
