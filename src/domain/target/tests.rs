@@ -240,3 +240,28 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
         assert_eq!(port.rank(&pair[0]), port.rank(&pair[1]));
     }
 }
+
+#[test]
+fn without_a_named_device_only_loopback_addresses_come_in_by_lo() {
+    let not_on_lo = Serves::Unless(Unless::NotOnLo);
+    for (target, on_lo, on_another) in [
+        ("443", Serves::Yes, Serves::Yes),
+        ("0.0.0.0:443", Serves::Yes, Serves::Yes),
+        ("192.0.2.1:443", not_on_lo, Serves::Yes),
+        ("127.0.0.1:443", Serves::Yes, Serves::No),
+        ("127.9.9.9:443", Serves::Yes, Serves::No),
+    ] {
+        let target: Target = target.parse().unwrap();
+        for (device, expected) in [(1, on_lo), (2, on_another)] {
+            let bound = Listener {
+                device: Device::Index(device),
+                ..listener("0.0.0.0", None)
+            };
+            assert_eq!(
+                target.served_by(&bound, None),
+                expected,
+                "{target} {device}"
+            );
+        }
+    }
+}
