@@ -162,10 +162,10 @@ fn a_fifo_is_not_waited_for() {
 
 #[test]
 fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
-    sh(r#"ulimit -n 3; exec "$0" check --interface lo 443"#).exits(1).stderr(
-        "listenup: could not tell (443): the interface lo cannot be looked up: No such file or directory \
-         (ENOENT)\n",
-    );
+    // glibc says ENOENT, musl EMFILE.
+    sh(r#"ulimit -n 3; exec "$0" check --interface lo 443"#)
+        .exits(1)
+        .stderr_has("could not tell (443): the interface lo cannot be looked up: ");
 }
 
 #[test]
