@@ -1,7 +1,7 @@
 //! Times single looks in this process, without the start of a program around them: for
 //! `scripts/bench`, and for the cost model in src/source/proc/cost.rs.
 //!
-//! `looks RUNS SECONDS` opens 127.0.0.1:443 and [::1]:6443 in the network namespace it runs in and
+//! `looks RUNS SECONDS` opens 127.0.0.1:1443 and [::1]:16443 in the network namespace it runs in and
 //! prints for each kind of look its median and 99th percentile in microseconds and the number of
 //! runs, tab-separated.
 
@@ -38,10 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runs: usize = args.next().ok_or(usage)?.parse()?;
     let limit = Duration::from_secs(args.next().ok_or(usage)?.parse()?);
     let _listeners = (
-        TcpListener::bind("127.0.0.1:443")?,
-        TcpListener::bind("[::1]:6443")?,
+        TcpListener::bind("127.0.0.1:1443")?,
+        TcpListener::bind("[::1]:16443")?,
     );
-    let connection = Connection::to("127.0.0.1:443".parse()?, None).ok_or("no address")?;
+    let connection = Connection::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
     let opinion = || Proc::second_opinion("/proc");
 
     type Look<'a> = (&'a str, bool, Box<dyn FnMut() -> Result<bool, Fault> + 'a>);
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "sock_diag, listening",
             true,
-            Box::new(|| shows(&mut Netlink::new(), Tcp, V4, 443)),
+            Box::new(|| shows(&mut Netlink::new(), Tcp, V4, 1443)),
         ),
         (
             "sock_diag, not listening",
@@ -64,12 +64,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "/proc tcp, listening",
             true,
-            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V4, 443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V4, 1443)),
         ),
         (
             "/proc tcp6, listening",
             true,
-            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V6, 6443)),
+            Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V6, 16443)),
         ),
         (
             "/proc tcp, second opinion: not",
