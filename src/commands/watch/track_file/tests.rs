@@ -73,6 +73,7 @@ fn a_failed_write_leaves_the_old_file_and_is_tried_again() {
 #[test]
 fn a_folder_that_others_can_write_to_is_weak() {
     let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
     let file = TrackFile::at(&inner.join("service"));
