@@ -10,7 +10,7 @@
 mod common;
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use common::confined::{Call, Confined, NOBODY, folder_with_listenup};
 use common::program::{LISTENUP, Said, example, listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
-use common::{in_namespace, ip};
+use common::{cgroup2, in_namespace, ip};
 
 /// The exit codes of a line in the three sets.
 #[track_caller]
@@ -194,12 +194,8 @@ struct Unit(PathBuf);
 
 impl Unit {
     fn new(name: &str) -> Self {
-        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-            .map(Path::new)
-            .into_iter()
-            .find(|root| root.join("cgroup.procs").exists())
-            .expect("this test needs a cgroup2 where systemd mounts it");
-        let path = root.join(format!("listenup-test-{}.slice", std::process::id()));
+        let slice = format!("listenup-test-{}.slice", std::process::id());
+        let path = cgroup2().join(slice);
         std::fs::create_dir(&path).unwrap();
         let path = path.join(name);
         std::fs::create_dir(&path).unwrap();

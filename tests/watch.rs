@@ -6,7 +6,6 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,18 +13,17 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::Socket;
 
 use common::confined::{Call, Confined};
-use common::in_namespace;
 use common::program::{LISTENUP, example, listenup};
 use common::schema;
 use common::service::Service;
 use common::sockets::{listen, listen_with};
 use common::watcher::{Killed, Watcher, await_says, exec_stop_post, says};
+use common::{Mounted, in_namespace};
 
 #[test]
 fn the_file_follows_the_listener_and_is_never_empty() {
@@ -195,15 +193,6 @@ fn whatever_happens_to_the_file_it_says_the_value_again() {
             "no change of the state: {said:?}"
         );
     });
-}
-
-/// What is mounted here is unmounted with this value.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
-    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What a watch lives through: namespaces that lose their names, cgroups that are killed, signals that come together,
-//! another watch on its file; and what its options do together.
+//! another watch on its file.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,42 +11,24 @@
 mod common;
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use socket2::Socket;
 
-use common::confined::Confined;
 use common::program::{LISTENUP, await_call, example};
 use common::service::Service;
 use common::sockets::{listen, listen_with};
-use common::watcher::{Killed, Watcher, await_says};
-use common::{in_namespace, ip};
-
-/// The lines that say a change, without the time of day.
-fn changes(stdout: &str) -> Vec<&str> {
-    let lines = stdout.lines();
-    lines.map(|line| line.split_once(' ').unwrap().1).collect()
-}
-
-#[track_caller]
-fn assert_changes(stdout: &str, beginnings: &[&str]) {
-    let said = changes(stdout);
-    let pairs = || said.iter().zip(beginnings);
-    assert!(
-        said.len() == beginnings.len() && pairs().all(|(said, begins)| said.starts_with(begins)),
-        "{said:#?} are not {beginnings:#?}"
-    );
-}
+use common::watcher::{Killed, Watcher, assert_changes, await_says, changes};
+use common::{Mounted, cgroup2, in_namespace, ip};
 
 /// A network namespace with a name, in which `lo` is up. The name goes with this value.
 struct Named(String);
@@ -160,17 +142,34 @@ fn a_namespace_that_loses_its_name_is_watched_on_and_its_namesake_is_not() {
     }
 }
 
+#[test]
+fn the_file_is_where_the_caller_has_it_whatever_the_network_namespace() {
+    let named = Named::new();
+    let service = named.listens();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let (tmpfs, no_flags) = (Some("tmpfs"), MsFlags::empty());
+    mount(tmpfs, &disk, tmpfs, no_flags, None::<&str>).unwrap();
+    let _mounted = Mounted(disk.clone());
+    let file = disk.join("track");
+    let mut command = Command::new(LISTENUP);
+    command
+        .args(["watch", "-q", "--netns", &named.0, "443", "--track-file"])
+        .arg(&file);
+    let _watch = Killed(command.spawn().unwrap());
+    await_says(&file, "0");
+    drop(service);
+    await_says(&file, "1");
+}
+
 /// A cgroup of version 2. What is in it is killed with this value, and it goes.
 struct Cgroup(PathBuf);
 
 impl Cgroup {
     fn new() -> Self {
-        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-            .map(Path::new)
-            .into_iter()
-            .find(|root| root.join("cgroup.procs").exists())
-            .expect("this test needs a cgroup2 where systemd mounts it");
-        let path = root.join(format!("listenup-watch-{}.slice", std::process::id()));
+        let name = format!("listenup-watch-{}.slice", std::process::id());
+        let path = cgroup2().join(name);
         fs::create_dir(&path).unwrap();
         assert!(
             path.join("cgroup.kill").exists(),
@@ -327,184 +326,4 @@ fn a_look_after_an_event_says_when_it_began() {
         let since = line.and_then(|line| line.strip_suffix("s after the event"));
         assert!(since.is_some(), "{said:?}");
     });
-}
-
-#[test]
-fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
-    in_namespace(|| {
-        let socket = listen("127.0.0.1", 443);
-        let words = "--initial keep --rise 1h --fall 1h 443";
-        let watcher = Watcher::start(words);
-        assert_eq!(watcher.says(), "0");
-        drop(socket);
-        watcher.forget_notices(Duration::from_secs(20));
-        watcher.await_notice("WATCHDOG=1");
-        assert_eq!(watcher.says(), "0");
-        let folder = handed_over(watcher, "0");
-
-        // The fall begins anew.
-        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
-        assert_eq!(watcher.says(), "0");
-        let folder = handed_over(watcher, "0");
-
-        let _socket = listen("127.0.0.1", 443);
-        let file = folder.path().join("track");
-        fs::write(&file, "5\n").unwrap();
-        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
-        assert_eq!(watcher.says(), "1");
-        let folder = handed_over(watcher, "1");
-
-        // Without a value the first verdict counts at once.
-        fs::remove_file(&file).unwrap();
-        let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
-        assert_eq!(watcher.says(), "0");
-        watcher.end();
-    });
-}
-
-/// The folder of a watch that was ended for another, whose file says this.
-#[track_caller]
-fn handed_over(watcher: Watcher, says: &str) -> tempfile::TempDir {
-    let (said, folder) = watcher.end_with(Signal::SIGUSR2);
-    said.exits(0).stderr("");
-    assert_eq!(common::watcher::says(&folder.path().join("track")), says);
-    fs::remove_file(folder.path().join("notify")).unwrap();
-    folder
-}
-
-#[test]
-fn targets_that_flap_change_nothing_while_enough_listen() {
-    in_namespace(|| {
-        let steady = listen("127.0.0.1", 443);
-        let watcher = Watcher::start("--every 5ms --any 443 80 81");
-        for _ in 0..100 {
-            drop([listen("127.0.0.1", 80), listen("127.0.0.1", 81)]);
-        }
-        let other = listen("127.0.0.1", 81);
-        drop(steady);
-        drop(listen("127.0.0.1", 80));
-        assert_eq!(watcher.says(), "0");
-        drop(other);
-        watcher.await_value("1");
-        let said = watcher.end().stderr("");
-        assert_changes(
-            &said.stdout,
-            &["up (0)", "down (1): 0 of 3 listening, 1 needed; "],
-        );
-    });
-}
-
-#[test]
-fn absent_is_up_by_the_event_and_down_by_a_look() {
-    in_namespace(|| {
-        let socket = listen("127.0.0.1", 443);
-        let watcher = Watcher::start("--every 1h --absent 443");
-        assert_eq!(watcher.says(), "1");
-        drop(socket);
-        watcher.await_value("0");
-        watcher.end();
-
-        let watcher = Watcher::start("--every 5ms --absent 443");
-        assert_eq!(watcher.says(), "0");
-        let _socket = listen("127.0.0.1", 443);
-        watcher.await_value("1");
-        watcher.end();
-    });
-}
-
-#[test]
-fn a_negative_value_for_down_stays_after_the_end() {
-    in_namespace(|| {
-        let words = "--down-value -50 --on-exit keep --initial keep 443";
-        let watcher = Watcher::start(words);
-        assert_eq!(watcher.says(), "-50");
-        let socket = listen("127.0.0.1", 443);
-        watcher.await_value("0");
-        drop(socket);
-        watcher.await_value("-50");
-        let (said, folder) = watcher.end_with(Signal::SIGTERM);
-        said.exits(0).stderr("");
-        let file = folder.path().join("track");
-        assert_eq!(fs::read_to_string(file).unwrap(), "-50\n");
-    });
-}
-
-#[test]
-fn a_queue_that_was_full_and_drains_is_up_again() {
-    in_namespace(|| {
-        let socket = listen("127.0.0.1", 443);
-        let watcher = Watcher::start("--every 5ms --max-queue 2 443");
-        assert_eq!(watcher.says(), "0");
-        // Up to the limit of 16, and the one more that the kernel takes.
-        let waiting: Vec<TcpStream> = (0..17)
-            .map(|_| TcpStream::connect("127.0.0.1:443").unwrap())
-            .collect();
-        watcher.await_value("1");
-        for _ in &waiting {
-            socket.accept().unwrap();
-        }
-        watcher.await_value("0");
-        let said = watcher.end().stderr("");
-        assert_changes(
-            &said.stdout,
-            &["up (0)", "down (1): 443: queue too long: ", "up (0)"],
-        );
-    });
-}
-
-#[test]
-fn an_owner_that_executes_itself_again_stays_the_owner() {
-    in_namespace(|| {
-        let socket = listen("127.0.0.1", 443);
-        let folder = tempfile::tempdir().unwrap();
-        let script = folder.path().join("again");
-        fs::write(&script, "exec sh \"$0\"\n").unwrap();
-        let mut command = Command::new("sh");
-        command.arg(&script).stdin(OwnedFd::from(socket));
-        let service = Killed(command.spawn().unwrap());
-        // The command has the socket, too.
-        drop(command);
-        // It is called so a moment after it was started (fs/exec.c, begin_new_exec).
-        let comm = PathBuf::from(format!("/proc/{}/comm", service.0.id()));
-        await_says(&comm, "sh");
-        let watcher = Watcher::start("--every 1ms --owner-process sh 443");
-        assert_eq!(watcher.says(), "0");
-        for _ in 0..4 {
-            watcher.await_notice("WATCHDOG=1");
-        }
-        drop(service);
-        watcher.await_value("1");
-        let said = watcher.end().stderr("");
-        assert_changes(&said.stdout, &["up (0)", "down (1): 443: not listening"]);
-    });
-}
-
-/// What is mounted here is unmounted with this value.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
-    }
-}
-
-#[test]
-fn the_file_is_where_the_caller_has_it_whatever_the_network_namespace() {
-    let named = Named::new();
-    let service = named.listens();
-    let folder = tempfile::tempdir().unwrap();
-    let disk = folder.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    let (tmpfs, no_flags) = (Some("tmpfs"), MsFlags::empty());
-    mount(tmpfs, &disk, tmpfs, no_flags, None::<&str>).unwrap();
-    let _mounted = Mounted(disk.clone());
-    let file = disk.join("track");
-    let mut command = Command::new(LISTENUP);
-    command
-        .args(["watch", "-q", "--netns", &named.0, "443", "--track-file"])
-        .arg(&file);
-    let _watch = Killed(command.spawn().unwrap());
-    await_says(&file, "0");
-    drop(service);
-    await_says(&file, "1");
 }

@@ -140,6 +140,7 @@ impl Candidates {
         }
         found
     }
+
     /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
     /// and any other of them. `None`: by a device that none is bound to.
     fn ways(&self, entrance: Option<&Entrance>) -> Vec<Option<Entrance>> {

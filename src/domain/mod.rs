@@ -5,6 +5,7 @@ mod candidates;
 mod connection;
 mod doubt;
 mod entrance;
+mod entry;
 mod exit;
 mod listener;
 mod protocol;

@@ -24,9 +24,11 @@ pub mod udp;
 pub mod watch;
 pub mod watcher;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{panic, thread};
 
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 /// Runs a test in a network namespace of its own, in which `lo` is up. The namespace goes when the last socket and process
@@ -60,4 +62,22 @@ pub fn proc_root() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/proc/thread-self", root.path().join("self")).unwrap();
     root
+}
+
+/// Where systemd mounts version 2 of cgroups.
+pub fn cgroup2() -> &'static Path {
+    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .map(Path::new)
+        .into_iter()
+        .find(|root| root.join("cgroup.procs").exists())
+        .expect("this test needs a cgroup2 where systemd mounts it")
+}
+
+/// What is mounted here is unmounted with this value.
+pub struct Mounted(pub PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
 }

@@ -194,3 +194,20 @@ pub fn await_says(file: &Path, value: &str) {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// The lines that say a change, without the time of day.
+pub fn changes(stdout: &str) -> Vec<&str> {
+    let lines = stdout.lines();
+    lines.map(|line| line.split_once(' ').unwrap().1).collect()
+}
+
+/// Holds these lines to beginnings of them.
+#[track_caller]
+pub fn assert_changes(stdout: &str, beginnings: &[&str]) {
+    let said = changes(stdout);
+    let pairs = || said.iter().zip(beginnings);
+    assert!(
+        said.len() == beginnings.len() && pairs().all(|(said, begins)| said.starts_with(begins)),
+        "{said:#?} are not {beginnings:#?}"
+    );
+}

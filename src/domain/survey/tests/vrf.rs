@@ -1,0 +1,144 @@
+//! Listeners in VRFs and outside, and what the kernel's own lookup says of them.
+
+use super::super::super::{Device, Vrf};
+use super::*;
+
+/// By these devices, which are enslaved to the VRF 7; `accept` is tcp_l3mdev_accept.
+fn in_a_vrf(enslaved: &[u32], accept: Option<bool>) -> Option<Entrance> {
+    let vrf = Some(Vrf {
+        enslaved: enslaved.to_vec(),
+        tcp_accept: accept,
+        udp_accept: None,
+    });
+    Some(Entrance { device: 7, vrf })
+}
+
+fn word(answer: &Answer) -> String {
+    match answer {
+        Answer::Listening(listener) => format!("{listener} {:?}", listener.device),
+        Answer::Violates(..) => "unfit".to_owned(),
+        Answer::NotListening => "not".to_owned(),
+        Answer::CouldNotTell(doubt) => doubt.to_string(),
+        Answer::NotChecked => "not checked".to_owned(),
+    }
+}
+
+const ADDRESS: &str = "192.0.2.10:443";
+const OUTSIDE: &str = "192.0.2.10:443 listens outside the VRF, but whether that counts \
+                       (net.ipv4.tcp_l3mdev_accept) is not known";
+
+#[test]
+fn where_it_is_not_known_whether_one_outside_the_vrf_is_found_one_on_it_will_do() {
+    let outside = on_device("192.0.2.10", Device::Any, 0);
+    let inside = on_device("0.0.0.0", Device::Index(7), 0);
+    let look = |accept, listeners: &[&Listener]| {
+        let target = ADDRESS.parse().unwrap();
+        let mut survey = Survey::new([target], in_a_vrf(&[2], accept), 1);
+        for listener in listeners {
+            let _ = survey.see(listener, &mut NoRequirements);
+        }
+        survey.conclude();
+        word(&survey.answers(None)[0].1)
+    };
+    let found = "0.0.0.0:443 Index(7)";
+    for (accept, alone) in [
+        (Some(true), "192.0.2.10:443 Any"),
+        (Some(false), "not"),
+        (None, OUTSIDE),
+    ] {
+        assert_eq!(look(accept, &[&outside]), alone, "{accept:?}");
+        assert_eq!(look(accept, &[&inside]), found, "{accept:?}");
+    }
+    for accept in [Some(false), None] {
+        for both in [[&outside, &inside], [&inside, &outside]] {
+            assert_eq!(look(accept, &both), found, "{accept:?}");
+        }
+    }
+}
+
+/// What the kernel's own lookup makes of what a look has shown: its listener, and the device it was asked about.
+fn looked_up(
+    entrance: &Option<Entrance>,
+    seen: &[Listener],
+    (found, asked): (&Listener, u32),
+) -> String {
+    let target: Target = ADDRESS.parse().unwrap();
+    let mut survey = Survey::new([target], entrance.clone(), 1);
+    for listener in seen {
+        let _ = survey.see(listener, &mut EmptyQueue);
+    }
+    let connection = Connection::to(target, Some(asked)).unwrap();
+    survey.found(connection, found, &mut EmptyQueue);
+    word(&survey.answers(None)[0].1)
+}
+
+#[test]
+fn the_kernel_s_yes_counts_in_a_vrf_where_a_connection_would_find_the_listener() {
+    let at = |device| on_device("192.0.2.10", device, 0);
+    let [unbound, enslaved, vrf] = [Device::Any, Device::Index(2), Device::Index(7)].map(at);
+    let (inside, itself) = (in_a_vrf(&[2], Some(false)), in_a_vrf(&[], Some(false)));
+    for (entrance, found, asked, expected) in &[
+        (inside.clone(), &vrf, 7, "192.0.2.10:443 Index(7)"),
+        (inside.clone(), &enslaved, 2, "192.0.2.10:443 Index(2)"),
+        (inside.clone(), &unbound, 7, "not"),
+        (inside.clone(), &unbound, 2, "not"),
+        (itself.clone(), &vrf, 7, "192.0.2.10:443 Index(7)"),
+        (itself.clone(), &unbound, 7, "not"),
+        (in_a_vrf(&[], Some(true)), &unbound, 7, "192.0.2.10:443 Any"),
+        // The VRF may have a better one.
+        (in_a_vrf(&[2], Some(true)), &unbound, 2, "not"),
+        (in_a_vrf(&[2], None), &unbound, 7, OUTSIDE),
+    ] {
+        let text = looked_up(entrance, &[], (found, *asked));
+        assert_eq!(text, *expected, "{entrance:?}, {found:?}");
+    }
+    // A BPF program sends connections where it likes.
+    let elsewhere = Listener {
+        port: 8443,
+        ..unbound
+    };
+    let text = looked_up(&inside, &[], (&elsewhere, 7));
+    assert_eq!(text, "192.0.2.10:8443 Any");
+}
+
+#[test]
+fn between_the_vrf_and_the_device_the_kernel_s_own_lookup_does_not_choose() {
+    let [enslaved, vrf] = [2, 7].map(|index| {
+        let length = u32::from(index == 2); // the one on the device is unfit
+        on_device("192.0.2.10", Device::Index(index), length)
+    });
+    let contested = "which of these listeners a connection would find is not known: ";
+    for (found, asked) in [(&vrf, 7), (&enslaved, 2)] {
+        let seen = [enslaved.clone(), vrf.clone()];
+        let text = looked_up(&in_a_vrf(&[2], Some(false)), &seen, (found, asked));
+        assert!(text.starts_with(contested), "{text}");
+    }
+    // What was missed counts as if it had been seen.
+    let text = looked_up(
+        &in_a_vrf(&[2], Some(false)),
+        std::slice::from_ref(&enslaved),
+        (&vrf, 7),
+    );
+    assert!(text.starts_with(contested), "{text}");
+    let outside = on_device("192.0.2.10", Device::Any, 1);
+    let seen = [outside, vrf.clone()];
+    let text = looked_up(&in_a_vrf(&[2], Some(true)), &seen, (&vrf, 7));
+    assert_eq!(text, "192.0.2.10:443 Index(7)");
+}
+
+#[test]
+fn by_an_enslaved_device_both_are_asked_about() {
+    let targets = ["443", ADDRESS, "127.0.0.1:443"].map(|text| text.parse().unwrap());
+    for (entrance, expected) in [
+        (None, vec![None, Some(1)]),
+        (Some(Entrance::by(2)), vec![Some(2), Some(2)]),
+        (in_a_vrf(&[], None), vec![Some(7), Some(7)]),
+        (in_a_vrf(&[2, 3], None), vec![Some(7), Some(7)]),
+        (in_a_vrf(&[2], None), vec![Some(7), Some(2), Some(7)]),
+    ] {
+        let survey = Survey::new(targets, entrance.clone(), 3);
+        let devices = survey.connections_wanted().into_iter();
+        let devices: Vec<_> = devices.map(|connection| connection.interface).collect();
+        assert_eq!(devices, expected, "{entrance:?}");
+    }
+}
