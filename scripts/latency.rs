@@ -3,7 +3,8 @@
 //! `latency PROGRAM ROUNDS close|kill [WATCH-OPTION...]` prints, tab-separated: rounds, p50, p99 and the largest in
 //! microseconds, and how many of the changes were by the kernel's event. `latency PROGRAM SECONDS idle [WATCH-OPTION...]`
 //! prints the watch's processor time in percent of one core, its resident size at the beginning and at the end in KB, its
-//! descriptors at both, and how often the file changed. As root, in a network namespace where port 443 is free. With
+//! descriptors at both, and how often the file changed. `latency - SECONDS asleep` prints the processor time of a thread that
+//! only sleeps 10 ms again and again, for comparison. As root, in a network namespace where port 443 is free. With
 //! CHURN=N in the environment, beside N connections a second on that and on another port that come and go.
 
 #![allow(clippy::print_stdout)]
@@ -34,7 +35,7 @@ const PORT: u16 = 443;
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [program, count, what, options @ ..] = args.as_slice() else {
-        return Err("usage: latency PROGRAM COUNT close|kill|idle [OPTION...]".into());
+        return Err("usage: latency PROGRAM COUNT close|kill|idle|asleep [OPTION...]".into());
     };
     let folder = std::env::temp_dir().join(format!("listenup-latency-{}", std::process::id()));
     fs::create_dir(&folder)?;
@@ -44,6 +45,9 @@ fn main() -> Result<()> {
 }
 
 fn run(program: &str, count: u64, what: &str, options: &[String], folder: &Path) -> Result<()> {
+    if what == "asleep" {
+        return asleep(Duration::from_secs(count));
+    }
     let churn = std::env::var("CHURN")
         .ok()
         .map(|rate| rate.parse())
@@ -54,7 +58,7 @@ fn run(program: &str, count: u64, what: &str, options: &[String], folder: &Path)
         "idle" => idle(&mut watch, Duration::from_secs(count)),
         "close" => rounds(&mut watch, count, || Service::here(PORT)),
         "kill" => rounds(&mut watch, count, || Service::elsewhere(PORT)),
-        _ => Err("close, kill or idle".into()),
+        _ => Err("close, kill, idle or asleep".into()),
     }
 }
 
@@ -115,11 +119,9 @@ impl Watch {
             .join(name)
     }
 
-    /// Processor time of its one thread so far, in seconds; /proc/PID/stat counts in ticks of 10 ms.
+    /// Processor time of its one thread so far, in seconds.
     fn time(&self) -> Result<f64> {
-        let schedstat = fs::read_to_string(self.proc("schedstat"))?;
-        let nanoseconds: f64 = schedstat.split(' ').next().ok_or("schedstat")?.parse()?;
-        Ok(nanoseconds / 1e9)
+        processor_time(&self.proc("schedstat"))
     }
 
     fn resident(&self) -> Result<u64> {
@@ -150,6 +152,25 @@ impl Drop for Watch {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// In seconds; /proc/PID/stat counts in ticks of 10 ms.
+fn processor_time(schedstat: &Path) -> Result<f64> {
+    let schedstat = fs::read_to_string(schedstat)?;
+    let nanoseconds: f64 = schedstat.split(' ').next().ok_or("schedstat")?.parse()?;
+    Ok(nanoseconds / 1e9)
+}
+
+/// What waking takes by itself.
+fn asleep(time: Duration) -> Result<()> {
+    let schedstat = Path::new("/proc/thread-self/schedstat");
+    let (began, before) = (Instant::now(), processor_time(schedstat)?);
+    while began.elapsed() < time {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let used = processor_time(schedstat)? - before;
+    println!("{:.3}", used / began.elapsed().as_secs_f64() * 100.0);
+    Ok(())
 }
 
 /// What listens, in this process or in one of its own.

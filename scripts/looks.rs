@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         TcpListener::bind("[::1]:16443")?,
     );
     let connection = Connection::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
+    let mut open = Netlink::new();
     let opinion = || Proc::second_opinion("/proc");
 
     type Look<'a> = (&'a str, bool, Box<dyn FnMut() -> Result<bool, Fault> + 'a>);
@@ -60,6 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             "sock_diag, exact lookup",
             true,
             Box::new(move || exactly(&mut Netlink::new(), connection)),
+        ),
+        (
+            "sock_diag, exact lookup, socket open",
+            true,
+            Box::new(move || exactly(&mut open, connection)),
         ),
         (
             "/proc tcp, listening",

@@ -77,6 +77,23 @@ fn peer() -> Node {
     peer
 }
 
+/// Waits until the sockets of the last set or pair are gone: a process that another test of this program just
+/// starts holds them until its execve(2), and the kernel would choose among old and new.
+fn wait_until_closed(protocol: Protocol) {
+    let (tables, state) = match protocol {
+        Protocol::Tcp => (["tcp", "tcp6"], " 0A "),
+        Protocol::Udp => (["udp", "udp6"], " 07 "),
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for table in tables {
+        let table = format!("/proc/thread-self/net/{table}");
+        while std::fs::read_to_string(&table).unwrap().contains(state) {
+            assert!(Instant::now() < deadline, "{table}: still open");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 /// Whether a connection from this thread's namespace finds a listener.
 fn connects(address: SocketAddr) -> bool {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -261,6 +278,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
 }
 
 fn judge_a_set(protocol: Protocol, seed: u64, peer: &Node, root: &std::path::Path) -> usize {
+    wait_until_closed(protocol);
     let mut random = Random(seed);
     let count = 1 + random.below(8);
     let (sockets, zoo): (Vec<_>, Vec<_>) = (0..count)
@@ -416,6 +434,7 @@ fn judge_pairs(judge: fn(&[Half; 2])) {
 }
 
 fn judge_a_pair(pair: &[Half; 2]) {
+    wait_until_closed(Protocol::Tcp);
     let _sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Tcp, *one)).collect();
     let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
     // A queue is full above its limit, so one connection fits into the small one.
@@ -454,6 +473,7 @@ impl Requirements for Only {
 }
 
 fn judge_a_pair_of_udp(pair: &[Half; 2]) {
+    wait_until_closed(Protocol::Udp);
     let sockets: Vec<Socket> = pair.iter().map(|one| half(Protocol::Udp, *one)).collect();
     let place: SocketAddr = "127.0.0.1:443".parse().unwrap();
     let found = match sockets.split_first() {
@@ -461,7 +481,6 @@ fn judge_a_pair_of_udp(pair: &[Half; 2]) {
             let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
             let deadline = Instant::now() + Duration::from_secs(20);
             loop {
-                // Again and again: a process that another test just starts may hold the last pair until its execve(2).
                 sender.send_to(b"x", place).unwrap();
                 match (
                     has_come(std::slice::from_ref(first), b"x"),

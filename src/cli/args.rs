@@ -55,12 +55,18 @@ pub(super) fn targets() -> Arg {
         .value_parser(OsStringValueParser::new().try_map(target))
 }
 
-/// The targets, each once: the same one twice is one target, and could not be met twice.
+/// The targets of a line.
 pub(super) fn targets_of(matches: &ArgMatches) -> Vec<Target> {
+    let targets = matches.get_many("target").into_iter().flatten();
+    each_once(targets.copied())
+}
+
+/// The same one twice is one target, and could not be met twice.
+pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
     let mut targets = Vec::new();
-    for target in matches.get_many("target").into_iter().flatten() {
-        if !targets.contains(target) {
-            targets.push(*target);
+    for target in given {
+        if !targets.contains(&target) {
+            targets.push(target);
         }
     }
     targets

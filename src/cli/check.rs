@@ -57,7 +57,7 @@ pub const TIMEOUT: Duration = Duration::from_millis(500);
 /// shows a whole one to take 1.5 to 3 ms, also beside 1,000,000 sockets; the rest is for a busy machine, and
 /// a fifth of it for a walk over /proc on a quiet one.
 const LEAST: Duration = Duration::from_millis(50);
-const RETRY_EVERY: Duration = Duration::from_millis(10);
+pub(super) const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 const CHECK_HELP: &str = "\
 Targets:
@@ -143,8 +143,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
                     "Log failed checks and wrong usage there; with -v every check [default: none]",
                 )
                 .value_parser(
-                    PossibleValuesParser::new(["syslog", "journald", "stderr", "none"])
-                        .map(|name| log(&name)),
+                    PossibleValuesParser::new(LOGS).map(|name| log(&name)),
                 ),
         )
 }
@@ -230,6 +229,10 @@ fn on_unknown(name: String) -> OnUnknown {
     }
 }
 
+/// Where `--log` may go.
+pub(super) const LOGS: [&str; 4] = ["syslog", "journald", "stderr", "none"];
+
+/// By one of these names.
 pub(super) fn log(name: &str) -> Log {
     match name {
         "syslog" => Log::Syslog,

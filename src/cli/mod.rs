@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod doctor;
 mod list;
+mod plain;
 mod resets;
 mod watch;
 
@@ -94,11 +95,18 @@ impl fmt::Display for Refusal {
 /// A [`Refusal`], which is also what `--help` and `--version` give.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = command().try_get_matches_from(&args);
+    match plain::check(&args) {
+        Some(options) => Ok(Request::Check(options)),
+        None => by_clap(&args),
+    }
+}
+
+fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
+    let parsed = command().try_get_matches_from(args);
     let parsed = parsed.and_then(|matches| request(&matches));
     parsed.map_err(|error| Refusal {
         error,
-        manners: Manners::of_a_wrong_line(&args),
+        manners: Manners::of_a_wrong_line(args),
     })
 }
 

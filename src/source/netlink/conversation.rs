@@ -17,6 +17,9 @@ use crate::source::{self, ByteOrder, Question};
 /// header of its own (net/netlink/af_netlink.c, netlink_dump, max_recvmsg_len). The fewer datagrams a dump has, the fewer
 /// chances to miss a listener. No more than that, since an allocator may clear it, and every page of it costs a fault.
 const DATAGRAM: usize = 32 * 1024;
+/// Bytes of the buffer for the answer about one socket, which has some 500 (net/ipv4/inet_diag.c, inet_sk_attr_size). It is
+/// all that most checks need.
+const ONE_SOCKET: usize = 2 * 1024;
 
 /// What a dump needs of a netlink socket.
 pub(super) trait Channel {
@@ -56,7 +59,7 @@ impl<C: Channel> Conversation<C> {
         Self {
             channel,
             order,
-            buffer: vec![0; DATAGRAM],
+            buffer: Vec::new(),
             sequence: 0,
             broken_off: None,
         }
@@ -107,7 +110,8 @@ impl<C: Channel> Conversation<C> {
         let mut end = ControlFlow::Continue(());
         self.broken_off = Some(protocol);
         while end.is_continue() {
-            let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+            let buffer = room(&mut self.buffer, DATAGRAM);
+            let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
                 match wire::next_message(&mut datagram, self.sequence, protocol, self.order)? {
                     Message::Listener(_) if end.is_break() => {}
@@ -141,7 +145,8 @@ impl<C: Channel> Conversation<C> {
             deadline,
         )?;
         let protocol = connection.target.protocol;
-        let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match wire::next_message(&mut datagram, sequence, protocol, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
             Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
@@ -161,7 +166,8 @@ impl<C: Channel> Conversation<C> {
     ) -> Result<Option<u32>, source::Fault> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
-        let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+        let buffer = room(&mut self.buffer, DATAGRAM);
+        let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match link::next_link(&mut datagram, sequence, self.order)? {
             Some(link) => Ok(link.vrf),
             None => Err(Fault::NoAnswer.into()),
@@ -181,7 +187,8 @@ impl<C: Channel> Conversation<C> {
         self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
         let mut enslaved = Vec::new();
         loop {
-            let mut datagram = receive(&mut self.channel, &mut self.buffer, deadline)?;
+            let buffer = room(&mut self.buffer, DATAGRAM);
+            let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
                 match link::next_link(&mut datagram, sequence, self.order)? {
                     Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
@@ -206,6 +213,14 @@ impl<C: Channel> Conversation<C> {
             }
         }
     }
+}
+
+/// At least so many bytes, cleared once.
+fn room(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+    if buffer.len() < bytes {
+        buffer.resize(bytes, 0);
+    }
+    buffer
 }
 
 /// One datagram from the kernel, whole and not empty.
