@@ -264,14 +264,16 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
 #[test]
 fn without_events_and_without_sock_diag_the_looks_go_on() {
     in_namespace(|| {
-        for (call, said_so) in [
+        for (call, said_so, by_proc) in [
             (
                 Call::Bind,
                 "the kernel's events are refused: bind: Permission denied (EACCES)\n",
+                0,
             ),
             (
                 Call::SockDiagSocket,
                 "the kernel's events are refused: socket: Permission denied (EACCES)\n",
+                1,
             ),
         ] {
             let socket = listen("127.0.0.1", 443);
@@ -285,6 +287,9 @@ fn without_events_and_without_sock_diag_the_looks_go_on() {
             watcher.await_value("0");
             let said = watcher.end();
             assert_eq!(said.stderr.matches(said_so).count(), 1, "{said:?}");
+            let each_look =
+                "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why\n";
+            assert_eq!(said.stderr.matches(each_look).count(), by_proc, "{said:?}");
         }
     });
 }

@@ -28,6 +28,7 @@ use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::log;
 use crate::report::CheckResult;
+use crate::source::SourceChoice;
 
 /// What looks may take of the time: one part in this many.
 const SHARE_OF_LOOKS: u32 = 20;
@@ -87,6 +88,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
                 said_restored: None,
                 last: None,
                 looked: Duration::ZERO,
+                said_by_proc: false,
                 is_slow: false,
                 every: options.every,
             };
@@ -118,6 +120,8 @@ struct Watch<'a> {
     last: Option<CheckResult>,
     /// When the last look ended.
     looked: Duration,
+    /// It was said that sock_diag does not answer.
+    said_by_proc: bool,
     /// It was said that it looks less often than was asked for.
     is_slow: bool,
     /// How often it looks; less often than was asked for where that would cost too much.
@@ -220,6 +224,7 @@ impl Watch<'_> {
         } else if event.is_some() || !checked.verdict.is_healthy() {
             debug!("{}: {}", checked.verdict, checked.reason());
         }
+        self.tell_source(&checked);
         self.pace(&checked);
         self.last = Some(checked);
         self.looked = self.clock.now();
@@ -245,6 +250,17 @@ impl Watch<'_> {
         }
     }
 
+    /// Says that it has no sock_diag, without which the kernel tells of no end either. Not of a single fault.
+    fn tell_source(&mut self, checked: &CheckResult) {
+        let again = by_proc(checked) && self.last.as_ref().is_some_and(by_proc);
+        if again && self.options.check.source == SourceChoice::Auto && !self.said_by_proc {
+            self.said_by_proc = true;
+            self.reporter.trouble(
+                "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why",
+            );
+        }
+    }
+
     /// Looks less often where a look takes long: where sock_diag is refused each is a walk over /proc, and while
     /// nothing listens each takes a second opinion.
     fn pace(&mut self, checked: &CheckResult) {
@@ -252,13 +268,13 @@ impl Watch<'_> {
         let took = outcome
             .took
             .saturating_sub(self.options.check.timing.retry_for);
-        let affordable = match outcome.source {
-            Some("/proc") => took * SHARE_OF_LOOKS,
+        let affordable = match by_proc(checked) {
+            true => took * SHARE_OF_LOOKS,
             // One look that took long on a busy machine must not hold up the next.
-            _ => (took * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
+            false => (took * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
         };
         let every = self.options.every.max(affordable);
-        let is_slow = outcome.source == Some("/proc") && every > self.options.every * 2;
+        let is_slow = by_proc(checked) && every > self.options.every * 2;
         if is_slow && !self.is_slow {
             self.is_slow = true;
             self.reporter.trouble(&format!(
@@ -294,6 +310,11 @@ impl Watch<'_> {
         }
         log::verbose::flush(crate::report::writer::Wait::No);
     }
+}
+
+/// Whether /proc gave the answers.
+fn by_proc(checked: &CheckResult) -> bool {
+    checked.outcome.source == Some("/proc")
 }
 
 /// Has the file say this. What keeps it from that is said once; it is tried again with the next look.
