@@ -14,7 +14,8 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 
 /// Makes sure that descriptors 0 to 2 are open, so that nothing opened later becomes a standard
-/// stream, and that writing to a pipe without a reader is an error and not the end.
+/// stream, and that writing to a pipe without a reader, or to a file beyond the limit of its size (RLIMIT_FSIZE), is an
+/// error and not the end.
 pub fn standard_streams() {
     for fd in 0..=2 {
         // SAFETY: F_GETFD takes no pointer and changes nothing; a number that is no descriptor is an
@@ -24,8 +25,9 @@ pub fn standard_streams() {
             occupy();
         }
     }
-    // Blocking a signal that is in no set cannot fail.
-    let _ = SigSet::from(Signal::SIGPIPE).thread_block();
+    // Blocking signals that exist cannot fail.
+    let ends: SigSet = [Signal::SIGPIPE, Signal::SIGXFSZ].into_iter().collect();
+    let _ = ends.thread_block();
 }
 
 /// Takes the lowest free descriptor, for good, with what cannot be written to: what was asked for must

@@ -265,6 +265,32 @@ fn a_reader_that_went_away_changes_no_verdict() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_changes_no_verdict() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        // The kernel sends SIGXFSZ to who writes beyond RLIMIT_FSIZE.
+        let written_to_a_file = |words: &str| {
+            let line = r#"ulimit -f 0; exec "$0" WORDS >"FILE" 2>&1"#;
+            let file = folder.path().join("said").display().to_string();
+            sh(&line.replace("WORDS", words).replace("FILE", &file))
+        };
+        for (words, code) in [
+            ("check -v 443", 0),
+            ("check -v 80", 1),
+            ("check --log stderr --exit-codes distinct 80", 1),
+            ("list", 2),
+            ("list 443 80 --format json", 2),
+            ("doctor 443", 1),
+            ("resets --trace off --for 10ms", 1),
+            ("--version", 1),
+        ] {
+            written_to_a_file(words).exits(code);
+        }
+    });
+}
+
+#[test]
 fn what_was_asked_for_and_cannot_be_written_is_an_error() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::resource::Resource;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::Socket;
@@ -258,6 +259,24 @@ fn a_folder_that_goes_and_a_full_disk_are_said_and_tried_again() {
             let line = format!("listenup: {} cannot be written: {why}\n", track.display());
             assert_eq!(stderr.matches(&line).count(), 1, "{stderr}");
         }
+    });
+}
+
+#[test]
+fn a_file_that_may_not_grow_does_not_end_it() {
+    in_namespace(|| {
+        // The kernel sends SIGXFSZ to who writes beyond it.
+        let confined = Confined::new("sh").limited(Resource::RLIMIT_FSIZE, 0);
+        let watcher = Watcher::start_in(tempfile::tempdir().unwrap(), confined, "--every 5ms 443");
+        let file = watcher.file.display().to_string();
+        let _socket = listen("127.0.0.1", 443);
+        watcher.await_notice("STATUS=up");
+        let (said, folder) = watcher.end_with(Signal::SIGTERM);
+        let said = said.exits(0);
+        let line = format!("listenup: {file} cannot be written: File too large (EFBIG)\n");
+        assert_eq!(said.stderr.matches(&line).count(), 1, "{said:?}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
     });
 }
 

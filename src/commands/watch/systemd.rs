@@ -24,7 +24,8 @@ impl Systemd {
     pub fn new() -> Self {
         let number = |name| env::var(name).ok()?.parse::<u64>().ok();
         let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
-        let watchdog = number("WATCHDOG_USEC").filter(|_| is_own);
+        // 0 is none (sd_watchdog_enabled(3)).
+        let watchdog = number("WATCHDOG_USEC").filter(|usec| is_own && *usec > 0);
         Self {
             watchdog: watchdog.map(Duration::from_micros),
             fed: None,
