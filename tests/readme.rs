@@ -16,7 +16,7 @@ use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use common::node::Node;
-use common::program::{LISTENUP, Said, await_call, example, listenup};
+use common::program::{LISTENUP, Said, await_call, example, listenup, stop};
 use common::service::Service;
 use common::{in_namespace, ip};
 use nix::libc;
@@ -283,7 +283,7 @@ fn resets_prints_what_the_readme_says() {
         for example in examples_of("resets") {
             // It takes the connections when their requests are there.
             let haproxy = Pid::from_raw(services.0[0].pid().try_into().unwrap());
-            kill(haproxy, Signal::SIGSTOP).unwrap();
+            stop(haproxy);
             let to: SocketAddr = format!("{ours}:443").parse().unwrap();
             let _clients = node.run(move || {
                 [(); 3].map(|()| {
@@ -343,7 +343,11 @@ fn keepalived_confs() -> Vec<String> {
         let instance = "    state BACKUP\n    interface eth0\n    virtual_router_id 51\n    priority 100\n    \
                         advert_int 1\n    virtual_ipaddress {\n        192.0.2.100/32\n    }\n";
         assert_eq!(block.matches("    # ...\n").count(), 1, "{block}");
-        let globals = "global_defs {\n    enable_script_security\n    script_user nobody\n}\n";
+        // The second takes the place of all but the first one's global_defs.
+        let globals = match block.contains("global_defs") {
+            true => "",
+            false => "global_defs {\n    enable_script_security\n    script_user nobody\n}\n",
+        };
         format!("{globals}{}", block.replace("    # ...\n", instance))
     });
     whole.collect()

@@ -5,6 +5,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// The binary that cargo built for this test run, or the one that `LISTENUP_TEST_PROGRAM` names when the tests are
 /// compiled, so that they can run on that of the packages, too.
@@ -64,6 +66,22 @@ pub fn await_call(pid: u32, calls: &[libc::c_long]) {
             return;
         }
         assert!(Instant::now() < deadline, "{path}: {call}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Stops a process and waits until each of its threads stands still: until then one of them may still do something.
+#[track_caller]
+pub fn stop(pid: Pid) {
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let is_stopped = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
+        stat.contains(") T ")
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    while !threads().all(|thread| is_stopped(thread.unwrap())) {
+        assert!(Instant::now() < deadline, "{pid} goes on");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

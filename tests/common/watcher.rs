@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::confined::Confined;
-use super::program::{LISTENUP, Said};
+use super::program::{LISTENUP, Said, stop};
 
 /// One watch and its file. It is killed with this value.
 pub struct Watcher {
@@ -96,11 +96,9 @@ impl Watcher {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
-        let stat = format!("/proc/{}/stat", self.pid());
-        let stopped = || fs::read_to_string(&stat).unwrap().contains(") T ");
-        while signal == Signal::SIGSTOP && !stopped() {
-            std::thread::sleep(Duration::from_millis(1));
+        match signal {
+            Signal::SIGSTOP => stop(self.pid()),
+            _ => kill(self.pid(), signal).unwrap(),
         }
     }
 
