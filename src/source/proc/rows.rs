@@ -17,6 +17,9 @@ pub(super) enum Stride {
     Row,
     /// A page: as many rows as possible from one moment.
     Page,
+    /// Pages of which the first is so many bytes shorter, so that all others end elsewhere. A row is missed where one read
+    /// ends and the next begins, again and again while it stays near that place.
+    Shifted(usize),
 }
 
 /// Bytes of a row of tcp, which is padded (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
@@ -57,7 +60,7 @@ impl<'a, R: Read> Rows<'a, R> {
         short_is_end: bool,
         deadline: Deadline<'a>,
     ) -> Result<Self, Problem> {
-        let buffer = vec![0; stride.bytes() + LONGEST];
+        let buffer = vec![0; stride.bytes(1) + LONGEST];
         let (start, end, reads, had_room) = (0, 0, 0, false);
         let mut rows = Self {
             table,
@@ -132,7 +135,7 @@ impl<'a, R: Read> Rows<'a, R> {
         }
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        let wanted = self.stride.bytes();
+        let wanted = self.stride.bytes(self.reads);
         let free = self
             .buffer
             .get_mut(self.end..self.end + wanted)
@@ -154,10 +157,20 @@ impl<'a, R: Read> Rows<'a, R> {
 }
 
 impl Stride {
-    fn bytes(self) -> usize {
+    /// What to ask for after so many reads.
+    fn bytes(self, reads: usize) -> usize {
         match self {
             Self::Row => ROW,
-            Self::Page => PAGE,
+            Self::Shifted(by) if reads == 0 => PAGE.saturating_sub(by).max(ROW),
+            Self::Page | Self::Shifted(_) => PAGE,
+        }
+    }
+
+    /// That of one of so many passes over a table: their pages end in different places.
+    pub(super) fn of_pass(pass: usize, passes: usize) -> Self {
+        match pass {
+            0 => Self::Page,
+            _ => Self::Shifted(pass * PAGE / passes.max(1)),
         }
     }
 }

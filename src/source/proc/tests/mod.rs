@@ -5,6 +5,7 @@ mod faults;
 mod files;
 mod order;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -108,6 +109,32 @@ fn problem<R: Read>(table: impl Fn() -> R) -> String {
     });
     assert_eq!(one, other);
     one
+}
+
+#[test]
+fn the_pages_of_each_pass_end_elsewhere() {
+    /// Notes how much is asked for.
+    struct Asked<'a>(&'a RefCell<Vec<usize>>, &'a [u8]);
+    impl Read for Asked<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.borrow_mut().push(buffer.len());
+            self.1.read(buffer)
+        }
+    }
+    let rows: String = (0..100).map(|sl| row(sl, "00000000:1F90", "0A")).collect();
+    let table = [HEADER, &rows].concat();
+    for (pass, first) in [(0, 4096), (1, 3277), (2, 2458), (3, 1639), (4, 820)] {
+        let asked = RefCell::default();
+        let stride = Stride::of_pass(pass, 5);
+        let (seen, end) = seen_by(
+            Asked(&asked, table.as_bytes()),
+            stride,
+            &[8080],
+            ByteOrder::Little,
+        );
+        assert_eq!((seen.len(), end), (100, Ok(Pass::Incomplete)));
+        assert_eq!(asked.borrow()[..3], [first, 4096, 4096], "{pass}");
+    }
 }
 
 #[test]
