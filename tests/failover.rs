@@ -283,7 +283,8 @@ fn the_incident() {
             };
             println!(
                 "| `{}` | {late} | {elsewhere} | {word} |",
-                script.replace("FOLDER/", "")
+                // A pipe would end the cell.
+                script.replace("FOLDER/", "").replace('|', "\\|")
             );
             if harmless {
                 assert_eq!(

@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 
 use common::confined::Confined;
 use common::in_namespace;
+use common::program::sh;
 use common::sockets::listen;
 use common::watcher::{Killed, Watcher, assert_changes, await_says};
 
@@ -48,6 +49,19 @@ fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
         let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
         assert_eq!(watcher.says(), "0");
         watcher.end();
+    });
+}
+
+#[test]
+fn a_watchdog_of_no_time_is_none() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let line = r#"WATCHDOG_USEC=TIME timeout 1 "$0" watch -q --track-file "FILE" 443"#;
+        let line = line.replace("FILE", &folder.path().join("track").display().to_string());
+        // Of timeout(1), whose time was over.
+        let with = |time: &str| sh(&line.replace("TIME", time)).exits(124);
+        with("1").stderr_has("WatchdogSec of 0.001ms is less than twice the --timeout of 500ms");
+        with("0").stderr("");
     });
 }
 

@@ -1,4 +1,4 @@
-//! The line that keepalived runs every second, read without clap, whose start takes half as long as all the rest of a check.
+//! The line that keepalived runs every second, read without clap, which would take a fifth of the whole check.
 //!
 //! Only what `listenup check` is given there: targets, `-q`, `--log WHERE`. Every other line, and each that has anything
 //! wrong, is clap's; a property test holds the two to the same answer.
@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use super::args;
 use super::check::{self, CheckOptions, RETRY_EVERY, TIMEOUT};
 use crate::domain::{ExitCodes, OnUnknown, Target, Wanted};
 use crate::engine::Timing;
@@ -37,7 +38,7 @@ fn where_to(name: &str) -> Option<Log> {
 }
 
 fn options(targets: Vec<Target>, log: Log, quiet: bool) -> CheckOptions {
-    let targets = super::args::each_once(targets);
+    let targets = args::each_once(targets);
     CheckOptions {
         needed: targets.len(),
         targets,

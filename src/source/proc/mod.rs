@@ -42,7 +42,7 @@ const PASSES: usize = 3;
 ///
 /// `scripts/churn`, a bound socket beside 800 connected ones that opened and closed at full speed: passes with reads of
 /// a page missed it in 341 of 1,200. A row that a read's end is near may be missed by pass after pass (two looks of five
-/// such passes missed it in 1,545 of 1,000,000), so the pages of each pass end elsewhere ([`Stride::of_pass`]).
+/// such passes missed it in 1,545 of 1,000,000), so the pages of each pass end elsewhere ([`Stride::of_passes`]).
 const UDP_PASSES: usize = 5;
 
 /// The tables of the network namespace that /proc/self is in.
@@ -189,7 +189,7 @@ impl Source for Proc {
             Protocol::Tcp => PASSES,
             Protocol::Udp => UDP_PASSES,
         };
-        for stride in (0..passes).map(|pass| Stride::of_pass(pass, passes)) {
+        for stride in Stride::of_passes(passes) {
             if self.pass(stride, false, question, visit)? != Pass::Incomplete {
                 break;
             }

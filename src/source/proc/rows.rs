@@ -17,7 +17,7 @@ pub(super) enum Stride {
     Row,
     /// A page: as many rows as possible from one moment.
     Page,
-    /// Pages of which the first is so many bytes shorter, so that all others end elsewhere. A row is missed where one read
+    /// Pages of which the first is so many bytes shorter, less than all, so that the others end elsewhere. A row is missed where one read
     /// ends and the next begins, again and again while it stays near that place.
     Shifted(usize),
 }
@@ -161,16 +161,13 @@ impl Stride {
     fn bytes(self, reads: usize) -> usize {
         match self {
             Self::Row => ROW,
-            Self::Shifted(by) if reads == 0 => PAGE.saturating_sub(by).max(ROW),
+            Self::Shifted(by) if reads == 0 => PAGE.saturating_sub(by),
             Self::Page | Self::Shifted(_) => PAGE,
         }
     }
 
-    /// That of one of so many passes over a table: their pages end in different places.
-    pub(super) fn of_pass(pass: usize, passes: usize) -> Self {
-        match pass {
-            0 => Self::Page,
-            _ => Self::Shifted(pass * PAGE / passes.max(1)),
-        }
+    /// Those of so many passes over a table, whose pages end in different places; the first has whole ones.
+    pub(super) fn of_passes(passes: usize) -> impl Iterator<Item = Self> {
+        (0..passes).map(move |pass| Self::Shifted(pass * PAGE / passes))
     }
 }
