@@ -3,9 +3,9 @@
 //! `latency PROGRAM ROUNDS close|kill [WATCH-OPTION...]` prints, tab-separated: rounds, p50, p99 and the largest in
 //! microseconds, and how many of the changes were by the kernel's event. `latency PROGRAM SECONDS idle [WATCH-OPTION...]`
 //! prints the watch's processor time in percent of one core, its resident size at the beginning and at the end in KB, its
-//! descriptors at both, and how often the file changed. `latency - SECONDS asleep` prints the processor time of a thread that
-//! only sleeps 10 ms again and again, for comparison. As root, in a network namespace where port 443 is free. With
-//! CHURN=N in the environment, beside N connections a second on that and on another port that come and go.
+//! descriptors at both, and how often the file changed. `latency - SECONDS asleep MS` prints the processor time of a thread
+//! that only sleeps so many milliseconds again and again, for comparison. As root, in a network namespace where port 443 is
+//! free. With CHURN=N in the environment, beside N connections a second on that and on another port that come and go.
 
 #![allow(clippy::print_stdout)]
 
@@ -46,7 +46,8 @@ fn main() -> Result<()> {
 
 fn run(program: &str, count: u64, what: &str, options: &[String], folder: &Path) -> Result<()> {
     if what == "asleep" {
-        return asleep(Duration::from_secs(count));
+        let pause = options.first().ok_or("asleep for how long?")?.parse()?;
+        return asleep(Duration::from_secs(count), Duration::from_millis(pause));
     }
     let churn = std::env::var("CHURN")
         .ok()
@@ -162,11 +163,11 @@ fn processor_time(schedstat: &Path) -> Result<f64> {
 }
 
 /// What waking takes by itself.
-fn asleep(time: Duration) -> Result<()> {
+fn asleep(time: Duration, pause: Duration) -> Result<()> {
     let schedstat = Path::new("/proc/thread-self/schedstat");
     let (began, before) = (Instant::now(), processor_time(schedstat)?);
     while began.elapsed() < time {
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(pause);
     }
     let used = processor_time(schedstat)? - before;
     println!("{:.3}", used / began.elapsed().as_secs_f64() * 100.0);
