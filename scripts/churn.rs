@@ -2,7 +2,7 @@
 //! another core, and counts how often it is not found.
 //!
 //! `churn LOOKS CHECKS TIMEOUT LISTENUP` makes LOOKS verdicts in this process and CHECKS runs of the
-//! program with each source in each scenario, each within TIMEOUT, in a network namespace of its own,
+//! program with each source in each scenario, each within TIMEOUT, in network namespaces of its own,
 //! and fails when one of them is not "listening". It also prints how often a single pass over
 //! /proc/self/net/tcp or udp, or a single dump, does not show the socket itself: what the verdicts have to
 //! make up for.
@@ -33,8 +33,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const STEADY: u16 = 443;
 
-/// What to do in each scenario.
+/// So many network namespaces share the work of a scenario. Where a socket is in the kernel's tables goes by a random
+/// number of each (include/net/netns/hash.h, net_hash_mix), and in some places it is missed a hundred times as often.
+const NAMESPACES: u64 = 20;
+
+/// What to do in a scenario, or in one namespace for it.
+#[derive(Clone, Copy)]
 struct Plan<'a> {
+    /// Single passes, with reads of each size, and single dumps.
+    passes: u64,
     /// Verdicts in this process, from each source.
     looks: u64,
     /// Runs of the program, with each source.
@@ -43,6 +50,49 @@ struct Plan<'a> {
     timeout: Duration,
     program: &'a str,
 }
+
+impl Plan<'_> {
+    /// The part of this namespace, so that all of them together are the whole.
+    fn part(self, namespace: u64) -> Self {
+        let part = |whole| whole * (namespace + 1) / NAMESPACES - whole * namespace / NAMESPACES;
+        Self {
+            passes: part(self.passes),
+            looks: part(self.looks),
+            checks: part(self.checks),
+            ..self
+        }
+    }
+}
+
+/// How often it was looked for, and how often in vain.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    tried: u64,
+    vain: u64,
+}
+
+impl Count {
+    fn add(&mut self, tried: u64, vain: u64) {
+        self.tried += tried;
+        self.vain += vain;
+    }
+}
+
+/// What a scenario came to.
+#[derive(Default)]
+struct Counts {
+    passes: [Count; READS.len()],
+    dumps: Count,
+    verdicts: [Count; 2],
+    checks: [Count; CHOICES.len()],
+    turns: u64,
+}
+
+/// The reads of a pass, in bytes.
+const READS: [usize; 2] = [150, 4096];
+
+/// For `--source`.
+const CHOICES: [&str; 3] = ["auto", "sock_diag", "proc"];
 
 /// What opens and closes around the steady listener.
 #[derive(Clone, Copy)]
@@ -185,55 +235,73 @@ fn dumps_in_vain(protocol: Protocol, netlink: &mut dyn Source, count: u64) -> Re
     Ok(vain)
 }
 
-fn run(scenario: Scenario, plan: &Plan<'_>) -> Result<u64> {
+/// Does a part of the plan in this namespace.
+fn run(scenario: Scenario, plan: Plan<'_>, counts: &mut Counts) -> Result<()> {
     let steady = listener(scenario.protocol(), STEADY)?;
     let inode = fstat(&steady)?.st_ino;
     let (stop, turns) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let churner = scope.spawn(|| scenario.churn(&stop, &turns));
-        let measured = measure(scenario, inode, plan);
+        let measured = measure(scenario, inode, plan, counts);
         stop.store(true, Ordering::Relaxed);
         let churned = churner.join().map_err(|_| "the churner panicked")?;
         churned?;
-        println!(
-            "  {} listeners opened and closed meanwhile",
-            turns.load(Ordering::Relaxed)
-        );
+        counts.turns += turns.load(Ordering::Relaxed);
         measured
     })
 }
 
-fn measure(scenario: Scenario, inode: u64, plan: &Plan<'_>) -> Result<u64> {
-    let (looks, runs) = (plan.looks, plan.checks);
+fn measure(scenario: Scenario, inode: u64, plan: Plan<'_>, counts: &mut Counts) -> Result<()> {
     let (protocol, target) = (scenario.protocol(), scenario.target());
-    println!("{}:", scenario.name());
-    let passes = (looks / 50).clamp(100, 20_000);
-    for read_size in [150, 4096] {
-        let mut missed = 0;
-        for _ in 0..passes {
-            missed += u64::from(!pass_shows(protocol, read_size, inode)?);
+    for (count, read_size) in counts.passes.iter_mut().zip(READS) {
+        for _ in 0..plan.passes {
+            count.add(1, u64::from(!pass_shows(protocol, read_size, inode)?));
         }
-        println!("  passes with reads of {read_size}: {passes}, without the socket: {missed}");
     }
-    let vain = dumps_in_vain(protocol, &mut Netlink::new(), passes)?;
-    println!("  dumps: {passes}, without the port: {vain}");
-    let mut false_downs = 0;
+    let vain = dumps_in_vain(protocol, &mut Netlink::new(), plan.passes)?;
+    counts.dumps.add(plan.passes, vain);
     type Fresh<'a> = &'a dyn Fn() -> Box<dyn Source>;
-    let fresh: [(&str, Fresh<'_>); 2] = [
-        ("sock_diag", &|| Box::new(Netlink::new())),
-        ("/proc", &|| Box::new(Proc::new("/proc"))),
-    ];
-    for (name, source) in fresh {
-        let wrong = verdicts(target, source, plan)?;
-        println!("  verdicts from {name}: {looks}, not listening: {wrong}");
-        false_downs += wrong;
+    let fresh: [Fresh<'_>; 2] = [&|| Box::new(Netlink::new()), &|| {
+        Box::new(Proc::new("/proc"))
+    }];
+    for (count, source) in counts.verdicts.iter_mut().zip(fresh) {
+        count.add(plan.looks, verdicts(target, source, &plan)?);
     }
-    for source in ["auto", "sock_diag", "proc"] {
-        let wrong = checks(target, source, plan)?;
-        println!("  listenup check --source {source}: {runs}, not 0: {wrong}");
-        false_downs += wrong;
+    for (count, source) in counts.checks.iter_mut().zip(CHOICES) {
+        count.add(plan.checks, checks(target, source, &plan)?);
     }
-    Ok(false_downs)
+    Ok(())
+}
+
+impl Counts {
+    fn print(&self, scenario: Scenario) {
+        println!("{}:", scenario.name());
+        for (Count { tried, vain }, size) in self.passes.iter().zip(READS) {
+            println!("  passes with reads of {size}: {tried}, without the socket: {vain}");
+        }
+        let Count { tried, vain } = self.dumps;
+        println!("  dumps: {tried}, without the port: {vain}");
+        for (Count { tried, vain }, name) in self.verdicts.iter().zip(["sock_diag", "/proc"]) {
+            println!("  verdicts from {name}: {tried}, not listening: {vain}");
+        }
+        for (Count { tried, vain }, source) in self.checks.iter().zip(CHOICES) {
+            println!("  listenup check --source {source}: {tried}, not 0: {vain}");
+        }
+        println!("  {} opened and closed meanwhile", self.turns);
+    }
+
+    fn false_downs(&self) -> u64 {
+        let counts = self.verdicts.iter().chain(&self.checks);
+        counts.map(|count| count.vain).sum()
+    }
+}
+
+/// A network namespace of its own for this thread, and those that it starts.
+fn enter_new_namespace() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    let mut ip = Command::new("ip");
+    ip.args(["link", "set", "lo", "up"]).status()?;
+    Ok(())
 }
 
 fn main() -> Result<()> {
@@ -241,16 +309,14 @@ fn main() -> Result<()> {
     let [looks, checks, timeout, program] = args.as_slice() else {
         return Err("usage: churn LOOKS CHECKS TIMEOUT LISTENUP".into());
     };
+    let looks: u64 = looks.parse()?;
     let plan = Plan {
-        looks: looks.parse()?,
+        passes: (looks / 50).clamp(100, 20_000),
+        looks,
         checks: checks.parse()?,
         timeout: humantime::parse_duration(timeout)?,
         program,
     };
-    unshare(CloneFlags::CLONE_NEWNET)?;
-    Command::new("ip")
-        .args(["link", "set", "lo", "up"])
-        .status()?;
     let mut false_downs = 0;
     for scenario in [
         Scenario::Members(40),
@@ -260,7 +326,13 @@ fn main() -> Result<()> {
         Scenario::Resolver(200),
         Scenario::Resolver(800),
     ] {
-        false_downs += run(scenario, &plan)?;
+        let mut counts = Counts::default();
+        for namespace in 0..NAMESPACES {
+            enter_new_namespace()?;
+            run(scenario, plan.part(namespace), &mut counts)?;
+        }
+        counts.print(scenario);
+        false_downs += counts.false_downs();
     }
     println!("false downs: {false_downs}");
     if false_downs == 0 {
