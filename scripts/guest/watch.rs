@@ -131,31 +131,49 @@ pub fn by_proc() -> Verdicts {
     verdicts
 }
 
-/// Suspends to idle as far as the kernel's self-test goes (power/basic-pm-debugging of its documentation): everything
-/// is frozen for five seconds, with "devices" with the devices asleep. A watch has no other verdict for it, and goes on.
+/// Sleeps as the kernel's self-test does (power/basic-pm-debugging of its documentation), which freezes everything for
+/// five seconds, with "devices" with the devices asleep; and for real, to memory, until the clock's alarm. (From idle the
+/// alarm of QEMU's clock does not wake it.) A watch has no other verdict for it, and goes on.
 pub fn through_suspends() -> Verdicts {
     if !Path::new("/sys/power").exists() {
         fs::create_dir_all("/sys").unwrap();
         attach("sysfs", "/sys", None);
     }
     let mut verdicts = Verdicts::default();
-    for level in ["freezer", "devices"] {
-        fs::write("/sys/power/pm_test", level).unwrap();
+    for (test, state) in [
+        ("freezer", "freeze"),
+        ("devices", "freeze"),
+        ("none", "mem"),
+    ] {
+        let kind = format!("{state}, test {test}");
         let place = "127.0.0.1:2001";
         let socket = Open::at(place);
         // The limit of a look is less than the sleep.
         let mut watch = Watch::start(&["--every", "1ms", "--timeout", "3s", place]);
-        verdicts.take(level, watch.next_is("up", "sock_diag", Some(false)));
-        let slept = fs::write("/sys/power/state", "freeze").map_err(|error| error.to_string());
-        verdicts.take(level, slept);
+        verdicts.take(&kind, watch.next_is("up", "sock_diag", Some(false)));
+        verdicts.take(&kind, sleep_until_woken(test, state));
         verdicts.note(fs::read_to_string(FILE).unwrap() == "0\n", || {
-            format!("{level}: down after it")
+            format!("{kind}: down after it")
         });
         // Some looks.
         sleep(Duration::from_secs(1));
         drop(socket);
-        verdicts.take(level, watch.next_is("down", "sock_diag", None));
-        verdicts.take(level, watch.end());
+        verdicts.take(&kind, watch.next_is("down", "sock_diag", None));
+        verdicts.take(&kind, watch.end());
     }
     verdicts
+}
+
+/// The alarm is for a real sleep, and comes five seconds later.
+fn sleep_until_woken(test: &str, state: &str) -> Result<(), String> {
+    const ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
+    let write = |path: &str, text: &str| {
+        fs::write(path, text).map_err(|error| format!("{text} to {path}: {error}"))
+    };
+    write("/sys/power/pm_test", test)?;
+    if test == "none" {
+        write(ALARM, "0")?;
+        write(ALARM, "+5")?;
+    }
+    write("/sys/power/state", state)
 }
