@@ -1,7 +1,7 @@
-//! Times single looks at UDP in this process, beside many connected sockets, as a busy resolver has them.
+//! Times whole checks of UDP, and single looks in this process, beside many connected sockets, as a busy resolver has them.
 //!
-//! `udp_looks SOCKETS RUNS` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints for each
-//! kind of look its median and 99th percentile in microseconds and the number of runs, tab-separated.
+//! `udp_looks SOCKETS RUNS PROGRAM` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints for
+//! each kind of check and look its median and 99th percentile in microseconds and the number of runs, tab-separated.
 
 #![allow(clippy::print_stdout)]
 
@@ -70,13 +70,24 @@ fn exactly(connection: Connection) -> Result<bool, Fault> {
     Ok(Netlink::new().kernel_lookup(connection, limit)?.is_some())
 }
 
+/// Whether the program exits with 0, whatever else it exits with.
+fn succeeds(program: &str, arguments: &[&str]) -> Result<bool, Fault> {
+    let mut command = Command::new(program);
+    let command = command.args(arguments).stdout(Stdio::null());
+    // What could not be run succeeds in no row below.
+    Ok(command
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success()))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (count, runs): (usize, usize) = match args[..] {
+    let (count, runs, program): (usize, usize, &str) = match args[..] {
         ["hold", address, count] => return hold(address, count.parse()?),
-        [count, runs] => (count.parse()?, runs.parse()?),
-        _ => return Err("usage: udp_looks SOCKETS RUNS".into()),
+        [count, runs, program] => (count.parse()?, runs.parse()?, program),
+        _ => return Err("usage: udp_looks SOCKETS RUNS PROGRAM".into()),
     };
     let _bound = UdpSocket::bind("127.0.0.1:53")?;
     let _holders = holders(count)?;
@@ -84,35 +95,58 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nowhere = Connection::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
 
     type Look<'a> = (&'a str, bool, Box<dyn Fn() -> Result<bool, Fault> + 'a>);
-    let looks: [Look<'_>; 7] = [
-        ("exact lookup, bound", true, Box::new(|| exactly(here))),
+    let looks: [Look<'_>; 11] = [
+        ("`/bin/true`", true, Box::new(|| succeeds("/bin/true", &[]))),
         (
-            "exact lookup, not bound",
+            "`listenup check udp:53`",
+            true,
+            Box::new(|| succeeds(program, &["check", "udp:53"])),
+        ),
+        (
+            "`listenup check udp:54`, not bound",
+            false,
+            Box::new(|| succeeds(program, &["check", "udp:54"])),
+        ),
+        (
+            "`listenup check --source proc --timeout 60s udp:54`, not bound",
+            false,
+            Box::new(|| {
+                let slowly = ["check", "--source", "proc", "--timeout", "60s", "udp:54"];
+                succeeds(program, &slowly)
+            }),
+        ),
+        (
+            "a look, exact lookup, bound",
+            true,
+            Box::new(|| exactly(here)),
+        ),
+        (
+            "a look, exact lookup, not bound",
             false,
             Box::new(|| exactly(nowhere)),
         ),
         (
-            "dump, bound",
+            "a look, dump, bound",
             true,
             Box::new(|| shows(&mut Netlink::new(), Udp, V4, 53)),
         ),
         (
-            "dump, not bound",
+            "a look, dump, not bound",
             false,
             Box::new(|| shows(&mut Netlink::new(), Udp, V4, 54)),
         ),
         (
-            "dump, not bound, IPv6",
+            "a look, dump, not bound, IPv6",
             false,
             Box::new(|| shows(&mut Netlink::new(), Udp, V6, 54)),
         ),
         (
-            "/proc udp, not bound, second opinion",
+            "a look, /proc udp, second opinion: not",
             false,
             Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V4, 54)),
         ),
         (
-            "/proc udp6, not bound, second opinion",
+            "a look, /proc udp6, second opinion: not",
             false,
             Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V6, 54)),
         ),
@@ -125,8 +159,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let answer = look();
             times.push(started.elapsed());
             if answer != Ok(expected) {
-                println!("{name}: {answer:?}");
-                break;
+                return Err(format!("{name}: {answer:?}").into());
             }
         }
         let (half, most) = (percentile(&times, 50), percentile(&times, 99));

@@ -14,7 +14,7 @@ const TABLE: Duration = Duration::from_millis(4);
 const SOCKET: Duration = Duration::from_nanos(250);
 
 /// The same for the table of UDP, which is walked from its beginning at every read (net/ipv4/udp.c, udp_get_idx), and
-/// the rows of udp that one read takes. `scripts/udp_looks.rs` (same machine) found a second opinion to take 1.6 ms with
+/// the rows of udp that one read takes. `scripts/udp` (same machine) found a second opinion to take 1.6 ms with
 /// 1,000 sockets, 50 ms with 10,000 and 4.1 s with 100,000.
 const UDP_TABLE: Duration = Duration::from_micros(60);
 const UDP_SOCKET: Duration = Duration::from_nanos(25);
