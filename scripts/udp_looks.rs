@@ -1,7 +1,7 @@
-//! Times whole checks of UDP, and single looks in this process, beside many connected sockets, as a busy resolver has them.
+//! Times whole checks of UDP, and single looks in this process, beside many connected sockets, as a busy resolver has.
 //!
-//! `udp_looks SOCKETS RUNS PROGRAM` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints for
-//! each kind of check and look its median and 99th percentile in microseconds and the number of runs, tab-separated.
+//! `udp_looks SOCKETS RUNS PROGRAM` opens so many in the network namespace it runs in, binds 127.0.0.1:53 and prints
+//! for each kind of check and look its median and 99th percentile in microseconds and the number of runs, tab-separated.
 
 #![allow(clippy::print_stdout)]
 
