@@ -205,8 +205,13 @@ fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>)
         let mut chain = SourceChain::new(vec![source()]);
         let limit = Deadline::new(&clock, plan.timeout);
         let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
-        let listening = matches!(outcome.answers.first(), Some((_, Answer::Listening(_))));
-        false_downs += u64::from(!listening);
+        match outcome.answers.first() {
+            Some((_, Answer::Listening(_))) => {}
+            other => {
+                false_downs += 1;
+                eprintln!("after {:?}: {other:?}", outcome.took);
+            }
+        }
     }
     Ok(false_downs)
 }
@@ -320,7 +325,8 @@ fn main() -> Result<()> {
     let mut false_downs = 0;
     for scenario in [
         Scenario::Members(40),
-        Scenario::Members(200),
+        // The header, these and the steady one's row fill pages of 27 rows: where one ends its row comes and goes.
+        Scenario::Members(187),
         Scenario::Ports(60),
         Scenario::UdpMembers(40),
         Scenario::Resolver(200),

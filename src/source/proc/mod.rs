@@ -31,10 +31,10 @@ use crate::errno::ErrnoText;
 /// How many passes of several reads it takes to say that nothing is there, when one read does not
 /// hold all listeners.
 ///
-/// `scripts/churn` on Linux 6.18, a listener beside 40 and 200 members of its group that opened and
-/// closed at full speed: passes with reads of a row missed it in 16 and 21 of 100, passes with
-/// reads of a page in none of 40,000, so in fewer than 1 of 13,000 (95 %). A verdict takes two looks,
-/// so six such passes.
+/// `scripts/churn` on Linux 6.18, a listener beside members of its group that opened and closed at full speed: passes
+/// with reads of a page missed it in none of 20,000 beside 40 members, and in 43 of 100 beside 187, where its row came and
+/// went at a page's end. The pages of each pass end elsewhere ([`Stride::of_passes`]), so it is one of three that misses
+/// it so; a verdict takes two looks.
 const PASSES: usize = 3;
 
 /// The same of UDP, whose table is in no order and is resumed by a count of rows: whenever a socket before the place
