@@ -209,7 +209,7 @@ fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>)
             Some((_, Answer::Listening(_))) => {}
             other => {
                 false_downs += 1;
-                eprintln!("after {:?}: {other:?}", outcome.took);
+                println!("  after {:?}: {other:?}", outcome.took);
             }
         }
     }
