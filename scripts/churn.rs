@@ -279,8 +279,7 @@ fn measure(scenario: Scenario, inode: u64, plan: Plan<'_>, counts: &mut Counts) 
 }
 
 impl Counts {
-    fn print(&self, scenario: Scenario) {
-        println!("{}:", scenario.name());
+    fn print(&self) {
         for (Count { tried, vain }, size) in self.passes.iter().zip(READS) {
             println!("  passes with reads of {size}: {tried}, without the socket: {vain}");
         }
@@ -332,12 +331,13 @@ fn main() -> Result<()> {
         Scenario::Resolver(200),
         Scenario::Resolver(800),
     ] {
+        println!("{}:", scenario.name());
         let mut counts = Counts::default();
         for namespace in 0..NAMESPACES {
             enter_new_namespace()?;
             run(scenario, plan.part(namespace), &mut counts)?;
         }
-        counts.print(scenario);
+        counts.print();
         false_downs += counts.false_downs();
     }
     println!("false downs: {false_downs}");

@@ -15,7 +15,8 @@ const SOCKET: Duration = Duration::from_nanos(250);
 
 /// The same for the table of UDP, which is walked from its beginning at every read (net/ipv4/udp.c, udp_get_idx), and
 /// the rows of udp that one read takes. `scripts/udp` (same machine) found a second opinion to take 1.6 ms with
-/// 1,000 sockets, 50 ms with 10,000 and 4.1 s with 100,000.
+/// 1,000 sockets, 50 ms with 10,000 and 4.1 s with 100,000; on another machine up to two and a half times as long, which
+/// the limit of the second opinion cuts short.
 const UDP_TABLE: Duration = Duration::from_micros(60);
 const UDP_SOCKET: Duration = Duration::from_nanos(25);
 const UDP_ROWS: u32 = 30;
