@@ -28,7 +28,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use self::accounts::{Accounts, ScriptUser};
-use self::findings::{Finding, harmless, summary};
+use self::findings::{Finding, summary};
 use self::judge::{Judge, Program};
 use self::path_security::Security;
 use crate::cli::DoctorOptions;
@@ -38,6 +38,7 @@ use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
+use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
 
@@ -84,14 +85,14 @@ fn rewrite(file: &Path) -> ExitStatus {
     let done = match rewrite::file(file, own.as_deref(), &accounts) {
         Ok(rewritten) => {
             for left in &rewritten.left {
-                report::line_to_stderr(harmless(left), Wait::Always);
+                report::line_to_stderr(printable(left), Wait::Always);
             }
             let delivered =
                 rewritten.patch.is_empty() || report::deliver(&rewritten.patch, Wait::Always);
             delivered && rewritten.left.is_empty()
         }
         Err(why) => {
-            report::line_to_stderr(harmless(&why), Wait::Always);
+            report::line_to_stderr(printable(&why), Wait::Always);
             false
         }
     };
