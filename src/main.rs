@@ -25,7 +25,8 @@
 use listenup::{cli, commands, start};
 #[cfg(doc)]
 use listenup::{
-    clock, domain, engine, errno, host, keepalived_conf, log, report, requirements, source, untrusted,
+    clock, domain, engine, errno, host, keepalived_conf, log, report, requirements, source,
+    untrusted,
 };
 
 use std::ffi::{c_char, c_int};

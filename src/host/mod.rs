@@ -5,6 +5,7 @@ pub mod folders;
 pub mod guard;
 pub mod netns;
 pub mod passwd;
+pub mod process_folder;
 pub mod processes;
 pub mod signals;
 pub mod vrf;

@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use crate::clock::Deadline;
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
-use crate::untrusted::{ReadError, RegularFile};
 use crate::untrusted::text::printable_bytes;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// Bytes of a process's name that the kernel keeps (TASK_COMM_LEN, without its NUL).
 const NAME: usize = 15;

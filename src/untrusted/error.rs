@@ -48,7 +48,9 @@ impl fmt::Display for ReadError {
         match self {
             Self::System(errno) => ErrnoText(*errno).fmt(f),
             Self::NotRegular => f.write_str("it is not a regular file"),
-            Self::KernelFile => f.write_str("it is a file of the kernel, and reading it has effects"),
+            Self::KernelFile => {
+                f.write_str("it is a file of the kernel, and reading it has effects")
+            }
             Self::TooLarge(most) => write!(f, "it has more than {most} bytes"),
             Self::TooManyLines(most) => write!(f, "it has more than {most} lines"),
         }

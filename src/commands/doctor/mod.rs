@@ -4,6 +4,7 @@ mod accounts;
 mod attempt;
 mod binary;
 mod checks;
+mod child;
 mod command_line;
 mod conf;
 mod findings;
@@ -13,12 +14,14 @@ mod json;
 mod judge;
 mod moves;
 mod namespace;
+mod own_image;
 mod paste;
 mod path_security;
 mod rewrite;
 mod running;
 mod sources;
 mod track;
+mod track_writers;
 mod trial;
 
 use std::cell::OnceCell;
@@ -30,7 +33,9 @@ use std::path::{Path, PathBuf};
 use self::accounts::{Accounts, ScriptUser};
 use self::findings::{Finding, summary};
 use self::judge::{Judge, Program};
+use self::own_image::OwnImage;
 use self::path_security::Security;
+use self::trial::TimeLeft;
 use crate::cli::DoctorOptions;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
@@ -136,6 +141,7 @@ fn keepalived(
     let mut usual = None;
     let suggested = paste::suggested(own.as_deref().ok(), &accounts);
     let cost = OnceCell::new();
+    let (image, left) = (OwnImage::open(), TimeLeft::whole());
     let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
     for conf in &confs {
         let judge = Judge {
@@ -143,6 +149,8 @@ fn keepalived(
             accounts: &accounts,
             user: user.as_ref(),
             own: own.as_deref().ok(),
+            image: &image,
+            left: &left,
             suggested: &suggested,
             cost: &cost,
             clock,

@@ -1,22 +1,27 @@
 //! Runs a check as keepalived would: its words, its user, its namespace, nothing on the standard input, and no
-//! longer than keepalived waits. Only listenup is ever run.
+//! longer than keepalived waits. Nothing but this program is executed, whichever path the configuration has.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::accounts::ScriptUser;
+use super::child::{self, Call};
+use super::own_image::OwnImage;
+use crate::clock::Shown;
 use crate::errno::ErrnoText;
 
 /// The longest that is waited for one.
 const MOST: Duration = Duration::from_secs(10);
+/// The longest that is waited for all of them together.
+const MOST_TOGETHER: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Bytes that are read of what it says.
@@ -37,16 +42,39 @@ pub enum Trial {
     Refused(String),
     /// keepalived would kill it.
     TooSlow,
-    /// It could not be started.
-    NotStarted(String),
-    /// There is no /dev/null to run it with.
+    /// It had not ended after this time, which is shorter than keepalived waits.
+    Unfinished(Duration),
+    /// It was not run, or could not be started.
     NotTried(String),
     /// Its output is not that of a listenup that this one knows.
     Unknown,
 }
 
+/// The time that is left for all trials together.
+#[derive(Debug)]
+pub struct TimeLeft(Cell<Duration>);
+
+impl TimeLeft {
+    /// All of it.
+    pub fn whole() -> Self {
+        Self(Cell::new(MOST_TOGETHER))
+    }
+}
+
 /// Runs it, so that it says what it found and logs nothing; neither changes whether it succeeds.
-pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
+pub fn run(
+    image: &OwnImage,
+    words: &[Vec<u8>],
+    user: &ScriptUser,
+    timeout: Duration,
+    left: &TimeLeft,
+) -> Trial {
+    if left.0.get().is_zero() {
+        let together = Shown(MOST_TOGETHER);
+        return Trial::NotTried(format!(
+            "the time for all trials together ({together}) is over"
+        ));
+    }
     // Of what follows it could not be told whether this failed or the program.
     if let Err(error) = File::open("/dev/null") {
         let why = ErrnoText::from(&error);
@@ -54,34 +82,23 @@ pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
     }
     let arguments = words.iter().skip(1).cloned().map(OsString::from_vec);
     let arguments: Vec<OsString> = arguments.collect();
-    let program = words.first().map(Vec::as_slice).unwrap_or_default();
-    let started = start(program, &telling(&arguments), user);
-    match started.and_then(|child| tell(child, timeout.min(MOST))) {
+    let name = words.first().map(Vec::as_slice).unwrap_or_default();
+    let limit = timeout.min(MOST).min(left.0.get());
+    let started = Instant::now();
+    let child = child::start(&Call {
+        image: &image.path(),
+        name: OsStr::from_bytes(name),
+        arguments: &telling(&arguments),
+        user,
+    });
+    let said = child.and_then(|child| tell(child, limit));
+    left.0.set(left.0.get().saturating_sub(started.elapsed()));
+    match said {
         Ok(Some((succeeds, stdout, stderr))) => classify(succeeds, &stdout, &stderr),
+        Ok(None) if limit < timeout => Trial::Unfinished(limit),
         Ok(None) => Trial::TooSlow,
-        Err(error) => Trial::NotStarted(ErrnoText::from(&error).to_string()),
+        Err(error) => Trial::NotTried(ErrnoText::from(&error).to_string()),
     }
-}
-
-/// As keepalived starts it: lib/notify.c, `system_call` and `notify_exec`.
-fn start(program: &[u8], arguments: &[OsString], user: &ScriptUser) -> io::Result<Child> {
-    let mut command = Command::new(OsStr::from_bytes(program));
-    command
-        .args(arguments)
-        .env_clear()
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // Without a change there is nothing to ask the kernel for.
-    if nix::unistd::geteuid().as_raw() != user.uid || user.uid == 0 {
-        command.uid(user.uid); // std gives up the other groups with it
-        if let Some(gid) = user.gid {
-            command.gid(gid);
-        }
-    }
-    command.spawn()
 }
 
 /// `None`: it was killed, since the time was up.
@@ -202,21 +219,29 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_or_does_not_start() {
-        let own = ScriptUser {
-            name: "this one".to_owned(),
-            uid: nix::unistd::geteuid().as_raw(),
-            gid: None,
+    fn what_does_not_end_is_killed() {
+        let child = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        assert_eq!(tell(child, Duration::from_millis(50)).unwrap(), None);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn without_time_nothing_is_run() {
+        let user = ScriptUser {
+            name: "root".to_owned(),
+            uid: 0,
+            gid: Some(0),
         };
-        let run = |line: &str, limit: Duration| {
-            let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
-            super::run(&words, &own, limit)
-        };
-        let (short, long) = (Duration::from_millis(50), Duration::from_secs(60));
-        assert_eq!(run("/bin/sleep 600", short), Trial::TooSlow);
-        let missing = run("/nonexistent check", long);
-        assert!(matches!(missing, Trial::NotStarted(_)), "{missing:?}");
-        assert_eq!(run("/bin/true check", long), Trial::Unknown);
+        let left = TimeLeft(Cell::new(Duration::ZERO));
+        let image = OwnImage::open().unwrap();
+        let second = Duration::from_secs(1);
+        let trial = run(&image, &[b"/listenup".to_vec()], &user, second, &left);
+        let why = "the time for all trials together (30s) is over".to_owned();
+        assert_eq!(trial, Trial::NotTried(why));
     }
 
     #[test]

@@ -57,7 +57,11 @@ fn what_is_not_a_regular_file_is_not_opened() {
 fn files_of_the_kernel_are_read_on_purpose_alone() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("link");
-    for target in ["/proc/kmsg", "/proc/self/status", "/sys/kernel/uevent_seqnum"] {
+    for target in [
+        "/proc/kmsg",
+        "/proc/self/status",
+        "/sys/kernel/uevent_seqnum",
+    ] {
         let _ = fs::remove_file(&link);
         symlink(target, &link).unwrap();
         assert_eq!(read(&link), Err(ReadError::KernelFile), "{target}");
