@@ -29,6 +29,8 @@ impl Severity {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// The code of its kind; empty where it has none yet.
+    pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// Where it is written, if it is about a file of keepalived's configuration.
@@ -74,6 +76,7 @@ impl Finding {
         cure: impl Into<String>,
     ) -> Self {
         Self {
+            code: "",
             severity,
             place: None,
             effect: harmless(&effect.into()),

@@ -4,6 +4,7 @@ mod accounts;
 mod attempt;
 mod binary;
 mod checks;
+mod codes;
 mod command_line;
 mod conf;
 mod findings;
