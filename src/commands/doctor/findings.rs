@@ -30,6 +30,8 @@ impl Severity {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// The code of its kind; empty where it has none yet.
+    pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// Where it is written, if it is about a file of keepalived's configuration.
@@ -75,6 +77,7 @@ impl Finding {
         cure: impl Into<String>,
     ) -> Self {
         Self {
+            code: "",
             severity,
             place: None,
             effect: printable(&effect.into()),

@@ -5,6 +5,7 @@ mod attempt;
 mod binary;
 mod checks;
 mod child;
+mod codes;
 mod command_line;
 mod conf;
 mod findings;
