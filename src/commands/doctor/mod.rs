@@ -37,10 +37,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
 use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
+use crate::keepalived_conf::Version;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 
 const PROC: &str = "/proc";
+
+/// The version of keepalived whose reading is reported. `None`: it is not known.
+const VERSION: Option<Version> = None;
 
 /// What is asked for where no target is given: HTTPS.
 const USUAL: Target = Target {
@@ -136,7 +140,12 @@ fn keepalived(
     let mut usual = None;
     let suggested = paste::suggested(own.as_deref().ok(), &accounts);
     let cost = OnceCell::new();
-    let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
+    let confs = conf::read(
+        &options.keepalived_confs,
+        VERSION,
+        Path::new(PROC),
+        findings,
+    );
     for conf in &confs {
         let judge = Judge {
             conf,

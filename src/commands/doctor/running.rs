@@ -14,7 +14,7 @@ use super::findings::Finding;
 use crate::clock::{Deadline, SystemClock};
 use crate::errno::ErrnoText;
 use crate::host::processes::Processes;
-use crate::keepalived_conf::id_of;
+use crate::keepalived_conf::instance_id;
 
 /// The name of that file.
 const MEMFD: &[u8] = b"/memfd:/keepalived/consolidated_configuration";
@@ -89,7 +89,7 @@ fn look(pid: u32, process: &Path) -> io::Result<Option<Running>> {
     let host = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
     let id = option(&words, b"-i", b"--config-id");
     let id = id
-        .unwrap_or_else(|| id_of(host.trim_ascii_end()))
+        .unwrap_or_else(|| instance_id(host.trim_ascii_end()))
         .to_owned();
     Ok(Some(Running {
         pid,

@@ -21,7 +21,7 @@ pub fn examine(config: &Config, proc: &Path) -> Vec<Finding> {
     };
     let files = config.track_files.iter();
     let files = files.flat_map(|file| {
-        of_file(file, &writers)
+        of_file(file, config.complete, &writers)
             .into_iter()
             .map(|found| found.at(&file.place))
     });
@@ -79,16 +79,17 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
-fn of_file(file: &TrackFile, writers: &[Writer]) -> Vec<Finding> {
+fn of_file(file: &TrackFile, complete: bool, writers: &[Writer]) -> Vec<Finding> {
     let Some(set) = &file.file else {
         return Vec::new();
     };
     let (name, path) = (&file.name, Path::new(&set.value));
     let mut findings = Vec::new();
-    if file.tracked_by.is_empty() {
+    // Nothing is known about what a part that was not read tracks.
+    if complete && !file.dropped && file.tracked_by.is_empty() && file.checked_by.is_empty() {
         findings.push(Finding::problem(
             format!("track_file {name} is not used: the address stays whatever it has in it"),
-            "no vrrp_instance and no vrrp_sync_group tracks it",
+            "no vrrp_instance, vrrp_sync_group or FILE_CHECK tracks it",
             format!("write track_file {{ {name} }}, on lines of their own, in the vrrp_instance"),
         ));
     }
