@@ -1,291 +1,380 @@
-//! Blocks and keywords (lib/parser.c, `process_stream`, `alloc_value_block`, `skip_block`).
+//! Follows the blocks of a configuration (lib/parser.c, `process_stream`, `alloc_value_block`).
+//!
+//! keepalived does not check whether braces match: after a brace too many or too few it reads lines in the wrong block. That
+//! is reported once, where it begins, and what follows from it is not.
 
 use super::Place;
-use super::build::Builder;
-use super::keyword::{Block, Keyword, Kind, Process};
-use super::keywords::{find, root_of};
+use super::build::{Builder, Statement};
+use super::diagnostic::{Diagnostic, Problem};
+use super::keywords::{Keyword, Kind, Row, TOP, home};
 use super::reader::{Line, Reader};
-use super::remark::lossy;
-use super::statement::{Begun, Statement};
 use super::words::plain;
 
-/// How far a block is that is passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Skip {
-    No,
-    /// It begins if a brace is next.
-    Waits,
-    /// So many braces are open.
-    Within(usize),
+/// A block that is open.
+struct Frame {
+    /// The block, or the one around a list.
+    row: &'static Row,
+    list: Option<&'static str>,
+    title: String,
+    place: Place,
+    needs_brace: bool,
+    /// True if keepalived ignores its lines.
+    ignored: bool,
+    /// Keywords that belong to another block. If this one is not closed, they are the first sign of that.
+    misplaced: Vec<Diagnostic>,
 }
 
-/// One process's way through the lines.
-pub(super) struct Walk<'w, 'r, 'a> {
-    pub reader: &'w mut Reader<'r, 'a>,
-    pub builder: &'w mut Builder,
-    process: Process,
-    skip: Skip,
-    /// The blocks that are open, from the outermost.
-    pub open: Vec<(String, Place)>,
+/// A keyword that is not known. If a `{` is next, it opens a block.
+struct Unknown {
+    place: Place,
+    keyword: String,
+    problem: Option<Problem>,
 }
 
-impl<'w, 'r, 'a> Walk<'w, 'r, 'a> {
-    pub fn new(reader: &'w mut Reader<'r, 'a>, builder: &'w mut Builder, process: Process) -> Self {
+/// The way through the blocks.
+pub(super) struct Walk<'a> {
+    pub reader: Reader<'a>,
+    pub builder: Builder,
+    frames: Vec<Frame>,
+    unknown: Option<Unknown>,
+    /// How many blocks are open that are not read.
+    skipped: usize,
+    /// True if what follows at top level belongs to a block that ended too early.
+    lost: bool,
+    /// The last block at top level.
+    last: Option<&'static Row>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(reader: Reader<'a>) -> Self {
         Self {
             reader,
-            builder,
-            process,
-            skip: Skip::No,
-            open: Vec::new(),
+            builder: Builder::default(),
+            frames: Vec::new(),
+            unknown: None,
+            skipped: 0,
+            lost: false,
+            last: None,
         }
     }
 
     /// Reads to the end.
-    pub fn read(mut self) {
+    pub fn read(mut self) -> (Reader<'a>, Builder) {
         while let Some(line) = self.reader.next() {
-            let words = self.words(&line);
+            let words = plain(&line.text);
             if let Some(first) = words.first() {
-                self.root_line(&line, first, words.clone());
+                self.line(&line, first, &words);
             }
         }
-        if self.reader.depth > 0 {
-            let depth = self.reader.depth;
-            let place = self.reader.place.clone();
-            self.reader.shared.remarks.problem(
-                &place,
-                format!("There are {depth} missing '}}'s or extra '{{'s: keepalived reads on, but not as it looks"),
-                "the file ends within a block",
-                "close each block that is opened",
-            );
+        self.report_unknown();
+        if let Some(frame) = self.frames.pop() {
+            self.missing_close(frame, None);
         }
+        (self.reader, self.builder)
     }
 
-    fn words(&mut self, line: &Line) -> Vec<Vec<u8>> {
-        let found = plain(&line.text);
-        if found.open_quote {
-            self.reader.shared.remarks.problem(
-                &line.place,
-                "Unmatched quote: keepalived drops the rest of the line",
-                format!("a double quote is not closed: {}", lossy(&line.text)),
-                "close it on the same line",
-            );
-        }
-        found.words
-    }
-
-    /// A line that stands in no block.
-    fn root_line(&mut self, line: &Line, first: &[u8], words: Vec<Vec<u8>>) {
-        if self.passes_over(&words) {
+    fn line(&mut self, line: &Line, first: &str, words: &[String]) {
+        if self.skipped > 0 {
+            match first {
+                "{" => self.skipped += 1,
+                "}" => self.skipped -= 1,
+                _ => {}
+            }
             return;
         }
-        if first == b"{" {
-            return self.unexpected_brace(line);
+        if first == "{" && self.unknown.is_some() {
+            return self.skip_block();
         }
-        match root_of(first) {
-            Some(root) if root.processes.contains(&self.process) => {
-                self.keyword(Block::Root, &root.keyword, line, words);
-            }
-            Some(root) => {
-                if self.process == Process::Parent {
-                    self.builder.sees(root.keyword.name);
-                }
-                let opens = words.last().is_some_and(|word| word == b"{");
-                self.skip = if opens { Skip::Within(1) } else { Skip::Waits };
-            }
-            None => self.unknown(None, line, &words),
+        self.report_unknown();
+        if self.frames.last().is_some_and(|frame| frame.needs_brace) {
+            return self.first_line(line, first, words);
+        }
+        match (first, self.frames.last()) {
+            ("{", Some(_)) => self.unclosed(&line.place, first),
+            ("{", None) => self.skipped = 1,
+            ("}", _) => self.close(line),
+            (_, Some(frame)) if frame.list.is_some() => self.item(line, first, words),
+            _ => self.statement(line, first, words),
         }
     }
 
-    /// The lines of a block, up to its end. Whether it was passed over.
-    fn block(&mut self, block: Block, keywords: &'static [Keyword], needs_brace: bool) -> bool {
-        let mut needs_brace = needs_brace;
-        while let Some(line) = self.reader.next() {
-            let words = self.words(&line);
-            let Some(first) = words.first() else {
-                continue;
-            };
-            if self.skip == Skip::Waits && first == b"{" {
-                needs_brace = false;
+    /// The line after the one that opens a block.
+    fn first_line(&mut self, line: &Line, first: &str, words: &[String]) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        frame.needs_brace = false;
+        if first == "{" {
+            return;
+        }
+        let block = frame.title.clone();
+        self.reader
+            .context
+            .report(&frame.place, Problem::MissingOpen { block });
+        if frame.list.is_some() || first == "}" {
+            // It is not known where the block ends.
+            self.give_up();
+        } else {
+            self.line(line, first, words);
+        }
+    }
+
+    fn statement(&mut self, line: &Line, first: &str, words: &[String]) {
+        let row = self.frames.last().map_or(&TOP, |frame| frame.row);
+        let Some(keyword) = row.find(first) else {
+            return self.unknown_keyword(line, first, words);
+        };
+        let statement = Statement { line, words };
+        if !self.check_version(&keyword, &statement) {
+            return;
+        }
+        let ignored = self.frames.last().is_some_and(|frame| frame.ignored);
+        let context = &mut self.reader.context;
+        match keyword.kind {
+            _ if ignored && !matches!(keyword.kind, Kind::List | Kind::Block(_)) => {}
+            Kind::Value if words.len() < 2 => {
+                let keyword = first.to_owned();
+                context.report(&line.place, Problem::MissingValue { keyword });
             }
-            let skipped = self.skip != Skip::No;
-            if self.passes_over(&words) {
-                if skipped && self.skip == Skip::No {
-                    return true;
+            Kind::Values | Kind::Value => {
+                self.reader.check |= first == "include_check";
+                // A value that is not known is not a wrong one.
+                if !line.unread {
+                    self.builder
+                        .value(&mut self.reader.context, row.block, &statement);
                 }
-                continue;
             }
-            match (first.as_slice(), needs_brace) {
-                (b"{", true) => {
-                    needs_brace = false;
-                    continue;
-                }
-                (b"{", false) => {
-                    self.unexpected_brace(&line);
-                    continue;
-                }
-                (_, true) => {
-                    needs_brace = false;
-                    self.no_brace(&line);
-                }
-                _ => {}
+            Kind::List => {
+                let ignored = ignored || !self.builder.begin_list(context, row.block, &statement);
+                self.push(row, Some(keyword.name), &statement, ignored);
             }
-            if first == b"}" {
+            Kind::Block(inner) => {
+                let ignored = ignored || !self.builder.begin(context, inner.block, &statement);
+                self.push(inner, None, &statement, ignored);
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        row: &'static Row,
+        list: Option<&'static str>,
+        statement: &Statement,
+        ignored: bool,
+    ) {
+        if self.frames.is_empty() {
+            self.lost = false;
+            self.last = Some(row);
+        }
+        self.frames.push(Frame {
+            row,
+            list,
+            title: statement.rest(0),
+            place: statement.place().clone(),
+            needs_brace: true,
+            ignored,
+            misplaced: Vec::new(),
+        });
+    }
+
+    /// Returns whether the version knows a keyword.
+    fn check_version(&mut self, keyword: &Keyword, statement: &Statement) -> bool {
+        let Some(since) = keyword.since else {
+            return true;
+        };
+        let place = statement.place().clone();
+        let (name, context) = (keyword.name, &mut self.reader.context);
+        match context.version {
+            None => context.report(
+                &place,
+                Problem::KeywordSince {
+                    keyword: name,
+                    since,
+                },
+            ),
+            Some(version) if version < since => {
+                let keyword = name.to_owned();
+                let problem = Some(Problem::KeywordTooNew {
+                    keyword: name,
+                    since,
+                });
+                self.unknown = Some(Unknown {
+                    place,
+                    keyword,
+                    problem,
+                });
                 return false;
             }
-            match find(keywords, first) {
-                Some(keyword) => self.keyword(block, keyword, &line, words),
-                None => self.unknown(Some(keywords), &line, &words),
-            }
+            Some(_) => {}
         }
-        self.not_closed();
-        false
-    }
-
-    /// Passes over a line of a block that does not count.
-    fn passes_over(&mut self, words: &[Vec<u8>]) -> bool {
-        if self.skip == Skip::Waits {
-            if words.first().is_some_and(|word| word == b"{") {
-                self.skip = Skip::Within(1);
-                return true;
-            }
-            self.skip = Skip::No;
-        }
-        let Skip::Within(mut depth) = self.skip else {
-            return false;
-        };
-        for word in words {
-            match word.as_slice() {
-                b"{" => depth += 1,
-                b"}" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-        self.skip = if depth == 0 {
-            Skip::No
-        } else {
-            Skip::Within(depth)
-        };
         true
     }
 
-    /// A keyword that is known where it stands.
-    fn keyword(
-        &mut self,
-        block: Block,
-        keyword: &'static Keyword,
-        line: &Line,
-        mut words: Vec<Vec<u8>>,
-    ) {
-        self.judge_version(keyword, line);
-        match &keyword.kind {
-            Kind::Values => self.value(block, line, &words),
-            Kind::Value => match words.len() {
-                0 | 1 => self.missing(keyword.name, &line.place),
-                _ => self.value(block, line, &words),
-            },
-            Kind::List => self.list(block, keyword, line, &words),
-            Kind::Block(inner, keywords) => {
-                let needs_brace = pop_if(&mut words, b"{").is_none();
-                let statement = Statement {
-                    line,
-                    words: &words,
-                };
-                let shared = &mut *self.reader.shared;
-                if self.builder.begin(shared, block, *inner, &statement) == Begun::Skip {
-                    self.skip = if needs_brace {
-                        Skip::Waits
-                    } else {
-                        Skip::Within(1)
-                    };
+    fn item(&mut self, line: &Line, first: &str, words: &[String]) {
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        let list = frame.list.unwrap_or_default();
+        let opens = |row: &Row| row.find(first).is_some_and(|found| found.opens());
+        if opens(&TOP)
+            || opens(frame.row)
+            || (list.starts_with("virtual_") && home(first).is_some())
+        {
+            return self.unclosed(&line.place, first);
+        }
+        if !frame.ignored {
+            let statement = Statement { line, words };
+            self.builder
+                .item(&mut self.reader.context, frame.row.block, list, &statement);
+        }
+    }
+
+    fn close(&mut self, line: &Line) {
+        match self.frames.pop() {
+            Some(frame) => self.end(frame),
+            None if self.lost => {}
+            None => self.reader.context.report(&line.place, Problem::ExtraClose),
+        }
+    }
+
+    fn end(&mut self, frame: Frame) {
+        for Diagnostic { place, problem } in frame.misplaced {
+            self.reader.context.report(&place, problem);
+        }
+        if !frame.ignored && frame.list.is_none() {
+            self.builder.end(&mut self.reader.context, frame.row.block);
+        }
+    }
+
+    /// The block that is open is not closed: this word is a sign of that.
+    fn unclosed(&mut self, place: &Place, word: &str) {
+        if let Some(frame) = self.frames.pop() {
+            self.missing_close(frame, Some((place.clone(), word.to_owned())));
+        }
+    }
+
+    fn missing_close(&mut self, frame: Frame, sign: Option<(Place, String)>) {
+        let first = frame.misplaced.into_iter().next();
+        let first = first.and_then(|one| match one.problem {
+            Problem::MisplacedKeyword { keyword, .. } => Some((one.place, keyword)),
+            _ => None,
+        });
+        let opened = frame.place.line;
+        let (place, by) = first.or(sign).unwrap_or((frame.place, String::new()));
+        let block = frame.title;
+        self.reader
+            .context
+            .report(&place, Problem::MissingClose { block, opened, by });
+        self.give_up();
+    }
+
+    /// Reads no more: the lines that follow are not in the block where they seem to be.
+    fn give_up(&mut self) {
+        self.builder.give_up();
+        self.reader.end();
+        self.frames.clear();
+    }
+
+    fn unknown_keyword(&mut self, line: &Line, first: &str, words: &[String]) {
+        let (keyword, place) = (first.to_owned(), line.place.clone());
+        let home = home(first);
+        let Some((frame, outer)) = self.frames.split_last() else {
+            let problem = match home {
+                _ if self.lost => None,
+                Some(home) if self.last.is_some_and(|last| last.find(first).is_some()) => {
+                    self.lost = true;
+                    Some(Problem::BlockEndsEarly {
+                        keyword: keyword.clone(),
+                        home,
+                    })
                 }
-                self.open.push((statement.texts(0), line.place.clone()));
-                let passed_over = self.block(*inner, keywords, needs_brace);
-                self.open.pop();
-                if !passed_over {
-                    self.builder.end(self.reader.shared, *inner);
-                }
+                _ => Some(unknown(&TOP, line, "the top level", words)),
+            };
+            self.unknown = Some(Unknown {
+                place,
+                keyword,
+                problem,
+            });
+            return;
+        };
+        let rows = outer.iter().map(|frame| frame.row).chain([&TOP]);
+        let mut found = rows.filter_map(|row| row.find(first));
+        if found.any(|found| found.opens()) {
+            return self.unclosed(&place, first);
+        }
+        let problem = Some(unknown(frame.row, line, &frame.title, words));
+        self.unknown = Some(Unknown {
+            place,
+            keyword,
+            problem,
+        });
+    }
+
+    fn report_unknown(&mut self) {
+        let Some(Unknown { place, problem, .. }) = self.unknown.take() else {
+            return;
+        };
+        match (problem, self.frames.last_mut()) {
+            (Some(problem @ Problem::MisplacedKeyword { .. }), Some(frame)) => {
+                frame.misplaced.push(Diagnostic { place, problem });
             }
+            (Some(problem), _) => self.reader.context.report(&place, problem),
+            (None, _) => {}
         }
     }
 
-    fn value(&mut self, block: Block, line: &Line, words: &[Vec<u8>]) {
-        let statement = Statement { line, words };
-        if statement.word(0) == Some(b"include_check") && self.process == Process::Parent {
-            let demanded = words.iter().skip(1).map(Vec::as_slice);
-            self.reader.check = self.reader.check.checked(demanded);
-        }
-        self.builder.value(self.reader.shared, block, &statement);
-    }
-
-    /// A block whose lines are values.
-    fn list(&mut self, block: Block, keyword: &Keyword, line: &Line, words: &[Vec<u8>]) {
-        let mut inline = words.iter().skip(1);
-        if keyword.name == "virtual_server_group" && inline.next().is_none() {
-            self.missing(keyword.name, &line.place);
-        }
-        if let Some(extra) = inline.next() {
-            self.reader.shared.remarks.problem(
-                &line.place,
-                format!(
-                    "Block {} has extra parameters: keepalived ignores them",
-                    keyword.name
-                ),
-                format!("{} stands before the brace", lossy(extra)),
-                "write one on each line between the braces",
+    /// Skips the block of a keyword that is not known. Its `}` ends the blocks around it for keepalived.
+    fn skip_block(&mut self) {
+        let Some(Unknown {
+            place,
+            keyword,
+            problem,
+        }) = self.unknown.take()
+        else {
+            return;
+        };
+        if let Some(problem) = problem {
+            let block = self
+                .frames
+                .last()
+                .map_or("the top level", |frame| &frame.title);
+            let block = block.to_owned();
+            self.reader.context.report(
+                &place,
+                match problem {
+                    Problem::UnknownKeyword { .. } => Problem::UnknownBlock { keyword, block },
+                    other => other,
+                },
             );
         }
-        let statement = Statement { line, words };
-        let shared = &mut *self.reader.shared;
-        if self.builder.begin_list(shared, block, &statement) == Begun::Skip {
-            self.skip = Skip::Waits;
-            return;
+        self.builder.give_up();
+        self.skipped = self.frames.len() + 1;
+        while let Some(frame) = self.frames.pop() {
+            self.end(frame);
         }
-        self.open
-            .push((keyword.name.to_owned(), line.place.clone()));
-        let mut needs_brace = true;
-        while let Some(line) = self.reader.next() {
-            let mut words = self.words(&line);
-            if words.is_empty() {
-                continue;
-            }
-            if needs_brace {
-                needs_brace = false;
-                if words.first().is_some_and(|word| word == b"{") {
-                    words.remove(0);
-                    if words.is_empty() {
-                        continue;
-                    }
-                } else {
-                    self.no_brace(&line);
-                }
-            }
-            let ends = pop_if(&mut words, b"}").is_some();
-            if let Some(first) = words.first() {
-                self.judge_item(keyword, &line, first);
-                let statement = Statement {
-                    line: &line,
-                    words: &words,
-                };
-                self.builder
-                    .item(self.reader.shared, block, keyword.name, &statement);
-            }
-            if ends {
-                self.open.pop();
-                return;
-            }
-        }
-        self.not_closed();
-        self.open.pop();
     }
 }
 
-/// Takes the last word off if it is this one.
-fn pop_if(words: &mut Vec<Vec<u8>>, word: &[u8]) -> Option<Vec<u8>> {
-    match words.last() {
-        Some(last) if last == word => words.pop(),
-        _ => None,
+/// Returns the problem with a keyword that is not in the table of its block.
+fn unknown(row: &Row, line: &Line, block: &str, words: &[String]) -> Problem {
+    let keyword = words.first().cloned().unwrap_or_default();
+    let block = block.to_owned();
+    if line.text.ends_with(b"\\") {
+        return Problem::Continuation { keyword };
+    }
+    match row.suggest(&keyword) {
+        Some(meant) => Problem::MisspelledKeyword {
+            keyword,
+            block,
+            meant: meant.to_owned(),
+        },
+        None => match home(&keyword) {
+            Some(home) => Problem::MisplacedKeyword {
+                keyword,
+                block,
+                home,
+            },
+            None => Problem::UnknownKeyword { keyword, block },
+        },
     }
 }

@@ -1,4 +1,4 @@
-//! The files that an `include` means: glob(3) with braces, as keepalived calls it (GLOB_MARK, GLOB_BRACE).
+//! The files that an `include` names: glob(3) with braces, as keepalived calls it (GLOB_MARK, GLOB_BRACE).
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Opens the files that are included, one after the other.
+//! Opens the files that are included, one after the other (lib/parser.c, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,69 +6,61 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
+use super::diagnostic::{Construct, Problem, Unreadable};
 use super::files::Kind;
 use super::glob::{self, Found};
-use super::include::{Strict, directive};
-use super::reader::{MOST_BYTES, Open, Reader, Source};
-use super::remark::lossy;
+use super::include::Strict;
+use super::reader::{Open, Reader};
+use super::template::placeholder;
+use super::words::lossy;
 
-/// How deep files may include each other.
+/// How deep files can include each other.
 const DEEPEST: usize = 64;
 
-impl Reader<'_, '_> {
-    /// Includes what the line says, if it does.
-    pub fn include(&mut self, text: &[u8]) -> bool {
-        let Some(found) = directive(text) else {
-            return false;
-        };
-        if !self.inlined {
-            self.open(found.pattern, found.strict);
+impl Reader<'_> {
+    /// Includes what a line names.
+    pub(super) fn include(&mut self, pattern: &[u8], strict: Strict) {
+        if self.loaded.is_none() {
+            if self.conditional {
+                self.report(Problem::IncludedTwice);
+            }
+            self.open(pattern, strict);
         }
-        true
     }
 
-    /// Opens the first of the files that a pattern finds; the others follow.
+    /// Opens the first of the files that match a pattern. The others follow.
     pub fn open(&mut self, pattern: &[u8], strict: Strict) {
         let folder = self.folder.clone();
-        let found = glob::find(self.shared.files, &folder, pattern);
-        let strict = self.check.or(strict);
-        if !self.judge_found(pattern, &found, strict) {
-            return;
-        }
-        let mut others = found.paths.into_iter();
-        if let Some(mut open) = self.open_next(&mut others, strict) {
-            open.folder_behind = folder;
-            open.check_behind = self.check;
-            open.others = others;
-            self.enter(open);
+        let found = glob::find(self.context.files, &folder, pattern);
+        let strict = match self.check {
+            true => Strict::ALL,
+            false => strict,
+        };
+        if self.check_found(pattern, &found, strict) {
+            let conditional = self.conditional && !self.stack.is_empty();
+            self.open_next(found.paths.into_iter(), &folder, strict, conditional);
         }
     }
 
-    /// Goes on with the next file of the same `include`, or with the line behind it.
-    pub fn next_file(&mut self) {
-        let Some(mut ended) = self.stack.pop() else {
+    /// Continues with the next file of the same `include`, or with the line after it.
+    pub(super) fn next_file(&mut self) {
+        let Some(ended) = self.stack.pop() else {
             return;
         };
-        self.check = ended.check_behind;
-        self.folder = ended.folder_behind.clone();
-        if let Some(behind) = self.stack.last() {
-            self.place = behind.place.clone();
+        self.folder = ended.folder_after.clone();
+        if let Some(outer) = self.stack.last() {
+            self.place = outer.place.clone();
         }
-        if let Some(mut open) = self.open_next(&mut ended.others, ended.strict) {
-            open.folder_behind = ended.folder_behind;
-            open.check_behind = ended.check_behind;
-            open.others = ended.others;
-            self.enter(open);
-        }
+        self.open_next(
+            ended.others,
+            &ended.folder_after,
+            ended.strict,
+            ended.conditional,
+        );
     }
 
-    fn enter(&mut self, open: Open) {
-        self.folder = open.folder.clone();
-        self.stack.push(open);
-    }
-
-    /// Whether what was found is opened.
-    fn judge_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
+    /// Reports files that do not exist. Returns whether there is one to open.
+    fn check_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
         let is_main = self.stack.is_empty();
         let has_brace = glob::has_brace(pattern);
         let demanded = if found.paths.is_empty() {
@@ -81,130 +73,99 @@ impl Reader<'_, '_> {
         } else {
             found.missing && strict.braces
         };
-        let name = lossy(pattern);
-        let cause = match (found.paths.is_empty(), found.missing) {
-            (false, true) => format!("a part of {name} is not there"),
-            (true, true) => format!("{name} is not there"),
-            (true, false) => format!("no file fits {name}"),
-            (false, false) => return true,
-        };
-        let quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
-        let cure = match quoted {
-            true => "write the name without quotes; keepalived takes them for a part of it",
-            false => {
-                "write the name of a file that is there, relative to the file that includes it"
-            }
-        };
-        if demanded || is_main {
-            self.shared.fatal.get_or_insert_with(|| self.place.clone());
-            let effect = "keepalived does not start, and refuses to reload";
-            self.shared
-                .remarks
-                .problem(&self.place, effect, cause, cure);
-        } else if found.missing {
-            let effect = "keepalived reads on without it and starts";
-            self.shared
-                .remarks
-                .problem(&self.place, effect, cause, cure);
-        } else {
-            let effect = "keepalived reads on without a word";
-            self.shared.remarks.note(&self.place, effect, cause, "");
+        if !found.missing && !found.paths.is_empty() {
+            return true;
         }
+        let is_quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
+        let pattern = lossy(pattern);
+        self.report(if demanded || is_main {
+            Problem::FileMissing { pattern }
+        } else if is_quoted {
+            let pattern = pattern.trim_matches(['"', '\'']).to_owned();
+            Problem::IncludeQuoted { pattern }
+        } else if found.missing {
+            Problem::IncludeMissing { pattern }
+        } else {
+            Problem::IncludeMatchesNothing { pattern }
+        });
         !(found.paths.is_empty() || found.missing && strict.braces)
     }
 
-    /// The first of these paths that is a file to be read.
+    /// Opens the first of these paths that is a file to be read.
     fn open_next(
         &mut self,
-        paths: &mut std::vec::IntoIter<Vec<u8>>,
+        mut paths: std::vec::IntoIter<Vec<u8>>,
+        folder_after: &Arc<Path>,
         strict: Strict,
-    ) -> Option<Open> {
-        for path in paths {
+        conditional: bool,
+    ) {
+        while let Some(path) = paths.next() {
             let full = self.folder.join(OsStr::from_bytes(&path));
-            match self.text(&path, &full) {
-                Ok(bytes) => return Some(self.opened(&path, &full, bytes, strict)),
-                Err((cause, cure)) => self.skip(&full, cause, cure, strict),
+            let bytes = match self.bytes(&path, &full, strict) {
+                Ok(bytes) => bytes,
+                Err(problem) => {
+                    self.report(problem);
+                    continue;
+                }
+            };
+            if self.known.insert(full.clone()) {
+                self.read.push(full.clone());
             }
-        }
-        None
-    }
-
-    fn opened(&mut self, path: &[u8], full: &Path, bytes: Vec<u8>, strict: Strict) -> Open {
-        if !self.shared.read.iter().any(|read| read == full) {
-            self.shared.read.push(full.to_owned());
-        }
-        // keepalived goes to the folder of a file that is named with one.
-        let folder = match path.contains(&b'/') {
-            true => full.parent().map_or_else(|| self.folder.clone(), Arc::from),
-            false => self.folder.clone(),
-        };
-        Open {
-            source: Source::File {
+            if let Some((line, sample)) = placeholder(&bytes) {
+                let place = Place::new(full, line);
+                self.context.report(&place, Problem::Template { sample });
+                continue;
+            }
+            // keepalived changes to the folder of a file that is named with one.
+            if path.contains(&b'/') {
+                self.folder = full.parent().map_or_else(|| self.folder.clone(), Arc::from);
+            }
+            self.stack.push(Open {
                 bytes,
                 at: 0,
-                cut: false,
-            },
-            place: Place::new(full, 0),
-            others: Vec::new().into_iter(),
-            folder,
-            folder_behind: self.folder.clone(),
-            strict,
-            check_behind: self.check,
+                place: Place::new(full, 0),
+                others: paths,
+                folder: self.folder.clone(),
+                folder_after: folder_after.clone(),
+                strict,
+                conditional,
+            });
+            return;
         }
     }
 
-    /// The bytes of a file, or why keepalived skips it, and what to do.
-    fn text(&mut self, path: &[u8], full: &Path) -> Result<Vec<u8>, (String, &'static str)> {
-        if path.ends_with(b"/") {
-            return Err(("it is a directory".to_owned(), "name the files in it"));
+    /// Returns the bytes of a file, or the problem with it.
+    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Result<Vec<u8>, Problem> {
+        let file = full.display().to_string();
+        let construct = Construct::Limits;
+        if self.stack.iter().any(|open| &*open.place.file == full) {
+            return Err(Problem::IncludeCircle { file });
         }
-        match self.shared.files.kind(full) {
-            Some(Kind::Regular { executable: false }) => {}
-            Some(Kind::Regular { executable: true }) => {
-                let cause = "it is not a regular non-executable file: it has an x bit".to_owned();
-                return Err((cause, "chmod a-x it"));
-            }
-            _ => return Err(("it is not a regular file".to_owned(), "")),
+        let is_deep = self.stack.len() >= DEEPEST || self.opens_left == 0;
+        if is_deep {
+            return Err(Problem::NotUnderstood { construct });
         }
-        let is_open = |open: &Open| &*open.place.file == full;
-        if self.stack.iter().any(is_open) {
-            let cause = "it includes itself; keepalived goes round until it has no more files left";
-            return Err((cause.to_owned(), "take the include out"));
-        }
-        let left = self.shared.bytes_left;
-        match (
-            self.stack.len() < DEEPEST,
-            self.shared.opens_left.checked_sub(1),
-        ) {
-            (true, Some(opens)) => self.shared.opens_left = opens,
-            _ => return Err(("too many files include each other".to_owned(), "")),
-        }
-        let bytes = self.shared.files.read(full, left.saturating_add(1));
-        let bytes = bytes
-            .map_err(|error| (format!("it cannot be read: {error}"), "see who may read it"))?;
-        match left.checked_sub(bytes.len()) {
-            Some(left) => self.shared.bytes_left = left,
-            None => {
-                let most = MOST_BYTES >> 20;
-                return Err((
-                    format!("all files together are over {most} MiB; it is not looked at"),
-                    "",
-                ));
-            }
-        }
-        Ok(bytes)
-    }
-
-    fn skip(&mut self, full: &Path, cause: String, cure: &str, strict: Strict) {
-        let effect = if self.stack.is_empty() || strict.readable {
-            self.shared.fatal.get_or_insert_with(|| self.place.clone());
-            "keepalived does not start, and refuses to reload"
-        } else {
-            "keepalived skips the file and starts"
+        self.opens_left -= 1;
+        let kind = match path.ends_with(b"/") {
+            true => Some(Kind::Folder),
+            false => self.context.files.kind(full),
         };
-        let effect = format!("{}: {effect}", full.display());
-        self.shared
-            .remarks
-            .problem(&self.place, effect, cause, cure);
+        let left = self.bytes_left;
+        let read = match kind {
+            Some(Kind::Regular { executable: false }) => {
+                let bytes = self.context.files.read(full, left.saturating_add(1));
+                bytes.map_err(|error| Unreadable::Error(error.to_string()))
+            }
+            Some(Kind::Regular { executable: true }) => Err(Unreadable::Executable),
+            Some(Kind::Folder) => Err(Unreadable::Folder),
+            Some(Kind::Other) | None => Err(Unreadable::NotRegular),
+        };
+        let bytes = read.map_err(|why| match strict.readable {
+            true => Problem::FileRefused { file, why },
+            false => Problem::FileSkipped { file, why },
+        })?;
+        let left = left.checked_sub(bytes.len());
+        self.bytes_left = left.ok_or(Problem::NotUnderstood { construct })?;
+        Ok(bytes)
     }
 }

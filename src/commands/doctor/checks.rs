@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use crate::keepalived_conf::{
-    Command, Config, MiscCheck, Place, RealServer, Script, Set, Time, User, VirtualServer,
+    Command, Config, MiscCheck, Place, RealServer, Script, User, VirtualServer,
 };
-
-/// keepalived's `interval` where a block has none; its `timeout` is the interval then.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What keepalived does with the result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +63,9 @@ pub struct Check<'c> {
     pub command: &'c Command,
     /// The program and its arguments.
     pub words: &'c [Vec<u8>],
-    /// Between two runs, the least that any version makes of it.
+    /// The time between two runs.
     pub interval: Duration,
-    /// Until it is killed, the least that any version makes of it.
+    /// The time until it is killed.
     pub timeout: Duration,
     /// A user of its own.
     pub user: Option<&'c User>,
@@ -115,19 +112,18 @@ pub fn of(config: &Config) -> Vec<Check<'_>> {
 }
 
 fn of_script(script: &Script) -> Option<Check<'_>> {
-    if script.removed || script.shadowed_by.is_some() {
+    let command = script.command.as_ref()?;
+    if script.shadowed_by.is_some() {
         return None;
     }
-    let command = script.command()?;
-    let interval = least(script.interval.as_ref()).unwrap_or(INTERVAL);
     let weights = || script.tracked_by.iter().map(|by| by.weight.value);
     Some(Check {
         name: script.name.clone(),
         keyword: "script",
         command,
-        words: command.words.as_deref().ok()?,
-        interval,
-        timeout: least(script.timeout.as_ref()).unwrap_or(interval),
+        words: &command.words,
+        interval: script.interval(),
+        timeout: script.timeout(),
         user: script.user.as_ref(),
         on_failure: match weights().next() {
             None => OnFailure::Unused,
@@ -143,16 +139,13 @@ fn of_misc<'c>(
     server: &'c RealServer,
     check: &'c MiscCheck,
 ) -> Option<Check<'c>> {
-    if check.removed {
-        return None;
-    }
-    let command = check.command()?;
+    let command = check.command.as_ref()?;
     let effective = check.effective(virtual_server, server);
     Some(Check {
         name: format!("MISC_CHECK of {}", server.name),
         keyword: "misc_path",
         command,
-        words: command.words.as_deref().ok()?,
+        words: &command.words,
         interval: effective.delay_loop,
         timeout: effective.timeout,
         user: check.user.as_ref(),
@@ -161,11 +154,4 @@ fn of_misc<'c>(
         },
         script: None,
     })
-}
-
-/// The least that any version makes of it.
-fn least(time: Option<&Set<Time>>) -> Option<Duration> {
-    let time = time?.value;
-    let versions = [time.whole, time.decimal];
-    versions.into_iter().flatten().min()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::findings::Finding;
 use super::running::{self, Running};
-use crate::keepalived_conf::{self, Config, Disk, Place, id_of};
+use crate::keepalived_conf::{Config, Disk, Place, Reading, Version, instance_id};
 
 /// What keepalived reads unless it is told otherwise.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
@@ -21,15 +21,20 @@ pub struct Conf {
 }
 
 /// Reads them, and tells what is to be known of that.
-pub fn read(named: &[PathBuf], proc: &Path, findings: &mut Vec<Finding>) -> Vec<Conf> {
+pub fn read(
+    named: &[PathBuf],
+    version: Option<Version>,
+    proc: &Path,
+    findings: &mut Vec<Finding>,
+) -> Vec<Conf> {
     if !named.is_empty() {
-        return files(named);
+        return files(named, version);
     }
     let running = running::find(proc, findings);
     if running.is_empty() {
         let default = PathBuf::from(DEFAULT);
         return if default.exists() {
-            files(&[default])
+            files(&[default], version)
         } else {
             Vec::new()
         };
@@ -37,16 +42,16 @@ pub fn read(named: &[PathBuf], proc: &Path, findings: &mut Vec<Finding>) -> Vec<
     running
         .iter()
         .map(|running| {
-            findings.extend(changed(running));
-            loaded(running)
+            findings.extend(changed(running, version));
+            loaded(running, version)
         })
         .collect()
 }
 
 /// Each file is one keepalived's, with all that it includes. Those that another one includes are a part of that.
-pub fn files(named: &[PathBuf]) -> Vec<Conf> {
+pub fn files(named: &[PathBuf], version: Option<Version>) -> Vec<Conf> {
     let host = running::host_name();
-    let id = id_of(&host);
+    let reading = reading(instance_id(&host), version);
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut confs: Vec<Conf> = Vec::new();
     for main in named {
@@ -54,7 +59,7 @@ pub fn files(named: &[PathBuf]) -> Vec<Conf> {
             continue;
         }
         confs.push(Conf {
-            config: keepalived_conf::read(&Disk, &folder, main, id),
+            config: reading.read(&folder, main),
             main: main.clone(),
         });
     }
@@ -73,16 +78,24 @@ pub fn files(named: &[PathBuf]) -> Vec<Conf> {
     wholes
 }
 
-fn loaded(running: &Running) -> Conf {
+fn reading(id: &[u8], version: Option<Version>) -> Reading<'_> {
+    Reading {
+        files: &Disk,
+        id,
+        version,
+    }
+}
+
+fn loaded(running: &Running, version: Option<Version>) -> Conf {
     let Running { text, main, id, .. } = running;
     Conf {
-        config: keepalived_conf::read_loaded(&Disk, text, main, id),
+        config: reading(id, version).read_loaded(text, main),
         main: main.clone(),
     }
 }
 
 /// Whether the files are no more what was loaded.
-fn changed(running: &Running) -> Option<Finding> {
+fn changed(running: &Running, version: Option<Version>) -> Option<Finding> {
     let Running {
         pid,
         text,
@@ -90,7 +103,7 @@ fn changed(running: &Running) -> Option<Finding> {
         id,
         folder,
     } = running;
-    let same = keepalived_conf::is_loaded(&Disk, text, folder, main, id);
+    let same = reading(id, version).is_loaded(text, folder, main);
     (!same).then(|| {
         Finding::note(
             "changed since keepalived read it: what follows is of what it has loaded",

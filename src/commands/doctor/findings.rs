@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::keepalived_conf::{Place, Remark, Severity as OfReader};
+use crate::keepalived_conf::Place;
 use crate::untrusted::text::printable;
 
 /// How bad it is.
@@ -97,17 +97,6 @@ impl Finding {
     /// Whether something is wrong.
     pub fn is_problem(&self) -> bool {
         self.severity == Severity::Problem
-    }
-}
-
-impl From<&Remark> for Finding {
-    fn from(remark: &Remark) -> Self {
-        let severity = match remark.severity {
-            OfReader::Problem => Severity::Problem,
-            OfReader::Note => Severity::Note,
-        };
-        let (effect, cause, cure) = (&remark.effect, &remark.cause, &remark.cure);
-        Self::new(severity, effect, cause, cure).at(&remark.place)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::accounts::{Accounts, ScriptUser};
 use super::attempt::Attempt;
 use super::checks::{self, Check, OnFailure};
+use super::codes;
 use super::command_line::{self, Use};
 use super::conf::Conf;
 use super::findings::{Finding, Severity};
@@ -85,8 +86,8 @@ impl Judge<'_> {
     /// Looks at all of it.
     pub fn examine(&self) -> Judgement {
         let mut said = Judgement::default();
-        for remark in &self.conf.config.remarks {
-            said.say(remark.into());
+        for diagnostic in &self.conf.config.diagnostics {
+            said.say(codes::conf::finding(diagnostic));
         }
         // Nothing was read, which has been said.
         if self.conf.config.files.is_empty() {
@@ -249,7 +250,10 @@ impl Judge<'_> {
         };
         let users = config.globals.script_users.iter();
         let mut users = users.map(|user| self.accounts.by_conf(user, ""));
-        process && config.fatal.is_none() && (self.user.is_some() || users.all(|user| user.is_ok()))
+        process
+            && config.complete
+            && config.fatal.is_none()
+            && (self.user.is_some() || users.all(|user| user.is_ok()))
     }
 
     /// Who a script runs as that has no user of its own.

@@ -42,11 +42,15 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
 use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
+use crate::keepalived_conf::Version;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
+
+/// The version of keepalived whose reading is reported. `None`: it is not known.
+const VERSION: Option<Version> = None;
 
 /// What is asked for where no target is given: HTTPS.
 const USUAL: Target = Target {
@@ -143,7 +147,7 @@ fn keepalived(
     let suggested = paste::suggested(own.as_deref().ok(), &accounts);
     let cost = OnceCell::new();
     let (image, left) = (OwnImage::open(), TimeLeft::whole());
-    let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
+    let confs = conf::read(&options.keepalived_confs, VERSION, Path::new(PROC), findings);
     for conf in &confs {
         let judge = Judge {
             conf,

@@ -175,17 +175,17 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::keepalived_conf;
+    use crate::keepalived_conf::{Disk, Reading};
 
     #[test]
     fn priorities_as_keepalived_has_them() {
         let text = "vrrp_instance a {\n virtual_router_id 1\n priority 100\n}\n";
-        let config = keepalived_conf::read_loaded(
-            &keepalived_conf::Disk,
-            text.as_bytes(),
-            Path::new("/a.conf"),
-            b"a",
-        );
+        let reading = Reading {
+            files: &Disk,
+            id: b"a",
+            version: None,
+        };
+        let config = reading.read_loaded(text.as_bytes(), Path::new("/a.conf"));
         for (value, reverse, expected) in [
             (20, false, (120, 100)),
             (-20, false, (100, 80)),

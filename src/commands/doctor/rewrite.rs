@@ -53,7 +53,7 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
     let mut new: Vec<String> = old.iter().map(|line| (*line).to_owned()).collect();
     let program = paste::suggested(own, accounts);
     let mut rewritten = Rewritten::default();
-    for conf in conf::files(&[path.to_owned()]) {
+    for conf in conf::files(&[path.to_owned()], None) {
         for check in checks::of(&conf.config) {
             if command_line::used(&check, own) != Use::No || !is_of(check.place(), path) {
                 continue;

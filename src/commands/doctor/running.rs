@@ -16,7 +16,7 @@ use super::findings::Finding;
 use crate::clock::{Deadline, SystemClock};
 use crate::host::process_folder::{ProcessFolder, option};
 use crate::host::processes::Processes;
-use crate::keepalived_conf::id_of;
+use crate::keepalived_conf::instance_id;
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
 /// The name of that file.
@@ -162,7 +162,7 @@ impl Candidate {
         let main = folder.join(main.unwrap_or("/etc/keepalived/keepalived.conf".as_ref()));
         let host = host_name();
         let id = option(&words, "-i", "--config-id");
-        let id = id.map_or(id_of(&host), OsStr::as_bytes);
+        let id = id.map_or(instance_id(&host), OsStr::as_bytes);
         Ok(Some(Running {
             pid: self.pid,
             text: file.read(LIMITS)?,

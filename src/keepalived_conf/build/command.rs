@@ -1,143 +1,106 @@
-//! Lines with a command (lib/notify.c, `set_script_params_array`): the raw line is read once more, its second
-//! word is the command and is split by the same rules again.
+//! Lines with a command (lib/notify.c, `set_script_params_array`): keepalived reads the raw line once more, and splits its
+//! second word by the same rules.
 
-use super::super::model::{Command, Notify, User, Words};
-use super::super::reader::{Line, Shared};
-use super::super::remark::lossy;
-use super::super::statement::Statement;
-use super::super::words::{Escapes, Malformed, split};
+use super::super::Version;
+use super::super::diagnostic::{Construct, Difference, Problem};
+use super::super::model::{Command, Notify, User};
+use super::super::reader::Context;
+use super::super::words::{Escapes, Malformed, lossy, split};
+use super::Statement;
 
-/// What a line says to run, and why it has no words at all.
-pub(super) fn command(line: &Line) -> (Command, Option<Malformed>) {
-    let outer = split(&line.text, Escapes::Decode);
-    let malformed = outer.as_ref().err().copied();
-    let outer_once = split(&line.text, Escapes::Keep);
-    let rest = outer.iter().flatten().skip(2).cloned().collect();
-    let command = Command {
-        place: line.place.clone(),
-        text: line.text.clone(),
-        expanded: line.expanded,
-        words: inner(outer, Escapes::Decode),
-        words_once: inner(outer_once, Escapes::DecodeShort),
-        rest,
+/// Returns the words of the command and those after it.
+fn split_twice(text: &[u8], escapes: Escapes) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Malformed> {
+    let mut words = split(text, escapes)?.into_iter().skip(1);
+    let command = words.next().unwrap_or_default();
+    Ok((split(&command, Escapes::Decode)?, words.collect()))
+}
+
+/// Returns the command of a line. `None`: keepalived ignores the line.
+pub(super) fn command(context: &mut Context, statement: &Statement) -> Option<Command> {
+    let (line, place) = (statement.line, statement.place());
+    let keyword = statement.keyword().to_owned();
+    let once = split_twice(&line.text, Escapes::Keep);
+    let twice = split_twice(&line.text, Escapes::Decode);
+    if once != twice {
+        context.differs(place, Difference::Escapes);
+    }
+    // Up to 2.3.1 backslashes are decoded in the line, and once more in the command.
+    let words = match context.since(Version::new(2, 3, 2)) {
+        true => once,
+        false => twice,
     };
-    (command, malformed)
+    let problem = match words {
+        Err(Malformed::Open) if split(&line.text, Escapes::Keep) == Err(Malformed::Open) => {
+            Problem::CommandCrash { keyword }
+        }
+        Err(Malformed::Escape) => {
+            let construct = Construct::Escape;
+            Problem::NotUnderstood { construct }
+        }
+        Ok((words, rest)) if !words.is_empty() => {
+            return Some(Command {
+                place: place.clone(),
+                text: line.text.clone(),
+                expanded: line.expanded,
+                words,
+                rest,
+            });
+        }
+        _ => Problem::CommandEmpty { keyword },
+    };
+    context.report(place, problem);
+    None
 }
 
-fn inner(outer: Words, escapes: Escapes) -> Words {
-    let second = outer?.into_iter().nth(1).unwrap_or_default();
-    split(&second, escapes)
-}
-
-/// A check's command: `script` or `misc_path`.
-pub(super) fn check(shared: &mut Shared, statement: &Statement) -> Command {
-    let (command, malformed) = command(statement.line);
-    let place = &command.place;
-    let keyword = statement.text(0).unwrap_or_default();
-    let quoted = format!("write {keyword} \"PROGRAM ARGUMENTS\", and ' for quotes in it");
-    if let Some(malformed) = malformed {
-        shared.fatal.get_or_insert_with(|| place.clone());
-        shared.remarks.problem(
-            place,
-            "keepalived 2.2.7 dies of this line (SIGSEGV), each time it is started",
-            format!("{malformed}: {}", lossy(&command.text)),
-            quoted,
-        );
-        return command;
-    }
-    match &command.words {
-        Err(malformed) => shared.remarks.problem(
-            place,
-            format!("the line does not count: {keyword} has no command"),
-            format!("within the quotes {malformed}"),
-            quoted,
-        ),
-        Ok(words) if words.is_empty() => shared.remarks.problem(
-            place,
-            format!("the line does not count: {keyword} has no command"),
-            format!("nothing follows it: {}", lossy(&command.text)),
-            quoted,
-        ),
-        Ok(words) if !command.rest.is_empty() => shared.remarks.problem(
-            place,
-            format!("keepalived runs {} and drops {}", joined(words), joined(&command.rest)),
-            "only the first word behind the keyword is the command; the rest stands outside of its quotes",
-            whole(&keyword, words, &command.rest).unwrap_or(quoted),
-        ),
-        Ok(_) => {}
-    }
-    if command.words != command.words_once {
-        let shown = |words: &Words| match words {
-            Ok(words) => listed(words),
-            Err(malformed) => format!("nothing, for {malformed}"),
+/// Returns the command of a check: `script` or `misc_path`.
+pub(super) fn check(context: &mut Context, statement: &Statement) -> Option<Command> {
+    let command = command(context, statement)?;
+    if !command.rest.is_empty() {
+        let problem = Problem::CommandDropped {
+            keyword: statement.keyword().to_owned(),
+            command: joined(&command.words),
+            dropped: joined(&command.rest),
         };
-        shared.remarks.note(
-            place,
-            format!(
-                "keepalived up to 2.3.1 runs {}, from 2.3.2 on {}",
-                shown(&command.words),
-                shown(&command.words_once)
-            ),
-            "backslashes were decoded twice up to 2.3.1, and are decoded once from 2.3.2 on",
-            "do without backslashes: group with ' within the double quotes",
-        );
+        context.report(statement.place(), problem);
     }
-    command
+    Some(command)
 }
 
-/// A program for an event. `None`: keepalived takes no notice of the line.
-pub(super) fn notify(shared: &mut Shared, statement: &Statement) -> Option<Notify> {
-    let (command, malformed) = command(statement.line);
-    let event = statement.text(0)?;
-    let has_program = command.words.as_ref().is_ok_and(|words| !words.is_empty());
-    if !has_program {
-        let cause = match malformed.or(command.words.as_ref().err().copied()) {
-            Some(malformed) => malformed.to_string(),
-            None => "it has no command".to_owned(),
-        };
-        shared.remarks.problem(
-            &command.place,
-            format!("{event} runs nothing"),
-            cause,
-            format!("write {event} \"PROGRAM ARGUMENTS\" USER GROUP"),
-        );
-    }
-    let mut names = command.rest.iter().map(|name| lossy(name));
-    let user = names.next().map(|user| User {
-        user,
-        group: names.next(),
-        place: command.place.clone(),
-    });
-    has_program.then_some(Notify {
-        event,
-        command,
-        user,
-    })
-}
-
-/// Adds a program for an event; the first of each kind counts.
-pub(super) fn add(shared: &mut Shared, statement: &Statement, list: &mut Vec<Notify>) {
-    let event = statement.text(0).unwrap_or_default();
+/// Adds a program for an event. The first of each kind counts.
+pub(super) fn add(context: &mut Context, statement: &Statement, list: &mut Vec<Notify>) {
+    let event = statement.keyword();
     if let Some(first) = list.iter().find(|known| known.event == event) {
-        shared.remarks.problem(
-            &statement.line.place,
-            format!("{event} script already specified - ignoring"),
-            format!("it is specified in {}", first.command.place),
-            "take one of them out",
-        );
-        return;
+        return repeated_ignored(context, statement, first.command.place.line);
     }
-    list.extend(notify(shared, statement));
+    if let Some(command) = command(context, statement) {
+        let mut names = command.rest.iter().map(|name| lossy(name));
+        let user = names.next().map(|user| User {
+            user,
+            group: names.next(),
+            place: command.place.clone(),
+        });
+        let event = event.to_owned();
+        list.push(Notify {
+            event,
+            command,
+            user,
+        });
+    }
 }
 
-/// The line with all its words in quotes, where they need no others.
-fn whole(keyword: &str, words: &[Vec<u8>], rest: &[Vec<u8>]) -> Option<String> {
-    let all = || words.iter().chain(rest);
-    let plain = |word: &Vec<u8>| !word.iter().any(|byte| b"\"'\\ \t".contains(byte));
-    let words: Vec<String> = all().map(|word| lossy(word)).collect();
-    all()
-        .all(plain)
-        .then(|| format!("write {keyword} \"{}\"", words.join(" ")))
+/// Reports a line that does not count because of one above it.
+pub(super) fn repeated_ignored(context: &mut Context, statement: &Statement, line: usize) {
+    let keyword = statement.keyword().to_owned();
+    context.report(
+        statement.place(),
+        Problem::RepeatedIgnored { keyword, line },
+    );
+}
+
+/// Reports a line that counts in place of one above it.
+pub(super) fn repeated(context: &mut Context, statement: &Statement, line: usize) {
+    let keyword = statement.keyword().to_owned();
+    context.report(statement.place(), Problem::Repeated { keyword, line });
 }
 
 fn joined(words: &[Vec<u8>]) -> String {
@@ -145,10 +108,10 @@ fn joined(words: &[Vec<u8>]) -> String {
     words.join(" ")
 }
 
-fn listed(words: &[Vec<u8>]) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| format!("[{}]", lossy(word)))
-        .collect();
-    words.join(" ")
+/// Returns whether a line of a block runs a program for an event.
+pub(super) fn is_notify(statement: &Statement) -> bool {
+    let keyword = statement.keyword();
+    keyword.starts_with("notify")
+        && keyword != "notify_priority_changes"
+        && statement.words.len() > 1
 }

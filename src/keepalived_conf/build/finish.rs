@@ -1,127 +1,138 @@
-//! Who tracks whom, when everything has been read (keepalived/vrrp/vrrp.c, `vrrp_complete_instance`,
-//! `sync_group_tracking_init`).
+//! What acts on which instances (keepalived/vrrp/vrrp.c, `vrrp_complete_instance`, `sync_group_tracking_init`), and what
+//! nothing tracks.
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::model::{Group, Ignored, Instance, Tracked, TrackedBy};
-use super::super::reader::Shared;
-use super::super::spelling::meant;
+use super::super::diagnostic::{Lost, NoWeight, Problem};
+use super::super::model::{Group, Ignored, Instance, Tracked, TrackedBy, Tracks};
+use super::super::reader::Context;
+use super::super::spelling::suggest;
 use super::Builder;
 
-/// So many names are compared with one that is wrong.
-const MOST_COMPARED: usize = 200;
+/// A name that is wrong is compared with at most this many.
+const MAX_COMPARED: usize = 200;
+/// What groups track acts on at most this many instances.
+const MAX_OF_GROUPS: usize = 100_000;
 
-/// What groups track acts on so many instances at most.
-const MOST_OF_GROUPS: usize = 100_000;
-
-/// What can be tracked and acts on instances.
+/// What can act on an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum What {
+pub(super) enum Kind {
     Script,
     File,
     Process,
 }
 
+impl Kind {
+    fn block(self) -> &'static str {
+        match self {
+            Self::Script => "vrrp_script",
+            Self::File => "track_file",
+            Self::Process => "vrrp_track_process",
+        }
+    }
+}
+
+impl Tracks {
+    fn kinds(&self) -> [(Kind, &[Tracked]); 3] {
+        [
+            (Kind::Script, &self.scripts),
+            (Kind::File, &self.files),
+            (Kind::Process, &self.processes),
+        ]
+    }
+}
+
 impl Builder {
-    /// Resolves what is tracked, when the VRRP process has read everything.
-    pub fn finish(&mut self, shared: &mut Shared) {
-        self.judge_names(shared);
-        let groups = self.join_groups(shared);
-        self.judge_weights(shared, &groups);
+    /// Resolves what is tracked, when everything has been read.
+    pub fn finish(&mut self, context: &mut Context) {
+        let groups = self.join_groups(context);
+        self.ignore_weights(context, &groups);
         self.add_of_instances();
-        self.add_of_groups(shared, &groups);
-        self.judge_untracked(shared);
-        self.judge_instances(shared);
+        self.add_of_groups(context, &groups);
+        // Nothing is known about what is missing in a part that was not read.
+        let has_gap = self.has_gap || context.diagnostics.has_gap();
+        if !has_gap {
+            self.check_names(context);
+            self.check_untracked(context);
+            self.check_instances(context);
+        }
+        self.config.complete = !has_gap;
     }
 
-    /// The number of the group of each instance that is in one.
-    fn join_groups(&self, shared: &mut Shared) -> HashMap<usize, usize> {
+    /// Returns the group of each instance that is in one.
+    fn join_groups(&self, context: &mut Context) -> HashMap<usize, usize> {
         let mut groups = HashMap::new();
         for (number, group) in self.config.groups.iter().enumerate() {
             let mut count = 0;
             for member in &group.members {
-                let (effect, cause) = match self.instances.get(&member.value) {
+                let instance = self.instances.get(&member.value);
+                match instance {
                     Some(instance) if !groups.contains_key(instance) => {
                         groups.insert(*instance, number);
                         count += 1;
-                        continue;
                     }
-                    Some(_) => ("is not in this sync group", "it is in one above"),
-                    None => (
-                        "is not in this sync group",
-                        "there is no vrrp_instance of that name",
-                    ),
-                };
-                shared.remarks.problem(
-                    &member.place,
-                    format!("{} {effect}", member.value),
-                    cause,
-                    "",
-                );
+                    None if self.has_gap => count += 1,
+                    _ => {
+                        let (name, group) = (member.value.clone(), group.name.clone());
+                        let exists = instance.is_some();
+                        context.report(
+                            &member.place,
+                            Problem::GroupMember {
+                                name,
+                                group,
+                                exists,
+                            },
+                        );
+                    }
+                }
             }
-            if count == 0 {
-                shared.remarks.problem(
-                    &group.place,
-                    format!(
-                        "Sync group {} is removed, with all that it tracks",
-                        group.name
-                    ),
-                    "it has no instance in it",
-                    "write group { and the names of instances",
-                );
+            if count == 0 && group.members.is_empty() {
+                let name = group.name.clone();
+                context.report(&group.place, Problem::GroupEmpty { name });
             }
         }
         groups
     }
 
     /// Weights do not count in a sync group, nor for the owner of the address.
-    fn judge_weights(&mut self, shared: &mut Shared, groups: &HashMap<usize, usize>) {
+    fn ignore_weights(&mut self, context: &mut Context, groups: &HashMap<usize, usize>) {
         for (number, instance) in self.config.instances.iter_mut().enumerate() {
             let group = groups
                 .get(&number)
                 .and_then(|group| self.config.groups.get(*group));
             let group = group.filter(|group| group.tracking_weight.is_none());
-            let (reason, due, cure) = match group {
-                Some(group) => (
-                    Ignored::SyncGroup,
-                    format!("SYNC group {}", group.name),
-                    "write weight 0, or sync_group_tracking_weight in the group",
-                ),
-                None if instance.priority() == 255 => (
-                    Ignored::AddressOwner,
-                    "address owner: priority 255".to_owned(),
-                    "write weight 0, or a priority from 1 to 254",
-                ),
+            let (ignored, why) = match group {
+                Some(group) => (Ignored::SyncGroup, NoWeight::SyncGroup(group.name.clone())),
+                None if instance.priority() == 255 => {
+                    (Ignored::AddressOwner, NoWeight::AddressOwner)
+                }
                 None => continue,
             };
-            let name = &instance.name;
-            let mut tell = |tracked: &Tracked, effect: &str| {
-                shared.remarks.problem(
-                    &tracked.place,
-                    format!(
-                        "({name}) ignoring {effect} {} with weights due to {due}",
-                        tracked.name
-                    ),
-                    format!("its weight is {}", tracked.weight.value),
-                    cure,
-                );
+            let mut report = |tracked: &Tracked| {
+                let problem = Problem::WeightIgnored {
+                    instance: instance.name.clone(),
+                    name: tracked.name.clone(),
+                    weight: tracked.weight.value,
+                    why: why.clone(),
+                };
+                context.report(&tracked.place, problem);
             };
-            for tracked in counting(&mut instance.tracks.scripts) {
-                tell(tracked, "tracked script");
-                tracked.ignored = Some(reason);
+            for tracked in weighted(&mut instance.tracks.scripts) {
+                report(tracked);
+                tracked.ignored = Some(ignored);
             }
-            for tracked in counting(&mut instance.tracks.files) {
-                tell(tracked, "tracked file");
+            for tracked in weighted(&mut instance.tracks.files) {
+                report(tracked);
                 match tracked.weight.value {
                     1 => tracked.weight.value = 0,
-                    _ => tracked.ignored = Some(reason),
+                    _ => tracked.ignored = Some(ignored),
                 }
             }
-            for tracked in counting(&mut instance.tracks.interfaces) {
-                tell(tracked, "tracked interface");
-                match reason {
+            for tracked in weighted(&mut instance.tracks.interfaces) {
+                report(tracked);
+                match ignored {
                     Ignored::SyncGroup => tracked.weight.value = 0,
-                    _ => tracked.ignored = Some(reason),
+                    _ => tracked.ignored = Some(ignored),
                 }
             }
         }
@@ -130,11 +141,7 @@ impl Builder {
     fn add_of_instances(&mut self) {
         let instances = std::mem::take(&mut self.config.instances);
         for (number, instance) in instances.iter().enumerate() {
-            for (kind, list) in [
-                (What::Script, &instance.tracks.scripts),
-                (What::File, &instance.tracks.files),
-                (What::Process, &instance.tracks.processes),
-            ] {
+            for (kind, list) in instance.tracks.kinds() {
                 for tracked in list.iter().filter(|tracked| tracked.ignored.is_none()) {
                     self.add(kind, tracked, number, &instance.name);
                 }
@@ -144,24 +151,41 @@ impl Builder {
     }
 
     /// What a group tracks acts on each of its members.
-    fn add_of_groups(&mut self, shared: &mut Shared, groups: &HashMap<usize, usize>) {
+    fn add_of_groups(&mut self, context: &mut Context, groups: &HashMap<usize, usize>) {
         let instances = std::mem::take(&mut self.config.instances);
         let mut all = std::mem::take(&mut self.config.groups);
-        let mut left = MOST_OF_GROUPS;
+        let mut left = MAX_OF_GROUPS;
         for (number, group) in all.iter_mut().enumerate() {
-            let members = self.members(group, number, groups);
-            let priority = |member: &usize| instances.get(*member).map(Instance::priority);
-            let owner = members.iter().any(|member| priority(member) == Some(255));
-            for (kind, list) in [
-                (What::Script, &mut group.tracks.scripts),
-                (What::File, &mut group.tracks.files),
-                (What::Process, &mut group.tracks.processes),
-            ] {
-                for tracked in list.iter_mut().filter(|tracked| tracked.ignored.is_none()) {
-                    if owner && tracked.weight.value != 0 {
-                        tell_owner(shared, &group.name, tracked);
+            let members = self.members_of(group, number, groups);
+            let is_owner = |member: &usize| {
+                instances
+                    .get(*member)
+                    .is_some_and(|one| one.priority() == 255)
+            };
+            if members.iter().any(is_owner) {
+                let tracks = &mut group.tracks;
+                for list in [
+                    &mut tracks.scripts,
+                    &mut tracks.files,
+                    &mut tracks.processes,
+                ] {
+                    for tracked in weighted(list) {
+                        let (group, name) = (group.name.clone(), tracked.name.clone());
+                        let weight = tracked.weight.value;
+                        context.report(
+                            &tracked.place,
+                            Problem::WeightCleared {
+                                group,
+                                name,
+                                weight,
+                            },
+                        );
                         tracked.weight.value = 0;
                     }
+                }
+            }
+            for (kind, list) in group.tracks.kinds() {
+                for tracked in list.iter().filter(|tracked| tracked.ignored.is_none()) {
                     for member in members.iter().take(left) {
                         if let Some(instance) = instances.get(*member) {
                             self.add(kind, tracked, *member, &instance.name);
@@ -175,8 +199,13 @@ impl Builder {
         self.config.instances = instances;
     }
 
-    /// The numbers of the instances in a group, each once.
-    fn members(&self, group: &Group, number: usize, groups: &HashMap<usize, usize>) -> Vec<usize> {
+    /// Returns the instances of a group, each once.
+    fn members_of(
+        &self,
+        group: &Group,
+        number: usize,
+        groups: &HashMap<usize, usize>,
+    ) -> Vec<usize> {
         let names = group.members.iter();
         let members = names.filter_map(|member| self.instances.get(&member.value).copied());
         let mut seen = HashSet::new();
@@ -185,119 +214,102 @@ impl Builder {
             .collect()
     }
 
-    /// An instance that is acted on. One that tracks it itself takes its group's weight, unless its own is 0.
-    fn add(&mut self, what: What, tracked: &Tracked, instance: usize, name: &str) {
+    /// Adds an instance that is acted on. If it tracks the same itself, its group's weight counts, unless its own is 0.
+    fn add(&mut self, kind: Kind, tracked: &Tracked, instance: usize, name: &str) {
         let config = &mut self.config;
-        let known = match what {
-            What::Script => &self.scripts,
-            What::File => &self.track_files,
-            What::Process => &self.track_processes,
+        let tracked_by = match kind {
+            Kind::Script => {
+                let index = self.scripts.get(&tracked.name).copied();
+                index.and_then(|at| Some((at, &mut config.scripts.get_mut(at)?.tracked_by)))
+            }
+            Kind::File => {
+                let index = self.track_files.get(&tracked.name).copied();
+                index.and_then(|at| Some((at, &mut config.track_files.get_mut(at)?.tracked_by)))
+            }
+            Kind::Process => {
+                let index = self.track_processes.get(&tracked.name).copied();
+                index.and_then(|at| Some((at, &mut config.track_processes.get_mut(at)?.tracked_by)))
+            }
         };
-        let Some(index) = known.get(&tracked.name).copied() else {
+        let Some((index, tracked_by)) = tracked_by else {
             return;
         };
-        let tracked_by = match what {
-            What::Script => config.scripts.get_mut(index).map(|one| &mut one.tracked_by),
-            What::File => config
-                .track_files
-                .get_mut(index)
-                .map(|one| &mut one.tracked_by),
-            What::Process => config
-                .track_processes
-                .get_mut(index)
-                .map(|one| &mut one.tracked_by),
-        };
-        let Some(tracked_by) = tracked_by else {
+        let known = self.acts_on.get(&(kind, index, instance)).copied();
+        if let Some(by) = known.and_then(|at| tracked_by.get_mut(at)) {
+            if by.weight.value != 0 {
+                by.weight = tracked.weight;
+            }
             return;
-        };
-        match self.acts_on.get(&(what, index, instance)) {
-            Some(at) => {
-                if let Some(by) = tracked_by.get_mut(*at).filter(|by| by.weight.value != 0) {
-                    by.weight = tracked.weight;
-                }
-            }
-            None => {
-                self.acts_on
-                    .insert((what, index, instance), tracked_by.len());
-                tracked_by.push(TrackedBy {
-                    instance: name.to_owned(),
-                    weight: tracked.weight,
-                });
-            }
         }
+        self.acts_on
+            .insert((kind, index, instance), tracked_by.len());
+        tracked_by.push(TrackedBy {
+            instance: name.to_owned(),
+            weight: tracked.weight,
+        });
     }
 
-    /// Names that are tracked, and are not there or come too late.
-    fn judge_names(&self, shared: &mut Shared) {
+    /// Reports names that are tracked and do not exist, or come too late.
+    fn check_names(&self, context: &mut Context) {
         let config = &self.config;
         let of_instances = config.instances.iter().map(|one| (&one.name, &one.tracks));
         let of_groups = config.groups.iter().map(|one| (&one.name, &one.tracks));
-        for (name, tracks) in of_instances.chain(of_groups) {
-            for (block, list) in [
-                ("vrrp_script", &tracks.scripts),
-                ("track_file", &tracks.files),
-                ("vrrp_track_process", &tracks.processes),
-            ] {
+        for (tracker, tracks) in of_instances.chain(of_groups) {
+            for (kind, list) in tracks.kinds() {
                 let is_lost = |tracked: &&Tracked| tracked.ignored == Some(Ignored::NotFound);
                 for tracked in list.iter().filter(is_lost) {
-                    if shared.remarks.is_full() {
+                    if context.diagnostics.is_full() {
                         return;
                     }
-                    self.judge_name(shared, name, block, tracked);
+                    let Some(why) = self.lost(kind, &tracked.name) else {
+                        continue;
+                    };
+                    let problem = Problem::TrackedLost {
+                        tracker: tracker.clone(),
+                        block: kind.block(),
+                        name: tracked.name.clone(),
+                        why,
+                    };
+                    context.report(&tracked.place, problem);
                 }
             }
         }
     }
 
-    fn judge_name(&self, shared: &mut Shared, tracker: &str, block: &str, tracked: &Tracked) {
+    /// Returns why a name is not found. `None`: its block has a problem of its own.
+    fn lost(&self, kind: Kind, name: &str) -> Option<Lost> {
         let config = &self.config;
-        let what = match block {
-            "vrrp_script" => "script",
-            "track_file" => "file",
-            _ => "process",
+        let (is_used, names): (bool, Vec<&str>) = match kind {
+            Kind::Script => (
+                self.scripts.contains_key(name),
+                config.scripts.iter().map(|one| one.name.as_str()).collect(),
+            ),
+            Kind::File => (
+                self.track_files.contains_key(name),
+                config
+                    .track_files
+                    .iter()
+                    .map(|one| one.name.as_str())
+                    .collect(),
+            ),
+            Kind::Process => (
+                self.track_processes.contains_key(name),
+                config
+                    .track_processes
+                    .iter()
+                    .map(|one| one.name.as_str())
+                    .collect(),
+            ),
         };
-        let names: Vec<&String> = match block {
-            "vrrp_script" => config.scripts.iter().map(|one| &one.name).collect(),
-            "track_file" => config.track_files.iter().map(|one| &one.name).collect(),
-            _ => config.track_processes.iter().map(|one| &one.name).collect(),
-        };
-        let is_taken = match block {
-            "vrrp_script" => self.scripts.contains_key(&tracked.name),
-            "track_file" => self.track_files.contains_key(&tracked.name),
-            _ => self.track_processes.contains_key(&tracked.name),
-        };
-        let (cause, cure) = if is_taken {
-            (
-                format!("the {block} of that name stands below, and keepalived does not look back"),
-                format!("move the {block} above what tracks it"),
-            )
-        } else if names.contains(&&tracked.name) {
-            (
-                format!("keepalived removes the {block} of that name"),
-                "see what is said of that block".to_owned(),
-            )
-        } else {
-            let names = names.iter().take(MOST_COMPARED).map(|name| name.as_str());
-            let cure = match meant(tracked.name.as_bytes(), names) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("write a {block} of that name above what tracks it"),
-            };
-            (format!("there is no {block} of that name"), cure)
-        };
-        let name = &tracked.name;
-        shared.remarks.problem(
-            &tracked.place,
-            format!("({tracker}) track {what} {name} not found, ignoring: nothing checks by it"),
-            cause,
-            cure,
-        );
+        if is_used {
+            return Some(Lost::Below);
+        }
+        let meant = suggest(name, names.iter().copied().take(MAX_COMPARED));
+        (!names.contains(&name)).then(|| Lost::Absent(meant.map(str::to_owned)))
     }
 
-    fn judge_untracked(&self, shared: &mut Shared) {
-        let used = |script: &&super::super::model::Script| {
-            let counts = !script.removed && script.shadowed_by.is_none();
-            counts && !script.name.is_empty() && script.tracked_by.is_empty()
-        };
+    /// Reports scripts that no line tracks.
+    fn check_untracked(&self, context: &mut Context) {
         let config = &self.config;
         let of_instances = config.instances.iter().map(|one| &one.tracks);
         let of_groups = config.groups.iter().map(|one| &one.tracks);
@@ -305,85 +317,26 @@ impl Builder {
             .chain(of_groups)
             .flat_map(|tracks| &tracks.scripts);
         let named: HashSet<&str> = lines.map(|line| line.name.as_str()).collect();
-        for script in config.scripts.iter().filter(used) {
-            let name = &script.name;
-            let (cause, cure) = match named.contains(name.as_str()) {
-                true => ("the line that tracks it does not count", String::new()),
-                false => (
-                    "no vrrp_instance and no vrrp_sync_group tracks it",
-                    format!(
-                        "write track_script {{ {name} }}, on lines of their own, in the vrrp_instance"
-                    ),
-                ),
-            };
-            let effect = format!(
-                "script {name} is not used: it never runs, and the address stays whatever it would find"
-            );
-            shared.remarks.problem(&script.place, effect, cause, cure);
-        }
-    }
-
-    /// Blocks that the parent process does not see, because it passes over one around them up to its brace.
-    pub fn judge_processes(&mut self, shared: &mut Shared) {
-        // Two processes read these blocks, and the first one's have been resolved.
-        let mut seen = HashSet::new();
-        let files = &mut self.config.track_files;
-        files.retain(|file| seen.insert((file.place.clone(), file.name.clone())));
-        let config = &self.config;
-        let unseen = [
-            (
-                config.runs_vrrp,
-                config.instances.first().map(|one| &one.place),
-            ),
-            (
-                config.runs_checker,
-                config.virtual_servers.first().map(|one| &one.place),
-            ),
-        ];
-        for (runs, first) in unseen {
-            if let (false, Some(place)) = (runs, first) {
-                shared.remarks.problem(
-                    place,
-                    "keepalived has no configuration to run: it starts no process for this block and those like it",
-                    "a block above is not closed, and keepalived takes this one for a part of it",
-                    "close each block that is opened",
-                );
+        for script in &config.scripts {
+            let is_used = script.command.is_some() && script.shadowed_by.is_none();
+            if is_used && !named.contains(script.name.as_str()) {
+                let name = script.name.clone();
+                context.report(&script.place, Problem::Untracked { name });
             }
         }
     }
 
-    fn judge_instances(&self, shared: &mut Shared) {
-        for instance in &self.config.instances {
-            if instance.virtual_router_id.is_none() {
-                shared.fatal.get_or_insert_with(|| instance.place.clone());
-                shared.remarks.problem(
-                    &instance.place,
-                    format!(
-                        "({}) the virtual router id must be set: keepalived runs no VRRP at all",
-                        instance.name
-                    ),
-                    "the block has no virtual_router_id that counts",
-                    "write virtual_router_id and a number from 1 to 255",
-                );
-            }
+    fn check_instances(&self, context: &mut Context) {
+        let without = |one: &&Instance| one.virtual_router_id.is_none();
+        for instance in self.config.instances.iter().filter(without) {
+            let name = instance.name.clone();
+            context.report(&instance.place, Problem::NoRouterId { name });
         }
     }
 }
 
-/// The lines that count and have a weight.
-fn counting(list: &mut [Tracked]) -> impl Iterator<Item = &mut Tracked> {
+/// Returns the lines that count and have a weight.
+fn weighted(list: &mut [Tracked]) -> impl Iterator<Item = &mut Tracked> {
     let counts = |tracked: &&mut Tracked| tracked.ignored.is_none() && tracked.weight.value != 0;
     list.iter_mut().filter(counts)
-}
-
-fn tell_owner(shared: &mut Shared, group: &str, tracked: &Tracked) {
-    shared.remarks.problem(
-        &tracked.place,
-        format!(
-            "({group}) Cannot have weighted {} with a member having priority 255 - clearing weight",
-            tracked.name
-        ),
-        format!("its weight is {}", tracked.weight.value),
-        "write weight 0, or a priority from 1 to 254",
-    );
 }

@@ -1,46 +1,51 @@
-//! `vrrp_instance` (keepalived/vrrp/vrrp_parser.c).
+//! `vrrp_instance` and `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::model::{Instance, Set, State, Tracks};
-use super::super::numbers::Flawed;
-use super::super::reader::Shared;
-use super::super::statement::{Begun, Statement};
-use super::{Builder, command, values};
+use super::super::Place;
+use super::super::diagnostic::Problem;
+use super::super::model::{Group, Instance, Set, State, Tracks};
+use super::super::reader::Context;
+use super::values::{OnFlaw, whole};
+use super::{Builder, Statement, command, values};
+
+/// Returns the name of a block that requires one, unless another block has it. keepalived ignores the block then.
+fn name(
+    context: &mut Context,
+    statement: &Statement,
+    known: &HashMap<String, usize>,
+    place_of: impl FnOnce(usize) -> Option<Place>,
+) -> Option<String> {
+    let (block, place) = (statement.keyword().to_owned(), statement.place());
+    let Some(name) = statement.word(1).filter(|_| statement.words.len() == 2) else {
+        context.report(place, Problem::NameMissing { block });
+        return None;
+    };
+    let name = name.to_owned();
+    let first = known.get(&name).copied().and_then(place_of);
+    match first {
+        None => return Some(name),
+        // The same line again: the file is included twice.
+        Some(first) if first == *place => {}
+        Some(first) => context.report(place, Problem::DuplicateBlock { block, name, first }),
+    }
+    None
+}
 
 impl Builder {
-    pub(super) fn begin_instance(&mut self, shared: &mut Shared, statement: &Statement) -> Begun {
-        let place = &statement.line.place;
-        let Some(name) = statement.text(1).filter(|_| statement.words.len() == 2) else {
-            shared.remarks.problem(
-                place,
-                "vrrp_instance must have a name: keepalived passes over the block",
-                "it has no name, or more than one word",
-                "write vrrp_instance NAME {",
-            );
-            return Begun::Skip;
+    pub(super) fn begin_instance(&mut self, context: &mut Context, statement: &Statement) -> bool {
+        self.config.runs_vrrp = true;
+        let instances = &mut self.config.instances;
+        let place_of = |at: usize| instances.get(at).map(|one: &Instance| one.place.clone());
+        let Some(name) = name(context, statement, &self.instances, place_of) else {
+            return false;
         };
-        if let Some(first) = self.instances.get(&name) {
-            let first = self.config.instances.get(*first).map(|first| &first.place);
-            if first == Some(place) {
-                super::script::read_twice(shared, place, &format!("vrrp_instance {name}"));
-                return Begun::Skip;
-            }
-            let line = first.map_or(0, |first| first.line);
-            shared.remarks.problem(
-                place,
-                format!("vrrp instance {name} already defined: keepalived passes over the block"),
-                format!("the one in line {line} counts"),
-                "give it another name",
-            );
-            return Begun::Skip;
-        }
-        self.instances
-            .insert(name.clone(), self.config.instances.len());
+        self.instances.insert(name.clone(), instances.len());
         self.tracked.clear();
-        self.config.instances.push(Instance {
+        instances.push(Instance {
             name,
-            place: place.clone(),
+            place: statement.place().clone(),
             state: None,
             interface: None,
             virtual_router_id: None,
@@ -51,123 +56,141 @@ impl Builder {
             tracks: Tracks::default(),
             notify: Vec::new(),
         });
-        Begun::Read
+        true
     }
 
-    pub(super) fn instance_value(&mut self, shared: &mut Shared, statement: &Statement) {
+    pub(super) fn instance_value(&mut self, context: &mut Context, statement: &Statement) {
         let Some(instance) = self.config.instances.last_mut() else {
             return;
         };
-        let keyword = statement.word(0).unwrap_or_default();
-        match keyword {
-            b"state" => set_state(shared, instance, statement),
-            b"interface" => instance.interface = values::text(statement, 1),
-            b"virtual_router_id" => {
-                let otherwise =
-                    "keepalived ignores the line, and does not start without the number";
-                let number = values::whole(shared, statement, 1..=255, Flawed::Refused, otherwise);
-                if let Some(number) = number.and_then(|number| small(number, statement)) {
-                    instance.virtual_router_id = Some(number);
-                }
+        let small = |number: u32| {
+            u8::try_from(number)
+                .ok()
+                .map(|number| statement.set(number))
+        };
+        match statement.keyword() {
+            "state" => set_state(context, instance, statement),
+            "interface" => instance.interface = statement.set_word(1),
+            "virtual_router_id" => {
+                let number = whole(context, statement, 1..=255, OnFlaw::Ignore);
+                values::replace(&mut instance.virtual_router_id, number.and_then(small));
             }
-            b"priority" => {
-                let otherwise = "Priority not valid: keepalived takes 100";
-                let number = values::whole(shared, statement, 1..=255, Flawed::Refused, otherwise);
-                instance.priority = small(number.unwrap_or(100), statement);
+            "priority" => {
+                // keepalived uses 100 for anything that is not a priority.
+                let number = whole(context, statement, 1..=255, OnFlaw::Use(100));
+                instance.priority = number.and_then(small);
             }
-            b"nopreempt" => instance.nopreempt = Some(statement.line.place.clone()),
-            b"preempt" => instance.nopreempt = None,
-            b"notify_deleted" if statement.words.len() < 2 => {}
-            notify if notify.starts_with(b"notify") && notify != b"notify_priority_changes" => {
-                command::add(shared, statement, &mut instance.notify);
+            "nopreempt" => instance.nopreempt = Some(statement.place().clone()),
+            "preempt" => instance.nopreempt = None,
+            _ if command::is_notify(statement) => {
+                command::add(context, statement, &mut instance.notify)
             }
             _ => {}
         }
     }
 
-    pub(super) fn instance_item(&mut self, shared: &mut Shared, list: &str, statement: &Statement) {
-        let first = values::text(statement, 0);
-        match list {
-            "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
-                let Some(instance) = self.config.instances.last_mut() else {
-                    return;
-                };
-                let Some(first) = first else {
-                    return;
-                };
-                match list {
-                    "virtual_ipaddress" => add_address(shared, &mut instance.addresses, first),
-                    _ => instance.excluded_addresses.push(first),
-                }
+    /// Takes a line of `virtual_ipaddress` or `virtual_ipaddress_excluded`. All addresses of the first are of one family.
+    pub(super) fn address(&mut self, context: &mut Context, list: &str, statement: &Statement) {
+        let (Some(instance), Some(word)) = (self.config.instances.last_mut(), statement.word(0))
+        else {
+            return;
+        };
+        let new = statement.set(word.to_owned());
+        if list != "virtual_ipaddress" {
+            return instance.excluded_addresses.push(new);
+        }
+        let is_ipv6 = |text: &str| {
+            let bare = text.split('/').next().unwrap_or_default();
+            bare.parse::<IpAddr>().ok().map(|address| address.is_ipv6())
+        };
+        let first = instance
+            .addresses
+            .first()
+            .and_then(|first| is_ipv6(&first.value));
+        let address = word.to_owned();
+        match (is_ipv6(word), first) {
+            _ if statement.line.unread => {}
+            (None, _) => context.report(statement.place(), Problem::Address { address }),
+            (Some(kind), Some(first)) if kind != first => {
+                context.report(statement.place(), Problem::AddressFamily { address });
             }
-            _ => {
-                let tracked = self.track(shared, list, statement);
-                if let Some(instance) = self.config.instances.last_mut() {
-                    super::track::put(&mut instance.tracks, list, tracked);
-                }
+            _ => instance.addresses.push(new),
+        }
+    }
+
+    pub(super) fn begin_group(&mut self, context: &mut Context, statement: &Statement) -> bool {
+        let groups = &mut self.config.groups;
+        let place_of = |at: usize| groups.get(at).map(|one: &Group| one.place.clone());
+        let Some(name) = name(context, statement, &self.groups, place_of) else {
+            return false;
+        };
+        self.groups.insert(name.clone(), groups.len());
+        self.tracked.clear();
+        groups.push(Group {
+            name,
+            place: statement.place().clone(),
+            members: Vec::new(),
+            tracking_weight: None,
+            tracks: Tracks::default(),
+            notify: Vec::new(),
+        });
+        true
+    }
+
+    pub(super) fn begin_members(&mut self, context: &mut Context, statement: &Statement) -> bool {
+        let first = self
+            .config
+            .groups
+            .last()
+            .and_then(|group| group.members.first());
+        if let Some(first) = first {
+            command::repeated_ignored(context, statement, first.place.line);
+        }
+        first.is_none()
+    }
+
+    pub(super) fn members(&mut self, statement: &Statement) {
+        if let Some(group) = self.config.groups.last_mut() {
+            let names = statement.words.iter();
+            group
+                .members
+                .extend(names.map(|name| statement.set(name.clone())));
+        }
+    }
+
+    pub(super) fn group_value(&mut self, context: &mut Context, statement: &Statement) {
+        let Some(group) = self.config.groups.last_mut() else {
+            return;
+        };
+        match statement.keyword() {
+            "sync_group_tracking_weight" | "global_tracking" => {
+                group.tracking_weight = Some(statement.place().clone());
             }
+            _ if command::is_notify(statement) => {
+                command::add(context, statement, &mut group.notify)
+            }
+            _ => {}
         }
     }
 }
 
-fn small(number: u32, statement: &Statement) -> Option<Set<u8>> {
-    Some(Set {
-        value: u8::try_from(number).ok()?,
-        place: statement.line.place.clone(),
-    })
-}
-
-fn set_state(shared: &mut Shared, instance: &mut Instance, statement: &Statement) {
-    let is_master = |set: &Set<State>| set.value == State::Master;
-    let state = match statement.word(1) {
-        Some(b"MASTER") => State::Master,
-        Some(b"BACKUP") if instance.state.as_ref().is_some_and(is_master) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "state previously set as MASTER - ignoring BACKUP",
-                "state stands twice in the block",
-                "take one of them out",
-            );
-            return;
+fn set_state(context: &mut Context, instance: &mut Instance, statement: &Statement) {
+    let state = match (statement.word(1), &instance.state) {
+        (Some("MASTER"), _) => State::Master,
+        (
+            Some("BACKUP"),
+            Some(Set {
+                value: State::Master,
+                place,
+            }),
+        ) => {
+            return command::repeated_ignored(context, statement, place.line);
         }
-        Some(b"BACKUP") => State::Backup,
+        (Some("BACKUP"), _) => State::Backup,
         _ => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived takes BACKUP for the state",
-                format!("unknown state {}", statement.texts(1)),
-                "write MASTER or BACKUP",
-            );
+            values::wrong_word(context, statement, 1, "MASTER or BACKUP", Some("BACKUP"));
             State::Backup
         }
     };
-    instance.state = Some(Set {
-        value: state,
-        place: statement.line.place.clone(),
-    });
-}
-
-/// Takes an address of `virtual_ipaddress`: all are of one kind.
-fn add_address(shared: &mut Shared, addresses: &mut Vec<Set<String>>, address: Set<String>) {
-    let bare = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
-    let kind = |text: &str| bare(text).parse::<IpAddr>().ok().map(|ip| ip.is_ipv6());
-    let first = addresses.first().and_then(|first| kind(&first.value));
-    match (kind(&address.value), first) {
-        (None, _) => shared.remarks.problem(
-            &address.place,
-            format!("VRRP parsed invalid IP {}. skipping IP", address.value),
-            "it is no IP address",
-            "write ADDRESS/LENGTH dev INTERFACE",
-        ),
-        (Some(kind), Some(first)) if kind != first => shared.remarks.problem(
-            &address.place,
-            format!(
-                "address family must match VRRP instance: keepalived ignores {}",
-                address.value
-            ),
-            "IPv4 and IPv6 addresses stand in one virtual_ipaddress",
-            "write the others into virtual_ipaddress_excluded",
-        ),
-        _ => addresses.push(address),
-    }
+    instance.state = Some(statement.set(state));
 }

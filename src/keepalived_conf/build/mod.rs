@@ -1,29 +1,62 @@
-//! Makes the model of the blocks and their lines, as the handlers of keepalived 2.2.7 do.
+//! Makes the model of the blocks and their lines, as the handlers of keepalived do.
 
 mod check;
 mod command;
 mod finish;
 mod global;
-mod group;
 mod instance;
-mod process;
 mod script;
 mod track;
 mod values;
 
 use std::collections::{HashMap, HashSet};
 
-use super::keyword::Block;
-use super::model::Config;
-use super::reader::Shared;
-use super::statement::{Begun, Statement};
-use finish::What;
+use super::Place;
+use super::keywords::Block;
+use super::model::{Config, Set};
+use super::reader::{Context, Line};
+use finish::Kind;
+
+/// A line and its words.
+#[derive(Clone, Copy)]
+pub(super) struct Statement<'l> {
+    pub line: &'l Line,
+    pub words: &'l [String],
+}
+
+impl<'l> Statement<'l> {
+    pub fn place(&self) -> &'l Place {
+        &self.line.place
+    }
+
+    pub fn word(&self, at: usize) -> Option<&'l str> {
+        self.words.get(at).map(String::as_str)
+    }
+
+    pub fn keyword(&self) -> &'l str {
+        self.word(0).unwrap_or_default()
+    }
+
+    /// Returns the words from there on, separated by blanks.
+    pub fn rest(&self, from: usize) -> String {
+        self.words.get(from..).unwrap_or_default().join(" ")
+    }
+
+    pub fn set<T>(&self, value: T) -> Set<T> {
+        let place = self.place().clone();
+        Set { value, place }
+    }
+
+    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
+        self.word(at).map(|word| self.set(word.to_owned()))
+    }
+}
 
 /// The model so far.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     pub config: Config,
-    /// The first blocks of each name that keepalived keeps, for what is tracked.
+    /// The blocks of each name that keepalived uses.
     scripts: HashMap<String, usize>,
     track_files: HashMap<String, usize>,
     track_processes: HashMap<String, usize>,
@@ -31,95 +64,96 @@ pub(super) struct Builder {
     groups: HashMap<String, usize>,
     /// What the block that is open tracks already.
     tracked: HashSet<(&'static str, String)>,
-    /// Which scripts, files and processes act on which instances, by their numbers, and where that stands.
-    acts_on: HashMap<(What, usize, usize), usize>,
-    /// The `group` of the sync group that is open was read.
-    has_members: bool,
+    /// Where in `tracked_by` it is that a script, a file or a process acts on an instance.
+    acts_on: HashMap<(Kind, usize, usize), usize>,
+    /// True if a part of the configuration was not read.
+    has_gap: bool,
 }
 
 impl Builder {
-    /// The parent process sees a block that is for another one, which it starts for some of them.
-    pub fn sees(&mut self, keyword: &str) {
-        match keyword {
-            "vrrp_instance" | "static_ipaddress" | "static_routes" | "static_rules" => {
-                self.config.runs_vrrp = true;
-            }
-            "virtual_server" => self.config.runs_checker = true,
-            _ => {}
-        }
+    /// Notes that a part of the configuration was not read.
+    pub fn give_up(&mut self) {
+        self.has_gap = true;
     }
 
-    /// A block begins.
-    pub fn begin(
-        &mut self,
-        shared: &mut Shared,
-        around: Block,
-        block: Block,
-        statement: &Statement,
-    ) -> Begun {
+    /// Begins a block. Returns whether keepalived reads it.
+    pub fn begin(&mut self, context: &mut Context, block: Block, statement: &Statement) -> bool {
         match block {
-            Block::Script => self.begin_script(shared, statement),
-            Block::Instance => self.begin_instance(shared, statement),
-            Block::SyncGroup => self.begin_group(shared, statement),
-            Block::TrackFile => self.begin_track_file(shared, statement),
-            Block::TrackProcess => self.begin_track_process(shared, statement),
-            Block::VirtualServer => self.begin_virtual_server(shared, statement),
-            Block::RealServer => self.begin_real_server(shared, statement),
-            Block::MiscCheck => self.begin_misc_check(shared, statement),
-            Block::OtherCheck => self.begin_other_check(statement),
-            Block::Root | Block::GlobalDefs | Block::Other => {
-                debug_assert_ne!(around, block, "no block stands in one of its kind");
-                Begun::Read
+            Block::Script => self.begin_script(context, statement),
+            Block::Instance => self.begin_instance(context, statement),
+            Block::SyncGroup => self.begin_group(context, statement),
+            Block::TrackFile => self.begin_track_file(context, statement),
+            Block::TrackProcess => self.begin_track_process(context, statement),
+            Block::VirtualServer => self.begin_virtual_server(context, statement),
+            Block::RealServer => self.begin_real_server(context, statement),
+            Block::MiscCheck | Block::FileCheck | Block::OtherCheck => {
+                self.begin_check(block, statement)
             }
+            Block::Root | Block::GlobalDefs | Block::Other => true,
         }
     }
 
-    /// A block of values begins.
+    /// Begins a block whose lines are values. Returns whether keepalived reads it.
     pub fn begin_list(
         &mut self,
-        shared: &mut Shared,
+        context: &mut Context,
         block: Block,
         statement: &Statement,
-    ) -> Begun {
-        match (block, statement.word(0)) {
-            (Block::SyncGroup, Some(b"group")) => self.begin_members(shared, statement),
-            _ => Begun::Read,
+    ) -> bool {
+        match (block, statement.keyword()) {
+            (Block::SyncGroup, "group") => self.begin_members(context, statement),
+            (Block::Root, list) => {
+                self.config.runs_vrrp |= list.starts_with("static_");
+                true
+            }
+            _ => true,
         }
     }
 
-    /// A line with a keyword.
-    pub fn value(&mut self, shared: &mut Shared, block: Block, statement: &Statement) {
+    /// Takes a line with a keyword.
+    pub fn value(&mut self, context: &mut Context, block: Block, statement: &Statement) {
         match block {
-            Block::Root => self.root_value(shared, statement),
-            Block::GlobalDefs => self.global_value(shared, statement),
-            Block::Script => self.script_value(shared, statement),
-            Block::Instance => self.instance_value(shared, statement),
-            Block::SyncGroup => self.group_value(shared, statement),
-            Block::TrackFile => self.track_file_value(shared, statement),
-            Block::TrackProcess => self.track_process_value(shared, statement),
-            Block::VirtualServer => self.virtual_server_value(shared, statement),
-            Block::RealServer => self.real_server_value(shared, statement),
-            Block::MiscCheck => self.misc_check_value(shared, statement),
+            Block::Root => self.root_value(context, statement),
+            Block::GlobalDefs => self.global_value(context, statement),
+            Block::Script => self.script_value(context, statement),
+            Block::Instance => self.instance_value(context, statement),
+            Block::SyncGroup => self.group_value(context, statement),
+            Block::TrackFile => self.track_file_value(context, statement),
+            Block::TrackProcess => self.track_process_value(context, statement),
+            Block::VirtualServer => self.virtual_server_value(context, statement),
+            Block::RealServer => self.real_server_value(context, statement),
+            Block::MiscCheck => self.misc_check_value(context, statement),
+            Block::FileCheck => self.file_check_value(context, statement),
             Block::OtherCheck | Block::Other => {}
         }
     }
 
-    /// A line of a block of values.
-    pub fn item(&mut self, shared: &mut Shared, block: Block, list: &str, statement: &Statement) {
-        match block {
-            Block::Instance => self.instance_item(shared, list, statement),
-            Block::SyncGroup => self.group_item(shared, list, statement),
+    /// Takes a line of a block of values.
+    pub fn item(
+        &mut self,
+        context: &mut Context,
+        block: Block,
+        list: &'static str,
+        statement: &Statement,
+    ) {
+        match (block, list) {
+            (Block::Instance, "virtual_ipaddress" | "virtual_ipaddress_excluded") => {
+                self.address(context, list, statement);
+            }
+            (Block::SyncGroup, "group") => self.members(statement),
+            (Block::Instance | Block::SyncGroup, _) => self.track(context, block, list, statement),
             _ => {}
         }
     }
 
-    /// A block ends.
-    pub fn end(&mut self, shared: &mut Shared, block: Block) {
+    /// Ends a block.
+    pub fn end(&mut self, context: &mut Context, block: Block) {
         match block {
-            Block::Script => self.end_script(shared),
-            Block::TrackFile => self.end_track_file(shared),
-            Block::TrackProcess => self.end_track_process(shared),
-            Block::MiscCheck => self.end_misc_check(shared),
+            Block::Script => self.end_script(context),
+            Block::TrackFile => self.end_track_file(context),
+            Block::TrackProcess => self.end_track_process(context),
+            Block::MiscCheck => self.end_misc_check(context),
+            Block::FileCheck => self.end_file_check(context),
             _ => {}
         }
     }

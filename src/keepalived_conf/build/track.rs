@@ -1,101 +1,105 @@
-//! What instances and sync groups track (keepalived/vrrp/vrrp_track.c, trackers/track_file.c), and the blocks of
-//! the files.
+//! What instances and sync groups track (keepalived/vrrp/vrrp_track.c), and the blocks of files and processes
+//! (keepalived/trackers).
 
-use super::super::model::{Ignored, Set, TrackFile, Tracked, Tracks, Weight};
-use super::super::numbers::{Flawed, int};
-use super::super::reader::Shared;
-use super::super::statement::{Begun, Statement};
-use super::{Builder, values};
+use std::path::Path;
 
-/// Puts a line into its list.
-pub(super) fn put(tracks: &mut Tracks, list: &str, tracked: Option<Tracked>) {
-    let list = match list {
-        "track_script" => &mut tracks.scripts,
-        "track_file" => &mut tracks.files,
-        "track_process" => &mut tracks.processes,
-        "track_interface" => &mut tracks.interfaces,
-        _ => return,
-    };
-    list.extend(tracked);
-}
+use super::super::Version;
+use super::super::diagnostic::{Difference, Problem};
+use super::super::files::Kind;
+use super::super::keywords::Block;
+use super::super::model::{Ignored, Script, Set, TrackFile, TrackProcess, Tracked, Tracks, Weight};
+use super::super::reader::Context;
+use super::values::{OnFlaw, whole};
+use super::{Builder, Statement, command, values};
 
 impl Builder {
-    /// A line of a `track_...` block.
+    /// Takes a line of a `track_...` block.
     pub(super) fn track(
         &mut self,
-        shared: &mut Shared,
-        list: &str,
+        context: &mut Context,
+        block: Block,
+        list: &'static str,
         statement: &Statement,
-    ) -> Option<Tracked> {
-        let name = statement.text(0)?;
-        let (list, weight) = match list {
+    ) {
+        let name = statement.keyword().to_owned();
+        let config = &self.config;
+        let weight = match list {
             "track_script" => {
-                let script = self.scripts.get(&name).copied();
-                let script = script.and_then(|index| self.config.scripts.get(index));
-                (
-                    "track_script",
-                    script.map(super::super::model::Script::weight),
-                )
+                let index = self.scripts.get(&name);
+                index
+                    .and_then(|at| config.scripts.get(*at))
+                    .map(Script::weight)
             }
             "track_file" => {
-                let file = self.track_files.get(&name).copied();
-                let file = file.and_then(|index| self.config.track_files.get(index));
-                ("track_file", file.map(file_weight))
+                let index = self.track_files.get(&name);
+                index
+                    .and_then(|at| config.track_files.get(*at))
+                    .map(file_weight)
             }
             "track_process" => {
-                let process = self.track_processes.get(&name).copied();
-                let process = process.and_then(|index| self.config.track_processes.get(index));
-                let weight = process.map(|process| process.weight.as_ref());
-                let weight = weight.map(|set| set.map_or_else(Weight::default, |set| set.value));
-                ("track_process", weight)
+                let index = self.track_processes.get(&name);
+                let process = index.and_then(|at| config.track_processes.get(*at));
+                process.map(|process| {
+                    process
+                        .weight
+                        .as_ref()
+                        .map(|set| set.value)
+                        .unwrap_or_default()
+                })
             }
-            "track_interface" => ("track_interface", Some(Weight::default())),
-            _ => return None,
+            "track_interface" => Some(Weight::default()),
+            _ => return,
         };
         let mut tracked = Tracked {
             name: name.clone(),
-            place: statement.line.place.clone(),
+            place: statement.place().clone(),
             weight: weight.unwrap_or_default(),
             ignored: None,
         };
         tracked.ignored = if weight.is_none() {
-            // Told at the end, when it is known whether there is one below.
+            // Reported at the end, when it is known whether there is one below.
             Some(Ignored::NotFound)
         } else if self.tracked.contains(&(list, name.clone())) {
-            let place = &tracked.place;
-            shared.remarks.problem(
-                place,
-                format!("duplicate {list} {name} - ignoring"),
-                "it is tracked in the same block or one above it",
-                "take one of them out",
+            context.report(
+                &tracked.place,
+                Problem::TrackedTwice {
+                    list,
+                    name: name.clone(),
+                },
             );
             Some(Ignored::Twice)
         } else {
-            options(shared, list, statement, &mut tracked.weight).err()
+            options(context, list, statement, &mut tracked.weight).err()
         };
         if tracked.ignored.is_none() {
             self.tracked.insert((list, name));
         }
-        Some(tracked)
+        let tracks = match block {
+            Block::SyncGroup => self.config.groups.last_mut().map(|group| &mut group.tracks),
+            _ => self
+                .config
+                .instances
+                .last_mut()
+                .map(|instance| &mut instance.tracks),
+        };
+        if let Some(list) = tracks.and_then(|tracks| tracks.list(list)) {
+            list.push(tracked);
+        }
     }
 
-    pub(super) fn begin_track_file(&mut self, shared: &mut Shared, statement: &Statement) -> Begun {
-        let place = statement.line.place.clone();
-        let keyword = statement.text(0).unwrap_or_default();
-        let name = match statement.text(1) {
-            Some(name) => name,
-            None => {
-                shared.missing(&keyword, &place);
-                String::new()
-            }
+    pub(super) fn begin_track_file(
+        &mut self,
+        context: &mut Context,
+        statement: &Statement,
+    ) -> bool {
+        let keyword = statement.keyword().to_owned();
+        let place = statement.place().clone();
+        let Some(name) = statement.word(1).map(str::to_owned) else {
+            context.report(&place, Problem::MissingValue { keyword });
+            return false;
         };
         if keyword == "vrrp_track_file" {
-            shared.remarks.note(
-                &place,
-                "\"vrrp_track_file\" is deprecated, please use \"track_file\"",
-                "the name changed in 2.1.0",
-                "",
-            );
+            context.report(&place, Problem::OldTrackFile { name: name.clone() });
         }
         self.config.track_files.push(TrackFile {
             name,
@@ -103,63 +107,176 @@ impl Builder {
             file: None,
             weight: None,
             init: None,
+            dropped: false,
+            checked_by: Vec::new(),
             tracked_by: Vec::new(),
         });
-        Begun::Read
+        true
     }
 
-    pub(super) fn track_file_value(&mut self, shared: &mut Shared, statement: &Statement) {
+    pub(super) fn track_file_value(&mut self, context: &mut Context, statement: &Statement) {
         let Some(file) = self.config.track_files.last_mut() else {
             return;
         };
-        let keyword = statement.text(0).unwrap_or_default();
-        let is_set = match keyword.as_str() {
-            "file" => file.file.is_some(),
-            "weight" => file_weight(file).value != 1,
-            _ => false,
+        let keyword = statement.keyword();
+        let before = match keyword {
+            "file" => file.file.as_ref().map(|set| &set.place),
+            "weight" => file
+                .weight
+                .as_ref()
+                .filter(|set| set.value.value != 1)
+                .map(|set| &set.place),
+            _ => None,
         };
-        if is_set || (keyword != "init_file" && statement.words.len() < 2) {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores the line",
-                match is_set {
-                    true => format!("{keyword} stands in the block already"),
-                    false => format!("nothing follows {keyword}"),
-                },
-                "",
-            );
-            return;
+        if let Some(before) = before {
+            return command::repeated_ignored(context, statement, before.line);
         }
-        match keyword.as_str() {
-            "file" => file.file = values::text(statement, 1),
-            "weight" => {
-                let otherwise = "keepalived takes 1 for the weight";
-                let value = values::signed(shared, statement, 1, 254, otherwise).unwrap_or(1);
-                let reverse = values::reverse(shared, statement) || file_weight(file).reverse;
-                file.weight = Some(Set {
-                    value: Weight { value, reverse },
-                    place: statement.line.place.clone(),
-                });
+        match keyword {
+            "init_file" => file.init = Some(init(context, statement)),
+            _ if statement.words.len() < 2 => {
+                values::wrong_word(context, statement, 1, "a value", None)
             }
-            "init_file" => file.init = Some(init(shared, statement)),
+            "file" => file.file = statement.set_word(1),
+            "weight" => {
+                let before = file.weight.take();
+                file.weight = values::weight(
+                    context,
+                    statement,
+                    before.as_ref(),
+                    254,
+                    OnFlaw::PrefixOr(1),
+                );
+            }
             _ => {}
         }
     }
 
-    pub(super) fn end_track_file(&mut self, shared: &mut Shared) {
-        let index = self.config.track_files.len().saturating_sub(1);
-        let Some(file) = self.config.track_files.last() else {
+    pub(super) fn end_track_file(&mut self, context: &mut Context) {
+        let Some((file, others)) = self.config.track_files.split_last_mut() else {
             return;
         };
-        if file.file.is_none() {
-            shared.remarks.problem(
-                &file.place,
-                format!("No file set for track_file {} - ignoring", file.name),
-                "the block has no line with file",
-                "write file PATH",
-            );
+        let name = file.name.clone();
+        let Some(path) = &file.file else {
+            return context.report(&file.place, Problem::NoFile { name });
+        };
+        if let Some(init) = file.init.as_ref().filter(|init| !init.value.1) {
+            let overwrites =
+                context.since(Version::new(2, 2, 8)) && !context.since(Version::new(2, 3, 3));
+            if overwrites {
+                context.report(
+                    &init.place,
+                    Problem::InitFileOverwrites { name: name.clone() },
+                );
+            }
+            context.differs(&init.place, Difference::InitFile);
+        }
+        let folder = Path::new(&path.value).parent().unwrap_or(Path::new("."));
+        let is_watched = !folder.starts_with("/proc") && !folder.starts_with("/sys");
+        let exists = !folder.is_absolute() || context.files.kind(folder) == Some(Kind::Folder);
+        if context.on_disk && !(is_watched && exists) {
+            context.differs(&path.place, Difference::TrackFileFolder);
+            if context.since(Version::new(2, 2, 8)) {
+                file.dropped = true;
+                let folder = folder.display().to_string();
+                return context.report(&path.place, Problem::TrackFileDropped { name, folder });
+            }
+        }
+        self.track_files.entry(name).or_insert(others.len());
+    }
+
+    pub(super) fn begin_track_process(
+        &mut self,
+        context: &mut Context,
+        statement: &Statement,
+    ) -> bool {
+        let place = statement.place().clone();
+        let Some(name) = statement.word(1).map(str::to_owned) else {
+            let keyword = statement.keyword().to_owned();
+            context.report(&place, Problem::MissingValue { keyword });
+            return false;
+        };
+        self.config.track_processes.push(TrackProcess {
+            name,
+            place,
+            process: Vec::new(),
+            weight: None,
+            quorum: 1,
+            quorum_max: None,
+            full_command: false,
+            tracked_by: Vec::new(),
+        });
+        true
+    }
+
+    pub(super) fn track_process_value(&mut self, context: &mut Context, statement: &Statement) {
+        let Some(process) = self.config.track_processes.last_mut() else {
+            return;
+        };
+        match statement.keyword() {
+            "process" if process.process.is_empty() => {
+                process.process = statement.words.iter().skip(1).cloned().collect();
+                process.full_command |= process.process.len() > 1;
+            }
+            "process" => command::repeated_ignored(context, statement, process.place.line),
+            "param_match" => match statement.word(1) {
+                None | Some("initial" | "partial") => process.full_command = true,
+                Some(_) => values::wrong_word(context, statement, 1, "initial or partial", None),
+            },
+            "full_command" => process.full_command = true,
+            "weight" => {
+                let before = process.weight.as_ref();
+                if let Some(before) = before.filter(|set| set.value.value != 0) {
+                    return command::repeated_ignored(context, statement, before.place.line);
+                }
+                let weight = values::weight(context, statement, before, 254, OnFlaw::Prefix);
+                values::replace(&mut process.weight, weight);
+            }
+            "quorum" => match whole(context, statement, 1..=65535, OnFlaw::Prefix) {
+                Some(number) if process.quorum_max.is_none_or(|most| number <= most) => {
+                    process.quorum = number
+                }
+                Some(_) => values::wrong_word(context, statement, 1, "at most quorum_max", None),
+                None => {}
+            },
+            "quorum_max" => match whole(context, statement, 0..=65535, OnFlaw::Prefix) {
+                Some(number) if number < process.quorum && (number > 0 || process.quorum > 1) => {
+                    values::wrong_word(context, statement, 1, "at least quorum", None);
+                }
+                Some(number) => {
+                    process.quorum_max = Some(number);
+                    process.quorum = if number == 0 {
+                        0
+                    } else {
+                        process.quorum.max(1)
+                    };
+                }
+                None => {}
+            },
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_track_process(&mut self, context: &mut Context) {
+        let Some((process, others)) = self.config.track_processes.split_last() else {
+            return;
+        };
+        let name = process.name.clone();
+        if process.process.is_empty() {
+            context.report(&process.place, Problem::NoProcess { name });
         } else {
-            self.track_files.entry(file.name.clone()).or_insert(index);
+            self.track_processes.entry(name).or_insert(others.len());
+        }
+    }
+}
+
+impl Tracks {
+    fn list(&mut self, name: &str) -> Option<&mut Vec<Tracked>> {
+        match name {
+            "track_script" => Some(&mut self.scripts),
+            "track_file" => Some(&mut self.files),
+            "track_process" => Some(&mut self.processes),
+            "track_interface" => Some(&mut self.interfaces),
+            _ => None,
         }
     }
 }
@@ -172,92 +289,62 @@ fn file_weight(file: &TrackFile) -> Weight {
     file.weight.as_ref().map_or(default, |set| set.value)
 }
 
-/// `init_file [NUMBER] [overwrite]`.
-fn init(shared: &mut Shared, statement: &Statement) -> Set<(i32, bool)> {
+/// Reads `init_file [NUMBER] [overwrite]`.
+fn init(context: &mut Context, statement: &Statement) -> Set<(i32, bool)> {
     let (mut value, mut overwrite) = (0, false);
     for word in statement.words.iter().skip(1) {
-        let word = word.trim_ascii_start();
-        match word.first() {
-            Some(b'0'..=b'9' | b'-') => {
-                let number = int(word, i32::MIN..=i32::MAX, Flawed::Refused);
-                value = if number.taken { number.value } else { 0 };
+        match word.parse() {
+            Ok(number) => value = number,
+            Err(_) if word == "overwrite" => overwrite = true,
+            Err(_) => {
+                values::wrong_word(context, statement, 1, "a number, overwrite, or both", None)
             }
-            _ if word == b"overwrite" => overwrite = true,
-            _ => shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores a word of the line",
-                format!(
-                    "Unknown track file init option {}",
-                    super::super::remark::lossy(word)
-                ),
-                "write a number, overwrite, or both",
-            ),
         }
     }
-    Set {
-        value: (value, overwrite),
-        place: statement.line.place.clone(),
-    }
+    statement.set((value, overwrite))
 }
 
-/// What follows the name: `weight NUMBER [reverse|noreverse]`.
+/// Reads what follows the name: `weight NUMBER [reverse|noreverse]`.
 fn options(
-    shared: &mut Shared,
-    list: &str,
+    context: &mut Context,
+    list: &'static str,
     statement: &Statement,
     weight: &mut Weight,
 ) -> Result<(), Ignored> {
-    let place = &statement.line.place;
-    let name = statement.text(0).unwrap_or_default();
-    let example = format!("write {name} weight NUMBER, each name on a line of its own");
-    match statement.word(1) {
+    let is_weight = statement.word(1) == Some("weight") && statement.words.len() > 2;
+    let option = statement.word(3);
+    let is_known = match (option, list) {
+        (None | Some("reverse"), _) => true,
+        (Some("noreverse"), list) => list != "track_interface",
+        _ => false,
+    };
+    let refused = match statement.word(1) {
         None => return Ok(()),
-        Some(b"weight") => {}
-        Some(_) => {
-            shared.remarks.problem(
-                place,
-                format!("{name} is not tracked: keepalived ignores the whole line"),
-                format!("unknown {list} option {}", statement.texts(1)),
-                example,
-            );
-            return Err(Ignored::Malformed);
-        }
-    }
-    if statement.words.len() == 2 {
-        shared.remarks.problem(
-            place,
-            format!("{name} is not tracked: keepalived ignores the whole line"),
-            "weight without value specified",
-            example,
+        Some(_) => !is_weight || (!is_known && list == "track_file"),
+    };
+    if refused {
+        let name = statement.keyword().to_owned();
+        let options = statement.rest(1);
+        context.report(
+            statement.place(),
+            Problem::TrackOption {
+                list,
+                name,
+                options,
+            },
         );
         return Err(Ignored::Malformed);
     }
-    let otherwise = format!("keepalived takes {} for the weight", weight.value);
-    if let Some(value) = values::signed(shared, statement, 2, 254, &otherwise) {
+    if let Some(value) = values::signed(context, statement, 2, 254, OnFlaw::Prefix) {
         weight.value = match list {
             "track_script" | "track_interface" => value.clamp(-253, 253),
             _ => value,
         };
     }
-    match (statement.word(3), list) {
-        (None, _) => {}
-        (Some(b"reverse"), _) => weight.reverse = true,
-        (Some(b"noreverse"), list) if list != "track_interface" => weight.reverse = false,
-        (Some(_), list) => {
-            let ignored = list == "track_file";
-            shared.remarks.problem(
-                place,
-                match ignored {
-                    true => format!("{name} is not tracked: keepalived ignores the whole line"),
-                    false => "keepalived ignores what follows the weight".to_owned(),
-                },
-                format!("unknown {list} weight option {}", statement.texts(3)),
-                "write reverse or noreverse",
-            );
-            if ignored {
-                return Err(Ignored::Malformed);
-            }
-        }
+    match option {
+        None => {}
+        Some(option) if is_known => weight.reverse = option == "reverse",
+        Some(_) => values::wrong_word(context, statement, 3, "reverse or noreverse", None),
     }
     Ok(())
 }

@@ -1,248 +1,274 @@
-//! Values of lines: numbers, times, weights, users.
+//! Values of lines: numbers, times, weights, users (lib/parser.c, `read_int_func` and so on).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::model::{Set, Time, User, Weight};
-use super::super::numbers::{Flaw, Flawed, Number, decimal, int, unsigned};
-use super::super::reader::Shared;
-use super::super::remark::lossy;
-use super::super::statement::Statement;
+use super::super::Version;
+use super::super::diagnostic::{Difference, Flaw, Problem};
+use super::super::model::{Set, User, Weight};
+use super::super::reader::Context;
+use super::Statement;
 
-/// 2.2.7 takes so many seconds in `interval` and `timeout` at most (`UINT_MAX / TIMER_HZ`).
-const MOST_SECONDS: u32 = 4294;
+/// Whole seconds in `interval` and `timeout` are at most this many (`UINT_MAX / TIMER_HZ`).
+pub(super) const MAX_SECONDS: i64 = 4294;
 
-/// What a person calls a flaw.
-fn cause(statement: &Statement, at: usize, flaw: Flaw) -> String {
-    let text = statement.text(at).unwrap_or_default();
-    let keyword = statement.text(0).unwrap_or_default();
-    match flaw {
-        Flaw::NoNumber => format!("{keyword} {text} is no whole number"),
-        Flaw::Negative => format!("{keyword} {text} is negative"),
-        Flaw::Range => format!("{keyword} {text} is out of range"),
-        Flaw::Decimals => format!("{keyword} {text} has too many decimal places"),
-    }
+/// What keepalived does with a number that has a flaw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnFlaw {
+    /// It uses the digits in front, if they are in the range.
+    Prefix,
+    /// It uses the digits in front.
+    Keep,
+    /// It ignores the line.
+    Ignore,
+    /// It uses the digits in front, or else this number.
+    PrefixOr(i64),
+    /// It uses this number.
+    Use(i64),
 }
 
-/// Tells what keepalived makes of a number with a flaw.
-fn judge<T: Copy>(
-    shared: &mut Shared,
+/// The digits of a number, as a multiple of 10 to the power of -`decimals`, and whether they are all of it. `None`: there
+/// are too many digits. The zeros that are missing are added to the text, so `5s` with 3 decimals is 0.005.
+fn parse(text: &str, decimals: usize) -> (Option<i64>, bool) {
+    let text = text.trim_ascii_start();
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = match decimals {
+        0 => (text, ""),
+        _ => text.split_once('.').unwrap_or((text, "")),
+    };
+    let fraction: String = fraction.chars().take(decimals).collect();
+    let padded = format!("{whole}{fraction:0<decimals$}");
+    let count = padded.bytes().take_while(u8::is_ascii_digit).count();
+    let digits = padded.get(..count).unwrap_or_default();
+    let value = match digits {
+        "" => Some(0),
+        digits => digits.parse::<i64>().ok(),
+    };
+    let value = value.map(|value| if negative { -value } else { value });
+    (value, count == padded.len())
+}
+
+/// Returns a number of 10 to the power of -`decimals`, and reports what is wrong with it. `None`: keepalived ignores the line.
+pub(super) fn decimal(
+    context: &mut Context,
     statement: &Statement,
     at: usize,
-    number: Number<T>,
-    taken: impl FnOnce(T) -> String,
-    otherwise: &str,
-    cure: &str,
-) {
-    let Some(flaw) = number.flaw else {
-        return;
+    decimals: usize,
+    range: RangeInclusive<i64>,
+    on_flaw: OnFlaw,
+) -> Option<i64> {
+    let text = statement.word(at)?;
+    let (value, is_clean) = parse(text, decimals);
+    let in_range = value.filter(|value| range.contains(value));
+    let flaw = if *range.start() >= 0 && text.trim_ascii_start().starts_with('-') {
+        Flaw::Negative
+    } else if !is_clean {
+        Flaw::NotANumber
+    } else if in_range.is_none() {
+        Flaw::OutOfRange
+    } else {
+        return in_range;
     };
-    let effect = match number.taken {
-        true => taken(number.value),
-        false => otherwise.to_owned(),
+    let used = match on_flaw {
+        OnFlaw::Prefix if flaw == Flaw::NotANumber => in_range,
+        OnFlaw::Prefix | OnFlaw::Ignore => None,
+        OnFlaw::Keep => value,
+        OnFlaw::PrefixOr(other) => in_range
+            .filter(|_| flaw == Flaw::NotANumber)
+            .or(Some(other)),
+        OnFlaw::Use(other) => Some(other),
     };
-    let cause = cause(statement, at, flaw);
-    shared
-        .remarks
-        .problem(&statement.line.place, effect, cause, cure);
+    let shown = |value: i64| match decimals {
+        0 => value.to_string(),
+        _ => (value as f64 / 10_f64.powi(decimals as i32)).to_string(),
+    };
+    let problem = Problem::Number {
+        keyword: statement.word(at - 1).unwrap_or_default().to_owned(),
+        text: text.to_owned(),
+        flaw,
+        used: used.map(shown),
+        least: shown(*range.start()),
+        most: shown(*range.end()),
+    };
+    context.report(statement.place(), problem);
+    used
 }
 
-/// A whole number. `None`: keepalived ignores the line.
+/// Returns a whole number that follows the keyword.
 pub(super) fn whole(
-    shared: &mut Shared,
+    context: &mut Context,
     statement: &Statement,
-    range: RangeInclusive<u32>,
-    flawed: Flawed,
-    otherwise: &str,
+    range: RangeInclusive<i64>,
+    on_flaw: OnFlaw,
 ) -> Option<u32> {
-    let number = unsigned(statement.word(1)?, range.clone(), flawed);
-    let keyword = statement.text(0).unwrap_or_default();
-    let cure = format!(
-        "write a whole number from {} to {}",
-        range.start(),
-        range.end()
-    );
-    let taken = |value| format!("keepalived takes {value} for {keyword}");
-    judge(shared, statement, 1, number, taken, otherwise, &cure);
-    number.taken.then_some(number.value)
+    let number = decimal(context, statement, 1, 0, range, on_flaw)?;
+    u32::try_from(number).ok()
 }
 
-/// Words that follow a value and are dropped.
-pub(super) fn judge_rest(shared: &mut Shared, statement: &Statement, from: usize) {
+/// Reports words that follow a value and are dropped.
+pub(super) fn check_rest(context: &mut Context, statement: &Statement, from: usize) {
     if statement.words.len() > from {
-        let keyword = statement.text(0).unwrap_or_default();
-        shared.remarks.note(
-            &statement.line.place,
-            format!("keepalived ignores {}", statement.texts(from)),
-            format!("it stands behind the value of {keyword}"),
-            "take it out",
-        );
+        let words = statement.rest(from);
+        let keyword = statement.keyword().to_owned();
+        context.report(statement.place(), Problem::IgnoredWords { words, keyword });
     }
 }
 
-/// Seconds of a `vrrp_script`.
-pub(super) fn seconds(shared: &mut Shared, statement: &Statement) -> Option<Set<Time>> {
-    let text = statement.word(1)?;
-    let keyword = statement.text(0)?;
-    let whole = unsigned(text, 0..=MOST_SECONDS, Flawed::Taken);
-    let thousandths = decimal(text, 0..=u64::from(MOST_SECONDS) * 1000, 3, Flawed::Taken);
-    let at_least_one = |value, one| if value == 0 { one } else { value };
-    let time = Time {
-        whole: whole
-            .taken
-            .then(|| Duration::from_secs(at_least_one(whole.value.into(), 1))),
-        decimal: thousandths
-            .taken
-            .then(|| Duration::from_millis(at_least_one(thousandths.value, 1000))),
-    };
-    let shown = |time: Option<Duration>| match time {
-        Some(time) => format!("{} s", time.as_secs_f64()),
-        None => "nothing".to_owned(),
-    };
-    let cure = format!("write whole seconds from 1 to {MOST_SECONDS}");
-    let written = lossy(text);
-    if let Some(flaw) = whole.flaw {
-        let effect = match time.whole == time.decimal {
-            true => format!("keepalived takes {} for {keyword}", shown(time.whole)),
-            false => format!(
-                "keepalived takes {} for {keyword} up to 2.3.1, {} from 2.3.2 on",
-                shown(time.whole),
-                shown(time.decimal)
-            ),
-        };
-        let cause = cause(statement, 1, flaw);
-        let place = &statement.line.place;
-        // A time with decimals is one, if not to all versions.
-        if thousandths.flaw.is_none() && time.whole.is_some() && thousandths.value != 0 {
-            shared.remarks.note(place, effect, cause, cure);
-        } else {
-            shared.remarks.problem(place, effect, cause, cure);
-        }
-    } else if whole.value == 0 {
-        shared.remarks.problem(
-            &statement.line.place,
-            format!("keepalived takes 1 s for {keyword}"),
-            format!("{keyword} {written} is not greater than 0"),
-            cure,
-        );
-    }
-    judge_rest(shared, statement, 2);
-    Some(Set {
-        value: time,
-        place: statement.line.place.clone(),
-    })
-}
-
-/// A time with decimals, in the blocks of real servers. `None`: keepalived ignores the line.
-pub(super) fn timer(
-    shared: &mut Shared,
-    statement: &Statement,
-    least: u64,
-) -> Option<Set<Duration>> {
-    let number = decimal(statement.word(1)?, least..=u64::MAX - 1, 6, Flawed::Taken);
-    let keyword = statement.text(0)?;
-    let taken = |value| {
-        let time = Duration::from_micros(value).as_secs_f64();
-        format!("keepalived takes {time} s for {keyword}")
-    };
-    let otherwise = format!("keepalived ignores {keyword}");
-    let cure = "write seconds";
-    judge(shared, statement, 1, number, taken, &otherwise, cure);
-    judge_rest(shared, statement, 2);
-    number.taken.then(|| Set {
-        value: Duration::from_micros(number.value),
-        place: statement.line.place.clone(),
-    })
-}
-
-/// A number with a sign. `None`: keepalived does not take it.
-pub(super) fn signed(
-    shared: &mut Shared,
+/// Reports a word that is none of those that are possible.
+pub(super) fn wrong_word(
+    context: &mut Context,
     statement: &Statement,
     at: usize,
-    most: i32,
-    otherwise: &str,
-) -> Option<i32> {
-    let number = int(statement.word(at)?, -most..=most, Flawed::Taken);
-    let taken = |value| format!("keepalived takes {value} for the weight");
-    let cure = format!("write a whole number from -{most} to {most}");
-    judge(shared, statement, at, number, taken, otherwise, &cure);
-    number.taken.then_some(number.value)
+    expected: &'static str,
+    used: Option<&'static str>,
+) {
+    let problem = Problem::Word {
+        keyword: statement.keyword().to_owned(),
+        word: statement.rest(at),
+        expected,
+        used,
+    };
+    context.report(statement.place(), problem);
 }
 
-/// `reverse` in the line of a block of its own. keepalived ignores anything else.
-pub(super) fn reverse(shared: &mut Shared, statement: &Statement) -> bool {
+/// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
+pub(super) fn seconds(context: &mut Context, statement: &Statement) -> Option<Set<Duration>> {
+    let has_decimals = context.since(Version::new(2, 3, 2));
+    let is_clean = |decimals| {
+        statement
+            .word(1)
+            .is_some_and(|word| parse(word, decimals).1)
+    };
+    if is_clean(3) && !is_clean(0) {
+        context.differs(statement.place(), Difference::Decimals);
+    }
+    let (decimals, unit) = if has_decimals { (3, 1) } else { (0, 1000) };
+    let most = MAX_SECONDS * 1000 / unit;
+    check_rest(context, statement, 2);
+    let number = decimal(context, statement, 1, decimals, 0..=most, OnFlaw::Prefix)?;
+    if number == 0 {
+        let problem = Problem::Number {
+            keyword: statement.keyword().to_owned(),
+            text: statement.rest(1),
+            flaw: Flaw::OutOfRange,
+            used: Some("1".to_owned()),
+            least: "1".to_owned(),
+            most: MAX_SECONDS.to_string(),
+        };
+        context.report(statement.place(), problem);
+    }
+    let millis = if number == 0 { 1000 } else { number * unit };
+    Some(statement.set(Duration::from_millis(u64::try_from(millis).ok()?)))
+}
+
+/// Returns a time in the blocks of real servers, to microseconds.
+pub(super) fn timer(
+    context: &mut Context,
+    statement: &Statement,
+    least: i64,
+) -> Option<Set<Duration>> {
+    check_rest(context, statement, 2);
+    let number = decimal(context, statement, 1, 6, least..=i64::MAX, OnFlaw::Prefix)?;
+    Some(statement.set(Duration::from_micros(u64::try_from(number).ok()?)))
+}
+
+/// Returns a number with a sign.
+pub(super) fn signed(
+    context: &mut Context,
+    statement: &Statement,
+    at: usize,
+    most: i64,
+    on_flaw: OnFlaw,
+) -> Option<i32> {
+    let number = decimal(context, statement, at, 0, -most..=most, on_flaw)?;
+    i32::try_from(number).ok()
+}
+
+/// Returns whether `reverse` follows the weight of a block.
+pub(super) fn reverse(context: &mut Context, statement: &Statement) -> bool {
     match statement.word(2) {
         None => false,
-        Some(b"reverse") => {
-            judge_rest(shared, statement, 3);
+        Some("reverse") => {
+            check_rest(context, statement, 3);
             true
         }
         Some(_) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                format!(
-                    "unknown weight option {}: keepalived ignores it",
-                    statement.texts(2)
-                ),
-                "only reverse may follow the weight",
-                "",
-            );
+            wrong_word(context, statement, 2, "reverse", None);
             false
         }
     }
 }
 
-/// A weight of a `vrrp_script`, which counts even where keepalived complains of it.
-pub(super) fn script_weight(shared: &mut Shared, statement: &Statement) -> Option<Set<Weight>> {
-    let number = int(statement.word(1)?, -253..=253, Flawed::Taken);
-    let complained = Number {
-        taken: true,
-        ..number
-    };
-    let taken = |value| format!("keepalived takes {value} for the weight all the same");
-    let cure = "write a whole number from -253 to 253";
-    judge(shared, statement, 1, complained, taken, "", cure);
-    let reverse = reverse(shared, statement);
-    Some(Set {
-        value: Weight {
-            value: number.value,
-            reverse,
-        },
-        place: statement.line.place.clone(),
-    })
+/// Returns a weight that a block sets. `before` is the one of a line above.
+pub(super) fn weight(
+    context: &mut Context,
+    statement: &Statement,
+    before: Option<&Set<Weight>>,
+    most: i64,
+    on_flaw: OnFlaw,
+) -> Option<Set<Weight>> {
+    let value = signed(context, statement, 1, most, on_flaw)?;
+    let reverse = reverse(context, statement) || before.is_some_and(|set| set.value.reverse);
+    Some(statement.set(Weight { value, reverse }))
 }
 
-/// A user and perhaps a group, from this word on.
-pub(super) fn user(statement: &Statement, at: usize) -> Option<User> {
+/// Returns the user, and perhaps the group, that follow the keyword.
+pub(super) fn user(statement: &Statement) -> Option<User> {
     Some(User {
-        user: statement.text(at)?,
-        group: statement.text(at + 1),
-        place: statement.line.place.clone(),
+        user: statement.word(1)?.to_owned(),
+        group: statement.word(2).map(str::to_owned),
+        place: statement.place().clone(),
     })
 }
 
-/// `on`, `true` and `yes`, or their opposites; on without a word.
-pub(super) fn switch(shared: &mut Shared, statement: &Statement) -> Option<bool> {
+/// Returns whether the line means on. Without a word it does.
+pub(super) fn switch(context: &mut Context, statement: &Statement) -> Option<bool> {
     match statement.word(1) {
-        None | Some(b"true" | b"on" | b"yes") => Some(true),
-        Some(b"false" | b"off" | b"no") => Some(false),
+        None | Some("true" | "on" | "yes") => Some(true),
+        Some("false" | "off" | "no") => Some(false),
         Some(_) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores the line",
-                format!("{} is neither on nor off", statement.texts(1)),
-                "write on or off",
-            );
+            wrong_word(context, statement, 1, "on or off", None);
             None
         }
     }
 }
 
-/// A text and its place.
-pub(super) fn text(statement: &Statement, at: usize) -> Option<Set<String>> {
-    Some(Set {
-        value: statement.text(at)?,
-        place: statement.line.place.clone(),
-    })
+/// Replaces a value, unless keepalived ignores the new one.
+pub(super) fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
+    if new.is_some() {
+        *slot = new;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn numbers() {
+        for (text, decimals, value, is_clean) in [
+            ("3", 0, Some(3), true),
+            ("  3", 0, Some(3), true),
+            ("+3", 0, Some(3), true),
+            ("-20", 0, Some(-20), true),
+            ("2.5", 0, Some(2), false),
+            ("5s", 0, Some(5), false),
+            ("abc", 0, Some(0), false),
+            ("", 0, Some(0), true),
+            ("99999999999999999999", 0, None, true),
+            ("3", 3, Some(3000), true),
+            ("2.5", 3, Some(2500), true),
+            (".5", 3, Some(500), true),
+            ("1.", 3, Some(1000), true),
+            ("0.0009", 3, Some(0), true),
+            ("5s", 3, Some(5), false),
+            ("2.5s", 3, Some(25), false),
+            ("abc", 3, Some(0), false),
+        ] {
+            assert_eq!(parse(text, decimals), (value, is_clean), "{text}");
+        }
+    }
 }

@@ -1,33 +1,33 @@
-//! Servers, and the checks that are programs.
+//! Servers, and their checks.
 
 use std::time::Duration;
 
 use super::{Command, Notify, Set, User};
 use crate::keepalived_conf::Place;
 
-/// What says how often to check, on three levels.
+/// How often to check. It can be set in the check, in the real server and in the virtual server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// Between two checks.
+    /// The time between two checks.
     pub delay_loop: Option<Set<Duration>>,
-    /// Checks that may fail before one counts.
+    /// The number of failed checks that do not count.
     pub retry: Option<Set<u32>>,
-    /// Before a check is tried again.
+    /// The time before a check is tried again.
     pub delay_before_retry: Option<Set<Duration>>,
-    /// Before the first check: at random up to this.
+    /// The longest time before the first check.
     pub warmup: Option<Set<Duration>>,
-    /// Whether the server counts as down until a check has gone well.
+    /// True if the server is down until a check succeeds.
     pub alpha: Option<Set<bool>>,
 }
 
 /// A `virtual_server` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualServer {
-    /// The words that say which: address and port, `fwmark` and a number, `group` and a name.
+    /// Address and port, `fwmark` and a number, or `group` and a name.
     pub name: String,
     /// The first line of the block.
     pub place: Place,
-    /// For all its servers.
+    /// The times for all its servers.
     pub timing: Timing,
     /// Its servers.
     pub real_servers: Vec<RealServer>,
@@ -42,10 +42,12 @@ pub struct RealServer {
     pub name: String,
     /// The first line of the block.
     pub place: Place,
-    /// For all its checks.
+    /// The times for all its checks.
     pub timing: Timing,
     /// Its MISC_CHECK blocks.
     pub misc_checks: Vec<MiscCheck>,
+    /// Its FILE_CHECK blocks.
+    pub file_checks: Vec<FileCheck>,
     /// The keywords of its other checks.
     pub other_checks: Vec<Set<String>>,
     /// Programs for events.
@@ -57,48 +59,46 @@ pub struct RealServer {
 pub struct MiscCheck {
     /// The first line of the block.
     pub place: Place,
-    /// Each line with `misc_path`; see [`MiscCheck::command`].
-    pub commands: Vec<Command>,
-    /// Until it is killed; the virtual server's `delay_loop` without, or with 0.
+    /// The last `misc_path` with a command. `None`: keepalived removes the check.
+    pub command: Option<Command>,
+    /// The time until it is killed. `None` or 0: the virtual server's `delay_loop`.
     pub timeout: Option<Set<Duration>>,
-    /// The place of `misc_dynamic`: exit codes from 2 on are weights.
+    /// The line of `misc_dynamic`: exit codes from 2 on are weights.
     pub dynamic: Option<Place>,
     /// The last `user`.
     pub user: Option<User>,
     /// Its own times.
     pub timing: Timing,
-    /// There is no command, so keepalived removes it.
-    pub removed: bool,
+}
+
+/// A FILE_CHECK block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileCheck {
+    /// The first line of the block.
+    pub place: Place,
+    /// The name of the track_file, if there is such a block above.
+    pub track_file: Option<Set<String>>,
 }
 
 /// What counts for a MISC_CHECK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effective {
-    /// Between two checks.
+    /// The time between two checks.
     pub delay_loop: Duration,
-    /// Until a check is killed.
+    /// The time until a check is killed.
     pub timeout: Duration,
-    /// Checks that may fail before one counts.
+    /// The number of failed checks that do not count.
     pub retry: u32,
-    /// Before a check is tried again.
+    /// The time before a check is tried again.
     pub delay_before_retry: Duration,
-    /// Before the first check: at random up to this.
+    /// The longest time before the first check.
     pub warmup: Duration,
-    /// Whether the server counts as down until a check has gone well.
+    /// True if the server is down until a check succeeds.
     pub alpha: bool,
 }
 
 impl MiscCheck {
-    /// The line whose command is run.
-    pub fn command(&self) -> Option<&Command> {
-        let has_program = |command: &&Command| {
-            let words = command.words.as_ref();
-            words.is_ok_and(|words| !words.is_empty())
-        };
-        self.commands.iter().rev().find(has_program)
-    }
-
-    /// What counts, where it stands in these.
+    /// Returns what counts for the check of this server.
     pub fn effective(&self, virtual_server: &VirtualServer, real_server: &RealServer) -> Effective {
         let levels = [&self.timing, &real_server.timing, &virtual_server.timing];
         let delay_loop = first(levels, |timing| timing.delay_loop.as_ref());

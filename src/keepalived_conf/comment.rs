@@ -1,32 +1,37 @@
-//! Comments (lib/parser.c, `decomment`).
+//! Comments and blanks (lib/parser.c, `decomment`).
 
 /// A line without its comment and the blanks around it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decommented {
     pub text: Vec<u8>,
-    /// A double quote is not closed.
+    /// True if a double quote is not closed.
     pub open_quote: bool,
+    /// True if a backslash is before the character that begins the comment.
+    pub escaped: bool,
+    /// True if a backslash at the end of the comment continues the line.
+    pub continues: bool,
 }
 
-/// `!` and `#` begin a comment except in double quotes. Outside of them a backslash takes that from a sign and
-/// goes. A backslash at the end stays, without the blanks before it, also behind a comment.
+/// Cuts the comment of a line. `!` and `#` begin one, except in double quotes.
+///
+/// keepalived removes a backslash before them, and then its child processes read a comment. A backslash at the end of
+/// the line remains at the end of the text, even after a comment.
 pub(super) fn decomment(line: &[u8]) -> Decommented {
     let mut text = Vec::with_capacity(line.len());
     let mut comment = None;
-    let mut quoted = false;
-    let mut continues = false;
-    let start = line.iter().take_while(|byte| is_blank(**byte)).count();
-    let mut bytes = line.iter().copied().skip(start);
+    let (mut quoted, mut escaped, mut continues) = (false, false, false);
+    let mut bytes = skip_blanks(line).iter().copied();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' if comment.is_none() => quoted = !quoted,
             b'\\' => match bytes.next() {
-                Some(escaped @ (b'#' | b'!')) if !quoted => {
-                    text.push(escaped);
+                Some(b'#' | b'!') if !quoted => {
+                    escaped |= comment.is_none();
+                    comment.get_or_insert(text.len());
                     continue;
                 }
-                Some(escaped) => {
-                    text.extend([byte, escaped]);
+                Some(next) => {
+                    text.extend([byte, next]);
                     continue;
                 }
                 None => {
@@ -47,24 +52,22 @@ pub(super) fn decomment(line: &[u8]) -> Decommented {
     Decommented {
         text,
         open_quote: quoted,
+        escaped,
+        continues: continues && comment.is_some(),
     }
-}
-
-/// A space or a tab.
-pub(super) fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
 }
 
 /// Cuts spaces and tabs off the end.
 pub(super) fn trim_end(text: &mut Vec<u8>) {
-    while text.last().is_some_and(|byte| is_blank(*byte)) {
+    while matches!(text.last(), Some(b' ' | b'\t')) {
         text.pop();
     }
 }
 
-/// A text from its first byte on that is no space and no tab.
+/// Returns the text from its first byte on that is neither a space nor a tab.
 pub(super) fn skip_blanks(text: &[u8]) -> &[u8] {
-    let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let blanks = text.iter().take_while(is_blank).count();
     text.get(blanks..).unwrap_or_default()
 }
 
@@ -81,7 +84,7 @@ mod tests {
             ("a!b", "a", false),
             ("script \"a # b ! c\" # d \"", "script \"a # b ! c\"", false),
             ("script 'a # b'", "script 'a", false),
-            ("script a\\#b \\! c", "script a#b ! c", false),
+            ("script a\\#b \\! c", "script a", false),
             ("script \"a\\#b\"", "script \"a\\#b\"", false),
             ("script \"a\\\"b # c\"", "script \"a\\\"b # c\"", false),
             ("script \"a", "script \"a", true),
@@ -93,6 +96,7 @@ mod tests {
             let found = decomment(line.as_bytes());
             assert_eq!(String::from_utf8_lossy(&found.text), text, "{line}");
             assert_eq!(found.open_quote, open_quote, "{line}");
+            assert_eq!(found.escaped, line.starts_with("script a\\#b"), "{line}");
         }
     }
 }
