@@ -26,6 +26,12 @@ const COMMAND_LINE: Limits = Limits {
     lines: 1000,
 };
 
+/// What is read of a file in /proc/PID/fdinfo. An inotify instance has a line for each watch.
+const DESCRIPTION: Limits = Limits {
+    bytes: 1 << 20,
+    lines: 10_000,
+};
+
 /// The folder of a process.
 #[derive(Debug)]
 pub struct ProcessFolder {
@@ -129,6 +135,38 @@ impl ProcessFolder {
     }
 }
 
+impl ProcessFolder {
+    /// Returns /proc/PID/fdinfo of each open file whose link in /proc/PID/fd is this text.
+    ///
+    /// # Errors
+    /// Returns an error if the process has ended, or this user is not allowed to look.
+    pub fn descriptions(&self, link: &str) -> Result<Vec<String>, ReadError> {
+        let mut descriptions = Vec::new();
+        for entry in fs::read_dir(self.path.join("fd"))? {
+            let entry = entry?;
+            if fs::read_link(entry.path()).unwrap_or_default() == Path::new(link) {
+                let file = self.path.join("fdinfo").join(entry.file_name());
+                let text = RegularFile::open_in_proc(&file)?.read(DESCRIPTION)?;
+                descriptions.push(String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+        Ok(descriptions)
+    }
+
+    /// Returns the page faults of its children that have ended and for which it has waited (proc_pid_stat(5), `cminflt`).
+    ///
+    /// # Errors
+    /// Returns an error if the process has ended.
+    pub fn children_faults(&self) -> Result<u64, ReadError> {
+        let text = RegularFile::open_in_proc(&self.path.join("stat"))?.read(STATUS)?;
+        let text = String::from_utf8_lossy(&text);
+        // The name in brackets can contain anything. After it the fields begin with the third.
+        let fields = text.rsplit_once(')').map(|(_, fields)| fields);
+        let field = fields.and_then(|fields| fields.split_whitespace().nth(8)?.parse().ok());
+        field.ok_or(ReadError::System(Errno::EINVAL))
+    }
+}
+
 impl Status {
     /// True if it runs as root alone: neither the user who started it nor one it can go back to is another.
     pub fn is_root_alone(self) -> bool {
@@ -209,6 +247,14 @@ mod tests {
         assert!(!is_root("Uid:\\n0 0 0 0", "5\t5\t5\t5"));
         assert_eq!(status("x", "0\t0").map(drop), None);
         assert_eq!(status("x", "0\t0\t0\t0").unwrap().parent, 7);
+    }
+
+    #[test]
+    fn children_that_have_ended_leave_their_faults() {
+        let own = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
+        let before = own.children_faults().unwrap();
+        assert!(std::process::Command::new("true").status().unwrap().success());
+        assert!(own.children_faults().unwrap() > before);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The checks of a configuration that are programs: `vrrp_script` and MISC_CHECK alike.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::keepalived_conf::{
@@ -11,7 +14,7 @@ use crate::keepalived_conf::{
 pub enum OnFailure {
     /// A `vrrp_script` that no instance tracks.
     Unused,
-    /// A failure is FAULT for an instance.
+    /// A failure puts an instance into FAULT.
     Fault,
     /// A failure changes the priority.
     Priority,
@@ -22,44 +25,14 @@ pub enum OnFailure {
     },
 }
 
-impl OnFailure {
-    /// What becomes of a check that can never succeed.
-    pub fn of_failing_always(self) -> &'static str {
-        match self {
-            Self::Unused => "it would fail always",
-            Self::Fault => "FAULT for ever: this node never has the address",
-            Self::Priority => "it fails for ever: the priority says so whatever listens",
-            Self::Server { .. } => "the real server stays down for ever",
-        }
-    }
-
-    /// What becomes of a check that is not run at all.
-    pub fn of_not_running(self) -> &'static str {
-        match self {
-            Self::Server { .. } => "keepalived removes the check: the real server stays up",
-            _ => "keepalived disables the script: the address never moves",
-        }
-    }
-
-    /// What one failure does.
-    pub fn of_a_failure(self) -> &'static str {
-        match self {
-            Self::Unused => "it would fail",
-            Self::Fault => "FAULT: the address moves",
-            Self::Priority => "the priority changes",
-            Self::Server { .. } => "the real server is taken out",
-        }
-    }
-}
-
 /// A command that keepalived would run.
 #[derive(Clone, Debug)]
 pub struct Check<'c> {
-    /// For a person: the name of the script, or of the real server.
+    /// The name of the script, or of the real server.
     pub name: String,
     /// `script` or `misc_path`.
     pub keyword: &'static str,
-    /// The line whose command is run.
+    /// The line with the command.
     pub command: &'c Command,
     /// The program and its arguments.
     pub words: &'c [Vec<u8>],
@@ -76,29 +49,29 @@ pub struct Check<'c> {
 }
 
 impl Check<'_> {
-    /// Where its command is written.
+    /// Returns where its command is written.
     pub fn place(&self) -> &Place {
         &self.command.place
     }
 
-    /// The program.
+    /// Returns the program as it is written.
     pub fn program(&self) -> &[u8] {
         self.words.first().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The command as it might be written.
+    /// Returns the program as a path.
+    pub fn path(&self) -> PathBuf {
+        OsString::from_vec(self.program().to_owned()).into()
+    }
+
+    /// Returns the command as it can be written.
     pub fn in_words(&self) -> String {
-        in_words(self.words)
+        let words = self.words.iter().map(|word| String::from_utf8_lossy(word));
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Words as they might be written.
-pub fn in_words<'a>(words: impl IntoIterator<Item = &'a Vec<u8>>) -> String {
-    let words = words.into_iter().map(|word| String::from_utf8_lossy(word));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// All that keepalived keeps, in the order of the blocks.
+/// Returns all checks that keepalived keeps, in the order of the blocks.
 pub fn of(config: &Config) -> Vec<Check<'_>> {
     let scripts = config.scripts.iter().filter_map(of_script);
     let servers = config.virtual_servers.iter().flat_map(|virtual_server| {

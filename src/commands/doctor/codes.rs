@@ -3,86 +3,124 @@
 //! The hundreds group the codes: 1 how keepalived reads the file, 2 what the configuration means, 3 checks by other
 //! programs, 4 checks by listenup, 5 the running keepalived, 6 this host.
 
+pub mod audit;
+pub mod command;
 pub mod conf;
+pub mod host;
+pub mod live;
+pub mod outcome;
 
-use std::fmt::Display;
+pub use super::findings::Code;
+use super::findings::Severity;
 
-use super::findings::{Finding, Severity};
-
-/// A kind of finding. A text can contain `{name}`, which stands for the finding's value of that name.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Code {
-    /// The stable name, such as `LU101`. It is never reused for something else.
-    pub id: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What happens, in one line that is understandable alone.
-    pub effect: &'static str,
-    /// Why it happens, in one line; empty if the effect says it.
-    pub cause: &'static str,
-    /// What to write or to run, in one line; empty if nothing can be done.
-    pub fix: &'static str,
-    /// A paragraph for `--explain` and the manual page.
-    pub explanation: &'static str,
-    /// The versions of keepalived that behave like this, as text for the manual page; empty for all.
-    pub versions: &'static str,
+/// Returns the whole table, in the order of the codes.
+pub fn all() -> Vec<&'static Code> {
+    let groups = [audit::CODES, command::CODES, live::CODES, host::CODES];
+    let mut all: Vec<&Code> = conf::codes().chain(groups.into_iter().flatten().copied()).collect();
+    all.sort_unstable_by_key(|code| code.id);
+    all
 }
 
-impl Code {
-    /// Returns the finding of this kind with these values.
-    pub fn with(&'static self, values: &[(&str, &dyn Display)]) -> Finding {
-        let fill = |text: &str| fill(text, values);
-        Finding {
-            code: self.id,
-            ..Finding::new(
-                self.severity,
-                fill(self.effect),
-                fill(self.cause),
-                fill(self.fix),
-            )
-        }
+/// Returns the code of this name, in capital letters or not.
+pub fn by_id(id: &str) -> Option<&'static Code> {
+    all().into_iter().find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+const fn problem(
+    id: &'static str,
+    effect: &'static str,
+    cause: &'static str,
+    fix: &'static str,
+    explanation: &'static str,
+) -> Code {
+    Code {
+        id,
+        severity: Severity::Problem,
+        effect,
+        cause,
+        fix,
+        explanation,
+        versions: "",
     }
 }
 
-/// Returns the text with each `{name}` replaced by its value. A name without a value stays as it is.
-fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let value = after.split_once('}').and_then(|(name, after)| {
-            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
-            Some((value, after))
-        });
-        match value {
-            Some((value, after)) => {
-                filled.push_str(&value.to_string());
-                rest = after;
-            }
-            None => {
-                filled.push('{');
-                rest = after;
-            }
-        }
+const fn failing(
+    id: &'static str,
+    effect: &'static str,
+    cause: &'static str,
+    fix: &'static str,
+    explanation: &'static str,
+) -> Code {
+    Code {
+        severity: Severity::Failing,
+        ..problem(id, effect, cause, fix, explanation)
     }
-    filled.push_str(rest);
-    filled
 }
+
+const fn note(
+    id: &'static str,
+    effect: &'static str,
+    cause: &'static str,
+    fix: &'static str,
+    explanation: &'static str,
+) -> Code {
+    Code {
+        severity: Severity::Note,
+        ..problem(id, effect, cause, fix, explanation)
+    }
+}
+
+const fn ok(id: &'static str, effect: &'static str, explanation: &'static str) -> Code {
+    Code {
+        severity: Severity::Ok,
+        ..problem(id, effect, "", "", explanation)
+    }
+}
+
+/// Declares the codes of a file, and `CODES`, the list of them.
+macro_rules! table {
+    ($($name:ident = $code:expr;)*) => {
+        $(pub static $name: Code = $code;)*
+        /// The codes of this file.
+        pub static CODES: &[&Code] = &[$(&$name),*];
+    };
+}
+use table;
 
 #[cfg(test)]
 mod tests {
-    use super::fill;
+    use std::collections::HashSet;
+
+    use super::*;
 
     #[test]
-    fn values_replace_their_names_once() {
-        let values: &[(&str, &dyn std::fmt::Display)] = &[("a", &"{b}"), ("b", &2)];
-        for (text, expected) in [
-            ("", ""),
-            ("{a} and {b}", "{b} and 2"),
-            ("track_script { {b} }", "track_script { 2 }"),
-            ("{c} {", "{c} {"),
-        ] {
-            assert_eq!(fill(text, values), expected, "{text}");
+    fn each_code_has_an_id_of_its_own_and_texts() {
+        let mut ids = HashSet::new();
+        for code in all() {
+            let id = code.id;
+            assert!(ids.insert(id), "{id}");
+            assert!(id.len() == 5 && id.starts_with("LU"), "{id}");
+            assert!(id.bytes().skip(2).all(|byte| byte.is_ascii_digit()), "{id}");
+            assert!(!code.effect.is_empty() && code.explanation.ends_with('.'), "{id}");
+        }
+        assert!(ids.len() > 100, "{}", ids.len());
+        assert_eq!(by_id("lu101").map(|code| code.id), Some("LU101"));
+        assert!(by_id("LU000").is_none());
+    }
+
+    /// Texts that were read as their opposite, or that name a user who is called nobody.
+    #[test]
+    fn no_text_reads_as_its_opposite() {
+        for code in all() {
+            for text in [code.effect, code.cause, code.fix, code.explanation] {
+                for word in [
+                    "whatever", "nobody may", "anybody", "for ever", "anew", "minds", "may not", "takes for",
+                    "is no ", "others than", "goes by",
+                ] {
+                    assert!(!text.contains(word), "{}: {word}: {text}", code.id);
+                }
+                assert!(!text.contains("  ") && !text.contains('\n'), "{}: {text}", code.id);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::own_image::OwnImage;
+use crate::commands::doctor::command::OwnImage;
 use crate::host::process_folder::{ProcessFolder, option};
 use crate::untrusted::ReadError;
 

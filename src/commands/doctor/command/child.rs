@@ -11,7 +11,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 
-use super::accounts::ScriptUser;
+use super::user::ScriptUser;
 
 /// The group of a user whose group is not known: the one that owns nothing. Its own number could be that of a group with
 /// rights.

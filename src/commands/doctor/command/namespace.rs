@@ -11,7 +11,7 @@ use crate::untrusted::RegularFile;
 ///
 /// # Errors
 /// Why that is not possible.
-pub fn within<T>(name: Option<&str>, work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn run_in_netns<T>(name: Option<&str>, work: impl FnOnce() -> T) -> Result<T, String> {
     let Some(netns) = name.and_then(Netns::named) else {
         return Ok(work());
     };

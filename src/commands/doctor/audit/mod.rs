@@ -1,0 +1,187 @@
+//! What a configuration means: whether its checks run, and what their results do.
+
+mod track_files;
+mod weights;
+mod writers;
+
+use std::path::{Path, PathBuf};
+
+use super::checks::{self, Check, OnFailure};
+use super::codes;
+use super::codes::audit::SECURITY_OFF;
+use super::codes::command::INDIRECT;
+use super::codes::outcome::{Dropped, NeverRun};
+use super::command::{
+    Accounts, Attempt, DryRuns, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
+    arguments,
+};
+use super::findings::{Finding, Findings, Severity};
+use crate::domain::Wanted;
+use crate::keepalived_conf::{Config, Version};
+use crate::untrusted::ReadError;
+
+pub use writers::Doubt;
+
+/// What is the same for all checks of a configuration.
+pub struct Audit<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The version of keepalived.
+    pub version: Option<Version>,
+    /// The users there are.
+    pub accounts: &'a Accounts,
+    /// The user of `--user`.
+    pub forced: Option<&'a ScriptUser>,
+    /// The executable of this process.
+    pub image: &'a Result<OwnImage, ReadError>,
+    /// This program's path, to recognize it under another name.
+    pub own: Option<&'a Path>,
+    /// What the dry runs share.
+    pub dry_runs: &'a DryRuns,
+}
+
+/// What is known of the checks of a configuration.
+#[derive(Debug, Default)]
+pub struct Audited {
+    /// True if a check calls listenup.
+    pub calls_listenup: bool,
+    /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
+    pub runs_a_script: bool,
+}
+
+impl Audit<'_> {
+    /// Examines all of it.
+    pub fn examine(&self, findings: &mut Findings) -> Audited {
+        let mut audited = Audited::default();
+        findings.extend(self.config.diagnostics.iter().map(codes::conf::finding));
+        // Nothing was read, and a finding says so.
+        if self.config.files.is_empty() {
+            return audited;
+        }
+        let checks = checks::of(&self.config);
+        findings.extend(track_files::examine(
+            self.config,
+            self.image.as_ref().ok(),
+            Path::new("/proc"),
+        ));
+        let before = findings.len();
+        for check in &checks {
+            self.check(check, findings, &mut audited);
+        }
+        let is_unsafe = |found: &Finding| found.value("weakness").is_some();
+        let is_safe = !findings.since(before).iter().any(is_unsafe);
+        if !checks.is_empty() && is_safe && self.config.globals.script_security.is_none() {
+            findings.extend(self.security_off());
+        }
+        weights::instances(self.config, findings);
+        audited
+    }
+
+    /// Reports that there is no script security, if adding it keeps all scripts.
+    fn security_off(&self) -> Option<Finding> {
+        let user = self.runners().default_user().ok()?;
+        // The name as it is written: USER or USER GROUP.
+        let user = user.name.replace(':', " ");
+        let finding = SECURITY_OFF.with(&[("user", &user)]);
+        let main = self.config.files.first()?;
+        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+    }
+
+    fn runners(&self) -> Runners<'_> {
+        Runners {
+            accounts: self.accounts,
+            forced: self.forced,
+            globals: &self.config.globals,
+            version: self.version,
+        }
+    }
+
+    fn check(&self, check: &Check<'_>, findings: &mut Findings, audited: &mut Audited) {
+        let before = findings.len();
+        let user = self.runners().user(check.user, Dropped::Check(&check.name));
+        let has_user = user.is_ok();
+        let user = user.unwrap_or_else(|finding| {
+            findings.add(finding);
+            Accounts::root()
+        });
+        let path = self.path(check, &user, findings);
+        let invocation = arguments::classify(check, self.own, path.as_deref());
+        let is_well = |findings: &Findings| {
+            let mut found = findings.since(before).iter();
+            !found.any(|finding| finding.severity() == Severity::Problem)
+        };
+        let runs = has_user && is_well(findings) && self.runs(check);
+        audited.runs_a_script |= runs && check.script.is_some();
+        audited.calls_listenup |= invocation != Invocation::None;
+        let weights = |means_up: Option<bool>, findings: &mut Findings| {
+            if let Some(script) = check.script {
+                findings.extend(weights::examine(self.config, script, means_up));
+            }
+        };
+        match invocation {
+            Invocation::Direct => {
+                let call = arguments::examine(check, self.version);
+                findings.extend(call.findings);
+                let wanted = call.options.as_ref().map(|options| options.wanted == Wanted::Listening);
+                weights(wanted, findings);
+                if let (Some(options), Some(path), true) = (&call.options, &path, runs && is_well(findings)) {
+                    let attempt = Attempt {
+                        check,
+                        path,
+                        options,
+                        user: &user,
+                        image: self.image,
+                        runs: self.dry_runs,
+                        netns: self.config.globals.net_namespace.as_ref(),
+                    };
+                    findings.extend(attempt.examine());
+                }
+            }
+            Invocation::ViaWrapper => {
+                findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
+                weights(None, findings);
+            }
+            Invocation::None => weights(None, findings),
+        }
+    }
+
+    /// Returns the file that a check executes. `None`: it executes none.
+    fn path(&self, check: &Check<'_>, user: &ScriptUser, findings: &mut Findings) -> Option<PathBuf> {
+        // `</dev/tcp/...` and `</path` are opened by a shell.
+        if check.program().starts_with(b"<") {
+            return None;
+        }
+        let program = check.path();
+        let program = Program {
+            name: &check.name,
+            program: &program,
+            user,
+            security: match self.config.globals.script_security {
+                Some(_) => Security::Enabled,
+                None => Security::Disabled,
+            },
+            never: NeverRun(check.on_failure),
+        };
+        match program.find() {
+            Ok(path) => {
+                let found = program.examine(&path, self.accounts).into_iter();
+                findings.extend(found.map(|finding| finding.at(check.place())));
+                Some(path)
+            }
+            Err(finding) => {
+                findings.add(finding.at(check.place()));
+                None
+            }
+        }
+    }
+
+    /// True if keepalived runs it, as far as its configuration goes.
+    fn runs(&self, check: &Check<'_>) -> bool {
+        let process = match check.on_failure {
+            OnFailure::Server { .. } => self.config.runs_checker,
+            OnFailure::Unused => false,
+            OnFailure::Fault | OnFailure::Priority => self.config.runs_vrrp,
+        };
+        process && self.config.complete && self.config.fatal.is_none()
+    }
+}

@@ -1,0 +1,232 @@
+//! What the result of a script does to the priority and the address.
+
+use crate::commands::doctor::checks::OnFailure;
+use crate::commands::doctor::codes::audit::{
+    INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_MASTER, NOPREEMPT_WEIGHT,
+    NOTHING_CHECKED, ONE_FAILURE, REVERSE, REVERSE_OTHER, REVERSE_ZERO,
+};
+use crate::commands::doctor::codes::outcome::{AnyOf, Fails};
+use crate::commands::doctor::findings::{Finding, Findings, Severity};
+use crate::keepalived_conf::{
+    Config, Group, Instance, Place, Script, Set, State, Tracked, TrackedBy, Tracks, Weight,
+};
+
+/// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
+/// success means is not known, because the program is not listenup.
+pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for by in &script.tracked_by {
+        let Some(instance) = config.instances.iter().find(|one| one.name == by.instance) else {
+            continue;
+        };
+        let place = tracked_at(config, script, instance);
+        if means_up != Some(false) {
+            findings.extend(reverse(script, instance, by.weight, means_up).map(|found| found.at(place)));
+        }
+        if by.weight.value != 0 && instance.nopreempt.is_some() && !is_master(instance) {
+            let finding = NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
+            findings.push(finding.at(place));
+        }
+    }
+    if script.tracked_by.is_empty() {
+        return findings;
+    }
+    if script.fall() == 1 {
+        let place = script.fall.as_ref().map_or(&script.place, |fall| &fall.place);
+        let is_fault = script.tracked_by.iter().any(|by| by.weight.value == 0);
+        let on_failure = if is_fault { OnFailure::Fault } else { OnFailure::Priority };
+        let fall = script.fall.as_ref().map_or("not set", |_| "1");
+        let finding = ONE_FAILURE.with(&[
+            ("name", &script.name),
+            ("fails", &Fails(on_failure)),
+            ("fall", &fall),
+        ]);
+        findings.push(finding.at(place));
+    }
+    if let Some(place) = &script.init_fail {
+        findings.push(INIT_FAIL.with(&[("name", &script.name)]).at(place));
+    }
+    findings
+}
+
+/// Returns what happens to the addresses of each instance, as far as its checks have no problem.
+pub fn instances(config: &Config, findings: &mut Findings) {
+    for instance in &config.instances {
+        let name = &instance.name;
+        if let Some(place) = instance.nopreempt.as_ref().filter(|_| is_master(instance)) {
+            findings.add(NOPREEMPT_MASTER.with(&[("instance", name)]).at(place));
+        }
+        if config.fatal.is_some() || !config.complete {
+            continue;
+        }
+        let addresses = addresses(instance);
+        // The instances of a sync group move together.
+        let mates = mates(config, name);
+        let mut tracks = config.instances.iter().filter(|one| mates.contains(&one.name.as_str()));
+        if tracks.all(|mate| self::tracks(config, mate).all(is_empty)) {
+            let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
+            findings.add(finding.at(&instance.place));
+            continue;
+        }
+        let mut by_fault: Vec<String> = Vec::new();
+        let mut by_priority: Vec<(String, Weight)> = Vec::new();
+        for (check, by) in trackers(config).filter(|(_, by)| mates.contains(&by.instance.as_str())) {
+            let is_about = |finding: &&Finding| finding.value("name") == Some(check);
+            let mut about = findings.iter().filter(is_about);
+            if about.any(|finding| finding.severity() == Severity::Problem) {
+                continue;
+            }
+            match by.weight.value {
+                0 if by_fault.iter().any(|known| known == check) => {}
+                0 => by_fault.push(check.to_owned()),
+                _ if by.instance == *name => by_priority.push((check.to_owned(), by.weight)),
+                _ => {}
+            }
+        }
+        if !by_fault.is_empty() {
+            let finding = MOVES_BY_FAULT.with(&[
+                ("instance", name),
+                ("checks", &AnyOf(&by_fault)),
+                ("addresses", &addresses),
+            ]);
+            findings.add(finding.at(&instance.place));
+        }
+        for (check, weight) in by_priority {
+            let (good, bad) = priorities(instance, weight);
+            let finding = MOVES_BY_PRIORITY.with(&[
+                ("instance", name),
+                ("checks", &check),
+                ("good", &good),
+                ("bad", &bad),
+                ("addresses", &addresses),
+            ]);
+            findings.add(finding.at(&instance.place));
+        }
+    }
+}
+
+/// Returns the scripts, the files and the processes that act on instances.
+fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
+    let scripts = config.scripts.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    // What a file with a weight does depends on its numbers.
+    let files = config.track_files.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
+    let files = files.filter(|(_, by)| by.weight.value == 0);
+    let processes = config.track_processes.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    let others = scripts.chain(processes);
+    others.flat_map(|(name, by)| by.iter().map(move |by| (name, by))).chain(files)
+}
+
+fn tracks<'c>(config: &'c Config, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
+    let groups = groups_of(config, &instance.name);
+    std::iter::once(&instance.tracks).chain(groups.map(|group| &group.tracks))
+}
+
+fn groups_of<'c>(config: &'c Config, instance: &str) -> impl Iterator<Item = &'c Group> {
+    let is_member = move |group: &&Group| group.members.iter().any(|member| member.value == instance);
+    config.groups.iter().filter(is_member)
+}
+
+/// Returns the instance and the others of its sync groups.
+fn mates<'c>(config: &'c Config, instance: &'c str) -> Vec<&'c str> {
+    let groups = groups_of(config, instance);
+    let members = groups.flat_map(|group| group.members.iter().map(|member| member.value.as_str()));
+    std::iter::once(instance).chain(members).collect()
+}
+
+fn is_empty(tracks: &Tracks) -> bool {
+    let lists: [&[Tracked]; 4] = [&tracks.scripts, &tracks.files, &tracks.processes, &tracks.interfaces];
+    lists.iter().all(|list| list.is_empty())
+}
+
+fn is_master(instance: &Instance) -> bool {
+    matches!(instance.state, Some(Set { value: State::Master, .. }))
+}
+
+fn addresses(instance: &Instance) -> String {
+    let all: Vec<String> = instance.addresses.iter().map(|address| address.value.clone()).collect();
+    match all.as_slice() {
+        [] => "the address".to_owned(),
+        [first, second, third, _, ..] => format!("{first}, {second}, {third}, ..."),
+        some => some.join(", "),
+    }
+}
+
+/// Returns the line that tracks a script, or else its block.
+fn tracked_at<'c>(config: &'c Config, script: &'c Script, instance: &'c Instance) -> &'c Place {
+    let mut lines = tracks(config, instance).flat_map(|tracks| &tracks.scripts);
+    let line = lines.find(|line| line.name == script.name && line.ignored.is_none());
+    line.map_or(&script.place, |line| &line.place)
+}
+
+/// Returns the priority with this change: VRRP has 1 to 254 for those that do not own the address.
+fn priority(instance: &Instance, change: i32) -> i32 {
+    i32::from(instance.priority()).saturating_add(change).clamp(1, 254)
+}
+
+/// Returns the priorities while a script succeeds, and while it fails (keepalived/vrrp/vrrp_scheduler.c,
+/// `vrrp_script_weight`).
+fn priorities(instance: &Instance, weight: Weight) -> (i32, i32) {
+    let value = if weight.reverse { -weight.value } else { weight.value };
+    let (good, bad) = if weight.value > 0 { (value, 0) } else { (0, value) };
+    (priority(instance, good), priority(instance, bad))
+}
+
+fn reverse(
+    script: &Script,
+    instance: &Instance,
+    weight: Weight,
+    means_up: Option<bool>,
+) -> Option<Finding> {
+    if !weight.reverse {
+        return None;
+    }
+    let code = match (weight.value, means_up) {
+        (0, _) => &REVERSE_ZERO,
+        (_, Some(_)) => &REVERSE,
+        (_, None) => &REVERSE_OTHER,
+    };
+    let (good, bad) = priorities(instance, weight);
+    Some(code.with(&[
+        ("instance", &instance.name),
+        ("name", &script.name),
+        ("good", &good),
+        ("bad", &bad),
+        ("weight", &weight.value),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::keepalived_conf::{Disk, Reading};
+
+    #[test]
+    fn priorities_as_keepalived_has_them() {
+        let text = "vrrp_instance a {\n virtual_router_id 1\n priority 100\n}\n";
+        let reading = Reading {
+            files: &Disk,
+            id: b"a",
+            version: None,
+        };
+        let config = reading.read_loaded(text.as_bytes(), Path::new("/a.conf"));
+        for (value, reverse, expected) in [
+            (20, false, (120, 100)),
+            (-20, false, (100, 80)),
+            // What 2.2.7 was seen to do: 100 goes to 80 while the service is there.
+            (20, true, (80, 100)),
+            (-20, true, (100, 120)),
+            (253, false, (254, 100)),
+            (-253, false, (100, 1)),
+        ] {
+            let weight = Weight { value, reverse };
+            assert_eq!(
+                priorities(&config.instances[0], weight),
+                expected,
+                "{weight:?}"
+            );
+        }
+    }
+}
