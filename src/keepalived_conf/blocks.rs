@@ -4,11 +4,10 @@
 //! is reported once, where it begins, and what follows from it is not.
 
 use super::Place;
-use super::build::{Builder, Statement};
-use super::diagnostic::{Diagnostic, Problem};
+use super::build::Builder;
+use super::diagnostic::{Problem, Values};
 use super::keywords::{Keyword, Kind, Row, TOP, home};
 use super::reader::{Line, Reader};
-use super::words::plain;
 
 /// A block that is open.
 struct Frame {
@@ -20,21 +19,25 @@ struct Frame {
     needs_brace: bool,
     /// True if keepalived ignores its lines.
     ignored: bool,
-    /// Keywords that belong to another block. If this one is not closed, they are the first sign of that.
-    misplaced: Vec<Diagnostic>,
+    /// Keywords that belong to another block. If this one is not closed, the first is a sign of that.
+    misplaced: Vec<Unknown>,
 }
 
 /// A keyword that is not known. If a `{` is next, it opens a block.
 struct Unknown {
     place: Place,
     keyword: String,
+    /// `None`: it follows from something that is reported.
     problem: Option<Problem>,
+    block: String,
+    home: &'static str,
+    meant: &'static str,
 }
 
 /// The way through the blocks.
 pub(super) struct Walk<'a> {
     pub reader: Reader<'a>,
-    pub builder: Builder,
+    builder: Builder<'a>,
     frames: Vec<Frame>,
     unknown: Option<Unknown>,
     /// How many blocks are open that are not read.
@@ -48,8 +51,8 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub fn new(reader: Reader<'a>) -> Self {
         Self {
+            builder: Builder::new(reader.cx),
             reader,
-            builder: Builder::default(),
             frames: Vec::new(),
             unknown: None,
             skipped: 0,
@@ -59,11 +62,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads to the end.
-    pub fn read(mut self) -> (Reader<'a>, Builder) {
+    pub fn read(mut self) -> (Reader<'a>, Builder<'a>) {
         while let Some(line) = self.reader.next() {
-            let words = plain(&line.text);
-            if let Some(first) = words.first() {
-                self.line(&line, first, &words);
+            if !line.words.is_empty() {
+                self.line(&line);
             }
         }
         self.report_unknown();
@@ -73,7 +75,8 @@ impl<'a> Walk<'a> {
         (self.reader, self.builder)
     }
 
-    fn line(&mut self, line: &Line, first: &str, words: &[String]) {
+    fn line(&mut self, line: &Line) {
+        let first = line.keyword();
         if self.skipped > 0 {
             match first {
                 "{" => self.skipped += 1,
@@ -86,82 +89,72 @@ impl<'a> Walk<'a> {
             return self.skip_block();
         }
         self.report_unknown();
-        if self.frames.last().is_some_and(|frame| frame.needs_brace) {
-            return self.first_line(line, first, words);
-        }
-        match (first, self.frames.last()) {
-            ("{", Some(_)) => self.unclosed(&line.place, first),
+        match (first, self.frames.last_mut()) {
+            (_, Some(frame)) if frame.needs_brace => {
+                frame.needs_brace = false;
+                if first != "{" {
+                    self.missing_open(line);
+                }
+            }
             ("{", None) => self.skipped = 1,
+            ("{", Some(_)) => self.unclosed(line),
             ("}", _) => self.close(line),
-            (_, Some(frame)) if frame.list.is_some() => self.item(line, first, words),
-            _ => self.statement(line, first, words),
+            (_, Some(frame)) if frame.list.is_some() => self.item(line),
+            _ => self.statement(line),
         }
     }
 
-    /// The line after the one that opens a block.
-    fn first_line(&mut self, line: &Line, first: &str, words: &[String]) {
-        let Some(frame) = self.frames.last_mut() else {
+    /// The line after the one that opens a block is not a brace.
+    fn missing_open(&mut self, line: &Line) {
+        let Some(frame) = self.frames.last() else {
             return;
         };
-        frame.needs_brace = false;
-        if first == "{" {
-            return;
-        }
-        let block = frame.title.clone();
+        let values: Values = &[("block", &frame.title)];
         self.reader
-            .context
-            .report(&frame.place, Problem::MissingOpen { block });
-        if frame.list.is_some() || first == "}" {
+            .cx
+            .report(&frame.place, Problem::MissingOpen, values);
+        if frame.list.is_some() || line.keyword() == "}" {
             // It is not known where the block ends.
             self.give_up();
         } else {
-            self.line(line, first, words);
+            self.line(line);
         }
     }
 
-    fn statement(&mut self, line: &Line, first: &str, words: &[String]) {
-        let row = self.frames.last().map_or(&TOP, |frame| frame.row);
-        let Some(keyword) = row.find(first) else {
-            return self.unknown_keyword(line, first, words);
+    fn statement(&mut self, line: &Line) {
+        let frame = self.frames.last();
+        let row = frame.map_or(&TOP, |frame| frame.row);
+        let ignored = frame.is_some_and(|frame| frame.ignored);
+        let Some(keyword) = row.find(line.keyword()) else {
+            return self.unknown_keyword(line);
         };
-        let statement = Statement { line, words };
-        if !self.check_version(&keyword, &statement) {
+        if !self.check_version(&keyword, line) {
             return;
         }
-        let ignored = self.frames.last().is_some_and(|frame| frame.ignored);
-        let context = &mut self.reader.context;
         match keyword.kind {
-            _ if ignored && !matches!(keyword.kind, Kind::List | Kind::Block(_)) => {}
-            Kind::Value if words.len() < 2 => {
-                let keyword = first.to_owned();
-                context.report(&line.place, Problem::MissingValue { keyword });
-            }
-            Kind::Values | Kind::Value => {
-                self.reader.check |= first == "include_check";
-                // A value that is not known is not a wrong one.
-                if !line.unread {
-                    self.builder
-                        .value(&mut self.reader.context, row.block, &statement);
-                }
-            }
             Kind::List => {
-                let ignored = ignored || !self.builder.begin_list(context, row.block, &statement);
-                self.push(row, Some(keyword.name), &statement, ignored);
+                let ignored = ignored || !self.builder.begin_list(row.block, line);
+                self.push(row, Some(keyword.name), line, ignored);
             }
             Kind::Block(inner) => {
-                let ignored = ignored || !self.builder.begin(context, inner.block, &statement);
-                self.push(inner, None, &statement, ignored);
+                let ignored = ignored || !self.builder.begin(inner.block, line);
+                self.push(inner, None, line, ignored);
+            }
+            Kind::Value if line.words.len() < 2 && !ignored => {
+                let values: Values = &[("keyword", &keyword.name)];
+                self.reader.report(Problem::MissingValue, values);
+            }
+            Kind::Values | Kind::Value => {
+                self.reader.check |= keyword.name == "include_check";
+                // A value that is not known is not a wrong one.
+                if !ignored && !line.unread {
+                    self.builder.value(row.block, line);
+                }
             }
         }
     }
 
-    fn push(
-        &mut self,
-        row: &'static Row,
-        list: Option<&'static str>,
-        statement: &Statement,
-        ignored: bool,
-    ) {
+    fn push(&mut self, row: &'static Row, list: Option<&'static str>, line: &Line, ignored: bool) {
         if self.frames.is_empty() {
             self.lost = false;
             self.last = Some(row);
@@ -169,8 +162,8 @@ impl<'a> Walk<'a> {
         self.frames.push(Frame {
             row,
             list,
-            title: statement.rest(0),
-            place: statement.place().clone(),
+            title: line.rest(0),
+            place: line.place.clone(),
             needs_brace: true,
             ignored,
             misplaced: Vec::new(),
@@ -178,54 +171,33 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns whether the version knows a keyword.
-    fn check_version(&mut self, keyword: &Keyword, statement: &Statement) -> bool {
-        let Some(since) = keyword.since else {
+    fn check_version(&mut self, keyword: &Keyword, line: &Line) -> bool {
+        let (Some(since), version) = (keyword.since, self.reader.cx.version) else {
             return true;
         };
-        let place = statement.place().clone();
-        let (name, context) = (keyword.name, &mut self.reader.context);
-        match context.version {
-            None => context.report(
-                &place,
-                Problem::KeywordSince {
-                    keyword: name,
-                    since,
-                },
-            ),
-            Some(version) if version < since => {
-                let keyword = name.to_owned();
-                let problem = Some(Problem::KeywordTooNew {
-                    keyword: name,
-                    since,
-                });
-                self.unknown = Some(Unknown {
-                    place,
-                    keyword,
-                    problem,
-                });
-                return false;
-            }
-            Some(_) => {}
+        let values: Values = &[("keyword", &keyword.name), ("since", &since)];
+        if version.is_none() {
+            self.reader.report(Problem::KeywordsDiffer, values);
         }
-        true
+        if version.is_none_or(|version| version >= since) {
+            return true;
+        }
+        self.reader.report(Problem::KeywordTooNew, values);
+        self.unknown = keyword.opens().then(|| Unknown::new(&TOP, line, "", None));
+        false
     }
 
-    fn item(&mut self, line: &Line, first: &str, words: &[String]) {
+    fn item(&mut self, line: &Line) {
         let Some(frame) = self.frames.last() else {
             return;
         };
-        let list = frame.list.unwrap_or_default();
+        let (first, list) = (line.keyword(), frame.list.unwrap_or_default());
         let opens = |row: &Row| row.find(first).is_some_and(|found| found.opens());
-        if opens(&TOP)
-            || opens(frame.row)
-            || (list.starts_with("virtual_") && home(first).is_some())
-        {
-            return self.unclosed(&line.place, first);
-        }
-        if !frame.ignored {
-            let statement = Statement { line, words };
-            self.builder
-                .item(&mut self.reader.context, frame.row.block, list, &statement);
+        let is_keyword = list.starts_with("virtual_") && home(first).is_some();
+        if is_keyword || opens(&TOP) || opens(frame.row) {
+            self.unclosed(line);
+        } else if !frame.ignored {
+            self.builder.item(frame.row.block, list, line);
         }
     }
 
@@ -233,121 +205,111 @@ impl<'a> Walk<'a> {
         match self.frames.pop() {
             Some(frame) => self.end(frame),
             None if self.lost => {}
-            None => self.reader.context.report(&line.place, Problem::ExtraClose),
+            None => self.reader.cx.report(&line.place, Problem::ExtraClose, &[]),
         }
     }
 
     fn end(&mut self, frame: Frame) {
-        for Diagnostic { place, problem } in frame.misplaced {
-            self.reader.context.report(&place, problem);
+        for unknown in frame.misplaced {
+            self.report(&unknown, unknown.problem);
         }
         if !frame.ignored && frame.list.is_none() {
-            self.builder.end(&mut self.reader.context, frame.row.block);
+            self.builder.end(frame.row.block);
         }
     }
 
-    /// The block that is open is not closed: this word is a sign of that.
-    fn unclosed(&mut self, place: &Place, word: &str) {
+    /// This line is a sign that the block which is open is not closed.
+    fn unclosed(&mut self, line: &Line) {
         if let Some(frame) = self.frames.pop() {
-            self.missing_close(frame, Some((place.clone(), word.to_owned())));
+            self.missing_close(frame, Some((&line.place, line.keyword())));
         }
     }
 
-    fn missing_close(&mut self, frame: Frame, sign: Option<(Place, String)>) {
-        let first = frame.misplaced.into_iter().next();
-        let first = first.and_then(|one| match one.problem {
-            Problem::MisplacedKeyword { keyword, .. } => Some((one.place, keyword)),
-            _ => None,
-        });
-        let opened = frame.place.line;
-        let (place, by) = first.or(sign).unwrap_or((frame.place, String::new()));
-        let block = frame.title;
-        self.reader
-            .context
-            .report(&place, Problem::MissingClose { block, opened, by });
+    fn missing_close(&mut self, frame: Frame, sign: Option<(&Place, &str)>) {
+        let first = frame.misplaced.first();
+        let first = first.map(|unknown| (&unknown.place, unknown.keyword.as_str()));
+        let (problem, (place, by)) = match first.or(sign) {
+            Some(sign) => (Problem::MissingClose, sign),
+            None => (Problem::MissingCloseAtEnd, (&frame.place, "")),
+        };
+        let values: Values = &[
+            ("block", &frame.title),
+            ("opened", &frame.place.line),
+            ("by", &by),
+        ];
+        self.reader.cx.report(place, problem, values);
         self.give_up();
     }
 
     /// Reads no more: the lines that follow are not in the block where they seem to be.
     fn give_up(&mut self) {
-        self.builder.give_up();
+        self.builder.has_gap = true;
         self.reader.end();
         self.frames.clear();
     }
 
-    fn unknown_keyword(&mut self, line: &Line, first: &str, words: &[String]) {
-        let (keyword, place) = (first.to_owned(), line.place.clone());
-        let home = home(first);
+    fn unknown_keyword(&mut self, line: &Line) {
+        let first = line.keyword();
         let Some((frame, outer)) = self.frames.split_last() else {
-            let problem = match home {
-                _ if self.lost => None,
-                Some(home) if self.last.is_some_and(|last| last.find(first).is_some()) => {
-                    self.lost = true;
-                    Some(Problem::BlockEndsEarly {
-                        keyword: keyword.clone(),
-                        home,
-                    })
-                }
-                _ => Some(unknown(&TOP, line, "the top level", words)),
-            };
-            self.unknown = Some(Unknown {
-                place,
-                keyword,
-                problem,
-            });
+            let is_part = self.last.is_some_and(|last| last.find(first).is_some());
+            let mut unknown = Unknown::new(&TOP, line, "", Some(Problem::UnknownKeyword));
+            if self.lost {
+                unknown.problem = None;
+            } else if is_part {
+                self.lost = true;
+                unknown.problem = Some(Problem::BlockEndsEarly);
+            }
+            self.unknown = Some(unknown);
             return;
         };
         let rows = outer.iter().map(|frame| frame.row).chain([&TOP]);
-        let mut found = rows.filter_map(|row| row.find(first));
-        if found.any(|found| found.opens()) {
-            return self.unclosed(&place, first);
+        if rows
+            .filter_map(|row| row.find(first))
+            .any(|found| found.opens())
+        {
+            return self.unclosed(line);
         }
-        let problem = Some(unknown(frame.row, line, &frame.title, words));
-        self.unknown = Some(Unknown {
-            place,
-            keyword,
-            problem,
-        });
+        let problem = Some(Problem::UnknownKeyword);
+        self.unknown = Some(Unknown::new(frame.row, line, &frame.title, problem));
     }
 
     fn report_unknown(&mut self) {
-        let Some(Unknown { place, problem, .. }) = self.unknown.take() else {
+        let Some(unknown) = self.unknown.take() else {
             return;
         };
-        match (problem, self.frames.last_mut()) {
-            (Some(problem @ Problem::MisplacedKeyword { .. }), Some(frame)) => {
-                frame.misplaced.push(Diagnostic { place, problem });
+        match self.frames.last_mut() {
+            Some(frame) if unknown.problem == Some(Problem::MisplacedKeyword) => {
+                frame.misplaced.push(unknown);
             }
-            (Some(problem), _) => self.reader.context.report(&place, problem),
-            (None, _) => {}
+            _ => self.report(&unknown, unknown.problem),
+        }
+    }
+
+    fn report(&self, unknown: &Unknown, problem: Option<Problem>) {
+        let values: Values = &[
+            ("keyword", &unknown.keyword),
+            ("block", &unknown.block),
+            ("home", &unknown.home),
+            ("meant", &unknown.meant),
+        ];
+        if let Some(problem) = problem {
+            self.reader.cx.report(&unknown.place, problem, values);
         }
     }
 
     /// Skips the block of a keyword that is not known. Its `}` ends the blocks around it for keepalived.
     fn skip_block(&mut self) {
-        let Some(Unknown {
-            place,
-            keyword,
-            problem,
-        }) = self.unknown.take()
-        else {
+        let Some(unknown) = self.unknown.take() else {
             return;
         };
-        if let Some(problem) = problem {
-            let block = self
-                .frames
-                .last()
-                .map_or("the top level", |frame| &frame.title);
-            let block = block.to_owned();
-            self.reader.context.report(
-                &place,
-                match problem {
-                    Problem::UnknownKeyword { .. } => Problem::UnknownBlock { keyword, block },
-                    other => other,
-                },
-            );
-        }
-        self.builder.give_up();
+        self.report(
+            &unknown,
+            match unknown.problem {
+                Some(Problem::UnknownKeyword) => Some(Problem::UnknownBlock),
+                other => other,
+            },
+        );
+        self.builder.has_gap = true;
         self.skipped = self.frames.len() + 1;
         while let Some(frame) = self.frames.pop() {
             self.end(frame);
@@ -355,26 +317,26 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the problem with a keyword that is not in the table of its block.
-fn unknown(row: &Row, line: &Line, block: &str, words: &[String]) -> Problem {
-    let keyword = words.first().cloned().unwrap_or_default();
-    let block = block.to_owned();
-    if line.text.ends_with(b"\\") {
-        return Problem::Continuation { keyword };
-    }
-    match row.suggest(&keyword) {
-        Some(meant) => Problem::MisspelledKeyword {
-            keyword,
-            block,
-            meant: meant.to_owned(),
-        },
-        None => match home(&keyword) {
-            Some(home) => Problem::MisplacedKeyword {
-                keyword,
-                block,
-                home,
-            },
-            None => Problem::UnknownKeyword { keyword, block },
-        },
+impl Unknown {
+    /// A keyword that is not in the table of its block.
+    fn new(row: &Row, line: &Line, block: &str, problem: Option<Problem>) -> Self {
+        let keyword = line.keyword();
+        let (meant, home) = (row.suggest(keyword), home(keyword));
+        let problem = match problem {
+            Some(Problem::UnknownKeyword) if line.text.ends_with(b"\\") => {
+                Some(Problem::Continuation)
+            }
+            Some(Problem::UnknownKeyword) if home.is_some() => Some(Problem::MisplacedKeyword),
+            Some(Problem::UnknownKeyword) if meant.is_some() => Some(Problem::MisspelledKeyword),
+            other => other,
+        };
+        Self {
+            place: line.place.clone(),
+            keyword: keyword.to_owned(),
+            problem,
+            block: block.to_owned(),
+            home: home.unwrap_or_default(),
+            meant: meant.unwrap_or_default(),
+        }
     }
 }

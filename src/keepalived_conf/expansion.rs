@@ -4,33 +4,18 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use super::Version;
 use super::comment::skip_blanks;
-use super::definitions::{Value, definition, name};
-use super::diagnostic::{Construct, Difference, Problem, Unsafe};
+use super::definitions::{Value, definition, name, reference};
+use super::diagnostic::Problem;
 use super::reader::{LONGEST, Reader};
-use super::words::lossy;
-
-/// Keywords whose words are for another program, which can know a `$NAME` itself.
-const COMMANDS: &[&str] = &[
-    "script",
-    "misc_path",
-    "notify",
-    "quorum_",
-    "startup_script",
-    "shutdown_script",
-];
+use super::words::{is_command, lossy};
 
 impl Reader<'_> {
     /// Returns a line with its definitions expanded. `None`: nothing remains of it.
     pub(super) fn expand(&mut self, mut text: Vec<u8>) -> Option<Vec<u8>> {
         let mut again = false;
         loop {
-            let is_special = text.starts_with(b"@")
-                || text.starts_with(b"~SEQ")
-                || text.starts_with(b"~LST")
-                || definition(&text).is_some();
-            if again && is_special && !self.reads_again(&text) {
+            if again && is_special(&text) && !self.reads_again(&text) {
                 return None;
             }
             if let Some(rest) = text.strip_prefix(b"@") {
@@ -40,9 +25,8 @@ impl Reader<'_> {
                 self.define(name, value);
                 return None;
             }
-            if text.starts_with(b"~SEQ") || text.starts_with(b"~LST") {
-                let construct = Construct::Sequence;
-                self.report(Problem::NotUnderstood { construct });
+            if is_special(&text) {
+                self.report(Problem::Sequence, &[]);
                 return None;
             }
             if !text.contains(&b'$') || !self.replace(&mut text)? {
@@ -58,18 +42,17 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether keepalived treats a line that comes from a definition as a line of a file.
+    /// Returns whether keepalived interprets a line that comes from a definition like a line of a file.
     fn reads_again(&mut self, text: &[u8]) -> bool {
-        if self.context.since(Version::new(2, 4, 0)) {
-            self.report(Problem::NotReadAgain);
+        if self.cx.since(2, 4, 0) {
+            self.report(Problem::NotReadAgain, &[]);
             return false;
         }
-        if text.starts_with(b"@") && !self.context.since(Version::new(2, 2, 8)) {
-            let what = Unsafe::Conditional;
-            self.report(Problem::Unsafe { what });
+        if text.starts_with(b"@") && !self.cx.since(2, 2, 8) {
+            self.report(Problem::ConditionalDefinition, &[]);
             return false;
         }
-        self.context.differs(&self.place, Difference::ReadAgain);
+        self.report(Problem::DefinitionsDiffer, &[]);
         true
     }
 
@@ -80,7 +63,7 @@ impl Reader<'_> {
             None => (false, rest),
         };
         let end = rest.iter().position(|byte| b" \t".contains(byte))?;
-        let is_id = rest.get(..end)? == self.context.id;
+        let is_id = rest.get(..end)? == self.cx.id;
         (is_id != others).then(|| skip_blanks(rest.get(end..).unwrap_or_default()).to_owned())
     }
 
@@ -91,61 +74,56 @@ impl Reader<'_> {
         while let Some(dollar) = next_dollar(text, at) {
             at = dollar;
             let rest = text.get(at..).unwrap_or_default();
-            let Some((found, value)) = self.definitions.reference(rest) else {
+            let Some(found) = reference(rest) else {
                 at += 1;
                 continue;
             };
-            let (length, name) = (found.length, found.name);
-            let value = match value {
-                None if name == b"_RANDOM" => {
-                    let what = Unsafe::Random;
-                    let construct = Construct::Random;
-                    let has_bounds = !found.parameters.is_empty();
-                    self.report(
-                        match has_bounds && !self.context.since(Version::new(2, 4, 0)) {
-                            true => Problem::Unsafe { what },
-                            false => Problem::NotUnderstood { construct },
-                        },
-                    );
+            let is_last = found.length == rest.len();
+            let value = match self.definitions.get(found.name) {
+                None if found.name == b"_RANDOM" => {
+                    let is_safe = found.parameters.is_empty() || self.cx.since(2, 4, 0);
                     self.unread = true;
+                    self.report(
+                        if is_safe {
+                            Problem::Random
+                        } else {
+                            Problem::RandomBounds
+                        },
+                        &[],
+                    );
                     b"0".to_vec()
                 }
-                None if name == b"_ENV" && self.context.since(Version::new(2, 4, 0)) => {
-                    let construct = Construct::Environment;
-                    self.report(Problem::NotUnderstood { construct });
+                None if found.name == b"_ENV" && self.cx.since(2, 4, 0) => {
                     self.unread = true;
+                    self.report(Problem::Environment, &[]);
                     Vec::new()
                 }
-                None => {
+                Some(Value::Text(text)) => text.to_vec(),
+                Some(Value::Lines(text)) if is_last => {
+                    let text = Arc::clone(text);
+                    self.begin_lines(text, 0)
+                }
+                Some(Value::Folder) => {
+                    let real = self.cx.files.real(&self.folder);
+                    real.as_os_str().as_bytes().to_owned()
+                }
+                Some(Value::Id) => self.cx.id.to_owned(),
+                Some(Value::Lines(_)) | None => {
                     at += 1;
                     continue;
                 }
-                Some(Value::Text(text)) => text.to_vec(),
-                Some(Value::Lines(text)) => {
-                    let text = Arc::clone(text);
-                    self.begin_lines(text)
-                }
-                Some(Value::Folder) => {
-                    let real = self.context.files.real(&self.folder);
-                    real.as_os_str().as_bytes().to_owned()
-                }
-                Some(Value::Id) => self.context.id.to_owned(),
             };
             replaced = true;
-            match self.expansions_left.checked_sub(1) {
-                Some(left) => self.expansions_left = left,
-                None => {
-                    self.stop(Problem::EndlessDefinition);
-                    return None;
-                }
+            if !self.count_expansion() {
+                return None;
             }
-            if text.len() - length + value.len() > LONGEST {
-                let what = Unsafe::LongExpansion;
-                self.report(Problem::Unsafe { what });
+            if text.len() - found.length + value.len() > LONGEST {
+                self.report(Problem::LongExpansion, &[]);
                 return None;
             }
             let is_sequence = skip_blanks(&value).starts_with(b"~");
-            text.splice(at..at + length, value);
+            let end = at + found.length;
+            text.splice(at..end, value);
             if is_sequence {
                 break;
             }
@@ -155,7 +133,6 @@ impl Reader<'_> {
 
     /// Reports dollar signs that keepalived leaves as they are.
     fn check_dollars(&mut self, text: &[u8]) {
-        let is_command = is_command(text);
         let mut at = 0;
         while let Some(dollar) = next_dollar(text, at) {
             at = dollar + 1;
@@ -163,22 +140,21 @@ impl Reader<'_> {
             let Some(name) = name(rest.strip_prefix(b"{").unwrap_or(rest)) else {
                 continue;
             };
-            let shown = lossy(name);
             if self.definitions.get(name).is_some() {
-                self.report(Problem::NotDelimited { name: shown });
-            } else if !is_command {
-                self.report(Problem::Undefined { name: shown });
+                self.report(Problem::NotDelimited, &[("name", &lossy(name))]);
+            } else if !is_command(text) {
+                // Another program can know the name.
+                self.report(Problem::Undefined, &[("name", &lossy(name))]);
                 self.unread = true;
             }
         }
     }
 }
 
-/// Returns whether a line has words for another program.
-pub(super) fn is_command(line: &[u8]) -> bool {
-    COMMANDS
-        .iter()
-        .any(|keyword| line.starts_with(keyword.as_bytes()))
+/// Returns whether a line is not one with a keyword.
+fn is_special(text: &[u8]) -> bool {
+    let is_sequence = text.starts_with(b"~SEQ") || text.starts_with(b"~LST");
+    is_sequence || text.starts_with(b"@") || definition(text).is_some()
 }
 
 /// Returns where the next dollar sign is that something follows.

@@ -17,56 +17,28 @@ pub(super) struct Strict {
 }
 
 impl Strict {
-    /// `includea` and `include_check`.
-    pub const ALL: Self = Self {
-        readable: true,
-        exists: true,
-        matches: true,
-        braces: true,
-    };
-    /// `includew`, and the main file.
-    pub const FILE: Self = Self {
-        braces: false,
-        ..Self::ALL
-    };
-    const READABLE: Self = Self {
-        exists: false,
-        matches: false,
-        ..Self::FILE
-    };
+    /// For `include` and the letter after it; `w` is also how the main file is read, `a` is `include_check`.
+    pub fn new(letter: u8) -> Self {
+        Self {
+            readable: letter != b' ',
+            exists: b"mwa".contains(&letter),
+            matches: b"wa".contains(&letter),
+            braces: b"ba".contains(&letter),
+        }
+    }
 }
 
-/// A line that includes.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Directive<'a> {
-    pub strict: Strict,
-    /// The name, with its quotes.
-    pub pattern: &'a [u8],
-}
-
-/// Returns what a line includes, if it does.
-pub(super) fn directive(line: &[u8]) -> Option<Directive<'_>> {
+/// Returns the name that a line includes, with its quotes, if it does.
+pub(super) fn directive(line: &[u8]) -> Option<(&[u8], Strict)> {
     let rest = line.strip_prefix(b"include")?;
     let end = rest.iter().position(|byte| is_space(*byte))?;
-    let (exists, matches) = (true, false);
-    let strict = match rest.get(..end)? {
-        b"" => Strict::default(),
-        b"r" => Strict::READABLE,
-        b"m" => Strict {
-            exists,
-            ..Strict::READABLE
-        },
-        b"w" => Strict::FILE,
-        b"b" => Strict {
-            exists: false,
-            matches,
-            ..Strict::ALL
-        },
-        b"a" => Strict::ALL,
+    let letter = match rest.get(..end)? {
+        [] => b' ',
+        [letter] if b"rmwba".contains(letter) => *letter,
         _ => return None,
     };
     let pattern = skip_blanks(rest.get(end + 1..).unwrap_or_default());
-    Some(Directive { strict, pattern })
+    Some((pattern, Strict::new(letter)))
 }
 
 #[cfg(test)]
@@ -85,9 +57,9 @@ mod tests {
             ("includea", None),
             ("include_check a", None),
         ] {
-            let found = directive(line.as_bytes()).map(|found| found.pattern);
+            let found = directive(line.as_bytes()).map(|(pattern, _)| pattern);
             assert_eq!(found, pattern.map(str::as_bytes), "{line}");
         }
-        assert_eq!(directive(b"includea x").unwrap().strict, Strict::ALL);
+        assert_eq!(directive(b"includea x").unwrap().1, Strict::new(b'a'));
     }
 }

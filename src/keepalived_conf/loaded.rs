@@ -20,8 +20,8 @@ impl Reader<'_> {
         for line in text.split(|byte| *byte == b'\n') {
             if let Some(message) = line.strip_prefix(b"#! ") {
                 if !message.is_empty() {
-                    let text = lossy(message);
-                    self.context.report(&place, Problem::Message { text });
+                    let values: &[_] = &[("text", &lossy(message) as &dyn std::fmt::Display)];
+                    self.cx.report(&place, Problem::Message, values);
                 }
             } else if let Some(name) = line.strip_prefix(b"# ") {
                 let is_main = open.is_empty();

@@ -25,23 +25,20 @@ mod template;
 mod version;
 mod words;
 
+use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use blocks::Walk;
-use diagnostic::Diagnostics;
 use include::Strict;
 use reader::{Context, Reader};
 
-pub use diagnostic::{
-    Construct, Diagnostic, Difference, Flaw, Lost, NoWeight, Problem, Unreadable, Unsafe,
-};
+pub use diagnostic::{Diagnostic, Problem};
 pub use files::{Disk, Files, Kind};
 pub use model::{
-    Command, Config, Effective, FileCheck, Globals, Group, Ignored, Instance, MiscCheck, Notify,
-    RealServer, Script, Set, State, Timing, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks,
-    User, VirtualServer, Weight,
+    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, RealServer, Script,
+    Set, State, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User, VirtualServer, Weight,
 };
 pub use place::Place;
 pub use version::{InvalidVersion, Version};
@@ -61,41 +58,29 @@ pub struct Reading<'a> {
 impl Reading<'_> {
     /// Reads a file and all that it includes. A relative path begins in `folder`.
     pub fn read(self, folder: &Path, main: &Path) -> Config {
-        finish(Walk::new(self.open(folder, main)))
+        finish(&self.context(true), |reader| open(reader, folder, main))
     }
 
     /// Reads what a running keepalived has loaded: the text of its file `/keepalived/consolidated_configuration`, in
     /// which comments are cut and files are included. `main` is the name of its main file.
     pub fn read_loaded(self, text: &[u8], main: &Path) -> Config {
-        finish(Walk::new(self.load(text, main)))
+        finish(&self.context(false), |reader| reader.load(text, main))
     }
 
     /// Returns whether a running keepalived that has loaded this text would load the same from the files.
     pub fn is_loaded(self, text: &[u8], folder: &Path, main: &Path) -> bool {
-        lines(self.open(folder, main)) == lines(self.load(text, main))
+        let on_disk = lines(&self.context(true), |reader| open(reader, folder, main));
+        on_disk == lines(&self.context(false), |reader| reader.load(text, main))
     }
 
-    fn open(&self, folder: &Path, main: &Path) -> Reader<'_> {
-        let mut reader = self.reader(true, folder, &folder.join(main));
-        reader.open(main.as_os_str().as_bytes(), Strict::FILE);
-        reader
-    }
-
-    fn load(&self, text: &[u8], main: &Path) -> Reader<'_> {
-        let mut reader = self.reader(false, Path::new(""), main);
-        reader.load(text, main);
-        reader
-    }
-
-    fn reader(&self, on_disk: bool, folder: &Path, main: &Path) -> Reader<'_> {
-        let context = Context {
+    fn context(&self, on_disk: bool) -> Context<'_> {
+        Context {
             files: self.files,
             id: self.id,
             version: self.version,
-            diagnostics: Diagnostics::default(),
+            diagnostics: RefCell::default(),
             on_disk,
-        };
-        Reader::new(context, Arc::from(folder), Place::new(main, 0))
+        }
     }
 }
 
@@ -105,14 +90,23 @@ pub fn instance_id(host_name: &[u8]) -> &[u8] {
     parts.next().unwrap_or_default()
 }
 
-fn finish(walk: Walk) -> Config {
-    let (mut reader, mut builder) = walk.read();
-    builder.finish(&mut reader.context);
-    let diagnostics = reader.context.diagnostics.into_list();
+fn open(reader: &mut Reader, folder: &Path, main: &Path) {
+    reader.folder = Arc::from(folder);
+    reader.place = Place::new(folder.join(main), 0);
+    reader.open(main.as_os_str().as_bytes(), Strict::new(b'w'), false);
+}
+
+fn finish(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Config {
+    let mut reader = Reader::new(cx);
+    begin(&mut reader);
+    let (reader, mut builder) = Walk::new(reader).read();
+    builder.finish();
+    let diagnostics = cx.diagnostics.take().into_list();
     let fatal = diagnostics.iter().find(|one| one.problem.is_fatal());
+    let has_gap = diagnostics.iter().any(|one| one.problem.is_gap());
     Config {
         fatal: fatal.map(|one| one.place.clone()),
-        complete: builder.config.complete && !diagnostics.iter().any(|one| one.problem.is_gap()),
+        complete: builder.config.complete && !has_gap,
         files: reader.read,
         diagnostics,
         ..builder.config
@@ -120,7 +114,9 @@ fn finish(walk: Walk) -> Config {
 }
 
 /// Returns all lines that are not empty and do not include, without comments.
-fn lines(mut reader: Reader) -> Vec<Vec<u8>> {
+fn lines(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Vec<Vec<u8>> {
+    let mut reader = Reader::new(cx);
+    begin(&mut reader);
     reader.copy = Some(Vec::new());
     while reader.next().is_some() {}
     reader.copy.unwrap_or_default()

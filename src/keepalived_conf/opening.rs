@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::diagnostic::{Construct, Problem, Unreadable};
+use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
 use super::include::Strict;
@@ -21,24 +21,24 @@ impl Reader<'_> {
     /// Includes what a line names.
     pub(super) fn include(&mut self, pattern: &[u8], strict: Strict) {
         if self.loaded.is_none() {
-            if self.conditional {
-                self.report(Problem::IncludedTwice);
+            if self.twice {
+                self.report(Problem::IncludedTwice, &[]);
             }
-            self.open(pattern, strict);
+            self.open(pattern, strict, self.twice);
         }
     }
 
     /// Opens the first of the files that match a pattern. The others follow.
-    pub fn open(&mut self, pattern: &[u8], strict: Strict) {
+    pub fn open(&mut self, pattern: &[u8], strict: Strict, twice: bool) {
         let folder = self.folder.clone();
-        let found = glob::find(self.context.files, &folder, pattern);
-        let strict = match self.check {
-            true => Strict::ALL,
-            false => strict,
+        let found = glob::find(self.cx.files, &folder, pattern);
+        let strict = if self.check {
+            Strict::new(b'a')
+        } else {
+            strict
         };
         if self.check_found(pattern, &found, strict) {
-            let conditional = self.conditional && !self.stack.is_empty();
-            self.open_next(found.paths.into_iter(), &folder, strict, conditional);
+            self.open_next(found.paths.into_iter(), folder, strict, twice);
         }
     }
 
@@ -51,121 +51,112 @@ impl Reader<'_> {
         if let Some(outer) = self.stack.last() {
             self.place = outer.place.clone();
         }
-        self.open_next(
-            ended.others,
-            &ended.folder_after,
-            ended.strict,
-            ended.conditional,
-        );
+        self.open_next(ended.others, ended.folder_after, ended.strict, ended.twice);
     }
 
     /// Reports files that do not exist. Returns whether there is one to open.
     fn check_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
-        let is_main = self.stack.is_empty();
-        let has_brace = glob::has_brace(pattern);
-        let demanded = if found.paths.is_empty() {
-            let missing = if has_brace {
-                strict.braces
-            } else {
-                strict.exists
-            };
-            (found.missing && missing) || (found.wildcards && !found.missing && strict.matches)
-        } else {
-            found.missing && strict.braces
-        };
-        if !found.missing && !found.paths.is_empty() {
+        let is_empty = found.paths.is_empty();
+        if !found.missing && !is_empty {
             return true;
         }
+        let is_fatal = match (found.missing, is_empty && !glob::has_brace(pattern)) {
+            (false, _) => found.wildcards && strict.matches,
+            (true, true) => strict.exists,
+            (true, false) => strict.braces,
+        };
         let is_quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
         let pattern = lossy(pattern);
-        self.report(if demanded || is_main {
-            Problem::FileMissing { pattern }
-        } else if is_quoted {
-            let pattern = pattern.trim_matches(['"', '\'']).to_owned();
-            Problem::IncludeQuoted { pattern }
-        } else if found.missing {
-            Problem::IncludeMissing { pattern }
-        } else {
-            Problem::IncludeMatchesNothing { pattern }
-        });
-        !(found.paths.is_empty() || found.missing && strict.braces)
+        let unquoted = pattern.trim_matches(['"', '\'']);
+        let problem = match found.missing {
+            _ if is_fatal || self.stack.is_empty() => Problem::FileMissing,
+            true if is_quoted => Problem::IncludeQuoted,
+            true => Problem::IncludeMissing,
+            false => Problem::IncludeMatchesNothing,
+        };
+        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &pattern };
+        self.report(problem, &[("pattern", name)]);
+        !(is_empty || found.missing && strict.braces)
     }
 
     /// Opens the first of these paths that is a file to be read.
     fn open_next(
         &mut self,
         mut paths: std::vec::IntoIter<Vec<u8>>,
-        folder_after: &Arc<Path>,
+        folder_after: Arc<Path>,
         strict: Strict,
-        conditional: bool,
+        twice: bool,
     ) {
         while let Some(path) = paths.next() {
             let full = self.folder.join(OsStr::from_bytes(&path));
-            let bytes = match self.bytes(&path, &full, strict) {
-                Ok(bytes) => bytes,
-                Err(problem) => {
-                    self.report(problem);
-                    continue;
-                }
+            let Some(bytes) = self.bytes(&path, &full, strict) else {
+                continue;
             };
             if self.known.insert(full.clone()) {
                 self.read.push(full.clone());
             }
             if let Some((line, sample)) = placeholder(&bytes) {
                 let place = Place::new(full, line);
-                self.context.report(&place, Problem::Template { sample });
+                self.cx
+                    .report(&place, Problem::Template, &[("sample", &sample)]);
                 continue;
             }
             // keepalived changes to the folder of a file that is named with one.
-            if path.contains(&b'/') {
-                self.folder = full.parent().map_or_else(|| self.folder.clone(), Arc::from);
+            if let (true, Some(folder)) = (path.contains(&b'/'), full.parent()) {
+                self.folder = Arc::from(folder);
             }
             self.stack.push(Open {
                 bytes,
                 at: 0,
                 place: Place::new(full, 0),
                 others: paths,
-                folder: self.folder.clone(),
-                folder_after: folder_after.clone(),
+                folder_after,
                 strict,
-                conditional,
+                twice,
             });
             return;
         }
     }
 
-    /// Returns the bytes of a file, or the problem with it.
-    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Result<Vec<u8>, Problem> {
-        let file = full.display().to_string();
-        let construct = Construct::Limits;
+    /// Returns the bytes of a file, if keepalived reads it.
+    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Option<Vec<u8>> {
+        let file = full.display();
         if self.stack.iter().any(|open| &*open.place.file == full) {
-            return Err(Problem::IncludeCircle { file });
+            self.report(Problem::IncludeCircle, &[("file", &file)]);
+            return None;
         }
-        let is_deep = self.stack.len() >= DEEPEST || self.opens_left == 0;
-        if is_deep {
-            return Err(Problem::NotUnderstood { construct });
+        if self.stack.len() >= DEEPEST || self.opens_left == 0 {
+            self.report(Problem::Limits, &[]);
+            return None;
         }
         self.opens_left -= 1;
         let kind = match path.ends_with(b"/") {
             true => Some(Kind::Folder),
-            false => self.context.files.kind(full),
+            false => self.cx.files.kind(full),
         };
         let left = self.bytes_left;
-        let read = match kind {
+        let problem = match kind {
             Some(Kind::Regular { executable: false }) => {
-                let bytes = self.context.files.read(full, left.saturating_add(1));
-                bytes.map_err(|error| Unreadable::Error(error.to_string()))
+                match self.cx.files.read(full, left.saturating_add(1)) {
+                    Ok(bytes) if bytes.len() <= left => {
+                        self.bytes_left -= bytes.len();
+                        return Some(bytes);
+                    }
+                    Ok(_) => Problem::Limits,
+                    Err(_) => Problem::FileUnreadable,
+                }
             }
-            Some(Kind::Regular { executable: true }) => Err(Unreadable::Executable),
-            Some(Kind::Folder) => Err(Unreadable::Folder),
-            Some(Kind::Other) | None => Err(Unreadable::NotRegular),
+            Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
+            Some(Kind::Folder) => Problem::FileIsFolder,
+            Some(Kind::Other) | None => Problem::FileUnreadable,
         };
-        let bytes = read.map_err(|why| match strict.readable {
-            true => Problem::FileRefused { file, why },
-            false => Problem::FileSkipped { file, why },
-        })?;
-        let left = left.checked_sub(bytes.len());
-        self.bytes_left = left.ok_or(Problem::NotUnderstood { construct })?;
-        Ok(bytes)
+        let is_refused = strict.readable && problem != Problem::Limits;
+        let problem = if is_refused {
+            Problem::FileRefused
+        } else {
+            problem
+        };
+        self.report(problem, &[("file", &file)]);
+        None
     }
 }

@@ -1,32 +1,35 @@
 //! The lines that keepalived makes of its files (lib/parser.c, `read_line`): comments cut, files included, definitions
 //! expanded, braces on lines of their own.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::comment::{decomment, trim_end};
-use super::definitions::{Definitions, Value, add_line};
-use super::diagnostic::{Construct, Diagnostics, Difference, Problem, Unsafe};
+use super::comment::{decomment, skip_blanks, trim_end};
+use super::definitions::{Definitions, Value, add_line, reference};
+use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
 use super::include::{Strict, directive};
-use super::{Place, Version};
+use super::words::plain;
+use super::{Place, Set, Version};
 
 /// keepalived's buffer holds this many bytes of a line.
 pub(super) const LONGEST: usize = 1023;
 /// All files and definitions together have at most this many lines.
 const MAX_LINES: usize = 1_000_000;
-/// Definitions are put into the lines of all files at most this many times for each of them.
+/// Definitions are put into one line of a file at most this many times.
 const MAX_EXPANSIONS: usize = 5000;
 /// All files together have at most this many bytes.
-pub(super) const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// Files are opened at most this many times.
 const MAX_OPENS: usize = 10_000;
 
 /// A line, or the part of a line before or after a brace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     pub text: Vec<u8>,
+    pub words: Vec<String>,
     pub place: Place,
     /// True if the file has another text there, because a definition was put in.
     pub expanded: bool,
@@ -34,31 +37,51 @@ pub(super) struct Line {
     pub unread: bool,
 }
 
+impl Line {
+    pub fn word(&self, at: usize) -> Option<&str> {
+        self.words.get(at).map(String::as_str)
+    }
+
+    pub fn keyword(&self) -> &str {
+        self.word(0).unwrap_or_default()
+    }
+
+    /// Returns the words from there on, separated by blanks.
+    pub fn rest(&self, from: usize) -> String {
+        self.words.get(from..).unwrap_or_default().join(" ")
+    }
+
+    pub fn set<T>(&self, value: T) -> Set<T> {
+        let place = self.place.clone();
+        Set { value, place }
+    }
+
+    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
+        self.word(at).map(|word| self.set(word.to_owned()))
+    }
+}
+
 /// What all parts of the reader share.
 pub(super) struct Context<'a> {
     pub files: &'a dyn Files,
     pub id: &'a [u8],
     pub version: Option<Version>,
-    pub diagnostics: Diagnostics,
-    /// True if the files are those that keepalived would read at its next start, not what it has loaded.
+    pub diagnostics: RefCell<Diagnostics>,
+    /// True if the files are read that keepalived would read at its next start, not what it has loaded.
     pub on_disk: bool,
 }
 
 impl Context<'_> {
-    pub fn report(&mut self, place: &Place, problem: Problem) {
-        self.diagnostics.report(place, problem);
-    }
-
-    /// Returns whether the version is at least this one. An unknown version is read as a widespread one.
-    pub fn since(&self, version: Version) -> bool {
-        self.version.unwrap_or(Version::WIDESPREAD) >= version
-    }
-
-    /// Reports a difference between versions if the version is not known.
-    pub fn differs(&mut self, place: &Place, difference: Difference) {
-        if self.version.is_none() {
-            self.report(place, Problem::VersionsDiffer { difference });
+    /// Reports a problem. A difference between versions is reported if the version is not known.
+    pub fn report(&self, place: &Place, problem: Problem, values: Values) {
+        if self.version.is_none() || !problem.is_difference() {
+            self.diagnostics.borrow_mut().add(place, problem, values);
         }
+    }
+
+    /// Returns whether the version is at least this one. An unknown version is read like a widespread one.
+    pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
+        self.version.unwrap_or(Version::WIDESPREAD) >= Version::new(major, minor, patch)
     }
 }
 
@@ -69,61 +92,53 @@ pub(super) struct Open {
     pub place: Place,
     /// Other files that the same `include` found.
     pub others: std::vec::IntoIter<Vec<u8>>,
-    /// The folder of relative paths in the file, and after it.
-    pub folder: Arc<Path>,
+    /// The folder of relative paths after the file.
     pub folder_after: Arc<Path>,
     pub strict: Strict,
-    /// True if a line includes it that does not begin with `include`. keepalived reads such a file twice.
-    pub conditional: bool,
+    /// True if the line that includes it does not begin with `include`. keepalived reads such a file twice.
+    pub twice: bool,
 }
 
-/// The lines that are still to come of a definition.
-struct Pending {
-    text: Arc<[u8]>,
-    at: usize,
-}
-
-/// A definition that the next lines belong to.
-struct Continued {
-    name: Vec<u8>,
-    value: Vec<u8>,
-}
+/// A line that keepalived has loaded, and the folder of relative paths in it.
+pub(super) type Loaded = (Place, Arc<Path>, Vec<u8>);
 
 /// The way through the lines of all files.
 pub(super) struct Reader<'a> {
-    pub context: Context<'a>,
+    pub cx: &'a Context<'a>,
     pub stack: Vec<Open>,
     /// The lines that keepalived has loaded, in place of files.
-    pub loaded: Option<std::vec::IntoIter<(Place, Arc<Path>, Vec<u8>)>>,
+    pub loaded: Option<std::vec::IntoIter<Loaded>>,
     pub folder: Arc<Path>,
     pub place: Place,
-    /// `include_check` makes each include strict.
+    /// True if `include_check` makes each include strict.
     pub check: bool,
     pub definitions: Definitions,
     pub read: Vec<PathBuf>,
     pub known: HashSet<PathBuf>,
     pub bytes_left: usize,
     pub opens_left: usize,
-    /// The lines that are not empty and do not include, where they are wanted.
+    /// The lines that are not empty and do not include, if they are wanted.
     pub copy: Option<Vec<Vec<u8>>>,
-    pub(super) expansions_left: usize,
-    pub(super) expanded: bool,
-    pub(super) conditional: bool,
-    pub(super) unread: bool,
-    continued: Option<Continued>,
-    pending: Vec<Pending>,
+    pub expansions_left: usize,
+    pub expanded: bool,
+    pub unread: bool,
+    pub twice: bool,
+    /// The definition that the next lines belong to.
+    continued: Option<(Vec<u8>, Vec<u8>)>,
+    /// The lines that are still to come of definitions.
+    pending: Vec<(Arc<[u8]>, usize)>,
     rest: Option<Vec<u8>>,
     lines_left: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(context: Context<'a>, folder: Arc<Path>, place: Place) -> Self {
+    pub fn new(cx: &'a Context<'a>) -> Self {
         Self {
-            context,
+            cx,
             stack: Vec::new(),
             loaded: None,
-            folder,
-            place,
+            folder: Arc::from(Path::new("")),
+            place: Place::default(),
             check: false,
             definitions: Definitions::standard(),
             read: Vec::new(),
@@ -131,10 +146,10 @@ impl<'a> Reader<'a> {
             bytes_left: MAX_BYTES,
             opens_left: MAX_OPENS,
             copy: None,
-            expansions_left: MAX_EXPANSIONS,
+            expansions_left: 0,
             expanded: false,
-            conditional: false,
             unread: false,
+            twice: false,
             continued: None,
             pending: Vec::new(),
             rest: None,
@@ -142,8 +157,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn report(&mut self, problem: Problem) {
-        self.context.report(&self.place, problem);
+    pub fn report(&self, problem: Problem, values: Values) {
+        self.cx.report(&self.place, problem, values);
     }
 
     /// Returns the next line that is not empty.
@@ -156,14 +171,11 @@ impl<'a> Reader<'a> {
             let Some(text) = self.expand(text) else {
                 continue;
             };
-            if text.is_empty() {
-                continue;
+            if let Some((pattern, strict)) = directive(&text) {
+                self.include(pattern, strict);
+            } else if !text.is_empty() {
+                return Some(self.until_brace(text));
             }
-            if let Some(found) = directive(&text) {
-                self.include(found.pattern, found.strict);
-                continue;
-            }
-            return Some(self.until_brace(text));
         }
     }
 
@@ -175,79 +187,61 @@ impl<'a> Reader<'a> {
         self.loaded = self.loaded.take().map(|_| Vec::new().into_iter());
     }
 
-    pub(super) fn stop(&mut self, problem: Problem) {
-        self.report(problem);
-        self.end();
-    }
-
     fn take(&mut self) -> Option<Vec<u8>> {
-        self.conditional = true;
+        self.twice = true;
         if let Some(rest) = self.rest.take() {
             return Some(rest);
         }
         self.unread = false;
-        let text = match self.line_of_definition() {
-            Some(text) => text,
-            None => {
-                self.expanded = false;
-                self.expansions_left = MAX_EXPANSIONS;
-                let text = self.raw()?;
-                self.conditional = directive(&text).is_none();
-                text
-            }
-        };
-        match self.lines_left.checked_sub(1) {
-            Some(left) => self.lines_left = left,
-            None => {
-                let construct = Construct::Limits;
-                self.stop(Problem::NotUnderstood { construct });
-                return None;
-            }
+        if self.lines_left == 0 {
+            self.report(Problem::Limits, &[]);
+            self.end();
         }
+        self.lines_left = self.lines_left.saturating_sub(1);
+        if let Some(text) = self.line_of_definition() {
+            return Some(text);
+        }
+        self.expanded = false;
+        self.expansions_left = MAX_EXPANSIONS;
+        let text = self.raw()?;
+        self.twice = directive(&text).is_none();
         Some(text)
     }
 
     /// Returns the next line of a definition of several lines.
     fn line_of_definition(&mut self) -> Option<Vec<u8>> {
-        let pending = self.pending.last_mut()?;
-        let left = pending.text.get(pending.at..).unwrap_or_default();
-        let end = left.iter().position(|byte| *byte == b'\n');
-        let text = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
-        match end {
-            Some(end) => pending.at += end + 1,
-            None => {
-                self.pending.pop();
-            }
-        }
+        let (text, at) = self.pending.pop()?;
         self.expanded = true;
-        // A definition that contains itself never ends.
-        match self.expansions_left.checked_sub(1) {
-            Some(left) => self.expansions_left = left,
-            None => {
-                self.stop(Problem::EndlessDefinition);
-                return None;
-            }
-        }
-        text
+        self.count_expansion().then(|| self.begin_lines(text, at))
     }
 
-    /// Returns the first line of a definition of several lines. The others come next.
-    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>) -> Vec<u8> {
-        let end = text.iter().position(|byte| *byte == b'\n');
-        let first = text.get(..end.unwrap_or(text.len())).map(<[u8]>::to_vec);
+    /// Returns the line there of a definition of several lines. The others come next.
+    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>, at: usize) -> Vec<u8> {
+        let left = text.get(at..).unwrap_or_default();
+        let end = left.iter().position(|byte| *byte == b'\n');
+        let first = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
         if let Some(end) = end {
-            self.pending.push(Pending { text, at: end + 1 });
+            self.pending.push((text, at + end + 1));
         }
         first.unwrap_or_default()
+    }
+
+    /// Returns whether a definition can be put in. One that contains itself has no end.
+    pub(super) fn count_expansion(&mut self) -> bool {
+        if self.expansions_left == 0 {
+            self.report(Problem::EndlessDefinition, &[]);
+            self.end();
+            return false;
+        }
+        self.expansions_left -= 1;
+        true
     }
 
     /// Takes a line that defines a name.
     pub(super) fn define(&mut self, name: &[u8], value: &[u8]) {
         let mut lines = Vec::new();
         if add_line(&mut lines, value) {
-            let name = name.to_owned();
-            let value = lines;
-            self.continued = Some(Continued { name, value });
+            self.continued = Some((name.to_owned(), lines));
         } else {
             self.definitions.set(name, Value::Text(Arc::from(value)));
         }
@@ -255,14 +249,13 @@ impl<'a> Reader<'a> {
 
     /// Takes a line that belongs to the definition above it.
     fn continue_definition(&mut self, text: &[u8]) -> bool {
-        let Some(mut continued) = self.continued.take() else {
+        let Some((name, mut value)) = self.continued.take() else {
             return false;
         };
-        if add_line(&mut continued.value, text) {
-            self.continued = Some(continued);
+        if add_line(&mut value, text) {
+            self.continued = Some((name, value));
         } else {
-            let value = Value::Lines(Arc::from(continued.value));
-            self.definitions.set(&continued.name, value);
+            self.definitions.set(&name, Value::Lines(Arc::from(value)));
         }
         true
     }
@@ -270,49 +263,37 @@ impl<'a> Reader<'a> {
     /// Returns the next line of a file, without its comment.
     fn raw(&mut self) -> Option<Vec<u8>> {
         loop {
-            let mut text = match &mut self.loaded {
-                Some(lines) => {
-                    let (place, folder, text) = lines.next()?;
-                    (self.place, self.folder) = (place, folder);
-                    text
-                }
-                None => {
-                    let open = self.stack.last_mut()?;
-                    let Some(left) = open.bytes.get(open.at..).filter(|left| !left.is_empty())
-                    else {
-                        self.next_file();
-                        continue;
-                    };
-                    let end = left.iter().position(|byte| *byte == b'\n');
-                    let text = left.get(..end.unwrap_or(left.len())).unwrap_or_default();
-                    let text = text.to_owned();
-                    open.at += text.len() + 1;
-                    open.place.line += 1;
-                    self.place = open.place.clone();
-                    text
-                }
-            };
+            let mut text = self.line_of_file()?;
             while text.last() == Some(&b'\r') {
                 text.pop();
             }
             if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
-                self.report(Problem::ByteOrderMark);
+                self.report(
+                    Problem::ByteOrderMark,
+                    &[("file", &self.place.file.display())],
+                );
             }
-            if let Some(what) = broken(&text) {
-                self.report(Problem::Unsafe { what });
-                continue;
-            }
-            if text.is_empty() {
-                self.continue_definition(b"");
+            if text.len() > LONGEST || text.contains(&0) {
+                let is_long = text.len() > LONGEST;
+                self.report(
+                    if is_long {
+                        Problem::LongLine
+                    } else {
+                        Problem::Nul
+                    },
+                    &[],
+                );
                 continue;
             }
             let is_margin = matches!(text.first(), Some(b'#' | b'!'));
-            if is_margin && self.stack.iter().any(|open| open.conditional) {
-                let what = Unsafe::IncludedComment;
-                self.report(Problem::Unsafe { what });
+            if is_margin && self.stack.iter().any(|open| open.twice) {
+                self.report(Problem::IncludedComment, &[]);
             }
+            // An empty line ends a definition, but a comment does not.
+            let was_empty = text.is_empty();
             let text = self.without_comment(&text);
             if text.is_empty() {
+                let _ = was_empty && self.continue_definition(b"");
                 continue;
             }
             if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
@@ -322,26 +303,44 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn line_of_file(&mut self) -> Option<Vec<u8>> {
+        if let Some(lines) = &mut self.loaded {
+            let (place, folder, text) = lines.next()?;
+            (self.place, self.folder) = (place, folder);
+            return Some(text);
+        }
+        loop {
+            let open = self.stack.last_mut()?;
+            let left = open.bytes.get(open.at..).unwrap_or_default();
+            if left.is_empty() {
+                self.next_file();
+                continue;
+            }
+            let end = left.iter().position(|byte| *byte == b'\n');
+            let text = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
+            let text = text.unwrap_or_default();
+            open.at += text.len() + 1;
+            open.place.line += 1;
+            self.place = open.place.clone();
+            return Some(text);
+        }
+    }
+
     /// Cuts the comment.
     pub(super) fn without_comment(&mut self, text: &[u8]) -> Vec<u8> {
         let mut found = decomment(text);
-        if found.continues {
-            let is_part = self.continued.is_some() || found.text.starts_with(b"$");
-            if self.context.since(Version::new(2, 4, 0)) {
-                found.text.pop();
-            } else if is_part {
-                let difference = Difference::CommentInDefinition;
-                self.context.differs(&self.place, difference);
-            } else if found.text.len() == 1 {
-                // A comment that ends with a backslash.
-                found.text.clear();
-            }
+        let is_part = self.continued.is_some() || found.text.starts_with(b"$");
+        if found.continues && is_part {
+            self.report(Problem::CommentsDiffer, &[]);
+        }
+        if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
+            found.text.pop();
         }
         if found.open_quote {
-            self.report(Problem::OpenQuote);
+            self.report(Problem::OpenQuote, &[]);
         }
         if found.escaped {
-            self.report(Problem::EscapedComment);
+            self.report(Problem::EscapedComment, &[]);
         }
         found.text
     }
@@ -351,12 +350,12 @@ impl<'a> Reader<'a> {
         if let Some(at) = brace(&text) {
             let mut rest = text.split_off(at.max(1));
             trim_end(&mut rest);
-            let blanks = rest.len() - super::comment::skip_blanks(&rest).len();
-            rest.drain(..blanks);
-            self.rest = (!rest.is_empty()).then_some(rest);
+            let rest = skip_blanks(&rest);
+            self.rest = (!rest.is_empty()).then(|| rest.to_owned());
         }
         trim_end(&mut text);
         Line {
+            words: plain(&text),
             text,
             place: self.place.clone(),
             expanded: self.expanded,
@@ -365,22 +364,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns what some versions garble in a line of a file.
-fn broken(text: &[u8]) -> Option<Unsafe> {
-    if text.len() > LONGEST {
-        Some(Unsafe::LongLine)
-    } else if text.contains(&0) {
-        Some(Unsafe::Nul)
-    } else {
-        None
-    }
-}
-
-/// Returns where the first brace outside of double quotes is. A backslash means nothing here.
+/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash means nothing here.
 fn brace(text: &[u8]) -> Option<usize> {
-    let mut quoted = false;
-    text.iter().position(|byte| {
-        quoted ^= *byte == b'"';
-        !quoted && matches!(byte, b'{' | b'}')
-    })
+    let (mut quoted, mut at) = (false, 0);
+    while let Some(byte) = text.get(at) {
+        let rest = text.get(at..).unwrap_or_default();
+        match byte {
+            b'"' => quoted = !quoted,
+            b'{' | b'}' if !quoted => return Some(at),
+            b'$' => at += reference(rest).map_or(0, |found| found.length - 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }

@@ -1,8 +1,7 @@
 //! Recognizes the template of a configuration, such as one of Ansible, Helm or Puppet.
 
 use super::comment::skip_blanks;
-use super::expansion::is_command;
-use super::words::lossy;
+use super::words::{is_command, lossy};
 
 /// Returns the line and the text of the first placeholder that only the program which renders the template understands.
 /// What is in double quotes or in a command can be for another program, such as `docker --format`.

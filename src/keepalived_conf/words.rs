@@ -5,6 +5,8 @@
 pub(super) enum Malformed {
     /// A quote is not closed, or a backslash ends the line.
     Open,
+    /// The same, within the command.
+    Inner,
     /// An escape such as `\x41`.
     Escape,
 }
@@ -12,6 +14,21 @@ pub(super) enum Malformed {
 /// Returns whether keepalived treats a byte as white space (`WHITE_SPACE_STR`).
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' | b'\x0b')
+}
+
+/// Returns whether a line has words for another program.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    let commands = [
+        "script",
+        "misc_path",
+        "notify",
+        "quorum_",
+        "startup_script",
+        "shutdown_script",
+    ];
+    commands
+        .iter()
+        .any(|keyword| line.starts_with(keyword.as_bytes()))
 }
 
 /// Returns bytes of a file as text for a person.

@@ -3,24 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::diagnostic::{Lost, NoWeight, Problem};
+use super::super::diagnostic::{Problem, Values};
 use super::super::model::{Group, Ignored, Instance, Tracked, TrackedBy, Tracks};
-use super::super::reader::Context;
 use super::super::spelling::suggest;
-use super::Builder;
+use super::{Builder, Kind};
 
 /// A name that is wrong is compared with at most this many.
 const MAX_COMPARED: usize = 200;
 /// What groups track acts on at most this many instances.
 const MAX_OF_GROUPS: usize = 100_000;
-
-/// What can act on an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    Script,
-    File,
-    Process,
-}
 
 impl Kind {
     fn block(self) -> &'static str {
@@ -33,305 +24,264 @@ impl Kind {
 }
 
 impl Tracks {
-    fn kinds(&self) -> [(Kind, &[Tracked]); 3] {
+    fn kinds(&mut self) -> [(Kind, &mut Vec<Tracked>); 3] {
         [
-            (Kind::Script, &self.scripts),
-            (Kind::File, &self.files),
-            (Kind::Process, &self.processes),
+            (Kind::Script, &mut self.scripts),
+            (Kind::File, &mut self.files),
+            (Kind::Process, &mut self.processes),
         ]
     }
 }
 
-impl Builder {
+/// The instances that act on something so far: where in `tracked_by` each is.
+type Acting = HashMap<(Kind, usize, usize), usize>;
+
+impl Builder<'_> {
     /// Resolves what is tracked, when everything has been read.
-    pub fn finish(&mut self, context: &mut Context) {
-        let groups = self.join_groups(context);
-        self.ignore_weights(context, &groups);
-        self.add_of_instances();
-        self.add_of_groups(context, &groups);
-        // Nothing is known about what is missing in a part that was not read.
-        let has_gap = self.has_gap || context.diagnostics.has_gap();
-        if !has_gap {
-            self.check_names(context);
-            self.check_untracked(context);
-            self.check_instances(context);
+    pub fn finish(&mut self) {
+        // Nothing is known about what a part contains that was not read.
+        self.has_gap |= self.cx.diagnostics.borrow().has_gap();
+        self.config.complete = !self.has_gap;
+        let mut instances = std::mem::take(&mut self.config.instances);
+        let mut groups = std::mem::take(&mut self.config.groups);
+        let members = self.join_groups(&groups);
+        self.ignore_weights(&mut instances, &groups, &members);
+        let mut acting = Acting::new();
+        for (number, instance) in instances.iter_mut().enumerate() {
+            for (kind, list) in instance.tracks.kinds() {
+                for tracked in list.iter().filter(|tracked| tracked.ignored.is_none()) {
+                    self.add(&mut acting, (kind, tracked), number, &instance.name);
+                }
+            }
         }
-        self.config.complete = !has_gap;
+        self.add_of_groups(&mut acting, &instances, &mut groups, &members);
+        if self.config.complete {
+            self.check_tracks(&mut instances, &mut groups);
+            for instance in instances
+                .iter()
+                .filter(|one| one.virtual_router_id.is_none())
+            {
+                let values: Values = &[("name", &instance.name)];
+                self.cx.report(&instance.place, Problem::NoRouterId, values);
+            }
+        }
+        self.config.instances = instances;
+        self.config.groups = groups;
     }
 
     /// Returns the group of each instance that is in one.
-    fn join_groups(&self, context: &mut Context) -> HashMap<usize, usize> {
-        let mut groups = HashMap::new();
-        for (number, group) in self.config.groups.iter().enumerate() {
-            let mut count = 0;
+    fn join_groups(&self, groups: &[Group]) -> HashMap<usize, usize> {
+        let mut members = HashMap::new();
+        for (number, group) in groups.iter().enumerate() {
             for member in &group.members {
-                let instance = self.instances.get(&member.value);
-                match instance {
-                    Some(instance) if !groups.contains_key(instance) => {
-                        groups.insert(*instance, number);
-                        count += 1;
+                let problem = match self.instances.get(&member.value) {
+                    Some(instance) if members.contains_key(instance) => Problem::MemberTaken,
+                    Some(instance) => {
+                        members.insert(*instance, number);
+                        continue;
                     }
-                    None if self.has_gap => count += 1,
-                    _ => {
-                        let (name, group) = (member.value.clone(), group.name.clone());
-                        let exists = instance.is_some();
-                        context.report(
-                            &member.place,
-                            Problem::GroupMember {
-                                name,
-                                group,
-                                exists,
-                            },
-                        );
-                    }
-                }
+                    None if self.has_gap => continue,
+                    None => Problem::MemberAbsent,
+                };
+                let values: Values = &[("name", &member.value), ("group", &group.name)];
+                self.cx.report(&member.place, problem, values);
             }
-            if count == 0 && group.members.is_empty() {
-                let name = group.name.clone();
-                context.report(&group.place, Problem::GroupEmpty { name });
+            if group.members.is_empty() && !self.has_gap {
+                self.cx
+                    .report(&group.place, Problem::GroupEmpty, &[("name", &group.name)]);
             }
         }
-        groups
+        members
     }
 
     /// Weights do not count in a sync group, nor for the owner of the address.
-    fn ignore_weights(&mut self, context: &mut Context, groups: &HashMap<usize, usize>) {
-        for (number, instance) in self.config.instances.iter_mut().enumerate() {
-            let group = groups
-                .get(&number)
-                .and_then(|group| self.config.groups.get(*group));
+    fn ignore_weights(
+        &self,
+        instances: &mut [Instance],
+        groups: &[Group],
+        members: &HashMap<usize, usize>,
+    ) {
+        for (number, instance) in instances.iter_mut().enumerate() {
+            let group = members.get(&number).and_then(|group| groups.get(*group));
             let group = group.filter(|group| group.tracking_weight.is_none());
-            let (ignored, why) = match group {
-                Some(group) => (Ignored::SyncGroup, NoWeight::SyncGroup(group.name.clone())),
+            let (ignored, problem) = match group {
+                Some(_) => (Ignored::SyncGroup, Problem::WeightInGroup),
                 None if instance.priority() == 255 => {
-                    (Ignored::AddressOwner, NoWeight::AddressOwner)
+                    (Ignored::AddressOwner, Problem::WeightOfOwner)
                 }
                 None => continue,
             };
-            let mut report = |tracked: &Tracked| {
-                let problem = Problem::WeightIgnored {
-                    instance: instance.name.clone(),
-                    name: tracked.name.clone(),
-                    weight: tracked.weight.value,
-                    why: why.clone(),
-                };
-                context.report(&tracked.place, problem);
-            };
-            for tracked in weighted(&mut instance.tracks.scripts) {
-                report(tracked);
-                tracked.ignored = Some(ignored);
-            }
-            for tracked in weighted(&mut instance.tracks.files) {
-                report(tracked);
-                match tracked.weight.value {
-                    1 => tracked.weight.value = 0,
-                    _ => tracked.ignored = Some(ignored),
-                }
-            }
-            for tracked in weighted(&mut instance.tracks.interfaces) {
-                report(tracked);
-                match ignored {
-                    Ignored::SyncGroup => tracked.weight.value = 0,
-                    _ => tracked.ignored = Some(ignored),
-                }
-            }
-        }
-    }
-
-    fn add_of_instances(&mut self) {
-        let instances = std::mem::take(&mut self.config.instances);
-        for (number, instance) in instances.iter().enumerate() {
+            let group = group.map(|group| group.name.as_str()).unwrap_or_default();
             for (kind, list) in instance.tracks.kinds() {
-                for tracked in list.iter().filter(|tracked| tracked.ignored.is_none()) {
-                    self.add(kind, tracked, number, &instance.name);
+                for tracked in weighted(list).filter(|_| kind != Kind::Process) {
+                    // keepalived cannot tell whether a track_file has its default weight.
+                    let is_default = kind == Kind::File && tracked.weight.value == 1;
+                    let values: Values = &[
+                        ("instance", &instance.name),
+                        ("name", &tracked.name),
+                        ("weight", &tracked.weight.value),
+                        ("group", &group),
+                    ];
+                    if is_default {
+                        self.cx
+                            .report(&tracked.place, Problem::WeightCleared, values);
+                        tracked.weight.value = 0;
+                    } else {
+                        self.cx.report(&tracked.place, problem, values);
+                        tracked.ignored = Some(ignored);
+                    }
                 }
             }
         }
-        self.config.instances = instances;
     }
 
     /// What a group tracks acts on each of its members.
-    fn add_of_groups(&mut self, context: &mut Context, groups: &HashMap<usize, usize>) {
-        let instances = std::mem::take(&mut self.config.instances);
-        let mut all = std::mem::take(&mut self.config.groups);
+    fn add_of_groups(
+        &mut self,
+        acting: &mut Acting,
+        instances: &[Instance],
+        groups: &mut [Group],
+        members: &HashMap<usize, usize>,
+    ) {
         let mut left = MAX_OF_GROUPS;
-        for (number, group) in all.iter_mut().enumerate() {
-            let members = self.members_of(group, number, groups);
-            let is_owner = |member: &usize| {
-                instances
-                    .get(*member)
-                    .is_some_and(|one| one.priority() == 255)
-            };
-            if members.iter().any(is_owner) {
-                let tracks = &mut group.tracks;
-                for list in [
-                    &mut tracks.scripts,
-                    &mut tracks.files,
-                    &mut tracks.processes,
-                ] {
-                    for tracked in weighted(list) {
-                        let (group, name) = (group.name.clone(), tracked.name.clone());
-                        let weight = tracked.weight.value;
-                        context.report(
-                            &tracked.place,
-                            Problem::WeightCleared {
-                                group,
-                                name,
-                                weight,
-                            },
-                        );
-                        tracked.weight.value = 0;
-                    }
-                }
-            }
+        for (number, group) in groups.iter_mut().enumerate() {
+            let mut seen = HashSet::new();
+            let names = group.members.iter();
+            let numbers = names.filter_map(|member| self.instances.get(&member.value));
+            let is_in = |instance: &&usize| members.get(*instance) == Some(&number);
+            let acted_on: Vec<(usize, &Instance)> = numbers
+                .filter(|instance| is_in(instance) && seen.insert(**instance))
+                .filter_map(|instance| Some((*instance, instances.get(*instance)?)))
+                .collect();
+            let is_owner = acted_on
+                .iter()
+                .any(|(_, instance)| instance.priority() == 255);
             for (kind, list) in group.tracks.kinds() {
+                for tracked in weighted(list).filter(|_| is_owner) {
+                    let weight = tracked.weight.value;
+                    let values: Values = &[
+                        ("instance", &group.name),
+                        ("name", &tracked.name),
+                        ("weight", &weight),
+                    ];
+                    self.cx
+                        .report(&tracked.place, Problem::WeightCleared, values);
+                    tracked.weight.value = 0;
+                }
                 for tracked in list.iter().filter(|tracked| tracked.ignored.is_none()) {
-                    for member in members.iter().take(left) {
-                        if let Some(instance) = instances.get(*member) {
-                            self.add(kind, tracked, *member, &instance.name);
-                        }
+                    for (instance, Instance { name, .. }) in acted_on.iter().take(left) {
+                        self.add(acting, (kind, tracked), *instance, name);
                     }
-                    left = left.saturating_sub(members.len());
+                    left = left.saturating_sub(acted_on.len());
                 }
             }
         }
-        self.config.groups = all;
-        self.config.instances = instances;
-    }
-
-    /// Returns the instances of a group, each once.
-    fn members_of(
-        &self,
-        group: &Group,
-        number: usize,
-        groups: &HashMap<usize, usize>,
-    ) -> Vec<usize> {
-        let names = group.members.iter();
-        let members = names.filter_map(|member| self.instances.get(&member.value).copied());
-        let mut seen = HashSet::new();
-        members
-            .filter(|member| groups.get(member) == Some(&number) && seen.insert(*member))
-            .collect()
     }
 
     /// Adds an instance that is acted on. If it tracks the same itself, its group's weight counts, unless its own is 0.
-    fn add(&mut self, kind: Kind, tracked: &Tracked, instance: usize, name: &str) {
+    fn add(
+        &mut self,
+        acting: &mut Acting,
+        (kind, tracked): (Kind, &Tracked),
+        instance: usize,
+        name: &str,
+    ) {
+        let Some(index) = self.find(kind, &tracked.name) else {
+            return;
+        };
         let config = &mut self.config;
         let tracked_by = match kind {
-            Kind::Script => {
-                let index = self.scripts.get(&tracked.name).copied();
-                index.and_then(|at| Some((at, &mut config.scripts.get_mut(at)?.tracked_by)))
-            }
-            Kind::File => {
-                let index = self.track_files.get(&tracked.name).copied();
-                index.and_then(|at| Some((at, &mut config.track_files.get_mut(at)?.tracked_by)))
-            }
-            Kind::Process => {
-                let index = self.track_processes.get(&tracked.name).copied();
-                index.and_then(|at| Some((at, &mut config.track_processes.get_mut(at)?.tracked_by)))
-            }
+            Kind::Script => config.scripts.get_mut(index).map(|one| &mut one.tracked_by),
+            Kind::File => config
+                .track_files
+                .get_mut(index)
+                .map(|one| &mut one.tracked_by),
+            Kind::Process => config
+                .track_processes
+                .get_mut(index)
+                .map(|one| &mut one.tracked_by),
         };
-        let Some((index, tracked_by)) = tracked_by else {
+        let Some(tracked_by) = tracked_by else {
             return;
         };
-        let known = self.acts_on.get(&(kind, index, instance)).copied();
-        if let Some(by) = known.and_then(|at| tracked_by.get_mut(at)) {
-            if by.weight.value != 0 {
-                by.weight = tracked.weight;
-            }
-            return;
+        let weight = tracked.weight;
+        let at = *acting
+            .entry((kind, index, instance))
+            .or_insert(tracked_by.len());
+        match tracked_by.get_mut(at) {
+            Some(by) if by.weight.value != 0 => by.weight = weight,
+            Some(_) => {}
+            None => tracked_by.push(TrackedBy {
+                instance: name.to_owned(),
+                weight,
+            }),
         }
-        self.acts_on
-            .insert((kind, index, instance), tracked_by.len());
-        tracked_by.push(TrackedBy {
-            instance: name.to_owned(),
-            weight: tracked.weight,
-        });
     }
 
-    /// Reports names that are tracked and do not exist, or come too late.
-    fn check_names(&self, context: &mut Context) {
-        let config = &self.config;
-        let of_instances = config.instances.iter().map(|one| (&one.name, &one.tracks));
-        let of_groups = config.groups.iter().map(|one| (&one.name, &one.tracks));
+    /// Reports names that are tracked and do not exist, or come too late, and scripts that no line tracks.
+    fn check_tracks(&self, instances: &mut [Instance], groups: &mut [Group]) {
+        let of_instances = instances.iter_mut().map(|one| (&one.name, &mut one.tracks));
+        let of_groups = groups.iter_mut().map(|one| (&one.name, &mut one.tracks));
+        let mut scripts = HashSet::new();
         for (tracker, tracks) in of_instances.chain(of_groups) {
             for (kind, list) in tracks.kinds() {
-                let is_lost = |tracked: &&Tracked| tracked.ignored == Some(Ignored::NotFound);
-                for tracked in list.iter().filter(is_lost) {
-                    if context.diagnostics.is_full() {
-                        return;
+                for tracked in list.iter() {
+                    if kind == Kind::Script {
+                        scripts.insert(tracked.name.clone());
                     }
-                    let Some(why) = self.lost(kind, &tracked.name) else {
-                        continue;
-                    };
-                    let problem = Problem::TrackedLost {
-                        tracker: tracker.clone(),
-                        block: kind.block(),
-                        name: tracked.name.clone(),
-                        why,
-                    };
-                    context.report(&tracked.place, problem);
+                    if tracked.ignored == Some(Ignored::NotFound) {
+                        self.check_name(tracker, kind, tracked);
+                    }
                 }
             }
         }
-    }
-
-    /// Returns why a name is not found. `None`: its block has a problem of its own.
-    fn lost(&self, kind: Kind, name: &str) -> Option<Lost> {
-        let config = &self.config;
-        let (is_used, names): (bool, Vec<&str>) = match kind {
-            Kind::Script => (
-                self.scripts.contains_key(name),
-                config.scripts.iter().map(|one| one.name.as_str()).collect(),
-            ),
-            Kind::File => (
-                self.track_files.contains_key(name),
-                config
-                    .track_files
-                    .iter()
-                    .map(|one| one.name.as_str())
-                    .collect(),
-            ),
-            Kind::Process => (
-                self.track_processes.contains_key(name),
-                config
-                    .track_processes
-                    .iter()
-                    .map(|one| one.name.as_str())
-                    .collect(),
-            ),
-        };
-        if is_used {
-            return Some(Lost::Below);
-        }
-        let meant = suggest(name, names.iter().copied().take(MAX_COMPARED));
-        (!names.contains(&name)).then(|| Lost::Absent(meant.map(str::to_owned)))
-    }
-
-    /// Reports scripts that no line tracks.
-    fn check_untracked(&self, context: &mut Context) {
-        let config = &self.config;
-        let of_instances = config.instances.iter().map(|one| &one.tracks);
-        let of_groups = config.groups.iter().map(|one| &one.tracks);
-        let lines = of_instances
-            .chain(of_groups)
-            .flat_map(|tracks| &tracks.scripts);
-        let named: HashSet<&str> = lines.map(|line| line.name.as_str()).collect();
-        for script in &config.scripts {
+        for script in &self.config.scripts {
             let is_used = script.command.is_some() && script.shadowed_by.is_none();
-            if is_used && !named.contains(script.name.as_str()) {
-                let name = script.name.clone();
-                context.report(&script.place, Problem::Untracked { name });
+            if is_used && !scripts.contains(&script.name) {
+                let values: Values = &[("name", &script.name)];
+                self.cx.report(&script.place, Problem::Untracked, values);
             }
         }
     }
 
-    fn check_instances(&self, context: &mut Context) {
-        let without = |one: &&Instance| one.virtual_router_id.is_none();
-        for instance in self.config.instances.iter().filter(without) {
-            let name = instance.name.clone();
-            context.report(&instance.place, Problem::NoRouterId { name });
+    fn check_name(&self, tracker: &str, kind: Kind, tracked: &Tracked) {
+        if self.cx.diagnostics.borrow().is_full() {
+            return;
         }
+        let config = &self.config;
+        let mut names: Vec<&str> = match kind {
+            Kind::Script => config.scripts.iter().map(|one| one.name.as_str()).collect(),
+            Kind::File => config
+                .track_files
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect(),
+            Kind::Process => config
+                .track_processes
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect(),
+        };
+        let name = tracked.name.as_str();
+        let is_used = self.find(kind, name).is_some();
+        // A block that is removed has a problem of its own.
+        if !is_used && names.contains(&name) {
+            return;
+        }
+        names.truncate(MAX_COMPARED);
+        let meant = suggest(name, names).filter(|_| !is_used);
+        let problem = match meant {
+            Some(_) => Problem::TrackedMisspelled,
+            None if is_used => Problem::TrackedBelow,
+            None => Problem::TrackedAbsent,
+        };
+        let values: Values = &[
+            ("tracker", &tracker),
+            ("block", &kind.block()),
+            ("name", &name),
+            ("meant", &meant.unwrap_or_default()),
+        ];
+        self.cx.report(&tracked.place, problem, values);
     }
 }
 

@@ -1,196 +1,159 @@
 //! `vrrp_instance` and `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::Place;
-use super::super::diagnostic::Problem;
-use super::super::model::{Group, Instance, Set, State, Tracks};
-use super::super::reader::Context;
-use super::values::{OnFlaw, whole};
-use super::{Builder, Statement, command, values};
+use super::super::diagnostic::{Problem, Values};
+use super::super::model::{Group, Instance, State};
+use super::super::reader::{Context, Line};
+use super::Builder;
+use super::values::{OnFlaw, replace};
 
-/// Returns the name of a block that requires one, unless another block has it. keepalived ignores the block then.
-fn name(
-    context: &mut Context,
-    statement: &Statement,
-    known: &HashMap<String, usize>,
-    place_of: impl FnOnce(usize) -> Option<Place>,
-) -> Option<String> {
-    let (block, place) = (statement.keyword().to_owned(), statement.place());
-    let Some(name) = statement.word(1).filter(|_| statement.words.len() == 2) else {
-        context.report(place, Problem::NameMissing { block });
+/// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived ignores it.
+fn name(cx: &Context, line: &Line, first: impl Fn(&str) -> Option<Place>) -> Option<String> {
+    let keyword = line.keyword();
+    let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
+        cx.report(&line.place, Problem::NameMissing, &[("block", &keyword)]);
         return None;
     };
-    let name = name.to_owned();
-    let first = known.get(&name).copied().and_then(place_of);
-    match first {
-        None => return Some(name),
-        // The same line again: the file is included twice.
-        Some(first) if first == *place => {}
-        Some(first) => context.report(place, Problem::DuplicateBlock { block, name, first }),
+    let Some(first) = first(name) else {
+        return Some(name.to_owned());
+    };
+    // If it is the same line, the file is included twice.
+    if first != line.place {
+        let values: Values = &[("block", &keyword), ("name", &name), ("first", &first)];
+        cx.report(&line.place, Problem::DuplicateBlock, values);
     }
     None
 }
 
-impl Builder {
-    pub(super) fn begin_instance(&mut self, context: &mut Context, statement: &Statement) -> bool {
+impl Builder<'_> {
+    pub(super) fn begin_instance(&mut self, line: &Line) -> bool {
         self.config.runs_vrrp = true;
         let instances = &mut self.config.instances;
-        let place_of = |at: usize| instances.get(at).map(|one: &Instance| one.place.clone());
-        let Some(name) = name(context, statement, &self.instances, place_of) else {
+        let known = &self.instances;
+        let first = |name: &str| Some(instances.get(*known.get(name)?)?.place.clone());
+        let Some(name) = name(self.cx, line, first) else {
             return false;
         };
         self.instances.insert(name.clone(), instances.len());
-        self.tracked.clear();
+        self.listed.clear();
         instances.push(Instance {
             name,
-            place: statement.place().clone(),
-            state: None,
-            interface: None,
-            virtual_router_id: None,
-            priority: None,
-            nopreempt: None,
-            addresses: Vec::new(),
-            excluded_addresses: Vec::new(),
-            tracks: Tracks::default(),
-            notify: Vec::new(),
+            place: line.place.clone(),
+            ..Instance::default()
         });
         true
     }
 
-    pub(super) fn instance_value(&mut self, context: &mut Context, statement: &Statement) {
+    pub(super) fn instance_value(&mut self, line: &Line) {
         let Some(instance) = self.config.instances.last_mut() else {
             return;
         };
-        let small = |number: u32| {
-            u8::try_from(number)
-                .ok()
-                .map(|number| statement.set(number))
+        let small = |on_flaw| {
+            let number = self.cx.whole(line, 1..=255, on_flaw)?;
+            Some(line.set(u8::try_from(number).ok()?))
         };
-        match statement.keyword() {
-            "state" => set_state(context, instance, statement),
-            "interface" => instance.interface = statement.set_word(1),
+        match line.keyword() {
+            "state" => set_state(self.cx, instance, line),
+            "interface" => instance.interface = line.set_word(1),
             "virtual_router_id" => {
-                let number = whole(context, statement, 1..=255, OnFlaw::Ignore);
-                values::replace(&mut instance.virtual_router_id, number.and_then(small));
+                replace(&mut instance.virtual_router_id, small(OnFlaw::Ignore));
             }
-            "priority" => {
-                // keepalived uses 100 for anything that is not a priority.
-                let number = whole(context, statement, 1..=255, OnFlaw::Use(100));
-                instance.priority = number.and_then(small);
-            }
-            "nopreempt" => instance.nopreempt = Some(statement.place().clone()),
+            "priority" => instance.priority = small(OnFlaw::Use(100)),
+            "nopreempt" => instance.nopreempt = Some(line.place.clone()),
             "preempt" => instance.nopreempt = None,
-            _ if command::is_notify(statement) => {
-                command::add(context, statement, &mut instance.notify)
-            }
+            keyword if keyword.starts_with("notify") => self.cx.notify(line),
             _ => {}
         }
     }
 
-    /// Takes a line of `virtual_ipaddress` or `virtual_ipaddress_excluded`. All addresses of the first are of one family.
-    pub(super) fn address(&mut self, context: &mut Context, list: &str, statement: &Statement) {
-        let (Some(instance), Some(word)) = (self.config.instances.last_mut(), statement.word(0))
-        else {
+    /// Takes a line of `virtual_ipaddress`, whose addresses are all of the family of the first.
+    pub(super) fn address(&mut self, line: &Line) {
+        let Some(instance) = self.config.instances.last_mut().filter(|_| !line.unread) else {
             return;
         };
-        let new = statement.set(word.to_owned());
-        if list != "virtual_ipaddress" {
-            return instance.excluded_addresses.push(new);
-        }
         let is_ipv6 = |text: &str| {
             let bare = text.split('/').next().unwrap_or_default();
             bare.parse::<IpAddr>().ok().map(|address| address.is_ipv6())
         };
-        let first = instance
-            .addresses
-            .first()
-            .and_then(|first| is_ipv6(&first.value));
-        let address = word.to_owned();
-        match (is_ipv6(word), first) {
-            _ if statement.line.unread => {}
-            (None, _) => context.report(statement.place(), Problem::Address { address }),
-            (Some(kind), Some(first)) if kind != first => {
-                context.report(statement.place(), Problem::AddressFamily { address });
-            }
-            _ => instance.addresses.push(new),
+        let first = instance.addresses.first();
+        let first = first.and_then(|first| is_ipv6(&first.value));
+        let word = line.keyword();
+        let problem = match (is_ipv6(word), first) {
+            (None, _) => Problem::Address,
+            (Some(family), Some(first)) if family != first => Problem::AddressFamily,
+            _ => return instance.addresses.extend(line.set_word(0)),
+        };
+        self.cx.report(&line.place, problem, &[("address", &word)]);
+    }
+
+    pub(super) fn excluded_address(&mut self, line: &Line) {
+        if let Some(instance) = self.config.instances.last_mut() {
+            instance.excluded_addresses.extend(line.set_word(0));
         }
     }
 
-    pub(super) fn begin_group(&mut self, context: &mut Context, statement: &Statement) -> bool {
+    pub(super) fn begin_group(&mut self, line: &Line) -> bool {
         let groups = &mut self.config.groups;
-        let place_of = |at: usize| groups.get(at).map(|one: &Group| one.place.clone());
-        let Some(name) = name(context, statement, &self.groups, place_of) else {
+        let known = &self.groups;
+        let first = |name: &str| Some(groups.get(*known.get(name)?)?.place.clone());
+        let Some(name) = name(self.cx, line, first) else {
             return false;
         };
         self.groups.insert(name.clone(), groups.len());
-        self.tracked.clear();
+        self.listed.clear();
         groups.push(Group {
             name,
-            place: statement.place().clone(),
-            members: Vec::new(),
-            tracking_weight: None,
-            tracks: Tracks::default(),
-            notify: Vec::new(),
+            place: line.place.clone(),
+            ..Group::default()
         });
         true
     }
 
-    pub(super) fn begin_members(&mut self, context: &mut Context, statement: &Statement) -> bool {
-        let first = self
-            .config
-            .groups
-            .last()
-            .and_then(|group| group.members.first());
+    pub(super) fn begin_members(&mut self, line: &Line) -> bool {
+        let group = self.config.groups.last();
+        let first = group.and_then(|group| group.members.first());
         if let Some(first) = first {
-            command::repeated_ignored(context, statement, first.place.line);
+            self.cx.repeated_ignored(line, first.place.line);
         }
         first.is_none()
     }
 
-    pub(super) fn members(&mut self, statement: &Statement) {
+    pub(super) fn members(&mut self, line: &Line) {
         if let Some(group) = self.config.groups.last_mut() {
-            let names = statement.words.iter();
+            let names = line.words.iter();
             group
                 .members
-                .extend(names.map(|name| statement.set(name.clone())));
+                .extend(names.map(|name| line.set(name.clone())));
         }
     }
 
-    pub(super) fn group_value(&mut self, context: &mut Context, statement: &Statement) {
+    pub(super) fn group_value(&mut self, line: &Line) {
         let Some(group) = self.config.groups.last_mut() else {
             return;
         };
-        match statement.keyword() {
+        match line.keyword() {
             "sync_group_tracking_weight" | "global_tracking" => {
-                group.tracking_weight = Some(statement.place().clone());
+                group.tracking_weight = Some(line.place.clone());
             }
-            _ if command::is_notify(statement) => {
-                command::add(context, statement, &mut group.notify)
-            }
+            keyword if keyword.starts_with("notify") => self.cx.notify(line),
             _ => {}
         }
     }
 }
 
-fn set_state(context: &mut Context, instance: &mut Instance, statement: &Statement) {
-    let state = match (statement.word(1), &instance.state) {
+fn set_state(cx: &Context, instance: &mut Instance, line: &Line) {
+    let before = instance.state.as_ref();
+    let master = before.filter(|set| set.value == State::Master);
+    let state = match (line.word(1), master) {
         (Some("MASTER"), _) => State::Master,
-        (
-            Some("BACKUP"),
-            Some(Set {
-                value: State::Master,
-                place,
-            }),
-        ) => {
-            return command::repeated_ignored(context, statement, place.line);
-        }
-        (Some("BACKUP"), _) => State::Backup,
+        (Some("BACKUP"), Some(master)) => return cx.repeated_ignored(line, master.place.line),
+        (Some("BACKUP"), None) => State::Backup,
         _ => {
-            values::wrong_word(context, statement, 1, "MASTER or BACKUP", Some("BACKUP"));
+            cx.wrong_word(line, 1, "MASTER or BACKUP");
             State::Backup
         }
     };
-    instance.state = Some(statement.set(state));
+    instance.state = Some(line.set(state));
 }

@@ -3,7 +3,6 @@
 mod check;
 mod command;
 mod finish;
-mod global;
 mod instance;
 mod script;
 mod track;
@@ -11,150 +10,136 @@ mod values;
 
 use std::collections::{HashMap, HashSet};
 
-use super::Place;
+use super::diagnostic::{Problem, Values};
 use super::keywords::Block;
-use super::model::{Config, Set};
+use super::model::Config;
 use super::reader::{Context, Line};
-use finish::Kind;
 
-/// A line and its words.
-#[derive(Clone, Copy)]
-pub(super) struct Statement<'l> {
-    pub line: &'l Line,
-    pub words: &'l [String],
-}
-
-impl<'l> Statement<'l> {
-    pub fn place(&self) -> &'l Place {
-        &self.line.place
-    }
-
-    pub fn word(&self, at: usize) -> Option<&'l str> {
-        self.words.get(at).map(String::as_str)
-    }
-
-    pub fn keyword(&self) -> &'l str {
-        self.word(0).unwrap_or_default()
-    }
-
-    /// Returns the words from there on, separated by blanks.
-    pub fn rest(&self, from: usize) -> String {
-        self.words.get(from..).unwrap_or_default().join(" ")
-    }
-
-    pub fn set<T>(&self, value: T) -> Set<T> {
-        let place = self.place().clone();
-        Set { value, place }
-    }
-
-    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
-        self.word(at).map(|word| self.set(word.to_owned()))
-    }
+/// What an instance can track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Script,
+    File,
+    Process,
 }
 
 /// The model so far.
-#[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct Builder<'a> {
+    cx: &'a Context<'a>,
     pub config: Config,
     /// The blocks of each name that keepalived uses.
-    scripts: HashMap<String, usize>,
-    track_files: HashMap<String, usize>,
-    track_processes: HashMap<String, usize>,
+    tracked: HashMap<(Kind, String), usize>,
     instances: HashMap<String, usize>,
     groups: HashMap<String, usize>,
-    /// What the block that is open tracks already.
-    tracked: HashSet<(&'static str, String)>,
-    /// Where in `tracked_by` it is that a script, a file or a process acts on an instance.
-    acts_on: HashMap<(Kind, usize, usize), usize>,
+    /// The names that the block which is open tracks already.
+    listed: HashSet<(Kind, String)>,
     /// True if a part of the configuration was not read.
-    has_gap: bool,
+    pub has_gap: bool,
 }
 
-impl Builder {
-    /// Notes that a part of the configuration was not read.
-    pub fn give_up(&mut self) {
-        self.has_gap = true;
+impl<'a> Builder<'a> {
+    pub fn new(cx: &'a Context<'a>) -> Self {
+        Self {
+            cx,
+            config: Config::default(),
+            tracked: HashMap::new(),
+            instances: HashMap::new(),
+            groups: HashMap::new(),
+            listed: HashSet::new(),
+            has_gap: false,
+        }
     }
 
     /// Begins a block. Returns whether keepalived reads it.
-    pub fn begin(&mut self, context: &mut Context, block: Block, statement: &Statement) -> bool {
+    pub fn begin(&mut self, block: Block, line: &Line) -> bool {
+        let has_name = line.words.len() > 1;
         match block {
-            Block::Script => self.begin_script(context, statement),
-            Block::Instance => self.begin_instance(context, statement),
-            Block::SyncGroup => self.begin_group(context, statement),
-            Block::TrackFile => self.begin_track_file(context, statement),
-            Block::TrackProcess => self.begin_track_process(context, statement),
-            Block::VirtualServer => self.begin_virtual_server(context, statement),
-            Block::RealServer => self.begin_real_server(context, statement),
-            Block::MiscCheck | Block::FileCheck | Block::OtherCheck => {
-                self.begin_check(block, statement)
+            Block::Script | Block::TrackFile | Block::TrackProcess if !has_name => {
+                let values: Values = &[("keyword", &line.keyword())];
+                self.cx.report(&line.place, Problem::MissingValue, values);
+                return false;
             }
-            Block::Root | Block::GlobalDefs | Block::Other => true,
+            Block::Script => self.begin_script(line),
+            Block::TrackFile => self.begin_track_file(line),
+            Block::TrackProcess => self.begin_track_process(line),
+            Block::Instance => return self.begin_instance(line),
+            Block::SyncGroup => return self.begin_group(line),
+            Block::VirtualServer => return self.begin_virtual_server(line),
+            Block::RealServer => return self.begin_real_server(line),
+            Block::MiscCheck => self.begin_misc_check(line),
+            Block::FileCheck => self.begin_file_check(line),
+            Block::Root | Block::GlobalDefs | Block::Other => {}
         }
+        true
     }
 
     /// Begins a block whose lines are values. Returns whether keepalived reads it.
-    pub fn begin_list(
-        &mut self,
-        context: &mut Context,
-        block: Block,
-        statement: &Statement,
-    ) -> bool {
-        match (block, statement.keyword()) {
-            (Block::SyncGroup, "group") => self.begin_members(context, statement),
-            (Block::Root, list) => {
-                self.config.runs_vrrp |= list.starts_with("static_");
-                true
-            }
-            _ => true,
-        }
+    pub fn begin_list(&mut self, block: Block, line: &Line) -> bool {
+        self.config.runs_vrrp |= block == Block::Root && line.keyword().starts_with("static_");
+        block != Block::SyncGroup || line.keyword() != "group" || self.begin_members(line)
     }
 
     /// Takes a line with a keyword.
-    pub fn value(&mut self, context: &mut Context, block: Block, statement: &Statement) {
+    pub fn value(&mut self, block: Block, line: &Line) {
         match block {
-            Block::Root => self.root_value(context, statement),
-            Block::GlobalDefs => self.global_value(context, statement),
-            Block::Script => self.script_value(context, statement),
-            Block::Instance => self.instance_value(context, statement),
-            Block::SyncGroup => self.group_value(context, statement),
-            Block::TrackFile => self.track_file_value(context, statement),
-            Block::TrackProcess => self.track_process_value(context, statement),
-            Block::VirtualServer => self.virtual_server_value(context, statement),
-            Block::RealServer => self.real_server_value(context, statement),
-            Block::MiscCheck => self.misc_check_value(context, statement),
-            Block::FileCheck => self.file_check_value(context, statement),
-            Block::OtherCheck | Block::Other => {}
+            Block::Root | Block::GlobalDefs => self.global_value(line),
+            Block::Script => self.script_value(line),
+            Block::Instance => self.instance_value(line),
+            Block::SyncGroup => self.group_value(line),
+            Block::TrackFile => self.track_file_value(line),
+            Block::TrackProcess => self.track_process_value(line),
+            Block::VirtualServer => self.virtual_server_value(line),
+            Block::RealServer => self.real_server_value(line),
+            Block::MiscCheck => self.misc_check_value(line),
+            Block::FileCheck => self.file_check_value(line),
+            Block::Other => {}
         }
     }
 
     /// Takes a line of a block of values.
-    pub fn item(
-        &mut self,
-        context: &mut Context,
-        block: Block,
-        list: &'static str,
-        statement: &Statement,
-    ) {
+    pub fn item(&mut self, block: Block, list: &str, line: &Line) {
         match (block, list) {
-            (Block::Instance, "virtual_ipaddress" | "virtual_ipaddress_excluded") => {
-                self.address(context, list, statement);
-            }
-            (Block::SyncGroup, "group") => self.members(statement),
-            (Block::Instance | Block::SyncGroup, _) => self.track(context, block, list, statement),
+            (_, "virtual_ipaddress") => self.address(line),
+            (_, "virtual_ipaddress_excluded") => self.excluded_address(line),
+            (Block::SyncGroup, "group") => self.members(line),
+            (_, "track_script") => self.track(block, Kind::Script, line),
+            (_, "track_file") => self.track(block, Kind::File, line),
+            (_, "track_process") => self.track(block, Kind::Process, line),
             _ => {}
         }
     }
 
     /// Ends a block.
-    pub fn end(&mut self, context: &mut Context, block: Block) {
+    pub fn end(&mut self, block: Block) {
         match block {
-            Block::Script => self.end_script(context),
-            Block::TrackFile => self.end_track_file(context),
-            Block::TrackProcess => self.end_track_process(context),
-            Block::MiscCheck => self.end_misc_check(context),
-            Block::FileCheck => self.end_file_check(context),
+            Block::Script => self.end_script(),
+            Block::TrackFile => self.end_track_file(),
+            Block::TrackProcess => self.end_track_process(),
+            Block::MiscCheck => self.end_misc_check(),
             _ => {}
         }
+    }
+
+    fn global_value(&mut self, line: &Line) {
+        let globals = &mut self.config.globals;
+        match line.keyword() {
+            "net_namespace" => match &globals.net_namespace {
+                Some(first) => self.cx.repeated_ignored(line, first.place.line),
+                None => globals.net_namespace = line.set_word(1),
+            },
+            "enable_script_security" => {
+                globals
+                    .script_security
+                    .get_or_insert_with(|| line.place.clone());
+            }
+            "script_user" => globals.script_users.extend(self.cx.user(line)),
+            "startup_script" | "shutdown_script" => self.cx.notify(line),
+            keyword if keyword.ends_with("notify_fifo_script") => self.cx.notify(line),
+            _ => {}
+        }
+    }
+
+    fn find(&self, kind: Kind, name: &str) -> Option<usize> {
+        self.tracked.get(&(kind, name.to_owned())).copied()
     }
 }

@@ -3,236 +3,194 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::Version;
-use super::super::diagnostic::{Difference, Flaw, Problem};
+use super::super::diagnostic::{Problem, Values};
 use super::super::model::{Set, User, Weight};
-use super::super::reader::Context;
-use super::Statement;
+use super::super::reader::{Context, Line};
 
-/// Whole seconds in `interval` and `timeout` are at most this many (`UINT_MAX / TIMER_HZ`).
+/// The most seconds in `interval` and `timeout` (`UINT_MAX / TIMER_HZ`).
 pub(super) const MAX_SECONDS: i64 = 4294;
 
 /// What keepalived does with a number that has a flaw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnFlaw {
-    /// It uses the digits in front, if they are in the range.
+    /// It uses the digits in front if they are in the range, or else ignores the line.
     Prefix,
+    /// It uses the digits in front if they are in the range, or else this number.
+    PrefixOr(i64),
     /// It uses the digits in front.
     Keep,
-    /// It ignores the line.
-    Ignore,
-    /// It uses the digits in front, or else this number.
-    PrefixOr(i64),
     /// It uses this number.
     Use(i64),
+    /// It ignores the line.
+    Ignore,
 }
 
-/// The digits of a number, as a multiple of 10 to the power of -`decimals`, and whether they are all of it. `None`: there
-/// are too many digits. The zeros that are missing are added to the text, so `5s` with 3 decimals is 0.005.
+/// Returns a number as a multiple of 10 to the power of -`decimals`, and whether the text is nothing else. `None`: there are
+/// too many digits.
+///
+/// keepalived adds the zeros that are missing to the text, so with 3 decimals `5s` is 0.005.
 fn parse(text: &str, decimals: usize) -> (Option<i64>, bool) {
     let text = text.trim_ascii_start();
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (whole, fraction) = match decimals {
-        0 => (text, ""),
-        _ => text.split_once('.').unwrap_or((text, "")),
-    };
+    let point = digits.split_once('.').filter(|_| decimals > 0);
+    let (whole, fraction) = point.unwrap_or((digits, ""));
     let fraction: String = fraction.chars().take(decimals).collect();
     let padded = format!("{whole}{fraction:0<decimals$}");
     let count = padded.bytes().take_while(u8::is_ascii_digit).count();
-    let digits = padded.get(..count).unwrap_or_default();
-    let value = match digits {
-        "" => Some(0),
-        digits => digits.parse::<i64>().ok(),
-    };
-    let value = value.map(|value| if negative { -value } else { value });
-    (value, count == padded.len())
+    let digits = padded.get(..count).filter(|digits| !digits.is_empty());
+    let value = digits.map_or(Ok(0), str::parse::<i64>).ok();
+    (value.map(|value| value * sign), count == padded.len())
 }
 
-/// Returns a number of 10 to the power of -`decimals`, and reports what is wrong with it. `None`: keepalived ignores the line.
-pub(super) fn decimal(
-    context: &mut Context,
-    statement: &Statement,
-    at: usize,
-    decimals: usize,
-    range: RangeInclusive<i64>,
-    on_flaw: OnFlaw,
-) -> Option<i64> {
-    let text = statement.word(at)?;
-    let (value, is_clean) = parse(text, decimals);
-    let in_range = value.filter(|value| range.contains(value));
-    let flaw = if *range.start() >= 0 && text.trim_ascii_start().starts_with('-') {
-        Flaw::Negative
-    } else if !is_clean {
-        Flaw::NotANumber
-    } else if in_range.is_none() {
-        Flaw::OutOfRange
-    } else {
-        return in_range;
-    };
-    let used = match on_flaw {
-        OnFlaw::Prefix if flaw == Flaw::NotANumber => in_range,
-        OnFlaw::Prefix | OnFlaw::Ignore => None,
-        OnFlaw::Keep => value,
-        OnFlaw::PrefixOr(other) => in_range
-            .filter(|_| flaw == Flaw::NotANumber)
-            .or(Some(other)),
-        OnFlaw::Use(other) => Some(other),
-    };
-    let shown = |value: i64| match decimals {
-        0 => value.to_string(),
-        _ => (value as f64 / 10_f64.powi(decimals as i32)).to_string(),
-    };
-    let problem = Problem::Number {
-        keyword: statement.word(at - 1).unwrap_or_default().to_owned(),
-        text: text.to_owned(),
-        flaw,
-        used: used.map(shown),
-        least: shown(*range.start()),
-        most: shown(*range.end()),
-    };
-    context.report(statement.place(), problem);
-    used
-}
-
-/// Returns a whole number that follows the keyword.
-pub(super) fn whole(
-    context: &mut Context,
-    statement: &Statement,
-    range: RangeInclusive<i64>,
-    on_flaw: OnFlaw,
-) -> Option<u32> {
-    let number = decimal(context, statement, 1, 0, range, on_flaw)?;
-    u32::try_from(number).ok()
-}
-
-/// Reports words that follow a value and are dropped.
-pub(super) fn check_rest(context: &mut Context, statement: &Statement, from: usize) {
-    if statement.words.len() > from {
-        let words = statement.rest(from);
-        let keyword = statement.keyword().to_owned();
-        context.report(statement.place(), Problem::IgnoredWords { words, keyword });
-    }
-}
-
-/// Reports a word that is none of those that are possible.
-pub(super) fn wrong_word(
-    context: &mut Context,
-    statement: &Statement,
-    at: usize,
-    expected: &'static str,
-    used: Option<&'static str>,
-) {
-    let problem = Problem::Word {
-        keyword: statement.keyword().to_owned(),
-        word: statement.rest(at),
-        expected,
-        used,
-    };
-    context.report(statement.place(), problem);
-}
-
-/// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
-pub(super) fn seconds(context: &mut Context, statement: &Statement) -> Option<Set<Duration>> {
-    let has_decimals = context.since(Version::new(2, 3, 2));
-    let is_clean = |decimals| {
-        statement
-            .word(1)
-            .is_some_and(|word| parse(word, decimals).1)
-    };
-    if is_clean(3) && !is_clean(0) {
-        context.differs(statement.place(), Difference::Decimals);
-    }
-    let (decimals, unit) = if has_decimals { (3, 1) } else { (0, 1000) };
-    let most = MAX_SECONDS * 1000 / unit;
-    check_rest(context, statement, 2);
-    let number = decimal(context, statement, 1, decimals, 0..=most, OnFlaw::Prefix)?;
-    if number == 0 {
-        let problem = Problem::Number {
-            keyword: statement.keyword().to_owned(),
-            text: statement.rest(1),
-            flaw: Flaw::OutOfRange,
-            used: Some("1".to_owned()),
-            least: "1".to_owned(),
-            most: MAX_SECONDS.to_string(),
+impl Context<'_> {
+    /// Returns the number that is the word there, and reports what is wrong with it. `None`: keepalived ignores the line.
+    pub(super) fn number(
+        &self,
+        line: &Line,
+        (at, decimals): (usize, usize),
+        range: RangeInclusive<i64>,
+        on_flaw: OnFlaw,
+    ) -> Option<i64> {
+        let text = line.word(at)?;
+        let (value, is_clean) = parse(text, decimals);
+        let in_range = value.filter(|value| range.contains(value));
+        let is_negative = *range.start() >= 0 && text.trim_ascii_start().starts_with('-');
+        if is_clean && !is_negative && in_range.is_some() {
+            return in_range;
+        }
+        let prefix = in_range.filter(|_| !is_clean && !is_negative);
+        let used = match on_flaw {
+            OnFlaw::Prefix => prefix,
+            OnFlaw::PrefixOr(other) => prefix.or(Some(other)),
+            OnFlaw::Keep => value,
+            OnFlaw::Use(other) => Some(other),
+            OnFlaw::Ignore => None,
         };
-        context.report(statement.place(), problem);
+        let shown = |value: i64| value as f64 / 10_f64.powi(decimals as i32);
+        let keyword = line.word(at - 1).unwrap_or_default();
+        let (least, most) = (shown(*range.start()), shown(*range.end()));
+        let problem = match used {
+            Some(_) => Problem::NumberUsed,
+            None => Problem::NumberIgnored,
+        };
+        let used_shown = used.map(shown).unwrap_or_default();
+        let values: Values = &[
+            ("keyword", &keyword),
+            ("text", &text),
+            ("least", &least),
+            ("most", &most),
+            ("used", &used_shown),
+        ];
+        self.report(&line.place, problem, values);
+        used
     }
-    let millis = if number == 0 { 1000 } else { number * unit };
-    Some(statement.set(Duration::from_millis(u64::try_from(millis).ok()?)))
-}
 
-/// Returns a time in the blocks of real servers, to microseconds.
-pub(super) fn timer(
-    context: &mut Context,
-    statement: &Statement,
-    least: i64,
-) -> Option<Set<Duration>> {
-    check_rest(context, statement, 2);
-    let number = decimal(context, statement, 1, 6, least..=i64::MAX, OnFlaw::Prefix)?;
-    Some(statement.set(Duration::from_micros(u64::try_from(number).ok()?)))
-}
+    /// Returns the whole number that follows the keyword.
+    pub(super) fn whole(&self, line: &Line, range: RangeInclusive<i64>, on: OnFlaw) -> Option<u32> {
+        u32::try_from(self.number(line, (1, 0), range, on)?).ok()
+    }
 
-/// Returns a number with a sign.
-pub(super) fn signed(
-    context: &mut Context,
-    statement: &Statement,
-    at: usize,
-    most: i64,
-    on_flaw: OnFlaw,
-) -> Option<i32> {
-    let number = decimal(context, statement, at, 0, -most..=most, on_flaw)?;
-    i32::try_from(number).ok()
-}
-
-/// Returns whether `reverse` follows the weight of a block.
-pub(super) fn reverse(context: &mut Context, statement: &Statement) -> bool {
-    match statement.word(2) {
-        None => false,
-        Some("reverse") => {
-            check_rest(context, statement, 3);
-            true
-        }
-        Some(_) => {
-            wrong_word(context, statement, 2, "reverse", None);
-            false
+    /// Reports words that follow a value and are dropped.
+    pub(super) fn check_rest(&self, line: &Line, from: usize) {
+        if line.words.len() > from {
+            let (words, keyword) = (line.rest(from), line.keyword());
+            let values: Values = &[("words", &words), ("keyword", &keyword)];
+            self.report(&line.place, Problem::IgnoredWords, values);
         }
     }
-}
 
-/// Returns a weight that a block sets. `before` is the one of a line above.
-pub(super) fn weight(
-    context: &mut Context,
-    statement: &Statement,
-    before: Option<&Set<Weight>>,
-    most: i64,
-    on_flaw: OnFlaw,
-) -> Option<Set<Weight>> {
-    let value = signed(context, statement, 1, most, on_flaw)?;
-    let reverse = reverse(context, statement) || before.is_some_and(|set| set.value.reverse);
-    Some(statement.set(Weight { value, reverse }))
-}
+    /// Reports a word that is not one of those that are possible. keepalived ignores it.
+    pub(super) fn wrong_word(&self, line: &Line, at: usize, expected: &str) {
+        let (keyword, word) = (line.keyword(), line.rest(at));
+        let values: Values = &[
+            ("keyword", &keyword),
+            ("word", &word),
+            ("expected", &expected),
+        ];
+        self.report(&line.place, Problem::WordIgnored, values);
+    }
 
-/// Returns the user, and perhaps the group, that follow the keyword.
-pub(super) fn user(statement: &Statement) -> Option<User> {
-    Some(User {
-        user: statement.word(1)?.to_owned(),
-        group: statement.word(2).map(str::to_owned),
-        place: statement.place().clone(),
-    })
-}
+    /// Reports a line that does not count because of one above it.
+    pub(super) fn repeated_ignored(&self, line: &Line, first: usize) {
+        self.repeated_as(Problem::RepeatedIgnored, line, first);
+    }
 
-/// Returns whether the line means on. Without a word it does.
-pub(super) fn switch(context: &mut Context, statement: &Statement) -> Option<bool> {
-    match statement.word(1) {
-        None | Some("true" | "on" | "yes") => Some(true),
-        Some("false" | "off" | "no") => Some(false),
-        Some(_) => {
-            wrong_word(context, statement, 1, "on or off", None);
-            None
+    /// Reports a line that counts in place of one above it.
+    pub(super) fn repeated(&self, line: &Line, first: usize) {
+        self.repeated_as(Problem::Repeated, line, first);
+    }
+
+    fn repeated_as(&self, problem: Problem, line: &Line, first: usize) {
+        self.report(
+            &line.place,
+            problem,
+            &[("keyword", &line.keyword()), ("line", &first)],
+        );
+    }
+
+    /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
+    pub(super) fn seconds(&self, line: &Line) -> Option<Set<Duration>> {
+        let is_number = |decimals| line.word(1).is_some_and(|word| parse(word, decimals).1);
+        if is_number(3) && !is_number(0) {
+            self.report(&line.place, Problem::DecimalsDiffer, &[]);
         }
+        self.check_rest(line, 2);
+        let (decimals, unit) = if self.since(2, 3, 2) {
+            (3, 1)
+        } else {
+            (0, 1000)
+        };
+        let least = if line.word(1) == Some("0") { 1 } else { 0 };
+        let range = least..=MAX_SECONDS * 1000 / unit;
+        let on_flaw = match least {
+            0 => OnFlaw::Prefix,
+            _ => OnFlaw::Use(1000 / unit),
+        };
+        let number = self.number(line, (1, decimals), range, on_flaw)? * unit;
+        let millis = if number == 0 { 1000 } else { number };
+        Some(line.set(Duration::from_millis(millis.unsigned_abs())))
+    }
+
+    /// Returns the time `delay_loop` of real servers, to microseconds.
+    pub(super) fn delay_loop(&self, line: &Line) -> Option<Set<Duration>> {
+        self.check_rest(line, 2);
+        let number = self.number(line, (1, 6), 1..=i64::MAX, OnFlaw::Prefix)?;
+        Some(line.set(Duration::from_micros(number.unsigned_abs())))
+    }
+
+    /// Returns a weight that a block sets. `before` is the one of a line above.
+    pub(super) fn weight(
+        &self,
+        line: &Line,
+        before: Option<&Set<Weight>>,
+        most: i64,
+        on_flaw: OnFlaw,
+    ) -> Option<Set<Weight>> {
+        let value = self.number(line, (1, 0), -most..=most, on_flaw)?;
+        let value = i32::try_from(value).ok()?;
+        let mut reverse = before.is_some_and(|set| set.value.reverse);
+        match line.word(2) {
+            None => {}
+            Some("reverse") => reverse = true,
+            Some(_) => self.wrong_word(line, 2, "reverse"),
+        }
+        Some(line.set(Weight { value, reverse }))
+    }
+
+    /// Returns the user, and perhaps the group, that follow the keyword.
+    pub(super) fn user(&self, line: &Line) -> Option<User> {
+        let Some(user) = line.word(1) else {
+            self.wrong_word(line, 1, "USER");
+            return None;
+        };
+        Some(User {
+            user: user.to_owned(),
+            group: line.word(2).map(str::to_owned),
+            place: line.place.clone(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{Diagnostic, Place};
 
-pub use check::{Effective, FileCheck, MiscCheck, RealServer, Timing, VirtualServer};
+pub use check::{Effective, MiscCheck, RealServer, VirtualServer};
 pub use vrrp::{
     Group, Ignored, Instance, Script, State, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks,
 };
@@ -61,14 +61,6 @@ pub struct Globals {
     pub script_security: Option<Place>,
     /// The network namespace of everything.
     pub net_namespace: Option<Set<String>>,
-    /// The network namespace of IPVS; empty is the one that keepalived is started in.
-    pub net_namespace_ipvs: Option<Set<String>>,
-    /// The name of this keepalived among several.
-    pub instance: Option<Set<String>>,
-    /// The place of `dynamic_interfaces`.
-    pub dynamic_interfaces: Option<Place>,
-    /// Programs for events.
-    pub notify: Vec<Notify>,
 }
 
 /// The user that runs something.
@@ -95,17 +87,6 @@ pub struct Command {
     pub words: Vec<Vec<u8>>,
     /// The words after the command, which keepalived drops (in notify lines: the user and group).
     pub rest: Vec<Vec<u8>>,
-}
-
-/// A program for events: `notify`, `notify_master`, `quorum_up` and the like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notify {
-    /// The keyword.
-    pub event: String,
-    /// The command.
-    pub command: Command,
-    /// The user that runs it, if the line names one.
-    pub user: Option<User>,
 }
 
 /// How the result of a check changes the priority.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Command, Notify, Set, User, Weight};
+use super::{Command, Set, User, Weight};
 use crate::keepalived_conf::Place;
 
 /// A `vrrp_script` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// The name that `track_script` uses.
     pub name: String,
@@ -75,7 +75,7 @@ impl Script {
 }
 
 /// A `track_file` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackFile {
     /// The name that instances use.
     pub name: String,
@@ -85,8 +85,8 @@ pub struct TrackFile {
     pub file: Option<Set<String>>,
     /// The number that the file's number is multiplied by. `None`: 1.
     pub weight: Option<Set<Weight>>,
-    /// The number with which keepalived creates the file. `true`: it writes over the file at each start.
-    pub init: Option<Set<(i32, bool)>>,
+    /// The line of `init_file`: keepalived creates the file. `true`: it writes over the file at each start.
+    pub init: Option<Set<bool>>,
     /// True if keepalived drops the block while it reads it, because it cannot watch the folder.
     pub dropped: bool,
     /// The real servers whose FILE_CHECK uses it.
@@ -95,8 +95,19 @@ pub struct TrackFile {
     pub tracked_by: Vec<TrackedBy>,
 }
 
+impl TrackFile {
+    /// Returns the number that the file's number is multiplied by.
+    pub fn weight(&self) -> Weight {
+        let default = Weight {
+            value: 1,
+            reverse: false,
+        };
+        self.weight.as_ref().map_or(default, |set| set.value)
+    }
+}
+
 /// A `vrrp_track_process` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackProcess {
     /// The name that instances use.
     pub name: String,
@@ -106,14 +117,16 @@ pub struct TrackProcess {
     pub process: Vec<String>,
     /// What it does to the priority.
     pub weight: Option<Set<Weight>>,
-    /// How many of them must run.
-    pub quorum: u32,
-    /// How many of them are allowed to run.
-    pub quorum_max: Option<u32>,
-    /// True if it compares the whole command line, not only the name.
-    pub full_command: bool,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
+}
+
+impl TrackProcess {
+    /// Returns what it does to the priority.
+    pub fn weight(&self) -> Weight {
+        let set = self.weight.as_ref();
+        set.map(|set| set.value).unwrap_or_default()
+    }
 }
 
 /// Why a line of a `track_...` block does not count.
@@ -153,8 +166,6 @@ pub struct Tracks {
     pub files: Vec<Tracked>,
     /// `track_process`.
     pub processes: Vec<Tracked>,
-    /// `track_interface`. The interfaces need not exist.
-    pub interfaces: Vec<Tracked>,
 }
 
 /// The state of an instance at the start.
@@ -167,7 +178,7 @@ pub enum State {
 }
 
 /// A `vrrp_instance` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
     /// The name.
     pub name: String,
@@ -189,8 +200,6 @@ pub struct Instance {
     pub excluded_addresses: Vec<Set<String>>,
     /// What it tracks.
     pub tracks: Tracks,
-    /// Programs for events.
-    pub notify: Vec<Notify>,
 }
 
 impl Instance {
@@ -206,7 +215,7 @@ impl Instance {
 }
 
 /// A `vrrp_sync_group` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The name.
     pub name: String,
@@ -218,6 +227,4 @@ pub struct Group {
     pub tracking_weight: Option<Place>,
     /// What all its members track.
     pub tracks: Tracks,
-    /// Programs for events.
-    pub notify: Vec<Notify>,
 }
