@@ -3,6 +3,8 @@
 //! The hundreds group the codes: 1 how keepalived reads the file, 2 what the configuration means, 3 checks by other
 //! programs, 4 checks by listenup, 5 the running keepalived, 6 this host.
 
+pub mod third_party;
+
 use std::fmt::Display;
 
 use super::findings::{Finding, Severity};

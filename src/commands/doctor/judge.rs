@@ -1,6 +1,5 @@
 //! One configuration: what keepalived makes of it, and whether its checks get their answer.
 
-use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -12,11 +11,10 @@ use super::checks::{self, Check, OnFailure};
 use super::command_line::{self, Use};
 use super::conf::Conf;
 use super::findings::{Finding, Severity};
-use super::foreign::{self, Cost};
 use super::moves;
 use super::path_security::{self, Security};
+use super::third_party::{self, Setting};
 use super::track;
-use crate::clock::Clock;
 use crate::domain::Wanted;
 use crate::keepalived_conf::Place;
 
@@ -32,10 +30,6 @@ pub struct Judge<'a> {
     pub own: Option<&'a Path>,
     /// What is to be written for listenup.
     pub suggested: &'a str,
-    /// What other programs cost here, measured when one is found.
-    pub cost: &'a OnceCell<Cost>,
-    /// The time, for that.
-    pub clock: &'a dyn Clock,
 }
 
 /// A program that keepalived would run, and as whom.
@@ -146,7 +140,7 @@ impl Judge<'_> {
     /// Looks at one check. Whether it calls listenup.
     fn check(&self, check: &Check<'_>, said: &mut Judgement) -> bool {
         let used = match command_line::used(check, self.own) {
-            Use::No if foreign::calls_listenup(check) => Use::Indirect,
+            Use::No if third_party::calls_listenup(check) => Use::Indirect,
             used => used,
         };
         match used {
@@ -158,11 +152,8 @@ impl Judge<'_> {
             }
             Use::No => {
                 self.other(check, said);
-                if let Some(foreign) = foreign::of(check, &self.conf.config) {
-                    let measure = || Cost::measure(Path::new("/proc"), self.clock);
-                    let cost = self.cost.get_or_init(measure);
-                    said.say(foreign.finding(check, self.suggested, cost));
-                }
+                let found = third_party::examine(check, &self.conf.config, self.setting(check));
+                found.into_iter().for_each(|finding| said.say(finding));
                 self.moves(check, None, said);
             }
         }
@@ -291,6 +282,16 @@ impl Judge<'_> {
                 .accounts
                 .by_conf(user, check.on_failure.of_not_running()),
             _ => self.default_user(),
+        }
+    }
+
+    /// Who runs a check. If that is not known, it is not root.
+    pub fn setting(&self, check: &Check<'_>) -> Setting<'_> {
+        let user = self.user_of(check).ok();
+        Setting {
+            is_root: user.as_ref().is_some_and(|user| user.uid == 0),
+            user: user.map_or_else(String::new, |user| user.name),
+            listenup: self.suggested,
         }
     }
 

@@ -8,7 +8,6 @@ mod codes;
 mod command_line;
 mod conf;
 mod findings;
-mod foreign;
 mod hints;
 mod json;
 mod judge;
@@ -19,10 +18,10 @@ mod path_security;
 mod rewrite;
 mod running;
 mod sources;
+mod third_party;
 mod track;
 mod trial;
 
-use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::io;
 use std::num::NonZeroU16;
@@ -33,7 +32,7 @@ use self::findings::{Finding, harmless, summary};
 use self::judge::{Judge, Program};
 use self::path_security::Security;
 use crate::cli::DoctorOptions;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
 use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
@@ -60,7 +59,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         return rewrite(file);
     }
     let mut findings = sources::examine(&options.targets, USUAL, &clock, Path::new(PROC));
-    let block = keepalived(options, &clock, &mut findings);
+    let block = keepalived(options, &mut findings);
     // Stable: what is equally bad stays in its order.
     findings.sort_by_key(|finding| finding.severity);
     let wrong = findings.iter().any(Finding::is_problem);
@@ -84,8 +83,8 @@ fn rewrite(file: &Path) -> ExitStatus {
     let (accounts, _) = Accounts::read(Path::new("/etc"));
     let done = match rewrite::file(file, own.as_deref(), &accounts) {
         Ok(rewritten) => {
-            for left in &rewritten.left {
-                report::line_to_stderr(harmless(left), Wait::Always);
+            for line in rewritten.stricter.iter().chain(&rewritten.left) {
+                report::line_to_stderr(harmless(line), Wait::Always);
             }
             let delivered =
                 rewritten.patch.is_empty() || report::deliver(&rewritten.patch, Wait::Always);
@@ -121,11 +120,7 @@ fn text(findings: &[Finding], quiet: bool, block: Option<&str>) -> String {
 }
 
 /// Looks at the configurations and at the programs that they would run. The block to paste.
-fn keepalived(
-    options: &DoctorOptions,
-    clock: &dyn Clock,
-    findings: &mut Vec<Finding>,
-) -> Option<String> {
+fn keepalived(options: &DoctorOptions, findings: &mut Vec<Finding>) -> Option<String> {
     let (accounts, unread) = Accounts::read(Path::new("/etc"));
     findings.extend(unread);
     // argv[0] may be anything.
@@ -135,7 +130,6 @@ fn keepalived(
     let mut programs = Vec::new();
     let mut usual = None;
     let suggested = paste::suggested(own.as_deref().ok(), &accounts);
-    let cost = OnceCell::new();
     let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
     for conf in &confs {
         let judge = Judge {
@@ -144,8 +138,6 @@ fn keepalived(
             user: user.as_ref(),
             own: own.as_deref().ok(),
             suggested: &suggested,
-            cost: &cost,
-            clock,
         };
         let judgement = judge.examine();
         findings.extend(judgement.findings);
