@@ -68,8 +68,8 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
                 let Some(replacement) = found else {
                     return Ok(Vec::new());
                 };
-                if replacement.fails_always {
-                    return Err(Left::FailsAlways);
+                if let Some(left) = replacement.fails {
+                    return Err(left);
                 }
                 let file = real(&place.file);
                 if !texts.contains_key(&file) {

@@ -200,10 +200,10 @@ pub const OWNER_RIGHTS: Code = Code {
 pub const NAMES_OF_PORTS: Code = Code {
     id: "LU317",
     severity: Problem,
-    effect: "{name}: {program} prints port {port} as {service}, which the pattern does not match: {if_down}",
-    cause: "{at}: {program} without -n prints names of ports from /etc/services",
+    effect: "{name}: an open port {port} is not found: unless another line matches, {if_down}",
+    cause: "{at}: {program} without -n prints port {port} by its name, {service}",
     fix: "add -n to the options of {program}",
-    explanation: "The name depends on the files of the host. With -n ports are printed as numbers.",
+    explanation: "The names come from /etc/services. With -n ports are printed as numbers.",
     versions: ALL,
 };
 
@@ -224,7 +224,7 @@ pub const SLEEPS_WHILE_DOWN: Code = Code {
     severity: Note,
     effect: "{name}: while {what} is not there, keepalived kills the script after {timeout}; the rest of it never runs",
     cause: "{file} sleeps for {slept} in total",
-    fix: "remove sleep from the script; interval and fall in keepalived.conf repeat the check",
+    fix: "look once and write exit 1 where {what} is not found; interval and fall in keepalived.conf repeat the check",
     explanation: "A run that is longer than its timeout is killed, and counts as a failure.",
     versions: ALL,
 };
@@ -408,7 +408,7 @@ impl fmt::Display for Left {
             Self::Acts(act) => write!(f, "it also runs {act}"),
             Self::Sleeps => f.write_str("it also sleeps"),
             Self::Process => f.write_str("it looks for a process, and the port is not known"),
-            Self::NotItsSuccess => f.write_str("its success does not mean that the port is open"),
+            Self::NotItsSuccess => f.write_str("its result does not say whether the port is open"),
             Self::FailsAlways => f.write_str("it always fails; see listenup doctor"),
             Self::NeedsRoot => {
                 f.write_str("--owner-process requires root, and its user is another")

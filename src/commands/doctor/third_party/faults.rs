@@ -270,13 +270,13 @@ impl Faults<'_> {
     fn of_time(&mut self, run: &Run, what: &str) {
         let timeout = self.analysis.check.timeout;
         let is_late = |slept: &Duration| *slept >= timeout;
-        if is_late(&run.slept) {
-            let slept = Shown(run.slept);
-            let code = match run.answers.iter().all(|(_, found)| *found) {
-                true => &codes::SLEEPS_WHILE_UP,
-                false => &codes::SLEEPS_WHILE_DOWN,
-            };
-            self.add(code, &[("what", &what), ("slept", &slept)]);
+        let found = |wanted: bool| run.answers.iter().all(|(_, found)| *found == wanted);
+        let slept = Shown(run.slept);
+        let values: [(&str, &dyn Display); 2] = [("what", &what), ("slept", &slept)];
+        if is_late(&run.slept) && found(true) {
+            self.add(&codes::SLEEPS_WHILE_UP, &values);
+        } else if is_late(&run.slept) && found(false) {
+            self.add(&codes::SLEEPS_WHILE_DOWN, &values);
         }
         for (act, line, _) in run.acts.iter().filter(|(_, _, slept)| !is_late(slept)) {
             self.act(act, *line);

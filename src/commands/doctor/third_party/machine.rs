@@ -30,7 +30,7 @@ impl From<()> for Stop {
 
 type Step<T> = Result<T, Stop>;
 type Slice<'t> = &'t [(usize, Token)];
-type Redirect<'t> = (Option<u8>, &'static str, &'t [Part]);
+type Redirect<'t> = (Option<u16>, &'static str, &'t [Part]);
 
 /// A block that is open.
 struct Block<'t> {

@@ -12,8 +12,8 @@ pub struct Replacement {
     pub line: String,
     /// What the check counted as success and the replacement does not.
     pub stricter: Vec<Stricter>,
-    /// Why a check cannot be replaced silently although its replacement is what was meant.
-    pub fails_always: bool,
+    /// Why `--rewrite` leaves the check although this line is what was meant: it fails while the port is open.
+    pub fails: Option<Left>,
 }
 
 /// What success means.
@@ -76,10 +76,8 @@ impl Analysis<'_> {
     /// # Errors
     /// Returns why there is none.
     pub fn replacement(&self) -> Result<Replacement, Left> {
-        let runs = self
-            .meant
-            .as_ref()
-            .map_err(|line| Left::NotUnderstood(self.place(line.0)))?;
+        let understood = self.runs.as_ref().and(self.meant.as_ref());
+        let runs = understood.map_err(|line| Left::NotUnderstood(self.place(line.0)))?;
         if let Some((act, ..)) = runs.iter().flat_map(|run| &run.acts).next() {
             return Err(Left::Acts(act.clone()));
         }
@@ -119,19 +117,20 @@ impl Analysis<'_> {
         }
         stricter.dedup();
         let faults = self.runs.iter().flatten().flat_map(|run| &run.faults);
-        let cannot = faults
-            .filter(|(fault, _)| *fault == Fault::NoDevTcp)
-            .count()
-            > 0;
-        let hidden = probes
-            .iter()
-            .any(|probe| self.is_named(probe).is_some() || self.lacks_rights(probe));
-        let refused = self.operator.is_some() && !self.netstat_ignores_pipe();
+        let faults: Vec<Fault> = faults.map(|(fault, _)| *fault).collect();
+        let is_hidden = |probe: &Probe| self.is_named(probe).is_some() || self.lacks_rights(probe);
+        let is_refused = self.operator.is_some() && !self.netstat_ignores_pipe();
+        let fails =
+            if is_refused || faults.contains(&Fault::NoDevTcp) || probes.iter().any(is_hidden) {
+                Some(Left::FailsAlways)
+            } else {
+                (!faults.is_empty()).then_some(Left::NotItsSuccess)
+            };
         let (keyword, listenup) = (self.check.keyword, self.setting.listenup);
         Ok(Replacement {
             line: format!("{keyword} \"{listenup} check -q {arguments}\""),
             stricter,
-            fails_always: cannot || hidden || refused,
+            fails,
         })
     }
 

@@ -159,12 +159,14 @@ impl Analysis<'_> {
         let known = [
             "netstat", "ss", "lsof", "nc", "ncat", "netcat", "killall", "pidof", "pgrep", "ps",
         ];
-        let Ok(tokens) = &self.tokens else {
-            return false;
-        };
-        mentions(tokens, &|word| {
-            known.contains(&base_name(word)) || word.contains("/dev/tcp/")
-        })
+        let words = self.words.join(" ");
+        let text = self.script.as_ref().map_or(&words, |script| &script.text);
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+        let mut words = code.flat_map(|line| line.split(|c| !is_part(c)));
+        words.any(|word| known.contains(&base_name(word)) || word.starts_with("/dev/tcp/"))
     }
 
     /// `sh -c` with a command of several words.
@@ -183,19 +185,6 @@ impl Analysis<'_> {
             None => self.check.in_words(),
         }
     }
-}
-
-/// Whether a word satisfies a condition, in substitutions and in commands of a nested shell as well.
-fn mentions(tokens: &Tokens, condition: &dyn Fn(&str) -> bool) -> bool {
-    let in_part = |part: &Part| match &part.content {
-        Content::Text(text) => text.split([' ', ';', '|', '(', '`', '\n']).any(condition),
-        Content::Output(tokens) => mentions(tokens, condition),
-        Content::Variable(..) => false,
-    };
-    tokens.iter().any(|(_, token)| match token {
-        Token::Word(parts) => parts.iter().any(in_part),
-        _ => false,
-    })
 }
 
 /// A word that only a shell understands.

@@ -18,7 +18,7 @@ pub enum Token {
     /// `|`, `&&`, a line feed and the like.
     Operator(&'static str),
     /// A redirection of this descriptor; its target is the next word.
-    Redirect(Option<u8>, &'static str),
+    Redirect(Option<u16>, &'static str),
 }
 
 /// A part of a word.
