@@ -49,7 +49,7 @@ fn refuse(refusal: &Refusal) -> ExitStatus {
         log::wrong_usage(manners.log, &reason);
         log::verbose::flush(wait);
         report::wrong_usage(&refusal.text(), &reason, manners.format, wait);
-    } else if !report::deliver(&refusal.text(), wait) {
+    } else if !report::deliver(refusal.text(), wait) {
         return status(unheard);
     }
     status(reason)

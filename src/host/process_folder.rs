@@ -253,7 +253,12 @@ mod tests {
     fn children_that_have_ended_leave_their_faults() {
         let own = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
         let before = own.children_faults().unwrap();
-        assert!(std::process::Command::new("true").status().unwrap().success());
+        assert!(
+            std::process::Command::new("true")
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(own.children_faults().unwrap() > before);
     }
 

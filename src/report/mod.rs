@@ -78,7 +78,7 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
 /// `reason` there.
 pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
-        let _ = writer::stdout(&nagios::wrong_usage(reason), wait);
+        let _ = writer::stdout(nagios::wrong_usage(reason), wait);
     }
     let _ = writer::stderr(&mut full.as_bytes(), wait);
 }
@@ -91,7 +91,7 @@ pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
 
 /// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
 /// but for a reader who has gone, as `head` does.
-pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
+pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     match writer::stdout(text, wait) {
         Ok(()) => true,
         Err(Errno::EPIPE) => false,

@@ -17,6 +17,7 @@ pub mod node;
 pub mod program;
 pub mod reading;
 pub mod schema;
+pub mod scripts;
 pub mod service;
 pub mod sockets;
 pub mod table;

@@ -9,21 +9,31 @@ pub mod conf;
 pub mod host;
 pub mod live;
 pub mod outcome;
+pub mod third_party;
 
-pub use super::findings::Code;
-use super::findings::Severity;
+pub use super::findings::{Code, Severity};
 
 /// Returns the whole table, in the order of the codes.
 pub fn all() -> Vec<&'static Code> {
-    let groups = [audit::CODES, command::CODES, live::CODES, host::CODES];
-    let mut all: Vec<&Code> = conf::codes().chain(groups.into_iter().flatten().copied()).collect();
+    let groups = [
+        audit::CODES,
+        third_party::CODES,
+        command::CODES,
+        live::CODES,
+        host::CODES,
+    ];
+    let mut all: Vec<&Code> = conf::codes()
+        .chain(groups.into_iter().flatten().copied())
+        .collect();
     all.sort_unstable_by_key(|code| code.id);
     all
 }
 
 /// Returns the code of this name, in capital letters or not.
 pub fn by_id(id: &str) -> Option<&'static Code> {
-    all().into_iter().find(|code| code.id.eq_ignore_ascii_case(id))
+    all()
+        .into_iter()
+        .find(|code| code.id.eq_ignore_ascii_case(id))
 }
 
 const fn problem(
@@ -80,7 +90,7 @@ const fn ok(id: &'static str, effect: &'static str, explanation: &'static str) -
 /// Declares the codes of a file, and `CODES`, the list of them.
 macro_rules! table {
     ($($name:ident = $code:expr;)*) => {
-        $(pub static $name: Code = $code;)*
+        $(pub(in crate::commands::doctor) static $name: Code = $code;)*
         /// The codes of this file.
         pub static CODES: &[&Code] = &[$(&$name),*];
     };
@@ -101,7 +111,10 @@ mod tests {
             assert!(ids.insert(id), "{id}");
             assert!(id.len() == 5 && id.starts_with("LU"), "{id}");
             assert!(id.bytes().skip(2).all(|byte| byte.is_ascii_digit()), "{id}");
-            assert!(!code.effect.is_empty() && code.explanation.ends_with('.'), "{id}");
+            assert!(
+                !code.effect.is_empty() && code.explanation.ends_with('.'),
+                "{id}"
+            );
         }
         assert!(ids.len() > 100, "{}", ids.len());
         assert_eq!(by_id("lu101").map(|code| code.id), Some("LU101"));
@@ -114,12 +127,25 @@ mod tests {
         for code in all() {
             for text in [code.effect, code.cause, code.fix, code.explanation] {
                 for word in [
-                    "whatever", "nobody may", "anybody", "for ever", "anew", "minds", "may not", "takes for",
-                    "is no ", "others than", "goes by",
+                    "whatever",
+                    "nobody may",
+                    "anybody",
+                    "for ever",
+                    "anew",
+                    "minds",
+                    "may not",
+                    "takes for",
+                    "is no ",
+                    "others than",
+                    "goes by",
                 ] {
                     assert!(!text.contains(word), "{}: {word}: {text}", code.id);
                 }
-                assert!(!text.contains("  ") && !text.contains('\n'), "{}: {text}", code.id);
+                assert!(
+                    !text.contains("  ") && !text.contains('\n'),
+                    "{}: {text}",
+                    code.id
+                );
             }
         }
     }

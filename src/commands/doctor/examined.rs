@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::codes::live::{
-    CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource,
-};
+use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource};
 use super::findings::{Finding, Findings};
 use super::live::{self, Loaded, Running};
 use crate::keepalived_conf::{Config, Disk, Place, Reading, Version, instance_id};
@@ -70,7 +68,12 @@ pub fn read(
         let Some(loaded) = &running.loaded else {
             continue;
         };
-        let Loaded { text, main, id, folder } = loaded;
+        let Loaded {
+            text,
+            main,
+            id,
+            folder,
+        } = loaded;
         let reading = reading(id, version);
         let config = reading.read_loaded(text, main);
         if !reading.is_loaded(text, folder, main) {
@@ -80,9 +83,13 @@ pub fn read(
         if let Some(installed) = live::installed_for(&running) {
             let next = self::reading(id, Some(installed)).read(folder, main);
             let (before, after) = (&config.diagnostics, &next.diagnostics);
-            findings.extend(live::versions_differ(&running, installed, main, before, after));
+            findings.extend(live::versions_differ(
+                &running, installed, main, before, after,
+            ));
         }
-        let shown = version.map_or("of an unknown version".to_owned(), |version| version.to_string());
+        let shown = version.map_or("of an unknown version".to_owned(), |version| {
+            version.to_string()
+        });
         examined.lines.push(RUNNING.with(&[
             ("version", &shown),
             ("pid", &running.pid),
@@ -134,10 +141,13 @@ pub fn read_files(named: &[PathBuf], version: Option<Version>) -> Vec<Conf> {
         });
     }
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let files = confs.iter().flat_map(|conf| conf.config.files.iter().skip(1));
+    let files = confs
+        .iter()
+        .flat_map(|conf| conf.config.files.iter().skip(1));
     let included: Vec<PathBuf> = files.map(|file| real(file)).collect();
-    let (parts, wholes): (Vec<Conf>, Vec<Conf>) =
-        confs.into_iter().partition(|conf| included.contains(&real(&conf.main)));
+    let (parts, wholes): (Vec<Conf>, Vec<Conf>) = confs
+        .into_iter()
+        .partition(|conf| included.contains(&real(&conf.main)));
     // Files that include each other are parts, all of them.
     match wholes.is_empty() {
         true => parts,

@@ -54,7 +54,9 @@ pub struct Code {
 impl Code {
     /// Returns the finding of this kind with these values.
     pub fn with(&'static self, values: &[(&'static str, &dyn Display)]) -> Finding {
-        let values = values.iter().map(|(name, value)| (*name, value.to_string()));
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, value.to_string()));
         Finding::new(self, values.collect())
     }
 }
@@ -67,17 +69,22 @@ pub struct Finding {
     /// The line that it is about. `None`: it is not about a file of keepalived's configuration.
     pub place: Option<Place>,
     values: Vec<(&'static str, String)>,
+    /// The text of the fix; that of the code unless something better is known.
+    fix: &'static str,
 }
 
 impl Finding {
     /// Returns a finding of this kind. Files can contain anything that ends up in the values, so what would control a
     /// terminal, line feeds included, is replaced.
     pub fn new(code: &'static Code, values: Vec<(&'static str, String)>) -> Self {
-        let values = values.into_iter().map(|(name, value)| (name, printable(&value)));
+        let values = values
+            .into_iter()
+            .map(|(name, value)| (name, printable(&value)));
         Self {
             code,
             place: None,
             values: values.collect(),
+            fix: code.fix,
         }
     }
 
@@ -87,6 +94,12 @@ impl Finding {
             place: Some(place.clone()),
             ..self
         }
+    }
+
+    /// Returns the same finding with another fix, and a value for it.
+    pub fn with_fix(mut self, fix: &'static str, value: (&'static str, &dyn Display)) -> Self {
+        self.values.push((value.0, printable(&value.1.to_string())));
+        Self { fix, ..self }
     }
 
     /// Returns what happens, in one line.
@@ -101,12 +114,17 @@ impl Finding {
 
     /// Returns what to do; empty if nothing can be done.
     pub fn fix(&self) -> String {
-        self.fill(self.code.fix)
+        self.fill(self.fix)
     }
 
     /// Returns how bad it is.
     pub fn severity(&self) -> Severity {
         self.code.severity
+    }
+
+    /// True if it is a problem.
+    pub fn is_problem(&self) -> bool {
+        self.severity() == Severity::Problem
     }
 
     /// Returns the value of this name.
@@ -215,7 +233,9 @@ mod tests {
     use super::*;
 
     fn finding(values: &[(&'static str, &str)]) -> Finding {
-        let values = values.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         Finding::new(by_id("LU101").unwrap(), values.collect())
     }
 

@@ -43,8 +43,9 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &Path) -> Vec<Findin
         (&mut tables, unavailable.1.is_ok()),
     ];
     let available = sources.into_iter().filter(|(_, answers)| *answers);
-    let said: Vec<(&str, Vec<(Target, Answer)>)> =
-        available.map(|(source, _)| (source.name(), ask(source, targets, clock))).collect();
+    let said: Vec<(&str, Vec<(Target, Answer)>)> = available
+        .map(|(source, _)| (source.name(), ask(source, targets, clock)))
+        .collect();
     findings.extend((0..targets.len()).filter_map(|index| target(&said, index)));
     findings
 }

@@ -21,9 +21,10 @@ mod json;
 mod live;
 mod rewrite;
 mod snippet;
+mod third_party;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use self::audit::Audit;
 use self::codes::Code;
@@ -31,7 +32,7 @@ use self::command::{Accounts, DryRuns, OwnImage};
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
 use crate::clock::SystemClock;
-use crate::domain::{ExitReason, ExitStatus, Target};
+use crate::domain::{ExitReason, ExitStatus};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
@@ -44,6 +45,8 @@ const PROC: &str = "/proc";
 struct Report {
     /// What was examined.
     examined: Vec<Finding>,
+    /// There is a configuration, or a target was asked for.
+    has_subject: bool,
     /// The worst first.
     findings: Vec<Finding>,
     /// The block to paste.
@@ -53,7 +56,14 @@ struct Report {
 /// Examines everything, prints what it found, and returns whether that is a problem.
 pub fn run(options: &DoctorOptions) -> ExitStatus {
     let failed = ExitStatus::plain(ExitReason::Failed);
-    if let Some(code) = &options.explain {
+    let codes = options.explain.iter().chain(&options.ignored);
+    let unknown: Vec<&String> = codes.filter(|id| codes::by_id(id).is_none()).collect();
+    if let Some(unknown) = unknown.first() {
+        let what = format!("no code {unknown}; listenup-doctor-codes(7) lists them");
+        report::no_such(&what, options.format, Wait::Always);
+        return failed;
+    }
+    if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
         return explain(code);
     }
     if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
@@ -64,15 +74,25 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         return rewrite(file);
     }
     let mut report = examine(options);
-    let ignored = |finding: &Finding| options.ignored.contains(&finding.code.id);
-    report.findings.retain(|finding| !ignored(finding));
-    let reason = match (report.count(Severity::Problem), report.count(Severity::Failing)) {
+    let is_ignored = |finding: &Finding| {
+        options
+            .ignored
+            .iter()
+            .any(|id| finding.code.id.eq_ignore_ascii_case(id))
+    };
+    report.findings.retain(|finding| !is_ignored(finding));
+    let reason = match (
+        report.count(Severity::Problem),
+        report.count(Severity::Failing),
+    ) {
         (0, 0) => ExitReason::Done,
         (0, _) => ExitReason::Failing,
         _ => ExitReason::Failed,
     };
     if options.quiet {
-        report.findings.retain(|finding| finding.severity() <= Severity::Failing);
+        report
+            .findings
+            .retain(|finding| finding.severity() <= Severity::Failing);
     }
     let text = match options.format {
         Format::Json => report::json::line(&json::document(&report)),
@@ -95,10 +115,10 @@ fn examine(options: &DoctorOptions) -> Report {
     let own = std::fs::read_link("/proc/self/exe").ok();
     let image = OwnImage::open();
     let dry_runs = DryRuns::default();
+    let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
     let mut calls_listenup = false;
-    let mut ports: Vec<Target> = options.targets.clone();
     for conf in &examined.confs {
         let audit = Audit {
             config: &conf.config,
@@ -108,6 +128,7 @@ fn examine(options: &DoctorOptions) -> Report {
             image: &image,
             own: own.as_deref(),
             dry_runs: &dry_runs,
+            listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);
         calls_listenup |= audited.calls_listenup;
@@ -115,18 +136,20 @@ fn examine(options: &DoctorOptions) -> Report {
             findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
         }
     }
-    let program = snippet::program(own.as_deref());
     Report {
+        has_subject: !examined.confs.is_empty() || !options.targets.is_empty(),
         examined: examined.lines,
         findings: findings.into_sorted(),
-        block: (!calls_listenup).then(|| snippet::block(&program, &ports)),
+        block: (!calls_listenup).then(|| snippet::block(&listenup, &options.targets)),
     }
 }
 
 impl Report {
     fn count(&self, severity: Severity) -> usize {
         let found = self.findings.iter();
-        found.filter(|finding| finding.severity() == severity).count()
+        found
+            .filter(|finding| finding.severity() == severity)
+            .count()
     }
 
     /// Returns the text for a person; `quiet` is the findings alone.
@@ -157,13 +180,59 @@ impl Report {
         let problems = self.count(Severity::Problem);
         let problems = several(problems, "problem found", "problems found");
         let failing = self.count(Severity::Failing);
-        let failing = several(failing, "check is failing right now", "checks are failing right now");
+        let failing = several(
+            failing,
+            "check is failing right now",
+            "checks are failing right now",
+        );
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
-            (0, 0) if self.is_empty() => "nothing was checked".to_owned(),
+            (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
             (0, 0) => "configuration OK: no problems found".to_owned(),
             (0, _) => failing,
             (_, 0) => problems,
             _ => format!("{problems}\n{failing}"),
         }
     }
+}
+
+/// Prints the explanation of a code.
+fn explain(code: &Code) -> ExitStatus {
+    let lines = [
+        ("", code.explanation),
+        ("Cause: ", code.cause),
+        ("Fix: ", code.fix),
+        ("Versions of keepalived: ", code.versions),
+    ];
+    let mut text = format!("{} {}: {}\n", code.id, code.severity.name(), code.effect);
+    for (start, line) in lines.iter().filter(|(_, line)| !line.is_empty()) {
+        let _ = write!(text, "\n{start}{line}\n");
+    }
+    match report::deliver(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
+        true => ExitStatus::plain(ExitReason::Done),
+        false => ExitStatus::plain(ExitReason::Failed),
+    }
+}
+
+/// Prints the patch to stdout, and what it does not replace to stderr.
+fn rewrite(file: &Path) -> ExitStatus {
+    let own = std::fs::read_link("/proc/self/exe").ok();
+    let accounts = Accounts::read(Path::new("/etc"), &mut Findings::default());
+    let done = match rewrite::file(file, own.as_deref(), &accounts) {
+        Ok(rewritten) => {
+            for line in rewritten.stricter.iter().chain(&rewritten.left) {
+                report::line_to_stderr(printable(line), Wait::Always);
+            }
+            let is_empty = rewritten.patch.is_empty();
+            let delivered = is_empty || report::deliver(&rewritten.patch, Wait::Always);
+            delivered && rewritten.left.is_empty()
+        }
+        Err(why) => {
+            report::line_to_stderr(printable(&why), Wait::Always);
+            false
+        }
+    };
+    ExitStatus::plain(match done {
+        true => ExitReason::Done,
+        false => ExitReason::Failed,
+    })
 }

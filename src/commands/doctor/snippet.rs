@@ -11,7 +11,8 @@ const HOME: &str = "/usr/libexec/keepalived/listenup";
 /// Returns the path if it can be written into keepalived.conf without quotes of its own.
 pub fn needs_no_quoting(program: &Path) -> Option<&str> {
     let is_plain = |path: &&str| {
-        path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte))
+        path.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte))
     };
     program.to_str().filter(is_plain)
 }

@@ -15,7 +15,8 @@ use super::command::{
     Accounts, Attempt, DryRuns, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
     arguments,
 };
-use super::findings::{Finding, Findings, Severity};
+use super::findings::{Finding, Findings};
+use super::third_party::{self, Setting};
 use crate::domain::Wanted;
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::ReadError;
@@ -38,6 +39,8 @@ pub struct Audit<'a> {
     pub own: Option<&'a Path>,
     /// What the dry runs share.
     pub dry_runs: &'a DryRuns,
+    /// The path of listenup to write into the configuration.
+    pub listenup: &'a str,
 }
 
 /// What is known of the checks of a configuration.
@@ -47,6 +50,15 @@ pub struct Audited {
     pub calls_listenup: bool,
     /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
     pub runs_a_script: bool,
+}
+
+/// Returns who runs a check by another program, and what replaces it.
+pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
+    Setting {
+        user: user.name.clone(),
+        is_root: user.uid == 0,
+        listenup,
+    }
 }
 
 impl Audit<'_> {
@@ -105,10 +117,13 @@ impl Audit<'_> {
             Accounts::root()
         });
         let path = self.path(check, &user, findings);
-        let invocation = arguments::classify(check, self.own, path.as_deref());
+        let invocation = match arguments::classify(check, self.own, path.as_deref()) {
+            Invocation::None if third_party::calls_listenup(check) => Invocation::ViaWrapper,
+            invocation => invocation,
+        };
         let is_well = |findings: &Findings| {
             let mut found = findings.since(before).iter();
-            !found.any(|finding| finding.severity() == Severity::Problem)
+            !found.any(Finding::is_problem)
         };
         let runs = has_user && is_well(findings) && self.runs(check);
         audited.runs_a_script |= runs && check.script.is_some();
@@ -122,9 +137,14 @@ impl Audit<'_> {
             Invocation::Direct => {
                 let call = arguments::examine(check, self.version);
                 findings.extend(call.findings);
-                let wanted = call.options.as_ref().map(|options| options.wanted == Wanted::Listening);
+                let wanted = call
+                    .options
+                    .as_ref()
+                    .map(|options| options.wanted == Wanted::Listening);
                 weights(wanted, findings);
-                if let (Some(options), Some(path), true) = (&call.options, &path, runs && is_well(findings)) {
+                if let (Some(options), Some(path), true) =
+                    (&call.options, &path, runs && is_well(findings))
+                {
                     let attempt = Attempt {
                         check,
                         path,
@@ -141,12 +161,21 @@ impl Audit<'_> {
                 findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
                 weights(None, findings);
             }
-            Invocation::None => weights(None, findings),
+            Invocation::None => {
+                let setting = setting(&user, self.listenup);
+                findings.extend(third_party::examine(check, self.config, setting));
+                weights(None, findings);
+            }
         }
     }
 
     /// Returns the file that a check executes. `None`: it executes none.
-    fn path(&self, check: &Check<'_>, user: &ScriptUser, findings: &mut Findings) -> Option<PathBuf> {
+    fn path(
+        &self,
+        check: &Check<'_>,
+        user: &ScriptUser,
+        findings: &mut Findings,
+    ) -> Option<PathBuf> {
         // `</dev/tcp/...` and `</path` are opened by a shell.
         if check.program().starts_with(b"<") {
             return None;

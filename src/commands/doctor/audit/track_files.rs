@@ -8,15 +8,15 @@ use std::time::{Duration, SystemTime};
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
-use super::writers::{Doubt, Writer, Writers};
+use super::writers::{Writer, Writers};
+use crate::commands::doctor::checks::OnFailure;
+use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FILE_ABSENT, FILE_DOWN, FILE_KEPT, FILE_NO_NUMBER, FILE_STUCK, FILE_UNREADABLE, FILE_UNSAFE,
     FILE_UNUSED, FILE_UNWATCHED, FILE_WEIGHT, Meaning, NoWriter, TRACK_PROCESS, WeightSource,
     WriterFix,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
-use crate::commands::doctor::checks::OnFailure;
-use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::command::OwnImage;
 use crate::commands::doctor::findings::Finding;
 use crate::host::folders::weak_folder;
@@ -39,7 +39,10 @@ pub fn examine(config: &Config, own: Option<&OwnImage>, proc: &Path) -> Vec<Find
     };
     let files = used.into_iter().flat_map(|file| {
         let findings = TrackedFile::new(file, config.complete, &writers).map(|file| file.examine());
-        findings.into_iter().flatten().map(|found| found.at(&file.place))
+        findings
+            .into_iter()
+            .flatten()
+            .map(|found| found.at(&file.place))
     });
     let processes = config.track_processes.iter();
     let processes = processes.filter(|process| !process.process.is_empty());
@@ -76,9 +79,8 @@ impl<'a> TrackedFile<'a> {
         let keeper = self.writer.filter(|writer| writer.is_listenup());
         let owner = keeper.map_or(geteuid().as_raw(), |writer| writer.user);
         let folder = weak_folder(self.path, owner);
-        let folder = folder.map(|folder| {
-            self.finding(&FILE_UNSAFE, &[("folder", &folder.display())])
-        });
+        let folder =
+            folder.map(|folder| self.finding(&FILE_UNSAFE, &[("folder", &folder.display())]));
         folder.into_iter().chain(self.value()).collect()
     }
 
@@ -119,7 +121,11 @@ impl<'a> TrackedFile<'a> {
     }
 
     fn is_down(&self, value: i32) -> Option<Finding> {
-        let by_fault = self.file.tracked_by.iter().filter(|by| by.weight.value == 0);
+        let by_fault = self
+            .file
+            .tracked_by
+            .iter()
+            .filter(|by| by.weight.value == 0);
         let instances: Vec<String> = by_fault.map(|by| by.instance.clone()).collect();
         if value == 0 || instances.is_empty() {
             return None;

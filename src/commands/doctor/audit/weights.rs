@@ -5,7 +5,7 @@ use crate::commands::doctor::codes::audit::{
     INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_MASTER, NOPREEMPT_WEIGHT,
     NOTHING_CHECKED, ONE_FAILURE, REVERSE, REVERSE_OTHER, REVERSE_ZERO,
 };
-use crate::commands::doctor::codes::outcome::{AnyOf, Fails};
+use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
 use crate::commands::doctor::findings::{Finding, Findings, Severity};
 use crate::keepalived_conf::{
     Config, Group, Instance, Place, Script, Set, State, Tracked, TrackedBy, Tracks, Weight,
@@ -21,10 +21,13 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
         };
         let place = tracked_at(config, script, instance);
         if means_up != Some(false) {
-            findings.extend(reverse(script, instance, by.weight, means_up).map(|found| found.at(place)));
+            findings.extend(
+                reverse(script, instance, by.weight, means_up).map(|found| found.at(place)),
+            );
         }
         if by.weight.value != 0 && instance.nopreempt.is_some() && !is_master(instance) {
-            let finding = NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
+            let finding =
+                NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
             findings.push(finding.at(place));
         }
     }
@@ -32,13 +35,20 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
         return findings;
     }
     if script.fall() == 1 {
-        let place = script.fall.as_ref().map_or(&script.place, |fall| &fall.place);
+        let place = script
+            .fall
+            .as_ref()
+            .map_or(&script.place, |fall| &fall.place);
         let is_fault = script.tracked_by.iter().any(|by| by.weight.value == 0);
-        let on_failure = if is_fault { OnFailure::Fault } else { OnFailure::Priority };
+        let on_failure = if is_fault {
+            OnFailure::Fault
+        } else {
+            OnFailure::Priority
+        };
         let fall = script.fall.as_ref().map_or("not set", |_| "1");
         let finding = ONE_FAILURE.with(&[
             ("name", &script.name),
-            ("fails", &Fails(on_failure)),
+            ("fails", &OnOneFailure(on_failure)),
             ("fall", &fall),
         ]);
         findings.push(finding.at(place));
@@ -62,7 +72,10 @@ pub fn instances(config: &Config, findings: &mut Findings) {
         let addresses = addresses(instance);
         // The instances of a sync group move together.
         let mates = mates(config, name);
-        let mut tracks = config.instances.iter().filter(|one| mates.contains(&one.name.as_str()));
+        let mut tracks = config
+            .instances
+            .iter()
+            .filter(|one| mates.contains(&one.name.as_str()));
         if tracks.all(|mate| self::tracks(config, mate).all(is_empty)) {
             let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
             findings.add(finding.at(&instance.place));
@@ -70,7 +83,8 @@ pub fn instances(config: &Config, findings: &mut Findings) {
         }
         let mut by_fault: Vec<String> = Vec::new();
         let mut by_priority: Vec<(String, Weight)> = Vec::new();
-        for (check, by) in trackers(config).filter(|(_, by)| mates.contains(&by.instance.as_str())) {
+        for (check, by) in trackers(config).filter(|(_, by)| mates.contains(&by.instance.as_str()))
+        {
             let is_about = |finding: &&Finding| finding.value("name") == Some(check);
             let mut about = findings.iter().filter(is_about);
             if about.any(|finding| finding.severity() == Severity::Problem) {
@@ -107,14 +121,25 @@ pub fn instances(config: &Config, findings: &mut Findings) {
 
 /// Returns the scripts, the files and the processes that act on instances.
 fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
-    let scripts = config.scripts.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    let scripts = config
+        .scripts
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
     // What a file with a weight does depends on its numbers.
-    let files = config.track_files.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    let files = config
+        .track_files
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
     let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
     let files = files.filter(|(_, by)| by.weight.value == 0);
-    let processes = config.track_processes.iter().map(|one| (one.name.as_str(), &one.tracked_by));
+    let processes = config
+        .track_processes
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
     let others = scripts.chain(processes);
-    others.flat_map(|(name, by)| by.iter().map(move |by| (name, by))).chain(files)
+    others
+        .flat_map(|(name, by)| by.iter().map(move |by| (name, by)))
+        .chain(files)
 }
 
 fn tracks<'c>(config: &'c Config, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
@@ -123,7 +148,8 @@ fn tracks<'c>(config: &'c Config, instance: &'c Instance) -> impl Iterator<Item 
 }
 
 fn groups_of<'c>(config: &'c Config, instance: &str) -> impl Iterator<Item = &'c Group> {
-    let is_member = move |group: &&Group| group.members.iter().any(|member| member.value == instance);
+    let is_member =
+        move |group: &&Group| group.members.iter().any(|member| member.value == instance);
     config.groups.iter().filter(is_member)
 }
 
@@ -135,16 +161,26 @@ fn mates<'c>(config: &'c Config, instance: &'c str) -> Vec<&'c str> {
 }
 
 fn is_empty(tracks: &Tracks) -> bool {
-    let lists: [&[Tracked]; 4] = [&tracks.scripts, &tracks.files, &tracks.processes, &tracks.interfaces];
+    let lists: [&[Tracked]; 3] = [&tracks.scripts, &tracks.files, &tracks.processes];
     lists.iter().all(|list| list.is_empty())
 }
 
 fn is_master(instance: &Instance) -> bool {
-    matches!(instance.state, Some(Set { value: State::Master, .. }))
+    matches!(
+        instance.state,
+        Some(Set {
+            value: State::Master,
+            ..
+        })
+    )
 }
 
 fn addresses(instance: &Instance) -> String {
-    let all: Vec<String> = instance.addresses.iter().map(|address| address.value.clone()).collect();
+    let all: Vec<String> = instance
+        .addresses
+        .iter()
+        .map(|address| address.value.clone())
+        .collect();
     match all.as_slice() {
         [] => "the address".to_owned(),
         [first, second, third, _, ..] => format!("{first}, {second}, {third}, ..."),
@@ -161,14 +197,24 @@ fn tracked_at<'c>(config: &'c Config, script: &'c Script, instance: &'c Instance
 
 /// Returns the priority with this change: VRRP has 1 to 254 for those that do not own the address.
 fn priority(instance: &Instance, change: i32) -> i32 {
-    i32::from(instance.priority()).saturating_add(change).clamp(1, 254)
+    i32::from(instance.priority())
+        .saturating_add(change)
+        .clamp(1, 254)
 }
 
 /// Returns the priorities while a script succeeds, and while it fails (keepalived/vrrp/vrrp_scheduler.c,
 /// `vrrp_script_weight`).
 fn priorities(instance: &Instance, weight: Weight) -> (i32, i32) {
-    let value = if weight.reverse { -weight.value } else { weight.value };
-    let (good, bad) = if weight.value > 0 { (value, 0) } else { (0, value) };
+    let value = if weight.reverse {
+        -weight.value
+    } else {
+        weight.value
+    };
+    let (good, bad) = if weight.value > 0 {
+        (value, 0)
+    } else {
+        (0, value)
+    };
     (priority(instance, good), priority(instance, bad))
 }
 

@@ -226,7 +226,7 @@ table! {
     NOTHING_CHECKED = note(
         "LU243",
         "({instance}) no check: {addresses} stays on this node whether or not a service runs here",
-        "the instance tracks nothing",
+        "the instance tracks no script, no file and no process",
         "add a vrrp_script, and track_script to the vrrp_instance; see the block below",
         "Without a check keepalived moves the address only if the node or its interface fails.",
     );
@@ -388,7 +388,9 @@ impl fmt::Display for NoWriter {
                 write!(f, "process {pid} calls itself listenup watch of it, but ")?;
                 match doubt {
                     Doubt::OtherProgram => f.write_str("executes another file than this listenup"),
-                    Doubt::Unreadable(error) => write!(f, "its program cannot be looked at: {error}"),
+                    Doubt::Unreadable(error) => {
+                        write!(f, "its program cannot be looked at: {error}")
+                    }
                     Doubt::OtherUser => f.write_str("the file belongs to another user"),
                 }
             }
@@ -409,7 +411,9 @@ impl WriterFix {
     /// Returns what writes the file at this path.
     pub fn of(path: &Path) -> Self {
         let text = path.to_string_lossy();
-        let unit = text.strip_prefix("/run/listenup-watch-").and_then(|rest| rest.strip_suffix("/track"));
+        let unit = text
+            .strip_prefix("/run/listenup-watch-")
+            .and_then(|rest| rest.strip_suffix("/track"));
         match unit.filter(|unit| !unit.is_empty() && !unit.contains('/')) {
             Some(unit) => Self::Unit(unit.to_owned()),
             None => Self::Other(text.into_owned()),

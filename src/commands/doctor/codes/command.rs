@@ -165,7 +165,10 @@ impl fmt::Display for UntilItPasses {
             OnFailure::Unused => f.write_str("Nothing tracks this check"),
             OnFailure::Fault => write!(f, "{all} is in FAULT until this check passes"),
             OnFailure::Priority => {
-                write!(f, "{all} has the priority of a failure until this check passes")
+                write!(
+                    f,
+                    "{all} has the priority of a failure until this check passes"
+                )
             }
             OnFailure::Server { .. } => {
                 f.write_str("The real server is down until this check passes")
@@ -205,7 +208,9 @@ impl fmt::Display for NotTried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRoot(user) => write!(f, "only root can run it as user {user}"),
-            Self::NoTime(limit) => write!(f, "the {} for all checks together are over", Shown(*limit)),
+            Self::NoTime(limit) => {
+                write!(f, "the {} for all checks together are over", Shown(*limit))
+            }
             Self::Unfinished(limit) => write!(f, "it was ended after {}", Shown(*limit)),
             Self::NoAnswer => f.write_str("it ended without an answer"),
             Self::Unreadable(error) => write!(f, "the program cannot be read: {error}"),
@@ -231,10 +236,22 @@ pub struct Answer {
 
 impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Answer { target, answer, reason }) in self.0.iter().enumerate() {
+        for (
+            index,
+            Answer {
+                target,
+                answer,
+                reason,
+            },
+        ) in self.0.iter().enumerate()
+        {
             let separator = if index == 0 { "" } else { "; " };
             // "80 is listening", "80: could not tell".
-            let verb = if answer.ends_with("listening") { " is " } else { ": " };
+            let verb = if answer.ends_with("listening") {
+                " is "
+            } else {
+                ": "
+            };
             write!(f, "{separator}{target}{verb}{answer}")?;
             if let Some(reason) = reason {
                 write!(f, ": {reason}")?;

@@ -7,39 +7,14 @@ mod tracking;
 use std::fmt::Display;
 
 use self::{blocks::*, reading::*, tracking::*};
-use super::super::findings::{Finding, Severity};
-use super::Code;
+use super::{Code, note, problem};
+use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{Diagnostic, Problem};
 
-const fn problem(
-    id: &'static str,
-    effect: &'static str,
-    cause: &'static str,
-    fix: &'static str,
-    explanation: &'static str,
-) -> Code {
-    Code {
-        id,
-        severity: Severity::Problem,
-        effect,
-        cause,
-        fix,
-        explanation,
-        versions: "",
-    }
-}
-
-const fn note(
-    id: &'static str,
-    effect: &'static str,
-    cause: &'static str,
-    fix: &'static str,
-    explanation: &'static str,
-) -> Code {
-    Code {
-        severity: Severity::Note,
-        ..problem(id, effect, cause, fix, explanation)
-    }
+/// Returns the codes of all problems of the reader.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    let groups = [reading::CODES, blocks::CODES, tracking::CODES];
+    groups.into_iter().flatten().copied()
 }
 
 /// Returns the finding for a diagnostic.

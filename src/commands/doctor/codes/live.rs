@@ -84,7 +84,9 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExecutableNotOfRoot => f.write_str("its program does not belong to root"),
-            Self::ExecutableWritable => f.write_str("users other than root can write to its program"),
+            Self::ExecutableWritable => {
+                f.write_str("users other than root can write to its program")
+            }
             Self::ExecutableOther => f.write_str("its program is not keepalived"),
             Self::FileNotOfRoot(owner) => {
                 write!(f, "user {owner} made the configuration that it has open")
@@ -101,7 +103,12 @@ impl fmt::Display for Changes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let effects = self.0.iter().map(|diagnostic| {
             let finding = super::conf::finding(diagnostic);
-            format!("{}: {} [{}]", diagnostic.place, finding.effect(), finding.code.id)
+            format!(
+                "{}: {} [{}]",
+                diagnostic.place,
+                finding.effect(),
+                finding.code.id
+            )
         });
         match effects.collect::<Vec<_>>() {
             effects if effects.is_empty() => {

@@ -24,40 +24,41 @@ impl fmt::Display for NeverRun {
     }
 }
 
-/// What follows if a check always fails.
+/// The address or the server while a check succeeds.
 #[derive(Clone, Copy, Debug)]
-pub struct AlwaysFails(pub OnFailure);
+pub struct IfUp(pub OnFailure);
 
-impl fmt::Display for AlwaysFails {
+impl fmt::Display for IfUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            OnFailure::Unused => "nothing tracks it",
-            OnFailure::Fault => "permanently in FAULT: this node can never hold the address",
-            OnFailure::Priority => "its weight applies all the time, even with the service up",
-            OnFailure::Server { .. } => "the real server is never used",
-        })
-    }
-}
-
-/// What follows if a check succeeds in all cases.
-#[derive(Clone, Copy, Debug)]
-pub struct AlwaysSucceeds(pub OnFailure);
-
-impl fmt::Display for AlwaysSucceeds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            OnFailure::Unused => "nothing tracks it",
-            OnFailure::Fault | OnFailure::Priority => "this node never fails over",
+            OnFailure::Unused => "the check succeeds",
+            OnFailure::Fault => "this node keeps the address",
+            OnFailure::Priority => "this node keeps its priority",
             OnFailure::Server { .. } => "the real server stays in use",
         })
     }
 }
 
-/// What follows if a check fails.
+/// The address or the server while a check can only fail.
 #[derive(Clone, Copy, Debug)]
-pub struct Fails(pub OnFailure);
+pub struct IfDown(pub OnFailure);
 
-impl fmt::Display for Fails {
+impl fmt::Display for IfDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            OnFailure::Unused => "the check fails",
+            OnFailure::Fault => "this node stays in FAULT without the address",
+            OnFailure::Priority => "its weight applies all the time, also with the service up",
+            OnFailure::Server { .. } => "the real server stays out of use",
+        })
+    }
+}
+
+/// The consequence of one failure.
+#[derive(Clone, Copy, Debug)]
+pub struct OnOneFailure(pub OnFailure);
+
+impl fmt::Display for OnOneFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             OnFailure::Unused => "the check fails",

@@ -11,7 +11,7 @@ use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
 };
-use crate::commands::doctor::codes::outcome::{AlwaysFails, AlwaysSucceeds};
+use crate::commands::doctor::codes::outcome::{IfDown, IfUp};
 use crate::commands::doctor::findings::Finding;
 use crate::domain::ExitCodes;
 use crate::keepalived_conf::Version;
@@ -62,7 +62,9 @@ pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
         true => options(check, version, &mut findings),
         false => None,
     };
-    let findings = findings.into_iter().map(|finding: Finding| finding.at(check.place()));
+    let findings = findings
+        .into_iter()
+        .map(|finding: Finding| finding.at(check.place()));
     Call {
         findings: findings.collect(),
         options,
@@ -82,7 +84,7 @@ fn options(
         return None;
     }
     let line = check.in_words();
-    let (fails, always) = (AlwaysFails(check.on_failure), AlwaysSucceeds(check.on_failure));
+    let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
     let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
         Ok(Request::Check(options)) => {
             findings.extend(times(check, &options, version));
@@ -106,9 +108,8 @@ fn options(
 fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) -> Option<Finding> {
     let (timeout, interval) = (check.timeout, check.interval);
     let ours = options.timing.timeout;
-    let overlaps = version.is_none_or(|version| {
-        (Version::new(2, 1, 3)..Version::new(2, 3, 3)).contains(&version)
-    });
+    let overlaps = version
+        .is_none_or(|version| (Version::new(2, 1, 3)..Version::new(2, 3, 3)).contains(&version));
     let code = match () {
         () if ours >= timeout => &TIMEOUTS,
         () if ours >= interval && overlaps => &OVERLAP,

@@ -165,7 +165,9 @@ fn classify(succeeds: bool, stdout: &str, stderr: &str) -> RunResult {
     let reason = reason.trim_start_matches("listenup: ").to_owned();
     let document = serde_json::from_str::<Value>(stdout).ok();
     let answers = document.as_ref().and_then(answers);
-    let verdict = document.as_ref().and_then(|document| document.get("verdict")?.as_str());
+    let verdict = document
+        .as_ref()
+        .and_then(|document| document.get("verdict")?.as_str());
     match (verdict, answers, succeeds) {
         (Some("could not tell"), Some(answers), true) => RunResult::UnknownIsUp(answers),
         (Some("could not tell"), Some(answers), false) => RunResult::CouldNotTell(answers),
@@ -219,7 +221,10 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id();
-        assert_eq!(wait_with_output(child, Duration::from_millis(50)).unwrap(), None);
+        assert_eq!(
+            wait_with_output(child, Duration::from_millis(50)).unwrap(),
+            None
+        );
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     }
 
@@ -232,8 +237,16 @@ mod tests {
         };
         let runs = DryRuns(Cell::new(Duration::ZERO));
         let image = OwnImage::open().unwrap();
-        let result = runs.run(&image, &[b"/listenup".to_vec()], &user, Duration::from_secs(1));
-        assert!(matches!(result, RunResult::NotTried(NotTried::NoTime(MAX_TOGETHER))));
+        let result = runs.run(
+            &image,
+            &[b"/listenup".to_vec()],
+            &user,
+            Duration::from_secs(1),
+        );
+        assert!(matches!(
+            result,
+            RunResult::NotTried(NotTried::NoTime(MAX_TOGETHER))
+        ));
     }
 
     #[test]
@@ -245,11 +258,36 @@ mod tests {
             )
         };
         for (succeeds, stdout, stderr, expected) in [
-            (true, document("listening", "null"), "", "Succeeds 443 is listening"),
-            (false, document("not listening", "null"), "", "Fails 443 is not listening"),
-            (false, document("could not tell", "\"why\""), "", "CouldNotTell 443: could not tell: why"),
-            (true, document("could not tell", "\"why\""), "", "UnknownIsUp 443: could not tell: why"),
-            (false, String::new(), "error: no such user\n\nUsage", "Refused no such user"),
+            (
+                true,
+                document("listening", "null"),
+                "",
+                "Succeeds 443 is listening",
+            ),
+            (
+                false,
+                document("not listening", "null"),
+                "",
+                "Fails 443 is not listening",
+            ),
+            (
+                false,
+                document("could not tell", "\"why\""),
+                "",
+                "CouldNotTell 443: could not tell: why",
+            ),
+            (
+                true,
+                document("could not tell", "\"why\""),
+                "",
+                "UnknownIsUp 443: could not tell: why",
+            ),
+            (
+                false,
+                String::new(),
+                "error: no such user\n\nUsage",
+                "Refused no such user",
+            ),
             (false, String::new(), "", "NotTried"),
             (true, String::new(), "hello", "NotTried"),
             (true, "{}".to_owned(), "", "NotTried"),

@@ -21,7 +21,7 @@ use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE, NOT_TRIED,
     NotTried, OTHER_FILE, OTHER_NAMESPACE, TOO_SLOW, UNKNOWN_IS_UP, UntilItPasses,
 };
-use super::codes::outcome::{AlwaysFails, AlwaysSucceeds};
+use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
 use crate::clock::Shown;
@@ -104,7 +104,8 @@ impl Attempt<'_> {
     }
 
     fn run(&self, image: &OwnImage) -> RunResult {
-        self.runs.run(image, self.check.words, self.user, self.check.timeout)
+        self.runs
+            .run(image, self.check.words, self.user, self.check.timeout)
     }
 
     fn finding(&self, result: &RunResult) -> Finding {
@@ -115,9 +116,7 @@ impl Attempt<'_> {
             RunResult::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
             RunResult::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
             RunResult::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
-            RunResult::TooSlow => {
-                self.with(&TOO_SLOW, &[("timeout", &Shown(self.check.timeout))])
-            }
+            RunResult::TooSlow => self.with(&TOO_SLOW, &[("timeout", &Shown(self.check.timeout))]),
             RunResult::NotTried(why) => self.not_tried(why),
         }
     }
@@ -133,7 +132,11 @@ impl Attempt<'_> {
         };
         let finding = self.with(
             &OTHER_NAMESPACE,
-            &[("netns", &set.value), ("inside", inside), ("outside", &outside)],
+            &[
+                ("netns", &set.value),
+                ("inside", inside),
+                ("outside", &outside),
+            ],
         );
         Some(finding.at(&set.place))
     }
@@ -163,9 +166,14 @@ impl Attempt<'_> {
         code: &'static Code,
         values: &[(&'static str, &dyn std::fmt::Display)],
     ) -> Finding {
-        let Check { name, on_failure, .. } = self.check;
+        let Check {
+            name, on_failure, ..
+        } = self.check;
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
-        let instances = tracked_by.into_iter().flatten().map(|by| by.instance.clone());
+        let instances = tracked_by
+            .into_iter()
+            .flatten()
+            .map(|by| by.instance.clone());
         let now = UntilItPasses {
             on_failure: *on_failure,
             instances: instances.collect(),
@@ -173,8 +181,8 @@ impl Attempt<'_> {
         let common: &[(&'static str, &dyn std::fmt::Display)] = &[
             ("name", name),
             ("user", &self.user.name),
-            ("fails", &AlwaysFails(*on_failure)),
-            ("always", &AlwaysSucceeds(*on_failure)),
+            ("fails", &IfDown(*on_failure)),
+            ("always", &IfUp(*on_failure)),
             ("now", &now),
         ];
         code.with(&[values, common].concat())
@@ -191,7 +199,10 @@ fn unbindable(target: &Target) -> Option<(IpAddr, String)> {
         IpAddr::V6(_) => "ipv6",
     };
     let path = format!("/proc/sys/net/{family}/ip_nonlocal_bind");
-    let value = RegularFile::open_in_proc(Path::new(&path)).ok()?.read_start(LONGEST_NUMBER).ok()?;
+    let value = RegularFile::open_in_proc(Path::new(&path))
+        .ok()?
+        .read_start(LONGEST_NUMBER)
+        .ok()?;
     let is_local = address.is_unspecified() || address.is_loopback() || is_assigned(address)?;
     let is_refused = value.trim_ascii() == b"0" && !is_local;
     is_refused.then(|| (address, format!("net.{family}.ip_nonlocal_bind")))

@@ -88,7 +88,9 @@ impl Program<'_> {
         if program.components().count() > 1 || program.starts_with(".") {
             return Err(self.finding(&NOT_ABSOLUTE, &[]));
         }
-        let found = SEARCHED.iter().map(|folder| Path::new(folder).join(program));
+        let found = SEARCHED
+            .iter()
+            .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
             let part = fs::metadata(path).map(|found| Part::new(path, &found));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
@@ -112,16 +114,24 @@ impl Program<'_> {
         let file = &resolved.file;
         let shown = |part: &Part| {
             let owner = accounts.owner(part.uid, part.gid);
-            format!("{} ({owner} {:04o})", part.path.display(), part.mode & 0o7777)
+            format!(
+                "{} ({owner} {:04o})",
+                part.path.display(),
+                part.mode & 0o7777
+            )
         };
         let of_part = |code, part: &Part| {
             let values: &[(_, &dyn Display)] =
                 &[("part", &shown(part)), ("path", &part.path.display())];
             self.finding(code, values)
         };
-        let closed = resolved.folders.iter().filter(|part| !part.can_execute(self.user));
-        let mut findings: Vec<Finding> =
-            closed.map(|part| of_part(&FOLDER_NOT_ENTERED, part)).collect();
+        let closed = resolved
+            .folders
+            .iter()
+            .filter(|part| !part.can_execute(self.user));
+        let mut findings: Vec<Finding> = closed
+            .map(|part| of_part(&FOLDER_NOT_ENTERED, part))
+            .collect();
         if file.kind() != S_IFREG {
             findings.push(of_part(&PATH_NOT_REGULAR, file));
         } else if !file.can_execute(self.user) {

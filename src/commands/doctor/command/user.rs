@@ -175,6 +175,9 @@ impl Runners<'_> {
             true => ROOM.max(self.accounts.groups.file_size()),
             false => ROOM,
         };
-        self.accounts.groups.lookup_size(group).is_none_or(|size| size <= room)
+        self.accounts
+            .groups
+            .lookup_size(group)
+            .is_none_or(|size| size <= room)
     }
 }

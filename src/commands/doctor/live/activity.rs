@@ -19,7 +19,10 @@ const KILLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Returns how long it can take until the first of the scripts ends. `None`: too long to wait for.
 pub fn longest_pause(config: &Config) -> Option<Duration> {
-    let tracked = config.scripts.iter().filter(|script| !script.tracked_by.is_empty());
+    let tracked = config
+        .scripts
+        .iter()
+        .filter(|script| !script.tracked_by.is_empty());
     let ends = tracked.map(|script| {
         // A run that is still going on at the next interval is skipped.
         script.interval() * 2 + script.timeout() + KILLED_AFTER
@@ -30,7 +33,12 @@ pub fn longest_pause(config: &Config) -> Option<Duration> {
 /// Returns whether a child of one of these processes ends within this time. `None`: that is not known, because one of them
 /// cannot be read.
 pub fn ends_a_child(processes: &[ProcessFolder], within: Duration) -> Option<bool> {
-    let faults = || processes.iter().map(|process| process.children_faults().ok()).collect();
+    let faults = || {
+        processes
+            .iter()
+            .map(|process| process.children_faults().ok())
+            .collect()
+    };
     let first: Option<Vec<u64>> = faults();
     let first = first?;
     let started = Instant::now();

@@ -9,9 +9,9 @@ mod watches;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::checks::OnFailure;
 use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN, VERSIONS_DIFFER};
 use super::codes::outcome::NeverRun;
-use super::checks::OnFailure;
 use super::findings::Finding;
 use crate::keepalived_conf::{Config, Diagnostic, Version};
 
@@ -72,7 +72,10 @@ fn scripts_not_run(running: &Running, config: &Config) -> Option<Finding> {
 }
 
 fn tracked_names(config: &Config) -> String {
-    let tracked = config.scripts.iter().filter(|script| !script.tracked_by.is_empty());
+    let tracked = config
+        .scripts
+        .iter()
+        .filter(|script| !script.tracked_by.is_empty());
     let names: Vec<&str> = tracked.map(|script| script.name.as_str()).collect();
     names.join(", ")
 }

@@ -67,7 +67,9 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     let Ok(processes) = Processes::read(proc, Deadline::new(&clock, LIMIT)) else {
         return Vec::new(); // Without /proc no process can be seen. The sources report that.
     };
-    let named = processes.all().filter(|process| process.is_called("keepalived"));
+    let named = processes
+        .all()
+        .filter(|process| process.is_called("keepalived"));
     let candidates = named.filter_map(|process| Candidate::find(proc, process.pid()));
     let candidates: Vec<Candidate> = candidates.collect();
     let is_keepalived = |pid: u32| {
@@ -75,8 +77,9 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         all.any(|other| other.pid == pid && other.may_be_keepalived())
     };
     // Its children have the same file.
-    let (children, mains): (Vec<&Candidate>, Vec<&Candidate>) =
-        candidates.iter().partition(|candidate| is_keepalived(candidate.parent));
+    let (children, mains): (Vec<&Candidate>, Vec<&Candidate>) = candidates
+        .iter()
+        .partition(|candidate| is_keepalived(candidate.parent));
     let mut running = Vec::new();
     for main in mains {
         if main.obstacle.is_some() {
@@ -151,7 +154,10 @@ impl Candidate {
             .and_then(|here| Ok(here && folder.shares_namespace("mnt")?));
         let version = match is_here {
             Ok(false) | Err(ReadError::System(Errno::ENOENT | Errno::ESRCH)) => return None,
-            Ok(true) => folder.executable().map_err(Obstacle::from).and_then(examine_executable),
+            Ok(true) => folder
+                .executable()
+                .map_err(Obstacle::from)
+                .and_then(examine_executable),
             Err(error) => Err(error.into()),
         };
         Some(Self {
@@ -197,7 +203,11 @@ impl Candidate {
             _ => &NOT_BELIEVED,
         };
         let program = self.folder.executable_path();
-        code.with(&[("pid", &self.pid), ("program", &program.display()), ("why", why)])
+        code.with(&[
+            ("pid", &self.pid),
+            ("program", &program.display()),
+            ("why", why),
+        ])
     }
 }
 

@@ -27,16 +27,27 @@ pub struct Watched {
 /// Returns an error if the process has ended, or this user is not allowed to look.
 pub fn of_process(process: &ProcessFolder) -> Result<Vec<Watched>, ReadError> {
     let lists = process.descriptions("anon_inode:inotify")?;
-    Ok(lists.iter().flat_map(|text| text.lines().filter_map(parse)).collect())
+    Ok(lists
+        .iter()
+        .flat_map(|text| text.lines().filter_map(parse))
+        .collect())
 }
 
 /// Returns how the kernel identifies a folder, if it is watched. `None`: that could not be found out.
 pub fn identity(folder: &Path) -> Option<Watched> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
     // Nothing is read from it.
-    inotify.add_watch(folder, AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_ONLYDIR).ok()?;
+    inotify
+        .add_watch(
+            folder,
+            AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_ONLYDIR,
+        )
+        .ok()?;
     let file = format!("/proc/self/fdinfo/{}", inotify.as_fd().as_raw_fd());
-    let text = RegularFile::open_in_proc(Path::new(&file)).ok()?.read_start(LONGEST_LINE).ok()?;
+    let text = RegularFile::open_in_proc(Path::new(&file))
+        .ok()?
+        .read_start(LONGEST_LINE)
+        .ok()?;
     String::from_utf8_lossy(&text).lines().find_map(parse)
 }
 
@@ -48,7 +59,11 @@ pub fn exists(folder: &Path) -> bool {
 /// A line of /proc/PID/fdinfo: `inotify wd:1 ino:3 sdev:28 mask:2c8 ...` (fs/notify/fdinfo.c, `inotify_fdinfo`).
 fn parse(line: &str) -> Option<Watched> {
     let mut words = line.strip_prefix("inotify ")?.split(' ');
-    let mut value = |key: &str| words.find_map(|word| word.strip_prefix(key)).map(str::to_owned);
+    let mut value = |key: &str| {
+        words
+            .find_map(|word| word.strip_prefix(key))
+            .map(str::to_owned)
+    };
     Some(Watched {
         inode: value("ino:")?,
         device: value("sdev:")?,
@@ -61,8 +76,12 @@ mod tests {
 
     #[test]
     fn lines_of_fdinfo() {
-        let watched = parse("inotify wd:1 ino:3 sdev:28 mask:2c8 ignored_mask:0 fhandle-bytes:8").unwrap();
-        assert_eq!((watched.inode.as_str(), watched.device.as_str()), ("3", "28"));
+        let watched =
+            parse("inotify wd:1 ino:3 sdev:28 mask:2c8 ignored_mask:0 fhandle-bytes:8").unwrap();
+        assert_eq!(
+            (watched.inode.as_str(), watched.device.as_str()),
+            ("3", "28")
+        );
         for other in ["pos:\t0", "inotify wd:1", "fanotify ino:3 sdev:28", ""] {
             assert_eq!(parse(other), None, "{other}");
         }

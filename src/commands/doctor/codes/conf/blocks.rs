@@ -219,3 +219,37 @@ pub(super) static COMMAND_DROPPED_QUOTED: Code = problem(
     "keepalived splits the first word after the keyword into the program and its arguments, and drops all other words. So a \
      command with arguments must be in double quotes.",
 );
+
+/// The codes of this file.
+pub(super) static CODES: &[&Code] = &[
+    &UNKNOWN_KEYWORD,
+    &MISSPELLED_KEYWORD,
+    &MISPLACED_KEYWORD,
+    &BLOCK_ENDS_EARLY,
+    &KEYWORD_TOO_NEW,
+    &UNKNOWN_BLOCK,
+    &MISSING_CLOSE,
+    &MISSING_CLOSE_AT_END,
+    &MISSING_OPEN,
+    &EXTRA_CLOSE,
+    &MISSING_VALUE,
+    &IGNORED_WORDS,
+    &REPEATED,
+    &REPEATED_IGNORED,
+    &NUMBER_USED,
+    &NUMBER_IGNORED,
+    &WORD_IGNORED,
+    &NAME_MISSING,
+    &DUPLICATE_BLOCK,
+    &NO_COMMAND,
+    &NO_FILE,
+    &NO_PROCESS,
+    &SERVER_ADDRESS,
+    &ADDRESS,
+    &ADDRESS_FAMILY,
+    &NO_ROUTER_ID,
+    &COMMAND_CRASH,
+    &COMMAND_EMPTY,
+    &COMMAND_DROPPED,
+    &COMMAND_DROPPED_QUOTED,
+];

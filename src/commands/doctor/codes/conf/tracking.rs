@@ -115,3 +115,22 @@ pub(super) static OLD_TRACK_FILE: Code = note(
     "track_file {name} {",
     "keepalived 2.1.0 changed the name, and logs a warning for the old one.",
 );
+
+/// The codes of this file.
+pub(super) static CODES: &[&Code] = &[
+    &TRACKED_ABSENT,
+    &TRACKED_MISSPELLED,
+    &TRACKED_BELOW,
+    &TRACKED_TWICE,
+    &TRACK_OPTION,
+    &WEIGHT_IN_GROUP,
+    &WEIGHT_OF_OWNER,
+    &WEIGHT_CLEARED,
+    &UNTRACKED,
+    &MEMBER_ABSENT,
+    &MEMBER_TAKEN,
+    &GROUP_EMPTY,
+    &TRACK_FILE_DROPPED,
+    &INIT_FILE_OVERWRITES,
+    &OLD_TRACK_FILE,
+];
