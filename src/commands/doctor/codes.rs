@@ -36,6 +36,48 @@ pub fn by_id(id: &str) -> Option<&'static Code> {
         .find(|code| code.id.eq_ignore_ascii_case(id))
 }
 
+/// Returns whether the result of a check does not depend on its service if it has a finding of this code.
+pub fn decides_result(code: &Code) -> bool {
+    let decided = [
+        &audit::PROGRAM_MISSING,
+        &audit::NOT_IN_PATH,
+        &audit::FOLDER_NOT_ENTERED,
+        &audit::PATH_NOT_REGULAR,
+        &audit::NOT_EXECUTABLE,
+        &audit::ON_NOEXEC,
+        &audit::UNSAFE_FOLDER,
+        &audit::UNSAFE_FILE,
+        &audit::REVERSE_ZERO,
+        &audit::FILE_ABSENT,
+        &audit::FILE_STUCK,
+        &audit::FILE_NO_NUMBER,
+        &third_party::NETSTAT_WITH_PIPE,
+        &third_party::REFUSES_OPERATOR,
+        &third_party::FIRST_WORD_ONLY,
+        &third_party::SUCCEEDS_ALWAYS,
+        &third_party::FAILS_ALWAYS,
+        &third_party::INVERTED,
+        &third_party::FINDS_ITSELF,
+        &third_party::KILLALL_RIGHTS,
+        &third_party::SLEEPS_WHILE_UP,
+        &third_party::NO_DEV_TCP,
+        &third_party::NO_INTERPRETER,
+        &third_party::CARRIAGE_RETURN,
+        &third_party::INTERPRETER_MISSING,
+        &command::SHELL_WORD,
+        &command::NOT_A_CHECK,
+        &command::HELP,
+        &command::REFUSED,
+        &command::UNKNOWN_IS_UP,
+        &command::COULD_NOT_TELL,
+        &command::NAMES_NOTHING,
+        &command::TOO_SLOW,
+        &command::OTHER_NAMESPACE,
+        &live::FOLDER_NOT_WATCHED,
+    ];
+    decided.iter().any(|decided| decided.id == code.id)
+}
+
 const fn problem(
     id: &'static str,
     effect: &'static str,

@@ -119,6 +119,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let confs = &options.keepalived_confs;
     let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
     let mut calls_listenup = false;
+    let mut targets = options.targets.clone();
     for conf in &examined.confs {
         let audit = Audit {
             config: &conf.config,
@@ -135,12 +136,14 @@ fn examine(options: &DoctorOptions) -> Report {
         if let Some(running) = &conf.running {
             findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
         }
+        audit.outcomes(&audited, &mut findings);
+        targets.extend(audited.targets);
     }
     Report {
         has_subject: !examined.confs.is_empty() || !options.targets.is_empty(),
         examined: examined.lines,
         findings: findings.into_sorted(),
-        block: (!calls_listenup).then(|| snippet::block(&listenup, &options.targets)),
+        block: (!calls_listenup).then(|| snippet::block(&listenup, &targets)),
     }
 }
 

@@ -25,7 +25,12 @@ pub fn program(own: Option<&Path>) -> String {
 
 /// Returns a vrrp_script for these targets, and the lines that track it.
 pub fn block(program: &str, targets: &[Target]) -> String {
-    let mut ports: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let mut ports: Vec<String> = Vec::new();
+    for target in targets.iter().map(ToString::to_string) {
+        if !ports.contains(&target) {
+            ports.push(target);
+        }
+    }
     let mut first = "To paste into keepalived.conf".to_owned();
     if ports.is_empty() {
         ports.push("PORT".to_owned());

@@ -4,12 +4,14 @@ mod track_files;
 mod weights;
 mod writers;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::checks::{self, Check, OnFailure};
 use super::codes;
 use super::codes::audit::SECURITY_OFF;
 use super::codes::command::INDIRECT;
+use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, NeverRun};
 use super::command::{
     Accounts, Attempt, DryRuns, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
@@ -17,7 +19,7 @@ use super::command::{
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
-use crate::domain::Wanted;
+use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::ReadError;
 
@@ -50,6 +52,10 @@ pub struct Audited {
     pub calls_listenup: bool,
     /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
     pub runs_a_script: bool,
+    /// The names of the checks that keepalived drops, because they have no user.
+    dropped: Vec<String>,
+    /// The ports for which checks by other programs look.
+    pub targets: Vec<Target>,
 }
 
 /// Returns who runs a check by another program, and what replaces it.
@@ -85,8 +91,23 @@ impl Audit<'_> {
         if !checks.is_empty() && is_safe && self.config.globals.script_security.is_none() {
             findings.extend(self.security_off());
         }
-        weights::instances(self.config, findings);
         audited
+    }
+
+    /// Reports what happens to the addresses if a check fails, after everything else about the checks is known.
+    pub fn outcomes(&self, audited: &Audited, findings: &mut Findings) {
+        let runs_scripts = findings
+            .iter()
+            .all(|found| found.code.id != SCRIPTS_NOT_RUN.id);
+        let decided = findings
+            .iter()
+            .filter(|found| codes::decides_result(found.code));
+        let decided = decided.filter_map(|found| found.value("name").map(str::to_owned));
+        let mut decided: HashSet<String> = decided.chain(audited.dropped.iter().cloned()).collect();
+        if !runs_scripts {
+            decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
+        }
+        findings.extend(weights::instances(self.config, &decided));
     }
 
     /// Reports that there is no script security, if adding it keeps all scripts.
@@ -112,6 +133,9 @@ impl Audit<'_> {
         let before = findings.len();
         let user = self.runners().user(check.user, Dropped::Check(&check.name));
         let has_user = user.is_ok();
+        if !has_user {
+            audited.dropped.push(check.name.clone());
+        }
         let user = user.unwrap_or_else(|finding| {
             findings.add(finding);
             Accounts::root()
@@ -163,6 +187,9 @@ impl Audit<'_> {
             }
             Invocation::None => {
                 let setting = setting(&user, self.listenup);
+                audited
+                    .targets
+                    .extend(third_party::targets(check, self.config, setting.clone()));
                 findings.extend(third_party::examine(check, self.config, setting));
                 weights(None, findings);
             }

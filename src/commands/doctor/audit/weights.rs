@@ -1,12 +1,14 @@
 //! What the result of a script does to the priority and the address.
 
+use std::collections::HashSet;
+
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::audit::{
     INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_MASTER, NOPREEMPT_WEIGHT,
     NOTHING_CHECKED, ONE_FAILURE, REVERSE, REVERSE_OTHER, REVERSE_ZERO,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
-use crate::commands::doctor::findings::{Finding, Findings, Severity};
+use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{
     Config, Group, Instance, Place, Script, Set, State, Tracked, TrackedBy, Tracks, Weight,
 };
@@ -59,12 +61,14 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
     findings
 }
 
-/// Returns what happens to the addresses of each instance, as far as its checks have no problem.
-pub fn instances(config: &Config, findings: &mut Findings) {
+/// Returns what happens to the addresses of each instance if a check fails. The result of the checks in `decided` does not
+/// depend on a service.
+pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for instance in &config.instances {
         let name = &instance.name;
         if let Some(place) = instance.nopreempt.as_ref().filter(|_| is_master(instance)) {
-            findings.add(NOPREEMPT_MASTER.with(&[("instance", name)]).at(place));
+            findings.push(NOPREEMPT_MASTER.with(&[("instance", name)]).at(place));
         }
         if config.fatal.is_some() || !config.complete {
             continue;
@@ -78,18 +82,15 @@ pub fn instances(config: &Config, findings: &mut Findings) {
             .filter(|one| mates.contains(&one.name.as_str()));
         if tracks.all(|mate| self::tracks(config, mate).all(is_empty)) {
             let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
-            findings.add(finding.at(&instance.place));
+            findings.push(finding.at(&instance.place));
             continue;
         }
         let mut by_fault: Vec<String> = Vec::new();
         let mut by_priority: Vec<(String, Weight)> = Vec::new();
-        for (check, by) in trackers(config).filter(|(_, by)| mates.contains(&by.instance.as_str()))
-        {
-            let is_about = |finding: &&Finding| finding.value("name") == Some(check);
-            let mut about = findings.iter().filter(is_about);
-            if about.any(|finding| finding.severity() == Severity::Problem) {
-                continue;
-            }
+        let trackers = trackers(config).filter(|(check, by)| {
+            mates.contains(&by.instance.as_str()) && !decided.contains(*check)
+        });
+        for (check, by) in trackers {
             match by.weight.value {
                 0 if by_fault.iter().any(|known| known == check) => {}
                 0 => by_fault.push(check.to_owned()),
@@ -103,7 +104,7 @@ pub fn instances(config: &Config, findings: &mut Findings) {
                 ("checks", &AnyOf(&by_fault)),
                 ("addresses", &addresses),
             ]);
-            findings.add(finding.at(&instance.place));
+            findings.push(finding.at(&instance.place));
         }
         for (check, weight) in by_priority {
             let (good, bad) = priorities(instance, weight);
@@ -114,9 +115,10 @@ pub fn instances(config: &Config, findings: &mut Findings) {
                 ("bad", &bad),
                 ("addresses", &addresses),
             ]);
-            findings.add(finding.at(&instance.place));
+            findings.push(finding.at(&instance.place));
         }
     }
+    findings
 }
 
 /// Returns the scripts, the files and the processes that act on instances.

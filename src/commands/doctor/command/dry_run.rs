@@ -162,7 +162,8 @@ fn printing(arguments: &[OsString]) -> Vec<OsString> {
 fn classify(succeeds: bool, stdout: &str, stderr: &str) -> RunResult {
     let reason = stderr.lines().next().unwrap_or_default();
     let reason = reason.trim_start_matches("error: ");
-    let reason = reason.trim_start_matches("listenup: ").to_owned();
+    let reason = reason.trim_start_matches("listenup: ");
+    let reason = reason.trim_start_matches("wrong usage: ").to_owned();
     let document = serde_json::from_str::<Value>(stdout).ok();
     let answers = document.as_ref().and_then(answers);
     let verdict = document

@@ -161,7 +161,7 @@ impl Analysis<'_> {
 }
 
 /// The targets, of which each is enough.
-fn targets(probe: &Probe) -> Vec<String> {
+pub fn targets(probe: &Probe) -> Vec<String> {
     let What::Port {
         tcp,
         udp,

@@ -32,6 +32,7 @@ use self::script::Script;
 use self::tokens::{Content, NotUnderstood, Part, Token, Tokens};
 use super::checks::Check;
 use super::findings::Finding;
+use crate::domain::Target;
 use crate::keepalived_conf::Config;
 
 pub use self::meaning::Replacement;
@@ -82,6 +83,14 @@ pub fn replacement(
         return Ok(None);
     }
     analysis.replacement().map(Some)
+}
+
+/// Returns the ports for which a check looks, if it is understood.
+pub fn targets(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Target> {
+    let analysis = analyse(check, config, setting);
+    let probes = analysis.runs.iter().flat_map(|runs| meaning::probes(runs));
+    let targets = probes.flat_map(|probe| meaning::targets(&probe));
+    targets.filter_map(|target| target.parse().ok()).collect()
 }
 
 /// Whether a shell script calls listenup.
