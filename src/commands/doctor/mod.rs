@@ -118,7 +118,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
-    let mut calls_listenup = false;
+    let mut has_check = false;
     let mut targets = options.targets.clone();
     for conf in &examined.confs {
         let audit = Audit {
@@ -132,7 +132,7 @@ fn examine(options: &DoctorOptions) -> Report {
             listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);
-        calls_listenup |= audited.calls_listenup;
+        has_check |= audited.calls_listenup || !conf.config.track_files.is_empty();
         if let Some(running) = &conf.running {
             findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
         }
@@ -143,7 +143,7 @@ fn examine(options: &DoctorOptions) -> Report {
         has_subject: !examined.confs.is_empty() || !options.targets.is_empty(),
         examined: examined.lines,
         findings: findings.into_sorted(),
-        block: (!calls_listenup).then(|| snippet::block(&listenup, &targets)),
+        block: (!has_check).then(|| snippet::block(&listenup, &targets)),
     }
 }
 

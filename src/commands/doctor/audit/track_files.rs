@@ -13,8 +13,8 @@ use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FILE_ABSENT, FILE_DOWN, FILE_KEPT, FILE_NO_NUMBER, FILE_STUCK, FILE_UNREADABLE, FILE_UNSAFE,
-    FILE_UNUSED, FILE_UNWATCHED, FILE_WEIGHT, Meaning, NoWriter, TRACK_PROCESS, WeightSource,
-    WriterFix,
+    FILE_UNUSED, FILE_UNWATCHED, FILE_WEIGHT, Meaning, NoWriter, RunAsRoot, TRACK_PROCESS,
+    WeightSource, WriterFix,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::OwnImage;
@@ -93,7 +93,11 @@ impl<'a> TrackedFile<'a> {
                 let absent = self.finding(&FILE_ABSENT, &[]);
                 return self.weight(0).into_iter().chain([absent]).collect();
             }
-            Err(error) => return vec![self.finding(&FILE_UNREADABLE, &[("error", &error)])],
+            Err(error) => {
+                let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
+                let fix = RunAsRoot(is_refused);
+                return vec![self.finding(&FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
+            }
         };
         let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
             return vec![self.finding(&FILE_NO_NUMBER, &[])];

@@ -279,8 +279,9 @@ table! {
         "LU257",
         "track_file {name}: its value is unknown",
         "{path} cannot be read: {error}",
-        "run the doctor as root",
-        "keepalived reads the file as root.",
+        "{fix}",
+        "keepalived reads the file as root. The doctor does not open files in /proc, /sys and the like, since reading them \
+         can have effects.",
     );
     FILE_UNSAFE = problem(
         "LU258",
@@ -331,6 +332,16 @@ impl Weakness {
             Self::Group => "chmod g-w",
             Self::Others => "chmod o-w",
         }
+    }
+}
+
+/// What to do if this user is not allowed to read something.
+#[derive(Clone, Copy, Debug)]
+pub struct RunAsRoot(pub bool);
+
+impl fmt::Display for RunAsRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { "run the doctor as root" } else { "" })
     }
 }
 

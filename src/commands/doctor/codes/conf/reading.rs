@@ -94,7 +94,7 @@ pub(super) static FILE_EXECUTABLE: Code = problem(
     "keepalived starts without the file {file}",
     "it has an x bit",
     "chmod a-x {file}",
-    "keepalived skips a file that anybody can execute, reports it in the log, and runs with the rest of its configuration.",
+    "keepalived skips a file with an x bit, reports it in the log, and runs with the rest of its configuration.",
 );
 pub(super) static FILE_UNREADABLE: Code = problem(
     "LU108",
