@@ -59,6 +59,19 @@ impl TimeLeft {
     pub fn whole() -> Self {
         Self(Cell::new(MOST_TOGETHER))
     }
+
+    /// Does some work, which is told how long it may take: no longer than `most`, nor than what is left. `None`: nothing is
+    /// left, and nothing was done.
+    fn spend<T>(&self, most: Duration, work: impl FnOnce(Duration) -> T) -> Option<T> {
+        let left = self.0.get();
+        if left.is_zero() {
+            return None;
+        }
+        let started = Instant::now();
+        let done = work(left.min(most));
+        self.0.set(left.saturating_sub(started.elapsed()));
+        Some(done)
+    }
 }
 
 /// Runs it, so that it says what it found and logs nothing; neither changes whether it succeeds.
@@ -69,12 +82,6 @@ pub fn run(
     timeout: Duration,
     left: &TimeLeft,
 ) -> Trial {
-    if left.0.get().is_zero() {
-        let together = Shown(MOST_TOGETHER);
-        return Trial::NotTried(format!(
-            "the time for all trials together ({together}) is over"
-        ));
-    }
     // Of what follows it could not be told whether this failed or the program.
     if let Err(error) = File::open("/dev/null") {
         let why = ErrnoText::from(&error);
@@ -83,21 +90,26 @@ pub fn run(
     let arguments = words.iter().skip(1).cloned().map(OsString::from_vec);
     let arguments: Vec<OsString> = arguments.collect();
     let name = words.first().map(Vec::as_slice).unwrap_or_default();
-    let limit = timeout.min(MOST).min(left.0.get());
-    let started = Instant::now();
-    let child = child::start(&Call {
-        image: &image.path(),
-        name: OsStr::from_bytes(name),
-        arguments: &telling(&arguments),
-        user,
+    let tried = left.spend(timeout.min(MOST), |limit| {
+        let child = child::start(&Call {
+            image: &image.path(),
+            name: OsStr::from_bytes(name),
+            arguments: &telling(&arguments),
+            user,
+        });
+        (child.and_then(|child| tell(child, limit)), limit)
     });
-    let said = child.and_then(|child| tell(child, limit));
-    left.0.set(left.0.get().saturating_sub(started.elapsed()));
-    match said {
-        Ok(Some((succeeds, stdout, stderr))) => classify(succeeds, &stdout, &stderr),
-        Ok(None) if limit < timeout => Trial::Unfinished(limit),
-        Ok(None) => Trial::TooSlow,
-        Err(error) => Trial::NotTried(ErrnoText::from(&error).to_string()),
+    match tried {
+        None => {
+            let together = Shown(MOST_TOGETHER);
+            Trial::NotTried(format!(
+                "the time for all trials together ({together}) is over"
+            ))
+        }
+        Some((Ok(Some((succeeds, stdout, stderr))), _)) => classify(succeeds, &stdout, &stderr),
+        Some((Ok(None), limit)) if limit < timeout => Trial::Unfinished(limit),
+        Some((Ok(None), _)) => Trial::TooSlow,
+        Some((Err(error), _)) => Trial::NotTried(ErrnoText::from(&error).to_string()),
     }
 }
 
@@ -230,18 +242,22 @@ mod tests {
     }
 
     #[test]
-    fn without_time_nothing_is_run() {
-        let user = ScriptUser {
-            name: "root".to_owned(),
-            uid: 0,
-            gid: Some(0),
-        };
-        let left = TimeLeft(Cell::new(Duration::ZERO));
-        let image = OwnImage::open().unwrap();
-        let second = Duration::from_secs(1);
-        let trial = run(&image, &[b"/listenup".to_vec()], &user, second, &left);
-        let why = "the time for all trials together (30s) is over".to_owned();
-        assert_eq!(trial, Trial::NotTried(why));
+    fn all_trials_share_one_time() {
+        let left = TimeLeft(Cell::new(Duration::from_millis(30)));
+        let long = Duration::from_secs(60);
+        assert_eq!(
+            left.spend(Duration::from_millis(1), |limit| limit),
+            Some(Duration::from_millis(1))
+        );
+        let second = left.spend(long, |limit| {
+            thread::sleep(limit);
+            limit
+        });
+        assert!(
+            second.is_some_and(|limit| limit <= Duration::from_millis(30)),
+            "{second:?}"
+        );
+        assert_eq!(left.spend(long, |limit| limit), None);
     }
 
     #[test]
