@@ -39,7 +39,8 @@ pub struct DoctorOptions {
 
 const DOCTOR_HELP: &str = "\
 Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. Every listenup
-command in the configuration is run once, as keepalived would run it. Nothing else is executed.
+command in the configuration is run once, as keepalived would run it, by this program file. Nothing else
+is executed.
 
 Exit status: 0 no problems found, 1 a problem, 3 no problem, but a check is failing right now.";
 

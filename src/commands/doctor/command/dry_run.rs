@@ -4,12 +4,14 @@
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 
 use super::child::{self, Call};
@@ -123,16 +125,20 @@ fn wait_with_output(
     let Some(status) = wait(&mut child, limit)? else {
         return Ok(None);
     };
-    let read = |stream: Option<&mut dyn Read>| {
-        let mut text = Vec::new();
-        if let Some(stream) = stream {
-            stream.take(MAX_OUTPUT).read_to_end(&mut text)?;
-        }
-        io::Result::Ok(String::from_utf8_lossy(&text).into_owned())
-    };
-    let stdout = read(child.stdout.as_mut().map(|stream| stream as &mut dyn Read))?;
-    let stderr = read(child.stderr.as_mut().map(|stream| stream as &mut dyn Read))?;
+    let stdout = child.stdout.map_or(Ok(String::new()), output)?;
+    let stderr = child.stderr.map_or(Ok(String::new()), output)?;
     Ok(Some((status.success(), stdout, stderr)))
+}
+
+/// Returns what is in a pipe now. Its end is not waited for: another process of the check's user can have taken hold of the
+/// check (ptrace(2)) and keep the pipe open.
+fn output(mut pipe: impl Read + AsFd) -> io::Result<String> {
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let mut text = Vec::new();
+    match pipe.by_ref().take(MAX_OUTPUT).read_to_end(&mut text) {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Ok(String::from_utf8_lossy(&text).into_owned()),
+    }
 }
 
 /// Returns the arguments with which it prints JSON, and logs nothing.
@@ -194,6 +200,11 @@ fn answers(document: &Value) -> Option<Answers> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
     use super::*;
 
     #[test]
@@ -227,6 +238,21 @@ mod tests {
             None
         );
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn a_pipe_that_somebody_keeps_open_is_not_waited_for() {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $!"]);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = wait_with_output(child.unwrap(), Duration::from_secs(60)).unwrap();
+        let (succeeds, stdout, _) = output.unwrap();
+        let sleeper = Pid::from_raw(stdout.trim().parse().unwrap());
+        kill(sleeper, Signal::SIGKILL).unwrap();
+        assert!(succeeds);
     }
 
     #[test]
