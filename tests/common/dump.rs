@@ -218,7 +218,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     for process in config
         .track_processes
         .iter()
-        .filter(|one| !one.process.is_empty() && !one.tracked_by.is_empty())
+        .filter(|one| !one.process.is_empty())
     {
         let mut entry = new("process", &process.name);
         entry
