@@ -16,7 +16,7 @@ use common::doctor::{conf_with, doctor_reads, install};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::{in_namespace, ip};
-use listenup::keepalived_conf::{Disk, read};
+use listenup::keepalived_conf::{Disk, Reading};
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
@@ -318,7 +318,12 @@ fn the_real_keepalived_makes_the_same_words_of_a_line() {
         let (log, _keepalived) = run_keepalived(&folder, &scripts, lines.len());
 
         let main = folder.path().join("all.conf");
-        let conf = read(&Disk, folder.path(), &main, b"vm");
+        let reading = Reading {
+            files: &Disk,
+            id: b"vm",
+            version: None,
+        };
+        let conf = reading.read(folder.path(), &main);
         let deadline = Instant::now() + Duration::from_secs(20);
         for (index, (line, script)) in lines.iter().zip(&conf.scripts).enumerate() {
             let out = folder.path().join(format!("p{index}.out"));

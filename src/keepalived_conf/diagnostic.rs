@@ -161,6 +161,8 @@ pub enum Problem {
     AddressFamily,
     /// vrrp_instance `name` has no virtual_router_id.
     NoRouterId,
+    /// vrrp_instance `name` has nopreempt, which does not work with state MASTER or priority 255.
+    NopreemptIgnored,
     /// A quote of the command of `keyword` is not closed, or it ends with a backslash.
     CommandCrash,
     /// `keyword` has no command.
@@ -215,7 +217,7 @@ impl Problem {
         UnknownKeyword, MisspelledKeyword, MisplacedKeyword, BlockEndsEarly, KeywordTooNew, UnknownBlock,
         MissingClose, MissingCloseAtEnd, MissingOpen, ExtraClose, MissingValue, IgnoredWords, Repeated,
         RepeatedIgnored, NumberUsed, NumberIgnored, WordIgnored, NameMissing, DuplicateBlock,
-        NoCommand, NoFile, NoProcess, ServerAddress, Address, AddressFamily, NoRouterId, CommandCrash,
+        NoCommand, NoFile, NoProcess, ServerAddress, Address, AddressFamily, NoRouterId, NopreemptIgnored, CommandCrash,
         CommandEmpty, CommandDropped, CommandDroppedQuoted, TrackedAbsent, TrackedMisspelled, TrackedBelow,
         TrackedTwice, TrackOption, WeightInGroup, WeightOfOwner, WeightCleared, Untracked, MemberAbsent,
         MemberTaken, GroupEmpty, TrackFileDropped, InitFileOverwrites, OldTrackFile,

@@ -289,11 +289,9 @@ impl<'a> Reader<'a> {
             if is_margin && self.stack.iter().any(|open| open.twice) {
                 self.report(Problem::IncludedComment, &[]);
             }
-            // An empty line ends a definition, but a comment does not.
-            let was_empty = text.is_empty();
             let text = self.without_comment(&text);
             if text.is_empty() {
-                let _ = was_empty && self.continue_definition(b"");
+                self.continue_definition(b"");
                 continue;
             }
             if let (Some(copy), None) = (&mut self.copy, directive(&text)) {

@@ -156,10 +156,11 @@ fn check_address(cx: &Context, line: &Line) -> bool {
         true => bare.parse::<Ipv6Addr>().is_ok(),
         false => bare.parse::<Ipv4Addr>().is_ok(),
     };
-    if !(is_known && port) && !line.unread {
+    let is_known = is_known && port;
+    if !is_known && !line.unread {
         let (block, address) = (line.keyword(), line.rest(1));
         let values: Values = &[("block", &block), ("address", &address)];
         cx.report(&line.place, Problem::ServerAddress, values);
     }
-    is_known && port
+    is_known
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Group, Ignored, Instance, Tracked, TrackedBy, Tracks};
+use super::super::model::{Group, Ignored, Instance, State, Tracked, TrackedBy, Tracks};
 use super::super::spelling::suggest;
 use super::{Builder, Kind};
 
@@ -46,6 +46,9 @@ impl Builder<'_> {
         let mut groups = std::mem::take(&mut self.config.groups);
         let members = self.join_groups(&groups);
         self.ignore_weights(&mut instances, &groups, &members);
+        for instance in &mut instances {
+            self.clear_nopreempt(instance);
+        }
         let mut acting = Acting::new();
         for (number, instance) in instances.iter_mut().enumerate() {
             for (kind, list) in instance.tracks.kinds() {
@@ -131,6 +134,16 @@ impl Builder<'_> {
                         tracked.ignored = Some(ignored);
                     }
                 }
+            }
+        }
+    }
+
+    fn clear_nopreempt(&self, instance: &mut Instance) {
+        let state = instance.state.as_ref().map(|set| set.value);
+        if state == Some(State::Master) || instance.priority() == 255 {
+            if let Some(place) = instance.nopreempt.take() {
+                let values: Values = &[("name", &instance.name)];
+                self.cx.report(&place, Problem::NopreemptIgnored, values);
             }
         }
     }

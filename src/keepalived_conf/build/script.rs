@@ -10,7 +10,7 @@ impl Builder<'_> {
     pub(super) fn begin_script(&mut self, line: &Line) {
         self.cx.check_rest(line, 2);
         self.config.scripts.push(Script {
-            name: line.rest(1),
+            name: line.word(1).unwrap_or_default().to_owned(),
             place: line.place.clone(),
             ..Script::default()
         });

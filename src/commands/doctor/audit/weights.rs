@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::audit::{
-    INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_MASTER, NOPREEMPT_WEIGHT,
-    NOTHING_CHECKED, ONE_FAILURE, REVERSE, REVERSE_OTHER, REVERSE_ZERO,
+    INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_WEIGHT, NOTHING_CHECKED, ONE_FAILURE,
+    REVERSE, REVERSE_OTHER, REVERSE_ZERO,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
 use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{
-    Config, Group, Instance, Place, Script, Set, State, Tracked, TrackedBy, Tracks, Weight,
+    Config, Group, Instance, Place, Script, Tracked, TrackedBy, Tracks, Weight,
 };
 
 /// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
@@ -27,7 +27,7 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
                 reverse(script, instance, by.weight, means_up).map(|found| found.at(place)),
             );
         }
-        if by.weight.value != 0 && instance.nopreempt.is_some() && !is_master(instance) {
+        if by.weight.value != 0 && instance.nopreempt.is_some() {
             let finding =
                 NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
             findings.push(finding.at(place));
@@ -67,9 +67,6 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for instance in &config.instances {
         let name = &instance.name;
-        if let Some(place) = instance.nopreempt.as_ref().filter(|_| is_master(instance)) {
-            findings.push(NOPREEMPT_MASTER.with(&[("instance", name)]).at(place));
-        }
         if config.fatal.is_some() || !config.complete {
             continue;
         }
@@ -165,16 +162,6 @@ fn mates<'c>(config: &'c Config, instance: &'c str) -> Vec<&'c str> {
 fn is_empty(tracks: &Tracks) -> bool {
     let lists: [&[Tracked]; 3] = [&tracks.scripts, &tracks.files, &tracks.processes];
     lists.iter().all(|list| list.is_empty())
-}
-
-fn is_master(instance: &Instance) -> bool {
-    matches!(
-        instance.state,
-        Some(Set {
-            value: State::Master,
-            ..
-        })
-    )
 }
 
 fn addresses(instance: &Instance) -> String {

@@ -187,14 +187,6 @@ table! {
         "A node with nopreempt does not take the address from a master with a lower priority. With weight 0 a failure puts \
          the master into FAULT, and the other node takes over.",
     );
-    NOPREEMPT_MASTER = problem(
-        "LU235",
-        "({instance}) keepalived ignores nopreempt: this node takes the address back when it starts or recovers",
-        "nopreempt does not work with state MASTER",
-        "state BACKUP, on both nodes",
-        "keepalived logs that nopreempt will not work with initial state MASTER, and clears it. With state BACKUP on both \
-         nodes the one with the higher priority still becomes master at first.",
-    );
     ONE_FAILURE = note(
         "LU236",
         "{name}: a single failed or timed-out run is enough: {fails}",

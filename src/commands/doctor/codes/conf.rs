@@ -103,6 +103,7 @@ fn code(problem: Problem) -> &'static Code {
         Problem::Address => &ADDRESS,
         Problem::AddressFamily => &ADDRESS_FAMILY,
         Problem::NoRouterId => &NO_ROUTER_ID,
+        Problem::NopreemptIgnored => &NOPREEMPT_IGNORED,
         Problem::CommandCrash => &COMMAND_CRASH,
         Problem::CommandEmpty => &COMMAND_EMPTY,
         Problem::CommandDropped => &COMMAND_DROPPED,

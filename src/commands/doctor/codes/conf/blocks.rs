@@ -219,6 +219,13 @@ pub(super) static COMMAND_DROPPED_QUOTED: Code = problem(
     "keepalived splits the first word after the keyword into the program and its arguments, and drops all other words. So a \
      command with arguments must be in double quotes.",
 );
+pub(super) static NOPREEMPT_IGNORED: Code = problem(
+    "LU186",
+    "keepalived ignores the nopreempt of vrrp_instance {name}",
+    "nopreempt does not work with state MASTER or priority 255",
+    "write state BACKUP, and a priority from 1 to 254, on all nodes",
+    "A node that begins as MASTER takes the address when keepalived starts, so it would preempt the other.",
+);
 
 /// The codes of this file.
 pub(super) static CODES: &[&Code] = &[
@@ -252,4 +259,5 @@ pub(super) static CODES: &[&Code] = &[
     &COMMAND_EMPTY,
     &COMMAND_DROPPED,
     &COMMAND_DROPPED_QUOTED,
+    &NOPREEMPT_IGNORED,
 ];

@@ -25,7 +25,7 @@ const fn unsafe_line(
         versions,
         ..problem(
             id,
-            "unsafe: keepalived crashes on this line or garbles it",
+            "unsafe: keepalived can crash on this line, or garble it",
             cause,
             fix,
             "keepalived has errors in its parser that unusual input triggers. What it reads then depends on its version, so the \
