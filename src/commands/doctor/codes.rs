@@ -177,7 +177,8 @@ mod tests {
                     "minds",
                     "may not",
                     "takes for",
-                    "is no ",
+                    "is no file",
+                    "is no whole",
                     "others than",
                     "goes by",
                 ] {

@@ -220,7 +220,7 @@ pub(super) static COMMAND_DROPPED_QUOTED: Code = problem(
      command with arguments must be in double quotes.",
 );
 pub(super) static NOPREEMPT_IGNORED: Code = problem(
-    "LU186",
+    "LU189",
     "keepalived ignores the nopreempt of vrrp_instance {name}",
     "nopreempt does not work with state MASTER or priority 255",
     "write state BACKUP, and a priority from 1 to 254, on all nodes",
