@@ -395,7 +395,7 @@ fn the_rewrite_is_a_patch_that_the_real_keepalived_takes() {
         );
     assert_eq!(fs::read_to_string(&path).unwrap(), after);
 
-    let real = ask(Path::new(&path));
+    let real = ask(Path::new(&path), "2.2.7");
     assert!(!real.failed, "{real:#?}");
     for (name, port) in [("chk_https", "443"), ("chk_api", "6443")] {
         let command = format!("Command = '{program}' 'check' '-q' '{port}'");

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::keepalived_conf::Place;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// keepalived would not get its answer, or a wrong one. What could not be looked at counts too.
     Problem,
@@ -27,7 +27,7 @@ impl Severity {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The code of its kind; empty where it has none yet.
     pub code: &'static str,

@@ -1,6 +1,7 @@
 //! One configuration: what keepalived makes of it, and whether its checks get their answer.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,7 @@ enum Tried {
 pub struct Judgement {
     /// In the order of the configuration.
     pub findings: Vec<Finding>,
+    seen: HashSet<Finding>,
     /// The programs that are listenup, each once.
     pub programs: Vec<Program>,
     /// Who a script without a user of its own runs as, and how paths are judged.
@@ -78,7 +80,7 @@ pub struct Judgement {
 
 impl Judgement {
     fn say(&mut self, finding: Finding) {
-        if !self.findings.contains(&finding) {
+        if self.seen.insert(finding.clone()) {
             self.findings.push(finding);
         }
     }
