@@ -234,12 +234,12 @@ impl Problem {
     pub fn is_gap(self) -> bool {
         use Problem::*;
         let is_rare = matches!(self, Sequence | Random | Environment | Escape | Limits);
-        let is_unsafe = matches!(self, LongLine | Nul | LongExpansion | RandomBounds)
+        let is_garbled = matches!(self, LongLine | Nul | LongExpansion | RandomBounds)
             || matches!(self, ConditionalDefinition | IncludedComment | CommandCrash);
         let is_broken = matches!(self, Template | Undefined | OpenQuote | EndlessDefinition)
             || matches!(self, UnknownBlock | BlockEndsEarly | MissingOpen)
             || matches!(self, MissingClose | MissingCloseAtEnd);
-        is_rare || is_unsafe || is_broken
+        is_rare || is_garbled || is_broken
     }
 
     /// True if it is reported once, and only if the version is not known.

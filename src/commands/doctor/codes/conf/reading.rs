@@ -15,7 +15,7 @@ const fn not_understood(id: &'static str, cause: &'static str) -> Code {
 }
 
 /// Returns the code of a line that keepalived does not read in the same way each time.
-const fn unsafe_line(
+const fn garbled_line(
     id: &'static str,
     versions: &'static str,
     cause: &'static str,
@@ -25,7 +25,7 @@ const fn unsafe_line(
         versions,
         ..problem(
             id,
-            "unsafe: keepalived can crash on this line, or garble it",
+            "not safe: keepalived can crash on this line, or garble it",
             cause,
             fix,
             "keepalived has errors in its parser that unusual input triggers. What it reads then depends on its version, so the \
@@ -155,43 +155,43 @@ pub(super) static LIMITS: Code = not_understood(
     "LU118",
     "the files exceed the doctor's limits (16 MiB, a million lines)",
 );
-pub(super) static LONG_LINE: Code = unsafe_line(
+pub(super) static LONG_LINE: Code = garbled_line(
     "LU119",
     "",
     "the line is longer than 1023 bytes",
     "make the line shorter; write a long comment in several lines",
 );
-pub(super) static NUL: Code = unsafe_line(
+pub(super) static NUL: Code = garbled_line(
     "LU120",
     "",
     "the line contains a NUL byte",
     "remove the NUL byte",
 );
-pub(super) static LONG_EXPANSION: Code = unsafe_line(
+pub(super) static LONG_EXPANSION: Code = garbled_line(
     "LU121",
     "",
     "the line is longer than 1023 bytes with its definitions",
     "use shorter definitions",
 );
-pub(super) static CONDITIONAL_DEFINITION: Code = unsafe_line(
+pub(super) static CONDITIONAL_DEFINITION: Code = garbled_line(
     "LU122",
     "up to 2.2.7",
     "@id comes from a definition, which keepalived supports from 2.2.8 on",
     "write @id itself at the beginning of the line",
 );
-pub(super) static RANDOM_BOUNDS: Code = unsafe_line(
+pub(super) static RANDOM_BOUNDS: Code = garbled_line(
     "LU123",
     "before 2.4.0",
     "${_RANDOM} has bounds, which garble what follows, or crash keepalived",
     "write a number in place of ${_RANDOM}",
 );
-pub(super) static FILE_CHECK_CRASH: Code = unsafe_line(
+pub(super) static FILE_CHECK_CRASH: Code = garbled_line(
     "LU124",
     "2.3.0 to 2.3.2",
     "FILE_CHECK crashes this version",
     "upgrade keepalived, or use a MISC_CHECK in place of FILE_CHECK",
 );
-pub(super) static INCLUDED_COMMENT: Code = unsafe_line(
+pub(super) static INCLUDED_COMMENT: Code = garbled_line(
     "LU125",
     "",
     "the file is included by a line that does not begin with include, and a comment begins at the margin",
