@@ -29,8 +29,8 @@ pub enum Value {
     Count,
     /// One or more lines.
     Lines,
-    /// An exit status that is not 0.
-    Failure,
+    /// A number above 0.
+    Positive,
     /// Only a run would tell.
     Unknown,
 }

@@ -17,9 +17,7 @@ use crate::commands::doctor::findings::Finding;
 /// Where keepalived's PATH leads if systemd starts it.
 const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Programs that fail if they get an operator as an argument.
-const REFUSE: [&str; 9] = [
-    "ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl", "docker",
-];
+const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl"];
 
 /// Returns the findings.
 pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
@@ -133,6 +131,7 @@ impl Faults<'_> {
             _ if self.analysis.runs_first_word_only() => &codes::FIRST_WORD_ONLY,
             "netstat" if self.analysis.netstat_ignores_pipe() => &codes::NETSTAT_WITH_PIPE,
             "netstat" if words.iter().any(|word| word == "-q") => &codes::REFUSES_OPERATOR,
+            "docker" if words.get(1).is_some_and(|word| word == "ps") => &codes::REFUSES_OPERATOR,
             program if REFUSE.contains(&program) => &codes::REFUSES_OPERATOR,
             _ => &codes::OPERATOR,
         };
@@ -214,6 +213,14 @@ impl Faults<'_> {
         }
         let code = match meaning::of(runs) {
             _ if probes.is_empty() || probes.iter().any(|probe| probe.finds_itself) => return,
+            // With two lines the result is another.
+            _ if runs
+                .iter()
+                .flat_map(|run| &run.faults)
+                .any(|(fault, _)| *fault == Fault::ComparesWithOne) =>
+            {
+                return;
+            }
             Meaning::Always => &codes::SUCCEEDS_ALWAYS,
             Meaning::Never => &codes::FAILS_ALWAYS,
             Meaning::Inverted => &codes::INVERTED,

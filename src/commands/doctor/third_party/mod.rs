@@ -4,23 +4,29 @@
 //! script     the text of a check, and whether its file can be executed
 //! tokens     the words and operators of that text
 //! evaluate   its runs: one for each answer that its questions can have
-//! machine    one run
+//! machine    one run: its statements
+//! command    its commands
+//! word       the words of these
 //! test       the conditions of [ and [[
-//! probe      the question that a pipe of netstat, ss, lsof, nc, killall, pidof, pgrep or ps asks
+//! probe      the question that a pipe asks
+//! programs   the options of netstat, ss, lsof, nc, killall, pidof, pgrep and ps
 //! pattern    the port in a pattern of grep
 //! meaning    what success means, and the replacement
 //! faults     the findings
 //! ```
 
+mod command;
 mod evaluate;
 mod faults;
 mod machine;
 mod meaning;
 mod pattern;
 mod probe;
+mod programs;
 mod script;
 mod test;
 mod tokens;
+mod word;
 
 use std::net::IpAddr;
 
@@ -103,7 +109,10 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
     let script = Script::of(&words);
     let operator = words.iter().skip(1).find(|word| is_operator(word));
     let operator = operator.filter(|_| script.as_ref().is_none_or(|script| script.file.is_some()));
-    let operator = operator.cloned();
+    // In sh -c 'TEXT' > FILE the other words are parameters that nothing uses.
+    let is_text = words.get(1).is_some_and(|word| word == "-c")
+        && words.get(2).is_some_and(|word| word.contains(' '));
+    let operator = operator.filter(|_| !is_text).cloned();
     let tokens = match (&script, &operator) {
         (Some(script), None) => tokens::split(&script.text),
         _ => as_shell_words(&words),
