@@ -148,6 +148,8 @@ impl Judge<'_> {
             Use::Indirect => {
                 self.other(check, said);
                 said.say(command_line::examine_indirect(check));
+                let found = third_party::start(check, &self.conf.config, self.setting(check));
+                found.into_iter().for_each(|finding| said.say(finding));
                 self.moves(check, None, said);
             }
             Use::No => {

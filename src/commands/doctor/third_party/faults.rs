@@ -39,6 +39,16 @@ pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
     faults.found
 }
 
+/// Returns why keepalived cannot start the program.
+pub fn of_start(analysis: &Analysis<'_>) -> Vec<Finding> {
+    let mut faults = Faults {
+        analysis,
+        found: Vec::new(),
+    };
+    faults.cannot_start();
+    faults.found
+}
+
 struct Faults<'a> {
     analysis: &'a Analysis<'a>,
     found: Vec<Finding>,

@@ -28,10 +28,6 @@ mod test;
 mod tokens;
 mod word;
 
-use std::net::IpAddr;
-
-use nix::ifaddrs::getifaddrs;
-
 use self::evaluate::{Context, Run, is_bash};
 use self::probe::{Scene, base_name};
 use self::script::Script;
@@ -72,6 +68,11 @@ struct Analysis<'c> {
 /// Returns what is wrong with a check, and what is worth knowing.
 pub fn examine(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
     faults::of(&analyse(check, config, setting))
+}
+
+/// Returns why keepalived cannot start the program of a check.
+pub fn start(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
+    faults::of_start(&analyse(check, config, setting))
 }
 
 /// Returns the line that replaces a check.
@@ -117,7 +118,6 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
         (Some(script), None) => tokens::split(&script.text),
         _ => as_shell_words(&words),
     };
-    let own = own_addresses(config);
     let file = script.as_ref().and_then(|script| script.file.as_ref());
     let shown = file.map(|file| {
         format!(
@@ -129,7 +129,7 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
     let evaluated = |bash| {
         let arguments = script.as_ref().map_or(&[][..], |script| &script.arguments);
         let scene = Scene {
-            own: &own,
+            config,
             script: shown.as_deref().unwrap_or_default(),
             is_root: setting.is_root,
         };
@@ -149,7 +149,10 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
         Some(bash) => evaluated(bash),
         None => Err(NotUnderstood(1)),
     };
-    let meant = evaluated(true);
+    let meant = match bash {
+        Some(false) => evaluated(true),
+        _ => runs.clone(),
+    };
     Analysis {
         check,
         setting,
@@ -231,26 +234,4 @@ fn direct(words: &[String]) -> Result<Tokens, NotUnderstood> {
         )
     };
     Ok(words.iter().map(token).collect())
-}
-
-/// The addresses of this host, without those that keepalived moves.
-fn own_addresses(config: &Config) -> Vec<IpAddr> {
-    let instances = config.instances.iter();
-    let moving = instances.flat_map(|one| one.addresses.iter().chain(&one.excluded_addresses));
-    let moving = moving.filter_map(|address| address.value.split('/').next()?.parse().ok());
-    let moving: Vec<IpAddr> = moving.collect();
-    let addresses = getifaddrs().into_iter().flatten().filter_map(|one| {
-        let address = one.address?;
-        let v4 = address
-            .as_sockaddr_in()
-            .map(|address| IpAddr::V4(address.ip()));
-        v4.or_else(|| {
-            address
-                .as_sockaddr_in6()
-                .map(|address| IpAddr::V6(address.ip()))
-        })
-    });
-    addresses
-        .filter(|address| !moving.contains(address))
-        .collect()
 }

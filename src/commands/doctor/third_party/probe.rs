@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::pattern::{self, Pattern};
 use super::programs::{killall, lsof, nc, netstat, processes, ss};
+use crate::keepalived_conf::Config;
 
 /// The programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +95,10 @@ pub struct Pipe {
 }
 
 /// Where the pipe runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The addresses of this host, without those that move.
-    pub own: &'a [IpAddr],
+    /// The configuration, whose addresses move.
+    pub config: &'a Config,
     /// The command line of the script, which the list of processes shows.
     pub script: &'a str,
     /// Its user is root.

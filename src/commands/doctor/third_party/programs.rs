@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use nix::ifaddrs::getifaddrs;
+
 use super::pattern::Listen;
 use super::probe::{Filters, Probe, Scene, Tool, What, base_name, is_option, number};
+use crate::keepalived_conf::Config;
 
 pub fn netstat(words: &[&str], filters: &Filters) -> Option<Probe> {
     let letters = letters(words, "tulnpae")?;
@@ -148,7 +151,7 @@ pub fn connection(host: &str, port: &str, scene: Scene<'_>) -> Option<Probe> {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
         host => host.parse().ok()?,
     };
-    let is_here = address.is_loopback() || scene.own.contains(&address);
+    let is_here = address.is_loopback() || is_own(address, scene.config);
     let probe = port_probe(
         Tool::Connection,
         (true, false),
@@ -247,4 +250,23 @@ fn letters(words: &[&str], known: &str) -> Option<String> {
         .chars()
         .all(|letter| known.contains(letter))
         .then_some(letters)
+}
+
+/// Whether an address is assigned to this host and is not one that keepalived moves.
+fn is_own(address: IpAddr, config: &Config) -> bool {
+    let instances = config.instances.iter();
+    let mut moving = instances.flat_map(|one| one.addresses.iter().chain(&one.excluded_addresses));
+    let is_it =
+        |text: &str| text.split('/').next().and_then(|text| text.parse().ok()) == Some(address);
+    if moving.any(|moving| is_it(&moving.value)) {
+        return false;
+    }
+    getifaddrs()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.address)
+        .any(|one| {
+            let v4 = one.as_sockaddr_in().map(|one| IpAddr::V4(one.ip()));
+            v4.or_else(|| one.as_sockaddr_in6().map(|one| IpAddr::V6(one.ip()))) == Some(address)
+        })
 }
