@@ -216,11 +216,12 @@ const REPLACED: &[(Check, &str)] = &[
     ),
 ];
 
+/// What opens listeners, and keeps them open with its value.
+type Open = Box<dyn FnOnce(&Folder) -> Box<dyn Any>>;
+
 /// Listeners, in words.
-fn situations() -> Vec<(&'static str, Box<dyn FnOnce(&Folder) -> Box<dyn Any>>)> {
-    fn situation<T: 'static>(
-        open: impl FnOnce(&Folder) -> T + 'static,
-    ) -> Box<dyn FnOnce(&Folder) -> Box<dyn Any>> {
+fn situations() -> Vec<(&'static str, Open)> {
+    fn situation<T: 'static>(open: impl FnOnce(&Folder) -> T + 'static) -> Open {
         Box::new(|folder| Box::new(open(folder)))
     }
     vec![

@@ -182,6 +182,8 @@ impl Audit<'_> {
                 }
             }
             Invocation::ViaWrapper => {
+                let setting = setting(&user, self.listenup);
+                findings.extend(third_party::start(check, self.config, setting));
                 findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
                 weights(None, findings);
             }

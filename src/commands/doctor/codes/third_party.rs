@@ -85,7 +85,7 @@ pub static COUNTS_CONNECTIONS: Code = Code {
     severity: Problem,
     effect: "{name}: a connection from or to any port {port} counts as a listener: with one, {if_up}",
     cause: "{at}: {program} shows connections too, since neither -l nor LISTEN limits it to listeners",
-    fix: "add | grep LISTEN to the pipe (lsof: -sTCP:LISTEN)",
+    fix: "insert | grep LISTEN after {program} and its options (lsof: add -sTCP:LISTEN to them)",
     explanation: "netstat -an, ss -an and lsof -i show connections beside listeners. A client's connection to port 443 of \
                   another host has the same number in its line.",
     versions: ALL,

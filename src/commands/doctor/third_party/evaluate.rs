@@ -29,8 +29,8 @@ pub enum Value {
     Count,
     /// One or more lines.
     Lines,
-    /// An exit status that is not 0.
-    Failure,
+    /// A number above 0.
+    Positive,
     /// Only a run would tell.
     Unknown,
 }
@@ -144,5 +144,104 @@ pub fn is_act(words: &[String]) -> bool {
         "killall" | "pkill" => !rest.is_empty() && !rest.contains(&"-0"),
         "reboot" | "poweroff" => true,
         _ => program.contains("/init.d/") && has_verb(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tokens;
+    use super::*;
+    use crate::keepalived_conf::Config;
+
+    /// Scripts of words that mean something.
+    fn scripts() -> impl Strategy<Value = String> {
+        let words = [
+            "if",
+            "then",
+            "else",
+            "elif",
+            "fi",
+            "for",
+            "in",
+            "do",
+            "done",
+            "{",
+            "}",
+            "!",
+            "[",
+            "]",
+            "[[",
+            "]]",
+            "ss",
+            "-tln",
+            "| grep -q",
+            "':443 '",
+            "|",
+            "||",
+            "&&",
+            ";",
+            "\n",
+            "&",
+            "(",
+            ")",
+            "`",
+            "$(",
+            "\"",
+            "'",
+            "\\",
+            "n=",
+            "$n",
+            "${1:-443}",
+            "$?",
+            "exit",
+            "0",
+            "1",
+            "-eq",
+            "-z",
+            "wc -l",
+            ">",
+            "/dev/null",
+            "2>&1",
+            "<<E",
+            "</dev/tcp/127.0.0.1/443",
+            "bash -c",
+            "timeout 1",
+            "sleep 1",
+            "set -e",
+            "seq 1 9",
+            "systemctl stop x",
+            "#",
+            "\u{e9}",
+            "\0",
+            "\r",
+            "${",
+            "$((",
+            "case",
+            "esac",
+            ";;",
+        ];
+        let word = prop::sample::select(words.to_vec());
+        prop::collection::vec(word, 0..40).prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn a_script_ends(text in scripts()) {
+            let config = Config::default();
+            let scene = Scene { config: &config, script: "", is_root: true };
+            let context = Context { bash: true, arguments: &[], scene };
+            if let Ok(tokens) = tokens::split(&text) {
+                let runs = evaluate(&tokens, context).unwrap_or_default();
+                prop_assert!(runs.len() <= RUNS);
+                acts(&tokens);
+            }
+        }
+
+        #[test]
+        fn any_text_is_split_or_refused(text: String) {
+            let _ = tokens::split(&text);
+        }
     }
 }

@@ -16,9 +16,7 @@ use crate::commands::doctor::codes::third_party as codes;
 use crate::commands::doctor::findings::Finding;
 
 /// Programs that fail if they get an operator as an argument.
-const REFUSE: [&str; 9] = [
-    "ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl", "docker",
-];
+const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl"];
 
 /// Returns the findings.
 pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
@@ -37,6 +35,16 @@ pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
             Err(line) => faults.not_understood(line.0),
         }
     }
+    faults.found
+}
+
+/// Returns why keepalived cannot start the program.
+pub fn of_start(analysis: &Analysis<'_>) -> Vec<Finding> {
+    let mut faults = Faults {
+        analysis,
+        found: Vec::new(),
+    };
+    faults.cannot_start();
     faults.found
 }
 
@@ -119,6 +127,7 @@ impl Faults<'_> {
             _ if self.analysis.runs_first_word_only() => &codes::FIRST_WORD_ONLY,
             "netstat" if self.analysis.netstat_ignores_pipe() => &codes::NETSTAT_WITH_PIPE,
             "netstat" if words.iter().any(|word| word == "-q") => &codes::REFUSES_OPERATOR,
+            "docker" if words.get(1).is_some_and(|word| word == "ps") => &codes::REFUSES_OPERATOR,
             program if REFUSE.contains(&program) => &codes::REFUSES_OPERATOR,
             _ => &codes::OPERATOR,
         };
@@ -200,6 +209,14 @@ impl Faults<'_> {
         }
         let code = match meaning::of(runs) {
             _ if probes.is_empty() || probes.iter().any(|probe| probe.finds_itself) => return,
+            // With two lines the result is another.
+            _ if runs
+                .iter()
+                .flat_map(|run| &run.faults)
+                .any(|(fault, _)| *fault == Fault::ComparesWithOne) =>
+            {
+                return;
+            }
             Meaning::Always => &codes::SUCCEEDS_ALWAYS,
             Meaning::Never => &codes::FAILS_ALWAYS,
             Meaning::Inverted => &codes::INVERTED,

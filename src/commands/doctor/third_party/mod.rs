@@ -4,27 +4,29 @@
 //! script     the text of a check, and whether its file can be executed
 //! tokens     the words and operators of that text
 //! evaluate   its runs: one for each answer that its questions can have
-//! machine    one run
+//! machine    one run: its statements
+//! command    its commands
+//! word       the words of these
 //! test       the conditions of [ and [[
-//! probe      the question that a pipe of netstat, ss, lsof, nc, killall, pidof, pgrep or ps asks
+//! probe      the question that a pipe asks
+//! programs   the options of netstat, ss, lsof, nc, killall, pidof, pgrep and ps
 //! pattern    the port in a pattern of grep
 //! meaning    what success means, and the replacement
 //! faults     the findings
 //! ```
 
+mod command;
 mod evaluate;
 mod faults;
 mod machine;
 mod meaning;
 mod pattern;
 mod probe;
+mod programs;
 mod script;
 mod test;
 mod tokens;
-
-use std::net::IpAddr;
-
-use nix::ifaddrs::getifaddrs;
+mod word;
 
 use self::evaluate::{Context, Run, is_bash};
 use self::probe::{Scene, base_name};
@@ -67,6 +69,11 @@ struct Analysis<'c> {
 /// Returns what is wrong with a check, and what is worth knowing.
 pub fn examine(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
     faults::of(&analyse(check, config, setting))
+}
+
+/// Returns why keepalived cannot start the program of a check.
+pub fn start(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
+    faults::of_start(&analyse(check, config, setting))
 }
 
 /// Returns the line that replaces a check.
@@ -112,12 +119,14 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
     let script = Script::of(&words);
     let operator = words.iter().skip(1).find(|word| is_operator(word));
     let operator = operator.filter(|_| script.as_ref().is_none_or(|script| script.file.is_some()));
-    let operator = operator.cloned();
+    // In sh -c 'TEXT' > FILE the other words are parameters that nothing uses.
+    let is_text = words.get(1).is_some_and(|word| word == "-c")
+        && words.get(2).is_some_and(|word| word.contains(' '));
+    let operator = operator.filter(|_| !is_text).cloned();
     let tokens = match (&script, &operator) {
         (Some(script), None) => tokens::split(&script.text),
         _ => as_shell_words(&words),
     };
-    let own = own_addresses(config);
     let file = script.as_ref().and_then(|script| script.file.as_ref());
     let shown = file.map(|file| {
         format!(
@@ -129,7 +138,7 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
     let evaluated = |bash| {
         let arguments = script.as_ref().map_or(&[][..], |script| &script.arguments);
         let scene = Scene {
-            own: &own,
+            config,
             script: shown.as_deref().unwrap_or_default(),
             is_root: setting.is_root,
         };
@@ -149,7 +158,10 @@ fn analyse<'c>(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> A
         Some(bash) => evaluated(bash),
         None => Err(NotUnderstood(1)),
     };
-    let meant = evaluated(true);
+    let meant = match bash {
+        Some(false) => evaluated(true),
+        _ => runs.clone(),
+    };
     Analysis {
         check,
         setting,
@@ -231,26 +243,4 @@ fn direct(words: &[String]) -> Result<Tokens, NotUnderstood> {
         )
     };
     Ok(words.iter().map(token).collect())
-}
-
-/// The addresses of this host, without those that keepalived moves.
-fn own_addresses(config: &Config) -> Vec<IpAddr> {
-    let instances = config.instances.iter();
-    let moving = instances.flat_map(|one| one.addresses.iter().chain(&one.excluded_addresses));
-    let moving = moving.filter_map(|address| address.value.split('/').next()?.parse().ok());
-    let moving: Vec<IpAddr> = moving.collect();
-    let addresses = getifaddrs().into_iter().flatten().filter_map(|one| {
-        let address = one.address?;
-        let v4 = address
-            .as_sockaddr_in()
-            .map(|address| IpAddr::V4(address.ip()));
-        v4.or_else(|| {
-            address
-                .as_sockaddr_in6()
-                .map(|address| IpAddr::V6(address.ip()))
-        })
-    });
-    addresses
-        .filter(|address| !moving.contains(address))
-        .collect()
 }

@@ -11,8 +11,17 @@ pub struct Pattern {
     open_before: bool,
     /// True if a longer number that begins with the port matches.
     open_behind: bool,
-    /// True if LISTEN must be in the same line.
-    pub listen: bool,
+    /// The place in the line where LISTEN must be.
+    pub listen: Option<Listen>,
+}
+
+/// Where LISTEN is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Before the port, as ss prints it.
+    Before,
+    /// After the port, as netstat prints it.
+    After,
 }
 
 impl Pattern {
@@ -31,9 +40,13 @@ pub fn of(text: &str, whole_words: bool, fixed: bool) -> Option<Pattern> {
     if fixed && text.contains(['\\', '[', '*']) {
         return None;
     }
-    let without = text.strip_suffix(".*LISTEN").filter(|_| !fixed);
-    let without = without.or(text.strip_prefix("LISTEN.*").filter(|_| !fixed));
-    let pattern = without.unwrap_or(text);
+    let (pattern, listen) = if let Some(rest) = text.strip_suffix(".*LISTEN") {
+        (rest, Some(Listen::After))
+    } else if let Some(rest) = text.strip_prefix("LISTEN.*") {
+        (rest, Some(Listen::Before))
+    } else {
+        (text, None)
+    };
     let digits = |c: char| c.is_ascii_digit();
     let from = pattern.find(digits)?;
     let (before, rest) = pattern.split_at(from);
@@ -53,6 +66,6 @@ pub fn of(text: &str, whole_words: bool, fixed: bool) -> Option<Pattern> {
         port: number(port).filter(|_| !port.starts_with('0'))?,
         open_before,
         open_behind,
-        listen: without.is_some(),
+        listen,
     })
 }

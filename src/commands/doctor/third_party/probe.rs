@@ -1,8 +1,10 @@
 //! What a pipe of known programs with known options looks for.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::pattern::{self, Pattern};
+use super::programs::{killall, lsof, nc, netstat, processes, ss};
+use crate::keepalived_conf::Config;
 
 /// The programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub enum Output {
     Lines,
     /// Their number.
     Count,
+    /// A number above 0.
+    Positive,
     /// Nothing.
     Nothing,
 }
@@ -84,15 +88,17 @@ pub struct Pipe {
     pub output: Output,
     /// True if it succeeds whether or not it finds something.
     pub succeeds: bool,
+    /// True if that is so for all of its programs.
+    pub never_fails: bool,
     /// True if `grep -q` can end before the program that it reads from.
     pub closes_early: bool,
 }
 
 /// Where the pipe runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The addresses of this host, without those that move.
-    pub own: &'a [IpAddr],
+    /// The configuration, whose addresses move.
+    pub config: &'a Config,
     /// The command line of the script, which the list of processes shows.
     pub script: &'a str,
     /// Its user is root.
@@ -125,10 +131,18 @@ pub fn pipe(stages: &[Vec<String>], scene: Scene<'_>) -> Option<Pipe> {
     if has_header && !filters.greps {
         return None;
     }
+    let output = match probe.tool {
+        // They print nothing, or nothing to stdout.
+        Tool::Connection | Tool::Killall => Output::Nothing,
+        // A header counts as a line.
+        Tool::Lsof if filters.counts && !filters.greps => Output::Positive,
+        _ => filters.output,
+    };
     Some(Pipe {
         probe,
-        output: filters.output,
+        output,
         succeeds: filters.counts || !filters.greps && !has_own_status,
+        never_fails: !filters.greps && !has_own_status,
         closes_early: filters.quiet,
     })
 }
@@ -138,24 +152,24 @@ pub fn base_name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-fn is_option(word: &str) -> bool {
+pub fn is_option(word: &str) -> bool {
     word.starts_with('-')
 }
 
 /// The `grep` and `wc -l` behind a program.
 #[derive(Debug)]
-struct Filters {
+pub struct Filters {
     /// At least one grep.
-    greps: bool,
-    port: Option<(Pattern, String)>,
-    listen: bool,
+    pub(super) greps: bool,
+    pub(super) port: Option<(Pattern, String)>,
+    pub(super) listen: bool,
     /// Names, which processes can have.
-    names: Vec<String>,
-    without_grep: bool,
-    output: Output,
+    pub(super) names: Vec<String>,
+    pub(super) without_grep: bool,
+    pub(super) output: Output,
     /// It ends in `wc`.
-    counts: bool,
-    quiet: bool,
+    pub(super) counts: bool,
+    pub(super) quiet: bool,
 }
 
 fn filters(stages: &[Vec<String>]) -> Option<Filters> {
@@ -206,6 +220,11 @@ fn grep(filters: &mut Filters, program: &str, words: &[&str]) -> Option<()> {
         return None;
     }
     let has = |letter| letters.contains(letter);
+    let fixed = has('F') || program == "fgrep";
+    // grep refuses both.
+    if fixed && (has('E') || program == "egrep") {
+        return None;
+    }
     filters.greps = true;
     if has('q') {
         (filters.output, filters.quiet) = (Output::Nothing, true);
@@ -221,12 +240,11 @@ fn grep(filters: &mut Filters, program: &str, words: &[&str]) -> Option<()> {
         filters.listen = true;
         return Some(());
     }
-    if let Some(pattern) = pattern::of(text, has('w'), has('F') || program == "fgrep") {
+    if let Some(pattern) = pattern::of(text, has('w'), fixed) {
         // Two ports in one line.
         if filters.port.is_some() {
             return None;
         }
-        filters.listen |= pattern.listen;
         filters.port = Some((pattern, (*text).to_owned()));
         return Some(());
     }
@@ -235,232 +253,6 @@ fn grep(filters: &mut Filters, program: &str, words: &[&str]) -> Option<()> {
     let is_column = ["tcp", "udp", "tcp6", "udp6", "users", "user", "pid", "fd"].contains(text);
     filters.names.push((*text).to_owned());
     (is_word && !is_column && !has('i')).then_some(())
-}
-
-fn netstat(words: &[&str], filters: &Filters) -> Option<Probe> {
-    let letters = letters(words, "tulnpae")?;
-    // net-tools shows all for -l with -a.
-    let lists = letters.contains('l') && !letters.contains('a');
-    of_table(Tool::Netstat, &letters, lists, None, filters)
-}
-
-fn ss(words: &[&str], filters: &Filters) -> Option<Probe> {
-    let count = words.iter().take_while(|word| is_option(word)).count();
-    let (options, filter) = words.split_at(count);
-    let letters = letters(options, "tulnpaH")?;
-    // The last one counts.
-    let mut lists = letters.rfind('l') > letters.rfind('a');
-    let filter = filter.join(" ").replace(['(', ')'], " ");
-    let mut words: Vec<&str> = filter.split_whitespace().collect();
-    if let ["state", "listening" | "listen", rest @ ..] = words.as_slice() {
-        (lists, words) = (true, rest.to_vec());
-    }
-    let port = match words.as_slice() {
-        [] => None,
-        ["sport", "=" | "==" | "eq", port] => Some(number(port.strip_prefix(':').unwrap_or(port))?),
-        _ => return None,
-    };
-    of_table(Tool::Ss, &letters, lists, port, filters)
-}
-
-/// A look into the table of all sockets.
-fn of_table(
-    tool: Tool,
-    letters: &str,
-    lists: bool,
-    filtered: Option<u16>,
-    filters: &Filters,
-) -> Option<Probe> {
-    let has = |letter| letters.contains(letter);
-    let (port, pattern, also) = match (&filters.port, filtered) {
-        (Some((pattern, text)), None) => (pattern.port, text.clone(), pattern.other()),
-        (Some((pattern, _)), Some(port)) if pattern.port == port => (port, String::new(), None),
-        (None, Some(port)) => (port, String::new(), None),
-        _ => return None,
-    };
-    let names_none = !has('t') && !has('u');
-    let owner = match filters.names.as_slice() {
-        [] => None,
-        // Without -p no name is printed.
-        [owner] if has('p') => Some(owner.clone()),
-        _ => return None,
-    };
-    // Neither -l nor -a: no listener is printed at all.
-    let shows_listeners = lists || has('a');
-    let udp = (has('u') || names_none) && !filters.listen;
-    let tcp = has('t') || names_none;
-    if !shows_listeners || !(tcp || udp) {
-        return None;
-    }
-    Some(Probe {
-        pattern,
-        also,
-        connections: !lists && !filters.listen,
-        names: !has('n') && filtered.is_none(),
-        owner,
-        ..port_probe(tool, (tcp, udp), None, port)
-    })
-}
-
-fn lsof(words: &[&str], filters: &Filters) -> Option<Probe> {
-    let (mut place, mut listen) = (None, filters.listen);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let at = word
-            .find('i')
-            .filter(|_| is_option(word) && !word.starts_with("-s"));
-        match at {
-            Some(at) => {
-                let (before, value) = word.split_at(at);
-                letters(&[before], "nPt")?;
-                let value = value.strip_prefix('i').filter(|value| !value.is_empty());
-                place = Some(value.or_else(|| words.next().copied())?);
-            }
-            None if *word == "-sTCP:LISTEN" => listen = true,
-            None => drop(letters(&[word], "nPt")?),
-        }
-    }
-    let (what, port) = place?.split_once(':')?;
-    let (protocol, host) = what.split_once('@').unwrap_or((what, ""));
-    let protocols = match protocol.to_ascii_lowercase().as_str() {
-        "" => (true, !listen),
-        "tcp" => (true, false),
-        _ => return None,
-    };
-    let known = filters.port.is_none() && filters.names.is_empty() && !filters.without_grep;
-    // An address could be that of the socket or that of the peer.
-    if !host.is_empty() || !known {
-        return None;
-    }
-    Some(Probe {
-        connections: !listen,
-        ..port_probe(Tool::Lsof, protocols, None, number(port)?)
-    })
-}
-
-fn nc(words: &[&str], scene: Scene<'_>) -> Option<Probe> {
-    let (mut plain, mut letters, mut words) = (Vec::new(), String::new(), words.iter());
-    while let Some(word) = words.next() {
-        let Some(option) = word.strip_prefix('-') else {
-            plain.push(*word);
-            continue;
-        };
-        let (known, seconds) = option.split_once('w').unwrap_or((option, "0"));
-        letters.push_str(known);
-        let seconds = if seconds.is_empty() {
-            *words.next()?
-        } else {
-            seconds
-        };
-        seconds.parse::<u16>().ok()?;
-    }
-    let [host, port] = plain.as_slice() else {
-        return None;
-    };
-    let is_known = letters.contains('z') && letters.chars().all(|letter| "zvn".contains(letter));
-    is_known.then(|| connection(host, port, scene))?
-}
-
-/// A connection to this host.
-pub fn connection(host: &str, port: &str, scene: Scene<'_>) -> Option<Probe> {
-    let address = match host {
-        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        host => host.parse().ok()?,
-    };
-    let is_here = address.is_loopback() || scene.own.contains(&address);
-    let probe = port_probe(
-        Tool::Connection,
-        (true, false),
-        Some(address),
-        number(port)?,
-    );
-    is_here.then_some(Probe {
-        localhost: host == "localhost",
-        ..probe
-    })
-}
-
-fn killall(words: &[&str]) -> Option<Probe> {
-    match words {
-        ["-0", name] | ["-q", "-0", name] | ["-0", "-q", name] => process(Tool::Killall, name),
-        _ => None,
-    }
-}
-
-fn processes(program: &str, words: &[&str], filters: &Filters, scene: Scene<'_>) -> Option<Probe> {
-    let greps = filters.greps || filters.without_grep;
-    let found = |name: &str| process(Tool::Processes, name);
-    let by_command_line = |name: &str| {
-        found(name).map(|probe| Probe {
-            finds_itself: probe.finds_itself || scene.script.contains(name),
-            ..probe
-        })
-    };
-    match (program, words) {
-        ("pidof", [name] | ["-s" | "-x", name]) if !greps => found(name),
-        ("pgrep", [name] | ["-x", name]) if !greps => found(name),
-        ("pgrep", ["-f", name]) if !greps => by_command_line(name),
-        // A header is a line that counts.
-        ("ps", ["-C", name]) if !greps && !filters.counts => found(name),
-        (
-            "ps",
-            [
-                "-C",
-                name,
-                "--no-header" | "--no-headers" | "--no-heading" | "h",
-            ],
-        ) if !greps => found(name),
-        ("ps", ["-ef" | "aux" | "-aux" | "ax" | "-ax" | "-eaf"]) if filters.without_grep => {
-            match filters.names.as_slice() {
-                [name] if filters.port.is_none() => by_command_line(name),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn process(tool: Tool, name: &str) -> Option<Probe> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-    let known = !name.is_empty() && !is_option(name) && name.chars().all(is_name);
-    known.then(|| Probe {
-        what: What::Process(name.to_owned()),
-        // It runs as long as a script of it does.
-        finds_itself: base_name(name) == "keepalived",
-        ..port_probe(tool, (false, false), None, 0)
-    })
-}
-
-fn port_probe(tool: Tool, (tcp, udp): (bool, bool), address: Option<IpAddr>, port: u16) -> Probe {
-    Probe {
-        tool,
-        program: String::new(),
-        what: What::Port {
-            tcp,
-            udp,
-            address,
-            port,
-        },
-        pattern: String::new(),
-        also: None,
-        connections: false,
-        names: false,
-        owner: None,
-        finds_itself: false,
-        localhost: false,
-    }
-}
-
-/// The letters of options such as `-tln`. `None`: one of them is not among the known.
-fn letters(words: &[&str], known: &str) -> Option<String> {
-    let mut letters = String::new();
-    for word in words {
-        letters.push_str(word.strip_prefix('-')?);
-    }
-    letters
-        .chars()
-        .all(|letter| known.contains(letter))
-        .then_some(letters)
 }
 
 /// A port in decimal digits.

@@ -50,7 +50,7 @@ fn condition(words: &[Value], bash: bool) -> Option<(bool, bool)> {
 fn is_empty(value: &Value) -> Option<bool> {
     match value {
         Value::Text(text) => Some(text.is_empty()),
-        Value::Count | Value::Lines | Value::Failure => Some(false),
+        Value::Count | Value::Lines | Value::Positive => Some(false),
         Value::Unknown => None,
     }
 }
@@ -78,7 +78,7 @@ fn compare(left: &Value, operator: &str, right: &Value) -> Option<(Ordering, boo
             let numbers = (left.parse::<u32>().ok()?, right.parse::<u32>().ok()?);
             Some((numbers.0.cmp(&numbers.1), false))
         }
-        (Value::Count | Value::Failure, Value::Text(number)) if number == "0" => {
+        (Value::Count | Value::Positive, Value::Text(number)) if number == "0" => {
             Some((Ordering::Greater, false))
         }
         (Value::Count, Value::Text(number)) if number == "1" => {
