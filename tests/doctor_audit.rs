@@ -72,8 +72,8 @@ fn checks_that_can_never_succeed() {
             let one = &found[0];
             assert!(one.cause.contains(cause), "{one:#?}");
             let fault = match code {
-                "LU413" => "chk always succeeds: this node keeps the address",
-                _ => "chk always fails: this node stays in FAULT without the address",
+                "LU413" => "chk: always succeeds: this node keeps the address",
+                _ => "chk: always fails: this node stays in FAULT without the address",
             };
             assert_eq!(one.effect, fault);
             let others = format!("{user}\n weight -20");

@@ -719,7 +719,7 @@ fn a_file_that_controls_a_terminal_stays() {
         &b"# \x1b]0;title\x07\n"[..],
         b"# \xc2\x9b2J\n",
         b"# \x9b2J\n",
-        b"# \r\n",
+        b"# \rx\n",
     ] {
         fs::write(&path, [bytes, SCRIPT.as_bytes()].concat()).unwrap();
         let said = doctor(folder.path(), &format!("--rewrite {}", path.display()))

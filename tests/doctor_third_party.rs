@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use listenup::commands::doctor::codes;
+
 use common::doctor::{Found, conf_with, findings_of};
 use common::in_namespace;
 use common::keepalived::{Folder, Keepalived};
@@ -442,9 +444,9 @@ const CASES: &[Case] = &[
         KEPT,
         "problem",
         [
-            "keepalived does not find nosuchcheck and disables the check: this node keeps the address",
+            "keepalived never runs it: this node never fails over because of it",
             "none of the folders",
-            "install it, or write its whole path",
+            "install nosuchcheck, or write its whole path",
         ],
         Fix::Text("#!/bin/sh\nss -tln | grep -q ':443 ' || exit 1\n"),
     ),
@@ -547,6 +549,10 @@ fn what_is_reported_happens_and_each_fix_cures_it() {
         &folder,
         &format!("--keepalived-conf {shown}/keepalived.conf"),
     );
+    let mut missing: Vec<&str> = codes::all().iter().map(|code| code.id).collect();
+    missing.retain(|id| id.starts_with("LU3") && !found.iter().any(|one| one.code == *id));
+    // The next test has the script that is not judged.
+    assert_eq!(missing, ["LU301"], "each code has a case");
     let found = by_name(found);
     let mut fixed = Vec::new();
     for case in CASES {
@@ -559,7 +565,7 @@ fn what_is_reported_happens_and_each_fix_cures_it() {
             one.severity == case.severity
                 && one.effect.contains(effect)
                 && one.cause.contains(cause)
-                && one.cure.contains(cure)
+                && one.fix.contains(cure)
         };
         let one = of_name
             .iter()
@@ -567,8 +573,8 @@ fn what_is_reported_happens_and_each_fix_cures_it() {
             .unwrap_or_else(|| panic!("{name}: {of_name:#?}"));
         let line = match case.fix {
             Fix::Line => {
-                let from = one.cure.find("script \"").unwrap();
-                let line = one.cure[from..].split(" with ").next().unwrap();
+                let from = one.fix.find("script \"").unwrap();
+                let line = one.fix[from..].split(" with ").next().unwrap();
                 line.replace("PORT", "443").replace("FOLDER", &shown)
             }
             Fix::Added(line) => format!("{}\n {line}", lines(case)),
@@ -679,8 +685,8 @@ fn a_file_that_does_not_end_or_is_not_a_script_is_not_read() {
         assert!(made.success());
         for _ in 0..2 {
             let (_, found) = look(&folder, "script \"FOLDER/check.sh\"");
-            let one = found.iter().find(|one| one.effect.starts_with("chk: "));
-            assert!(one.is_none(), "{one:#?}");
+            let read = found.iter().find(|one| one.code.starts_with("LU3"));
+            assert!(read.is_none(), "{read:#?}");
             fs::remove_file(&path).unwrap();
             fs::write(&path, b"\x7fELF\0netstat | grep 443\n").unwrap();
         }
@@ -694,7 +700,7 @@ fn a_shell_script_that_calls_listenup() {
         script("check", "#!/bin/sh\nexec /usr/bin/listenup check -q 443\n").install(folder.path());
         let (_, found) = look(&folder, "script \"FOLDER/check.sh\"");
         let one = found.iter().find(|one| one.line == Some(6)).unwrap();
-        assert_eq!(one.effect, "chk: calls listenup by way of another program");
+        assert_eq!(one.effect, "chk: runs listenup through a wrapper");
     });
 }
 
@@ -714,6 +720,6 @@ fn a_misc_check_has_a_real_server() {
                 .ends_with("if 443 is closed and 8443 is open, the real server stays in use"),
             "{one:#?}"
         );
-        assert!(one.cure.starts_with("write misc_path \""), "{one:#?}");
+        assert!(one.fix.starts_with("write misc_path \""), "{one:#?}");
     });
 }

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use common::confined::{Confined, NOBODY};
-use common::doctor::{conf_with, doctor, doctor_reads, findings};
+use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
@@ -58,8 +58,7 @@ fn the_doctor_executes_its_own_file_and_no_path() {
             .args(["doctor", "--keepalived-conf"]);
         let said = Said::by(strace.arg(&conf));
         assert!(
-            said.stdout
-                .contains("run as root it says 443: not listening"),
+            said.stdout.contains("chk: 443 is not listening"),
             "{said:#?}"
         );
         let log = fs::read_to_string(&log).unwrap();
@@ -120,10 +119,10 @@ fn a_different_file_is_named_and_not_run() {
         for bytes in [script.as_bytes(), &other] {
             executable(&path.join("a/listenup"), bytes);
             let said = doctor_reads(path, &calls("a/listenup"), "");
-            let note = "note     FOLDER/keepalived.conf:6: chk: FOLDER/a/listenup was not run: it is a different file\n";
-            let text = findings(&said, path);
+            let note = "chk: the check was not run: FOLDER/a/listenup is a different version of listenup, or another program [LU418]\n";
+            let text = common::doctor::text(&said, path);
             assert!(text.contains(note), "{text}");
-            assert!(!text.contains("run as"), "{text}");
+            assert!(!text.contains("LU411"), "{text}");
             assert!(!path.join("ran").exists());
         }
     });
@@ -244,8 +243,9 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
         let by_group = install("by_group", &marked, (0, 50, 0o775));
         let nobody: fn(Confined) -> Confined = Confined::by_nobody;
         let root: fn(Confined) -> Confined = |confined| confined;
-        let examined =
-            |why: &str| format!("is called keepalived, but is not examined\n         {why}");
+        let examined = |why: &str| {
+            format!("is called keepalived, but is not examined [LU511]\n         {why}")
+        };
         for (program, user, before, after, believed, note) in [
             (&genuine, root, "", "", true, String::new()),
             (&genuine, nobody, "", "", false, String::new()),
@@ -288,7 +288,7 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
                 "",
                 "",
                 false,
-                examined("its program FOLDER/plain/keepalived is not keepalived"),
+                examined("its program is not keepalived (FOLDER/plain/keepalived)"),
             ),
             (
                 &of_nobody,
@@ -296,7 +296,7 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
                 "",
                 "",
                 false,
-                examined("its program FOLDER/of_nobody/keepalived does not"),
+                examined("its program does not belong to root (FOLDER/of_nobody/keepalived)"),
             ),
             (
                 &by_others,
@@ -318,7 +318,7 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
             let pretender = pretender(user(Confined::new(program)), before, after);
             let said = doctor(folder.path(), "");
             drop(pretender);
-            let text = findings(&said, folder.path());
+            let text = common::doctor::text(&said, folder.path());
             assert_eq!(
                 text.contains("/usr/bin/pretended"),
                 believed,
@@ -347,7 +347,7 @@ fn what_a_keepalived_has_loaded_is_read_up_to_a_number_of_lines() {
         let many = "os.write(fd, b'\\n' * 1_000_001)";
         let _pretender = pretender(Confined::new(&program), "", many);
         let said = doctor(folder.path(), "");
-        let text = findings(&said, folder.path());
+        let text = common::doctor::text(&said, folder.path());
         assert!(text.contains("it has more than 1000000 lines\n"), "{text}");
     });
 }

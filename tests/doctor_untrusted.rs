@@ -15,7 +15,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use common::confined::{Confined, NOBODY};
-use common::doctor::{conf_with, doctor, doctor_reads, findings};
+use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
@@ -145,7 +145,7 @@ fn a_file_with_a_lease_is_an_error_at_once() {
         let _holder = Process::start(Command::new("python3").args(["-c", &lease]));
         let conf = format!("track_file t {{\n file {}\n}}\n", file.display());
         let said = doctor_reads(path, &conf, "").exits(1);
-        let text = findings(&said, path);
+        let text = common::doctor::text(&said, path);
         assert!(
             text.contains("FOLDER/leased cannot be read: Try again (EAGAIN)"),
             "{text}"
@@ -181,10 +181,10 @@ fn a_process_that_calls_itself_listenup_watch_is_not_believed() {
         let pretender = Process::start(command.args(["watch", "--track-file", &shown]));
         let said = doctor_reads(path, &conf, "");
         drop(pretender);
-        let text = findings(&said, path);
-        let note = "calls itself listenup watch of FOLDER/track, but it executes another file than this listenup;";
+        let text = common::doctor::text(&said, path);
+        let note = "calls itself listenup watch of it, but executes another file than this listenup; FOLDER/track was";
         assert!(text.contains(note), "{text}");
-        assert!(!text.contains("keeps it"), "{text}");
+        assert!(!text.contains("LU259"), "{text}");
 
         // The program itself, started by a user to whom the file does not belong.
         let other = path.join("other");
@@ -203,12 +203,12 @@ fn a_process_that_calls_itself_listenup_watch_is_not_believed() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let conf = conf.replace(&shown, &kept.display().to_string());
-        let believed = findings(&doctor_reads(path, &conf, ""), path);
+        let believed = common::doctor::text(&doctor_reads(path, &conf, ""), path);
         chown(&kept, Some(0), None).unwrap();
-        let doubted = findings(&doctor_reads(path, &conf, ""), path);
+        let doubted = common::doctor::text(&doctor_reads(path, &conf, ""), path);
         watch.kill().unwrap();
         watch.wait().unwrap();
-        assert!(believed.contains("keeps it"), "{believed}");
+        assert!(believed.contains("LU259"), "{believed}");
         assert!(
             doubted.contains("but the file belongs to another user"),
             "{doubted}"
@@ -263,7 +263,7 @@ fn no_patch_has_characters_that_a_terminal_obeys() {
                 .stdout("");
             assert!(
                 said.stderr
-                    .contains("keepalived.conf:22: no patch is printed"),
+                    .contains("left as it is: line 22 has control characters"),
                 "{said:#?}"
             );
             assert!(

@@ -78,6 +78,11 @@ pub fn with_code<'f>(found: &'f [Found], code: &str) -> &'f Found {
     one.unwrap_or_else(|| panic!("no {code} in {found:#?}"))
 }
 
+/// What a run printed. FOLDER stands for the folder.
+pub fn text(said: &Said, folder: &Path) -> String {
+    said.stdout.replace(&folder.display().to_string(), "FOLDER")
+}
+
 /// Writes a keepalived.conf; FOLDER stands for the folder.
 pub fn write_conf(folder: &Path, conf: &str) -> PathBuf {
     let path = folder.join("keepalived.conf");

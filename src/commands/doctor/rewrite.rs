@@ -14,6 +14,7 @@ use super::examined;
 use super::live;
 use super::snippet;
 use super::third_party::{self, Left};
+use crate::untrusted::text::is_unprintable;
 
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
@@ -176,11 +177,13 @@ impl Text {
     }
 }
 
-/// Whether a terminal would obey something in a line. Latin-1 is harmless from 0xa0 on.
+/// Whether a terminal would obey or hide something in a line. Latin-1 is harmless from 0xa0 on.
 fn controls(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     line.utf8_chunks().any(|chunk| {
-        let obeyed = |letter: char| letter.is_control() && letter != '\t' && letter != '\n';
-        chunk.valid().contains(obeyed) || chunk.invalid().iter().any(|byte| *byte < 0xa0)
+        let is_trick = |letter: char| is_unprintable(letter) && letter != '\t';
+        chunk.valid().contains(is_trick) || chunk.invalid().iter().any(|byte| *byte < 0xa0)
     })
 }
 

@@ -67,7 +67,7 @@ table! {
 
     PROGRAM_MISSING = problem(
         "LU211",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "{path} does not exist",
         "correct the path in the line, or create {path}; then systemctl reload keepalived",
         "keepalived disables a script whose program does not exist when it starts or reloads. If the program disappears \
@@ -75,7 +75,7 @@ table! {
     );
     NOT_IN_PATH = problem(
         "LU212",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "{program} is in none of the folders that keepalived searches",
         "install {program}, or write its whole path",
         "keepalived searches for a program without a path in the folders of its own PATH. The doctor looks into \
@@ -90,7 +90,7 @@ table! {
     );
     FOLDER_NOT_ENTERED = problem(
         "LU214",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "user {user} has no search (x) permission on {part}",
         "move {program} to /usr/libexec/keepalived (root:root 0755), and write its new path into the line",
         "The user that runs a script needs the permission to search each folder of its path. It is safer to move the \
@@ -98,28 +98,28 @@ table! {
     );
     PATH_NOT_REGULAR = problem(
         "LU215",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "{part} is not a regular file",
         "write the path of the program itself",
         "keepalived runs regular files only.",
     );
     NOT_EXECUTABLE = problem(
         "LU216",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "user {user} has no execute permission on {part}",
         "chmod 755 {path}, then systemctl reload keepalived",
         "keepalived disables a script that its user cannot execute. It looks at this when it starts and when it reloads.",
     );
     ON_NOEXEC = problem(
         "LU217",
-        "{name} counts as success on each run: {never}",
+        "{name}: counts as success on each run: {never}",
         "{path} is on a file system that is mounted noexec",
         "move {program} to /usr/libexec/keepalived (root:root 0755), and write its new path into the line",
         "keepalived counts a program that cannot be executed as a success.",
     );
     UNSAFE_FOLDER = problem(
         "LU218",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "{part}: {weakness}",
         "move {program} to /usr/libexec/keepalived (root:root 0755), and write its new path into the line",
         "With enable_script_security keepalived does not run a script as root if users other than root can replace it. \
@@ -128,7 +128,7 @@ table! {
     );
     UNSAFE_FILE = problem(
         "LU219",
-        "{name} never runs: {never}",
+        "{name}: keepalived never runs it: {never}",
         "{part}: {weakness}",
         "{repair} {path}, then systemctl reload keepalived",
         "With enable_script_security keepalived does not run a script as root if users other than root can change it.",

@@ -11,7 +11,7 @@ use crate::untrusted::ReadError;
 table! {
     INDIRECT = note(
         "LU401",
-        "{name} runs listenup through a wrapper",
+        "{name}: runs listenup through a wrapper",
         "the wrapper's listenup command was not checked",
         "call listenup directly from this line",
         "The doctor does not run programs other than listenup, so it does not know what the wrapper does with the result.",
@@ -32,14 +32,14 @@ table! {
     );
     HELP = problem(
         "LU404",
-        "{name} always succeeds without checking anything: {always}",
+        "{name}: always succeeds without checking anything: {always}",
         "{line} prints a text and exits 0",
         "write listenup check -q and a port",
         "--help and --version exit with 0.",
     );
     REFUSED = problem(
         "LU405",
-        "{name} always fails: {fails}",
+        "{name}: always fails: {fails}",
         "listenup refuses the line: {why}",
         "correct the line; listenup check --help lists the options",
         "listenup exits with 1 if its command line is wrong.",
@@ -84,28 +84,28 @@ table! {
     );
     UNKNOWN_IS_UP = problem(
         "LU413",
-        "{name} always succeeds: {always}",
+        "{name}: always succeeds: {always}",
         "as user {user} it gets \"{answer}\", and --on-unknown up turns that into success",
         "add to its block: user root; or remove --on-unknown up",
         "--on-unknown up makes \"could not tell\" a success. If the user lacks the permission, the check never fails.",
     );
     COULD_NOT_TELL = problem(
         "LU414",
-        "{name} always fails: {fails}",
+        "{name}: always fails: {fails}",
         "as user {user} it gets \"{answer}\"",
         "add to its block: user root; or remove the options that require root, such as --owner-process and --netns",
         "\"could not tell\" counts as a failure, unless --on-unknown up is given.",
     );
     NAMES_NOTHING = problem(
         "LU415",
-        "{name} always fails: {fails}",
+        "{name}: always fails: {fails}",
         "listenup refuses the line: {answer}",
         "correct the name in the line",
         "A device, user or network namespace that does not exist is an error of the command line.",
     );
     TOO_SLOW = problem(
         "LU416",
-        "{name} always fails: {fails}",
+        "{name}: always fails: {fails}",
         "it did not end within {timeout}, when keepalived kills it",
         "run the line with -v to see what it waits for; or set keepalived's timeout to more than its --timeout",
         "keepalived kills a check at its timeout and counts that as a failure.",
@@ -126,7 +126,7 @@ table! {
     );
     OTHER_NAMESPACE = problem(
         "LU421",
-        "{name} always fails: {fails}",
+        "{name}: always fails: {fails}",
         "in net_namespace {netns} it gets \"{inside}\", and outside of it \"{outside}\"",
         "remove net_namespace {netns}, or run the service in it",
         "net_namespace moves keepalived and its checks into another network namespace. A port that is open outside of it \
