@@ -77,7 +77,7 @@ fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
             "src/main.rs",
             "src/host/guard.rs",
             "src/host/wall.rs",
-            "src/commands/doctor/child.rs",
+            "src/commands/doctor/command/child.rs",
         ]
         .map(Path::new)
         .contains(&file.as_path());
@@ -125,7 +125,7 @@ fn no_file_is_opened_past_the_reader_of_untrusted_files() {
         // Each child has it as its standard input.
         (
             "src/commands/doctor",
-            Some(("trial.rs", "File::open(\"/dev/null\")")),
+            Some(("dry_run.rs", "File::open(\"/dev/null\")")),
         ),
         ("src/keepalived_conf", None),
         ("src/host/passwd.rs", None),

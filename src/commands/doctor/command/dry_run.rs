@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn without_time_nothing_is_run() {
+    fn all_runs_share_one_time() {
         let user = ScriptUser {
             name: "root".to_owned(),
             uid: 0,
