@@ -249,6 +249,26 @@ fn versions_differ() {
             "2.4.0",
             vec!["4 MisplacedKeyword fall||vrrp_script|"],
         ),
+        (
+            "$S=~SEQ(I, 1, 2) vrrp_script chk${I} { script \"/bin/true\" }\n$S\n",
+            "2.3.4",
+            vec!["2 Sequence"],
+        ),
+        (
+            "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
+            "2.3.4",
+            vec!["6 Sequence"],
+        ),
+        (
+            "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
+            "2.4.3",
+            vec!["6 NotReadAgain"],
+        ),
+        (
+            "track_file tf {\n file /proc/sys/kernel/panic\n}\n",
+            "2.2.8",
+            vec!["2 TrackFileDropped tf|/proc/sys/kernel"],
+        ),
         (track_file, "2.2.7", vec![]),
         (
             track_file,

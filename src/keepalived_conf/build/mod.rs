@@ -76,6 +76,10 @@ impl<'a> Builder<'a> {
     /// Begins a block whose lines are values. Returns whether keepalived reads it.
     pub fn begin_list(&mut self, block: Block, line: &Line) -> bool {
         self.config.runs_vrrp |= block == Block::Root && line.keyword().starts_with("static_");
+        if let ("unicast_peer", Some(instance)) = (line.keyword(), self.config.instances.last_mut())
+        {
+            instance.is_unicast = true;
+        }
         block != Block::SyncGroup || line.keyword() != "group" || self.begin_members(line)
     }
 
