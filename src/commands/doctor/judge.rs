@@ -112,7 +112,8 @@ impl Judge<'_> {
         for check in &checks {
             calls += usize::from(self.check(check, &mut said));
         }
-        if calls == 0 && self.conf.config.track_files.is_empty() {
+        let config = &self.conf.config;
+        if calls == 0 && config.complete && config.track_files.is_empty() {
             let main = Place::new(&self.conf.main, 0);
             let finding = Finding::note(
                 "nothing of this configuration is checked by listenup",
@@ -126,7 +127,8 @@ impl Judge<'_> {
 
     /// What concerns the configuration as a whole.
     fn globals(&self, said: &mut Judgement) {
-        if self.security() == Security::Disabled {
+        // A part that was not read could enable it.
+        if self.security() == Security::Disabled && self.conf.config.complete {
             let main = Place::new(&self.conf.main, 0);
             let finding = Finding::note(
                 "keepalived runs what anybody may have written, and logs a SECURITY VIOLATION",
@@ -282,6 +284,8 @@ impl Judge<'_> {
         match (self.accounts.keepalived_script(), &globals.script_security) {
             (Some(user), _) => Ok(user),
             (None, None) => Ok(Accounts::root()),
+            // A part that was not read could name one.
+            (None, Some(_)) if !self.conf.config.complete => Ok(Accounts::root()),
             (None, Some(place)) => Err(Finding::problem(
                 lost,
                 "enable_script_security, and no user to run scripts as",

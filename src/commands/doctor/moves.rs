@@ -20,7 +20,8 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
         findings.extend(nopreempt(script, instance, by.weight).map(|found| found.at(place)));
     }
     if !script.tracked_by.is_empty() {
-        findings.extend(fall(script));
+        // A part that was not read could set it.
+        findings.extend(fall(script).filter(|_| config.complete || script.fall.is_some()));
         findings.extend(init_fail(script));
     }
     findings

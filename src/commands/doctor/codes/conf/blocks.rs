@@ -220,7 +220,7 @@ pub(super) static COMMAND_CRASH: Code = problem(
 pub(super) static COMMAND_EMPTY: Code = problem(
     "LU171",
     "keepalived ignores the line: {keyword} has no command",
-    "nothing follows {keyword}, or a quote within the command is not closed",
+    "no blank and command follow {keyword}, or a quote within the command is not closed",
     "{keyword} \"PROGRAM ARGUMENTS\"",
     "keepalived runs nothing for this line.",
 );

@@ -93,7 +93,7 @@ pub(super) static TRACK_FILE_DROPPED: Code = Code {
         "LU186",
         "keepalived drops track_file {name} when it starts, so no instance is checked by it",
         "{folder} does not exist, or is on a file system that keepalived cannot watch",
-        "create {folder} before keepalived starts, and reload keepalived",
+        "keep the file in a folder below /run that exists when keepalived starts, and reload keepalived",
         "keepalived drops a track_file while it reads the configuration if the folder does not exist, or is in /proc or /sys. \
          Later it does not look again.",
     )
