@@ -91,9 +91,15 @@ fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
 
 /// The keyword, not the word in a text.
 fn uses_unsafe(code: &str) -> bool {
-    ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("]
-        .iter()
-        .any(|keyword| code.contains(keyword))
+    [
+        "unsafe {",
+        "unsafe fn",
+        "unsafe impl",
+        "unsafe extern",
+        "unsafe(",
+    ]
+    .iter()
+    .any(|keyword| code.contains(keyword))
 }
 
 #[test]

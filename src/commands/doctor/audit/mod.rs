@@ -112,7 +112,12 @@ impl Audit<'_> {
 
     /// Reports that there is no script security, if adding it keeps all scripts.
     fn security_off(&self) -> Option<Finding> {
-        let user = self.runners().default_user().ok()?;
+        // A part that was not read could enable it.
+        let user = self
+            .runners()
+            .default_user()
+            .ok()
+            .filter(|_| self.config.complete)?;
         // The name as it is written: USER or USER GROUP.
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
@@ -125,6 +130,7 @@ impl Audit<'_> {
             accounts: self.accounts,
             forced: self.forced,
             globals: &self.config.globals,
+            complete: self.config.complete,
             version: self.version,
         }
     }

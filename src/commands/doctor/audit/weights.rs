@@ -36,7 +36,8 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
     if script.tracked_by.is_empty() {
         return findings;
     }
-    if script.fall() == 1 {
+    // A part that was not read could set it.
+    if script.fall() == 1 && (config.complete || script.fall.is_some()) {
         let place = script
             .fall
             .as_ref()
