@@ -1,8 +1,8 @@
 //! What the success of a check means, and the command that means the same.
 
 use super::Analysis;
-use super::evaluate::{Fault, Run, Status};
 use super::probe::{Probe, Tool, What};
+use super::run::{Fault, Run, Status};
 use crate::commands::doctor::codes::third_party::{Left, Stricter};
 
 /// The line that replaces a check.
