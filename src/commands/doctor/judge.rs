@@ -154,8 +154,12 @@ impl Judge<'_> {
             }
             Use::No => {
                 self.other(check, said);
-                let found = third_party::examine(check, &self.conf.config, self.setting(check));
-                found.into_iter().for_each(|finding| said.say(finding));
+                // keepalived removes the script of a user who does not exist.
+                if self.user_of(check).is_ok() {
+                    let setting = self.setting(check);
+                    let found = third_party::examine(check, &self.conf.config, setting);
+                    found.into_iter().for_each(|finding| said.say(finding));
+                }
                 self.moves(check, None, said);
             }
         }

@@ -107,12 +107,7 @@ impl Faults<'_> {
             }
             return is_missing;
         }
-        let defect = if path.is_absolute() {
-            defect(path)
-        } else {
-            None
-        };
-        match &defect {
+        match &defect(path) {
             None => return false,
             Some(Defect::NoInterpreter) => self.add(&codes::NO_INTERPRETER, &[("file", program)]),
             Some(Defect::CarriageReturn) => self.add(&codes::CARRIAGE_RETURN, &[("file", program)]),
@@ -182,7 +177,10 @@ impl Faults<'_> {
         };
         let what = match &first.what {
             What::Process(name) => name.clone(),
-            What::Port { port, .. } => port.to_string(),
+            What::Port { .. } => meaning::targets(first)
+                .into_iter()
+                .next()
+                .unwrap_or_default(),
         };
         self.of_script(runs, &what);
         for probe in &probes {

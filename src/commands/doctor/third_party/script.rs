@@ -113,7 +113,8 @@ fn interpreter(text: &str) -> Option<(&str, Option<&str>)> {
 
 /// Returns why the kernel does not execute a file. `None`: it does, or the file is not a text that can be read.
 pub fn defect(path: &Path) -> Option<Defect> {
-    let bytes = read(path, LIMIT).ok().filter(|bytes| !bytes.contains(&0))?;
+    let bytes = read(path, LIMIT).ok();
+    let bytes = bytes.filter(|bytes| path.is_absolute() && !bytes.contains(&0))?;
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()
