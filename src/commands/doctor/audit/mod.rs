@@ -194,11 +194,13 @@ impl Audit<'_> {
                 weights(None, findings);
             }
             Invocation::None => {
-                let setting = setting(&user, self.listenup);
-                audited
-                    .targets
-                    .extend(third_party::targets(check, self.config, setting.clone()));
-                findings.extend(third_party::examine(check, self.config, setting));
+                // keepalived drops the script of a user who does not exist.
+                if has_user {
+                    let setting = setting(&user, self.listenup);
+                    let targets = third_party::targets(check, self.config, setting.clone());
+                    audited.targets.extend(targets);
+                    findings.extend(third_party::examine(check, self.config, setting));
+                }
                 weights(None, findings);
             }
         }
