@@ -203,6 +203,13 @@ fn only_root_runs_a_check_as_another_user() {
         let one = with_code(&found, "LU417");
         assert_eq!(one.cause, "only root can run it as user root");
         assert_eq!(one.fix, "run the doctor as root");
+        // Nor sees it a folder of root's.
+        fs::create_dir(folder.path().join("closed")).unwrap();
+        fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
+        let conf = conf_with("script \"FOLDER/closed/x\"", "");
+        write_conf(folder.path(), &conf);
+        assert_eq!(with_code(&look(""), "LU222").fix, "run the doctor as root");
+        write_conf(folder.path(), &conf_with(&check("443"), ""));
         assert_eq!(
             with_code(&look("--user nobody"), "LU411").effect,
             "chk: 443 is listening (run as user nobody)"

@@ -71,7 +71,6 @@ pub fn decides_result(code: &Code) -> bool {
         &command::UNKNOWN_IS_UP,
         &command::COULD_NOT_TELL,
         &command::NAMES_NOTHING,
-        &command::TOO_SLOW,
         &command::OTHER_NAMESPACE,
         &live::FOLDER_NOT_WATCHED,
     ];

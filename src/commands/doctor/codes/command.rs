@@ -103,13 +103,6 @@ table! {
         "correct the name in the line",
         "A device, user or network namespace that does not exist is an error of the command line.",
     );
-    TOO_SLOW = problem(
-        "LU416",
-        "{name}: always fails: {fails}",
-        "it did not end within {timeout}, when keepalived kills it",
-        "run the line with -v to see what it waits for; or set keepalived's timeout to more than its --timeout",
-        "keepalived kills a check at its timeout and counts that as a failure.",
-    );
     NOT_TRIED = note(
         "LU417",
         "{name}: the check was not run",

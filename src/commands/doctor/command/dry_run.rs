@@ -42,8 +42,6 @@ pub enum RunResult {
     CouldNotTell(Answers),
     /// It refuses its command line, or what that names does not exist.
     Refused(String),
-    /// keepalived would kill it.
-    TooSlow,
     /// What it finds is not known.
     NotTried(NotTried),
 }
@@ -93,8 +91,7 @@ impl DryRuns {
         self.0.set(left.saturating_sub(started.elapsed()));
         match output {
             Ok(Some((succeeds, stdout, stderr))) => classify(succeeds, &stdout, &stderr),
-            Ok(None) if limit < timeout => RunResult::NotTried(NotTried::Unfinished(limit)),
-            Ok(None) => RunResult::TooSlow,
+            Ok(None) => RunResult::NotTried(NotTried::Unfinished(limit)),
             Err(error) => system(&error),
         }
     }
@@ -325,7 +322,6 @@ mod tests {
                 RunResult::UnknownIsUp(answers) => format!("UnknownIsUp {answers}"),
                 RunResult::CouldNotTell(answers) => format!("CouldNotTell {answers}"),
                 RunResult::Refused(why) => format!("Refused {why}"),
-                RunResult::TooSlow => "TooSlow".to_owned(),
                 RunResult::NotTried(_) => "NotTried".to_owned(),
             };
             assert_eq!(found, expected, "{stdout}");

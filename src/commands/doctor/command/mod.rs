@@ -19,12 +19,11 @@ use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE, NOT_TRIED,
-    NotTried, OTHER_FILE, OTHER_NAMESPACE, TOO_SLOW, UNKNOWN_IS_UP, UntilItPasses,
+    NotTried, OTHER_FILE, OTHER_NAMESPACE, UNKNOWN_IS_UP, UntilItPasses,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::clock::Shown;
 use crate::domain::{Place as Endpoint, Target, Wanted};
 use crate::keepalived_conf::Set;
 use crate::untrusted::{ReadError, RegularFile};
@@ -116,7 +115,6 @@ impl Attempt<'_> {
             RunResult::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
             RunResult::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
             RunResult::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
-            RunResult::TooSlow => self.with(&TOO_SLOW, &[("timeout", &Shown(self.check.timeout))]),
             RunResult::NotTried(why) => self.not_tried(why),
         }
     }
