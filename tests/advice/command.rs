@@ -75,6 +75,7 @@ pub fn commands() -> Vec<Row> {
         )
         .kind(Kind::Tests),
         row("LU411", GOOD, &[]),
+        row("LU244", SERVER, &[]),
         call("LU412", "check -q 8080"),
         nobody(
             "LU413",

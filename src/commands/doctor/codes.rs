@@ -68,6 +68,7 @@ pub fn decides_result(code: &Code) -> bool {
         &command::NOT_A_CHECK,
         &command::HELP,
         &command::REFUSED,
+        &command::DYNAMIC,
         &command::UNKNOWN_IS_UP,
         &command::COULD_NOT_TELL,
         &command::NAMES_NOTHING,
