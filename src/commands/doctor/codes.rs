@@ -72,6 +72,7 @@ pub fn decides_result(code: &Code) -> bool {
         &command::UNKNOWN_IS_UP,
         &command::COULD_NOT_TELL,
         &command::NAMES_NOTHING,
+        &command::REMOTE,
         &command::OTHER_NAMESPACE,
         &live::FOLDER_NOT_WATCHED,
     ];

@@ -19,7 +19,7 @@ use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE, NOT_TRIED,
-    NotTried, OTHER_FILE, OTHER_NAMESPACE, UNKNOWN_IS_UP, UntilItPasses,
+    NotTried, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
@@ -108,6 +108,12 @@ impl Attempt<'_> {
     }
 
     fn finding(&self, result: &RunResult) -> Finding {
+        if let (RunResult::Fails(_), OnFailure::Server { .. }) = (result, self.check.on_failure) {
+            let mut targets = self.options.targets.iter();
+            if let Some((address, _)) = targets.find_map(unbindable).filter(|_| self.wants_all()) {
+                return self.with(&REMOTE, &[("address", &address)]);
+            }
+        }
         let answered = |code, answer: &Answers| self.with(code, &[("answer", answer)]);
         match result {
             RunResult::Succeeds(answers) => answered(&CURRENT, answers),
@@ -117,6 +123,12 @@ impl Attempt<'_> {
             RunResult::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
             RunResult::NotTried(why) => self.not_tried(why),
         }
+    }
+
+    /// True if each target must be listening.
+    fn wants_all(&self) -> bool {
+        self.options.wanted == Wanted::Listening
+            && self.options.needed >= self.options.targets.len()
     }
 
     fn not_tried(&self, why: &NotTried) -> Finding {
