@@ -119,8 +119,8 @@ table! {
     );
     REMOTE = problem(
         "LU416",
-        "{name}: always fails: {fails}",
-        "{address} is not an address of this host, and listenup looks at this host only",
+        "{name}: does not check {address}, which is not an address of this host",
+        "listenup looks at the sockets of this host only",
         "use a TCP_CHECK in place of the MISC_CHECK",
         "listenup asks the kernel of this host. A real server on another host must be checked over the network.",
     );

@@ -108,9 +108,8 @@ impl Attempt<'_> {
     }
 
     fn finding(&self, result: &RunResult) -> Finding {
-        if let (RunResult::Fails(_), OnFailure::Server { .. }) = (result, self.check.on_failure) {
-            let mut targets = self.options.targets.iter();
-            if let Some((address, _)) = targets.find_map(unbindable).filter(|_| self.wants_all()) {
+        if let OnFailure::Server { .. } = self.check.on_failure {
+            if let Some((address, _)) = self.options.targets.iter().find_map(unbindable) {
                 return self.with(&REMOTE, &[("address", &address)]);
             }
         }
@@ -123,12 +122,6 @@ impl Attempt<'_> {
             RunResult::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
             RunResult::NotTried(why) => self.not_tried(why),
         }
-    }
-
-    /// True if each target must be listening.
-    fn wants_all(&self) -> bool {
-        self.options.wanted == Wanted::Listening
-            && self.options.needed >= self.options.targets.len()
     }
 
     fn not_tried(&self, why: &NotTried) -> Finding {
