@@ -13,3 +13,4 @@ pub mod report;
 pub mod requirements;
 pub mod source;
 pub mod start;
+pub mod untrusted;

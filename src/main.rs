@@ -7,6 +7,7 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`clock`], [`errno`] | the deadline; a system error in words |
+//! | [`untrusted`] | what other users can influence: reading their files, showing their text |
 //! | [`domain`] | protocol, target, listener, survey, requirement, verdict, exit status: pure |
 //! | [`keepalived_conf`] | keepalived's configuration as keepalived reads it |
 //! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6, udp, udp6) |
@@ -25,6 +26,7 @@ use listenup::{cli, commands, start};
 #[cfg(doc)]
 use listenup::{
     clock, domain, engine, errno, host, keepalived_conf, log, report, requirements, source,
+    untrusted,
 };
 
 use std::ffi::{c_char, c_int};

@@ -179,3 +179,30 @@ fn the_packages_that_are_named_are_of_this_version() {
     let playbook = fs::read_to_string("packaging/ansible/listenup.yml").unwrap();
     assert!(playbook.contains(&format!("listenup_version: {version}\n")));
 }
+
+#[test]
+fn the_tests_that_the_security_page_names_are_there() {
+    let page = fs::read_to_string("SECURITY.md").unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let names = quoted.filter(|word| {
+        word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    });
+    let names: BTreeSet<&str> = names.collect();
+    assert!(names.len() >= 15, "{names:?}");
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        let mut folders = vec![PathBuf::from(folder)];
+        while let Some(folder) = folders.pop() {
+            for path in children(&folder) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "rs") {
+                    code += &fs::read_to_string(path).unwrap();
+                }
+            }
+        }
+    }
+    for name in names {
+        assert!(code.contains(&format!("fn {name}()")), "{name}");
+    }
+}

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What may use what: each of these those before it. `main` and `start` may use all.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "clock",
     "errno",
+    "untrusted",
     "domain",
     "keepalived_conf",
     "source",

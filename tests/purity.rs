@@ -60,7 +60,7 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn nothing_exits_or_prints_with_a_panic_and_only_four_files_are_unsafe() {
+fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
     let files = rust_files(Path::new("src"));
     assert!(files.len() >= 15, "{files:?}");
     for file in files {
@@ -77,6 +77,7 @@ fn nothing_exits_or_prints_with_a_panic_and_only_four_files_are_unsafe() {
             "src/main.rs",
             "src/host/guard.rs",
             "src/host/wall.rs",
+            "src/commands/doctor/child.rs",
         ]
         .map(Path::new)
         .contains(&file.as_path());
@@ -104,6 +105,56 @@ fn procfs_and_clap_are_known_where_they_belong() {
                 "{} has {word}",
                 file.display()
             );
+        }
+    }
+}
+
+/// What other users can influence is read by `untrusted::RegularFile` alone.
+#[test]
+fn no_file_is_opened_past_the_reader_of_untrusted_files() {
+    let opening = [
+        "fs::read(",
+        "fs::read_to_string(",
+        "File::open(",
+        "OpenOptions",
+        "openat(",
+        "rustix::fs::open",
+        "fcntl::open",
+    ];
+    for (place, exception) in [
+        // Each child has it as its standard input.
+        (
+            "src/commands/doctor",
+            Some(("trial.rs", "File::open(\"/dev/null\")")),
+        ),
+        ("src/keepalived_conf", None),
+        ("src/host/passwd.rs", None),
+        ("src/host/processes.rs", None),
+        ("src/host/netns.rs", None),
+        (
+            "src/commands/watch/track_file.rs",
+            Some(("track_file.rs", "OpenOptions")),
+        ),
+    ] {
+        let place = Path::new(place);
+        let files = match place.is_dir() {
+            true => rust_files(place),
+            false => vec![place.to_owned()],
+        };
+        assert!(!files.is_empty(), "{}", place.display());
+        for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+            let code = code(file);
+            let (code, _) = code
+                .split_once("#[cfg(test)]\nmod tests {")
+                .unwrap_or((&code, ""));
+            let mut code = code.replace("RegularFile::open", "");
+            if let Some((name, allowed)) = exception.filter(|(name, _)| file.ends_with(name)) {
+                assert!(code.contains(allowed), "{name} no longer has {allowed}");
+                code = code.replace(allowed, "");
+            }
+            for word in opening {
+                assert!(!code.contains(word), "{} has {word}", file.display());
+            }
         }
     }
 }

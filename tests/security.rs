@@ -9,10 +9,10 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use common::confined::Confined;
-use common::in_namespace;
 use common::program::{LISTENUP, Said, example, listenup};
 use common::service::Service;
 use common::sockets::{listen, listen_with};
+use common::{in_namespace, ip};
 
 /// What strace sees of these system calls, for checks that go every way, and for a list.
 fn calls(trace: &str) -> Vec<String> {
@@ -138,6 +138,34 @@ fn a_process_cannot_write_to_the_terminal_by_its_name() {
             .stdout(&format!(
                 "8443: wrong owner: 127.0.0.1:8443 is held by {name}, not by other\n"
             ));
+    });
+}
+
+#[test]
+fn no_name_turns_the_text_round_or_hides_a_part() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("a\u{202e}\u{200b}b");
+        symlink(example("listener"), &program).unwrap();
+        let service = Service::start(Command::new(&program).arg("127.0.0.1:8443"), 1);
+        let name = format!("a\u{fffd}\u{fffd}b ({})", service.pid());
+        listenup("list -p").exits(0).stdout_has(&name);
+    });
+}
+
+/// The root of a container chooses the names of its devices, and the host's looks into its namespace.
+#[test]
+fn a_device_cannot_write_to_the_terminal_by_its_name() {
+    in_namespace(|| {
+        let name = "e\u{1b}[2J\u{202e}";
+        ip(&format!("link add name {name} type veth peer name other"));
+        let _listener = listen_with("0.0.0.0", 8443, |socket| {
+            socket.bind_device(Some(name.as_bytes())).unwrap();
+        });
+        let said = listenup("list").exits(0).stdout_has("e\u{fffd}[2J\u{fffd}");
+        assert!(!said.stdout.contains('\u{1b}'), "{said:#?}");
+        let said = listenup("check 8443").stdout_has("e\u{fffd}[2J\u{fffd}");
+        assert!(!said.stdout.contains('\u{1b}'), "{said:#?}");
     });
 }
 

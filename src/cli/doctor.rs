@@ -31,8 +31,8 @@ pub struct DoctorOptions {
 }
 
 const DOCTOR_HELP: &str = "\
-Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. The commands of
-the configuration that are listenup are run once, as keepalived would; no other program is run.
+Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. Each listenup
+command of the configuration is run once, as keepalived would run it, by this program file. Nothing else is executed.
 
 Exit status: 0 when nothing is wrong, otherwise 1.";
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-use super::printable;
 use crate::clock::Deadline;
+use crate::untrusted::text::printable_bytes;
 
 /// Where systemd mounts cgroup2: alone, and beside the older hierarchies.
 const PLACES: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -43,7 +43,7 @@ impl Cgroups {
                 let path = entry.path();
                 if ids.contains(&entry.ino()) {
                     let below = path.strip_prefix(&self.0).unwrap_or(Path::new(""));
-                    let below = printable(below.as_os_str().as_bytes());
+                    let below = printable_bytes(below.as_os_str().as_bytes());
                     found.insert(entry.ino(), format!("/{below}"));
                 }
                 folders.push(path);

@@ -1,16 +1,13 @@
 //! `--netns`: into another network namespace.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 
 use crate::domain::{Doubt, Obstacle};
-use crate::errno::ErrnoText;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// Where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
 const NAMES: &str = "/var/run/netns";
@@ -52,21 +49,19 @@ impl Netns {
                 name.display()
             )));
         }
-        // Opening a FIFO would wait for somebody to write.
-        let mut open = OpenOptions::new();
-        open.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-        let file = open.open(&self.path);
-        let file = file.map_err(|error| self.obstacle("opened", ErrnoText::from(&error)))?;
-        setns(file, CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| self.obstacle("entered", ErrnoText(errno)))
+        let file = RegularFile::open(&self.path).map_err(|error| self.obstacle("opened", error))?;
+        setns(file.into_file(), CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| self.obstacle("entered", errno.into()))
     }
 
     /// Errors that say what is named is not there, or is no network namespace (open(2), setns(2)), and
     /// others.
-    fn obstacle(&self, what: &str, why: ErrnoText) -> Obstacle {
+    fn obstacle(&self, what: &str, why: ReadError) -> Obstacle {
         let text = format!("the network namespace {self} cannot be {what}: {why}");
-        match why.0 {
-            Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL => Obstacle::NoSuch(text),
+        match why {
+            ReadError::System(Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL)
+            | ReadError::NotRegular
+            | ReadError::KernelFile => Obstacle::NoSuch(text),
             _ => Obstacle::Doubt(Doubt::new(text)),
         }
     }

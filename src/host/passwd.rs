@@ -4,8 +4,15 @@
 //! time, and those of another version of itself end the process. Users from elsewhere, such as LDAP,
 //! have no name here; their numbers work all the same.
 
-use std::io;
 use std::path::Path;
+
+use crate::untrusted::{Limits, ReadError, RegularFile};
+
+/// What is read: some 100,000 accounts.
+const LIMITS: Limits = Limits {
+    bytes: 16 << 20,
+    lines: 1_000_000,
+};
 
 /// What such a file lists, in its order.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +31,9 @@ impl Users {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(path: impl AsRef<Path>) -> io::Result<Self> {
-        Ok(Self::parse(&std::fs::read(path)?))
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let text = RegularFile::open(path.as_ref())?.read(LIMITS)?;
+        Ok(Self::parse(&text))
     }
 
     fn parse(text: &[u8]) -> Self {

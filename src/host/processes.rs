@@ -13,13 +13,16 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::printable;
 use crate::clock::Deadline;
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
+use crate::untrusted::text::printable_bytes;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// Bytes of a process's name that the kernel keeps (TASK_COMM_LEN, without its NUL).
 const NAME: usize = 15;
+/// Bytes of /proc/PID/comm, which kernel threads fill beyond [`NAME`] (kernel/workqueue.c, WORKER_DESC_LEN).
+const LONGEST_COMM: u64 = 256;
 
 /// The processes of one moment.
 #[derive(Debug)]
@@ -59,9 +62,9 @@ impl Processes {
             let Some(pid) = pid else {
                 continue;
             };
-            match fs::read(entry.path().join("comm")) {
+            match comm(&entry.path()) {
                 Ok(name) => all.push(Process::new(pid, Some(&name))),
-                Err(error) if is_gone(&error) => {}
+                Err(ReadError::System(Errno::ENOENT | Errno::ESRCH)) => {}
                 Err(_) => all.push(Process::new(pid, None)),
             }
         }
@@ -168,9 +171,9 @@ impl Process {
         self.pid
     }
 
-    /// Its name, without control characters.
+    /// Its name as it can be shown: any user can give a process a name that would control a terminal.
     pub fn name(&self) -> Option<String> {
-        Some(printable(self.name.as_ref()?))
+        Some(printable_bytes(self.name.as_ref()?))
     }
 
     /// Whether its name is known.
@@ -215,6 +218,11 @@ impl Holders {
     pub fn in_time(&self) -> bool {
         self.in_time
     }
+}
+
+/// The name of a process.
+fn comm(process: &Path) -> Result<Vec<u8>, ReadError> {
+    RegularFile::open_in_proc(&process.join("comm"))?.read_start(LONGEST_COMM)
 }
 
 /// A process or a descriptor can go at any moment.

@@ -1,10 +1,12 @@
 //! Where the text of the files comes from.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::untrusted::RegularFile;
 
 /// What stands at a path, behind symlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +67,8 @@ impl Files for Disk {
     }
 
     fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
         let at_most = u64::try_from(at_most).unwrap_or(u64::MAX);
-        File::open(file)?.take(at_most).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(RegularFile::open(file)?.read_start(at_most)?)
     }
 
     fn real(&self, folder: &Path) -> PathBuf {

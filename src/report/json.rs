@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use super::{CheckResult, device_name};
 use crate::domain::{Answer, Device, Listener, Target};
 use crate::host::processes::Process;
+use crate::untrusted::text::escape_json;
 
 /// The version of the shapes. It goes up when a reader of the last one could misread the new one.
 pub const VERSION: u32 = 1;
 
-/// A document on one line.
+/// A document on one line, without characters that control a terminal.
 pub fn line(document: &Value) -> String {
-    format!("{document}\n")
+    escape_json(&document.to_string()) + "\n"
 }
 
 /// The end of a check.

@@ -13,6 +13,7 @@ use crate::domain::{Answer, ExitStatus, Verdict, Wanted};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
+use crate::untrusted::text::printable_bytes;
 
 pub use self::format::Format;
 use self::writer::Wait;
@@ -108,10 +109,10 @@ pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
     let _ = writer::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
 }
 
-/// The name of a device; its number where the name is gone.
+/// The name of a device as it can be shown, or its number if it has gone. The root of a container chooses the names there.
 pub fn device_name(index: u32) -> String {
     match if_indextoname(index) {
-        Ok(name) => name.to_string_lossy().into_owned(),
+        Ok(name) => printable_bytes(name.as_bytes()),
         Err(_) => format!("number {index}"),
     }
 }

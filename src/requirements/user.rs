@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::domain::{Compliance, Doubt, Listener, Obstacle, Violation};
-use crate::errno::ErrnoText;
 use crate::host::passwd::Users;
 
 const PASSWD: &str = "/etc/passwd";
@@ -16,10 +15,8 @@ pub(super) fn uid(user: &str) -> Result<u32, Obstacle> {
             .parse()
             .map_err(|_| Obstacle::NoSuch(format!("{user} is no number of a user")));
     }
-    let users = Users::read(Path::new(PASSWD)).map_err(|error| {
-        let why = ErrnoText::from(&error);
-        Doubt::new(format_args!("{PASSWD} cannot be read: {why}"))
-    })?;
+    let users = Users::read(Path::new(PASSWD))
+        .map_err(|why| Doubt::new(format_args!("{PASSWD} cannot be read: {why}")))?;
     users
         .id(user)
         .ok_or_else(|| Obstacle::NoSuch(format!("{PASSWD} has no user {user}")))

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod dump;
 pub mod keepalived;
 pub mod node;
+pub mod process;
 pub mod program;
 pub mod reading;
 pub mod schema;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::findings::Finding;
-use crate::errno::ErrnoText;
 use crate::host::passwd::Users;
 use crate::keepalived_conf::User;
 
@@ -34,11 +33,7 @@ impl Accounts {
             Users::read(&path).unwrap_or_else(|error| {
                 findings.push(Finding::note(
                     "names of users and groups are not known",
-                    format!(
-                        "{} cannot be read: {}",
-                        path.display(),
-                        ErrnoText::from(&error)
-                    ),
+                    format!("{} cannot be read: {error}", path.display()),
                     "",
                 ));
                 Users::default()

@@ -9,11 +9,13 @@ use super::checks::{Check, OnFailure};
 use super::findings::{Finding, Severity};
 use super::hints;
 use super::namespace::within;
-use super::trial::{self, Trial};
+use super::own_image::OwnImage;
+use super::trial::{self, TimeLeft, Trial};
 use crate::cli::CheckOptions;
 use crate::clock::Shown;
 use crate::domain::Wanted;
 use crate::keepalived_conf::{Place, Set};
+use crate::untrusted::{ReadError, RegularFile};
 
 /// How keepalived would run a check.
 pub struct Attempt<'a> {
@@ -23,6 +25,10 @@ pub struct Attempt<'a> {
     pub options: &'a CheckOptions,
     /// Its user.
     pub user: &'a ScriptUser,
+    /// The program that is executed in place of the one in the configuration.
+    pub image: &'a Result<OwnImage, ReadError>,
+    /// The time for all trials together.
+    pub left: &'a TimeLeft,
     /// The network namespace of keepalived, where it is written.
     pub netns: Option<&'a Set<String>>,
     /// What a success does.
@@ -41,9 +47,13 @@ impl Attempt<'_> {
             );
             return vec![note.at(self.check.place())];
         }
+        let image = match self.image() {
+            Ok(image) => image,
+            Err(note) => return vec![note.at(self.check.place())],
+        };
         let netns = self.netns.map(|set| set.value.as_str());
         let tried = within(netns, || {
-            let tried = self.run();
+            let tried = self.run(image);
             let hints = self.hints(&tried);
             (tried, hints)
         });
@@ -52,7 +62,7 @@ impl Attempt<'_> {
             Err(why) => return vec![self.no_namespace(why)],
         };
         let finding = match (&tried, self.netns) {
-            (Trial::Fails(inside), Some(set)) => self.elsewhere(inside, set),
+            (Trial::Fails(inside), Some(set)) => self.elsewhere(image, inside, set),
             _ => None,
         };
         let finding = finding.unwrap_or_else(|| self.finding(&tried));
@@ -65,8 +75,40 @@ impl Attempt<'_> {
         .collect()
     }
 
-    fn run(&self) -> Trial {
-        trial::run(self.check.words, self.user, self.check.timeout)
+    /// The program to execute, if it is the one in the configuration.
+    ///
+    /// # Errors
+    /// Returns a note if it is another one, or if that is not known.
+    fn image(&self) -> Result<&OwnImage, Finding> {
+        let name = &self.check.name;
+        let path = Path::new(OsStr::from_bytes(self.check.program()));
+        let shown = path.display();
+        let unknown = |error: &ReadError| {
+            let effect =
+                format!("{name}: {shown} was not run: whether it is this listenup is not known");
+            Finding::note(effect, error.to_string(), "")
+        };
+        let image = self.image.as_ref().map_err(unknown)?;
+        let same = RegularFile::open(path).and_then(|file| image.is_in(&file));
+        match same {
+            Ok(true) => Ok(image),
+            Ok(false) => Err(Finding::note(
+                format!("{name}: {shown} was not run: it is a different file"),
+                "the doctor only runs its own program file, of which this is not a copy",
+                "install the same version of listenup in both places",
+            )),
+            Err(error) => Err(unknown(&error)),
+        }
+    }
+
+    fn run(&self, image: &OwnImage) -> Trial {
+        trial::run(
+            image,
+            self.check.words,
+            self.user,
+            self.check.timeout,
+            self.left,
+        )
     }
 
     /// Why nothing may listen on its targets.
@@ -129,21 +171,22 @@ impl Attempt<'_> {
                 ),
                 "see what it waits for with -v, or raise keepalived's timeout",
             ),
-            Trial::NotStarted(why) => Finding::problem(
-                format!("{name}: keepalived counts it as a success that it cannot be executed"),
-                format!("run as {user}: {why}"),
-                "install it anew",
+            Trial::Unfinished(limit) => Finding::note(
+                format!("{name}: what the check finds is not known"),
+                format!(
+                    "it was ended after {}; keepalived waits {} for it",
+                    Shown(*limit),
+                    Shown(self.check.timeout)
+                ),
+                "run it by hand",
             ),
             Trial::NotTried(why) => {
                 Finding::note(format!("{name}: the check was not tried"), why, "")
             }
             Trial::Unknown => Finding::note(
-                format!("{name}: what the check finds was not judged"),
-                format!(
-                    "{} does not speak as this version of listenup does",
-                    OsStr::from_bytes(self.check.program()).to_string_lossy()
-                ),
-                "install the same version",
+                format!("{name}: what the check finds is not known"),
+                format!("run as {user} it ended without an answer"),
+                "run it by hand",
             ),
         }
     }
@@ -159,8 +202,8 @@ impl Attempt<'_> {
     }
 
     /// It fails in keepalived's namespace and succeeds here.
-    fn elsewhere(&self, inside: &str, set: &Set<String>) -> Option<Finding> {
-        let Trial::Listening(outside) = self.run() else {
+    fn elsewhere(&self, image: &OwnImage, inside: &str, set: &Set<String>) -> Option<Finding> {
+        let Trial::Listening(outside) = self.run(image) else {
             return None;
         };
         let finding = Finding::problem(

@@ -1,6 +1,5 @@
 //! What kind of file the program is: static or not, and its SELinux label.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,10 @@ use rustix::io::Errno;
 
 use super::findings::Finding;
 use crate::errno::ErrnoText;
+use crate::untrusted::RegularFile;
+
+/// Bytes of an SELinux label.
+const LONGEST_LABEL: u64 = 4096;
 
 /// What it takes to start a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,15 +31,10 @@ pub fn examine(program: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Whether it is a program for the kernel alone, or with its loader: no script.
-pub fn is_program(path: &Path) -> bool {
-    let linkage = File::open(path).and_then(|mut file| linkage(&mut file));
-    matches!(linkage, Ok(Linkage::Static | Linkage::Dynamic(_)))
-}
-
 fn start(program: &Path) -> Finding {
     let path = program.display();
-    match File::open(program).and_then(|mut file| linkage(&mut file)) {
+    let file = RegularFile::open(program).map(RegularFile::into_file);
+    match file.and_then(|mut file| Ok(linkage(&mut file)?)) {
         Ok(Linkage::Static) => Finding::ok(format!("{path}: static")),
         Ok(Linkage::Dynamic(interpreter)) => {
             let needs = format!("{path}: needs the loader {}", interpreter.display());
@@ -62,7 +60,7 @@ fn start(program: &Path) -> Finding {
         ),
         Err(error) => Finding::problem(
             format!("{path}: could not be read"),
-            ErrnoText::from(&error).to_string(),
+            error.to_string(),
             "run the doctor as root",
         ),
     }
@@ -166,7 +164,9 @@ fn too_short() -> io::Error {
 /// What SELinux makes of the file, where it has a label.
 fn selinux(program: &Path, own: &Path) -> Option<Finding> {
     // Where no security module answers there is no such file, or it cannot be read.
-    let own = std::fs::read_to_string(own).unwrap_or_default();
+    let own = RegularFile::open_in_proc(own).and_then(|file| file.read_start(LONGEST_LABEL));
+    let own = own.unwrap_or_default();
+    let own = String::from_utf8_lossy(&own);
     match label(program) {
         Ok(None) => None,
         Ok(Some(label)) => Some(judge_label(
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn of_real_files() {
-        let linkage = |path: &str| linkage(&mut File::open(path).unwrap()).unwrap();
+        let linkage = |path: &str| linkage(&mut std::fs::File::open(path).unwrap()).unwrap();
         // Built like the program itself, see .cargo/config.toml.
         assert_eq!(linkage("/proc/self/exe"), Linkage::Static);
         let Linkage::Dynamic(interpreter) = linkage("/bin/true") else {

@@ -45,8 +45,8 @@ pub fn read(named: &[PathBuf], proc: &Path, findings: &mut Vec<Finding>) -> Vec<
 
 /// Each file is one keepalived's, with all that it includes. Those that another one includes are a part of that.
 pub fn files(named: &[PathBuf]) -> Vec<Conf> {
-    let host = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-    let id = id_of(host.trim_ascii_end());
+    let host = running::host_name();
+    let id = id_of(&host);
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let mut confs: Vec<Conf> = Vec::new();
     for main in named {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::keepalived_conf::{Place, Remark, Severity as OfReader};
+use crate::untrusted::text::printable;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,9 +77,9 @@ impl Finding {
         Self {
             severity,
             place: None,
-            effect: harmless(&effect.into()),
-            cause: harmless(&cause.into()),
-            cure: harmless(&cure.into()),
+            effect: printable(&effect.into()),
+            cause: printable(&cause.into()),
+            cure: printable(&cure.into()),
         }
     }
 
@@ -111,7 +112,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<8} ", self.severity.name())?;
         if let Some(place) = &self.place {
-            write!(f, "{}: ", harmless(&place.to_string()))?;
+            write!(f, "{}: ", printable(&place.to_string()))?;
         }
         writeln!(f, "{}", self.effect)?;
         for line in [&self.cause, &self.cure] {
@@ -121,11 +122,6 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
-}
-
-/// A text that cannot control a terminal.
-pub fn harmless(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The last line about all findings.

@@ -1,7 +1,5 @@
 //! Why nothing may listen on a target although all is well with its service.
 
-use std::fs::File;
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -9,6 +7,7 @@ use nix::ifaddrs::getifaddrs;
 
 use super::findings::Finding;
 use crate::domain::{Place, Target};
+use crate::untrusted::RegularFile;
 
 /// Bytes of the kernel's tables that are looked at.
 const MOST: u64 = 1 << 20;
@@ -25,10 +24,9 @@ pub fn of(target: &Target, what: &str, proc: &Path) -> Vec<Finding> {
 /// Connections that are passed on have no listener here.
 fn forwarded(target: &Target, what: &str, proc: &Path) -> Option<Finding> {
     let table = |name: &str| {
-        let mut text = Vec::new();
-        let file = File::open(proc.join("self/net").join(name)).ok()?;
+        let file = RegularFile::open_in_proc(&proc.join("self/net").join(name));
         // What could not be read explains nothing.
-        file.take(MOST).read_to_end(&mut text).ok()?;
+        let text = file.and_then(|file| file.read_start(MOST)).ok()?;
         Some(String::from_utf8_lossy(&text).into_owned())
     };
     let by = if table("ip_vs").is_some_and(|text| text.lines().any(|line| is_virtual(line, target)))
@@ -94,7 +92,8 @@ fn not_assigned(target: &Target, what: &str, proc: &Path) -> Option<Finding> {
     };
     let name = format!("net.{family}.ip_nonlocal_bind");
     let file = proc.join("sys/net").join(family).join("ip_nonlocal_bind");
-    let value = std::fs::read_to_string(file).ok()?;
+    let value = RegularFile::open_in_proc(&file).and_then(|file| file.read_start(MOST));
+    let value = String::from_utf8(value.ok()?).ok()?;
     if address.is_unspecified()
         || address.is_loopback()
         || value.trim() != "0"

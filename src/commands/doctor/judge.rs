@@ -7,18 +7,20 @@ use std::path::{Path, PathBuf};
 
 use super::accounts::{Accounts, ScriptUser};
 use super::attempt::Attempt;
-use super::binary;
 use super::checks::{self, Check, OnFailure};
 use super::command_line::{self, Use};
 use super::conf::Conf;
 use super::findings::{Finding, Severity};
 use super::foreign::{self, Cost};
 use super::moves;
+use super::own_image::OwnImage;
 use super::path_security::{self, Security};
 use super::track;
+use super::trial::TimeLeft;
 use crate::clock::Clock;
 use crate::domain::Wanted;
 use crate::keepalived_conf::Place;
+use crate::untrusted::ReadError;
 
 /// What is looked at, and by whom it would be run.
 pub struct Judge<'a> {
@@ -30,6 +32,10 @@ pub struct Judge<'a> {
     pub user: Option<&'a ScriptUser>,
     /// This program, to know it by another name.
     pub own: Option<&'a Path>,
+    /// The executable of this process.
+    pub image: &'a Result<OwnImage, ReadError>,
+    /// The time for all trials together.
+    pub left: &'a TimeLeft,
     /// What is to be written for listenup.
     pub suggested: &'a str,
     /// What other programs cost here, measured when one is found.
@@ -54,14 +60,6 @@ impl Program {
     pub fn examine(&self, accounts: &Accounts) -> Vec<Finding> {
         path_security::examine(&self.path, &self.user, self.security, accounts)
     }
-}
-
-/// Whether a check is run to see what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
-    Yes,
-    No,
-    Unsafe,
 }
 
 /// What was found.
@@ -103,7 +101,11 @@ impl Judge<'_> {
             Accounts::root()
         });
         said.usual = Some((usual, self.security()));
-        let tracked = track::examine(&self.conf.config, Path::new("/proc"));
+        let tracked = track::examine(
+            &self.conf.config,
+            self.image.as_ref().ok(),
+            Path::new("/proc"),
+        );
         tracked.into_iter().for_each(|finding| said.say(finding));
         let mut calls = 0;
         for check in &checks {
@@ -205,25 +207,16 @@ impl Judge<'_> {
         };
         let means_up = options.wanted == Wanted::Listening;
         let moves_well = self.moves(check, Some(means_up), said);
-        let tried = program.map_or(Tried::No, |program| self.would_run(&program));
-        match tried {
-            _ if !is_well => return,
-            Tried::Yes => {}
-            Tried::No => return,
-            Tried::Unsafe => {
-                let note = Finding::note(
-                    format!("{}: the check was not tried", check.name),
-                    "others than root can change the program, or a folder on the way to it",
-                    "install listenup in /usr/libexec/keepalived",
-                );
-                said.say(note.at(check.place()));
-                return;
-            }
+        let would_run = program.is_some_and(|program| self.would_run(&program));
+        if !is_well || !would_run {
+            return;
         }
         let attempt = Attempt {
             check,
             options: &options,
             user: &user,
+            image: self.image,
+            left: self.left,
             netns: self.conf.config.globals.net_namespace.as_ref(),
             does: moves::in_words(&self.conf.config, check),
         };
@@ -301,27 +294,10 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether it may be run to see what it says: what keepalived would run, and, whoever it is run as, nothing that
-    /// others than root could have put there. A script that is called listenup may not.
-    fn would_run(&self, program: &Program) -> Tried {
-        let has_problem = |program: &Program| {
-            program
-                .examine(self.accounts)
-                .iter()
-                .any(Finding::is_problem)
-        };
-        if has_problem(program) || !binary::is_program(&program.path) {
-            return Tried::No; // which is told of the program
-        }
-        let by_root = Program {
-            user: Accounts::root(),
-            security: Security::Enabled,
-            ..program.clone()
-        };
-        match has_problem(&by_root) {
-            true => Tried::Unsafe,
-            false => Tried::Yes,
-        }
+    /// Whether keepalived would run it, as far as its path goes; if not, that is said of the program.
+    fn would_run(&self, program: &Program) -> bool {
+        let found = program.examine(self.accounts);
+        !found.iter().any(Finding::is_problem)
     }
 
     fn program(&self, check: &Check<'_>, user: &ScriptUser) -> Option<Program> {

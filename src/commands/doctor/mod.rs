@@ -4,6 +4,7 @@ mod accounts;
 mod attempt;
 mod binary;
 mod checks;
+mod child;
 mod command_line;
 mod conf;
 mod findings;
@@ -13,12 +14,14 @@ mod json;
 mod judge;
 mod moves;
 mod namespace;
+mod own_image;
 mod paste;
 mod path_security;
 mod rewrite;
 mod running;
 mod sources;
 mod track;
+mod track_writers;
 mod trial;
 
 use std::cell::OnceCell;
@@ -28,9 +31,11 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use self::accounts::{Accounts, ScriptUser};
-use self::findings::{Finding, harmless, summary};
+use self::findings::{Finding, summary};
 use self::judge::{Judge, Program};
+use self::own_image::OwnImage;
 use self::path_security::Security;
+use self::trial::TimeLeft;
 use crate::cli::DoctorOptions;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
@@ -38,6 +43,7 @@ use crate::errno::ErrnoText;
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
+use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
 
@@ -84,14 +90,14 @@ fn rewrite(file: &Path) -> ExitStatus {
     let done = match rewrite::file(file, own.as_deref(), &accounts) {
         Ok(rewritten) => {
             for left in &rewritten.left {
-                report::line_to_stderr(harmless(left), Wait::Always);
+                report::line_to_stderr(printable(left), Wait::Always);
             }
             let delivered =
                 rewritten.patch.is_empty() || report::deliver(&rewritten.patch, Wait::Always);
             delivered && rewritten.left.is_empty()
         }
         Err(why) => {
-            report::line_to_stderr(harmless(&why), Wait::Always);
+            report::line_to_stderr(printable(&why), Wait::Always);
             false
         }
     };
@@ -135,6 +141,7 @@ fn keepalived(
     let mut usual = None;
     let suggested = paste::suggested(own.as_deref().ok(), &accounts);
     let cost = OnceCell::new();
+    let (image, left) = (OwnImage::open(), TimeLeft::whole());
     let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
     for conf in &confs {
         let judge = Judge {
@@ -142,6 +149,8 @@ fn keepalived(
             accounts: &accounts,
             user: user.as_ref(),
             own: own.as_deref().ok(),
+            image: &image,
+            left: &left,
             suggested: &suggested,
             cost: &cost,
             clock,

@@ -1,11 +1,11 @@
 //! The network namespace that a configuration's checks look into.
 
-use std::fs::File;
-use std::io;
+use std::path::Path;
 
 use nix::sched::{CloneFlags, setns};
 
 use crate::host::netns::Netns;
+use crate::untrusted::RegularFile;
 
 /// Does something in another network namespace, and comes back. Must be the main thread.
 ///
@@ -15,7 +15,8 @@ pub fn within<T>(name: Option<&str>, work: impl FnOnce() -> T) -> Result<T, Stri
     let Some(netns) = name.and_then(Netns::named) else {
         return Ok(work());
     };
-    let home = File::open("/proc/self/ns/net").map_err(|error: io::Error| error.to_string())?;
+    let home = RegularFile::open(Path::new("/proc/self/ns/net"));
+    let home = home.map_err(|error| error.to_string())?.into_file();
     netns.enter().map_err(|obstacle| obstacle.to_string())?;
     let done = work();
     match setns(home, CloneFlags::CLONE_NEWNET) {

@@ -10,11 +10,20 @@ use super::command_line::{self, Use};
 use super::conf;
 use super::foreign;
 use super::paste;
-use crate::errno::ErrnoText;
 use crate::keepalived_conf::Place;
+use crate::untrusted::text::is_unprintable;
+use crate::untrusted::{Limits, RegularFile};
 
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
+/// What is read of a file, as of all files of a configuration together.
+const LIMITS: Limits = Limits {
+    bytes: 16 << 20,
+    lines: 1_000_000,
+};
+/// Why there is no patch. It has to keep each byte of the file, also those that a terminal obeys.
+const UNPRINTABLE: &str =
+    "no patch is printed, because there are characters that a terminal obeys or hides";
 
 /// A patch, and what could not be rewritten.
 #[derive(Debug, Default)]
@@ -31,13 +40,15 @@ pub struct Rewritten {
 /// The file cannot be read, or is no text.
 pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewritten, String> {
     let shown = path.display();
-    let bytes = fs::metadata(path).and_then(|found| match found.is_file() {
-        true => fs::read(path),
-        false => Err(std::io::ErrorKind::InvalidInput.into()),
-    });
-    let bytes =
-        bytes.map_err(|error| format!("{shown} cannot be read: {}", ErrnoText::from(&error)))?;
+    let bytes = RegularFile::open(path).and_then(|file| file.read(LIMITS));
+    let bytes = bytes.map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8"))?;
+    if shown.to_string().contains(is_unprintable) {
+        return Err(format!("{shown}: {UNPRINTABLE} in its name"));
+    }
+    if let Some(line) = text.split('\n').position(is_unprintable_line) {
+        return Err(format!("{shown}:{}: {UNPRINTABLE} in this line", line + 1));
+    }
     let old: Vec<&str> = text.split_inclusive('\n').collect();
     let mut new: Vec<String> = old.iter().map(|line| (*line).to_owned()).collect();
     let program = paste::suggested(own, accounts);
@@ -66,6 +77,13 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
     let new: Vec<&str> = new.iter().map(String::as_str).collect();
     rewritten.patch = patch(&shown.to_string(), &old, &new);
     Ok(rewritten)
+}
+
+/// True if a terminal that shows the line would not show it as it is. Tabs are shown, and a carriage return at the end does
+/// nothing.
+fn is_unprintable_line(line: &str) -> bool {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    line.contains(|c| c != '\t' && is_unprintable(c))
 }
 
 fn is_of(place: &Place, path: &Path) -> bool {

@@ -1,25 +1,38 @@
-//! What a running keepalived has loaded: since 2.2.0 it keeps that in a file without a name, which root can read
-//! in /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
+//! What a running keepalived has loaded. Since 2.2.0 it keeps that in a file without a name, which root can read in
+//! /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
+//!
+//! Any user can give a process the name "keepalived", leave such a file open, and execute a setuid program. So a process is
+//! believed only if it runs as root alone, its executable belongs to root and is keepalived, and root made the file.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::geteuid;
+use nix::errno::Errno;
 
 use super::findings::Finding;
 use crate::clock::{Deadline, SystemClock};
-use crate::errno::ErrnoText;
+use crate::host::process_folder::{ProcessFolder, option};
 use crate::host::processes::Processes;
 use crate::keepalived_conf::id_of;
+use crate::untrusted::{Limits, ReadError, RegularFile};
 
 /// The name of that file.
 const MEMFD: &[u8] = b"/memfd:/keepalived/consolidated_configuration";
-/// Bytes that are read of it.
-const MOST: u64 = 16 << 20;
+/// What is read of it.
+const LIMITS: Limits = Limits {
+    bytes: 16 << 20,
+    lines: 1_000_000,
+};
+/// What is searched of an executable. keepalived's has about 1 MB.
+const LIMITS_OF_EXECUTABLE: Limits = Limits {
+    bytes: 32 << 20,
+    lines: usize::MAX,
+};
+/// Bytes of a host's name: HOST_NAME_MAX is 64.
+const LONGEST_HOST_NAME: u64 = 256;
 /// How long it may take to list the processes.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -38,143 +51,228 @@ pub struct Running {
     pub id: Vec<u8>,
 }
 
-/// All that can be seen. One that cannot is told.
+/// Reads all of them. Those that cannot be read are notes.
 pub fn find(proc: &Path, findings: &mut Vec<Finding>) -> Vec<Running> {
     let clock = SystemClock::start();
     let Ok(processes) = Processes::read(proc, Deadline::new(&clock, LIMIT)) else {
         return Vec::new(); // Without /proc nothing runs that could be seen; the sources tell.
     };
-    let called = processes
+    let named = processes
         .all()
         .filter(|process| process.is_called("keepalived"));
-    let pids: Vec<u32> = called.map(|process| process.pid()).collect();
+    let here: Vec<Candidate> = named
+        .filter_map(|process| Candidate::look(proc, process.pid()))
+        .collect();
     let mut running = Vec::new();
-    for pid in &pids {
-        let process = proc.join(pid.to_string());
-        let is_child = parent(&process).is_some_and(|parent| pids.contains(&parent));
-        if is_child || !is_trusted(&process) {
+    for candidate in &here {
+        // Its children have the same file.
+        let is_child = here
+            .iter()
+            .any(|other| other.pid == candidate.parent && other.may_be_keepalived());
+        if is_child {
             continue;
         }
-        match is_here(proc, &process)
-            .and_then(|here| if here { look(*pid, &process) } else { Ok(None) })
-        {
+        match candidate.read() {
             Ok(found) => running.extend(found),
-            Err(error) => findings.push(Finding::note(
-                format!("what the running keepalived ({pid}) has loaded is not known"),
-                ErrnoText::from(&error).to_string(),
-                "run the doctor as root",
-            )),
+            Err(why) => findings.push(candidate.note(&why)),
         }
     }
     running
 }
 
-/// Anybody can name a process, and what it has loaded says what is run to try it.
-fn is_trusted(process: &Path) -> bool {
-    let owner = fs::metadata(process).map(|found| found.uid());
-    owner.is_ok_and(|owner| owner == 0 || owner == geteuid().as_raw())
+/// The name of this host, from which keepalived makes its id. Empty if it cannot be read.
+pub fn host_name() -> Vec<u8> {
+    let name = RegularFile::open_in_proc(Path::new("/proc/sys/kernel/hostname"));
+    let name = name.and_then(|file| file.read_start(LONGEST_HOST_NAME));
+    name.unwrap_or_default().trim_ascii_end().to_owned()
 }
 
-/// `None`: it has no such file, as before 2.2.0, or has ended.
-fn look(pid: u32, process: &Path) -> io::Result<Option<Running>> {
-    let Some(text) = text(process)? else {
-        return Ok(None);
-    };
-    let line = fs::read(process.join("cmdline"))?;
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let folder = fs::read_link(process.join("cwd"))?;
-    let main = option(&words, b"-f", b"--use-file");
-    let main = main.unwrap_or(b"/etc/keepalived/keepalived.conf");
-    let main = folder.join(std::ffi::OsString::from_vec(main.to_owned()));
-    let host = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-    let id = option(&words, b"-i", b"--config-id");
-    let id = id
-        .unwrap_or_else(|| id_of(host.trim_ascii_end()))
-        .to_owned();
-    Ok(Some(Running {
-        pid,
-        text,
-        main,
-        folder,
-        id,
-    }))
+/// Why a process is not believed, or what it has loaded is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Obstacle {
+    ExecutableNotOfRoot,
+    ExecutableWritable,
+    ExecutableOther,
+    FileNotOfRoot(u32),
+    Unreadable(ReadError),
 }
 
-fn text(process: &Path) -> io::Result<Option<Vec<u8>>> {
-    for entry in fs::read_dir(process.join("fd"))? {
-        let path = entry?.path();
-        let Ok(link) = fs::read_link(&path) else {
-            continue;
+impl From<ReadError> for Obstacle {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// A process called keepalived that runs as root alone, in the network and with the files of this process.
+#[derive(Debug)]
+struct Candidate {
+    pid: u32,
+    parent: u32,
+    folder: ProcessFolder,
+    obstacle: Option<Obstacle>,
+}
+
+impl Candidate {
+    /// `None`: it is not one of these, or has ended.
+    fn look(proc: &Path, pid: u32) -> Option<Self> {
+        let folder = ProcessFolder::open(proc, pid).ok()?;
+        let status = folder.status().ok()?;
+        if !status.is_root_alone() {
+            return None;
+        }
+        let is_here = folder
+            .shares_namespace("net")
+            .and_then(|here| Ok(here && folder.shares_namespace("mnt")?));
+        let obstacle = match is_here {
+            Ok(false) | Err(ReadError::System(Errno::ENOENT | Errno::ESRCH)) => return None,
+            Ok(true) => folder
+                .executable()
+                .map_err(Obstacle::from)
+                .and_then(|executable| examine_executable(&executable))
+                .err(),
+            Err(error) => Some(error.into()),
         };
-        if link.as_os_str().as_bytes().starts_with(MEMFD) {
-            let mut text = Vec::new();
-            File::open(path)?.take(MOST).read_to_end(&mut text)?;
-            return Ok(Some(text));
-        }
+        Some(Self {
+            pid,
+            parent: status.parent,
+            folder,
+            obstacle,
+        })
     }
-    Ok(None)
-}
 
-/// The value of an option of getopt_long(3), in one word or two.
-pub fn option<'w>(words: &[&'w [u8]], short: &[u8], long: &[u8]) -> Option<&'w [u8]> {
-    let mut words = words.iter().skip(1);
-    while let Some(word) = words.next() {
-        if *word == short || *word == long {
-            return words.next().copied();
-        }
-        let behind_long = word
-            .strip_prefix(long)
-            .and_then(|rest| rest.strip_prefix(b"="));
-        if let Some(value) = behind_long.or_else(|| word.strip_prefix(short)) {
-            return Some(value);
-        }
+    fn may_be_keepalived(&self) -> bool {
+        matches!(self.obstacle, None | Some(Obstacle::Unreadable(_)))
     }
-    None
-}
 
-/// proc_pid_stat(5); the name in brackets may have anything in it.
-fn parent(process: &Path) -> Option<u32> {
-    let stat = fs::read(process.join("stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// Whether it has the network and the files of this process: the same namespaces, by device and inode of what
-/// stands for them. One that has ended is not here.
-fn is_here(proc: &Path, process: &Path) -> io::Result<bool> {
-    for name in ["ns/net", "ns/mnt"] {
-        let identity =
-            |of: &Path| fs::metadata(of.join(name)).map(|found| (found.dev(), found.ino()));
-        let theirs = match identity(process) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            theirs => theirs?,
+    /// `None`: it has no such file, as before 2.2.0.
+    fn read(&self) -> Result<Option<Running>, Obstacle> {
+        if let Some(obstacle) = &self.obstacle {
+            return Err(obstacle.clone());
+        }
+        let Some(file) = self.folder.open_file(MEMFD)? else {
+            return Ok(None);
         };
-        if theirs != identity(&proc.join("self"))? {
-            return Ok(false);
+        let owner = file.metadata().uid();
+        if owner != 0 {
+            return Err(Obstacle::FileNotOfRoot(owner));
+        }
+        let words = self.folder.words()?;
+        let folder = self.folder.working_folder()?;
+        let main = option(&words, "-f", "--use-file");
+        let main = folder.join(main.unwrap_or("/etc/keepalived/keepalived.conf".as_ref()));
+        let host = host_name();
+        let id = option(&words, "-i", "--config-id");
+        let id = id.map_or(id_of(&host), OsStr::as_bytes);
+        Ok(Some(Running {
+            pid: self.pid,
+            text: file.read(LIMITS)?,
+            main,
+            folder,
+            id: id.to_owned(),
+        }))
+    }
+
+    fn note(&self, why: &Obstacle) -> Finding {
+        let pid = self.pid;
+        let program = self.folder.executable_path();
+        let program = program.display();
+        let not_believed = format!("process {pid} is called keepalived, but is not examined");
+        match why {
+            Obstacle::ExecutableNotOfRoot => Finding::note(
+                not_believed,
+                format!("its program {program} does not belong to root"),
+                "",
+            ),
+            Obstacle::ExecutableWritable => Finding::note(
+                not_believed,
+                format!("users other than root can write to its program {program}"),
+                "",
+            ),
+            Obstacle::ExecutableOther => Finding::note(
+                not_believed,
+                format!("its program {program} is not keepalived"),
+                "",
+            ),
+            Obstacle::FileNotOfRoot(owner) => Finding::note(
+                not_believed,
+                format!("user {owner} made the configuration that it has open"),
+                "",
+            ),
+            Obstacle::Unreadable(error) => {
+                let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
+                Finding::note(
+                    format!("what the running keepalived ({pid}) has loaded is not known"),
+                    error.to_string(),
+                    if is_refused {
+                        "run the doctor as root"
+                    } else {
+                        ""
+                    },
+                )
+            }
         }
     }
-    Ok(true)
 }
+
+/// Nobody but root can have made it, and it is keepalived.
+fn examine_executable(executable: &RegularFile) -> Result<(), Obstacle> {
+    let found = executable.metadata();
+    if found.uid() != 0 {
+        return Err(Obstacle::ExecutableNotOfRoot);
+    }
+    let by_group = found.gid() != 0 && found.mode() & 0o020 != 0;
+    if by_group || found.mode() & 0o002 != 0 {
+        return Err(Obstacle::ExecutableWritable);
+    }
+    match has_version(&executable.read(LIMITS_OF_EXECUTABLE)?) {
+        true => Ok(()),
+        false => Err(Obstacle::ExecutableOther),
+    }
+}
+
+/// True if a program has the text that `keepalived --version` begins with, such as `Keepalived v2.2.8 (`. Each keepalived
+/// has it once.
+fn has_version(program: &[u8]) -> bool {
+    const START: &[u8] = b"Keepalived v";
+    let mut starts = program.windows(START.len()).enumerate();
+    starts.any(|(at, text)| {
+        let rest = program.get(at + START.len()..).unwrap_or_default();
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b".+-~_".contains(byte);
+        let length = rest
+            .iter()
+            .take(LONGEST_VERSION)
+            .take_while(|byte| is_part(byte))
+            .count();
+        text == START
+            && rest.first().is_some_and(u8::is_ascii_digit)
+            && rest
+                .get(length..)
+                .is_some_and(|rest| rest.starts_with(b" ("))
+    })
+}
+
+/// Bytes of a version.
+const LONGEST_VERSION: usize = 40;
 
 #[cfg(test)]
 mod tests {
-    use super::option;
+    use super::has_version;
 
     #[test]
-    fn options_in_one_word_or_two() {
-        for (line, expected) in [
-            ("keepalived -f a.conf -D", Some("a.conf")),
-            ("keepalived -D -fa.conf", Some("a.conf")),
-            ("keepalived --use-file=a.conf", Some("a.conf")),
-            ("keepalived --use-file a.conf", Some("a.conf")),
-            ("keepalived -D -n", None),
-            ("-f", None),
-            ("keepalived -f", None),
+    fn the_text_of_each_keepalived() {
+        for (program, expected) in [
+            ("\0Keepalived v2.2.7 (01/16,2022)\0", true),
+            ("Keepalived v1.2.24 (", true),
+            ("Keepalived v2.4.3+git1~x-1 (", true),
+            ("Keepalived v%s Keepalived v2.3.4 (", true),
+            ("Keepalived v", false),
+            ("Keepalived v (", false),
+            ("Keepalived vx (", false),
+            ("Keepalived v2.2.7", false),
+            ("Keepalived v2.2.7 x (", false),
+            ("", false),
         ] {
-            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-            let found = option(&words, b"-f", b"--use-file");
-            assert_eq!(found, expected.map(str::as_bytes), "{line}");
+            assert_eq!(has_version(program.as_bytes()), expected, "{program}");
         }
     }
 }

@@ -11,9 +11,12 @@ use crate::domain::{Answer, Family, Listener, NoRequirements, Protocol, Target};
 use crate::engine::SourceChain;
 use crate::engine::look;
 use crate::engine::{CheckSpec, Timing, judge};
-use crate::errno::ErrnoText;
 use crate::source::proc::{Proc, cost};
 use crate::source::{Fault, Ports, Question, Source, netlink::Netlink};
+use crate::untrusted::RegularFile;
+
+/// Bytes of /proc/self/net/sockstat, which has six short lines.
+const LONGEST_SOCKSTAT: u64 = 4096;
 
 /// What `listenup check` gives itself, unless told otherwise.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -107,7 +110,8 @@ fn answers(name: &str, answer: &Result<Duration, Fault>, other: bool, without: &
 /// several times.
 fn sockets(proc: &Path) -> Finding {
     let path = proc.join("self/net/sockstat");
-    match std::fs::read(&path).map(|text| cost::sockets(&text)) {
+    let text = RegularFile::open_in_proc(&path).and_then(|file| file.read_start(LONGEST_SOCKSTAT));
+    match text.map(|text| cost::sockets(&text)) {
         Ok(Some(count)) => {
             let walk = Shown(cost::of_both_tables(count) / 2);
             Finding::ok(format!(
@@ -124,11 +128,7 @@ fn sockets(proc: &Path) -> Finding {
         ),
         Err(error) => Finding::note(
             "how many sockets there are is not known",
-            format!(
-                "{} cannot be read: {}",
-                path.display(),
-                ErrnoText::from(&error)
-            ),
+            format!("{} cannot be read: {error}", path.display()),
             "",
         ),
     }

@@ -1,23 +1,30 @@
 //! `track_file` and `track_process`: whether somebody keeps the file, and what a process does not say.
 
-use std::fs;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use nix::errno::Errno;
 use nix::unistd::geteuid;
 
 use super::findings::Finding;
-use super::running::option;
+use super::own_image::OwnImage;
+use super::track_writers::{Doubt, Writer, Writers};
 use crate::host::folders::weak_folder;
 use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
+use crate::untrusted::{Limits, ReadError, RegularFile};
+
+/// What is read of a track_file, which has one number in it.
+const LIMITS: Limits = Limits {
+    bytes: 4096,
+    lines: 100,
+};
 
 /// Looks at all of them.
-pub fn examine(config: &Config, proc: &Path) -> Vec<Finding> {
+pub fn examine(config: &Config, own: Option<&OwnImage>, proc: &Path) -> Vec<Finding> {
     let writers = match config.track_files.is_empty() {
-        true => Vec::new(),
-        false => writers(proc),
+        true => Writers::default(),
+        false => Writers::find(own, proc),
     };
     let files = config.track_files.iter();
     let files = files.flat_map(|file| {
@@ -32,54 +39,7 @@ pub fn examine(config: &Config, proc: &Path) -> Vec<Finding> {
     files.chain(processes.map(of_process)).collect()
 }
 
-/// A `listenup watch`, and the file that it keeps.
-#[derive(Debug, PartialEq, Eq)]
-struct Writer {
-    pid: String,
-    uid: u32,
-    file: PathBuf,
-}
-
-fn writers(proc: &Path) -> Vec<Writer> {
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    entries.filter_map(|entry| writer(&entry.path())).collect()
-}
-
-/// `None`: the process is none, or has ended.
-fn writer(process: &Path) -> Option<Writer> {
-    let pid = process.file_name()?.to_str()?;
-    pid.parse::<u32>().ok()?;
-    let line = fs::read(process.join("cmdline")).ok()?;
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let program = Path::new(std::ffi::OsStr::from_bytes(words.first()?));
-    if program.file_name()?.as_bytes() != b"listenup" || words.get(1) != Some(&&b"watch"[..]) {
-        return None;
-    }
-    // Only the long form exists.
-    let file = option(&words, b"--track-file", b"--track-file")?;
-    let file = PathBuf::from(std::ffi::OsString::from_vec(file.to_owned()));
-    let folder = fs::read_link(process.join("cwd")).unwrap_or_default();
-    Some(Writer {
-        pid: pid.to_owned(),
-        uid: fs::metadata(process).ok()?.uid(),
-        file: folder.join(file),
-    })
-}
-
-/// The same file, through links or not, whether or not it is there.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| {
-        let folder = path
-            .parent()
-            .and_then(|folder| fs::canonicalize(folder).ok());
-        folder
-            .zip(path.file_name())
-            .map(|(folder, name)| folder.join(name))
-    };
-    one == other || real(one).is_some_and(|one| real(other) == Some(one))
-}
-
-fn of_file(file: &TrackFile, writers: &[Writer]) -> Vec<Finding> {
+fn of_file(file: &TrackFile, writers: &Writers) -> Vec<Finding> {
     let Some(set) = &file.file else {
         return Vec::new();
     };
@@ -92,8 +52,9 @@ fn of_file(file: &TrackFile, writers: &[Writer]) -> Vec<Finding> {
             format!("write track_file {{ {name} }}, on lines of their own, in the vrrp_instance"),
         ));
     }
-    let writer = writers.iter().find(|writer| is_same(&writer.file, path));
-    let owner = writer.map_or(geteuid().as_raw(), |writer| writer.uid);
+    let writer = writers.of(path);
+    let keeper = writer.filter(|writer| writer.is_listenup());
+    let owner = keeper.map_or(geteuid().as_raw(), |writer| writer.user);
     if let Some(folder) = weak_folder(path, owner) {
         findings.push(Finding::problem(
             format!("track_file {name}: others than root can move the address"),
@@ -109,9 +70,10 @@ fn of_file(file: &TrackFile, writers: &[Writer]) -> Vec<Finding> {
 fn value(file: &TrackFile, path: &Path, writer: Option<&Writer>) -> Option<Finding> {
     let (name, shown) = (&file.name, path.display());
     let start = format!("start listenup watch --track-file {shown} TARGET");
-    let found = match fs::read(path) {
+    let found = RegularFile::open(path).and_then(|file| Ok((file.read(LIMITS)?, file)));
+    let (text, file_found) = match found {
         Ok(found) => found,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(ReadError::System(Errno::ENOENT)) => {
             return Some(match file.init {
                 Some(_) => Finding::note(
                     format!("track_file {name}: 0, which is OK, until something is written"),
@@ -126,14 +88,19 @@ fn value(file: &TrackFile, path: &Path, writer: Option<&Writer>) -> Option<Findi
             });
         }
         Err(error) => {
+            let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
             return Some(Finding::problem(
                 format!("track_file {name}: what it says is not known"),
                 format!("{shown} cannot be read: {error}"),
-                "run the doctor as root",
+                if is_refused {
+                    "run the doctor as root"
+                } else {
+                    ""
+                },
             ));
         }
     };
-    let text = String::from_utf8_lossy(&found);
+    let text = String::from_utf8_lossy(&text);
     let Ok(value) = text.trim().parse::<i32>() else {
         return Some(Finding::problem(
             format!("track_file {name}: keepalived keeps the value from before"),
@@ -141,27 +108,37 @@ fn value(file: &TrackFile, path: &Path, writer: Option<&Writer>) -> Option<Findi
             start,
         ));
     };
-    Some(match writer {
-        Some(writer) => Finding::ok(format!(
-            "track_file {name}: {shown} is {value}, and listenup watch ({}) keeps it",
-            writer.pid
-        )),
-        None => Finding::note(
-            format!("track_file {name}: {value} for ever, unless something else writes it"),
-            format!(
-                "no listenup watch keeps {shown}, which was written {}",
-                age(path)
-            ),
-            start,
-        ),
-    })
+    let found = file_found.metadata();
+    let doubt = match writer.map(|writer| (writer.pid, writer.doubt(found.uid()))) {
+        Some((pid, None)) => {
+            return Some(Finding::ok(format!(
+                "track_file {name}: {shown} is {value}, and listenup watch ({pid}) keeps it"
+            )));
+        }
+        Some((pid, Some(doubt))) => {
+            let why = in_words(doubt);
+            format!("process {pid} calls itself listenup watch of {shown}, but {why}")
+        }
+        None => format!("no listenup watch keeps {shown}"),
+    };
+    let age = age(found.modified().ok());
+    Some(Finding::note(
+        format!("track_file {name}: {value} for ever, unless something else writes it"),
+        format!("{doubt}; the file was written {age}"),
+        start,
+    ))
 }
 
-fn age(path: &Path) -> String {
-    let changed = fs::metadata(path).and_then(|found| found.modified());
-    let age = changed
-        .ok()
-        .and_then(|changed| SystemTime::now().duration_since(changed).ok());
+fn in_words(doubt: Doubt) -> String {
+    match doubt {
+        Doubt::OtherProgram => "it executes another file than this listenup".to_owned(),
+        Doubt::Unreadable(error) => format!("what it executes cannot be looked at: {error}"),
+        Doubt::OtherUser => "the file belongs to another user".to_owned(),
+    }
+}
+
+fn age(changed: Option<SystemTime>) -> String {
+    let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
     match age {
         Some(age) => {
             let age = humantime::format_duration(Duration::from_secs(age.as_secs()));

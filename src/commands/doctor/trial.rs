@@ -1,22 +1,29 @@
 //! Runs a check as keepalived would: its words, its user, its namespace, nothing on the standard input, and no
-//! longer than keepalived waits. Only listenup is ever run.
+//! longer than keepalived waits. Nothing but this program is executed, whichever path the configuration has.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 
 use super::accounts::ScriptUser;
+use super::child::{self, Call};
+use super::own_image::OwnImage;
+use crate::clock::Shown;
 use crate::errno::ErrnoText;
 
 /// The longest that is waited for one.
 const MOST: Duration = Duration::from_secs(10);
+/// The longest that is waited for all of them together.
+const MOST_TOGETHER: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Bytes that are read of what it says.
@@ -37,16 +44,46 @@ pub enum Trial {
     Refused(String),
     /// keepalived would kill it.
     TooSlow,
-    /// It could not be started.
-    NotStarted(String),
-    /// There is no /dev/null to run it with.
+    /// It had not ended after this time, which is shorter than keepalived waits.
+    Unfinished(Duration),
+    /// It was not run, or could not be started.
     NotTried(String),
     /// Its output is not that of a listenup that this one knows.
     Unknown,
 }
 
+/// The time that is left for all trials together.
+#[derive(Debug)]
+pub struct TimeLeft(Cell<Duration>);
+
+impl TimeLeft {
+    /// All of it.
+    pub fn whole() -> Self {
+        Self(Cell::new(MOST_TOGETHER))
+    }
+
+    /// Does some work, which is told how long it may take: no longer than `most`, nor than what is left. `None`: nothing is
+    /// left, and nothing was done.
+    fn spend<T>(&self, most: Duration, work: impl FnOnce(Duration) -> T) -> Option<T> {
+        let left = self.0.get();
+        if left.is_zero() {
+            return None;
+        }
+        let started = Instant::now();
+        let done = work(left.min(most));
+        self.0.set(left.saturating_sub(started.elapsed()));
+        Some(done)
+    }
+}
+
 /// Runs it, so that it says what it found and logs nothing; neither changes whether it succeeds.
-pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
+pub fn run(
+    image: &OwnImage,
+    words: &[Vec<u8>],
+    user: &ScriptUser,
+    timeout: Duration,
+    left: &TimeLeft,
+) -> Trial {
     // Of what follows it could not be told whether this failed or the program.
     if let Err(error) = File::open("/dev/null") {
         let why = ErrnoText::from(&error);
@@ -54,34 +91,28 @@ pub fn run(words: &[Vec<u8>], user: &ScriptUser, timeout: Duration) -> Trial {
     }
     let arguments = words.iter().skip(1).cloned().map(OsString::from_vec);
     let arguments: Vec<OsString> = arguments.collect();
-    let program = words.first().map(Vec::as_slice).unwrap_or_default();
-    let started = start(program, &telling(&arguments), user);
-    match started.and_then(|child| tell(child, timeout.min(MOST))) {
-        Ok(Some((succeeds, stdout, stderr))) => classify(succeeds, &stdout, &stderr),
-        Ok(None) => Trial::TooSlow,
-        Err(error) => Trial::NotStarted(ErrnoText::from(&error).to_string()),
-    }
-}
-
-/// As keepalived starts it: lib/notify.c, `system_call` and `notify_exec`.
-fn start(program: &[u8], arguments: &[OsString], user: &ScriptUser) -> io::Result<Child> {
-    let mut command = Command::new(OsStr::from_bytes(program));
-    command
-        .args(arguments)
-        .env_clear()
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // Without a change there is nothing to ask the kernel for.
-    if nix::unistd::geteuid().as_raw() != user.uid || user.uid == 0 {
-        command.uid(user.uid); // std gives up the other groups with it
-        if let Some(gid) = user.gid {
-            command.gid(gid);
+    let name = words.first().map(Vec::as_slice).unwrap_or_default();
+    let tried = left.spend(timeout.min(MOST), |limit| {
+        let child = child::start(&Call {
+            image: &image.path(),
+            name: OsStr::from_bytes(name),
+            arguments: &telling(&arguments),
+            user,
+        });
+        (child.and_then(|child| tell(child, limit)), limit)
+    });
+    match tried {
+        None => {
+            let together = Shown(MOST_TOGETHER);
+            Trial::NotTried(format!(
+                "the time for all trials together ({together}) is over"
+            ))
         }
+        Some((Ok(Some((succeeds, stdout, stderr))), _)) => classify(succeeds, &stdout, &stderr),
+        Some((Ok(None), limit)) if limit < timeout => Trial::Unfinished(limit),
+        Some((Ok(None), _)) => Trial::TooSlow,
+        Some((Err(error), _)) => Trial::NotTried(ErrnoText::from(&error).to_string()),
     }
-    command.spawn()
 }
 
 /// `None`: it was killed, since the time was up.
@@ -106,16 +137,20 @@ fn tell(mut child: Child, limit: Duration) -> io::Result<Option<(bool, String, S
     let Some(status) = wait(&mut child, limit)? else {
         return Ok(None);
     };
-    let read = |stream: Option<&mut dyn Read>| {
-        let mut text = Vec::new();
-        if let Some(stream) = stream {
-            stream.take(MOST_SAID).read_to_end(&mut text)?;
-        }
-        io::Result::Ok(String::from_utf8_lossy(&text).into_owned())
-    };
-    let stdout = read(child.stdout.as_mut().map(|stream| stream as &mut dyn Read))?;
-    let stderr = read(child.stderr.as_mut().map(|stream| stream as &mut dyn Read))?;
+    let stdout = child.stdout.map_or(Ok(String::new()), written)?;
+    let stderr = child.stderr.map_or(Ok(String::new()), written)?;
     Ok(Some((status.success(), stdout, stderr)))
+}
+
+/// What is in a pipe now. Its end is not waited for: another process of the check's user can have taken hold of the check
+/// (ptrace(2)) and keep the pipe open.
+fn written(mut pipe: impl Read + AsFd) -> io::Result<String> {
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let mut text = Vec::new();
+    match pipe.by_ref().take(MOST_SAID).read_to_end(&mut text) {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Ok(String::from_utf8_lossy(&text).into_owned()),
+    }
 }
 
 /// The arguments with which it says in JSON what it finds, and logs nothing.
@@ -180,6 +215,11 @@ fn in_words(document: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
     use super::*;
 
     #[test]
@@ -202,21 +242,48 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_or_does_not_start() {
-        let own = ScriptUser {
-            name: "this one".to_owned(),
-            uid: nix::unistd::geteuid().as_raw(),
-            gid: None,
-        };
-        let run = |line: &str, limit: Duration| {
-            let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
-            super::run(&words, &own, limit)
-        };
-        let (short, long) = (Duration::from_millis(50), Duration::from_secs(60));
-        assert_eq!(run("/bin/sleep 600", short), Trial::TooSlow);
-        let missing = run("/nonexistent check", long);
-        assert!(matches!(missing, Trial::NotStarted(_)), "{missing:?}");
-        assert_eq!(run("/bin/true check", long), Trial::Unknown);
+    fn what_does_not_end_is_killed() {
+        let child = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        assert_eq!(tell(child, Duration::from_millis(50)).unwrap(), None);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn a_pipe_that_somebody_keeps_open_is_not_waited_for() {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $!"]);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let said = tell(child.unwrap(), Duration::from_secs(60)).unwrap();
+        let (succeeds, stdout, _) = said.unwrap();
+        let sleeper = Pid::from_raw(stdout.trim().parse().unwrap());
+        kill(sleeper, Signal::SIGKILL).unwrap();
+        assert!(succeeds);
+    }
+
+    #[test]
+    fn all_trials_share_one_time() {
+        let left = TimeLeft(Cell::new(Duration::from_millis(30)));
+        let long = Duration::from_secs(60);
+        assert_eq!(
+            left.spend(Duration::from_millis(1), |limit| limit),
+            Some(Duration::from_millis(1))
+        );
+        let second = left.spend(long, |limit| {
+            thread::sleep(limit);
+            limit
+        });
+        assert!(
+            second.is_some_and(|limit| limit <= Duration::from_millis(30)),
+            "{second:?}"
+        );
+        assert_eq!(left.spend(long, |limit| limit), None);
     }
 
     #[test]

@@ -13,6 +13,13 @@ use std::time::{Duration, Instant};
 use nix::unistd::geteuid;
 
 use crate::host::folders::weak_folder;
+use crate::untrusted::{Limits, RegularFile};
+
+/// What is read of the file, which has one number in it.
+const LIMITS: Limits = Limits {
+    bytes: 4096,
+    lines: 100,
+};
 
 /// The file and what is known of it.
 #[derive(Debug)]
@@ -78,10 +85,8 @@ impl TrackFile {
 
     /// Its value, if it has one that keepalived would take.
     pub fn value(&self) -> Option<i16> {
-        // Not of a FIFO, whose opening waits.
-        let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
-        let text = is_file.then(|| fs::read_to_string(&self.path).ok());
-        text.flatten()?.trim().parse().ok()
+        let text = String::from_utf8(self.text()?).ok()?;
+        text.trim().parse().ok()
     }
 
     /// Sees to it that the file has this value.
@@ -120,8 +125,15 @@ impl TrackFile {
         if since.elapsed() > SETTLES {
             written.fresh = None;
         }
-        let text = fs::read_to_string(&self.path);
-        text.is_ok_and(|text| text == line(written.value))
+        let expected = line(written.value);
+        let text = self.text();
+        text.is_some_and(|text| text == expected.as_bytes())
+    }
+
+    /// What is in the file, if that can be read without waiting and is short.
+    fn text(&self) -> Option<Vec<u8>> {
+        let file = RegularFile::open(&self.path).ok()?;
+        file.read(LIMITS).ok()
     }
 
     /// A new file takes the place of the old one in one step (rename(2)), which keepalived notices. A symlink

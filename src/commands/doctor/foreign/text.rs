@@ -1,15 +1,12 @@
 //! What a check runs when it is not listenup: its own words, or the text of a shell script, which is read and
 //! never run.
 
-use std::fs::{self, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-
-use nix::fcntl::OFlag;
 
 use super::shell::{Next, Simple, commands};
 use super::tools::name;
+use crate::untrusted::RegularFile;
 
 /// Bytes of a script that are read.
 const MOST: u64 = 64 << 10;
@@ -146,19 +143,9 @@ fn script(path: &Path) -> Option<(String, String)> {
     SHELLS.contains(&shell).then(|| (shell.to_owned(), text))
 }
 
-/// The first line of a file, and all of it. Never from a pipe or a device.
+/// The first line of a file, and its beginning.
 fn read(path: &Path) -> Option<(String, String)> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut open = OpenOptions::new();
-    let file = open
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)
-        .ok()?;
-    let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    let bytes = RegularFile::open(path).ok()?.read_start(MOST).ok()?;
     if bytes.contains(&0) {
         return None; // a program
     }

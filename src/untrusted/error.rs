@@ -1,0 +1,60 @@
+//! Why a file was not read.
+
+use std::fmt;
+use std::io;
+
+use nix::errno::Errno;
+
+use crate::errno::ErrnoText;
+
+/// The reason why a file was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// A system call failed. EAGAIN means that the file would have to be waited for.
+    System(Errno),
+    /// A folder, a pipe, a device or a socket.
+    NotRegular,
+    /// A file that the kernel makes up, outside of what is read there on purpose.
+    KernelFile,
+    /// More bytes than this.
+    TooLarge(u64),
+    /// More lines than this.
+    TooManyLines(usize),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::System(ErrnoText::from(&error).0)
+    }
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::System(errno) => errno.into(),
+            other => Self::other(other),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(errno) => ErrnoText(*errno).fmt(f),
+            Self::NotRegular => f.write_str("it is not a regular file"),
+            Self::KernelFile => {
+                f.write_str("it is a file of the kernel, and reading it has effects")
+            }
+            Self::TooLarge(most) => write!(f, "it has more than {most} bytes"),
+            Self::TooManyLines(most) => write!(f, "it has more than {most} lines"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}

@@ -1,0 +1,8 @@
+//! What other users can influence: files that they can write or replace, and the text in them.
+
+mod error;
+pub mod file;
+pub mod text;
+
+pub use error::ReadError;
+pub use file::{Limits, RegularFile};

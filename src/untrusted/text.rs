@@ -1,0 +1,69 @@
+//! Text that other users can write, for a terminal.
+
+/// True if a terminal obeys this character or does not show it: a control character (also those of U+0080 to U+009F), one
+/// that changes the direction of the text, one without a width, or a separator of lines.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with U+FFFD in the place of each unprintable character. It stays on one line.
+pub fn printable(text: &str) -> String {
+    text.replace(is_unprintable, "\u{fffd}")
+}
+
+/// The same for bytes that need not be UTF-8.
+pub fn printable_bytes(bytes: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(bytes))
+}
+
+/// JSON with each unprintable character as `\uXXXX`, which means the same to a reader of JSON. Outside of strings JSON has none
+/// but spaces and line feeds, of which this JSON must have none.
+pub fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unprintable(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unprintable_characters_are_replaced_and_others_stay() {
+        for unprintable in "\0\t\n\r\u{1b}\u{7f}\u{80}\u{9b}\u{9f}\u{200b}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\
+                           \u{61c}\u{feff}\u{2028}\u{2029}\u{2060}\u{ad}\u{e0041}"
+            .chars()
+        {
+            let text = format!("a{unprintable}b");
+            assert_eq!(printable(&text), "a\u{fffd}b", "{unprintable:?}");
+        }
+        let text = "Zürich 東京 עברית — ~ \u{fffd}";
+        assert_eq!(printable(text), text);
+        assert_eq!(printable_bytes(b"a\xff\x1bb"), "a\u{fffd}\u{fffd}b");
+    }
+
+    #[test]
+    fn json_means_the_same_with_escapes() {
+        let value = serde_json::json!({"a\u{9b}": "b\u{202e}\u{e0041}\u{7f}\n\u{1b}ü"});
+        let escaped = escape_json(&value.to_string());
+        assert!(!escaped.chars().any(is_unprintable), "{escaped}");
+        assert!(escaped.contains('ü'), "{escaped}");
+        let read: serde_json::Value = serde_json::from_str(&escaped).unwrap();
+        assert_eq!(read, value);
+    }
+}

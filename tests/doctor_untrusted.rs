@@ -1,0 +1,275 @@
+//! Files and names that local users choose, and the doctor, which root runs: SECURITY.md, "What the doctor reads and executes".
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::Resource;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use common::confined::{Confined, NOBODY};
+use common::doctor::{conf_with, doctor, doctor_reads, findings};
+use common::in_namespace;
+use common::keepalived::Folder;
+use common::process::Process;
+use common::program::{LISTENUP, Said};
+use listenup::untrusted::text::is_unprintable;
+
+/// Bytes of memory that the doctor may ask for.
+const MEMORY: u64 = 1 << 30;
+/// Far more seconds than a run takes.
+const FOREVER: &str = "120";
+
+/// The doctor with a limit on memory. It has to end.
+#[track_caller]
+fn bounded(words: &str) -> Said {
+    let said = Confined::new("timeout")
+        .limited(Resource::RLIMIT_AS, MEMORY)
+        .run(&format!(
+            "--signal=KILL {FOREVER} {LISTENUP} doctor {words}"
+        ));
+    assert!(matches!(said.code, Some(0 | 1)), "{said:#?}");
+    said
+}
+
+/// A configuration that calls FOLDER/NAME check 443 as root.
+fn calls(name: &str) -> String {
+    conf_with(&format!("script \"FOLDER/{name} check -q 443\""), "")
+}
+
+/// What a path can lead to that must not be read.
+fn traps(folder: &Path) -> Vec<PathBuf> {
+    let fifo = folder.join("fifo");
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let large = folder.join("large");
+    File::create(&large).unwrap().set_len(2 << 30).unwrap();
+    let mut traps = vec![fifo, large];
+    for target in [
+        "/dev/zero",
+        "/dev/tty",
+        "/proc/kmsg",
+        "/proc/self/mem",
+        "/sys/kernel/tracing/trace_pipe",
+    ] {
+        let link = folder.join(target.replace('/', "_"));
+        symlink(target, &link).unwrap();
+        traps.push(link);
+    }
+    traps
+}
+
+#[test]
+fn no_file_makes_it_wait_or_take_memory() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let conf = path.join("keepalived.conf");
+        for trap in traps(path) {
+            let trap = trap.display();
+            bounded(&format!("--keepalived-conf {trap}"));
+            bounded(&format!("--rewrite {trap}"));
+            let script = format!("script \"/bin/sh {trap}\"");
+            let program = format!("script \"{trap} check -q 443\"");
+            let tracked = format!("track_file t {{\n file {trap}\n}}\n");
+            for text in [
+                format!("include {trap}\n"),
+                conf_with(&script, ""),
+                conf_with(&program, ""),
+                format!(
+                    "{tracked}{}",
+                    conf_with(&script, "")
+                        .replace("track_script", "track_file {\n t\n }\n track_script")
+                ),
+            ] {
+                fs::write(&conf, text).unwrap();
+                let said = bounded(&format!("--keepalived-conf {}", conf.display()));
+                assert!(!said.stdout.is_empty(), "{trap}");
+            }
+        }
+    });
+}
+
+/// Opening a device can start something, so only the path is resolved (O_PATH).
+#[test]
+fn what_is_not_a_regular_file_is_not_even_opened() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        symlink("/dev/zero", path.join("device")).unwrap();
+        let shown = path.display();
+        let conf = format!("include {shown}/device\ntrack_file t {{\n file {shown}/device\n}}\n");
+        fs::write(path.join("keepalived.conf"), conf).unwrap();
+        let mut strace = Command::new("strace");
+        let log = path.join("strace");
+        strace
+            .args(["-f", "-qq", "-e", "trace=open,openat", "-o"])
+            .arg(&log);
+        strace
+            .arg(path.join("listenup"))
+            .args(["doctor", "--keepalived-conf"]);
+        Said::by(strace.arg(path.join("keepalived.conf")));
+        let log = fs::read_to_string(&log).unwrap();
+        let mut opened = log
+            .lines()
+            .filter(|line| line.contains(&format!("{shown}/device\"")));
+        assert!(opened.clone().count() >= 1, "{log}");
+        assert!(opened.all(|line| line.contains("O_PATH")), "{log}");
+        // Nothing is opened for writing, either.
+        assert!(
+            !log.contains("O_WRONLY") && !log.contains("O_RDWR"),
+            "{log}"
+        );
+    });
+}
+
+/// A user who owns a file can hold a lease on it (fcntl(2)), for which open(2) waits up to 45 seconds.
+#[test]
+fn a_file_with_a_lease_is_an_error_at_once() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let file = path.join("leased");
+        fs::write(&file, "0\n").unwrap();
+        let lease = format!(
+            "import fcntl, signal, sys\nsignal.signal(signal.SIGIO, signal.SIG_IGN)\nf = open('{}', 'r+')\n\
+             fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_WRLCK)\nprint('ready', flush=True)\nsys.stdin.read()\n",
+            file.display()
+        );
+        let _holder = Process::start(Command::new("python3").args(["-c", &lease]));
+        let conf = format!("track_file t {{\n file {}\n}}\n", file.display());
+        let said = doctor_reads(path, &conf, "").exits(1);
+        let text = findings(&said, path);
+        assert!(
+            text.contains("FOLDER/leased cannot be read: Try again (EAGAIN)"),
+            "{text}"
+        );
+    });
+}
+
+#[test]
+fn a_process_that_calls_itself_listenup_watch_is_not_believed() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let file = path.join("track");
+        fs::write(&file, "0\n").unwrap();
+        let shown = file.display().to_string();
+        let conf = format!(
+            "track_file t {{\n file {shown}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n track_file {{\n  \
+             t\n }}\n}}\n"
+        );
+        let python = fs::canonicalize("/usr/bin/python3").unwrap();
+        fs::create_dir(path.join("a")).unwrap();
+        symlink(&python, path.join("a/listenup")).unwrap();
+        // Python reads the program from a file called "watch".
+        fs::write(
+            path.join("a/watch"),
+            "print('ready', flush=True)\nimport sys\nsys.stdin.read()\n",
+        )
+        .unwrap();
+        let mut command = Confined::new(path.join("a/listenup"))
+            .by_nobody()
+            .into_command();
+        command.current_dir(path.join("a"));
+        let pretender = Process::start(command.args(["watch", "--track-file", &shown]));
+        let said = doctor_reads(path, &conf, "");
+        drop(pretender);
+        let text = findings(&said, path);
+        let note = "calls itself listenup watch of FOLDER/track, but it executes another file than this listenup;";
+        assert!(text.contains(note), "{text}");
+        assert!(!text.contains("keeps it"), "{text}");
+
+        // The program itself, started by a user to whom the file does not belong.
+        let other = path.join("other");
+        fs::create_dir(&other).unwrap();
+        chown(&other, Some(NOBODY), None).unwrap();
+        let kept = other.join("track");
+        let mut command = Confined::new(path.join("listenup"))
+            .by_nobody()
+            .into_command();
+        let words =
+            ["watch", "--track-file", &kept.display().to_string(), "443"].map(str::to_owned);
+        let mut watch = command.args(words).stdout(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !kept.exists() {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let conf = conf.replace(&shown, &kept.display().to_string());
+        let believed = findings(&doctor_reads(path, &conf, ""), path);
+        chown(&kept, Some(0), None).unwrap();
+        let doubted = findings(&doctor_reads(path, &conf, ""), path);
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        assert!(believed.contains("keeps it"), "{believed}");
+        assert!(
+            doubted.contains("but the file belongs to another user"),
+            "{doubted}"
+        );
+    });
+}
+
+/// Characters that a terminal obeys or hides: escape, C1, bidirectional, without a width.
+const TRICKS: &str = "\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200b}\u{200f}\u{61c}\u{feff}\u{2028}";
+
+#[test]
+fn no_character_of_a_file_controls_the_terminal() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let strange = path.join(format!("x{TRICKS}"));
+        fs::write(
+            &strange,
+            format!("vrrp_script {TRICKS} {{\n script \"/x{TRICKS} y\"\n nosuch{TRICKS} 1\n}}\n"),
+        )
+        .unwrap();
+        let conf = format!("include {}/x*\n{}", path.display(), calls(TRICKS));
+        for format in ["text", "json"] {
+            let said = doctor_reads(path, &conf, &format!("--format {format}"));
+            let shown = said.stdout.contains("\u{fffd}");
+            assert!(shown, "{said:#?}");
+            let lines = said.stdout.replace('\n', "") + &said.stderr.replace('\n', "");
+            assert!(!lines.contains(is_unprintable), "{said:#?}");
+        }
+    });
+}
+
+#[test]
+fn no_patch_has_characters_that_a_terminal_obeys() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let file = path.join("keepalived.conf");
+        let conf = conf_with("script \"/bin/sh -c 'netstat -tln | grep -q :443'\"", "");
+        let rewrite = |text: &str| {
+            fs::write(&file, text).unwrap();
+            doctor(path, &format!("--rewrite {}", file.display()))
+        };
+        let said = rewrite(&conf).exits(0);
+        assert!(said.stdout.contains("\n+"), "{said:#?}");
+        // Tabs, and the line ends of another system, are printed as they are.
+        let said = rewrite(&conf.replace("\n ", "\r\n\t")).exits(0);
+        assert!(said.stdout.contains("\r\n"), "{said:#?}");
+        for trick in TRICKS.chars().filter(|c| is_unprintable(*c)) {
+            let said = rewrite(&format!("{conf}# a comment{trick}x\n"))
+                .exits(1)
+                .stdout("");
+            assert!(
+                said.stderr
+                    .contains("keepalived.conf:22: no patch is printed"),
+                "{said:#?}"
+            );
+            assert!(
+                !said.stderr.trim_end().contains(is_unprintable),
+                "{said:#?}"
+            );
+        }
+    });
+}
