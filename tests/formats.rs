@@ -195,7 +195,7 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
             (
                 "--absent 80 444",
                 2,
-                "LISTENUP CRITICAL - 444: listening on [::]:444, but nothing must listen; \
+                "LISTENUP CRITICAL - 444: listening on [::]:444, but --absent requires that nothing listens; \
                  80: not listening | 'queue 444'=0;;;0;16\n",
             ),
             (

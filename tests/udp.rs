@@ -69,7 +69,7 @@ fn both_protocols_in_one_check_each_get_their_own_answer() {
                 .stdout("udp:54: not bound\n55: not listening\n");
             listenup(&format!("{check} --absent udp:53"))
                 .exits(1)
-                .stdout("udp:53: bound to 0.0.0.0:53, but nothing must listen\n");
+                .stdout("udp:53: bound to 0.0.0.0:53, but --absent requires that nothing listens\n");
         }
     });
 }

@@ -1,20 +1,13 @@
 //! What `check` and `watch` share: options -> the judge -> a verdict.
 
-use std::fmt::Display;
 use std::path::Path;
-
-use nix::errno::Errno;
-use nix::net::if_::if_nametoindex;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Entrance, ExitReason, ExitStatus, Obstacle, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, judge};
-use crate::errno::ErrnoText;
-use crate::host::vrf;
+use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::engine::{CheckSpec, Outcome, SourceChain, try_judge};
 use crate::report::CheckResult;
 use crate::requirements::RequirementChecker;
-use crate::source::{Fault, netlink};
 
 const PROC: &str = "/proc";
 
@@ -28,7 +21,7 @@ impl<'a> Checker<'a> {
     /// In the network namespace that was asked for, which the calling thread enters for good.
     ///
     /// # Errors
-    /// What keeps it from there.
+    /// Returns why it cannot be entered.
     pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
         if let Some(netns) = &options.netns {
             netns.enter()?;
@@ -39,27 +32,26 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// One judgement. What was named is looked up anew: a device can go and come back with another index, or move into a VRF.
+    /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
     ///
     /// # Errors
-    /// What keeps it from looking at all.
+    /// Returns why it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         let options = self.options;
-        let proc = Path::new(PROC);
-        let entrance = match options.interface.as_deref() {
-            Some(interface) => Some(entrance(interface, proc, deadline)?),
-            None => None,
-        };
-        let (max, owner) = (options.max_queue, &options.owner);
-        let mut requirements = RequirementChecker::new(max, owner, proc, deadline)?;
+        let mut requirements = RequirementChecker::new(
+            options.max_queue,
+            &options.owner,
+            options.interface.as_deref(),
+            Path::new(PROC),
+            deadline,
+        );
         let spec = CheckSpec {
             targets: options.targets.clone(),
-            entrance,
             wanted: options.wanted,
             needed: options.needed,
         };
         let (chain, timing) = (&mut self.chain, options.timing);
-        Ok(judge(&spec, chain, &mut requirements, timing, deadline))
+        try_judge(&spec, chain, &mut requirements, timing, deadline)
     }
 }
 
@@ -84,35 +76,4 @@ pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
         codes: options.exit_codes,
         on_unknown: options.on_unknown,
     }
-}
-
-/// How connections come in by the device with this name.
-fn entrance(interface: &str, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Obstacle> {
-    let no_such = || {
-        let why = ErrnoText(Errno::ENODEV);
-        Obstacle::NoSuch(format!("there is no interface {interface}: {why}"))
-    };
-    let index = if_nametoindex(interface).map_err(|errno| match errno {
-        Errno::ENODEV => no_such(),
-        // The C library says ENOENT where it has no descriptor left to ask with.
-        _ => {
-            let why = ErrnoText(errno);
-            Doubt::new(format_args!(
-                "the interface {interface} cannot be looked up: {why}"
-            ))
-            .into()
-        }
-    })?;
-    vrf::entrance(index, proc, deadline).map_err(|fault| match fault {
-        Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
-        Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
-        fault => not_asked(interface, &fault),
-    })
-}
-
-fn not_asked(interface: &str, why: &dyn Display) -> Obstacle {
-    Doubt::new(format_args!(
-        "whether the interface {interface} belongs to a VRF cannot be looked up: {why}"
-    ))
-    .into()
 }

@@ -1,5 +1,6 @@
 //! What a listener must meet beyond that it is there, judged with the help of the host.
 
+mod interface;
 mod process;
 mod queue;
 mod unit;
@@ -8,7 +9,7 @@ mod user;
 use std::path::Path;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Obstacle, Requirements};
+use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
 use crate::host::processes::Processes;
 
@@ -26,13 +27,14 @@ pub struct Owner {
     pub process: Option<String>,
 }
 
-/// The requirements of one judgement.
+/// The requirements of one check.
 pub struct RequirementChecker<'a> {
     max_queue: Option<MaxQueue>,
     owner: &'a Owner,
+    interface: Option<&'a str>,
     proc: &'a Path,
     deadline: Deadline<'a>,
-    /// The user's number, or why it is not known.
+    /// The user's number, or why it is not known. `None` if no user is required.
     uid: Option<Result<u32, Doubt>>,
     units: Units,
     /// Those of this look, once they were needed.
@@ -40,32 +42,24 @@ pub struct RequirementChecker<'a> {
 }
 
 impl<'a> RequirementChecker<'a> {
-    /// The user's name is looked up here; everything else when there is a listener to judge. `proc`
-    /// is /proc but for tests.
-    ///
-    /// # Errors
-    /// There is no such user.
+    /// Looks up nothing yet. `proc` is /proc except in tests.
     pub fn new(
         max_queue: Option<MaxQueue>,
         owner: &'a Owner,
+        interface: Option<&'a str>,
         proc: &'a Path,
         deadline: Deadline<'a>,
-    ) -> Result<Self, Obstacle> {
-        let uid = match owner.user.as_deref().map(user::uid).transpose() {
-            Ok(uid) => uid.map(Ok),
-            // It matters only where there is a listener to judge.
-            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
-            Err(no_such) => return Err(no_such),
-        };
-        Ok(Self {
+    ) -> Self {
+        Self {
             max_queue,
             owner,
+            interface,
             proc,
             deadline,
-            uid,
+            uid: None,
             units: Units::default(),
             processes: None,
-        })
+        }
     }
 
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Compliance {
@@ -90,7 +84,18 @@ impl Requirements for RequirementChecker<'_> {
         self.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
-    fn begin(&mut self) {
+    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+        self.uid = match self.owner.user.as_deref().map(user::uid).transpose() {
+            Ok(uid) => uid.map(Ok),
+            // It matters only where there is a listener to judge.
+            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
+            Err(no_such) => return Err(no_such),
+        };
+        let entrance = |interface| interface::entrance(interface, self.proc, self.deadline);
+        self.interface.map(entrance).transpose()
+    }
+
+    fn begin_look(&mut self) {
         self.units.forget();
         self.processes = None;
     }

@@ -11,9 +11,10 @@ use std::path::Path;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
-    Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Protocol, Serves,
+    Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
+    Protocol, Serves, Survey, Target,
 };
-use crate::engine::SourceChain;
+use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
 use crate::host::passwd::Users;
@@ -170,19 +171,49 @@ fn listeners(
     for source in chain.sources() {
         match all_of(source, &protocols, deadline) {
             Ok(mut listeners) => {
-                let wanted = |listener: &Listener| {
-                    let serves = |served| served != Serves::No;
-                    let mut targets = options.targets.iter();
-                    options.targets.is_empty()
-                        || targets.any(|target| serves(target.served_by(listener, None)))
-                };
-                listeners.retain(wanted);
+                if !options.targets.is_empty() {
+                    listeners.retain(|listener| serves_one(&options.targets, listener));
+                    steered(source, &options.targets, deadline, &mut listeners);
+                }
                 return Ok((listeners, source.name()));
             }
             Err(fault) => faults.push(fault.to_string()),
         }
     }
     Err(Doubt::new(faults.join("; ")))
+}
+
+fn serves_one(targets: &[Target], listener: &Listener) -> bool {
+    let mut targets = targets.iter();
+    targets.any(|target| target.served_by(listener, None) != Serves::No)
+}
+
+/// Adds the listeners elsewhere to which a BPF program steers connections to the targets: by the kernel's own lookup, as
+/// a check asks it.
+fn steered(
+    source: &mut dyn Source,
+    targets: &[Target],
+    deadline: Deadline<'_>,
+    listeners: &mut Vec<Listener>,
+) {
+    let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
+    let connections = survey.connections_wanted();
+    look_up(
+        source,
+        &mut survey,
+        &mut NoRequirements,
+        deadline,
+        connections,
+    );
+    for (target, answer) in survey.answers(None) {
+        if let Answer::Listening(listener) = answer {
+            let is_listed = listeners.iter().any(|known| known.is_same(&listener));
+            if !is_listed && target.served_by(&listener, None) == Serves::No {
+                listeners.push(listener);
+            }
+        }
+    }
+    listeners.sort_by_key(place);
 }
 
 /// Every listener that a source knows, sorted, each once.

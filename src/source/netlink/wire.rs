@@ -17,6 +17,7 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_UDP: u8 = 17;
+const IPPROTO_MPTCP: u32 = 262;
 /// include/net/tcp_states.h. A UDP socket that is not connected has the state CLOSE.
 const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
@@ -31,8 +32,12 @@ pub(super) const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_REQ_PROTOCOL: u16 = 3;
+const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_ULP_INFO: u16 = 19;
+const INET_ULP_INFO_NAME: u16 = 1;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// What the numbers of INET_DIAG_SKMEMINFO are (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
@@ -44,6 +49,10 @@ const SK_MEMINFO_DROPS: usize = 8;
 pub(super) const HEADER: usize = 16;
 const BODY: usize = 56;
 const ALIGN: usize = 4;
+/// Bytes of `struct inet_diag_msg`.
+const INET_DIAG_MSG: usize = 72;
+/// The part of an attribute's type that is the type (linux/netlink.h).
+pub(super) const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// The request for a dump of the listeners of this family on these ports.
 ///
@@ -70,7 +79,8 @@ pub(super) fn dump_request(
         ports: (port, 0),
         addresses: [[0; 16]; 2],
         interface: 0,
-        bytecode,
+        extensions: extensions(protocol),
+        attribute: bytecode.map(|code| (INET_DIAG_REQ_BYTECODE, code)),
     }
     .encode(sequence, order)
 }
@@ -80,6 +90,44 @@ pub(super) fn dump_request(
 /// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). The latter takes the request for the datagram: where
 /// it goes to is `idiag_dst`.
 pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    let extensions = extensions(connection.target.protocol);
+    exact(connection, extensions).encode(sequence, order)
+}
+
+/// The same request for a TCP listener, for an answer that also says which protocol above TCP the socket belongs to.
+pub(super) fn upper_layer_request(
+    connection: Connection,
+    sequence: u32,
+    order: ByteOrder,
+) -> Vec<u8> {
+    exact(connection, 1 << (INET_DIAG_INFO - 1)).encode(sequence, order)
+}
+
+/// The request for a dump of the MPTCP listeners of this family (net/mptcp/mptcp_diag.c, mptcp_diag_dump_listeners).
+pub(super) fn mptcp_request(family: Family, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    Request {
+        flags: NLM_F_DUMP,
+        protocol: Protocol::Tcp,
+        family,
+        ports: (0, 0),
+        addresses: [[0; 16]; 2],
+        interface: 0,
+        extensions: 0,
+        attribute: Some((INET_DIAG_REQ_PROTOCOL, order.bytes32(IPPROTO_MPTCP).to_vec())),
+    }
+    .encode(sequence, order)
+}
+
+/// The parts of an answer that are sent only if they are asked for: of UDP the limit of the receive queue, and what was
+/// dropped.
+const fn extensions(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => 0,
+        Protocol::Udp => 1 << (INET_DIAG_SKMEMINFO - 1),
+    }
+}
+
+fn exact(connection: Connection, extensions: u8) -> Request {
     let (mut local, any) = ([0; 16], [0; 16]);
     let family = match connection.address {
         IpAddr::V4(address) => {
@@ -98,7 +146,7 @@ pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOr
     let port = connection.target.port();
     let (ports, addresses) = match protocol {
         Protocol::Tcp => ((port, 0), [local, any]),
-        Protocol::Udp => ((0, port), [any, local]),
+        Protocol::Udp => ((connection.source_port, port), [any, local]),
     };
     Request {
         flags: 0,
@@ -107,9 +155,9 @@ pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOr
         ports,
         addresses,
         interface: connection.interface.unwrap_or(0),
-        bytecode: None,
+        extensions,
+        attribute: None,
     }
-    .encode(sequence, order)
 }
 
 /// What differs between requests.
@@ -124,15 +172,18 @@ struct Request {
     addresses: [[u8; 16]; 2],
     /// The index of a device; 0: any.
     interface: u32,
-    bytecode: Option<Vec<u8>>,
+    /// `idiag_ext`.
+    extensions: u8,
+    /// The type and value of the one attribute.
+    attribute: Option<(u16, Vec<u8>)>,
 }
 
 impl Request {
     fn encode(self, sequence: u32, order: ByteOrder) -> Vec<u8> {
         let attribute = self
-            .bytecode
+            .attribute
             .as_ref()
-            .map_or(0, |bytecode| ALIGN + bytecode.len());
+            .map_or(0, |(_, value)| ALIGN + value.len());
         let length = HEADER + BODY + attribute;
         let mut bytes = Vec::with_capacity(length);
         bytes.extend(order.bytes32(length as u32));
@@ -140,22 +191,21 @@ impl Request {
         bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
         bytes.extend(order.bytes32(sequence));
         bytes.extend([0; 4]); // nlmsg_pid: to the kernel
-        let (protocol, extensions) = match self.protocol {
-            Protocol::Tcp => (IPPROTO_TCP, 0),
-            // The limit of the receive queue, and what was dropped.
-            Protocol::Udp => (IPPROTO_UDP, 1 << (INET_DIAG_SKMEMINFO - 1)),
+        let protocol = match self.protocol {
+            Protocol::Tcp => IPPROTO_TCP,
+            Protocol::Udp => IPPROTO_UDP,
         };
-        bytes.extend([family_number(self.family), protocol, extensions, 0]);
+        bytes.extend([family_number(self.family), protocol, self.extensions, 0]);
         bytes.extend(order.bytes32(1 << state(self.protocol))); // idiag_states
         bytes.extend(self.ports.0.to_be_bytes());
         bytes.extend(self.ports.1.to_be_bytes());
         bytes.extend(self.addresses.as_flattened());
         bytes.extend(order.bytes32(self.interface)); // idiag_if
         bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
-        if let Some(bytecode) = self.bytecode {
+        if let Some((kind, value)) = self.attribute {
             bytes.extend(order.bytes16(attribute as u16));
-            bytes.extend(order.bytes16(INET_DIAG_REQ_BYTECODE));
-            bytes.extend(bytecode);
+            bytes.extend(order.bytes16(kind));
+            bytes.extend(value);
         }
         bytes
     }
@@ -300,7 +350,32 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
         uid: Some(uid),
         inode: Some(inode.into()),
         cgroup,
+        unreachable: None,
     }))
+}
+
+/// Whether the socket in an answer to [`upper_layer_request`] belongs to MPTCP.
+///
+/// # Errors
+/// A message that is not such an answer.
+pub(super) fn is_mptcp(
+    datagram: &mut &[u8],
+    sequence: u32,
+    order: ByteOrder,
+) -> Result<bool, Fault> {
+    let (_, mut body) = take_message(datagram, sequence, order)?;
+    body.skip(INET_DIAG_MSG)?;
+    while let Some((kind, value)) = body.attribute()? {
+        if kind & NLA_TYPE_MASK == INET_DIAG_ULP_INFO {
+            let mut info = Bytes::within(value, order);
+            while let Some((kind, value)) = info.attribute()? {
+                if kind & NLA_TYPE_MASK == INET_ULP_INFO_NAME {
+                    return Ok(value == b"mptcp\0");
+                }
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Bytes that are taken from the front; too few of them is a [`Fault::Length`].

@@ -158,7 +158,7 @@ impl Source for Proc {
         "/proc"
     }
 
-    fn begin(&mut self) {
+    fn begin_check(&mut self) {
         if let Role::Source { unseen } = &mut self.role {
             unseen.clear();
         }

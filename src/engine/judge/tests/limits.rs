@@ -112,7 +112,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
 }
 
 #[test]
-fn every_source_and_the_second_opinion_hear_that_a_judgement_begins() {
+fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     #[derive(Default)]
     struct Begun(usize);
     impl Source for Begun {
@@ -120,7 +120,7 @@ fn every_source_and_the_second_opinion_hear_that_a_judgement_begins() {
             "begun"
         }
 
-        fn begin(&mut self) {
+        fn begin_check(&mut self) {
             self.0 += 1;
         }
 
