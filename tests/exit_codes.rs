@@ -36,9 +36,11 @@ fn every_row_of_the_table() {
             ("", 1, 3, 1),
             ("--no-such-option 443", 1, 3, 1),
             ("--at-least 2 443", 1, 3, 1),
-            ("--help", 0, 0, 0),
+            ("--help", 1, 3, 1), // beside a set of exit codes
         ] {
-            listenup(&format!("check {line}")).exits(keepalived);
+            if line != "--help" {
+                listenup(&format!("check {line}")).exits(keepalived);
+            }
             listenup(&format!("check --exit-codes keepalived {line}")).exits(keepalived);
             listenup(&format!("check --exit-codes nagios {line}")).exits(nagios);
             listenup(&format!("check --exit-codes=nagios {line}")).exits(nagios);
@@ -95,6 +97,22 @@ fn wrong_usage_is_1_says_so_on_stderr_and_never_looks_listening() {
         &["check", "--timeout", "1s", "443", "--timeout", "2s"],
         &["check", "--source=proc", "443", "--source", "auto"],
         &["check", "--log", "none", "--log", "stderr", "443"],
+        // The habit from check_tcp, which would be "listening" forever.
+        &["check", "-q", "-h", "127.0.0.1", "443"],
+        &["check", "-h", "443"],
+        &["check", "443", "-V"],
+        &["check", "-q", "--help"],
+        &["check", "-qh"],
+        &["check", "--version", "443"],
+        &["-h", "check", "443"],
+        &["-V", "check", "443"],
+        &["--help", "check"],
+        &["watch", "--track-file", "/tmp/x", "-h", "443"],
+        // Nothing connects there.
+        &["check", "224.0.0.1:443"],
+        &["check", "255.255.255.255:443"],
+        &["check", "[ff02::1]:443"],
+        &["check", "udp:224.0.0.251:5353"],
     ];
     for args in wrong {
         let said = listenup_with(args).exits(1).stdout("");
@@ -190,11 +208,13 @@ fn help_and_version_exit_0() {
         let said = listenup(line).exits(0).stderr("");
         assert!(said.stdout.contains("listenup"), "{said:?}");
     }
-    // As a monitoring plugin does: its name and the version, whatever else is on the line.
+    // As a monitoring plugin does: its name and the version.
     let version = format!("listenup-check {}\n", env!("CARGO_PKG_VERSION"));
-    for line in ["check -V", "check --format nagios --version"] {
-        listenup(line).exits(0).stdout(&version).stderr("");
-    }
+    listenup("check -V").exits(0).stdout(&version).stderr("");
+    // Beside anything else it is wrong usage, which Nagios shows as UNKNOWN.
+    listenup("check --format nagios --version")
+        .exits(3)
+        .stdout_has("LISTENUP UNKNOWN - wrong usage: help and the version are shown only if");
 }
 
 #[test]

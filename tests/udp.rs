@@ -35,7 +35,7 @@ fn every_kind_of_udp_socket_from_every_source() {
                     Some(place) => said
                         .exits(0)
                         .stdout(&format!("udp:{shown}: bound to {place}\n")),
-                    None => said.exits(1).stdout(&format!("udp:{shown}: not bound\n")),
+                    None => said.exits(1).says_not(&format!("udp:{shown}: not bound")),
                 }
                 .stderr("");
             }
@@ -69,7 +69,9 @@ fn both_protocols_in_one_check_each_get_their_own_answer() {
                 .stdout("udp:54: not bound\n55: not listening\n");
             listenup(&format!("{check} --absent udp:53"))
                 .exits(1)
-                .stdout("udp:53: bound to 0.0.0.0:53, but --absent requires that nothing listens\n");
+                .stdout(
+                    "udp:53: bound to 0.0.0.0:53, but --absent requires that nothing listens\n",
+                );
         }
     });
 }

@@ -6,8 +6,9 @@ use crate::cli::CheckOptions;
 use crate::clock::Deadline;
 use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::{CheckSpec, Outcome, SourceChain, try_judge};
+use crate::host::netns::Netns;
 use crate::report::CheckResult;
-use crate::requirements::RequirementChecker;
+use crate::requirements::{Demands, RequirementChecker};
 
 const PROC: &str = "/proc";
 
@@ -15,20 +16,32 @@ const PROC: &str = "/proc";
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
+    /// The network namespace that is still to be entered.
+    netns: Option<&'a Netns>,
 }
 
 impl<'a> Checker<'a> {
-    /// In the network namespace that was asked for, which the calling thread enters for good.
+    /// In the network namespace that was asked for, which the calling thread enters for good when it judges first.
+    pub fn new(options: &'a CheckOptions) -> Self {
+        Self {
+            options,
+            chain: SourceChain::chosen(options.source, PROC),
+            netns: options.netns.as_ref(),
+        }
+    }
+
+    /// The same, and the thread enters it now.
     ///
     /// # Errors
     /// Returns why it cannot be entered.
     pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
-        if let Some(netns) = &options.netns {
+        let checker = Self::new(options);
+        if let Some(netns) = checker.netns {
             netns.enter()?;
         }
         Ok(Self {
-            options,
-            chain: SourceChain::chosen(options.source, PROC),
+            netns: None,
+            ..checker
         })
     }
 
@@ -38,13 +51,13 @@ impl<'a> Checker<'a> {
     /// Returns why it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         let options = self.options;
-        let mut requirements = RequirementChecker::new(
-            options.max_queue,
-            &options.owner,
-            options.interface.as_deref(),
-            Path::new(PROC),
-            deadline,
-        );
+        let demands = Demands {
+            max_queue: options.max_queue,
+            owner: &options.owner,
+            interface: options.interface.as_deref(),
+            netns: self.netns,
+        };
+        let mut requirements = RequirementChecker::new(demands, Path::new(PROC), deadline);
         let spec = CheckSpec {
             targets: options.targets.clone(),
             wanted: options.wanted,

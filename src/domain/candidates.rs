@@ -91,7 +91,8 @@ impl Candidates {
         let [listener, others @ ..] = found else {
             return;
         };
-        let group = |known: &&mut Candidate| is_same_group(&known.listener, listener);
+        let group =
+            |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, listener);
         if let Some(known) = self.0.iter_mut().find(group) {
             known.mixed = false;
             if others.is_empty() {
@@ -136,17 +137,13 @@ impl Candidates {
             // Any listener on the port will do, so the best one decides.
             Place::Port(_) => {
                 let best = self.0.iter().rev();
-                best.max_by_key(|one| one.order())
-                    .into_iter()
-                    .collect()
+                best.max_by_key(|one| one.order()).into_iter().collect()
             }
             Place::Address(..) => self.that_may_be_found(entrance),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
-        let agreed = others
-            .iter()
-            .all(|other| other.order() == first.order());
+        let agreed = others.iter().all(|other| other.order() == first.order());
         let is_mixed = deciding.iter().any(|one| one.mixed);
         Some(if agreed && !is_mixed {
             Decision::Agreed(listener, first.compliance.clone())

@@ -187,7 +187,9 @@ pub(super) fn not_known(listener: &Listener, unless: Unless) -> Doubt {
         }
         Unless::DeviceGone => {
             let Device::Index(index) = listener.device else {
-                return Doubt::new(format_args!("{listener} {listens} on a device that is not known"));
+                return Doubt::new(format_args!(
+                    "{listener} {listens} on a device that is not known"
+                ));
             };
             format!(
                 "{listener} {listens} on device number {index}, but whether that device exists is not known"

@@ -333,7 +333,9 @@ fn takes_no_connections(address: IpAddr) -> bool {
 fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(text) {
-        let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_word = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let is_name = is_word && text.starts_with(|first: char| first.is_ascii_alphabetic());
         let bounds = text.split_once('-');
         return Err(match bounds {

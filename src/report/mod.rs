@@ -9,9 +9,7 @@ pub mod writer;
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{
-    Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted,
-};
+use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;

@@ -11,6 +11,7 @@ use std::path::Path;
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
+use crate::host::netns::Netns;
 use crate::host::processes::Processes;
 
 pub use self::queue::MaxQueue;
@@ -27,11 +28,22 @@ pub struct Owner {
     pub process: Option<String>,
 }
 
+/// What is required, as it was named.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands<'a> {
+    /// How full the queue is allowed to be.
+    pub max_queue: Option<MaxQueue>,
+    /// Who should own the listener.
+    pub owner: &'a Owner,
+    /// The device by which connections come in.
+    pub interface: Option<&'a str>,
+    /// The network namespace, if the calling thread is to enter it.
+    pub netns: Option<&'a Netns>,
+}
+
 /// The requirements of one check.
 pub struct RequirementChecker<'a> {
-    max_queue: Option<MaxQueue>,
-    owner: &'a Owner,
-    interface: Option<&'a str>,
+    demands: Demands<'a>,
     proc: &'a Path,
     deadline: Deadline<'a>,
     /// The user's number, or why it is not known. `None` if no user is required.
@@ -43,17 +55,9 @@ pub struct RequirementChecker<'a> {
 
 impl<'a> RequirementChecker<'a> {
     /// Looks up nothing yet. `proc` is /proc except in tests.
-    pub fn new(
-        max_queue: Option<MaxQueue>,
-        owner: &'a Owner,
-        interface: Option<&'a str>,
-        proc: &'a Path,
-        deadline: Deadline<'a>,
-    ) -> Self {
+    pub fn new(demands: Demands<'a>, proc: &'a Path, deadline: Deadline<'a>) -> Self {
         Self {
-            max_queue,
-            owner,
-            interface,
+            demands,
             proc,
             deadline,
             uid: None,
@@ -80,19 +84,30 @@ impl Requirements for RequirementChecker<'_> {
             user,
             unit,
             process,
-        } = self.owner;
-        self.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
+        } = self.demands.owner;
+        self.demands.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
     fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
-        self.uid = match self.owner.user.as_deref().map(user::uid).transpose() {
+        if let Some(netns) = self.demands.netns {
+            netns.enter()?;
+            self.demands.netns = None;
+        }
+        self.uid = match self
+            .demands
+            .owner
+            .user
+            .as_deref()
+            .map(user::uid)
+            .transpose()
+        {
             Ok(uid) => uid.map(Ok),
             // It matters only where there is a listener to judge.
             Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
             Err(no_such) => return Err(no_such),
         };
         let entrance = |interface| interface::entrance(interface, self.proc, self.deadline);
-        self.interface.map(entrance).transpose()
+        self.demands.interface.map(entrance).transpose()
     }
 
     fn begin_look(&mut self) {
@@ -101,9 +116,9 @@ impl Requirements for RequirementChecker<'_> {
     }
 
     fn compliance(&mut self, listener: &Listener) -> Compliance {
-        let owner = self.owner;
+        let owner = self.demands.owner;
         let mut compliance = Compliance::Compliant;
-        if let Some(max) = self.max_queue {
+        if let Some(max) = self.demands.max_queue {
             compliance = compliance.and(max.judge(listener));
         }
         if let (Some(name), Some(uid)) = (&owner.user, &self.uid) {

@@ -191,10 +191,7 @@ impl<C: Channel> Conversation<C> {
     ) -> Result<Vec<Listener>, source::Fault> {
         let sequence = self.next_sequence();
         let family = if ipv6 { Family::V6 } else { Family::V4 };
-        self.send(
-            &wire::mptcp_request(family, sequence, self.order),
-            deadline,
-        )?;
+        self.send(&wire::mptcp_request(family, sequence, self.order), deadline)?;
         let mut listeners = Vec::new();
         let all = self.answer(Protocol::Tcp, deadline, &mut |listener| {
             listeners.push(listener.clone());

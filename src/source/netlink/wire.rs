@@ -113,7 +113,10 @@ pub(super) fn mptcp_request(family: Family, sequence: u32, order: ByteOrder) -> 
         addresses: [[0; 16]; 2],
         interface: 0,
         extensions: 0,
-        attribute: Some((INET_DIAG_REQ_PROTOCOL, order.bytes32(IPPROTO_MPTCP).to_vec())),
+        attribute: Some((
+            INET_DIAG_REQ_PROTOCOL,
+            order.bytes32(IPPROTO_MPTCP).to_vec(),
+        )),
     }
     .encode(sequence, order)
 }
