@@ -452,7 +452,7 @@ fn judge_a_pair(pair: &[Half; 2]) {
         interface: None,
         netns: None,
     };
-    let mut requirements = RequirementChecker::new(demands, proc, limit);
+    let mut requirements = RequirementChecker::new(demands, proc, limit, Default::default());
     let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);
     let agrees = match answer {
         Answer::Listening(_) => found == "accepted",

@@ -1,14 +1,15 @@
 //! What `check` and `watch` share: options -> the judge -> a verdict.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, try_judge};
+use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
+use crate::engine::{CheckSpec, Outcome, SourceChain, look, try_judge};
 use crate::host::netns::Netns;
 use crate::report::CheckResult;
-use crate::requirements::{Demands, RequirementChecker};
+use crate::requirements::{Demands, Drops, RequirementChecker};
 
 const PROC: &str = "/proc";
 
@@ -18,7 +19,13 @@ pub struct Checker<'a> {
     chain: SourceChain<'static>,
     /// The network namespace that is still to be entered.
     netns: Option<&'a Netns>,
+    /// What UDP sockets had dropped when they were judged last. `None` if they were not judged yet.
+    drops: Option<Drops>,
 }
+
+/// How long UDP sockets are watched for drops before they are judged first, and at most this part of the time limit.
+const DROPS_WATCHED: Duration = Duration::from_millis(100);
+const DROPS_SHARE: u32 = 4;
 
 impl<'a> Checker<'a> {
     /// In the network namespace that was asked for, which the calling thread enters for good when it judges first.
@@ -27,6 +34,7 @@ impl<'a> Checker<'a> {
             options,
             chain: SourceChain::chosen(options.source, PROC),
             netns: options.netns.as_ref(),
+            drops: None,
         }
     }
 
@@ -51,20 +59,54 @@ impl<'a> Checker<'a> {
     /// Returns why it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         let options = self.options;
+        let spec = CheckSpec {
+            targets: options.targets.clone(),
+            wanted: options.wanted,
+            needed: options.needed,
+        };
+        let mut targets = options.targets.iter();
+        let counts_drops =
+            options.max_queue.is_some() && targets.any(|target| target.protocol == Protocol::Udp);
+        if self.drops.is_none() && counts_drops {
+            self.drops = self.watch_drops(&spec, deadline);
+        }
+        let mut requirements = self.requirements(deadline);
+        let (chain, timing) = (&mut self.chain, options.timing);
+        let outcome = try_judge(&spec, chain, &mut requirements, timing, deadline);
+        self.drops = counts_drops.then(|| requirements.into_drops());
+        outcome
+    }
+
+    fn requirements<'b>(&mut self, deadline: Deadline<'b>) -> RequirementChecker<'b>
+    where
+        'a: 'b,
+    {
+        let options = self.options;
         let demands = Demands {
             max_queue: options.max_queue,
             owner: &options.owner,
             interface: options.interface.as_deref(),
             netns: self.netns,
         };
-        let mut requirements = RequirementChecker::new(demands, Path::new(PROC), deadline);
-        let spec = CheckSpec {
-            targets: options.targets.clone(),
-            wanted: options.wanted,
-            needed: options.needed,
-        };
-        let (chain, timing) = (&mut self.chain, options.timing);
-        try_judge(&spec, chain, &mut requirements, timing, deadline)
+        let drops = self.drops.take().unwrap_or_default();
+        RequirementChecker::new(demands, Path::new(PROC), deadline, drops)
+    }
+
+    /// Looks once at what sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the names
+    /// are not found, or no source answers.
+    fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
+        let mut requirements = self.requirements(deadline);
+        let entrance = requirements.look_up_names().ok()?;
+        self.netns = None;
+        let mut survey = spec.survey_by(entrance);
+        let mut sources = self.chain.sources();
+        let answered =
+            sources.any(|source| look(source, &mut survey, &mut requirements, deadline).is_ok());
+        if !answered {
+            return None;
+        }
+        deadline.pause(DROPS_WATCHED.min(deadline.whole() / DROPS_SHARE));
+        Some(requirements.into_drops())
     }
 }
 
@@ -72,10 +114,14 @@ impl<'a> Checker<'a> {
 pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
+    let reason = match outcome.names_missing {
+        true => ExitReason::Usage,
+        false => ExitReason::Verdict(verdict),
+    };
     CheckResult {
         outcome,
         verdict,
-        status: status(options, ExitReason::Verdict(verdict)),
+        status: status(options, reason),
         max_queue: options.max_queue,
         wanted: options.wanted,
         needed: options.needed,

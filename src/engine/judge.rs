@@ -38,7 +38,7 @@ pub fn judge(
     deadline: Deadline<'_>,
 ) -> Outcome {
     try_judge(spec, chain, requirements, timing, deadline)
-        .unwrap_or_else(|obstacle| Outcome::in_doubt(&spec.targets, &Doubt::new(obstacle)))
+        .unwrap_or_else(|obstacle| Outcome::obstructed(&spec.targets, &obstacle))
 }
 
 /// The same as [`judge`].
@@ -78,6 +78,7 @@ pub fn try_judge(
         warnings: run.warnings,
         source,
         took: deadline.clock().now().saturating_sub(started),
+        names_missing: false,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Entrance, Listener, Survey, Target, Wanted};
+use crate::domain::{Answer, Doubt, Entrance, Listener, Obstacle, Survey, Target, Wanted};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,8 @@ pub struct Outcome {
     pub source: Option<&'static str>,
     /// How long that took.
     pub took: Duration,
+    /// Whether something that the options name does not exist. It is wrong usage, and never counts as up.
+    pub names_missing: bool,
 }
 
 impl Outcome {
@@ -78,6 +80,15 @@ impl Outcome {
             warnings: Vec::new(),
             source: None,
             took: Duration::ZERO,
+            names_missing: false,
+        }
+    }
+
+    /// The outcome if something keeps a check from looking at all.
+    pub fn obstructed(targets: &[Target], obstacle: &Obstacle) -> Self {
+        Self {
+            names_missing: matches!(obstacle, Obstacle::NoSuch(_)),
+            ..Self::in_doubt(targets, &Doubt::new(obstacle))
         }
     }
 }

@@ -6,6 +6,7 @@ mod queue;
 mod unit;
 mod user;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::clock::Deadline;
@@ -41,6 +42,9 @@ pub struct Demands<'a> {
     pub netns: Option<&'a Netns>,
 }
 
+/// How many datagrams UDP sockets have dropped, by their inodes.
+pub type Drops = BTreeMap<u64, u32>;
+
 /// The requirements of one check.
 pub struct RequirementChecker<'a> {
     demands: Demands<'a>,
@@ -49,21 +53,43 @@ pub struct RequirementChecker<'a> {
     /// The user's number, or why it is not known. `None` if no user is required.
     uid: Option<Result<u32, Doubt>>,
     units: Units,
+    /// What sockets had dropped before the check, and what they have dropped now.
+    drops: [Drops; 2],
     /// Those of this look, once they were needed.
     processes: Option<Result<Processes, Doubt>>,
 }
 
 impl<'a> RequirementChecker<'a> {
     /// Looks up nothing yet. `proc` is /proc except in tests.
-    pub fn new(demands: Demands<'a>, proc: &'a Path, deadline: Deadline<'a>) -> Self {
+    /// `drops` are those of an earlier check or look.
+    pub fn new(demands: Demands<'a>, proc: &'a Path, deadline: Deadline<'a>, drops: Drops) -> Self {
         Self {
             demands,
             proc,
             deadline,
             uid: None,
             units: Units::default(),
+            drops: [drops, Drops::new()],
             processes: None,
         }
+    }
+
+    /// What sockets have dropped so far, for a later check.
+    pub fn into_drops(self) -> Drops {
+        let [_, drops] = self.drops;
+        drops
+    }
+
+    /// How many datagrams a socket has dropped since the check before.
+    fn dropped(&mut self, listener: &Listener) -> u32 {
+        let (Some(inode), Some(drops)) = (listener.inode, listener.drops) else {
+            return 0;
+        };
+        let [before, now] = &mut self.drops;
+        now.insert(inode, drops);
+        before
+            .get(&inode)
+            .map_or(0, |before| drops.saturating_sub(*before))
     }
 
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Compliance {
@@ -91,6 +117,7 @@ impl Requirements for RequirementChecker<'_> {
     fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
         if let Some(netns) = self.demands.netns {
             netns.enter()?;
+            // For good: the names below are those of the namespace.
             self.demands.netns = None;
         }
         self.uid = match self
@@ -119,7 +146,8 @@ impl Requirements for RequirementChecker<'_> {
         let owner = self.demands.owner;
         let mut compliance = Compliance::Compliant;
         if let Some(max) = self.demands.max_queue {
-            compliance = compliance.and(max.judge(listener));
+            let dropped = self.dropped(listener);
+            compliance = compliance.and(max.judge(listener, dropped));
         }
         if let (Some(name), Some(uid)) = (&owner.user, &self.uid) {
             compliance = compliance.and(user::judge(listener, name, uid, self.proc));
