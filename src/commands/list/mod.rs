@@ -40,6 +40,8 @@ pub struct Listing {
     pub holders: Option<Holders>,
     /// What a person should know of the list.
     pub warnings: Vec<String>,
+    /// Whether there was time to find out everything that was asked for.
+    pub complete: bool,
 }
 
 impl Listing {
@@ -92,6 +94,9 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !delivered {
         return failed;
     }
+    if !listing.complete {
+        return failed;
+    }
     let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
     ExitStatus::of_search(if nothing {
         ExitReason::NothingFound
@@ -132,6 +137,7 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
+        complete: !deadline.is_over(),
         warnings,
     })
 }
@@ -144,7 +150,22 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
         Ok(processes) => {
             let holders = processes.holders(&inodes, deadline);
             if !holders.in_time() {
-                warnings.push("there was no time to look at all processes".to_owned());
+                warnings.push(
+                    "there was no time to look at all processes: a longer --timeout gives more"
+                        .to_owned(),
+                );
+            }
+            let is_unknown = |listener: &Listener| {
+                listener
+                    .inode
+                    .is_none_or(|inode| holders.of(inode).is_none())
+            };
+            let refused = holders.refused();
+            if refused > 0 && listeners.iter().any(is_unknown) {
+                warnings.push(format!(
+                    "who holds the listeners marked ? is not known: no permission to look into \
+                     {refused} processes (run as root)"
+                ));
             }
             holders
         }

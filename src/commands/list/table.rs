@@ -77,7 +77,7 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
 /// The first process, and how many more there are: of a service with workers all hold it.
 fn in_short(processes: &[&Process]) -> String {
     match processes {
-        [] => UNKNOWN.to_owned(),
+        [] => "kernel".to_owned(),
         [one] => one.to_string(),
         [first, more @ ..] => format!("{first} and {} more", more.len()),
     }
