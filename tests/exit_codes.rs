@@ -354,10 +354,7 @@ fn sigterm_keeps_its_default_action() {
             .args(["--timeout", "60s", "443"])
             .spawn()
             .unwrap();
-        await_call(
-            child.id(),
-            &[libc::SYS_clock_nanosleep, libc::SYS_nanosleep],
-        );
+        await_call(child.id(), &[libc::SYS_ppoll]);
         kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
     });
