@@ -121,6 +121,39 @@ fn wrong_usage_is_1_says_so_on_stderr_and_never_looks_listening() {
 }
 
 #[test]
+fn more_than_a_thousand_targets_are_refused_and_a_thousand_are_judged_in_time() {
+    in_namespace(|| {
+        let ports = |count: u16| (1..=count).map(|port| port.to_string()).collect::<Vec<_>>();
+        let run = |mut words: Vec<String>| {
+            words.insert(0, "check".to_owned());
+            listenup_with(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        run(ports(1001))
+            .exits(1)
+            .stdout("")
+            .stderr_has("1001 different targets are given, and 1000 are allowed");
+        // The same one again does not count.
+        let listeners: Vec<_> = (1..=1000).map(|port| listen("127.0.0.1", port)).collect();
+        run([ports(1000), ports(1000)].concat()).exits(0).stderr("");
+        drop(listeners);
+        run([ports(1000), vec!["--timeout=20s".to_owned()]].concat())
+            .exits(1)
+            .stderr("");
+        let addresses = (0..40_000_u32).map(|number| {
+            format!(
+                "10.{}.{}.{}:443",
+                number >> 16,
+                number >> 8 & 255,
+                number & 255
+            )
+        });
+        run(addresses.collect())
+            .exits(1)
+            .stderr_has("40000 different targets are given");
+    });
+}
+
+#[test]
 fn a_refused_target_is_quoted_with_what_was_expected() {
     for text in [
         "",

@@ -81,7 +81,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<ListOptions, String> {
     if protocols.is_empty() {
         protocols.extend(Protocol::ALL);
     }
-    let targets = args::targets_of(matches);
+    let targets = args::few_targets_of(matches)?;
     let mut others = targets.iter();
     if let Some(other) = others.find(|target| !protocols.contains(&target.protocol)) {
         return Err(format!(
