@@ -75,9 +75,8 @@ pub(super) fn judge(
             "{listener} is held by the kernel, not by {name}"
         ))),
         _ if deadline.is_over() => unknown("there was no time to find it"),
-        Err(Some(_)) | Err(None) | Ok(None) => {
-            unknown("no process that can be looked into holds it")
-        }
+        Err(Some(process)) => unknown(&format!("no permission to look into {process}")),
+        Err(None) | Ok(None) => unknown("no process that can be seen holds it"),
     }
 }
 

@@ -56,8 +56,27 @@ fn one_of_the_holders_is_enough() {
 #[test]
 fn nobody_seen_is_not_somebody_else() {
     let root = root(&[(20, b"haproxy", &["socket:[6]"])]);
-    let why = UNKNOWN.to_owned() + "no process that can be looked into holds it";
+    let why = UNKNOWN.to_owned() + "no process that can be seen holds it";
     assert_eq!(judge(&root, "haproxy"), why);
+}
+
+#[test]
+fn where_all_processes_can_be_seen_the_kernel_holds_what_none_does() {
+    let root = root(&[(1, b"systemd", &["socket:[6]"]), (20, b"haproxy", &[])]);
+    fs::create_dir_all(root.path().join("self/ns")).unwrap();
+    let namespace = root.path().join("self/ns/pid");
+    symlink("pid:[4026531836]", &namespace).unwrap();
+    let by_the_kernel = "127.0.0.1:443 is held by the kernel, not by haproxy";
+    assert_eq!(judge(&root, "haproxy"), by_the_kernel);
+    // In a container, and where a user sees only its own processes, others can hold it.
+    let unknown = UNKNOWN.to_owned() + "no process that can be seen holds it";
+    fs::remove_file(&namespace).unwrap();
+    symlink("pid:[4026532000]", &namespace).unwrap();
+    assert_eq!(judge(&root, "haproxy"), unknown);
+    fs::remove_file(&namespace).unwrap();
+    symlink("pid:[4026531836]", &namespace).unwrap();
+    fs::remove_dir_all(root.path().join("1")).unwrap();
+    assert_eq!(judge(&root, "haproxy"), unknown);
 }
 
 #[test]

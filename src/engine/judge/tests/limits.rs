@@ -84,6 +84,19 @@ fn looks_of_different_sources_are_no_two_looks_in_vain() {
 }
 
 #[test]
+fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
+    let timing = Timing {
+        retry_for: Duration::from_millis(15),
+        ..NO_RETRY
+    };
+    let mut source = [Played::new(&[Say::Nothing, Say::Broken, Say::Nothing])];
+    let (outcome, took) = run(&mut source, None, timing);
+    assert_eq!(word(&outcome), "not");
+    // At 0, 10, and, when the time to retry is over, twice a millisecond apart.
+    assert_eq!((source[0].asked.len(), took.as_millis()), (4, 16));
+}
+
+#[test]
 fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
     let clock = FakeClock::default();
     let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
