@@ -188,7 +188,8 @@ fn a_target_that_is_not_utf8_is_refused() {
 /// misc_dynamic (keepalived's vrrp_track.c and check_misc.c). IPVS may be missing in the kernel here, so
 /// this table stands for the checker.
 fn keepalived_takes_for_up(code: i32) -> [bool; 3] {
-    let vrrp_script = matches!(code, 0 | 126 | 127);
+    // Also 126 and 127: those of a program that execve(2) runs are failures.
+    let vrrp_script = code == 0;
     let misc_check = code == 0;
     let misc_dynamic = code == 0 || (2..=255).contains(&code);
     [vrrp_script, misc_check, misc_dynamic]

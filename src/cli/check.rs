@@ -161,7 +161,7 @@ fn place_arguments() -> [Arg; 2] {
     [
         text("interface")
             .value_name("IF")
-            .help("Ignore listeners that connections by this device or VRF do not find"),
+            .help("Count only listeners that connections through this interface or VRF find"),
         args::netns(),
     ]
 }
@@ -183,7 +183,7 @@ fn requirement_arguments() -> [Arg; 4] {
         text("owner-process")
             .value_name("NAME")
             .value_parser(process)
-            .help("Require a process of this name to hold the socket; needs the rights of its user, or root"),
+            .help("Require a process with this name, file or first argument to hold the socket; needs the rights of its user, or root"),
     ]
 }
 

@@ -162,3 +162,75 @@ impl Requirements for RequirementChecker<'_> {
         compliance
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::fake::FakeClock;
+
+    #[test]
+    fn each_look_reads_the_processes_again() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("20/fd/3");
+        fs::create_dir_all(root.path().join("20/fd")).unwrap();
+        fs::write(root.path().join("20/comm"), "haproxy\n").unwrap();
+        symlink("socket:[7]", &link).unwrap();
+        let owner = Owner {
+            process: Some("haproxy".to_owned()),
+            ..Owner::default()
+        };
+        let demands = Demands {
+            max_queue: None,
+            owner: &owner,
+            interface: None,
+            netns: None,
+        };
+        let clock = FakeClock::default();
+        let deadline = Deadline::new(&clock, Duration::from_secs(1));
+        let mut checker = RequirementChecker::new(demands, root.path(), deadline, Drops::new());
+        let listener = Listener {
+            inode: Some(7),
+            ..Listener::at([127, 0, 0, 1], 443)
+        };
+        checker.begin_look();
+        assert_eq!(checker.compliance(&listener), Compliance::Compliant);
+        // Another process has taken the number and has another name.
+        fs::write(root.path().join("20/comm"), "nginx\n").unwrap();
+        assert_eq!(checker.compliance(&listener), Compliance::Compliant);
+        checker.begin_look();
+        assert!(matches!(
+            checker.compliance(&listener),
+            Compliance::Violates(_)
+        ));
+    }
+
+    #[test]
+    fn what_was_dropped_is_counted_from_the_check_before() {
+        let owner = Owner::default();
+        let demands = Demands {
+            max_queue: Some(MaxQueue::Percent(100)),
+            owner: &owner,
+            interface: None,
+            netns: None,
+        };
+        let clock = FakeClock::default();
+        let deadline = Deadline::new(&clock, Duration::from_secs(1));
+        let proc = Path::new("/proc");
+        let listener = |drops| Listener {
+            inode: Some(7),
+            drops: Some(drops),
+            ..Listener::at([127, 0, 0, 1], 53)
+        };
+        let mut first = RequirementChecker::new(demands, proc, deadline, Drops::new());
+        assert_eq!(first.dropped(&listener(5)), 0);
+        let mut second = RequirementChecker::new(demands, proc, deadline, first.into_drops());
+        assert_eq!(
+            [5, 8, 4].map(|drops| second.dropped(&listener(drops))),
+            [0, 3, 0]
+        );
+    }
+}
