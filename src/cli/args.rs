@@ -3,7 +3,7 @@
 //! No argument has a default that clap knows: it would parse each one in every run. The help names
 //! them, and a test holds it to that.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ pub(super) fn few_targets_of(matches: &ArgMatches) -> Result<Vec<Target>, String
 
 /// The same one twice is one target, and could not be met twice.
 pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
-    let mut known = HashSet::new();
+    let mut known = BTreeSet::new();
     let each = given.into_iter().filter(|target| known.insert(*target));
     each.collect()
 }

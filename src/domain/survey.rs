@@ -28,6 +28,8 @@ pub struct Survey {
     enough: usize,
     /// Listeners that the last look has shown and that do not serve an open target on their port.
     known_not_serving: Vec<Listener>,
+    /// Whether this look has asked the kernel about localhost for each port.
+    localhost_asked: bool,
 }
 
 impl Survey {
@@ -48,6 +50,7 @@ impl Survey {
             entrance,
             enough,
             known_not_serving: Vec::new(),
+            localhost_asked: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl Survey {
     /// Begins a look: what an earlier one has shown of targets that are not settled is forgotten.
     pub fn begin_look(&mut self) {
         self.known_not_serving.clear();
+        self.localhost_asked = false;
         for entry in &mut self.entries {
             if !matches!(entry.finding, Finding::Settled(_)) {
                 entry.finding = Finding::Open;
@@ -151,7 +155,7 @@ impl Survey {
     /// The connections whose listener, by the kernel's own lookup, settles a target at once: to its address, or
     /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
     /// all of them, nor where the device matters.
-    pub fn shortcuts(&self) -> Vec<Connection> {
+    pub fn shortcuts(&mut self) -> Vec<Connection> {
         if self.entrance.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
             return Vec::new();
         }
@@ -162,6 +166,7 @@ impl Survey {
                 None => connections.extend(self.to_localhost(target)),
             }
         }
+        self.localhost_asked = true;
         connections
     }
 
@@ -226,7 +231,10 @@ impl Survey {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
             if matches!(target.place, Place::Port(_)) {
-                return self.to_localhost(target).to_vec();
+                return match self.localhost_asked {
+                    true => Vec::new(),
+                    false => self.to_localhost(target).to_vec(),
+                };
             }
             let entrance = target.comes_in_by(self.entrance.as_ref());
             let beside = match entrance.as_deref().map(Entrance::enslaved) {

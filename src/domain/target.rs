@@ -13,7 +13,7 @@ use super::protocol::Protocol;
 use super::serves::{Serves, Unless};
 
 /// Where something should listen, and for which protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// TCP or UDP.
     pub protocol: Protocol,
@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// A port, or an address and a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// Any listener on this port, whatever its address and family.
     Port(NonZeroU16),
