@@ -29,7 +29,9 @@ impl Forked {
             ForkResult::Child => {
                 // SAFETY: prctl(2) takes numbers here.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-                hold(&|| drop(nix::unistd::write(&say, b"!")));
+                hold(&|| {
+                    let _ = nix::unistd::write(&say, b"!");
+                });
                 // SAFETY: pause(2) and _exit(2) touch no memory.
                 unsafe {
                     libc::pause();

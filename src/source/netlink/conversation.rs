@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::link;
+use super::request;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
 use crate::domain::{Connection, Family, Listener, Protocol};
@@ -94,7 +95,7 @@ impl<C: Channel> Conversation<C> {
         } = question;
         let sequence = self.next_sequence();
         self.send(
-            &wire::dump_request(protocol, family, ports, sequence, self.order),
+            &request::dump(protocol, family, ports, sequence, self.order),
             deadline,
         )?;
         self.answer(protocol, deadline, visit)
@@ -140,10 +141,7 @@ impl<C: Channel> Conversation<C> {
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
-        self.send(
-            &wire::exact_request(connection, sequence, self.order),
-            deadline,
-        )?;
+        self.send(&request::exact(connection, sequence, self.order), deadline)?;
         let protocol = connection.target.protocol;
         let buffer = room(&mut self.buffer, ONE_SOCKET);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
@@ -166,7 +164,7 @@ impl<C: Channel> Conversation<C> {
         deadline: Deadline<'_>,
     ) -> Result<bool, source::Fault> {
         let sequence = self.next_sequence();
-        let request = wire::upper_layer_request(connection, sequence, self.order);
+        let request = request::upper_layer(connection, sequence, self.order);
         self.send(&request, deadline)?;
         let buffer = room(&mut self.buffer, ONE_SOCKET);
         let datagram = receive(&mut self.channel, buffer, deadline)?;
@@ -191,7 +189,7 @@ impl<C: Channel> Conversation<C> {
     ) -> Result<Vec<Listener>, source::Fault> {
         let sequence = self.next_sequence();
         let family = if ipv6 { Family::V6 } else { Family::V4 };
-        self.send(&wire::mptcp_request(family, sequence, self.order), deadline)?;
+        self.send(&request::mptcp(family, sequence, self.order), deadline)?;
         let mut listeners = Vec::new();
         let all = self.answer(Protocol::Tcp, deadline, &mut |listener| {
             listeners.push(listener.clone());

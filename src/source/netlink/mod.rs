@@ -8,6 +8,7 @@ mod filter;
 pub mod fuzzing;
 mod link;
 mod reach;
+mod request;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -80,7 +80,7 @@ impl<'a, R: Read> Rows<'a, R> {
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty());
         let is_header = words.next() == Some(b"sl") && words.next() == Some(b"local_address");
-        let count_drops = words.last() == Some(b"drops");
+        let count_drops = words.next_back() == Some(b"drops");
         if !is_header {
             return Err(Problem::Header);
         }
