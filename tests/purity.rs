@@ -34,7 +34,7 @@ fn the_domain_is_pure() {
         let code = code(&file);
         for forbidden in [
             "clap",
-            "nix",
+            "nix::",
             "procfs",
             "tracing",
             "humantime",
