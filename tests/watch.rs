@@ -136,10 +136,7 @@ fn it_is_down_until_the_first_verdict_and_after_the_end() {
             ]);
             command.arg(&file).args(words.split_whitespace());
             let child = Killed(command.spawn().unwrap());
-            common::program::await_call(
-                child.0.id(),
-                &[nix::libc::SYS_clock_nanosleep, nix::libc::SYS_nanosleep],
-            );
+            common::program::await_call(child.0.id(), &[nix::libc::SYS_ppoll]);
             assert_eq!(says(&file), first, "{words} {before:?}");
             drop(child);
         }

@@ -24,6 +24,8 @@ use crate::log::Log;
 use crate::report::Format;
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
+const HELP_ALONE: &str = "help and the version are shown only if nothing else is given; there is no option for a host: \
+                          give ADDRESS:PORT";
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -67,10 +69,7 @@ impl Refusal {
 
     /// Whether help or the version was asked for.
     pub fn is_help(&self) -> bool {
-        matches!(
-            self.error.kind(),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-        )
+        is_help(&self.error)
     }
 }
 
@@ -104,6 +103,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
 fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
     let parsed = command().try_get_matches_from(args);
     let parsed = parsed.and_then(|matches| request(&matches));
+    let parsed = parsed.map_err(
+        |error| match is_help(&error) && !asks_for_help_alone(args) {
+            true => wrong(subcommand_of(args), ErrorKind::ArgumentConflict, HELP_ALONE),
+            false => error,
+        },
+    );
     parsed.map_err(|error| Refusal {
         error,
         manners: Manners::of_a_wrong_line(args),
@@ -114,14 +119,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
     };
-    let wrong = |message| {
-        let mut whole = command();
-        whole.build();
-        match whole.find_subcommand_mut(name) {
-            Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
-            None => whole.error(ErrorKind::ValueValidation, message),
-        }
-    };
+    let wrong = |message: String| wrong(name, ErrorKind::ValueValidation, &message);
     if let Some(contradiction) = args::contradiction(matches) {
         return Err(wrong(contradiction));
     }
@@ -133,6 +131,44 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         _ => watch::options(matches).map(Request::Watch),
     }
     .map_err(wrong)
+}
+
+/// An error with the usage of a subcommand.
+fn wrong(name: &str, kind: ErrorKind, message: &str) -> clap::Error {
+    let mut whole = command();
+    whole.build();
+    match whole.find_subcommand_mut(name) {
+        Some(subcommand) => subcommand.error(kind, message),
+        None => whole.error(kind, message),
+    }
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    )
+}
+
+/// The word where a subcommand has its place.
+fn subcommand_of(args: &[OsString]) -> &str {
+    let word = args.get(1).and_then(|word| word.to_str());
+    word.unwrap_or_default()
+}
+
+/// True if the line asks for help or the version and for nothing else. Beside anything else it would be a check that
+/// succeeds without looking: `-h` is an option for the host in other check programs.
+fn asks_for_help_alone(args: &[OsString]) -> bool {
+    let words: Vec<_> = args.iter().skip(1).map(|word| word.to_str()).collect();
+    let is_asked = |word: &Option<&str>| {
+        ["-h", "--help", "-V", "--version"].contains(&word.unwrap_or_default())
+    };
+    match words.as_slice() {
+        [Some("help"), ..] => true,
+        [word] => is_asked(word),
+        [name, word] => !is_asked(name) && is_asked(word),
+        _ => false,
+    }
 }
 
 /// The whole command line. A subcommand is built only when it is asked for.

@@ -49,10 +49,10 @@ impl<'a> SourceChain<'a> {
         }
     }
 
-    /// A judgement begins.
-    pub fn begin(&mut self) {
+    /// Begins a check.
+    pub fn begin_check(&mut self) {
         let all = self.sources.iter_mut().chain(&mut self.second_opinion);
-        all.for_each(|source| source.begin());
+        all.for_each(|source| source.begin_check());
     }
 
     /// The sources in their order.
@@ -60,9 +60,9 @@ impl<'a> SourceChain<'a> {
         self.sources.iter_mut().map(|source| &mut **source as _)
     }
 
-    /// The source at this place of the order, and who has a second opinion on what it says.
+    /// The source at this place of the order, and the one that gives a second opinion on its answer.
     #[allow(clippy::type_complexity)]
-    pub fn at(
+    pub fn get(
         &mut self,
         index: usize,
     ) -> Option<(&mut (dyn Source + 'a), Option<&mut (dyn Source + 'a)>)> {

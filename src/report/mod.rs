@@ -9,7 +9,7 @@ pub mod writer;
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, ExitStatus, Verdict, Wanted};
+use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
@@ -36,6 +36,13 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// The listeners on the port of a target that they do not serve.
+    fn elsewhere(&self, target: &Target) -> impl Iterator<Item = &Listener> {
+        let place = (target.protocol, target.port());
+        let listeners = self.outcome.elsewhere.iter();
+        listeners.filter(move |one| (one.protocol, one.port) == place)
+    }
+
     /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
     /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
@@ -49,7 +56,11 @@ impl CheckResult {
         }
         let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
-            answer => format!("{target}: {}", text::in_words(target, answer, self.verdict)),
+            answer => {
+                let words = text::in_words(target, answer, self.verdict);
+                let elsewhere = text::elsewhere(self, target, answer);
+                format!("{target}: {words}{elsewhere}")
+            }
         });
         let said = text::missing(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();
@@ -112,7 +123,29 @@ pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
 /// The name of a device as it can be shown, or its number if it has gone. The root of a container chooses the names there.
 pub fn device_name(index: u32) -> String {
     match if_indextoname(index) {
-        Ok(name) => printable_bytes(name.as_bytes()),
-        Err(_) => format!("number {index}"),
+        // nix takes the null pointer by which the C library reports an error for an empty name.
+        Ok(name) if !name.is_empty() => printable_bytes(name.as_bytes()),
+        Ok(_) | Err(_) => format!("number {index}"),
     }
+}
+
+/// Why no connection finds a listener, in words that follow its address and port.
+fn unreachable(listener: &Listener) -> Option<String> {
+    let device = match listener.device {
+        Device::Index(index) => device_name(index),
+        Device::Any | Device::Unknown => "?".to_owned(),
+    };
+    Some(match listener.unreachable? {
+        Unreachable::DeviceGone => format!("is bound to device {device}, which is gone"),
+        Unreachable::DeviceNotKnown => {
+            format!("is bound to device {device}, which may be gone")
+        }
+        Unreachable::PortOf(master) => {
+            let master = device_name(master);
+            format!("is bound to {device}, a port of {master}, by which nothing comes in")
+        }
+        Unreachable::MptcpEndpoint => {
+            "is the kernel's for an MPTCP endpoint and refuses first connections".to_owned()
+        }
+    })
 }

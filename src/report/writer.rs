@@ -13,7 +13,7 @@ use nix::libc::PIPE_BUF;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd;
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, sleep};
 
 /// Bytes that a pipe takes without waiting where poll(2) calls it writable (pipe(7)).
 const PART: usize = PIPE_BUF;
@@ -67,7 +67,7 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
             Ok(count) => *text = text.get(count..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             // Somebody else took the room, and had set O_NONBLOCK.
-            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => std::thread::sleep(AGAIN),
+            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => sleep(AGAIN),
             Err(errno) => return Err(errno),
         }
     }

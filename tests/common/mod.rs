@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod bpf;
 pub mod confined;
 pub mod conntrack;
 pub mod doctor;

@@ -130,6 +130,16 @@ impl Said {
         self
     }
 
+    /// Asserts that one line begins so, and goes on at most with where else something listens.
+    #[track_caller]
+    pub fn says_not(self, beginning: &str) -> Self {
+        let rest = self.stdout.strip_prefix(beginning).map(str::trim_end);
+        let only = self.stdout.lines().count() == 1;
+        let is_so = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("; "));
+        assert!(only && is_so, "{self:#?}\ndoes not say {beginning:?}");
+        self
+    }
+
     #[track_caller]
     pub fn stderr(self, expected: &str) -> Self {
         assert_eq!(self.stderr, expected, "{self:#?}");

@@ -23,7 +23,7 @@ use self::waking::{Waking, Woken};
 use super::checker::{Checker, conclude};
 use crate::cli::{Initial, OnExit, WatchOptions};
 use crate::clock::{Clock, Deadline, Shown, SystemClock};
-use crate::domain::{Doubt, ExitReason, ExitStatus, Obstacle};
+use crate::domain::{ExitReason, ExitStatus};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::log;
@@ -188,13 +188,7 @@ impl Watch<'_> {
         let outcome = self
             .checker
             .judge(Deadline::new(self.clock, check.timing.timeout));
-        outcome.unwrap_or_else(|obstacle| {
-            let doubt = match obstacle {
-                Obstacle::Doubt(doubt) => doubt,
-                Obstacle::NoSuch(what) => Doubt::new(what),
-            };
-            Outcome::in_doubt(&check.targets, &doubt)
-        })
+        outcome.unwrap_or_else(|obstacle| Outcome::obstructed(&check.targets, &obstacle))
     }
 
     /// Takes the end of a judgement: the state, the file, and what is said of it.
