@@ -117,6 +117,17 @@ impl Instance {
         read(&path).map_err(|error| refused(&path, "read", &error))
     }
 
+    /// The file saved_cmdlines, of which 1 MiB is read: 128 names, unless an administrator has asked for more.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub fn thread_names(&self) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let file = File::open(self.path.join("../../saved_cmdlines"))?;
+        file.take(1 << 20).read_to_end(&mut text)?;
+        Ok(text)
+    }
+
     /// The ring buffer of each processor, to be read without waiting, and its account.
     ///
     /// # Errors

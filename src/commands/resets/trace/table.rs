@@ -1,238 +1,406 @@
 //! Resets by where they happened, in bounded memory: a storm from a million addresses costs no more than
-//! one from a few.
+//! one from a few, and no cause takes the room of another.
+//!
+//! An event has two ports, and does not say which one clients connect to. That is the port with a listener, or
+//! the one that repeats. Until one repeats, the reset is kept by both of its ports, as a flow.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::event::{Direction, End, Reset};
+use super::event::Endpoint;
+use crate::commands::resets::causes::Cause;
 
-/// How many places are told apart.
-const MOST_PLACES: usize = 1024;
-/// How many peers are told apart, of all places together.
-const MOST_PEERS: usize = 16 * 1024;
+// How many of each are told apart, for each cause and origin.
+const MOST_SITES: usize = 128;
+const MOST_FLOWS: usize = 1024;
+const MOST_PEERS: usize = 2048;
+/// How many threads are told apart at a site.
+const MOST_THREADS: usize = 16;
+/// How many closed ports one peer has to ask for, to be a port scan, and how many of them are counted.
+const SCAN: usize = 16;
+const MOST_PORTS: usize = 4096;
 
-/// What is told apart.
+/// What is known of the network namespace of a reset. The events do not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
-    /// Who sent it.
-    pub direction: Direction,
+pub enum Origin {
+    /// The thread that sent it is in this one.
+    Here,
+    /// An interrupt sent it, or the thread had ended.
+    Unknown,
+    /// The thread that sent it is in another one.
+    Elsewhere,
+}
+
+/// Which port is the service's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// This local port.
+    Service(u16),
+    /// This port of the peer.
+    Client(u16),
+    /// Not known: the local port and that of the peer.
+    Connection(u16, u16),
+    /// None: this peer asked for many closed ports.
+    Scan(IpAddr),
+    /// The kernel does not give the ports.
+    Unknown,
+}
+
+/// A place with resets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site {
+    /// Why.
+    pub cause: Cause,
     /// The number of the kernel's reason.
     pub reason: Option<u64>,
-    /// Whether it was sent for a listener, and not for a connection.
-    pub by_listener: bool,
-    /// This machine's address.
+    /// Whose network namespace.
+    pub origin: Origin,
+    /// This machine's address; a wildcard is that of a listener.
     pub local: Option<IpAddr>,
-    /// This machine's port, where it offers a service.
-    pub port: Option<u16>,
-    /// The port of the peer, where that offers the service.
-    pub peer_port: Option<u16>,
-    /// Whether it was in another network namespace, as far as the thread tells that ran.
-    pub is_elsewhere: bool,
+    /// This machine's role.
+    pub role: Role,
 }
 
-/// What has to be known of a reset beside what the kernel tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Role {
-    /// Whether the local port is the one that clients come to.
-    pub is_service: bool,
-    /// Whether, if not, the peer's is.
-    pub is_client: bool,
-    /// Whether it was in another network namespace.
-    pub is_elsewhere: bool,
+/// A reset by its two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// Why.
+    pub cause: Cause,
+    /// The number of the kernel's reason.
+    pub reason: Option<u64>,
+    /// Whose network namespace.
+    pub origin: Origin,
+    /// This machine's end.
+    pub local: Option<Endpoint>,
+    /// The other end. A listener's reset has none.
+    pub peer: Option<Endpoint>,
+    /// True if the peer is this machine as well.
+    pub is_within: bool,
 }
 
-/// What happened there.
+impl Flow {
+    fn site(&self, role: Role) -> Site {
+        let cause = match (self.cause, role) {
+            // No listener is missed on the port of a client.
+            (Cause::NoListener, Role::Client(_)) => Cause::NoConnection,
+            (Cause::NoListener, Role::Scan(_)) => Cause::Scan,
+            (cause, _) => cause,
+        };
+        Site {
+            cause,
+            reason: self.reason,
+            origin: self.origin,
+            local: self.local.map(|(address, _)| address),
+            role,
+        }
+    }
+
+    /// True if this is the receiving end of a connection within this machine.
+    fn is_mirror(&self) -> bool {
+        self.cause == Cause::ByPeer && self.is_within
+    }
+}
+
+/// What happened at a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct Tally {
     /// Resets.
     pub resets: u64,
-    /// Those of them that an earlier [`Table::since`] has told.
+    /// The resets that [`Table::busiest`] has counted already.
     told: u64,
-    /// By peer, as far as there was room.
-    peers: HashMap<IpAddr, u64>,
     /// When the last one was read, since the watch began.
     pub last: Duration,
-    /// The last process that was seen to do it.
-    pub pid: Option<u32>,
+    /// By peer, as far as there was room.
+    pub peers: HashMap<IpAddr, u64>,
+    /// By the thread that did it, as far as there was room.
+    pub threads: BTreeMap<u32, u64>,
+    /// The local ports of a scan, at most [`MOST_PORTS`].
+    pub ports: BTreeSet<u16>,
 }
 
-impl Count {
-    /// Peers, the most frequent first.
-    pub fn peers(&self) -> Vec<(IpAddr, u64)> {
-        let mut peers: Vec<_> = self
-            .peers
-            .iter()
-            .map(|(peer, count)| (*peer, *count))
-            .collect();
-        peers.sort_by_key(|&(peer, count)| (std::cmp::Reverse(count), peer));
-        peers
+impl Tally {
+    fn add(&mut self, thread: Option<u32>, resets: u64, at: Duration) {
+        self.resets += resets;
+        self.last = self.last.max(at);
+        if let Some(thread) = thread {
+            if self.threads.len() < MOST_THREADS || self.threads.contains_key(&thread) {
+                *self.threads.entry(thread).or_default() += resets;
+            }
+        }
     }
 }
 
 /// Counts resets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
-    places: HashMap<Place, Count>,
-    peers: usize,
-    /// Resets for whose place there was no room.
+    sites: HashMap<Site, Tally>,
+    flows: HashMap<Flow, Tally>,
+    /// How many sites, peers and flows each cause has.
+    used: HashMap<(Cause, Origin), [usize; 3]>,
+    /// The local ports that the kernel gives to clients.
+    ephemeral: RangeInclusive<u16>,
+    /// When a cause had no room for flows.
+    full_at: Option<Duration>,
+    /// Resets for which there was no room.
     pub left_out: u64,
+    /// Received resets that this machine sent itself.
+    pub mirrored: u64,
 }
 
 impl Table {
-    /// Counts a reset that was read at this time.
-    pub fn count(&mut self, reset: &Reset, at: Duration, role: Role) {
-        let port = reset.local.map(|(_, port)| port);
-        let by_port = port.filter(|_| role.is_service);
-        let peer_port = reset.peer.map(|(_, port)| port);
-        let place = Place {
-            direction: reset.direction,
-            reason: reset.reason,
-            by_listener: reset.by_listener,
-            local: reset.local.map(|(address, _)| address),
-            port: by_port,
-            peer_port: peer_port.filter(|_| by_port.is_none() && role.is_client),
-            is_elsewhere: role.is_elsewhere,
-        };
-        if !self.places.contains_key(&place) && self.places.len() >= MOST_PLACES {
-            self.left_out += 1;
-            return;
-        }
-        let count = self.places.entry(place).or_default();
-        count.resets += 1;
-        count.last = at;
-        count.pid = reset.pid;
-        let Some((peer, _)): Option<End> = reset.peer else {
-            return;
-        };
-        if let Some(known) = count.peers.get_mut(&peer) {
-            *known += 1;
-        } else if self.peers < MOST_PEERS {
-            self.peers += 1;
-            count.peers.insert(peer, 1);
+    /// An empty table, where the kernel gives these ports to clients.
+    pub fn new(ephemeral: RangeInclusive<u16>) -> Self {
+        Self {
+            sites: HashMap::new(),
+            flows: HashMap::new(),
+            used: HashMap::new(),
+            ephemeral,
+            full_at: None,
+            left_out: 0,
+            mirrored: 0,
         }
     }
 
-    /// The places, in no order.
-    pub fn places(&self) -> impl Iterator<Item = (&Place, &Count)> {
-        self.places.iter()
+    /// Counts a reset that was read at this time. `role`: a listener tells.
+    pub fn count(&mut self, flow: Flow, role: Option<Role>, thread: Option<u32>, at: Duration) {
+        let mut tally = Tally::default();
+        tally.add(thread, 1, at);
+        match role.or_else(|| self.known_role(&flow)) {
+            Some(role) if !flow.is_mirror() => self.merge(&flow, role, tally),
+            _ => self.defer(flow, tally),
+        }
     }
 
-    /// The places with more resets than the last time this was called, and how many more.
-    pub fn since(&mut self) -> Vec<(Place, u64)> {
-        let mut grown = Vec::new();
-        for (place, count) in &mut self.places {
-            let more = count.resets - count.told;
-            count.told = count.resets;
-            if more > 0 {
-                grown.push((*place, more));
+    fn known_role(&self, flow: &Flow) -> Option<Role> {
+        let (_, local) = flow.local?;
+        let Some((peer, peer_port)) = flow.peer else {
+            return Some(Role::Service(local));
+        };
+        let roles = [
+            Role::Service(local),
+            Role::Client(peer_port),
+            Role::Scan(peer),
+        ];
+        let mut known = roles.into_iter();
+        known.find(|role| self.sites.contains_key(&flow.site(*role)))
+    }
+
+    fn defer(&mut self, flow: Flow, tally: Tally) {
+        let has_room = |table: &Self| {
+            let used = table.used.get(&(flow.cause, flow.origin));
+            used.is_none_or(|[.., flows]| *flows < MOST_FLOWS) || table.flows.contains_key(&flow)
+        };
+        // The flows have perhaps shown by now which ports repeat. If not, there is no room until the next tick.
+        if !has_room(self) && self.full_at != Some(tally.last) {
+            self.fold();
+            self.full_at = Some(tally.last).filter(|_| !has_room(self));
+        }
+        if flow.local.is_none() && flow.peer.is_none() {
+            self.merge(&flow, Role::Unknown, tally);
+        } else if has_room(self) {
+            self.keep(flow, tally);
+        } else {
+            self.left_out += tally.resets;
+        }
+    }
+
+    fn keep(&mut self, flow: Flow, tally: Tally) {
+        if let Some(known) = self.flows.get_mut(&flow) {
+            join(known, tally);
+        } else {
+            let [.., flows] = self.used.entry((flow.cause, flow.origin)).or_default();
+            *flows += 1;
+            self.flows.insert(flow, tally);
+        }
+    }
+
+    /// Adds what is known of a flow to its site.
+    fn merge(&mut self, flow: &Flow, role: Role, tally: Tally) {
+        let site = flow.site(role);
+        let [sites, peers, _] = self.used.entry((site.cause, site.origin)).or_default();
+        if !self.sites.contains_key(&site) {
+            if *sites >= MOST_SITES {
+                self.left_out += tally.resets;
+                return;
+            }
+            *sites += 1;
+        }
+        let resets = tally.resets;
+        let known = self.sites.entry(site).or_default();
+        join(known, tally);
+        if let (Role::Scan(_), Some((_, port))) = (role, flow.local) {
+            if known.ports.len() < MOST_PORTS {
+                known.ports.insert(port);
             }
         }
-        grown.sort_by_key(|&(place, more)| (std::cmp::Reverse(more), place));
-        grown
+        let Some((peer, _)) = flow.peer else { return };
+        if let Some(count) = known.peers.get_mut(&peer) {
+            *count += resets;
+        } else if *peers < MOST_PEERS {
+            *peers += 1;
+            known.peers.insert(peer, resets);
+        }
+    }
+
+    /// Moves the flows whose service is known by now to their sites.
+    pub fn fold(&mut self) {
+        self.drop_mirrors();
+        let scanners = self.scanners();
+        let mut repeats: HashMap<Site, usize> = HashMap::new();
+        for flow in self.flows.keys() {
+            for role in sides(flow).into_iter().flatten() {
+                *repeats.entry(flow.site(role)).or_default() += 1;
+            }
+        }
+        for used in self.used.values_mut() {
+            let [.., flows] = used;
+            *flows = 0;
+        }
+        for (flow, tally) in mem::take(&mut self.flows) {
+            let [by_local, by_peer] = sides(&flow);
+            let count = |role: Option<Role>| repeats.get(&flow.site(role?));
+            let (local, peer) = (count(by_local), count(by_peer));
+            let scanner = flow.peer.map(|(peer, _)| Role::Scan(peer));
+            let role = match scanner {
+                Some(scan) if scanners.contains(&flow.site(scan)) => Some(scan),
+                _ if local > peer => by_local,
+                _ if peer > local => by_peer,
+                _ => self.by_ephemeral_ports(&flow),
+            };
+            match role.or_else(|| self.known_role(&flow)) {
+                Some(role) => self.merge(&flow, role, tally),
+                None => self.keep(flow, tally),
+            }
+        }
+    }
+
+    /// If one port of the two is one that the kernel gives to clients, the other one is the service's.
+    fn by_ephemeral_ports(&self, flow: &Flow) -> Option<Role> {
+        let ((_, local), (_, peer)) = (flow.local?, flow.peer?);
+        match (
+            self.ephemeral.contains(&local),
+            self.ephemeral.contains(&peer),
+        ) {
+            (false, true) => Some(Role::Service(local)),
+            (true, false) => Some(Role::Client(peer)),
+            _ => None,
+        }
+    }
+
+    /// Drops received resets that this machine sent itself: they are counted where they were sent.
+    fn drop_mirrors(&mut self) {
+        let sent = |flow: &&Flow| flow.cause != Cause::ByPeer;
+        let flows: HashSet<_> = self
+            .flows
+            .keys()
+            .filter(sent)
+            .map(|flow| (flow.local, flow.peer))
+            .collect();
+        let sites = self.sites.keys().filter(|site| site.cause != Cause::ByPeer);
+        let sites: HashSet<_> = sites.map(|site| (site.local, site.role)).collect();
+        let (mut mirrored, mut used) = (0, mem::take(&mut self.used));
+        self.flows.retain(|flow, tally| {
+            let (true, Some(local), Some(peer)) = (flow.is_mirror(), flow.local, flow.peer) else {
+                return true;
+            };
+            let is_at = |address: IpAddr, role| sites.contains(&(Some(address), role));
+            let service = Role::Service(peer.1);
+            let is_sent = flows.contains(&(Some(peer), Some(local)))
+                || is_at(peer.0, service)
+                || is_at(Ipv4Addr::UNSPECIFIED.into(), service)
+                || is_at(Ipv6Addr::UNSPECIFIED.into(), service)
+                || is_at(peer.0, Role::Client(local.1))
+                || is_at(peer.0, Role::Scan(local.0));
+            if is_sent {
+                mirrored += tally.resets;
+                let [.., flows] = used.entry((flow.cause, flow.origin)).or_default();
+                *flows = flows.saturating_sub(1);
+            }
+            !is_sent
+        });
+        (self.mirrored, self.used) = (self.mirrored + mirrored, used);
+    }
+
+    /// The scans among the flows: one peer, many closed ports that are not all those of clients.
+    fn scanners(&self) -> HashSet<Site> {
+        let mut asked: HashMap<Site, (BTreeSet<u16>, BTreeSet<u16>)> = HashMap::new();
+        for flow in self
+            .flows
+            .keys()
+            .filter(|flow| flow.cause == Cause::NoListener)
+        {
+            if let (Some((_, local)), Some((peer, port))) = (flow.local, flow.peer) {
+                let (locals, ports) = asked.entry(flow.site(Role::Scan(peer))).or_default();
+                locals.insert(local);
+                ports.insert(port);
+            }
+        }
+        let is_client = |port: &u16| self.ephemeral.contains(port);
+        let is_scan = |(locals, ports): &(BTreeSet<u16>, BTreeSet<u16>)| {
+            locals.len() >= SCAN && (ports.len() > 1 || !locals.iter().all(is_client))
+        };
+        let scans = asked.into_iter().filter(|(_, ports)| is_scan(ports));
+        scans.map(|(site, _)| site).collect()
+    }
+
+    /// The site with the most resets since the last call, among those that are wanted; of a connection within this
+    /// machine, the end that sent the resets.
+    pub fn busiest(&mut self, is_wanted: &dyn Fn(&Site) -> bool) -> Option<(Site, u64)> {
+        self.fold();
+        let flows = self
+            .flows
+            .iter_mut()
+            .map(|(flow, tally)| (flow.site(apart(flow)), tally));
+        let sites = self.sites.iter_mut().map(|(site, tally)| (*site, tally));
+        let grown = sites.chain(flows).map(|(site, tally)| {
+            let more = tally.resets - mem::replace(&mut tally.told, tally.resets);
+            (more, site.cause != Cause::ByPeer, std::cmp::Reverse(site))
+        });
+        let busiest = grown
+            .filter(|(more, _, site)| *more > 0 && is_wanted(&site.0))
+            .max();
+        busiest.map(|(more, _, site)| (site.0, more))
+    }
+
+    /// All sites, the one with the most resets first. Flows whose service is not known have both ports.
+    pub fn finish(&mut self) -> Vec<(Site, Tally)> {
+        self.fold();
+        for (flow, tally) in mem::take(&mut self.flows) {
+            self.merge(&flow, apart(&flow), tally);
+        }
+        let mut sites: Vec<_> = mem::take(&mut self.sites).into_iter().collect();
+        sites.sort_by_key(|(site, tally)| (std::cmp::Reverse(tally.resets), *site));
+        sites
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The two roles that a flow can have.
+fn sides(flow: &Flow) -> [Option<Role>; 2] {
+    [
+        flow.local.map(|(_, port)| Role::Service(port)),
+        flow.peer.map(|(_, port)| Role::Client(port)),
+    ]
+}
 
-    fn reset(local: [u8; 4], port: u16, peer: [u8; 4], peer_port: u16) -> Reset {
-        Reset {
-            direction: Direction::Sent,
-            local: Some((local.into(), port)),
-            peer: Some((peer.into(), peer_port)),
-            reason: Some(1),
-            by_listener: false,
-            pid: None,
-            by_thread: false,
-        }
+fn apart(flow: &Flow) -> Role {
+    match (flow.local, flow.peer) {
+        (Some((_, local)), Some((_, peer))) => Role::Connection(local, peer),
+        (Some((_, local)), None) => Role::Service(local),
+        (None, Some((_, peer))) => Role::Client(peer),
+        (None, None) => Role::Unknown,
     }
+}
 
-    const CLIENT: Role = Role {
-        is_service: false,
-        is_client: true,
-        is_elsewhere: false,
-    };
-    const SERVICE: Role = Role {
-        is_service: true,
-        is_client: false,
-        is_elsewhere: false,
-    };
-
-    #[test]
-    fn a_service_is_one_place_whatever_its_clients() {
-        let mut table = Table::default();
-        for client in [7, 8, 7] {
-            let peer_port = 40_000 + u16::from(client);
-            table.count(
-                &reset([10, 0, 0, 1], 80, [10, 0, 0, client], peer_port),
-                Duration::ZERO,
-                SERVICE,
-            );
+fn join(known: &mut Tally, more: Tally) {
+    known.resets += more.resets;
+    known.told += more.told;
+    known.last = known.last.max(more.last);
+    for (thread, resets) in more.threads {
+        if known.threads.len() < MOST_THREADS || known.threads.contains_key(&thread) {
+            *known.threads.entry(thread).or_default() += resets;
         }
-        let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
-            panic!("{table:?}");
-        };
-        assert_eq!(
-            (place.port, place.peer_port, count.resets),
-            (Some(80), None, 3)
-        );
-        let peers = [([10, 0, 0, 7].into(), 2), ([10, 0, 0, 8].into(), 1)];
-        assert_eq!(count.peers(), peers);
-        assert_eq!(table.since().len(), 1);
-        assert_eq!(table.since().len(), 0, "nothing new");
-    }
-
-    #[test]
-    fn a_client_is_one_place_for_each_service_whatever_its_own_ports() {
-        let mut table = Table::default();
-        for port in 40_000..40_100 {
-            table.count(
-                &reset([10, 0, 0, 1], port, [10, 0, 0, 9], 443),
-                Duration::ZERO,
-                CLIENT,
-            );
-        }
-        let [(place, count)] = table.places().collect::<Vec<_>>()[..] else {
-            panic!("{table:?}");
-        };
-        assert_eq!(
-            (place.port, place.peer_port, count.resets),
-            (None, Some(443), 100)
-        );
-    }
-
-    #[test]
-    fn memory_is_bounded_and_what_is_left_out_is_counted() {
-        let mut table = Table::default();
-        let many = 100_000_u32;
-        for number in 0..many {
-            let [_, a, b, c] = number.to_be_bytes();
-            table.count(
-                &reset([10, 0, 0, 1], 80, [11, a, b, c], 1),
-                Duration::ZERO,
-                SERVICE,
-            );
-        }
-        for port in 0..u16::MAX {
-            table.count(
-                &reset([10, 0, 0, 2], port, [12, 0, 0, 1], 1),
-                Duration::ZERO,
-                SERVICE,
-            );
-        }
-        assert_eq!(table.places.len(), MOST_PLACES);
-        assert_eq!(table.peers, MOST_PEERS);
-        let told: u64 = table.places().map(|(_, count)| count.resets).sum();
-        assert_eq!(told + table.left_out, u64::from(many) + u64::from(u16::MAX));
-        let service = table
-            .places()
-            .find(|(place, _)| place.port == Some(80) && place.local == Some([10, 0, 0, 1].into()));
-        assert_eq!(
-            service.unwrap().1.resets,
-            u64::from(many),
-            "counted all the same"
-        );
     }
 }
