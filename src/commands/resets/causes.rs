@@ -86,7 +86,8 @@ impl Cause {
     /// - TCP_ABORT_ON_CLOSE: close(2) with unread data, in TCP_CLOSE (`__tcp_close`), or Multipath TCP's fast
     ///   close, in the old state (`mptcp_do_fastclose`).
     /// - TCP_ABORT_ON_DATA, TCP_TIMEWAIT_SOCKET: data after close(2), before and after the peer acknowledged it
-    ///   (`tcp_rcv_state_process`, `tcp_timewait_state_process`).
+    ///   (`tcp_rcv_state_process`, `tcp_timewait_state_process`). Before the former, the kernel traces a received
+    ///   reset that nobody sent (`tcp_reset`).
     /// - INVALID_SYN of a listener: `tcp_check_req`, for a full accept queue with tcp_abort_on_overflow.
     /// - Another reason of a listener: a segment of a connection that it does not know.
     pub fn of(reset: &Reset, reason: Option<&str>) -> Self {
@@ -96,6 +97,7 @@ impl Cause {
         match reason {
             None => Self::Sent,
             Some("NO_SOCKET") => Self::NoListener,
+            Some(name) if name.starts_with("MPTCP_") => Self::Mptcp,
             Some("INVALID_SYN") if reset.by_listener => Self::AcceptQueue,
             _ if reset.by_listener => Self::NoConnection,
             Some("TCP_STATE") if !reset.is_closed => Self::Destroyed,
@@ -106,7 +108,6 @@ impl Cause {
             Some("TCP_ABORT_ON_DATA" | "TCP_TIMEWAIT_SOCKET") => Self::AfterClose,
             Some("TCP_ABORT_ON_MEMORY") => Self::Memory,
             Some("TCP_KEEPALIVE_TIMEOUT") => Self::TimeOut,
-            Some(name) if name.starts_with("MPTCP_") => Self::Mptcp,
             Some(name) if name.starts_with("TCP_") || name == "INVALID_SYN" => Self::BadSegment,
             Some(_) => Self::Sent,
         }

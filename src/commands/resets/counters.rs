@@ -158,6 +158,13 @@ impl Sample {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> From<[(&'static str, u64); N]> for Sample {
+    fn from(figures: [(&'static str, u64); N]) -> Self {
+        Self(figures.into())
+    }
+}
+
 /// A counter in some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {

@@ -11,7 +11,6 @@ use super::counters::Changes;
 use super::findings::ResetPlace;
 use super::monitor::Monitor;
 use super::owners::Listening;
-use super::processes::ActorState;
 use super::trace::table::Role;
 use crate::host::wall::WallTime;
 
@@ -35,8 +34,6 @@ pub enum Reason {
     ListenerGone(WallTime),
     /// The listener of this time has been replaced by another one: the service has started again.
     Restarted(WallTime),
-    /// A process that did it has ended.
-    ActorEnded,
     /// TCPAbortOnData did not grow, so that it was not SO_LINGER 0.
     NotLinger,
     /// SMB clients open two connections and reset one.
@@ -51,13 +48,6 @@ pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<
     let cause = place.site.cause;
     reasons.extend(by_address(place, monitor));
     reasons.extend(by_listener(place, monitor));
-    if place
-        .actors
-        .iter()
-        .any(|(actor, _)| actor.state == ActorState::Ended)
-    {
-        reasons.push(Reason::ActorEnded);
-    }
     let is_disconnect = place.reason.as_deref() == Some("TCP_STATE");
     if cause == Cause::Aborted && is_disconnect && changes.growth("TCPAbortOnData") == 0 {
         reasons.push(Reason::NotLinger);

@@ -144,7 +144,6 @@ fn reason(reason: &Reason) -> Value {
         Reason::NotHere => ("address not here", None, None),
         Reason::ListenerGone(at) => ("listener gone", None, Some(at)),
         Reason::Restarted(at) => ("service restarted", None, Some(at)),
-        Reason::ActorEnded => ("process ended", None, None),
         Reason::NotLinger => ("not by SO_LINGER", None, None),
         Reason::Smb => ("SMB", None, None),
         Reason::Within => ("within this machine", None, None),

@@ -169,7 +169,7 @@ fn watch(
         (record.watched, record.last) = (interval.to, now);
         // If there is one interval alone, the summary says the same.
         if is_text && options.every < options.watch {
-            let busiest = monitor.busiest();
+            let busiest = monitor.busiest(interval.changes.growth("OutRsts") > 0);
             let lines = text::live(&interval.changes, &moved, busiest.as_ref(), WallTime::now());
             delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
             record.is_cut_short |= !delivered;

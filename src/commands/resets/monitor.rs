@@ -146,25 +146,33 @@ impl Monitor {
         };
         let (known, threads) = (&self.known_addresses, &mut self.threads);
         let (table, listeners) = (&mut self.table, &self.listeners);
+        // A received reset that waits for the next event, which can show that nobody sent it.
+        let mut received: Option<Flow> = None;
+        let mut count = |flow: Flow, thread| table.count(flow, role(&flow, listeners), thread, at);
         tracer.read(&mut |reset, reason| {
             let cause = Cause::of(reset, reason);
             let flow = flow(reset, cause, known, threads);
-            let is_open = |end: Option<Endpoint>| {
-                let (address, port) = end?;
-                let serving = listeners.serving(Some(address), port);
-                (flow.origin != Origin::Elsewhere && !serving.is_empty()).then_some(port)
-            };
-            let peer = flow.peer.filter(|_| flow.is_within);
-            let role = is_open(flow.local).map(Role::Service);
-            let role = role.or_else(|| is_open(peer).map(Role::Client));
+            if let Some(before) = received.take() {
+                let is_same = (before.local, before.peer) == (flow.local, flow.peer);
+                if !is_same || cause != Cause::AfterClose {
+                    count(before, None);
+                }
+            }
+            if cause == Cause::ByPeer {
+                received = Some(flow);
+                return;
+            }
             let thread = reset
                 .pid
                 .filter(|_| cause.is_by_thread() && reset.by_thread);
             if let Some(thread) = thread {
                 threads.note(thread);
             }
-            table.count(flow, role, thread, at);
+            count(flow, thread);
         });
+        if let Some(flow) = received {
+            count(flow, None);
+        }
         self.threads.end_tick(tracer);
     }
 
@@ -198,10 +206,12 @@ impl Monitor {
         }
     }
 
-    /// The site with the most resets since the last call.
-    pub fn busiest(&mut self) -> Option<(Site, u64)> {
+    /// The site with the most resets since the last call. `has_sent`: this network namespace has sent some.
+    pub fn busiest(&mut self, has_sent: bool) -> Option<(Site, u64)> {
         let (known, listeners) = (&self.known_addresses, &self.listeners);
-        self.table.busiest(&|site| is_here(site, known, listeners))
+        self.table.busiest(&|site| {
+            (has_sent || site.cause == Cause::ByPeer) && is_here(site, known, listeners)
+        })
     }
 
     /// True if a site is in this network namespace, by its address and the thread that sent its resets.
@@ -237,6 +247,19 @@ fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Thr
         peer: reset.peer,
         is_within,
     }
+}
+
+/// The port that something listens on is the service's.
+fn role(flow: &Flow, listeners: &ListenerHistory) -> Option<Role> {
+    let is_open = |end: Option<Endpoint>| {
+        let (address, port) = end?;
+        let is_known = flow.origin != Origin::Elsewhere;
+        (is_known && !listeners.serving(Some(address), port).is_empty()).then_some(port)
+    };
+    let peer = flow.peer.filter(|_| flow.is_within);
+    is_open(flow.local)
+        .map(Role::Service)
+        .or_else(|| is_open(peer).map(Role::Client))
 }
 
 fn is_here(site: &Site, known: &BTreeSet<IpAddr>, listeners: &ListenerHistory) -> bool {

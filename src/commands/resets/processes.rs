@@ -41,7 +41,7 @@ pub enum ActorState {
 pub struct Threads {
     /// The network namespace of this process.
     own: Option<PathBuf>,
-    /// True if /proc has the numbers of the host.
+    /// True if this process is in the PID namespace of the host, so that /proc is, too.
     is_on_host: bool,
     origins: HashMap<u32, Origin>,
     actors: BTreeMap<u32, Actor>,
@@ -52,10 +52,10 @@ pub struct Threads {
 impl Threads {
     /// Nothing is known yet.
     pub fn new() -> Self {
-        let first = fs::read_link(format!("{PROC}/1/ns/pid")).unwrap_or_default();
+        let namespace = fs::read_link(format!("{PROC}/self/ns/pid")).unwrap_or_default();
         Self {
             own: fs::read_link(format!("{PROC}/self/ns/net")).ok(),
-            is_on_host: first.as_os_str() == PID_NAMESPACE_OF_THE_HOST,
+            is_on_host: namespace.as_os_str() == PID_NAMESPACE_OF_THE_HOST,
             origins: HashMap::new(),
             actors: BTreeMap::new(),
             unknown: Vec::new(),

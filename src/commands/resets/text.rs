@@ -92,21 +92,25 @@ pub fn summary(
 fn head(record: &Record, findings: &Findings, monitor: &Monitor, time: &impl Display) -> String {
     let complete = monitor.is_complete();
     if findings.list.is_empty() {
-        let firewall = match &findings.uncounted {
-            Ok(_) => "",
-            Err(_) => "; resets by a firewall are not counted",
+        let (is_clear, firewall) = match &findings.uncounted {
+            Ok(rules) => (rules.is_empty(), ""),
+            Err(_) => (false, "; resets by a firewall are not counted"),
         };
         let readable = match monitor.errors.is_empty() {
             true => "",
             false => "; not everything could be read",
         };
-        return match complete {
-            true => format!("no resets or dropped connections in {time}{firewall}{readable}\n"),
-            false => format!(
+        let clear = match (complete, is_clear) {
+            (true, true) => format!("no resets or dropped connections in {time}"),
+            (true, false) => {
+                format!("no resets or dropped connections that the kernel counts in {time}")
+            }
+            (false, _) => format!(
                 "nothing that the counters know in {time}: no reset was sent, and no connection was cut, \
-                 refused or dropped{firewall}{readable}\n"
+                 refused or dropped"
             ),
         };
+        return format!("{clear}{firewall}{readable}\n");
     }
     let of = |name| {
         record
@@ -314,26 +318,40 @@ fn peers(detail: &ResetPlace) -> String {
 }
 
 fn actors(detail: &ResetPlace) -> String {
-    let name = |actor: &Actor| match actor.state {
-        ActorState::Running => actor.process.to_string(),
-        ActorState::Ended => format!("{}, which has ended", actor.process),
-        ActorState::OnHost => format!("{} of the host", actor.process),
-    };
     let (first, rest) = match detail.actors.as_slice() {
         [] => return String::new(),
-        [(actor, resets)] if *resets == detail.resets => return name(actor),
+        [(actor, resets)] if *resets == detail.resets => return actor_name(actor),
         [first, rest @ ..] => (first, rest),
     };
     let named: u64 = detail.actors.iter().map(|(_, resets)| resets).sum();
     let all = std::iter::once(first).chain(rest).take(MOST_PLACES);
     let mut parts: Vec<String> = all
-        .map(|(actor, resets)| format!("{} {resets} times", name(actor)))
+        .map(|(actor, resets)| format!("{} {}", actor_name(actor), times(*resets)))
         .collect();
     let unknown = detail.resets.saturating_sub(named);
     if unknown > 0 {
-        parts.push(format!("by unknown processes {unknown} times"));
+        parts.push(format!("unknown processes {}", times(unknown)));
     }
     parts.join(", ")
+}
+
+/// Such as `haproxy (812)` or `process 813 (ended)`.
+fn actor_name(actor: &Actor) -> String {
+    let process = actor.process.to_string();
+    match (actor.state, process.strip_suffix(')')) {
+        (ActorState::Running, _) => process,
+        (ActorState::Ended, Some(start)) => format!("{start}, ended)"),
+        (ActorState::Ended, None) => format!("{process} (ended)"),
+        (ActorState::OnHost, Some(start)) => format!("{start} of the host)"),
+        (ActorState::OnHost, None) => format!("{process} of the host"),
+    }
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
 }
 
 fn in_words(reason: &Reason, local: Option<IpAddr>) -> String {
@@ -357,7 +375,6 @@ fn in_words(reason: &Reason, local: Option<IpAddr>) -> String {
             "its listener was replaced after {}: the service has started again",
             at.clock()
         ),
-        Reason::ActorEnded => "a process that ends closes its sockets".to_owned(),
         Reason::NotLinger => "not by SO_LINGER 0, since TCPAbortOnData did not grow".to_owned(),
         Reason::Smb => {
             "harmless if these are SMB clients: they open ports 139 and 445, and reset one"

@@ -169,15 +169,30 @@ impl Table {
         let mut tally = Tally::default();
         tally.add(thread, 1, at);
         match role.or_else(|| self.known_role(&flow)) {
+            Some(role) if !flow.is_mirror() => return self.merge(&flow, role, tally),
+            _ => {}
+        }
+        // The flows have perhaps shown by now which ports repeat. If not, there is no room until the next tick.
+        if !self.has_room(&flow) && self.full_at != Some(at) {
+            self.fold();
+            self.full_at = Some(at).filter(|_| !self.has_room(&flow));
+        }
+        match self.known_role(&flow) {
             Some(role) if !flow.is_mirror() => self.merge(&flow, role, tally),
-            _ => self.defer(flow, tally),
+            _ if self.has_room(&flow) => self.keep(flow, tally),
+            _ => self.left_out += 1,
         }
     }
 
+    fn has_room(&self, flow: &Flow) -> bool {
+        let used = self.used.get(&(flow.cause, flow.origin));
+        used.is_none_or(|[.., flows]| *flows < MOST_FLOWS) || self.flows.contains_key(flow)
+    }
+
     fn known_role(&self, flow: &Flow) -> Option<Role> {
-        let (_, local) = flow.local?;
-        let Some((peer, peer_port)) = flow.peer else {
-            return Some(Role::Service(local));
+        let (local, peer, peer_port) = match (flow.local, flow.peer) {
+            (Some((_, local)), Some((peer, port))) => (local, peer, port),
+            _ => return Some(apart(flow)),
         };
         let roles = [
             Role::Service(local),
@@ -186,25 +201,6 @@ impl Table {
         ];
         let mut known = roles.into_iter();
         known.find(|role| self.sites.contains_key(&flow.site(*role)))
-    }
-
-    fn defer(&mut self, flow: Flow, tally: Tally) {
-        let has_room = |table: &Self| {
-            let used = table.used.get(&(flow.cause, flow.origin));
-            used.is_none_or(|[.., flows]| *flows < MOST_FLOWS) || table.flows.contains_key(&flow)
-        };
-        // The flows have perhaps shown by now which ports repeat. If not, there is no room until the next tick.
-        if !has_room(self) && self.full_at != Some(tally.last) {
-            self.fold();
-            self.full_at = Some(tally.last).filter(|_| !has_room(self));
-        }
-        if flow.local.is_none() && flow.peer.is_none() {
-            self.merge(&flow, Role::Unknown, tally);
-        } else if has_room(self) {
-            self.keep(flow, tally);
-        } else {
-            self.left_out += tally.resets;
-        }
     }
 
     fn keep(&mut self, flow: Flow, tally: Tally) {
@@ -268,9 +264,10 @@ impl Table {
                 Some(scan) if scanners.contains(&flow.site(scan)) => Some(scan),
                 _ if local > peer => by_local,
                 _ if peer > local => by_peer,
-                _ => self.by_ephemeral_ports(&flow),
+                _ => None,
             };
-            match role.or_else(|| self.known_role(&flow)) {
+            let role = role.or_else(|| self.known_role(&flow));
+            match role.or_else(|| self.by_ephemeral_ports(&flow)) {
                 Some(role) => self.merge(&flow, role, tally),
                 None => self.keep(flow, tally),
             }
@@ -404,3 +401,6 @@ fn join(known: &mut Tally, more: Tally) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
