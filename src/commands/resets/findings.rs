@@ -76,7 +76,7 @@ pub struct Overflow {
     pub listener: Listener,
     /// Its owner.
     pub owner: Owner,
-    /// The connections and SYNs that it dropped. `None`: the kernel does not say.
+    /// The drops that the kernel counts for it, as ss -m has them. `None`: the kernel does not say.
     pub dropped: Option<u32>,
     /// The queue and the time when it was last seen to be full.
     pub full: Option<(Queue, Duration)>,
@@ -363,41 +363,45 @@ fn corrected(site: Site, last: &Sample) -> Site {
 }
 
 /// Whose the resets of each site are. `sent`: how many resets this network namespace has sent. The kernel traces
-/// those of all namespaces, and gives none.
+/// those of all namespaces, and does not say which. The sites that are most certainly ours come first.
 fn whose(monitor: &Monitor, sites: &[(Site, Tally)], sent: Option<u64>) -> Vec<Whose> {
-    let is_foreign = |site: &Site| site.origin != Origin::Here && !monitor.is_here(site);
-    let sum = |wanted: &dyn Fn(&Site) -> bool| {
-        let sites = sites
-            .iter()
-            .filter(|(site, _)| site.cause != Cause::ByPeer && wanted(site));
-        sites.map(|(_, tally)| tally.resets).sum::<u64>()
+    let is_loopback = |site: &Site| site.local.is_some_and(|local| local.is_loopback());
+    let class = |site: &Site| match (site.origin, monitor.is_here(site)) {
+        (Origin::Here, _) => 0,
+        // A thread in another namespace can use a socket of this one.
+        (Origin::Elsewhere, true) => 3,
+        (Origin::Elsewhere, false) => 5,
+        (_, false) => 4,
+        // Every namespace has these addresses.
+        (_, true) if is_loopback(site) => 2,
+        (_, true) => 1,
     };
-    let certain = sum(&|site| site.origin == Origin::Here);
-    let likely = sum(&|site| site.origin == Origin::Unknown && !is_foreign(site));
-    let foreign = sum(&|site| site.origin == Origin::Unknown && is_foreign(site));
-    let by_address = match sent {
-        Some(sent) if certain + likely > sent => match certain >= sent {
-            true => Whose::Others,
-            false => Whose::Doubtful,
-        },
-        _ => Whose::Ours,
+    let mut left = sent.unwrap_or(u64::MAX);
+    let by_class = [0, 1, 2, 3, 4].map(|wanted| {
+        let of = |(site, _): &&(Site, Tally)| site.cause != Cause::ByPeer && class(site) == wanted;
+        let count: u64 = sites.iter().filter(of).map(|(_, tally)| tally.resets).sum();
+        let whose = match (wanted, count <= left) {
+            (0, _) => Whose::Ours,
+            (3.., _) if sent.is_none() => Whose::Others,
+            (_, true) => Whose::Ours,
+            (1 | 2, false) if left > 0 => Whose::Doubtful,
+            _ => Whose::Others,
+        };
+        left = left.saturating_sub(count);
+        whose
+    });
+    let is_within = |tally: &Tally| {
+        tally
+            .peers
+            .keys()
+            .all(|peer| monitor.known_addresses.contains(peer))
     };
-    // An address that has gone, if nothing else can have sent so many.
-    let by_number = match sent {
-        Some(sent) if certain + likely + foreign <= sent => Whose::Ours,
-        _ => Whose::Others,
+    let whose = |(site, tally): &(Site, Tally)| match (class(site), site.cause) {
+        // No counter has the resets that were received.
+        (1, Cause::ByPeer) => Whose::Ours,
+        (3, Cause::ByPeer) if !is_loopback(site) && !is_within(tally) => Whose::Doubtful,
+        (3 | 4, Cause::ByPeer) => Whose::Others,
+        (class, _) => by_class.get(class).copied().unwrap_or(Whose::Others),
     };
-    let whose = |site: &Site| match site.origin {
-        Origin::Here => Whose::Ours,
-        Origin::Elsewhere => Whose::Others,
-        Origin::Unknown if is_foreign(site) && site.cause == Cause::ByPeer => Whose::Others,
-        Origin::Unknown if is_foreign(site) => by_number,
-        // Each network namespace has its own loopback addresses.
-        Origin::Unknown if site.cause == Cause::ByPeer => match site.local {
-            Some(local) if local.is_loopback() => by_address,
-            _ => Whose::Ours,
-        },
-        Origin::Unknown => by_address,
-    };
-    sites.iter().map(|(site, _)| whose(site)).collect()
+    sites.iter().map(whose).collect()
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use super::netlink::{attribute, attributes, dump};
@@ -44,12 +45,10 @@ pub type Rules = BTreeMap<Rule, Option<u64>>;
 /// # Errors
 /// Says why they are not known.
 pub fn read() -> Result<Rules, String> {
-    // To ask would load the module.
-    let has_modules = Path::new("/proc/modules").exists();
-    if has_modules && !Path::new("/sys/module/nf_tables").exists() {
-        return legacy(Rules::new());
-    }
     let mut rules = Rules::new();
+    if !is_loaded()? {
+        return legacy(rules);
+    }
     // struct nfgenmsg, of any family.
     let asked = dump(
         SockProtocol::NetlinkNetFilter,
@@ -62,9 +61,26 @@ pub fn read() -> Result<Rules, String> {
         },
     );
     match asked {
-        Ok(()) => legacy(rules),
+        // The kernel has no nftables.
+        Ok(()) | Err(Errno::EPROTONOSUPPORT | Errno::EINVAL) => legacy(rules),
         Err(errno) => Err(ErrnoText(errno).to_string()),
     }
+}
+
+/// True if the kernel has nftables now: a question alone would load its module.
+///
+/// # Errors
+/// Says that it is not known.
+fn is_loaded() -> Result<bool, String> {
+    let is_there = |path: &str| Path::new(path).exists();
+    if !is_there("/proc/modules") || is_there("/sys/module/nf_tables") {
+        return Ok(true);
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let built_in = format!("/lib/modules/{}/modules.builtin", release.trim());
+    let built_in = fs::read_to_string(built_in);
+    let unknown = "whether nftables is loaded is not known";
+    Ok(built_in.map_err(|_| unknown)?.contains("/nf_tables.ko"))
 }
 
 /// The old iptables has its rules elsewhere: they are not read, only known to be possible.
@@ -128,5 +144,83 @@ fn is_reset(name: &[u8], data: &[u8], family: u8, order: ByteOrder) -> bool {
                 && number(NFTA_TARGET_INFO).map(|kind| order.u32(*kind)) == Some(wanted)
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::resets::netlink::tests::encode;
+
+    const ORDER: ByteOrder = ByteOrder::Little;
+
+    fn expression(name: &[u8], data: &[u8]) -> Vec<u8> {
+        let parts = [
+            encode(NFTA_EXPR_NAME, name, ORDER),
+            encode(NFTA_EXPR_DATA, data, ORDER),
+        ];
+        encode(1, &parts.concat(), ORDER)
+    }
+
+    fn counter(packets: u64) -> Vec<u8> {
+        expression(
+            b"counter\0",
+            &encode(NFTA_COUNTER_PACKETS, &packets.to_be_bytes(), ORDER),
+        )
+    }
+
+    fn reject(kind: u32) -> Vec<u8> {
+        expression(
+            b"reject\0",
+            &encode(NFTA_REJECT_TYPE, &kind.to_be_bytes(), ORDER),
+        )
+    }
+
+    fn target(name: &[u8], kind: u32) -> Vec<u8> {
+        let parts = [
+            encode(NFTA_TARGET_NAME, name, ORDER),
+            encode(NFTA_TARGET_INFO, &kind.to_le_bytes(), ORDER),
+        ];
+        expression(b"target\0", &parts.concat())
+    }
+
+    /// What is known of a rule of this family with these expressions.
+    fn packets(family: u8, expressions: &[Vec<u8>]) -> Option<Option<u64>> {
+        let body = [
+            vec![family, 0, 0, 0],
+            encode(NFTA_RULE_TABLE, b"t\0", ORDER),
+            encode(NFTA_RULE_CHAIN, b"a\x1bc\0", ORDER),
+            encode(NFTA_RULE_HANDLE, &7_u64.to_be_bytes(), ORDER),
+            encode(NFTA_RULE_EXPRESSIONS, &expressions.concat(), ORDER),
+        ];
+        let (rule, packets) = parse(&body.concat(), ORDER)?;
+        assert_eq!(rule, (family, "t".to_owned(), "a\u{fffd}c".to_owned(), 7));
+        Some(packets)
+    }
+
+    #[test]
+    fn rules_that_reject_with_a_reset_and_their_counters() {
+        let compare = expression(b"cmp\0", &[]);
+        assert_eq!(packets(2, &[counter(5), reject(1)]), Some(Some(5)));
+        let before = [counter(5), compare.clone(), reject(1)];
+        assert_eq!(
+            packets(2, &before),
+            Some(None),
+            "it counts more than was rejected"
+        );
+        assert_eq!(packets(2, &[reject(1), counter(5)]), Some(None));
+        assert_eq!(packets(2, &[counter(5), reject(0)]), None, "by ICMP");
+        assert_eq!(packets(2, &[counter(5), compare]), None);
+        // iptables-nft and ip6tables-nft.
+        assert_eq!(
+            packets(2, &[counter(5), target(b"REJECT\0", 7)]),
+            Some(Some(5))
+        );
+        assert_eq!(
+            packets(10, &[counter(5), target(b"REJECT\0", 6)]),
+            Some(Some(5))
+        );
+        assert_eq!(packets(10, &[counter(5), target(b"REJECT\0", 7)]), None);
+        assert_eq!(packets(2, &[counter(5), target(b"DROP\0", 7)]), None);
     }
 }

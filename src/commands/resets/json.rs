@@ -163,7 +163,7 @@ fn overflow(overflow: &Overflow, started: WallTime) -> Value {
         "address": overflow.listener.address,
         "port": overflow.listener.port,
         "owner": owner(&overflow.owner),
-        "dropped": overflow.dropped,
+        "drops": overflow.dropped,
         "full_at": overflow.full.map(|(_, at)| started.after(at).full()),
         "full_length": overflow.full.map(|(queue, _)| queue.length),
         "limit": overflow.listener.queue.and_then(|queue| queue.limit),

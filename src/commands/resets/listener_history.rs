@@ -40,12 +40,13 @@ pub struct Seen {
     pub last: Duration,
     /// Its queue and the time when it was last seen to be full.
     pub full: Option<(Queue, Duration)>,
-    /// How many connections and SYNs it had dropped at the first look.
+    /// Its drops at the first look.
     first_drops: u32,
 }
 
 impl Seen {
-    /// How many connections and SYNs it has dropped since the first look. `None`: the kernel does not say.
+    /// The drops that the kernel counts for it, since the first look: SYNs, connections and other packets. `None`: the
+    /// kernel does not say.
     pub fn dropped(&self) -> Option<u32> {
         Some(self.listener.drops?.wrapping_sub(self.first_drops))
     }

@@ -206,15 +206,21 @@ impl Monitor {
         }
     }
 
-    /// The site with the most resets since the last call. `has_sent`: this network namespace has sent some.
+    /// The site with the most resets since the last call. `has_sent`: this network namespace has sent some. Every
+    /// namespace has loopback addresses, so that these alone say nothing.
     pub fn busiest(&mut self, has_sent: bool) -> Option<(Site, u64)> {
         let (known, listeners) = (&self.known_addresses, &self.listeners);
         self.table.busiest(&|site| {
-            (has_sent || site.cause == Cause::ByPeer) && is_here(site, known, listeners)
+            let is_loopback = site.local.is_some_and(|local| local.is_loopback());
+            let is_certain = site.origin == Origin::Here || !is_loopback;
+            (has_sent || site.cause == Cause::ByPeer)
+                && site.origin != Origin::Elsewhere
+                && is_certain
+                && is_here(site, known, listeners)
         })
     }
 
-    /// True if a site is in this network namespace, by its address and the thread that sent its resets.
+    /// True if a site can be in this network namespace, by its address.
     pub fn is_here(&self, site: &Site) -> bool {
         is_here(site, &self.known_addresses, &self.listeners)
     }
@@ -239,10 +245,16 @@ fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Thr
     // An interrupt says nothing of the thread that it meets, except on a connection within a machine: there the
     // thread that sends does the work.
     let thread = reset.pid.filter(|_| reset.by_thread || is_within);
+    let is_foreign =
+        |(address, port): Endpoint| !address.is_unspecified() && !is_here((address, port));
+    let origin = match thread.map_or(Origin::Unknown, |thread| threads.origin(thread)) {
+        Origin::Unknown if reset.local.is_some_and(is_foreign) => Origin::Foreign,
+        origin => origin,
+    };
     Flow {
         cause,
         reason: reset.reason,
-        origin: thread.map_or(Origin::Unknown, |thread| threads.origin(thread)),
+        origin,
         local: reset.local,
         peer: reset.peer,
         is_within,
@@ -265,7 +277,6 @@ fn role(flow: &Flow, listeners: &ListenerHistory) -> Option<Role> {
 fn is_here(site: &Site, known: &BTreeSet<IpAddr>, listeners: &ListenerHistory) -> bool {
     match (site.origin, site.local, site.role) {
         (Origin::Here, ..) | (_, None, _) => true,
-        (Origin::Elsewhere, ..) => false,
         (_, Some(address), Role::Service(port)) if address.is_unspecified() => {
             let serving = listeners.serving(None, port);
             serving

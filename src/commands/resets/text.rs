@@ -189,11 +189,7 @@ fn queue_line(overflow: &Overflow, started: WallTime) -> String {
         listener, owner, ..
     } = overflow;
     let mut parts = Vec::new();
-    parts.extend(
-        overflow
-            .dropped
-            .map(|dropped| format!("dropped {dropped} connections or SYNs")),
-    );
+    parts.extend(overflow.dropped.map(|dropped| format!("{dropped} drops")));
     parts.extend(
         overflow
             .full
@@ -335,15 +331,17 @@ fn actors(detail: &ResetPlace) -> String {
     parts.join(", ")
 }
 
-/// Such as `haproxy (812)` or `process 813 (ended)`.
+/// Such as `haproxy (812)` or `haproxy (thread 813, ended)`: of a process that has ended, the thread is known.
 fn actor_name(actor: &Actor) -> String {
-    let process = actor.process.to_string();
-    match (actor.state, process.strip_suffix(')')) {
-        (ActorState::Running, _) => process,
-        (ActorState::Ended, Some(start)) => format!("{start}, ended)"),
-        (ActorState::Ended, None) => format!("{process} (ended)"),
-        (ActorState::OnHost, Some(start)) => format!("{start} of the host)"),
-        (ActorState::OnHost, None) => format!("{process} of the host"),
+    let number = actor.process.pid();
+    let state = match actor.state {
+        ActorState::Running => return actor.process.to_string(),
+        ActorState::Ended => format!("thread {number}, ended"),
+        ActorState::OnHost => format!("thread {number} of the host"),
+    };
+    match actor.process.name() {
+        Some(name) => format!("{name} ({state})"),
+        None => format!("an unknown process ({state})"),
     }
 }
 

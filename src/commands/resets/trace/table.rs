@@ -28,8 +28,10 @@ const MOST_PORTS: usize = 4096;
 pub enum Origin {
     /// The thread that sent it is in this one.
     Here,
-    /// An interrupt sent it, or the thread had ended.
+    /// An interrupt sent it, or the thread had ended; the address is one of this namespace.
     Unknown,
+    /// The same, and the address was not one of this namespace.
+    Foreign,
     /// The thread that sent it is in another one.
     Elsewhere,
 }
@@ -144,7 +146,7 @@ pub struct Table {
     ephemeral: RangeInclusive<u16>,
     /// When a cause had no room for flows.
     full_at: Option<Duration>,
-    /// Resets for which there was no room.
+    /// Resets for which there was no room, except those of other namespaces.
     pub left_out: u64,
     /// Received resets that this machine sent itself.
     pub mirrored: u64,
@@ -180,7 +182,13 @@ impl Table {
         match self.known_role(&flow) {
             Some(role) if !flow.is_mirror() => self.merge(&flow, role, tally),
             _ if self.has_room(&flow) => self.keep(flow, tally),
-            _ => self.left_out += 1,
+            _ => self.leave_out(flow.origin, 1),
+        }
+    }
+
+    fn leave_out(&mut self, origin: Origin, resets: u64) {
+        if matches!(origin, Origin::Here | Origin::Unknown) {
+            self.left_out += resets;
         }
     }
 
@@ -219,8 +227,7 @@ impl Table {
         let [sites, peers, _] = self.used.entry((site.cause, site.origin)).or_default();
         if !self.sites.contains_key(&site) {
             if *sites >= MOST_SITES {
-                self.left_out += tally.resets;
-                return;
+                return self.leave_out(site.origin, tally.resets);
             }
             *sites += 1;
         }
@@ -245,10 +252,15 @@ impl Table {
     pub fn fold(&mut self) {
         self.drop_mirrors();
         let scanners = self.scanners();
-        let mut repeats: HashMap<Site, usize> = HashMap::new();
+        // A client repeats the address of its service, too.
+        let side = |flow: &Flow, role: Role| match role {
+            Role::Client(_) => (flow.site(role), flow.peer.map(|(peer, _)| peer)),
+            _ => (flow.site(role), None),
+        };
+        let mut repeats: HashMap<_, usize> = HashMap::new();
         for flow in self.flows.keys() {
             for role in sides(flow).into_iter().flatten() {
-                *repeats.entry(flow.site(role)).or_default() += 1;
+                *repeats.entry(side(flow, role)).or_default() += 1;
             }
         }
         for used in self.used.values_mut() {
@@ -257,7 +269,7 @@ impl Table {
         }
         for (flow, tally) in mem::take(&mut self.flows) {
             let [by_local, by_peer] = sides(&flow);
-            let count = |role: Option<Role>| repeats.get(&flow.site(role?));
+            let count = |role: Option<Role>| repeats.get(&side(&flow, role?));
             let (local, peer) = (count(by_local), count(by_peer));
             let scanner = flow.peer.map(|(peer, _)| Role::Scan(peer));
             let role = match scanner {
