@@ -52,7 +52,7 @@ pub fn document(record: &Record, findings: &Findings, monitor: &Monitor) -> Valu
             }),
         },
         "firewall": match &findings.uncounted {
-            Ok(rules) => json!({ "uncounted_rules": rules.iter().map(rule).collect::<Vec<_>>() }),
+            Ok(rules) => json!({ "uncounted_rules": rules.iter().map(|one| rule(one, None)).collect::<Vec<_>>() }),
             Err(why) => json!({ "uncounted_rules": null, "reason": why }),
         },
         "counters": counters.collect::<Vec<_>>(),
@@ -84,17 +84,13 @@ fn finding(finding: &Finding, started: WallTime) -> Value {
         "state": state,
         "places": finding.places.iter().map(place).collect::<Vec<_>>(),
         "queues": finding.queues.iter().map(|one| overflow(one, started)).collect::<Vec<_>>(),
-        "rules": finding.rules.iter().map(|(one, resets)| {
-            let mut one = rule(one);
-            one["resets"] = (*resets).into();
-            one
-        }).collect::<Vec<_>>(),
+        "rules": finding.rules.iter().map(|(one, resets)| rule(one, Some(*resets))).collect::<Vec<_>>(),
         "next": description.next,
     })
 }
 
-fn rule((family, table, chain, handle): &Rule) -> Value {
-    json!({ "family": family, "table": table, "chain": chain, "handle": handle })
+fn rule((family, table, chain, handle): &Rule, resets: Option<u64>) -> Value {
+    json!({ "family": family, "table": table, "chain": chain, "handle": handle, "resets": resets })
 }
 
 fn place(place: &ResetPlace) -> Value {
@@ -114,16 +110,16 @@ fn place(place: &ResetPlace) -> Value {
         "scanned_ports": (place.ports > 0).then_some(place.ports),
         "resets": place.resets,
         "reason": place.reason,
-        "processes": place.actors.iter().map(|(actor, resets)| {
-            let mut process = json::process(&actor.process);
-            process["resets"] = (*resets).into();
-            process["state"] = match actor.state {
+        "processes": place.actors.iter().map(|(actor, resets)| json!({
+            "pid": actor.process.pid(),
+            "name": actor.process.name(),
+            "resets": resets,
+            "state": match actor.state {
                 ActorState::Running => "running",
                 ActorState::Ended => "ended",
                 ActorState::OnHost => "on the host",
-            }.into();
-            process
-        }).collect::<Vec<_>>(),
+            },
+        })).collect::<Vec<_>>(),
         "peers": place.peers.iter().map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
         "resets_of_others": place.more,
         "explained_by": place.reasons.iter().map(reason).collect::<Vec<_>>(),
