@@ -221,20 +221,23 @@ impl Findings {
 
     /// Drops what did not happen, and the counters' symptoms where a complete trace has the causes.
     fn keep_causes(&mut self, monitor: &Monitor, changes: &Changes) {
-        let is_complete = monitor.is_complete();
+        let (is_complete, has_causes) = (monitor.is_complete(), monitor.has_causes());
         let [sent, received] = self.traced;
         let untraced = changes.growth("OutRsts").saturating_sub(sent);
         let known_failures =
             received + monitor.table.mirrored + changes.growth("TCPAbortOnTimeout");
         self.list.retain_mut(|finding| {
             let is_active = finding.is_active();
+            if has_causes && finding.cause == Cause::Cut {
+                return false;
+            }
             if !is_complete {
-                return is_active;
+                return is_active
+                    && !(has_causes && finding.cause == Cause::Sent && finding.places.is_empty());
             }
             match finding.cause {
                 // Each of these sends a reset, so that the trace has them.
                 Cause::UnreadData | Cause::Aborted | Cause::Mptcp => !finding.places.is_empty(),
-                Cause::Cut => false,
                 Cause::Attempts => changes.growth("AttemptFails") > known_failures,
                 Cause::Sent if finding.places.is_empty() => {
                     finding.resets = Some(untraced);
@@ -247,13 +250,21 @@ impl Findings {
 }
 
 impl Monitor {
-    /// True if the trace has every reset.
+    /// True if resets are traced with their causes.
+    pub fn has_causes(&self) -> bool {
+        matches!(
+            self.trace,
+            Trace::On {
+                has_reasons: true,
+                ..
+            }
+        )
+    }
+
+    /// True if the trace has every reset with its cause.
     pub fn is_complete(&self) -> bool {
-        let on = Trace::On {
-            lost: Some(0),
-            has_reasons: true,
-        };
-        self.trace == on && self.table.left_out == 0
+        let has_all = matches!(self.trace, Trace::On { lost: Some(0), .. });
+        self.has_causes() && has_all && self.table.left_out == 0
     }
 }
 
@@ -383,6 +394,7 @@ fn whose(monitor: &Monitor, sites: &[(Site, Tally)], sent: Option<u64>) -> Vec<W
         let whose = match (wanted, count <= left) {
             (0, _) => Whose::Ours,
             (3.., _) if sent.is_none() => Whose::Others,
+            (2, true) if !monitor.is_complete() => Whose::Doubtful,
             (_, true) => Whose::Ours,
             (1 | 2, false) if left > 0 => Whose::Doubtful,
             _ => Whose::Others,

@@ -132,8 +132,10 @@ fn head(record: &Record, findings: &Findings, monitor: &Monitor, time: &impl Dis
 /// A cause: its counters, its places, and what to do next.
 fn group(finding: &Finding, record: &Record, monitor: &Monitor) -> String {
     let description = finding.cause.describe();
-    let resets = finding.resets.map(|resets| match resets {
-        1 => "1 reset".to_owned(),
+    let is_sample = monitor.has_causes() && !monitor.is_complete();
+    let resets = finding.resets.map(|resets| match (resets, is_sample) {
+        (_, true) => format!("{resets} traced"),
+        (1, _) => "1 reset".to_owned(),
         _ => format!("{resets} resets"),
     });
     let counters = finding.counters.iter().map(|(name, growth)| {
@@ -152,7 +154,7 @@ fn group(finding: &Finding, record: &Record, monitor: &Monitor) -> String {
     text.extend(rules.map(|(rule, resets)| format!("  {}: {resets}\n", rule_name(rule))));
     text.push_str(&places(&finding.places, MOST_PLACES));
     let next = match finding.cause {
-        Cause::Sent if !monitor.is_complete() && finding.places.is_empty() => {
+        Cause::Sent if !monitor.has_causes() && finding.places.is_empty() => {
             text.push_str(&uncounted(record));
             description.next
         }
