@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::causes::Cause;
 use crate::errno::ErrnoText;
 
 /// How a file has its figures.
@@ -32,35 +33,29 @@ const FILES: [(&str, Form, bool); 6] = [
     ("sys/net/ipv4/tcp_abort_on_overflow", Form::Number, false),
 ];
 
-/// What the names of its columns begin with here.
+/// What the names of the columns of nf_conntrack begin with here.
 const CONNTRACK: &str = "nf_conntrack.";
 
-/// The figures that are used, by section; see [`super::causes`] for what moves each counter. Those without a section
-/// are settings and levels.
-const NAMES: [(&str, &str); 22] = [
-    ("Tcp:", "AttemptFails"),
-    ("Tcp:", "EstabResets"),
-    ("Tcp:", "OutRsts"),
-    ("TcpExt:", "ListenDrops"),
-    ("TcpExt:", "ListenOverflows"),
-    ("TcpExt:", "TCPAbortOnClose"),
-    ("TcpExt:", "TCPAbortOnData"),
-    ("TcpExt:", "TCPAbortOnLinger"),
-    ("TcpExt:", "TCPAbortOnMemory"),
-    ("TcpExt:", "TCPAbortOnTimeout"),
-    ("TcpExt:", "TCPReqQFullDrop"),
-    ("MPTcpExt:", "MPFastcloseRx"),
-    ("MPTcpExt:", "MPFastcloseTx"),
-    ("MPTcpExt:", "MPRstRx"),
-    ("MPTcpExt:", "MPRstTx"),
-    (CONNTRACK, "nf_conntrack.drop"),
-    (CONNTRACK, "nf_conntrack.early_drop"),
-    (CONNTRACK, "nf_conntrack.insert_failed"),
-    (CONNTRACK, "nf_conntrack.invalid"),
-    ("", "nf_conntrack_count"),
-    ("", "nf_conntrack_max"),
-    ("", "tcp_abort_on_overflow"),
-];
+/// The name of a figure that belongs to a cause; the names of the kernel are unique. Also returns whether it is a
+/// counter, not a setting or level.
+fn known(prefix: &str, name: &str) -> Option<(&'static str, bool)> {
+    let is_it = |known: &&&str| known.strip_prefix(prefix) == Some(name);
+    Cause::ALL.iter().find_map(|cause| {
+        let description = cause.describe();
+        let counter = description
+            .counters
+            .iter()
+            .find(is_it)
+            .map(|name| (*name, true));
+        counter.or_else(|| {
+            description
+                .state
+                .iter()
+                .find(is_it)
+                .map(|name| (*name, false))
+        })
+    })
+}
 
 /// The figures of one moment. A figure that this kernel does not have, or that could not be read, is missing.
 ///
@@ -110,7 +105,7 @@ impl Sample {
                 while let Some((names, figures)) = row() {
                     let (section, names) = names.split_once(' ').unwrap_or((names, ""));
                     let figures = figures.and_then(|line| line.strip_prefix(section));
-                    self.row(section, names, figures.ok_or(Problem::Form)?, 10)?;
+                    self.row("", names, figures.ok_or(Problem::Form)?, 10)?;
                     any = true;
                 }
                 if any { Ok(()) } else { Err(Problem::Form) }
@@ -118,28 +113,20 @@ impl Sample {
         }
     }
 
-    fn row(
-        &mut self,
-        section: &str,
-        names: &str,
-        figures: &str,
-        radix: u32,
-    ) -> Result<(), Problem> {
+    fn row(&mut self, prefix: &str, names: &str, figures: &str, radix: u32) -> Result<(), Problem> {
         let (mut names, mut figures) = (names.split_whitespace(), figures.split_whitespace());
         loop {
             match (names.next(), figures.next()) {
                 (None, None) => return Ok(()),
-                (Some(name), Some(figure)) => self.note(section, name, figure, radix)?,
+                (Some(name), Some(figure)) => self.note(prefix, name, figure, radix)?,
                 _ => return Err(Problem::Form),
             }
         }
     }
 
     /// Adds a figure to those of the other CPUs, if it is one that is used.
-    fn note(&mut self, section: &str, name: &str, figure: &str, radix: u32) -> Result<(), Problem> {
-        let is_it = |known: &str| known == name || known.strip_prefix(section) == Some(name);
-        let mut known = NAMES.iter().filter(|(of, _)| *of == section);
-        if let Some((_, name)) = known.find(|(_, known)| is_it(known)) {
+    fn note(&mut self, prefix: &str, name: &str, figure: &str, radix: u32) -> Result<(), Problem> {
+        if let Some((name, _)) = known(prefix, name) {
             let figure = u64::from_str_radix(figure, radix).map_err(|_| Problem::Form)?;
             let sum = self.0.entry(name).or_default();
             *sum = sum.saturating_add(figure);
@@ -196,11 +183,10 @@ pub struct Changes(BTreeMap<&'static str, Growth>);
 impl Changes {
     /// From one sample to the next.
     pub fn between(before: &Sample, after: &Sample) -> Self {
-        let counters = NAMES.iter().filter(|(section, _)| !section.is_empty());
-        let growth = counters.filter_map(|&(_, name)| {
-            let total = after.get(name)?;
+        let growth = after.0.iter().filter_map(|(name, &total)| {
             let by = total.checked_sub(before.get(name)?);
-            Some((name, Growth { by, total }))
+            let (name, is_counter) = known("", name)?;
+            is_counter.then_some((name, Growth { by, total }))
         });
         Self(growth.collect())
     }

@@ -17,6 +17,7 @@ mod owners;
 mod processes;
 mod text;
 pub mod trace;
+mod whose;
 
 use std::io;
 use std::ops::ControlFlow;

@@ -114,8 +114,8 @@ impl Threads {
         }
         let names = tracer.thread_names();
         for thread in unnamed {
-            let name = names.get(&thread).and_then(Option::as_deref);
-            let process = Process::new(thread, name);
+            let name = names.get(&thread).and_then(Option::as_ref);
+            let process = Process::new(thread, name.map(String::as_bytes));
             let state = match self.is_on_host {
                 true => ActorState::Ended,
                 false => ActorState::OnHost,

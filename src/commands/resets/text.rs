@@ -1,20 +1,18 @@
 //! The report for a person.
 
+mod places;
+
 use std::fmt::{Display, Write as _};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Record;
 use super::addresses::AddressChange;
 use super::causes::Cause;
 use super::counters::{Changes, Growth};
-use super::explain::Reason;
-use super::findings::{Finding, Findings, Overflow, ResetPlace};
+use super::findings::{Finding, Findings, Overflow};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::owners::Listening;
-use super::processes::{Actor, ActorState};
-use super::trace::table::{Role, Site};
+use super::trace::table::Site;
 use crate::clock::Shown;
 use crate::host::wall::WallTime;
 
@@ -39,7 +37,7 @@ pub fn live(
         .map(|(name, growth)| format!("{name} {}", by(growth)));
     let most = busiest.map(|(site, resets)| {
         let name = site.cause.describe().name;
-        format!("most at {}: {resets}, {name}", place(site))
+        format!("most at {}: {resets}, {name}", places::site_name(site))
     });
     let parts: Vec<String> = counters.chain(most).collect();
     if !parts.is_empty() {
@@ -152,7 +150,7 @@ fn group(finding: &Finding, record: &Record, monitor: &Monitor) -> String {
     text.extend(queues.map(|queue| format!("  {}\n", queue_line(queue, monitor.started))));
     let rules = finding.rules.iter().take(MOST_PLACES);
     text.extend(rules.map(|(rule, resets)| format!("  {}: {resets}\n", rule_name(rule))));
-    text.push_str(&places(&finding.places, MOST_PLACES));
+    text.push_str(&places::lines(&finding.places, MOST_PLACES));
     let next = match finding.cause {
         Cause::Sent if !monitor.has_causes() && finding.places.is_empty() => {
             text.push_str(&uncounted(record));
@@ -216,174 +214,6 @@ fn rule_name((family, table, chain, handle): &Rule) -> String {
     format!("nft rule {family} {table} {chain} handle {handle}")
 }
 
-fn places(all: &[ResetPlace], most: usize) -> String {
-    let (named, rest) = all.split_at(all.len().min(most));
-    let mut text: String = named
-        .iter()
-        .map(|place| format!("  {}\n", place_line(place)))
-        .collect();
-    if !rest.is_empty() {
-        let resets: u64 = rest.iter().map(|place| place.resets).sum();
-        let _ = writeln!(text, "  and {resets} more at other places: {}", rest.len());
-    }
-    text
-}
-
-/// Where it is: `192.0.2.1:80`, or `192.0.2.1 as a client of port 443`.
-fn place(site: &Site) -> String {
-    let address = site.local.map_or_else(
-        || "an unknown address".to_owned(),
-        |local| local.to_string(),
-    );
-    match (site.local, site.role) {
-        (Some(local), Role::Service(port)) => SocketAddr::new(local, port).to_string(),
-        (Some(local), Role::Connection(port, peer)) => {
-            format!(
-                "{} with the peer's port {peer}",
-                SocketAddr::new(local, port)
-            )
-        }
-        (None, Role::Service(port) | Role::Connection(port, _)) => format!("port {port}"),
-        (_, Role::Client(port)) => format!("{address} as a client of port {port}"),
-        (_, Role::Scan(_) | Role::Unknown) => address,
-    }
-}
-
-fn place_line(detail: &ResetPlace) -> String {
-    let (verb, preposition) = match detail.site.cause {
-        Cause::ByPeer => ("received by", "from"),
-        _ => ("sent by", "to"),
-    };
-    let place = place(&detail.site);
-    let reason = detail
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" ({name})"));
-    let mut parts = vec![format!(
-        "{verb} {place}: {} {preposition} {}{reason}",
-        detail.resets,
-        peers(detail)
-    )];
-    if detail.ports > 0 {
-        parts.push(format!("{} ports", detail.ports));
-    }
-    if !detail.actors.is_empty() {
-        parts.push(format!("by {}", actors(detail)));
-    }
-    match &detail.listening {
-        Some(Listening::Yes(listener, owner)) => {
-            parts.push(format!("open: {owner} listens on {listener}"))
-        }
-        Some(Listening::Unknown) => parts.push("whether it is open is not known".to_owned()),
-        Some(Listening::No)
-            if !detail
-                .reasons
-                .iter()
-                .any(|one| matches!(one, Reason::ListenerGone(_))) =>
-        {
-            parts.push("nothing listens there now".to_owned());
-        }
-        Some(Listening::No) | None => {}
-    }
-    parts.extend(
-        detail
-            .reasons
-            .iter()
-            .map(|reason| in_words(reason, detail.site.local)),
-    );
-    if detail.is_doubtful {
-        parts.push("possibly in another network namespace with this address".to_owned());
-    }
-    parts.join("; ")
-}
-
-fn peers(detail: &ResetPlace) -> String {
-    if detail.peers.is_empty() {
-        return "peers that the kernel does not name".to_owned();
-    }
-    if let ([(peer, _)], 0) = (detail.peers.as_slice(), detail.more) {
-        return peer.to_string();
-    }
-    let mut named: Vec<String> = detail
-        .peers
-        .iter()
-        .map(|(peer, resets)| format!("{peer} ({resets})"))
-        .collect();
-    if detail.more > 0 {
-        named.push(format!("others ({})", detail.more));
-    }
-    named.join(", ")
-}
-
-fn actors(detail: &ResetPlace) -> String {
-    let (first, rest) = match detail.actors.as_slice() {
-        [] => return String::new(),
-        [(actor, resets)] if *resets == detail.resets => return actor_name(actor),
-        [first, rest @ ..] => (first, rest),
-    };
-    let named: u64 = detail.actors.iter().map(|(_, resets)| resets).sum();
-    let all = std::iter::once(first).chain(rest).take(MOST_PLACES);
-    let mut parts: Vec<String> = all
-        .map(|(actor, resets)| format!("{} {}", actor_name(actor), times(*resets)))
-        .collect();
-    let unknown = detail.resets.saturating_sub(named);
-    if unknown > 0 {
-        parts.push(format!("unknown processes {}", times(unknown)));
-    }
-    parts.join(", ")
-}
-
-/// Such as `haproxy (812)` or `haproxy (thread 813, ended)`: of a process that has ended, the thread is known.
-fn actor_name(actor: &Actor) -> String {
-    let number = actor.process.pid();
-    let state = match actor.state {
-        ActorState::Running => return actor.process.to_string(),
-        ActorState::Ended => format!("thread {number}, ended"),
-        ActorState::OnHost => format!("thread {number} of the host"),
-    };
-    match actor.process.name() {
-        Some(name) => format!("{name} ({state})"),
-        None => format!("an unknown process ({state})"),
-    }
-}
-
-fn times(count: u64) -> String {
-    match count {
-        1 => "once".to_owned(),
-        _ => format!("{count} times"),
-    }
-}
-
-fn in_words(reason: &Reason, local: Option<IpAddr>) -> String {
-    let local = local.map_or_else(|| "the address".to_owned(), |local| local.to_string());
-    match reason {
-        Reason::Added(address, at, true) => format!(
-            "{address} was added to this machine at {}, which has no connections to it from before",
-            at.clock()
-        ),
-        Reason::Added(_, at, false) => format!(
-            "this machine or container started at {}, and has no connections from before",
-            at.clock()
-        ),
-        Reason::Removed(at) => format!("{local} was removed from this machine at {}", at.clock()),
-        Reason::NotHere => format!("{local} is not an address of this machine"),
-        Reason::ListenerGone(at) => format!(
-            "nothing is listening now; something listened until {}",
-            at.clock()
-        ),
-        Reason::Restarted(at) => format!(
-            "its listener was replaced after {}: the service has started again",
-            at.clock()
-        ),
-        Reason::NotLinger => "not by SO_LINGER 0, since TCPAbortOnData did not grow".to_owned(),
-        Reason::Smb => {
-            "harmless if these are SMB clients: they open ports 139 and 445, and reset one"
-                .to_owned()
-        }
-        Reason::Within => "the peer is this machine: a firewall here can have sent them".to_owned(),
-    }
-}
-
 /// What could not be seen, and what belongs to others.
 fn notes(findings: &Findings, monitor: &Monitor) -> String {
     let mut notes = Vec::new();
@@ -410,7 +240,7 @@ fn notes(findings: &Findings, monitor: &Monitor) -> String {
         match lost {
             Some(0) => {}
             Some(count) => notes.push(format!(
-                "{count} resets were not traced (rate too high); the places are of a sample"
+                "{count} resets on this host were not traced (rate too high); the places are of a sample"
             )),
             None => notes.push("the kernel does not say whether all resets were traced".to_owned()),
         }
@@ -432,7 +262,7 @@ fn notes(findings: &Findings, monitor: &Monitor) -> String {
             text,
             "elsewhere on this host, in other network namespaces: {elsewhere}"
         );
-        text.push_str(&places(&findings.elsewhere, MOST_ELSEWHERE));
+        text.push_str(&places::lines(&findings.elsewhere, MOST_ELSEWHERE));
     }
     text
 }

@@ -66,11 +66,13 @@ fn what_kernels_write() {
         assert_eq!(parse(Form::Sections, snmp).unwrap(), expected);
         let found = parse(Form::Sections, netstat).unwrap();
         assert!(found.len() >= 7, "{found:?}");
-        for (section, name) in NAMES {
-            if ["TcpExt:", "MPTcpExt:"].contains(&section) && netstat.contains(section) {
-                let figure = column(netstat, section, name);
-                assert!(found.contains(&(name, figure)), "{name}: {found:?}");
-            }
+        for (name, figure) in found {
+            let section = if name.starts_with("MP") {
+                "MPTcpExt:"
+            } else {
+                "TcpExt:"
+            };
+            assert_eq!(figure, column(netstat, section, name), "{name}");
         }
     }
     // Of 6.1 with the module of nf_conntrack loaded.
@@ -84,7 +86,7 @@ fn what_kernels_write() {
 
 #[test]
 fn unknown_columns_and_another_order_do_not_matter() {
-    let text = "IpExt: OutRsts\nIpExt: 9\nEmptyExt:\nEmptyExt:\n\
+    let text = "IpExt: InOctets\nIpExt: 9\nEmptyExt:\nEmptyExt:\n\
         TcpExt: New ListenDrops TCPNew ListenOverflows\nTcpExt: -1 2 3 4\n";
     assert_eq!(
         parse(Form::Sections, text).unwrap(),
@@ -169,11 +171,8 @@ fn a_whole_root() {
     assert_eq!(sample.get("InSegs"), None);
     for cause in Cause::ALL.map(Cause::describe) {
         for name in cause.counters.iter().chain(cause.state) {
-            assert!(
-                NAMES.iter().any(|(_, known)| known == name),
-                "{name} of {} is never read",
-                cause.id
-            );
+            let is_read = sample.get(name).is_some() || name.starts_with("MP");
+            assert!(is_read, "{name} of {} is never read", cause.id);
         }
     }
 }

@@ -120,21 +120,13 @@ impl Tracer {
 
     /// The names that the kernel keeps of threads, by number; also of those that have ended. A number with two names
     /// has none.
-    pub fn thread_names(&self) -> BTreeMap<u32, Option<Vec<u8>>> {
+    pub fn thread_names(&self) -> BTreeMap<u32, Option<String>> {
         let mut names = BTreeMap::new();
         let text = self.instance.thread_names().unwrap_or_default();
-        for line in text.split(|byte| *byte == b'\n') {
-            let space = line.iter().position(|byte| *byte == b' ');
-            let Some((number, name)) = space.and_then(|at| line.split_at_checked(at)) else {
-                continue;
-            };
-            let number = std::str::from_utf8(number)
-                .ok()
-                .and_then(|number| number.parse().ok());
-            let name = name.trim_ascii().to_owned();
-            if let Some(number) = number {
-                let known = names.entry(number).or_insert_with(|| Some(name.clone()));
-                known.take_if(|known| *known != name);
+        for (number, name) in text.lines().filter_map(|line| line.split_once(' ')) {
+            if let Ok(number) = number.parse() {
+                let known = names.entry(number).or_insert_with(|| Some(name.to_owned()));
+                known.take_if(|known| known != name);
             }
         }
         names
