@@ -330,9 +330,12 @@ fn a_container() {
             "ip link set lo up; ip address add {address}/32 dev lo; mount -t proc proc /proc; \
              mount -t tracefs none /sys/kernel/tracing; $0 resets --trace on --for 3s >{} & sleep 1; \
              cp /bin/bash {1}/shopd; {1}/shopd -c 'for i in 1 2 3; do echo >/dev/tcp/{address}/81; done; true' 2>/dev/null; \
-             {1}/shopd -c 'echo >/dev/tcp/127.0.0.1/81' 2>/dev/null; wait",
+             {1}/shopd -c 'echo >/dev/tcp/127.0.0.1/81' 2>/dev/null; \
+             sleep 9 | {2} {address}:82 >{1}/port & sleep 0.3; kill -STOP $!; \
+             {1}/shopd -c 'exec 3<>/dev/tcp/{address}/82; kill -KILL '$!'; sleep 0.2'; sleep 2; exit 0",
             said.display(),
-            folder.path().display()
+            folder.path().display(),
+            common::program::example("listener").display(),
         );
         let here = Watch::traced("--for 6s --every 6s");
         let status = Command::new("unshare")
@@ -355,7 +358,14 @@ fn a_container() {
             inside.contains("  sent by 127.0.0.1:81: 1 to 127.0.0.1 (NO_SOCKET)"),
             "{inside}"
         );
-        assert!(inside.contains(": resets sent: 4, "), "{inside}");
+        assert!(inside.contains(": resets sent: 5, "), "{inside}");
+        let killed =
+            format!("  sent by {address}:82: 1 to {address} (TCP_STATE); by listener (thread ");
+        let killed = inside.lines().find(|line| line.starts_with(&killed));
+        assert!(
+            killed.is_some_and(|line| line.contains(" of the host)")),
+            "{inside}"
+        );
         // The host has the same addresses, and has sent nothing.
         here.end().exits(0).has_not(NO_LISTENER).has_not("in 6s: ");
     });

@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::causes::Cause;
@@ -17,7 +16,7 @@ use super::processes::Actor;
 use super::trace::table::{Role, Site, Tally};
 use super::whose::{Whose, whose};
 use crate::clock::Clock;
-use crate::domain::{Listener, Place, Queue, Target};
+use crate::domain::{Listener, Queue};
 
 /// How many peers of a place are named.
 const MOST_PEERS: usize = 5;
@@ -66,8 +65,8 @@ pub struct ResetPlace {
     pub reasons: Vec<Reason>,
     /// What listens on its port at the end. `None`: it is not a service's, or was not looked at.
     pub listening: Option<Listening>,
-    /// True if it can be another network namespace's.
-    pub is_doubtful: bool,
+    /// Whose network namespace it is in.
+    pub whose: Whose,
 }
 
 /// A listener whose accept queue overflowed.
@@ -109,72 +108,45 @@ impl Findings {
         names: &dyn Fn(u64) -> Option<String>,
     ) -> Self {
         let sites = monitor.table.finish();
-        let whose = whose(
-            monitor,
-            &sites,
-            changes.get("OutRsts").and_then(|sent| sent.by),
-        );
-        let (mut ours, mut elsewhere) = (Vec::new(), Vec::new());
-        for ((site, tally), whose) in sites.into_iter().zip(whose) {
-            let place = ResetPlace::new(corrected(site, last), tally, monitor, names, whose);
-            match whose {
-                Whose::Others => elsewhere.push(place),
-                Whose::Ours | Whose::Doubtful => ours.push(place),
-            }
-        }
-        let overflowed: Vec<Seen> =
-            match ["ListenOverflows", "ListenDrops"].map(|name| changes.growth(name)) {
-                [0, 0] => Vec::new(),
-                _ => monitor.listeners.overflowed().cloned().collect(),
-            };
-        let mut targets: Vec<Target> = Vec::new();
-        let queues = overflowed.iter().map(|seen| (None, seen.listener.port));
-        let places = ours.iter().take(MOST_LOOKS).filter_map(ResetPlace::service);
-        for (address, port) in places.chain(queues) {
-            let target = NonZeroU16::new(port).map(|port| match address {
-                Some(address) => Place::Address(address, port).into(),
-                None => Place::Port(port).into(),
-            });
-            targets.extend(target.filter(|target| !targets.contains(target)));
-        }
-        let (owners, warnings) = Owners::look(targets, clock);
+        let sent = changes.get("OutRsts").and_then(|sent| sent.by);
+        let whose = whose(monitor, &sites, sent);
+        let places = sites.into_iter().zip(whose).map(|((site, tally), whose)| {
+            ResetPlace::new(corrected(site, last), tally, monitor, names, whose)
+        });
+        let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
+            places.partition(|place| place.whose != Whose::Others);
+        let overflows = ["ListenOverflows", "ListenDrops"].map(|name| changes.growth(name));
+        let overflowed = monitor
+            .listeners
+            .overflowed()
+            .filter(|_| overflows != [0, 0]);
+        let overflowed: Vec<Seen> = overflowed.cloned().collect();
+        let ports = overflowed.iter().map(|seen| (None, seen.listener.port));
+        let services = ours.iter().take(MOST_LOOKS).filter_map(ResetPlace::service);
+        let (owners, warnings) = Owners::look(services.chain(ports), clock);
         monitor.errors.extend(warnings);
-        for place in ours.iter_mut().take(MOST_LOOKS) {
-            place.listening = place
-                .service()
-                .map(|(address, port)| owners.listening(address, port));
-        }
-        for place in &mut ours {
+        for (number, place) in ours.iter_mut().enumerate() {
+            let service = place.service().filter(|_| number < MOST_LOOKS);
+            place.listening = service.map(|(address, port)| owners.listening(address, port));
             place.reasons = explain(place, monitor, changes);
         }
-        let traced = [false, true].map(|received| {
-            let places = ours
-                .iter()
-                .filter(|place| (place.site.cause == Cause::ByPeer) == received);
-            places.map(|place| place.resets).sum::<u64>()
-        });
         let mut findings = Self {
             list: Vec::new(),
             elsewhere,
-            traced,
+            traced: [false, true].map(|received| traced(&ours, received)),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
         let rules = findings.compare_rules(&monitor.rules);
         for cause in Cause::ALL {
-            let (places, others) = std::mem::take(&mut ours)
+            let (places, others) = ours
                 .into_iter()
-                .partition(|place: &ResetPlace| place.site.cause == cause);
+                .partition(|place| place.site.cause == cause);
             ours = others;
-            let finding = Finding::new(cause, changes, last, places);
-            findings.list.push(finding);
-        }
-        for finding in &mut findings.list {
-            match finding.cause {
+            let mut finding = Finding::new(cause, changes, last, places);
+            match cause {
                 Cause::AcceptQueue => {
-                    finding.queues = overflowed
-                        .iter()
-                        .map(|seen| Overflow::new(seen, &owners))
-                        .collect()
+                    let queues = overflowed.iter().map(|seen| Overflow::new(seen, &owners));
+                    finding.queues = queues.collect();
                 }
                 Cause::Firewall => {
                     finding.resets = Some(rules.iter().map(|(_, resets)| resets).sum());
@@ -182,6 +154,7 @@ impl Findings {
                 }
                 _ => {}
             }
+            findings.list.push(finding);
         }
         findings.keep_causes(monitor, changes);
         findings
@@ -215,8 +188,12 @@ impl Findings {
     /// Drops what did not happen, and the counters' symptoms where a complete trace has the causes.
     fn keep_causes(&mut self, monitor: &Monitor, changes: &Changes) {
         let (is_complete, has_causes) = (monitor.is_complete(), monitor.has_causes());
-        let [sent, received] = self.traced;
-        let untraced = changes.growth("OutRsts").saturating_sub(sent);
+        let untraced = changes.growth("OutRsts").saturating_sub(self.traced[0]);
+        let by_peer = self
+            .list
+            .iter()
+            .find(|finding| finding.cause == Cause::ByPeer);
+        let received = by_peer.and_then(|finding| finding.resets).unwrap_or(0);
         let known_failures =
             received + monitor.table.mirrored + changes.growth("TCPAbortOnTimeout");
         self.list.retain_mut(|finding| {
@@ -327,7 +304,7 @@ impl ResetPlace {
             ports: tally.ports.len(),
             reasons: Vec::new(),
             listening: None,
-            is_doubtful: whose == Whose::Doubtful,
+            whose,
         }
     }
 
@@ -353,6 +330,18 @@ impl Overflow {
             now: owners.queue(&seen.listener),
         }
     }
+}
+
+/// How many resets of these were received from other machines, or sent.
+fn traced(places: &[ResetPlace], received: bool) -> u64 {
+    let is_counted = |place: &&ResetPlace| {
+        (place.site.cause == Cause::ByPeer) == received && !place.reasons.contains(&Reason::Within)
+    };
+    places
+        .iter()
+        .filter(is_counted)
+        .map(|place| place.resets)
+        .sum()
 }
 
 /// A handshake that a listener refuses is not due to its queue where the queue resets nothing.

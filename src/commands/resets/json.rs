@@ -11,6 +11,7 @@ use super::monitor::{Monitor, Trace};
 use super::owners::{Listening, Owner};
 use super::processes::ActorState;
 use super::trace::table::Role;
+use super::whose::Whose;
 use super::{Interval, Record};
 use crate::host::wall::WallTime;
 use crate::report::json;
@@ -128,7 +129,7 @@ fn place(place: &ResetPlace) -> Value {
             Listening::No => json!({ "answer": "not listening" }),
             Listening::Unknown => json!({ "answer": "could not tell" }),
         }),
-        "possibly_elsewhere": place.is_doubtful,
+        "possibly_elsewhere": place.whose == Whose::Doubtful,
     })
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Listener, Obstacle, Protocol, Queue, Target};
+use crate::domain::{Listener, Obstacle, Place, Protocol, Queue, Target};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
@@ -57,8 +58,18 @@ pub enum Listening {
 pub struct Owners(Option<Listing>);
 
 impl Owners {
-    /// Looks at these targets. Also says why owners can be missing.
-    pub fn look(targets: Vec<Target>, clock: &dyn Clock) -> (Self, Vec<String>) {
+    /// Looks at these ports. Also says why owners can be missing.
+    pub fn look(
+        ports: impl Iterator<Item = (Option<IpAddr>, u16)>,
+        clock: &dyn Clock,
+    ) -> (Self, Vec<String>) {
+        let target = |(address, port)| match (address, NonZeroU16::new(port)?) {
+            (Some(address), port) => Some(Place::Address(address, port)),
+            (None, port) => Some(Place::Port(port)),
+        };
+        let mut targets: Vec<Target> = ports.filter_map(target).map(Target::from).collect();
+        targets.sort_by_key(Target::to_string);
+        targets.dedup();
         if targets.is_empty() {
             return (Self(None), Vec::new());
         }

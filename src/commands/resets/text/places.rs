@@ -9,6 +9,7 @@ use crate::commands::resets::findings::ResetPlace;
 use crate::commands::resets::owners::Listening;
 use crate::commands::resets::processes::{Actor, ActorState};
 use crate::commands::resets::trace::table::{Role, Site};
+use crate::commands::resets::whose::Whose;
 
 /// How many processes of a place are named.
 const MOST_ACTORS: usize = 10;
@@ -89,7 +90,7 @@ fn line(place: &ResetPlace) -> String {
             .iter()
             .map(|reason| in_words(reason, place.site.local)),
     );
-    if place.is_doubtful {
+    if place.whose == Whose::Doubtful {
         parts.push("possibly in another network namespace with this address".to_owned());
     }
     parts.join("; ")
@@ -178,6 +179,9 @@ fn in_words(reason: &Reason, local: Option<IpAddr>) -> String {
             "harmless if these are SMB clients: they open ports 139 and 445, and reset one"
                 .to_owned()
         }
-        Reason::Within => "the peer is this machine: a firewall here can have sent them".to_owned(),
+        Reason::Within => {
+            "the peer is this machine; how it sent them was not traced, as with a firewall"
+                .to_owned()
+        }
     }
 }

@@ -16,8 +16,8 @@ use crate::commands::resets::causes::Cause;
 // How many of each are told apart, for each cause and origin.
 const MOST_SITES: usize = 128;
 const MOST_FLOWS: usize = 1024;
-const MOST_PEERS: usize = 2048;
-/// How many threads are told apart at a site.
+// How many of each are told apart at a site.
+const MOST_PEERS: usize = 1024;
 const MOST_THREADS: usize = 16;
 /// How many closed ports one peer has to ask for, to be a port scan, and how many of them are counted.
 const SCAN: usize = 16;
@@ -139,9 +139,7 @@ impl Tally {
 #[derive(Debug)]
 pub struct Table {
     sites: HashMap<Site, Tally>,
-    flows: HashMap<Flow, Tally>,
-    /// How many sites, peers and flows each cause has.
-    used: HashMap<(Cause, Origin), [usize; 3]>,
+    flows: HashMap<(Cause, Origin), HashMap<Flow, Tally>>,
     /// The local ports that the kernel gives to clients.
     ephemeral: RangeInclusive<u16>,
     /// When a cause had no room for flows.
@@ -158,7 +156,6 @@ impl Table {
         Self {
             sites: HashMap::new(),
             flows: HashMap::new(),
-            used: HashMap::new(),
             ephemeral,
             full_at: None,
             left_out: 0,
@@ -192,11 +189,7 @@ impl Table {
         }
     }
 
-    fn has_room(&self, flow: &Flow) -> bool {
-        let used = self.used.get(&(flow.cause, flow.origin));
-        used.is_none_or(|[.., flows]| *flows < MOST_FLOWS) || self.flows.contains_key(flow)
-    }
-
+    /// The role that a site tells which is there already.
     fn known_role(&self, flow: &Flow) -> Option<Role> {
         let (local, peer, peer_port) = match (flow.local, flow.peer) {
             (Some((_, local)), Some((peer, port))) => (local, peer, port),
@@ -211,25 +204,24 @@ impl Table {
         known.find(|role| self.sites.contains_key(&flow.site(*role)))
     }
 
+    fn has_room(&self, flow: &Flow) -> bool {
+        let flows = self.flows.get(&(flow.cause, flow.origin));
+        flows.is_none_or(|flows| flows.len() < MOST_FLOWS || flows.contains_key(flow))
+    }
+
     fn keep(&mut self, flow: Flow, tally: Tally) {
-        if let Some(known) = self.flows.get_mut(&flow) {
-            join(known, tally);
-        } else {
-            let [.., flows] = self.used.entry((flow.cause, flow.origin)).or_default();
-            *flows += 1;
-            self.flows.insert(flow, tally);
-        }
+        let flows = self.flows.entry((flow.cause, flow.origin)).or_default();
+        join(flows.entry(flow).or_default(), tally);
     }
 
     /// Adds what is known of a flow to its site.
     fn merge(&mut self, flow: &Flow, role: Role, tally: Tally) {
         let site = flow.site(role);
-        let [sites, peers, _] = self.used.entry((site.cause, site.origin)).or_default();
         if !self.sites.contains_key(&site) {
-            if *sites >= MOST_SITES {
+            let kin = |known: &&Site| (known.cause, known.origin) == (site.cause, site.origin);
+            if self.sites.keys().filter(kin).count() >= MOST_SITES {
                 return self.leave_out(site.origin, tally.resets);
             }
-            *sites += 1;
         }
         let resets = tally.resets;
         let known = self.sites.entry(site).or_default();
@@ -239,12 +231,10 @@ impl Table {
                 known.ports.insert(port);
             }
         }
-        let Some((peer, _)) = flow.peer else { return };
-        if let Some(count) = known.peers.get_mut(&peer) {
-            *count += resets;
-        } else if *peers < MOST_PEERS {
-            *peers += 1;
-            known.peers.insert(peer, resets);
+        if let Some((peer, _)) = flow.peer {
+            if known.peers.len() < MOST_PEERS || known.peers.contains_key(&peer) {
+                *known.peers.entry(peer).or_default() += resets;
+            }
         }
     }
 
@@ -258,16 +248,12 @@ impl Table {
             _ => (flow.site(role), None),
         };
         let mut repeats: HashMap<_, usize> = HashMap::new();
-        for flow in self.flows.keys() {
+        for flow in self.flows.values().flat_map(HashMap::keys) {
             for role in sides(flow).into_iter().flatten() {
                 *repeats.entry(side(flow, role)).or_default() += 1;
             }
         }
-        for used in self.used.values_mut() {
-            let [.., flows] = used;
-            *flows = 0;
-        }
-        for (flow, tally) in mem::take(&mut self.flows) {
+        for (flow, tally) in mem::take(&mut self.flows).into_values().flatten() {
             let [by_local, by_peer] = sides(&flow);
             let count = |role: Option<Role>| repeats.get(&side(&flow, role?));
             let (local, peer) = (count(by_local), count(by_peer));
@@ -301,46 +287,38 @@ impl Table {
 
     /// Drops received resets that this machine sent itself: they are counted where they were sent.
     fn drop_mirrors(&mut self) {
-        let sent = |flow: &&Flow| flow.cause != Cause::ByPeer;
-        let flows: HashSet<_> = self
-            .flows
-            .keys()
-            .filter(sent)
-            .map(|flow| (flow.local, flow.peer))
-            .collect();
+        let sent = self.flows.values().flat_map(HashMap::keys);
+        let sent = sent.filter(|flow| flow.cause != Cause::ByPeer);
+        let flows: HashSet<_> = sent.map(|flow| (flow.local, flow.peer)).collect();
         let sites = self.sites.keys().filter(|site| site.cause != Cause::ByPeer);
         let sites: HashSet<_> = sites.map(|site| (site.local, site.role)).collect();
-        let (mut mirrored, mut used) = (0, mem::take(&mut self.used));
-        self.flows.retain(|flow, tally| {
+        let is_mirror = |flow: &Flow| {
             let (true, Some(local), Some(peer)) = (flow.is_mirror(), flow.local, flow.peer) else {
-                return true;
+                return false;
             };
             let is_at = |address: IpAddr, role| sites.contains(&(Some(address), role));
             let service = Role::Service(peer.1);
-            let is_sent = flows.contains(&(Some(peer), Some(local)))
+            flows.contains(&(Some(peer), Some(local)))
                 || is_at(peer.0, service)
                 || is_at(Ipv4Addr::UNSPECIFIED.into(), service)
                 || is_at(Ipv6Addr::UNSPECIFIED.into(), service)
                 || is_at(peer.0, Role::Client(local.1))
-                || is_at(peer.0, Role::Scan(local.0));
-            if is_sent {
-                mirrored += tally.resets;
-                let [.., flows] = used.entry((flow.cause, flow.origin)).or_default();
-                *flows = flows.saturating_sub(1);
-            }
-            !is_sent
-        });
-        (self.mirrored, self.used) = (self.mirrored + mirrored, used);
+                || is_at(peer.0, Role::Scan(local.0))
+        };
+        for flows in self.flows.values_mut() {
+            flows.retain(|flow, tally| {
+                let is_mirror = is_mirror(flow);
+                self.mirrored += if is_mirror { tally.resets } else { 0 };
+                !is_mirror
+            });
+        }
     }
 
     /// The scans among the flows: one peer, many closed ports that are not all those of clients.
     fn scanners(&self) -> HashSet<Site> {
         let mut asked: HashMap<Site, (BTreeSet<u16>, BTreeSet<u16>)> = HashMap::new();
-        for flow in self
-            .flows
-            .keys()
-            .filter(|flow| flow.cause == Cause::NoListener)
-        {
+        let flows = self.flows.values().flat_map(HashMap::keys);
+        for flow in flows.filter(|flow| flow.cause == Cause::NoListener) {
             if let (Some((_, local)), Some((peer, port))) = (flow.local, flow.peer) {
                 let (locals, ports) = asked.entry(flow.site(Role::Scan(peer))).or_default();
                 locals.insert(local);
@@ -361,7 +339,8 @@ impl Table {
         self.fold();
         let flows = self
             .flows
-            .iter_mut()
+            .values_mut()
+            .flat_map(HashMap::iter_mut)
             .map(|(flow, tally)| (flow.site(apart(flow)), tally));
         let sites = self.sites.iter_mut().map(|(site, tally)| (*site, tally));
         let grown = sites.chain(flows).map(|(site, tally)| {
@@ -377,7 +356,7 @@ impl Table {
     /// All sites, the one with the most resets first. Flows whose service is not known have both ports.
     pub fn finish(&mut self) -> Vec<(Site, Tally)> {
         self.fold();
-        for (flow, tally) in mem::take(&mut self.flows) {
+        for (flow, tally) in mem::take(&mut self.flows).into_values().flatten() {
             self.merge(&flow, apart(&flow), tally);
         }
         let mut sites: Vec<_> = mem::take(&mut self.sites).into_iter().collect();
