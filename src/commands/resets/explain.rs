@@ -8,10 +8,10 @@ use rustix::time::{ClockId, clock_gettime};
 use super::addresses::{self, AddressChange};
 use super::causes::Cause;
 use super::counters::Changes;
-use super::findings::ResetPlace;
 use super::monitor::Monitor;
 use super::owners::Listening;
-use super::trace::table::Role;
+use super::place::{Reason, ResetPlace};
+use super::table::Role;
 use crate::host::wall::WallTime;
 
 /// How long an address explains something after it was added.
@@ -20,27 +20,6 @@ const RECENT: Duration = Duration::from_secs(3600);
 const WITH_THE_FIRST: Duration = Duration::from_secs(60);
 /// The ports of SMB (Samba): over NetBIOS, and directly.
 const SMB: [u16; 2] = [139, 445];
-
-/// A fact that explains resets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// This address was added at this time. True: it moved here, since the machine had others long before.
-    Added(IpAddr, WallTime, bool),
-    /// The address was removed at this time.
-    Removed(WallTime),
-    /// The machine does not have the address.
-    NotHere,
-    /// Nothing listens now; something was last seen to listen at this time.
-    ListenerGone(WallTime),
-    /// The listener of this time has been replaced by another one: the service has started again.
-    Restarted(WallTime),
-    /// TCPAbortOnData did not grow, so that it was not SO_LINGER 0.
-    NotLinger,
-    /// SMB clients open two connections and reset one.
-    Smb,
-    /// The peer is this machine.
-    Within,
-}
 
 /// Returns what explains the resets at a place.
 pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<Reason> {

@@ -1,25 +1,21 @@
 //! The findings: each cause with its counters, its places and what explains it, as data. Text and JSON are two
 //! forms of this.
 
-use std::cmp::Reverse;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::causes::Cause;
 use super::counters::{Changes, Growth, Sample};
-use super::explain::{Reason, explain};
+use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::Seen;
 use super::monitor::{Monitor, Trace};
-use super::owners::{Listening, Owner, Owners};
-use super::processes::Actor;
-use super::trace::table::{Role, Site, Tally};
+use super::owners::{Owner, Owners};
+use super::place::{Reason, ResetPlace};
+use super::table::Site;
 use super::whose::{Whose, whose};
 use crate::clock::Clock;
 use crate::domain::{Listener, Queue};
 
-/// How many peers of a place are named.
-const MOST_PEERS: usize = 5;
 /// The number of places with a look at what listens there, of which most people read a few.
 const MOST_LOOKS: usize = 50;
 
@@ -40,33 +36,6 @@ pub struct Finding {
     pub queues: Vec<Overflow>,
     /// The firewall's rules that rejected, and how often.
     pub rules: Vec<(Rule, u64)>,
-}
-
-/// Resets at one place.
-#[derive(Debug)]
-pub struct ResetPlace {
-    /// The place.
-    pub site: Site,
-    /// The kernel's name for the reason.
-    pub reason: Option<String>,
-    /// How many.
-    pub resets: u64,
-    /// When the last of them was read.
-    pub last: Duration,
-    /// The most frequent peers.
-    pub peers: Vec<(IpAddr, u64)>,
-    /// The resets of other peers.
-    pub more: u64,
-    /// The processes that did it, the one with the most first.
-    pub actors: Vec<(Actor, u64)>,
-    /// The number of local ports of a scan.
-    pub ports: usize,
-    /// What explains it.
-    pub reasons: Vec<Reason>,
-    /// What listens on its port at the end. `None`: it is not a service's, or was not looked at.
-    pub listening: Option<Listening>,
-    /// Whose network namespace it is in.
-    pub whose: Whose,
 }
 
 /// A listener whose accept queue overflowed.
@@ -264,59 +233,6 @@ impl Finding {
             _ => false,
         };
         is_full || !self.counters.is_empty() || self.resets.is_some_and(|resets| resets > 0)
-    }
-}
-
-impl ResetPlace {
-    fn new(
-        site: Site,
-        tally: Tally,
-        monitor: &Monitor,
-        names: &dyn Fn(u64) -> Option<String>,
-        whose: Whose,
-    ) -> Self {
-        let mut peers: Vec<_> = tally.peers.into_iter().collect();
-        peers.sort_by_key(|&(peer, resets)| (Reverse(resets), peer));
-        peers.truncate(MOST_PEERS);
-        let named: u64 = peers.iter().map(|(_, resets)| resets).sum();
-        let mut actors: Vec<(Actor, u64)> = Vec::new();
-        for (thread, resets) in tally.threads {
-            let Some(actor) = monitor.threads.actor(thread) else {
-                continue;
-            };
-            match actors
-                .iter_mut()
-                .find(|(known, _)| known.process == actor.process)
-            {
-                Some((_, known)) => *known += resets,
-                None => actors.push((actor.clone(), resets)),
-            }
-        }
-        actors.sort_by_key(|(_, resets)| Reverse(*resets));
-        Self {
-            site,
-            reason: site.reason.and_then(names),
-            resets: tally.resets,
-            last: tally.last,
-            more: tally.resets.saturating_sub(named),
-            peers,
-            actors,
-            ports: tally.ports.len(),
-            reasons: Vec::new(),
-            listening: None,
-            whose,
-        }
-    }
-
-    /// The address and port of the service that it is, a wildcard without its address.
-    pub fn service(&self) -> Option<(Option<IpAddr>, u16)> {
-        match self.site.role {
-            Role::Service(port) => Some((
-                self.site.local.filter(|local| !local.is_unspecified()),
-                port,
-            )),
-            _ => None,
-        }
     }
 }
 

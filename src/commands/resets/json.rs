@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::addresses::AddressChange;
 use super::causes::{Cause, Severity};
-use super::explain::Reason;
-use super::findings::{Finding, Findings, Overflow, ResetPlace};
+use super::findings::{Finding, Findings, Overflow};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
 use super::owners::{Listening, Owner};
+use super::place::{Reason, ResetPlace};
 use super::processes::ActorState;
-use super::trace::table::Role;
+use super::table::Role;
 use super::whose::Whose;
 use super::{Interval, Record};
 use crate::host::wall::WallTime;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
+use super::table::Origin;
 use super::trace::Tracer;
-use super::trace::table::Origin;
 use crate::host::processes::Process;
 
 const PROC: &str = "/proc";

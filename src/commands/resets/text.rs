@@ -12,7 +12,7 @@ use super::counters::{Changes, Growth};
 use super::findings::{Finding, Findings, Overflow};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::trace::table::Site;
+use super::table::Site;
 use crate::clock::Shown;
 use crate::host::wall::WallTime;
 

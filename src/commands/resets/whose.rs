@@ -2,7 +2,7 @@
 
 use super::causes::Cause;
 use super::monitor::Monitor;
-use super::trace::table::{Origin, Site, Tally};
+use super::table::{Origin, Site, Tally};
 
 /// Where a reset was, by its address, its thread and the counter of resets that were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

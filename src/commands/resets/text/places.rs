@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::commands::resets::causes::Cause;
-use crate::commands::resets::explain::Reason;
-use crate::commands::resets::findings::ResetPlace;
 use crate::commands::resets::owners::Listening;
+use crate::commands::resets::place::{Reason, ResetPlace};
 use crate::commands::resets::processes::{Actor, ActorState};
-use crate::commands::resets::trace::table::{Role, Site};
+use crate::commands::resets::table::{Role, Site};
 use crate::commands::resets::whose::Whose;
 
 /// How many processes of a place are named.

@@ -7,7 +7,6 @@ pub mod format;
 pub mod fuzzing;
 mod instance;
 pub mod page;
-pub mod table;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::event::Endpoint;
-use crate::commands::resets::causes::Cause;
+use super::causes::Cause;
+use super::trace::event::Endpoint;
 
 // How many of each are told apart, for each cause and origin.
 const MOST_SITES: usize = 128;
