@@ -95,10 +95,7 @@ fn procfs_and_clap_are_known_where_they_belong() {
     for file in rust_files(Path::new("src")) {
         let code = code(&file);
         for (word, homes) in [
-            (
-                "use procfs",
-                &["src/source/proc/row.rs", "src/commands/resets/counters.rs"][..],
-            ),
+            ("use procfs", &["src/source/proc/row.rs"][..]),
             ("use clap", &["src/cli"]),
         ] {
             assert!(

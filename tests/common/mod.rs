@@ -22,6 +22,7 @@ pub mod schema;
 pub mod service;
 pub mod sockets;
 pub mod table;
+pub mod traced;
 pub mod udp;
 pub mod watch;
 pub mod watcher;
