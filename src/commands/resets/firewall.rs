@@ -10,8 +10,8 @@ use nix::sys::socket::SockProtocol;
 
 use super::netlink::{attribute, attributes, dump};
 use crate::errno::ErrnoText;
-use crate::host::printable;
 use crate::source::ByteOrder;
+use crate::untrusted::text::printable_bytes;
 
 /// NFNL_SUBSYS_NFTABLES and NFT_MSG_GETRULE.
 const GET_RULES: u16 = 10 << 8 | 7;
@@ -103,7 +103,7 @@ fn legacy(rules: Rules) -> Result<Rules, String> {
 fn parse(body: &[u8], order: ByteOrder) -> Option<(Rule, Option<u64>)> {
     let (family, body) = (*body.first()?, body.get(4..)?);
     let of = |kind| attribute(body, kind, order);
-    let text = |kind| Some(printable(of(kind)?.strip_suffix(&[0])?));
+    let text = |kind| Some(printable_bytes(of(kind)?.strip_suffix(&[0])?));
     let (mut packets, mut rejects) = (None, false);
     for (_, expression) in attributes(of(NFTA_RULE_EXPRESSIONS)?, order) {
         let name = attribute(expression, NFTA_EXPR_NAME, order)?;

@@ -157,6 +157,7 @@ fn parse(body: &[u8], order: ByteOrder) -> Option<Listener> {
         uid: number(64),
         inode: number(68).map(u64::from),
         cgroup: None,
+        unreachable: None,
     };
     for (kind, value) in attributes(body.get(72..)?, order) {
         match kind {
