@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod doctor;
 mod list;
+mod options_file;
 mod plain;
 mod resets;
 mod watch;
@@ -18,7 +19,7 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Initial, OnExit, WatchOptions};
+pub use self::watch::{Errand, Initial, OnExit, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
@@ -102,8 +103,20 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
 }
 
 fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
-    let parsed = command().try_get_matches_from(args);
+    let whole = match args.get(1).is_some_and(|name| name == "watch") {
+        true => options_file::expanded(args),
+        false => Ok(args.to_vec()),
+    };
+    let whole = whole.map_err(|why| wrong("watch", why));
+    let parsed = whole.and_then(|line| command().try_get_matches_from(line));
     let parsed = parsed.and_then(|matches| request(&matches));
+    let parsed = parsed.map(|request| match request {
+        Request::Watch(options) => Request::Watch(WatchOptions {
+            line: args.to_vec(),
+            ..options
+        }),
+        other => other,
+    });
     parsed.map_err(|error| Refusal {
         error,
         manners: Manners::of_a_wrong_line(args),
@@ -114,16 +127,8 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
     };
-    let wrong = |message| {
-        let mut whole = command();
-        whole.build();
-        match whole.find_subcommand_mut(name) {
-            Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
-            None => whole.error(ErrorKind::ValueValidation, message),
-        }
-    };
     if let Some(contradiction) = args::contradiction(matches) {
-        return Err(wrong(contradiction));
+        return Err(wrong(name, contradiction));
     }
     match name {
         "check" => check::options(matches).map(Request::Check),
@@ -132,7 +137,16 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         "resets" => resets::options(matches).map(Request::Resets),
         _ => watch::options(matches).map(Request::Watch),
     }
-    .map_err(wrong)
+    .map_err(|message| wrong(name, message))
+}
+
+fn wrong(subcommand: &str, message: String) -> clap::Error {
+    let mut whole = command();
+    whole.build();
+    match whole.find_subcommand_mut(subcommand) {
+        Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
+        None => whole.error(ErrorKind::ValueValidation, message),
+    }
 }
 
 /// The whole command line. A subcommand is built only when it is asked for.

@@ -9,7 +9,7 @@ use nix::net::if_::if_nametoindex;
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
 use crate::domain::{Doubt, Entrance, ExitReason, ExitStatus, Obstacle, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, judge};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge};
 use crate::errno::ErrnoText;
 use crate::host::vrf;
 use crate::report::CheckResult;
@@ -44,6 +44,19 @@ impl<'a> Checker<'a> {
     /// # Errors
     /// What keeps it from looking at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
+        self.judge_for(self.options.timing, deadline)
+    }
+
+    /// The sources without the second opinion, or with it again.
+    pub fn spare_second_opinion(&mut self, is_spared: bool) {
+        self.chain.spare_second_opinion(is_spared);
+    }
+
+    /// One judgement with retries of its own.
+    ///
+    /// # Errors
+    /// As with [`Checker::judge`].
+    pub fn judge_for(&mut self, timing: Timing, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         let options = self.options;
         let proc = Path::new(PROC);
         let entrance = match options.interface.as_deref() {
@@ -58,7 +71,7 @@ impl<'a> Checker<'a> {
             wanted: options.wanted,
             needed: options.needed,
         };
-        let (chain, timing) = (&mut self.chain, options.timing);
+        let chain = &mut self.chain;
         Ok(judge(&spec, chain, &mut requirements, timing, deadline))
     }
 }

@@ -1,6 +1,7 @@
 //! The machine, apart from its sockets.
 
 pub mod cgroups;
+pub mod descriptors;
 pub mod folders;
 pub mod guard;
 pub mod netns;

@@ -1,179 +1,415 @@
-//! The file that keepalived tracks: never empty, never half, and never removed.
+//! The file that keepalived tracks: what it says, what keeps it from saying so, and what is said of that.
 //!
-//! keepalived keeps the last value of a file that is removed, emptied or garbled (core/track_file.c,
-//! process_track_file), so a file that is not there would be a gateway that never fails over.
+//! keepalived reads the file when a descriptor that was open for writing is closed, and calls strtol(3) on it: a file that
+//! is removed, empty or not a number is 0, which is up (trackers/track_file.c, process_track_file). So the file is written
+//! in place, by one pwrite(2) of the number and a line feed, where strtol ends: each reader sees the old or the new number,
+//! whatever follows. That needs no new inode, no space, and no permission for the folder; and since the descriptors are
+//! open already, it does not need a free one either.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::thread::sleep;
+use std::time::Duration;
 
-use nix::unistd::geteuid;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
+use rustix::fs::{FlockOperation, flock};
 
-use crate::host::folders::weak_folder;
+use crate::errno::ErrnoText;
+use crate::host::folders;
 
-/// The file and what is known of it.
+/// How often the modification time is set, by which `--status` knows that the watch is alive.
+pub const BEAT: Duration = Duration::from_secs(1);
+/// How long after a write the content is read to notice a change by others: longer than a step of the kernel's clock for
+/// files, which is up to 10 ms (CONFIG_HZ=100).
+const SETTLES: Duration = Duration::from_millis(20);
+/// How long it is not said again that the file was changed by others.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// How many times 50 ms to wait for the lock: `--status` and a check before a reload hold it for a moment.
+const TRIES: u32 = 30;
+/// Bytes that are read of the file.
+const MOST: usize = 64;
+
+/// The file, its lock and its trouble.
 #[derive(Debug)]
 pub struct TrackFile {
     path: PathBuf,
-    /// Where a new one is written, beside it: by its process, so that two watches on one file, which is a mistake, do
-    /// not put half a draft of the other in its place.
-    draft: PathBuf,
-    written: Option<Written>,
+    held: Option<Held>,
+    /// What it was left with. `None`: it is not known.
+    value: Option<i16>,
+    /// The folder of the first write, which keepalived watches.
+    folder: Option<Id>,
+    /// When the modification time was set.
+    beaten: Option<Duration>,
+    /// Why the file does not say what it should.
+    wrong: Option<String>,
+    /// Why the modification time cannot be set: the next write will fail, too.
+    frozen: Option<String>,
+    /// When it was said that others have changed the file.
+    said_changed: Option<Duration>,
+    news: Vec<String>,
 }
 
-/// By what a file is known again. The kernel's clock for files goes in steps of some milliseconds, so a change right
-/// after a write may not show; see [`SETTLES`].
+/// Why a file cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    length: u64,
-    mode: u32,
-    modified: (i64, i64),
+pub enum Unfit {
+    /// Something else exists there.
+    NotRegular,
+    /// It holds something that is not a number.
+    NotANumber,
+    /// Another watch has the lock.
+    Locked,
+    /// It is not the file of the watch before a reload.
+    NotHandedOver,
+    /// A call of the system fails, maybe for a time.
+    System(Errno),
+    /// It was written, but no descriptor can be closed for keepalived to notice.
+    NotTold(Errno),
 }
 
-/// How long after a write the file is read to know it again: longer than the longest step (CONFIG_HZ=100).
-const SETTLES: Duration = Duration::from_millis(20);
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        Self::System(ErrnoText::from(&error).0)
+    }
+}
 
-/// What was written last.
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    value: i16,
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRegular => "it is not a regular file",
+            Self::NotANumber => "it holds something that is not a number",
+            Self::Locked => "another watch keeps it",
+            Self::NotHandedOver => "a reload cannot change the file",
+            Self::System(errno) | Self::NotTold(errno) => return ErrnoText(*errno).fmt(f),
+        })
+    }
+}
+
+/// A device and an inode.
+type Id = (u64, u64);
+
+/// The open file.
+#[derive(Debug)]
+struct Held {
+    /// Has the lock, and is written to and read.
+    file: File,
+    /// Is closed after a write, which keepalived notices, and opened again.
+    reserve: Option<File>,
     mark: Mark,
-    /// When. `None`: the mark alone tells.
-    fresh: Option<Instant>,
+    /// When the file was written or its times were set. `None`: the mark alone shows each change.
+    fresh: Option<Duration>,
 }
 
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// Nothing: it is as it was left.
-    Same,
-    /// It has another value.
-    Written,
-    /// Somebody else had changed or removed it, and it has its value again.
-    Restored,
+/// What changes with each change of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    id: Id,
+    length: u64,
+    modified: (i64, i64),
+    /// Cannot be set back.
+    changed: (i64, i64),
 }
 
 impl TrackFile {
-    /// The file at this path, which need not be there.
-    pub fn at(path: &Path) -> Self {
-        let mut draft = OsString::from(".");
-        draft.push(path.file_name().unwrap_or_default());
-        draft.push(format!(".listenup-{}", std::process::id()));
-        Self {
-            path: path.to_owned(),
-            draft: path.with_file_name(draft),
-            written: None,
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Its value, if it has one that keepalived would take.
-    pub fn value(&self) -> Option<i16> {
-        // Not of a FIFO, whose opening waits.
-        let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
-        let text = is_file.then(|| fs::read_to_string(&self.path).ok());
-        text.flatten()?.trim().parse().ok()
-    }
-
-    /// Sees to it that the file has this value.
+    /// Opens or makes the file and locks it. What keeps it from that for a time, such as a folder that does not exist, is
+    /// a matter of [`TrackFile::keep`].
     ///
     /// # Errors
-    /// Why it may not have it.
-    pub fn keep(&mut self, value: i16) -> io::Result<Kept> {
-        let before = self.written;
-        if before.is_some_and(|written| written.value == value) && self.is_as_written() {
-            return Ok(Kept::Same);
+    /// Returns why no watch can begin with this file.
+    pub fn open(path: &Path, handed_over: Option<OwnedFd>) -> Result<Self, Unfit> {
+        let mut file = Self {
+            path: path.to_owned(),
+            held: None,
+            value: None,
+            folder: None,
+            beaten: None,
+            wrong: None,
+            frozen: None,
+            said_changed: None,
+            news: Vec::new(),
+        };
+        value(path)?;
+        let held = match handed_over {
+            Some(fd) if !is_same(&fd, path) => Err(Unfit::NotHandedOver),
+            Some(fd) => Held::new(File::from(fd), path),
+            None => Held::open(path),
+        };
+        let held = match held {
+            Err(Unfit::System(_)) => return Ok(file),
+            held => held?,
+        };
+        let mut tries = (0..TRIES).take_while(|_| !held.lock());
+        if tries.any(|try_| {
+            sleep(Duration::from_millis(50));
+            try_ + 1 == TRIES
+        }) {
+            return Err(Unfit::Locked);
         }
-        self.written = None;
-        let mark = self.write(value)?;
-        self.written = Some(Written {
-            value,
-            mark,
-            fresh: Some(Instant::now()),
-        });
-        Ok(match before {
-            Some(written) if written.value == value => Kept::Restored,
-            _ => Kept::Written,
+        file.folder = id(file.folder_path()).ok();
+        file.held = Some(held);
+        Ok(file)
+    }
+
+    /// Makes sure that the file says this, and that its modification time is of this second.
+    pub fn keep(&mut self, value: i16, now: Duration) {
+        self.beat(now);
+        let kept = self.kept(value, now);
+        let path = self.path.display();
+        let wrong = kept.err().map(|why| format!("{path} cannot be written: {why}"));
+        if wrong != self.wrong {
+            self.news.push(match &wrong {
+                Some(wrong) => wrong.clone(),
+                None => format!("{path} is written again: it says {value}"),
+            });
+            self.wrong = wrong;
+        }
+    }
+
+    fn beat(&mut self, now: Duration) {
+        let is_due = |beaten| now.saturating_sub(beaten) >= BEAT;
+        let Some(held) = self.held.as_mut().filter(|_| self.beaten.is_none_or(is_due)) else {
+            return;
+        };
+        self.beaten = Some(now);
+        held.fresh = Some(now);
+        let beaten = futimens(&held.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+        let path = self.path.display();
+        let frozen = beaten.err().map(ErrnoText);
+        let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
+        if frozen != self.frozen {
+            self.news.extend(frozen.clone());
+            self.frozen = frozen;
+        }
+    }
+
+    fn kept(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
+        let is_it = |held: &&mut Held| found.as_ref().is_ok_and(|found| found.id == held.mark.id);
+        let Some(held) = self.held.as_mut().filter(is_it) else {
+            return self.kept_again(value, now);
+        };
+        let was = self.value;
+        if was == Some(value) && held.says(value, &found?, now)? {
+            return Ok(());
+        }
+        self.value = None;
+        if let Err(why) = held.write(value, &self.path, now) {
+            // The last way to have keepalived read it: all descriptors are closed.
+            self.held = self.held.take().filter(|_| !matches!(why, Unfit::NotTold(_)));
+            return Err(why);
+        }
+        self.value = Some(value);
+        if was == Some(value) {
+            self.tell_changed(value, now);
+        }
+        Ok(())
+    }
+
+    /// The file is not there, or is another one.
+    fn kept_again(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+        let opened = Held::open(&self.path);
+        let mut held = match opened {
+            // A symbolic link or a FIFO that was put there.
+            Err(_) if self.folder.is_some() && is_in_the_way(&self.path) => {
+                fs::remove_file(&self.path)?;
+                Held::open(&self.path)?
+            }
+            opened => opened?,
+        };
+        if !held.lock() {
+            return Err(Unfit::Locked);
+        }
+        held.write(value, &self.path, now)?;
+        // The old one is closed after that: where its folder has moved, keepalived would find no file.
+        self.held = Some(held);
+        let had = self.value.replace(value);
+        let folder = id(self.folder_path())?;
+        if self.folder.replace(folder) != Some(folder) {
+            self.news.push(format!(
+                "{} is another folder than when the watch began: reload keepalived, which does not see the file in it",
+                self.folder_path().display()
+            ));
+        } else if had == Some(value) {
+            self.tell_changed(value, now);
+        }
+        Ok(())
+    }
+
+    fn tell_changed(&mut self, value: i16, now: Duration) {
+        let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
+        if !self.said_changed.is_some_and(is_said) {
+            self.said_changed = Some(now);
+            let path = self.path.display();
+            self.news.push(format!("another process had changed {path}; it says {value} again"));
+        }
+    }
+
+    /// True if the file says what it should.
+    pub fn is_right(&self) -> bool {
+        self.wrong.is_none()
+    }
+
+    /// Returns what is wrong with the file.
+    pub fn trouble(&self) -> Option<&str> {
+        self.wrong.as_deref().or(self.frozen.as_deref())
+    }
+
+    /// Returns what has happened to the file, to be said once.
+    pub fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// The descriptor that has the lock.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.held.as_ref().map(|held| held.file.as_fd())
+    }
+
+    /// Returns the first part of the way to the file that users other than root and this one can write to.
+    pub fn weak_folder(&self) -> Option<PathBuf> {
+        folders::weak_folder(&self.path, nix::unistd::geteuid().as_raw())
+    }
+
+    fn folder_path(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+}
+
+impl Held {
+    fn open(path: &Path) -> Result<Self, Unfit> {
+        let existed = path.exists();
+        let file = options().read(true).create(true).mode(0o644).open(path)?;
+        if !existed {
+            // Whatever the umask is.
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o644));
+        }
+        Self::new(file, path)
+    }
+
+    fn new(file: File, path: &Path) -> Result<Self, Unfit> {
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(Unfit::NotRegular);
+        }
+        Ok(Self {
+            reserve: options().open(path).ok(),
+            file,
+            mark: Mark::of(&found),
+            fresh: None,
         })
     }
 
-    fn is_as_written(&mut self) -> bool {
-        let Some(written) = &mut self.written else {
-            return false;
-        };
-        let found = fs::symlink_metadata(&self.path);
-        if !found.is_ok_and(|found| Mark::of(&found) == written.mark) {
-            return false;
-        }
-        let Some(since) = written.fresh else {
-            return true;
-        };
-        if since.elapsed() > SETTLES {
-            written.fresh = None;
-        }
-        let text = fs::read_to_string(&self.path);
-        text.is_ok_and(|text| text == line(written.value))
+    fn lock(&self) -> bool {
+        let lock = FlockOperation::NonBlockingLockExclusive;
+        // A file system without locks is left to the person who has chosen it.
+        flock(&self.file, lock) != Err(rustix::io::Errno::WOULDBLOCK)
     }
 
-    /// A new file takes the place of the old one in one step (rename(2)), which keepalived notices. A symlink
-    /// in its place is replaced and not followed.
-    fn write(&self, value: i16) -> io::Result<Mark> {
-        let written = self.write_draft(value).and_then(|mark| {
-            fs::rename(&self.draft, &self.path)?;
-            Ok(mark)
+    /// True if the file says this. Its content is read unless the mark shows that nothing has changed.
+    fn says(&mut self, value: i16, found: &Mark, now: Duration) -> io::Result<bool> {
+        if *found == self.mark && self.fresh.is_none() {
+            return Ok(true);
+        }
+        if self.fresh.is_some_and(|since| now.saturating_sub(since) > SETTLES) {
+            self.fresh = None;
+        }
+        self.mark = *found;
+        let mut text = [0; MOST];
+        let length = self.file.read_at(&mut text, 0)?;
+        Ok(text.get(..length).unwrap_or_default().starts_with(line(value).as_bytes()))
+    }
+
+    fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
+        let line = line(value);
+        self.file.write_all_at(line.as_bytes(), 0)?;
+        let length = line.len() as u64;
+        if self.file.metadata().map_or(0, |found| found.len()) > length {
+            // For people: strtol(3) has ended before.
+            let _ = self.file.set_len(length);
+        }
+        // keepalived reads the file when this is closed.
+        drop(match self.reserve.take() {
+            Some(reserve) => reserve,
+            None => options().open(path).map_err(|error| Unfit::NotTold(ErrnoText::from(&error).0))?,
         });
-        if written.is_err() {
-            // Another process would not take it away.
-            let _ = fs::remove_file(&self.draft);
-        }
-        written
+        self.reserve = options().open(path).ok();
+        self.mark = self.file.metadata().map_or(self.mark, |found| Mark::of(&found));
+        self.fresh = Some(now);
+        Ok(())
     }
+}
 
-    fn write_draft(&self, value: i16) -> io::Result<Mark> {
-        match fs::remove_file(&self.draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            // What an earlier process of this number left half done.
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&self.draft)?;
-        // Whatever the umask is.
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(line(value).as_bytes())?;
-        Ok(Mark::of(&file.metadata()?))
+/// Returns the number in a file as keepalived reads it, or `None` if there is none.
+///
+/// # Errors
+/// Returns why it must be something else than a track file.
+pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(None);
+    };
+    if !found.is_file() {
+        return Err(Unfit::NotRegular);
     }
+    let mut text = [0; MOST];
+    let length = File::open(path).and_then(|file| file.read_at(&mut text, 0));
+    let text = text.get(..length.unwrap_or(0)).unwrap_or_default();
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match std::str::from_utf8(first).map(|first| first.trim().parse()) {
+        Ok(Ok(number)) => Ok(Some(number)),
+        _ if text.trim_ascii().is_empty() => Ok(None),
+        _ => Err(Unfit::NotANumber),
+    }
+}
 
-    /// The first part of the way to the file that others than root and this user can write to: they can move
-    /// the address.
-    pub fn weak_folder(&self) -> Option<PathBuf> {
-        weak_folder(&self.path, geteuid().as_raw())
-    }
+/// True if the file at this path is this open one.
+pub fn is_same(file: &OwnedFd, path: &Path) -> bool {
+    let file = file.try_clone().and_then(|file| File::from(file).metadata());
+    file.is_ok_and(|found| found.is_file() && id(path).is_ok_and(|id| id == Mark::of(&found).id))
+}
+
+fn is_in_the_way(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Writes a number into a file that may be another process's or another thread's, and never waits for a FIFO.
+///
+/// # Errors
+/// Returns why it may not be there.
+pub fn write_once(path: &Path, value: i16) -> io::Result<()> {
+    options().open(path)?.write_all_at(line(value).as_bytes(), 0)
+}
+
+/// A symbolic link is refused, and a FIFO not waited for.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    options
 }
 
 fn line(value: i16) -> String {
     format!("{value}\n")
 }
 
+fn id(path: &Path) -> io::Result<Id> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
 impl Mark {
     fn of(found: &Metadata) -> Self {
         Self {
-            device: found.dev(),
-            inode: found.ino(),
+            id: (found.dev(), found.ino()),
             length: found.len(),
-            mode: found.mode(),
             modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
         }
     }
 }
