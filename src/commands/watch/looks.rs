@@ -88,7 +88,7 @@ impl<'a> Looks<'a> {
         let events = self.events.as_ref().filter(|_| now >= self.rest_until);
         let until = match (&self.events, events) {
             // A signal has come during the last look.
-            _ if pulse.is_asked() => now,
+            _ if pulse.is_asked() => Duration::ZERO,
             (Some(_), None) => due.min(self.rest_until),
             _ => due,
         };
