@@ -60,7 +60,7 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn nothing_exits_or_prints_with_a_panic_and_only_four_files_are_unsafe() {
+fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
     let files = rust_files(Path::new("src"));
     assert!(files.len() >= 15, "{files:?}");
     for file in files {
@@ -75,6 +75,7 @@ fn nothing_exits_or_prints_with_a_panic_and_only_four_files_are_unsafe() {
         let may_be = [
             "src/start.rs",
             "src/main.rs",
+            "src/host/descriptors.rs",
             "src/host/guard.rs",
             "src/host/wall.rs",
         ]

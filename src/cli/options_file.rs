@@ -17,7 +17,7 @@ const OPTION: &[u8] = b"--options-file";
 const LONGEST: u64 = 64 * 1024;
 
 /// Returns the command line with the arguments of its options file in it, after the subcommand. An option in the file
-/// replaces the same option of the command line, if that is one word: `--option=VALUE` or a flag.
+/// replaces the same option of the command line, if that is written as `--option=VALUE`.
 ///
 /// # Errors
 /// Returns a sentence that says why the file cannot be used.
@@ -28,7 +28,10 @@ pub(super) fn expanded(line: &[OsString]) -> Result<Vec<OsString>, String> {
     let given = read(path)?;
     let names: Vec<&[u8]> = given.iter().filter_map(|word| option(word)).collect();
     let (before, after) = line.split_at(line.len().min(2));
-    let is_replaced = |word: &&OsString| option(word).is_some_and(|name| names.contains(&name));
+    // Without a value in the same word it is a flag, which can be given twice, or its value is the next word.
+    let is_replaced = |word: &&OsString| {
+        word.as_bytes().contains(&b'=') && option(word).is_some_and(|name| names.contains(&name))
+    };
     let kept = after.iter().filter(|word| !is_replaced(word));
     Ok(before.iter().chain(&given).chain(kept).cloned().collect())
 }
@@ -134,7 +137,7 @@ mod tests {
         let path = file.display();
         let line = format!("listenup watch --options-file={path} --rise=3s --risen=1 --fall 1s --quiet");
         let expected = format!(
-            "listenup watch --rise=1s --quiet 443 --options-file={path} --risen=1 --fall 1s"
+            "listenup watch --rise=1s --quiet 443 --options-file={path} --risen=1 --fall 1s --quiet"
         );
         assert_eq!(expanded(&words(&line)), Ok(words(&expected)));
         std::fs::remove_file(&file).unwrap();

@@ -284,7 +284,7 @@ impl<'a> Watch<'a> {
 
     fn begin_reload(&mut self) {
         let now = self.pulse.now();
-        self.pulse.systemd().reloading(now);
+        self.pulse.systemd().reloading();
         // The program on disk begins in the namespace that this one began in.
         self.looks.go_home();
         let trial = match self.file.fd() {

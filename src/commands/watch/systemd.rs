@@ -12,8 +12,11 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 use rustix::time::{ClockId, clock_gettime};
 
-/// When a start or a reload is over at the latest, if the file says what it should: a first look can take longer.
+/// When a start is over at the latest, if the file says what it should: a first look can take longer.
 const READY_AFTER: Duration = Duration::from_secs(1);
+
+/// The shortest time between two beats.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// The service manager, and what it does not know yet.
 #[derive(Debug)]
@@ -24,9 +27,11 @@ pub struct Systemd {
     fed: Option<Duration>,
     /// Whether the file says what it should. If not, the watchdog is not fed.
     pub is_file_right: bool,
-    /// True until a start or a reload is over.
+    /// True until systemd was told that a start or a reload is over.
     is_busy: bool,
-    busy_since: Duration,
+    /// True if it is over once the file is right.
+    is_over: bool,
+    is_reload: bool,
     unsent: String,
     status: String,
     is_status_sent: bool,
@@ -51,7 +56,8 @@ impl Systemd {
             fed: None,
             is_file_right: false,
             is_busy: true,
-            busy_since: Duration::ZERO,
+            is_over: false,
+            is_reload: false,
             unsent: String::new(),
             status: String::new(),
             is_status_sent: true,
@@ -63,21 +69,18 @@ impl Systemd {
 
     /// Returns how long it can be between two beats.
     pub fn beat_every(&self) -> Option<Duration> {
-        self.watchdog.map(|watchdog| watchdog / 4)
+        let every = self.watchdog.map(|watchdog| watchdog / 4);
+        every.map(|every| every.max(LEAST))
     }
 
-    /// The start or the reload is over.
+    /// The start or the reload is over, once the file says what it should.
     pub fn ready(&mut self) {
-        if self.is_busy {
-            self.is_busy = false;
-            self.unsent += "READY=1\n";
-        }
+        self.is_over = true;
     }
 
     /// A reload has begun.
-    pub fn reloading(&mut self, now: Duration) {
-        self.is_busy = true;
-        self.busy_since = now;
+    pub fn reloading(&mut self) {
+        (self.is_busy, self.is_over, self.is_reload) = (true, false, true);
         let monotonic = clock_gettime(ClockId::Monotonic);
         let usec = monotonic.tv_sec * 1_000_000 + monotonic.tv_nsec / 1_000;
         self.unsent += &format!("RELOADING=1\nMONOTONIC_USEC={usec}\n");
@@ -101,8 +104,10 @@ impl Systemd {
 
     /// Sends what was not sent yet, and feeds the watchdog four times as often as it needs.
     pub fn beat(&mut self, now: Duration) {
-        if self.is_busy && self.is_file_right && now.saturating_sub(self.busy_since) > READY_AFTER {
-            self.ready();
+        let is_over = self.is_over || (now > READY_AFTER && !self.is_reload);
+        if self.is_busy && is_over && self.is_file_right {
+            self.is_busy = false;
+            self.unsent += "READY=1\n";
         }
         let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);
         match self.beat_every().filter(|every| is_hungry(*every)) {

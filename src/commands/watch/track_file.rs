@@ -134,7 +134,7 @@ impl TrackFile {
             said_changed: None,
             news: Vec::new(),
         };
-        value(path)?;
+        let found = value(path)?;
         let held = match handed_over {
             Some(fd) if !is_same(&fd, path) => Err(Unfit::NotHandedOver),
             Some(fd) => Held::new(File::from(fd), path),
@@ -152,6 +152,8 @@ impl TrackFile {
             return Err(Unfit::Locked);
         }
         file.folder = id(file.folder_path()).ok();
+        // What it says already need not be written.
+        file.value = found.and_then(|found| found.try_into().ok());
         file.held = Some(held);
         Ok(file)
     }
