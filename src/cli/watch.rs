@@ -154,7 +154,8 @@ fn options_arguments() -> [Arg; 3] {
     [
         Arg::new("options-file")
             .long("options-file")
-            .value_name("FILE")
+            .value_name("[-]FILE")
+            .allow_hyphen_values(true)
             .help("Read more arguments from this file, one a line; with - in front it need not exist")
             .value_parser(OsStringValueParser::new()),
         Arg::new("default-target")
