@@ -19,7 +19,7 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Errand, Initial, OnExit, WatchOptions};
+pub use self::watch::{Errand, Initial, OnExit, RELOADED, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
@@ -103,16 +103,22 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
 }
 
 fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
-    let whole = match args.get(1).is_some_and(|name| name == "watch") {
-        true => options_file::expanded(args),
-        false => Ok(args.to_vec()),
+    let is_watch = args.get(1).is_some_and(|name| name == "watch");
+    let (line, reloaded) = match is_watch {
+        true => watch::reloaded(args),
+        false => (args, None),
+    };
+    let whole = match is_watch {
+        true => options_file::expanded(line),
+        false => Ok(line.to_vec()),
     };
     let whole = whole.map_err(|why| wrong("watch", why));
     let parsed = whole.and_then(|line| command().try_get_matches_from(line));
     let parsed = parsed.and_then(|matches| request(&matches));
     let parsed = parsed.map(|request| match request {
         Request::Watch(options) => Request::Watch(WatchOptions {
-            line: args.to_vec(),
+            line: line.to_vec(),
+            reloaded,
             ..options
         }),
         other => other,

@@ -97,6 +97,19 @@ left as it is. SIGUSR1 prints the state to stderr.
 Exit status: 0 when it was ended by a signal, 1 when it could not begin, 3 when the file did not say what
 it should at the end. With --status: 0, 2 or 3, as Nagios expects.";
 
+/// What a reload adds to the line, with the descriptor of the track file behind it. It is not for people.
+pub const RELOADED: &str = "--reloaded";
+
+/// Returns the line without what a reload has added, and the descriptor.
+pub(super) fn reloaded(line: &[OsString]) -> (&[OsString], Option<i32>) {
+    match line {
+        [line @ .., option, fd] if option == RELOADED => {
+            (line, fd.to_str().and_then(|fd| fd.parse().ok()))
+        }
+        line => (line, None),
+    }
+}
+
 pub(super) fn command(command: Command) -> Command {
     check::judged(
         command,
@@ -150,7 +163,7 @@ pub(super) fn command(command: Command) -> Command {
     })
 }
 
-fn options_arguments() -> [Arg; 3] {
+fn options_arguments() -> [Arg; 2] {
     [
         Arg::new("options-file")
             .long("options-file")
@@ -163,12 +176,6 @@ fn options_arguments() -> [Arg; 3] {
             .value_name("TARGET")
             .help("The target if no other is named")
             .value_parser(NonEmptyStringValueParser::new()),
-        // Only a reload uses it.
-        Arg::new("reloaded")
-            .long("reloaded")
-            .value_name("N")
-            .hide(true)
-            .value_parser(value_parser!(i32)),
     ]
 }
 
@@ -235,7 +242,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
             (_, true) => Errand::Status,
             _ => Errand::Watch,
         },
-        reloaded: matches.get_one("reloaded").copied(),
+        reloaded: None,
         line: Vec::new(),
     })
 }

@@ -43,7 +43,7 @@ fn close_one_by_one(first: u32, last: u32) {
     let open: Vec<u32> = open.collect();
     for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
         // SAFETY: nothing in this process owns a descriptor above 2 yet, except for the one to be kept.
-        let _ = unsafe { libc::close(fd.cast_signed()) };
+        let _ = RawFd::try_from(fd).map(|fd| unsafe { libc::close(fd) });
     }
 }
 

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::unistd::execv;
 
+use crate::cli::RELOADED;
 use crate::errno::ErrnoText;
 
 /// How long the program on disk may take to say whether it could begin.
@@ -45,12 +46,9 @@ impl Program {
             true => name,
             false => std::env::current_exe().unwrap_or(name),
         };
-        // Without what an earlier reload has added.
-        let is_added = line.iter().rev().nth(1).is_some_and(|word| word == "--reloaded");
-        let length = line.len() - if is_added { 2 } else { 0 };
         Self {
             path,
-            line: line.get(..length).unwrap_or(line).to_vec(),
+            line: line.to_vec(),
         }
     }
 
@@ -62,7 +60,7 @@ impl Program {
     pub fn try_it(&self, file: BorrowedFd<'_>, now: Duration) -> Result<Trial, String> {
         let mut command = Command::new(&self.path);
         command.args(self.line.iter().skip(1));
-        command.args(["--check-options", "--reloaded", "0"]);
+        command.args(["--check-options", RELOADED, "0"]);
         let child = file.try_clone_to_owned().and_then(|file| {
             command.stdin(file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
         });
@@ -82,7 +80,7 @@ impl Program {
     /// Returns why it cannot be executed.
     pub fn execute(&self, file: BorrowedFd<'_>) -> Result<Infallible, String> {
         let number = file.as_raw_fd().to_string();
-        let added = ["--reloaded", &number].map(OsString::from);
+        let added = [RELOADED, &number].map(OsString::from);
         let words = self.line.iter().cloned().chain(added).map(OsString::into_vec);
         let words: Result<Vec<CString>, _> = words.map(CString::new).collect();
         let path = CString::new(self.path.as_os_str().as_bytes());

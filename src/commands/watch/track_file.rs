@@ -217,8 +217,10 @@ impl TrackFile {
     fn kept_again(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
         let opened = Held::open(&self.path);
         let mut held = match opened {
-            // A symbolic link or a FIFO that was put there.
-            Err(_) if self.folder.is_some() && is_in_the_way(&self.path) => {
+            // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file has made as root.
+            Err(why) if why == Unfit::System(Errno::EACCES)
+                || self.folder.is_some() && is_in_the_way(&self.path) =>
+            {
                 fs::remove_file(&self.path)?;
                 Held::open(&self.path)?
             }
