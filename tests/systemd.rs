@@ -69,8 +69,12 @@ fn words(start: &str) -> Vec<std::ffi::OsString> {
     let mut lines = lines.filter_map(|line| line.strip_prefix(start)?.strip_prefix(" watch "));
     let line = lines.next().unwrap().to_owned();
     assert_eq!(lines.next(), None);
-    let line = line.replace("%i", "192.0.2.1:443").replace("%I", "192.0.2.1:443");
-    let line = line.replace("${DOWN}", "1").replace("${RUNTIME_DIRECTORY}", "/run/it");
+    let line = line
+        .replace("%i", "192.0.2.1:443")
+        .replace("%I", "192.0.2.1:443");
+    let line = line
+        .replace("${DOWN}", "1")
+        .replace("${RUNTIME_DIRECTORY}", "/run/it");
     assert!(!line.contains(['$', '%']), "{line}");
     let words = ["listenup", "watch"].into_iter().chain(line.split(' '));
     words.map(Into::into).collect()
@@ -104,7 +108,9 @@ fn the_example_of_options_has_lines_that_the_program_takes() {
     fs::write(&file, given.join("\n")).unwrap();
     let mut start = words("ExecStart=/usr/bin/listenup");
     for word in &mut start {
-        let named = word.to_string_lossy().replace("/etc/listenup/watch-192.0.2.1:443", &file.to_string_lossy());
+        let named = word
+            .to_string_lossy()
+            .replace("/etc/listenup/watch-192.0.2.1:443", &file.to_string_lossy());
         *word = named.into();
     }
     let request = listenup::cli::parse(start).unwrap();

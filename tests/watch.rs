@@ -18,12 +18,12 @@ use nix::unistd::Pid;
 use socket2::Socket;
 
 use common::confined::{Call, Confined};
+use common::in_namespace;
 use common::program::{LISTENUP, example, listenup};
 use common::schema;
 use common::service::Service;
 use common::sockets::{listen, listen_with};
 use common::watcher::{Killed, Watcher, await_says, exec_stop_post, says};
-use common::in_namespace;
 
 #[test]
 fn the_file_follows_the_listener_and_is_never_empty() {

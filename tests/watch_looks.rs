@@ -32,7 +32,11 @@ fn share(watcher: &Watcher, time: Duration) -> f64 {
 
 /// Listeners beside the one that is watched, so that a walk over /proc takes a while.
 fn many() -> Vec<socket2::Socket> {
-    let member = || listen_with("127.0.0.2", 444, |socket| socket.set_reuse_port(true).unwrap());
+    let member = || {
+        listen_with("127.0.0.2", 444, |socket| {
+            socket.set_reuse_port(true).unwrap()
+        })
+    };
     (0..200).map(|_| member()).collect()
 }
 
@@ -138,9 +142,13 @@ fn events_that_end_are_subscribed_to_again() {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=recvfrom"]);
         command.args(["-e", "inject=recvfrom:error=EIO:when=1", LISTENUP]);
-        command.args(["watch", "--every", "2s", "443", "--track-file"]).arg(&track);
+        command
+            .args(["watch", "--every", "2s", "443", "--track-file"])
+            .arg(&track);
         let said = folder.path().join("said");
-        command.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        command
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&said).unwrap());
         let _watch = Killed(command.spawn().unwrap());
         for _ in 0..2 {
             await_says(&track, "0");

@@ -41,13 +41,18 @@ fn what_a_full_socket_does_not_take_is_sent_again() {
         let _watch = Killed(command.spawn().unwrap());
         await_says(&track, "0");
         thread::sleep(Duration::from_millis(300));
-        manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         let mut text = [0; 4096];
         let own = std::iter::from_fn(|| {
             let length = manager.recv(&mut text).ok()?;
             Some(String::from_utf8_lossy(&text[..length]).into_owned())
         });
-        let own = own.skip_while(|text| text == "OTHERS=1").take(1).collect::<String>();
+        let own = own
+            .skip_while(|text| text == "OTHERS=1")
+            .take(1)
+            .collect::<String>();
         assert!(own.starts_with("READY=1\nSTATUS=up (0) since "), "{own:?}");
     });
 }
@@ -108,7 +113,9 @@ fn metrics_are_in_prometheus_form_and_never_half() {
         let file = folder.path().join("a b\"c.prom");
         let track = folder.path().join("track");
         let mut command = Command::new(LISTENUP);
-        command.args(["watch", "-q", "443", "--track-file"]).arg(&track);
+        command
+            .args(["watch", "-q", "443", "--track-file"])
+            .arg(&track);
         let _watch = Killed(command.arg("--metrics").arg(&file).spawn().unwrap());
         await_says(&track, "0");
         let read = || fs::read_to_string(&file).unwrap_or_default();
@@ -133,8 +140,12 @@ fn metrics_are_in_prometheus_form_and_never_half() {
             assert!(now - at < 60.0 && at <= now, "{name}: {at}");
         }
         for line in text.lines() {
-            assert!(line.starts_with("# HELP listenup_watch_") || line.starts_with("# TYPE listenup_watch_")
-                || line.starts_with("listenup_watch_"), "{line}");
+            assert!(
+                line.starts_with("# HELP listenup_watch_")
+                    || line.starts_with("# TYPE listenup_watch_")
+                    || line.starts_with("listenup_watch_"),
+                "{line}"
+            );
         }
         assert!(text.ends_with('\n'));
         // Nothing else lies in a folder that is collected.
@@ -159,7 +170,10 @@ fn metrics_that_cannot_be_written_are_said_once_and_keep_nothing_up() {
 }
 
 fn status(file: &Path, words: &str) -> Said {
-    listenup(&format!("watch --status --track-file {} {words}", file.display()))
+    listenup(&format!(
+        "watch --status --track-file {} {words}",
+        file.display()
+    ))
 }
 
 #[test]
@@ -170,22 +184,36 @@ fn the_status_for_nagios_is_about_the_watch_and_the_file() {
         let file = watcher.file.clone();
         let shown = file.display().to_string();
         let line = |text: &str| format!("LISTENUP WATCH {text}\n").replace("FILE", &shown);
-        status(&file, "443").exits(0).stdout(&line("OK - FILE says 0, as a look does")).stderr("");
+        status(&file, "443")
+            .exits(0)
+            .stdout(&line("OK - FILE says 0, as a look does"))
+            .stderr("");
         // Of another port than the watch.
         let said = status(&file, "444").exits(2);
-        assert_eq!(said.stdout, line("CRITICAL - FILE says 0, and a look says 1"));
+        assert_eq!(
+            said.stdout,
+            line("CRITICAL - FILE says 0, and a look says 1")
+        );
         drop(socket);
         watcher.await_value("1");
-        status(&file, "443").exits(0).stdout(&line("OK - FILE says 1, as a look does"));
+        status(&file, "443")
+            .exits(0)
+            .stdout(&line("OK - FILE says 1, as a look does"));
         status(&file, "--down-value 9 443").exits(2);
         watcher.signal(Signal::SIGSTOP);
         thread::sleep(Duration::from_millis(6_500));
         let said = status(&file, "443").exits(2);
-        assert!(said.stdout.contains("CRITICAL - the watch of") && said.stdout.contains("has not moved for "), "{said:?}");
+        assert!(
+            said.stdout.contains("CRITICAL - the watch of")
+                && said.stdout.contains("has not moved for "),
+            "{said:?}"
+        );
         watcher.signal(Signal::SIGCONT);
         watcher.await_notice("WATCHDOG=1");
         let (_, folder) = watcher.end_with(Signal::SIGKILL);
-        status(&file, "443").exits(2).stdout(&line("CRITICAL - no watch keeps FILE"));
+        status(&file, "443")
+            .exits(2)
+            .stdout(&line("CRITICAL - no watch keeps FILE"));
         fs::remove_file(&file).unwrap();
         let why = "CRITICAL - FILE cannot be read: No such file or directory (ENOENT)";
         status(&file, "443").exits(2).stdout(&line(why));
@@ -205,10 +233,14 @@ fn a_call_that_does_not_return_ends_in_down_without_a_service_manager() {
                 case $(readlink /proc/$$/fd/$n) in *seccomp*) eval \"exec 2>&$n\" ;; esac
             done
             exec \"$0\" \"$@\"";
-        let mut command = Confined::new("sh").stuck_in(nix::libc::SYS_bind).into_command();
+        let mut command = Confined::new("sh")
+            .stuck_in(nix::libc::SYS_bind)
+            .into_command();
         command.args(["-c", keep, LISTENUP]);
         fs::write(&track, "0\n").unwrap();
-        command.args(["watch", "--initial", "keep", "443", "--track-file"]).arg(&track);
+        command
+            .args(["watch", "--initial", "keep", "443", "--track-file"])
+            .arg(&track);
         let mut watch = Killed(command.stdout(Stdio::null()).spawn().unwrap());
         await_says(&track, "1");
         assert!(!watch.0.wait().unwrap().success());

@@ -51,7 +51,13 @@ impl Place {
         let options = self.path("options");
         let words = format!("--options-file {} 443", options.display());
         let program = self.path("listenup");
-        Watcher::start_of(&program, &self.path("track"), notices, Confined::new("sh"), &words)
+        Watcher::start_of(
+            &program,
+            &self.path("track"),
+            notices,
+            Confined::new("sh"),
+            &words,
+        )
     }
 }
 
@@ -141,7 +147,11 @@ fn what_is_wrong_changes_nothing_and_is_said() {
         reload(&watcher);
         let said = watcher.end();
         let begin = "listenup: no reload, it goes on as before: ";
-        let lines: Vec<&str> = said.stderr.lines().filter_map(|line| line.strip_prefix(begin)).collect();
+        let lines: Vec<&str> = said
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix(begin))
+            .collect();
         let expected = [
             "a line is one argument: write --fall=1s",
             "invalid value 'soon' for '--fall <DURATION>'",
@@ -168,9 +178,14 @@ fn a_reload_cannot_take_another_file() {
         let file = place.path("track");
         let mut command = Command::new(LISTENUP);
         let options = place.path("file");
-        let line = |path: &Path| fs::write(&options, format!("--track-file={}\n", path.display())).unwrap();
+        let line = |path: &Path| {
+            fs::write(&options, format!("--track-file={}\n", path.display())).unwrap()
+        };
         line(&file);
-        command.args(["watch", "--options-file"]).arg(&options).arg("443");
+        command
+            .args(["watch", "--options-file"])
+            .arg(&options)
+            .arg("443");
         command.stderr(Stdio::piped()).stdout(Stdio::null());
         let mut watch = Killed(command.spawn().unwrap());
         await_says(&file, "1");
@@ -246,7 +261,9 @@ fn a_reload_leaves_the_namespace_of_netns() {
         ip(&format!("netns add {name}"));
         ip(&format!("-n {name} link set lo up"));
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &name]).arg(common::program::example("listener"));
+        command
+            .args(["netns", "exec", &name])
+            .arg(common::program::example("listener"));
         let service = Service::start(command.arg("127.0.0.1:443"), 1);
         let place = Place::new(&format!("--netns={name}\n"));
         let watcher = place.start();
@@ -284,7 +301,9 @@ fn the_last_line_of_defence_writes_a_number_whatever_down_says() {
     ] {
         for before in [Some("0\n"), Some("-254\n"), Some(""), None] {
             let _ = fs::remove_file(&track);
-            before.into_iter().for_each(|text| fs::write(&track, text).unwrap());
+            before
+                .into_iter()
+                .for_each(|text| fs::write(&track, text).unwrap());
             exec_stop_post(folder.path(), down);
             let text = fs::read_to_string(&track).unwrap();
             assert_eq!(text.lines().next(), Some(expected), "{down} {before:?}");
@@ -300,8 +319,14 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
         // The descriptor is inherited as the standard input and as number 9.
         let socket = listen("127.0.0.1", 443);
         let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" watch --track-file \"$1\" 443 9<&0", LISTENUP]);
-        command.arg(&track).stdin(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()));
+        command.args([
+            "-c",
+            "exec \"$0\" watch --track-file \"$1\" 443 9<&0",
+            LISTENUP,
+        ]);
+        command
+            .arg(&track)
+            .stdin(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut watch = Killed(command.spawn().unwrap());
         drop(command);
@@ -310,7 +335,13 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
         await_says(&track, "1");
         kill(Pid::from_raw(watch.0.id() as i32), Signal::SIGTERM).unwrap();
         let mut stderr = String::new();
-        watch.0.stderr.as_mut().unwrap().read_to_string(&mut stderr).unwrap();
+        watch
+            .0
+            .stderr
+            .as_mut()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
         assert_eq!(stderr, "");
     });
 }

@@ -71,9 +71,9 @@ pub(super) fn default_target(matches: &ArgMatches) -> Result<Option<Target>, Str
         return Ok(None);
     };
     let target = text.parse();
-    target.map(Some).map_err(|why: TargetError| {
-        format!("no target is named, and {text} is not one: {why}")
-    })
+    target
+        .map(Some)
+        .map_err(|why: TargetError| format!("no target is named, and {text} is not one: {why}"))
 }
 
 /// The same one twice is one target, and could not be met twice.

@@ -99,7 +99,11 @@ fn arguments(text: &[u8]) -> Result<Vec<OsString>, (usize, String)> {
             continue;
         }
         let is_space = |byte: &u8| byte.is_ascii_whitespace();
-        if let Some(at) = line.iter().position(is_space).filter(|_| line.starts_with(b"-")) {
+        if let Some(at) = line
+            .iter()
+            .position(is_space)
+            .filter(|_| line.starts_with(b"-"))
+        {
             let (option, value) = line.split_at(at);
             let (option, value) = (
                 String::from_utf8_lossy(option),
@@ -135,7 +139,8 @@ mod tests {
         let file = folder.path().join("watch-web");
         std::fs::write(&file, "--rise=1s\n--quiet\n443\n").unwrap();
         let path = file.display();
-        let line = format!("listenup watch --options-file={path} --rise=3s --risen=1 --fall 1s --quiet");
+        let line =
+            format!("listenup watch --options-file={path} --rise=3s --risen=1 --fall 1s --quiet");
         let expected = format!(
             "listenup watch --rise=1s --quiet 443 --options-file={path} --risen=1 --fall 1s --quiet"
         );

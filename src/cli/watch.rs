@@ -169,7 +169,9 @@ fn options_arguments() -> [Arg; 2] {
             .long("options-file")
             .value_name("[-]FILE")
             .allow_hyphen_values(true)
-            .help("Read more arguments from this file, one a line; with - in front it need not exist")
+            .help(
+                "Read more arguments from this file, one a line; with - in front it need not exist",
+            )
             .value_parser(OsStringValueParser::new()),
         Arg::new("default-target")
             .long("default-target")
@@ -208,7 +210,14 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
     if every < Duration::from_millis(1) {
         return Err("--every must be at least 1ms".to_owned());
     }
-    let durations = ["every", "rise", "fall", "timeout", "retry-for", "retry-every"];
+    let durations = [
+        "every",
+        "rise",
+        "fall",
+        "timeout",
+        "retry-for",
+        "retry-every",
+    ];
     if let Some(name) = durations.iter().find(|name| given(name) > Some(LONGEST)) {
         return Err(format!("--{name} must be at most one day"));
     }

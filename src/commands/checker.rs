@@ -56,7 +56,11 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// As with [`Checker::judge`].
-    pub fn judge_for(&mut self, timing: Timing, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
+    pub fn judge_for(
+        &mut self,
+        timing: Timing,
+        deadline: Deadline<'_>,
+    ) -> Result<Outcome, Obstacle> {
         let options = self.options;
         let proc = Path::new(PROC);
         let entrance = match options.interface.as_deref() {

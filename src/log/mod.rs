@@ -72,7 +72,10 @@ impl Write for &Buffer {
 /// True if the standard error goes to the journal (JOURNAL_STREAM of systemd.exec(5)).
 pub fn stderr_is_journal() -> bool {
     let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-    let found = std::io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let found = std::io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(File::from);
     let found = found.and_then(|stderr| stderr.metadata());
     found.is_ok_and(|found| named == format!("{}:{}", found.dev(), found.ino()))
 }

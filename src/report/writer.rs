@@ -90,11 +90,13 @@ fn write_at_once(stream: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
         sent => return sent,
     }
     let kind = fstat(stream).map_or(0, |found| found.st_mode) & SFlag::S_IFMT.bits();
-    let own = [SFlag::S_IFIFO.bits(), SFlag::S_IFCHR.bits()].contains(&kind).then(|| {
-        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
-        open(path.as_str(), flags, Mode::empty())
-    });
+    let own = [SFlag::S_IFIFO.bits(), SFlag::S_IFCHR.bits()]
+        .contains(&kind)
+        .then(|| {
+            let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+            open(path.as_str(), flags, Mode::empty())
+        });
     match own {
         Some(Ok(own)) => unistd::write(own, part),
         _ => unistd::write(stream, part),

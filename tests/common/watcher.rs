@@ -213,7 +213,10 @@ pub fn exec_stop_post(folder: &Path, down: &str) {
         .find_map(|line| line.strip_prefix("ExecStopPost=/bin/sh -c '"));
     let script = line.unwrap().trim_end_matches('\'');
     // What systemd would replace.
-    assert!(!script.contains(['%']) && !script.contains("${"), "{script}");
+    assert!(
+        !script.contains(['%']) && !script.contains("${"),
+        "{script}"
+    );
     let mut command = Command::new("sh");
     command.args(["-c", script]).env("DOWN", down);
     command.env("RUNTIME_DIRECTORY", folder);

@@ -268,7 +268,10 @@ impl<'a> Looks<'a> {
             Ok(Told { gone, lost }) => {
                 if lost {
                     self.lost += 1;
-                    self.tell_events("some of the kernel's events were lost (ENOBUFS): looking at once".to_owned());
+                    self.tell_events(
+                        "some of the kernel's events were lost (ENOBUFS): looking at once"
+                            .to_owned(),
+                    );
                 }
                 (gone || lost).then_some(now)
             }

@@ -31,7 +31,10 @@ impl Metrics {
     pub fn new(path: &Path, track_file: &Path) -> Self {
         let label = track_file.display().to_string();
         // The text format knows these three escapes.
-        let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let label = label
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
         Self {
             path: path.to_owned(),
             label,
@@ -41,7 +44,13 @@ impl Metrics {
     }
 
     /// Writes the file if it is due, or if something has changed. Returns why it cannot be written, once.
-    pub fn keep(&mut self, report: &Report<'_>, looks: &Looks<'_>, now: Duration, is_changed: bool) -> Option<String> {
+    pub fn keep(
+        &mut self,
+        report: &Report<'_>,
+        looks: &Looks<'_>,
+        now: Duration,
+        is_changed: bool,
+    ) -> Option<String> {
         let is_due = |written| now.saturating_sub(written) >= EVERY;
         if !is_changed && !self.written.is_none_or(is_due) {
             return None;
@@ -49,7 +58,11 @@ impl Metrics {
         self.written = Some(now);
         let written = self.write(&text(&self.label, report, looks.count, looks.lost));
         let trouble = written.err().map(|error| {
-            format!("{} cannot be written: {}", self.path.display(), ErrnoText::from(&error))
+            format!(
+                "{} cannot be written: {}",
+                self.path.display(),
+                ErrnoText::from(&error)
+            )
         });
         let is_new = trouble != self.trouble;
         self.trouble = trouble;
@@ -61,7 +74,11 @@ impl Metrics {
         let mut draft = self.path.clone().into_os_string();
         draft.push(".new");
         let _ = fs::remove_file(&draft);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&draft)?;
         let written = file.write_all(text.as_bytes());
         let written = written.and_then(|()| fs::rename(&draft, &self.path));
         if written.is_err() {
@@ -78,14 +95,24 @@ fn text(label: &str, report: &Report<'_>, looks: u64, lost: u64) -> String {
     };
     let is_up = u8::from(report.state == Some(State::Up));
     let metrics = [
-        ("up", "gauge", "1 if the file should say up (0).", is_up.to_string()),
+        (
+            "up",
+            "gauge",
+            "1 if the file should say up (0).",
+            is_up.to_string(),
+        ),
         (
             "file_right",
             "gauge",
             "1 if the file says what it should.",
             u8::from(report.is_file_right).to_string(),
         ),
-        ("changes_total", "counter", "Changes of the state.", report.history.changes.to_string()),
+        (
+            "changes_total",
+            "counter",
+            "Changes of the state.",
+            report.history.changes.to_string(),
+        ),
         (
             "last_change_timestamp_seconds",
             "gauge",
@@ -98,7 +125,12 @@ fn text(label: &str, report: &Report<'_>, looks: u64, lost: u64) -> String {
             "Time of day of the last look.",
             seconds(SystemTime::now()),
         ),
-        ("looks_total", "counter", "Looks for the targets.", looks.to_string()),
+        (
+            "looks_total",
+            "counter",
+            "Looks for the targets.",
+            looks.to_string(),
+        ),
         (
             "events_lost_total",
             "counter",

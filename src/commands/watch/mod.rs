@@ -151,7 +151,9 @@ impl<'a> Watch<'a> {
         let limit = options.check.timing.timeout + GRACE;
         if let Err(error) = pulse.guard(limit, &options.track_file, options.down_value) {
             let why = ErrnoText::from(&error);
-            reporter.trouble(&format!("nothing ends a call that does not return: no thread: {why}"));
+            reporter.trouble(&format!(
+                "nothing ends a call that does not return: no thread: {why}"
+            ));
         }
         if let Some(folder) = file.weak_folder() {
             let folder = folder.display();
@@ -168,7 +170,10 @@ impl<'a> Watch<'a> {
             damper: Damper::new(options.rise, options.fall, before),
             history: History::new(),
             last: None,
-            metrics: options.metrics.as_ref().map(|path| Metrics::new(path, &options.track_file)),
+            metrics: options
+                .metrics
+                .as_ref()
+                .map(|path| Metrics::new(path, &options.track_file)),
             program: Program::of(&options.line),
             trial: None,
             told: Duration::ZERO,
@@ -235,7 +240,9 @@ impl<'a> Watch<'a> {
     fn keep(&mut self, changed: Option<Option<Duration>>) {
         let now = self.pulse.now();
         self.file.keep(self.value(), now);
-        let since_event = changed.flatten().map(|at| self.pulse.now().saturating_sub(at));
+        let since_event = changed
+            .flatten()
+            .map(|at| self.pulse.now().saturating_sub(at));
         self.pulse.systemd().is_file_right = self.file.is_right();
         let news = self.file.news();
         for text in news.iter().chain(&self.looks.news()) {
@@ -258,7 +265,9 @@ impl<'a> Watch<'a> {
             None => {}
         }
         self.pulse.systemd().status(&report.status());
-        let trouble = metrics.as_mut().and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
+        let trouble = metrics
+            .as_mut()
+            .and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
         trouble.iter().for_each(|text| self.reporter.trouble(text));
         self.metrics = metrics;
     }
@@ -314,7 +323,8 @@ impl<'a> Watch<'a> {
     }
 
     fn no_reload(&mut self, why: &str) {
-        self.reporter.trouble(&format!("no reload, it goes on as before: {why}"));
+        self.reporter
+            .trouble(&format!("no reload, it goes on as before: {why}"));
         self.pulse.systemd().ready();
     }
 

@@ -176,7 +176,11 @@ impl Clock for Pulse {
         if now.saturating_sub(self.ticked.get()) >= TICK {
             self.beat(now, true);
         }
-        if self.asked.get().end { now + AGES } else { now }
+        if self.asked.get().end {
+            now + AGES
+        } else {
+            now
+        }
     }
 
     fn pause(&self, duration: Duration) {

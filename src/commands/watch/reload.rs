@@ -62,7 +62,11 @@ impl Program {
         command.args(self.line.iter().skip(1));
         command.args(["--check-options", RELOADED, "0"]);
         let child = file.try_clone_to_owned().and_then(|file| {
-            command.stdin(file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+            command
+                .stdin(file)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
         });
         let child = child.map_err(|error| self.not_executed(ErrnoText::from(&error)))?;
         // What it has started itself may keep the pipe open.
@@ -81,7 +85,12 @@ impl Program {
     pub fn execute(&self, file: BorrowedFd<'_>) -> Result<Infallible, String> {
         let number = file.as_raw_fd().to_string();
         let added = [RELOADED, &number].map(OsString::from);
-        let words = self.line.iter().cloned().chain(added).map(OsString::into_vec);
+        let words = self
+            .line
+            .iter()
+            .cloned()
+            .chain(added)
+            .map(OsString::into_vec);
         let words: Result<Vec<CString>, _> = words.map(CString::new).collect();
         let path = CString::new(self.path.as_os_str().as_bytes());
         let kept = |flag| fcntl(file, FcntlArg::F_SETFD(flag));
@@ -115,7 +124,9 @@ impl Trial {
                     let line = line.trim_start_matches("listenup: ");
                     line.trim_start_matches("error: ").to_owned()
                 });
-                Some(Err(line.unwrap_or_else(|| format!("the program on disk ends with {status}"))))
+                Some(Err(line.unwrap_or_else(|| {
+                    format!("the program on disk ends with {status}")
+                })))
             }
             Err(error) => Some(Err(ErrnoText::from(&error).to_string())),
         }
@@ -130,4 +141,3 @@ impl Drop for Trial {
         }
     }
 }
-

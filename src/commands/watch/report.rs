@@ -48,13 +48,19 @@ impl Report<'_> {
             None => String::new(),
         };
         let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
-        let trouble = self.trouble.map(|trouble| format!("; {trouble}")).unwrap_or_default();
+        let trouble = self
+            .trouble
+            .map(|trouble| format!("; {trouble}"))
+            .unwrap_or_default();
         format!("{word} ({value}): {reason}{since}{trouble}")
     }
 
     /// What `systemctl status` shows: the trouble first.
     pub fn status(&self) -> String {
-        let trouble = self.trouble.map(|trouble| format!("TROUBLE: {trouble}; ")).unwrap_or_default();
+        let trouble = self
+            .trouble
+            .map(|trouble| format!("TROUBLE: {trouble}; "))
+            .unwrap_or_default();
         let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
         let since = humantime::format_rfc3339_seconds(self.history.since);
         let changes = match self.history.last_hour() {
@@ -108,7 +114,12 @@ impl<'a> Reporter<'a> {
     /// The state has changed.
     pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
-        log::changed(check.log, report.checked, word(report.state), report.since_event);
+        log::changed(
+            check.log,
+            report.checked,
+            word(report.state),
+            report.since_event,
+        );
         log::verbose::flush(Wait::No);
         if !check.quiet {
             let now = now();

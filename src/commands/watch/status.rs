@@ -32,7 +32,11 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     let text = text.replace(['|', '\n'], " ");
     let written = writer::stdout(&format!("LISTENUP WATCH {word} - {text}\n"), Wait::Always);
     ExitStatus {
-        reason: if written.is_ok() { reason } else { ExitReason::Failed },
+        reason: if written.is_ok() {
+            reason
+        } else {
+            ExitReason::Failed
+        },
         codes: ExitCodes::Nagios,
         on_unknown: OnUnknown::Down,
     }
@@ -42,7 +46,10 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let path = &options.track_file;
     let shown = path.display();
     let file = File::open(path).map_err(|error| {
-        format!("{shown} cannot be read: {}", crate::errno::ErrnoText::from(&error))
+        format!(
+            "{shown} cannot be read: {}",
+            crate::errno::ErrnoText::from(&error)
+        )
     })?;
     let lock = FlockOperation::NonBlockingLockShared;
     if flock(&file, lock) != Err(rustix::io::Errno::WOULDBLOCK) {
@@ -54,7 +61,10 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
     let age = age.unwrap_or(Duration::MAX);
     if age > OLDEST + options.check.timing.timeout {
-        return Err(format!("the watch of {shown} has not moved for {}", Shown(age)));
+        return Err(format!(
+            "the watch of {shown} has not moved for {}",
+            Shown(age)
+        ));
     }
     agree(options).map(|text| format!("{shown} {text}"))
 }

@@ -110,16 +110,11 @@ impl Systemd {
             self.unsent += "READY=1\n";
         }
         let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);
-        match self.beat_every().filter(|every| is_hungry(*every)) {
-            Some(_) if self.is_file_right => {
-                if self.send("WATCHDOG=1\n") {
-                    self.fed = Some(now);
-                }
-            }
-            _ if !self.unsent.is_empty() || !self.is_status_sent => {
-                self.send("");
-            }
-            _ => {}
+        let is_due = self.is_file_right && self.beat_every().is_some_and(is_hungry);
+        let is_unsent = !self.unsent.is_empty() || !self.is_status_sent;
+        let food = if is_due { "WATCHDOG=1\n" } else { "" };
+        if (is_due || is_unsent) && self.send(food) && is_due {
+            self.fed = Some(now);
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -163,7 +163,9 @@ impl TrackFile {
         self.beat(now);
         let kept = self.kept(value, now);
         let path = self.path.display();
-        let wrong = kept.err().map(|why| format!("{path} cannot be written: {why}"));
+        let wrong = kept
+            .err()
+            .map(|why| format!("{path} cannot be written: {why}"));
         if wrong != self.wrong {
             self.news.push(match &wrong {
                 Some(wrong) => wrong.clone(),
@@ -175,7 +177,11 @@ impl TrackFile {
 
     fn beat(&mut self, now: Duration) {
         let is_due = |beaten| now.saturating_sub(beaten) >= BEAT;
-        let Some(held) = self.held.as_mut().filter(|_| self.beaten.is_none_or(is_due)) else {
+        let Some(held) = self
+            .held
+            .as_mut()
+            .filter(|_| self.beaten.is_none_or(is_due))
+        else {
             return;
         };
         self.beaten = Some(now);
@@ -192,7 +198,11 @@ impl TrackFile {
 
     fn kept(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
         let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
-        let is_it = |held: &&mut Held| found.as_ref().is_ok_and(|found| found.id == held.mark.id);
+        let is_it = |held: &&mut Held| match &found {
+            Ok(found) => found.id == held.mark.id,
+            // It cannot be told, and then the open file is the best there is.
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
         let Some(held) = self.held.as_mut().filter(is_it) else {
             return self.kept_again(value, now);
         };
@@ -203,7 +213,10 @@ impl TrackFile {
         self.value = None;
         if let Err(why) = held.write(value, &self.path, now) {
             // The last way to have keepalived read it: all descriptors are closed.
-            self.held = self.held.take().filter(|_| !matches!(why, Unfit::NotTold(_)));
+            self.held = self
+                .held
+                .take()
+                .filter(|_| !matches!(why, Unfit::NotTold(_)));
             return Err(why);
         }
         self.value = Some(value);
@@ -218,8 +231,9 @@ impl TrackFile {
         let opened = Held::open(&self.path);
         let mut held = match opened {
             // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file has made as root.
-            Err(why) if why == Unfit::System(Errno::EACCES)
-                || self.folder.is_some() && is_in_the_way(&self.path) =>
+            Err(why)
+                if why == Unfit::System(Errno::EACCES)
+                    || self.folder.is_some() && is_in_the_way(&self.path) =>
             {
                 fs::remove_file(&self.path)?;
                 Held::open(&self.path)?
@@ -250,7 +264,9 @@ impl TrackFile {
         if !self.said_changed.is_some_and(is_said) {
             self.said_changed = Some(now);
             let path = self.path.display();
-            self.news.push(format!("another process had changed {path}; it says {value} again"));
+            self.news.push(format!(
+                "another process had changed {path}; it says {value} again"
+            ));
         }
     }
 
@@ -322,13 +338,19 @@ impl Held {
         if *found == self.mark && self.fresh.is_none() {
             return Ok(true);
         }
-        if self.fresh.is_some_and(|since| now.saturating_sub(since) > SETTLES) {
+        if self
+            .fresh
+            .is_some_and(|since| now.saturating_sub(since) > SETTLES)
+        {
             self.fresh = None;
         }
         self.mark = *found;
         let mut text = [0; MOST];
         let length = self.file.read_at(&mut text, 0)?;
-        Ok(text.get(..length).unwrap_or_default().starts_with(line(value).as_bytes()))
+        Ok(text
+            .get(..length)
+            .unwrap_or_default()
+            .starts_with(line(value).as_bytes()))
     }
 
     fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
@@ -342,10 +364,15 @@ impl Held {
         // keepalived reads the file when this is closed.
         drop(match self.reserve.take() {
             Some(reserve) => reserve,
-            None => options().open(path).map_err(|error| Unfit::NotTold(ErrnoText::from(&error).0))?,
+            None => options()
+                .open(path)
+                .map_err(|error| Unfit::NotTold(ErrnoText::from(&error).0))?,
         });
         self.reserve = options().open(path).ok();
-        self.mark = self.file.metadata().map_or(self.mark, |found| Mark::of(&found));
+        self.mark = self
+            .file
+            .metadata()
+            .map_or(self.mark, |found| Mark::of(&found));
         self.fresh = Some(now);
         Ok(())
     }
@@ -375,7 +402,9 @@ pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
 
 /// True if the file at this path is this open one.
 pub fn is_same(file: &OwnedFd, path: &Path) -> bool {
-    let file = file.try_clone().and_then(|file| File::from(file).metadata());
+    let file = file
+        .try_clone()
+        .and_then(|file| File::from(file).metadata());
     file.is_ok_and(|found| found.is_file() && id(path).is_ok_and(|id| id == Mark::of(&found).id))
 }
 
@@ -388,7 +417,9 @@ fn is_in_the_way(path: &Path) -> bool {
 /// # Errors
 /// Returns why it may not be there.
 pub fn write_once(path: &Path, value: i16) -> io::Result<()> {
-    options().open(path)?.write_all_at(line(value).as_bytes(), 0)
+    options()
+        .open(path)?
+        .write_all_at(line(value).as_bytes(), 0)
 }
 
 /// A symbolic link is refused, and a FIFO not waited for.

@@ -70,8 +70,14 @@ fn a_folder_in_its_place_is_trouble_until_it_goes() {
     fs::remove_file(&file.path).unwrap();
     fs::create_dir(&file.path).unwrap();
     file.keep(1, AT(1));
-    let why = format!("{} cannot be written: Is a directory (EISDIR)", file.path.display());
-    assert_eq!((file.is_right(), file.trouble()), (false, Some(why.as_str())));
+    let why = format!(
+        "{} cannot be written: Is a directory (EISDIR)",
+        file.path.display()
+    );
+    assert_eq!(
+        (file.is_right(), file.trouble()),
+        (false, Some(why.as_str()))
+    );
     assert_eq!(file.news(), [why]);
     file.keep(1, AT(2));
     assert_eq!(file.news(), [""; 0]);
@@ -89,7 +95,12 @@ fn a_folder_that_others_can_write_to_is_weak() {
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
     let file = TrackFile::open(&inner.join("service"), None).unwrap();
-    for (mode, weak) in [(0o755, false), (0o757, true), (0o1777, false), (0o700, false)] {
+    for (mode, weak) in [
+        (0o755, false),
+        (0o757, true),
+        (0o1777, false),
+        (0o700, false),
+    ] {
         fs::set_permissions(&inner, PermissionsExt::from_mode(mode)).unwrap();
         assert_eq!(file.weak_folder().is_some(), weak, "{mode:o}");
     }
