@@ -125,7 +125,11 @@ fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
     });
     parsed.map_err(|error| Refusal {
         error,
-        manners: Manners::of_a_wrong_line(args),
+        // The watch that is reloaded logs what the program on disk says.
+        manners: match reloaded {
+            Some(_) => Manners::default(),
+            None => Manners::of_a_wrong_line(args),
+        },
     })
 }
 

@@ -112,9 +112,10 @@ impl Systemd {
         let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);
         let is_due = self.is_file_right && self.beat_every().is_some_and(is_hungry);
         let is_unsent = !self.unsent.is_empty() || !self.is_status_sent;
-        let food = if is_due { "WATCHDOG=1\n" } else { "" };
-        if (is_due || is_unsent) && self.send(food) && is_due {
+        if is_due && self.send("WATCHDOG=1\n") {
             self.fed = Some(now);
+        } else if is_unsent {
+            self.send("");
         }
     }
 

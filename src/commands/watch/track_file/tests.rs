@@ -1,6 +1,6 @@
 //! The file through what can happen to it.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 
