@@ -266,10 +266,15 @@ fn rise_and_fall_hold_a_change_back() {
         assert_eq!(watcher.says(), "0");
         watcher.end();
 
-        let watcher = Watcher::start("--every 5ms --rise 300ms 443");
-        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms --rise 1h 443");
+        let socket = listen("127.0.0.1", 443);
         thread::sleep(Duration::from_millis(100));
         assert_eq!(watcher.says(), "1");
+        watcher.end();
+        drop(socket);
+
+        let watcher = Watcher::start("--every 5ms --rise 300ms 443");
+        let _socket = listen("127.0.0.1", 443);
         watcher.await_value("0");
         watcher.end();
     });

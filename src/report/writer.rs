@@ -2,7 +2,7 @@
 //!
 //! Their flags are left alone: O_NONBLOCK is a flag of the open file, which other processes share.
 //! poll(2) tells when there is room, and then a write of [`PART`] does not wait, unless another process
-//! fills the stream in between. [`Wait::No`] does not wait even then.
+//! fills the stream in between. [`Wait::Never`] does not wait even then.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -27,8 +27,10 @@ const AGAIN: Duration = Duration::from_millis(1);
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
-    /// Not at all.
+    /// Not at all, unless another process fills the stream at this moment.
     No,
+    /// Not at all, and not even then: for a program that runs for months. The stream is opened once more for that.
+    Never,
     /// For what is left of this.
     Until(Deadline<'a>),
     /// As long as it takes.
@@ -39,7 +41,7 @@ impl Wait<'_> {
     /// `None`: for ever.
     fn left(self) -> Option<Duration> {
         match self {
-            Self::No => Some(Duration::ZERO),
+            Self::No | Self::Never => Some(Duration::ZERO),
             Self::Until(limit) => Some(limit.left()),
             Self::Always => None,
         }
@@ -67,7 +69,7 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
         await_room(stream, wait)?;
         let part = text.get(..PART).unwrap_or(text);
         let written = match wait {
-            Wait::No => write_at_once(stream, part),
+            Wait::Never => write_at_once(stream, part),
             _ => unistd::write(stream, part),
         };
         match written {

@@ -127,27 +127,27 @@ impl<'a> Reporter<'a> {
                 Format::Json => report.json(&now),
                 Format::Text | Format::Nagios => format!("{now} {}\n", report.text()),
             };
-            let _ = writer::stdout(&text, Wait::No);
+            let _ = writer::stdout(&text, Wait::Never);
         }
     }
 
     /// The trouble with the file has changed, which [`Reporter::trouble`] has said in words.
     pub fn file_changed(&self, report: &Report<'_>) {
         if self.options.check.format == Format::Json && !self.options.check.quiet {
-            let _ = writer::stdout(&report.json(&now()), Wait::No);
+            let _ = writer::stdout(&report.json(&now()), Wait::Never);
         }
     }
 
     /// The state was asked for.
     pub fn state(&self, report: &Report<'_>) {
-        report::line_to_stderr(report.text(), Wait::No);
+        report::line_to_stderr(report.text(), Wait::Never);
     }
 
     /// Something that a person should know.
     pub fn trouble(&self, text: &str) {
         let log = self.options.check.log;
         if log != Log::Journald || !self.is_journal {
-            report::line_to_stderr(text, Wait::No);
+            report::line_to_stderr(text, Wait::Never);
         }
         if log != Log::Stderr {
             log::trouble(log, text);

@@ -112,7 +112,7 @@ impl TrackFile {
             Some(fd) => Held::new(File::from(fd), path),
             None => Held::open(path),
         };
-        let held = match held {
+        let mut held = match held {
             Err(Unfit::System(_)) => return Ok(file),
             held => held?,
         };
@@ -125,7 +125,10 @@ impl TrackFile {
         }
         file.folder = id(file.folder_path()).ok();
         // What it says already need not be written.
-        file.value = found.and_then(|found| found.try_into().ok());
+        let mark = held.mark;
+        held.fresh = Some(Duration::ZERO);
+        let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
+        file.value = found.and_then(|found| found.try_into().ok()).filter(says);
         file.held = Some(held);
         Ok(file)
     }
