@@ -219,6 +219,46 @@ fn icinga_calls_the_program_with_options_that_it_has() {
     });
 }
 
+#[test]
+fn the_line_for_nrpe_that_is_about_the_watch_is_one_that_the_program_takes() {
+    let nrpe = fs::read_to_string("packaging/nagios/nrpe.cfg").unwrap();
+    let command = line(&nrpe, "command[check_listenup_watch]=");
+    let said = listenup(command.strip_prefix(IN_PATH).unwrap());
+    let why = "/run/listenup-watch-443/track cannot be read: No such file or directory (ENOENT)";
+    said.exits(2)
+        .stdout(&format!("LISTENUP WATCH CRITICAL - {why}\n"));
+}
+
+#[test]
+fn ansible_has_each_processor_and_starts_watches_before_keepalived_is_reloaded() {
+    let playbook = yaml("packaging/ansible/listenup.yml");
+    let play = &playbook[0];
+    let architecture = play["vars"]["listenup_deb_arch"].as_str().unwrap();
+    assert!(
+        architecture.contains("'aarch64': 'arm64'"),
+        "{architecture}"
+    );
+    // Handlers run after all tasks.
+    let names = ["Reload keepalived", "Reload the watches"];
+    let handlers = play["handlers"].as_array().unwrap();
+    assert!(handlers.iter().map(|handler| &handler["name"]).eq(names));
+    let tasks = play["tasks"].as_array().unwrap();
+    let watch = tasks
+        .iter()
+        .filter(|task| task["loop"] == "{{ listenup_watch }}");
+    assert_eq!(watch.count(), 2);
+    for option in play["vars"]["listenup_watch_options"].as_array().unwrap() {
+        let words = [
+            "listenup",
+            "watch",
+            "--track-file=f",
+            option.as_str().unwrap(),
+            "443",
+        ];
+        listenup::cli::parse(words.map(Into::into)).unwrap();
+    }
+}
+
 /// A YAML file as JSON.
 fn yaml(file: &str) -> Value {
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";

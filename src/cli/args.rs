@@ -79,6 +79,21 @@ pub(super) fn few_targets_of(matches: &ArgMatches) -> Result<Vec<Target>, String
     }
 }
 
+/// The value of `--default-target`, which only `watch` has.
+///
+/// # Errors
+/// Returns why it is not a target.
+pub(super) fn default_target(matches: &ArgMatches) -> Result<Option<Target>, String> {
+    let given = matches.try_get_one::<String>("default-target");
+    let Some(text) = given.ok().flatten() else {
+        return Ok(None);
+    };
+    let target = text.parse();
+    target
+        .map(Some)
+        .map_err(|why: TargetError| format!("no target is named, and {text} is not one: {why}"))
+}
+
 /// The same one twice is one target, and could not be met twice.
 pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
     let mut known = BTreeSet::new();

@@ -251,7 +251,10 @@ pub(super) fn exit_codes(name: &str) -> ExitCodes {
 }
 
 pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
-    let targets = args::few_targets_of(matches)?;
+    let mut targets = args::few_targets_of(matches)?;
+    if targets.is_empty() {
+        targets.extend(args::default_target(matches)?);
+    }
     let needed = match matches.get_one::<u64>("at-least") {
         Some(needed) => usize::try_from(*needed).unwrap_or(usize::MAX),
         None if matches.get_flag("any") => 1,

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod doctor;
 mod list;
+mod options_file;
 mod plain;
 mod resets;
 mod watch;
@@ -18,7 +19,7 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Initial, OnExit, WatchOptions};
+pub use self::watch::{Errand, Initial, OnExit, RELOADED, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
@@ -101,7 +102,17 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
 }
 
 fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
-    let parsed = command().try_get_matches_from(args);
+    let is_watch = args.get(1).is_some_and(|name| name == "watch");
+    let (line, reloaded) = match is_watch {
+        true => watch::reloaded(args),
+        false => (args, None),
+    };
+    let whole = match is_watch {
+        true => options_file::expanded(line),
+        false => Ok(line.to_vec()),
+    };
+    let whole = whole.map_err(|why| wrong("watch", ErrorKind::ValueValidation, &why));
+    let parsed = whole.and_then(|line| command().try_get_matches_from(line));
     let parsed = parsed.and_then(|matches| request(&matches));
     let parsed = parsed.map_err(
         |error| match is_help(&error) && !asks_for_help_alone(args) {
@@ -109,9 +120,21 @@ fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
             false => error,
         },
     );
+    let parsed = parsed.map(|request| match request {
+        Request::Watch(options) => Request::Watch(WatchOptions {
+            line: line.to_vec(),
+            reloaded,
+            ..options
+        }),
+        other => other,
+    });
     parsed.map_err(|error| Refusal {
         error,
-        manners: Manners::of_a_wrong_line(args),
+        // The watch that is reloaded logs what the program on disk says.
+        manners: match reloaded {
+            Some(_) => Manners::default(),
+            None => Manners::of_a_wrong_line(args),
+        },
     })
 }
 
@@ -248,7 +271,11 @@ mod tests {
         if line.contains(&"watch") && !line.contains(&"--track-file") {
             line.extend(["--track-file", "lo"]);
         }
-        format!("{:?}", parse(line.into_iter().map(OsString::from)).unwrap())
+        let mut request = parse(line.into_iter().map(OsString::from)).unwrap();
+        if let Request::Watch(options) = &mut request {
+            options.line.clear();
+        }
+        format!("{request:?}")
     }
 
     #[test]
@@ -285,6 +312,7 @@ mod tests {
         Some(value.unwrap_or_else(|| match name.as_str() {
             "DURATION" => "400ms".to_owned(),
             "N" | "N|N%" => "1".to_owned(),
+            "[-]FILE" => "-lo".to_owned(),
             _ => "lo".to_owned(),
         }))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
 use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, look, try_judge};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
 use crate::host::netns::Netns;
 use crate::report::CheckResult;
 use crate::requirements::{Demands, Drops, RequirementChecker};
@@ -58,6 +58,23 @@ impl<'a> Checker<'a> {
     /// # Errors
     /// Returns why it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
+        self.judge_for(self.options.timing, deadline)
+    }
+
+    /// The sources without the second opinion, or with it again.
+    pub fn spare_second_opinion(&mut self, is_spared: bool) {
+        self.chain.spare_second_opinion(is_spared);
+    }
+
+    /// Judges once, with retries of its own.
+    ///
+    /// # Errors
+    /// As with [`Checker::judge`].
+    pub fn judge_for(
+        &mut self,
+        timing: Timing,
+        deadline: Deadline<'_>,
+    ) -> Result<Outcome, Obstacle> {
         let options = self.options;
         let spec = CheckSpec {
             targets: options.targets.clone(),
@@ -71,7 +88,7 @@ impl<'a> Checker<'a> {
             self.drops = self.watch_drops(&spec, deadline);
         }
         let mut requirements = self.requirements(deadline);
-        let (chain, timing) = (&mut self.chain, options.timing);
+        let chain = &mut self.chain;
         let outcome = try_judge(&spec, chain, &mut requirements, timing, deadline);
         self.drops = counts_drops.then(|| requirements.into_drops());
         outcome

@@ -10,6 +10,8 @@ pub struct SourceChain<'a> {
     sources: Vec<Box<dyn Source + 'a>>,
     /// Asked before the first of them says no; of what it says only a yes counts.
     second_opinion: Option<Box<dyn Source + 'a>>,
+    /// Whether it is left out for now.
+    is_second_opinion_spared: bool,
 }
 
 impl SourceChain<'_> {
@@ -32,6 +34,7 @@ impl<'a> SourceChain<'a> {
         Self {
             sources,
             second_opinion: None,
+            is_second_opinion_spared: false,
         }
     }
 
@@ -47,6 +50,11 @@ impl<'a> SourceChain<'a> {
             second_opinion: Some(Box::new(other)),
             ..self
         }
+    }
+
+    /// Leaves the second opinion out from now on, or no longer.
+    pub fn spare_second_opinion(&mut self, is_spared: bool) {
+        self.is_second_opinion_spared = is_spared;
     }
 
     /// Begins a check.
@@ -67,7 +75,8 @@ impl<'a> SourceChain<'a> {
         index: usize,
     ) -> Option<(&mut (dyn Source + 'a), Option<&mut (dyn Source + 'a)>)> {
         let source = self.sources.get_mut(index)?;
-        let second = self.second_opinion.as_deref_mut().filter(|_| index == 0);
+        let is_wanted = index == 0 && !self.is_second_opinion_spared;
+        let second = self.second_opinion.as_deref_mut().filter(|_| is_wanted);
         Some((&mut **source, second))
     }
 }

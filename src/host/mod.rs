@@ -4,6 +4,7 @@ pub mod cgroups;
 mod descriptors;
 pub mod folders;
 pub mod guard;
+pub mod inherited;
 pub mod netns;
 pub mod passwd;
 pub mod process_folder;
