@@ -34,7 +34,8 @@ fn examples() -> Vec<PathBuf> {
     examples
 }
 
-/// `keepalived -t` of a file, on a host with two devices and the program at its place.
+/// `keepalived -t` of a file, on a host with two devices, the program at its place and the track_file of a running watch:
+/// keepalived 2.3 refuses a configuration whose track_file does not exist.
 ///
 /// As process 1 of its own: where keepalived 2.2.7 checks a script it compares its parent's number
 /// with one that -t leaves at 0, and ends itself if they differ (keepalived #2587).
@@ -44,6 +45,8 @@ fn keepalived_test(file: &Path) -> Said {
         mount -t tmpfs -o mode=755 listenup-test /usr/libexec
         mkdir /usr/libexec/keepalived
         install -m 755 "$1" /usr/libexec/keepalived/listenup
+        mount -t tmpfs -o mode=755 listenup-test /run
+        install -D -m 644 /dev/null /run/listenup-watch-443/track
         exec "$3" -t -f "$2""#;
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);

@@ -362,6 +362,8 @@ fn keepalived_takes_the_configuration_of_the_readme_without_a_word() {
             mount -t tmpfs -o mode=755 listenup-test /usr/libexec
             mkdir /usr/libexec/keepalived
             install -m 755 "$1" /usr/libexec/keepalived/listenup
+            mount -t tmpfs -o mode=755 listenup-test /run
+            install -D -m 644 /dev/null /run/listenup-watch-443/track
             mount -t tmpfs -o mode=755 listenup-test /etc/keepalived
             printf %s "$2" >/etc/keepalived/keepalived.conf
             ip link add eth0 type veth peer name eth1

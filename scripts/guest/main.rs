@@ -77,7 +77,12 @@ fn main() {
     }
     outside.say("done", "");
     drop(outside); // waits until it is all out
-    let Err(error) = reboot(RebootMode::RB_AUTOBOOT);
+    // QEMU ends at a reboot. User-mode Linux would start again.
+    let mode = match std::env::var_os("power_off") {
+        Some(_) => RebootMode::RB_POWER_OFF,
+        None => RebootMode::RB_AUTOBOOT,
+    };
+    let Err(error) = reboot(mode);
     panic!("reboot: {error}");
 }
 
