@@ -256,6 +256,9 @@ impl Keepalived {
             .arg(path.with_extension("conf"));
         command.arg("-p").arg(path.with_extension("pid"));
         command.arg("-r").arg(path.with_extension("vrrp-pid"));
+        // 2.3 locks these too, although -P starts neither.
+        command.arg("-c").arg(path.with_extension("checkers-pid"));
+        command.arg("-b").arg(path.with_extension("bfd-pid"));
         command.stdout(log.try_clone().unwrap()).stderr(log);
         // Where it writes what it has read.
         command.env("TMPDIR", path.parent().unwrap());
