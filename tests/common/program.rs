@@ -15,6 +15,12 @@ pub const LISTENUP: &str = match option_env!("LISTENUP_TEST_PROGRAM") {
     None => env!("CARGO_BIN_EXE_listenup"),
 };
 
+/// The keepalived of the tests: the installed one, or the one that `LISTENUP_TEST_KEEPALIVED` names
+/// (see scripts/keepalived-test).
+pub fn keepalived() -> String {
+    std::env::var("LISTENUP_TEST_KEEPALIVED").unwrap_or_else(|_| "keepalived".to_owned())
+}
+
 /// Runs `listenup` with these words as arguments.
 pub fn listenup(words: &str) -> Said {
     listenup_with(&words.split_whitespace().collect::<Vec<_>>())
