@@ -93,7 +93,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             return failed;
         }
         if options.format == Format::Text {
-            let line = format_args!(
+            let line = format!(
                 "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
             );
             report::line_to_stderr(line, Wait::Always);
