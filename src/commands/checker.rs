@@ -11,6 +11,7 @@ use crate::clock::Deadline;
 use crate::domain::{Doubt, Entrance, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::{CheckSpec, Outcome, SourceChain, judge};
 use crate::errno::ErrnoText;
+use crate::host::processes::Viewer;
 use crate::host::vrf;
 use crate::report::CheckResult;
 use crate::requirements::RequirementChecker;
@@ -22,6 +23,7 @@ const PROC: &str = "/proc";
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
+    viewer: Option<Viewer>,
 }
 
 impl<'a> Checker<'a> {
@@ -33,10 +35,16 @@ impl<'a> Checker<'a> {
         if let Some(netns) = &options.netns {
             netns.enter()?;
         }
-        Ok(Self {
+        Ok(Self::here(options, None))
+    }
+
+    /// In the network namespace of the calling thread, without regard to `--netns`. It sees no more processes than the viewer.
+    pub fn here(options: &'a CheckOptions, viewer: Option<Viewer>) -> Self {
+        Self {
             options,
             chain: SourceChain::chosen(options.source, PROC),
-        })
+            viewer,
+        }
     }
 
     /// One judgement. What was named is looked up anew: a device can go and come back with another index, or move into a VRF.
@@ -52,6 +60,7 @@ impl<'a> Checker<'a> {
         };
         let (max, owner) = (options.max_queue, &options.owner);
         let mut requirements = RequirementChecker::new(max, owner, proc, deadline)?;
+        requirements.see_as(self.viewer);
         let spec = CheckSpec {
             targets: options.targets.clone(),
             entrance,

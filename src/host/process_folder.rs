@@ -79,7 +79,7 @@ impl ProcessFolder {
     /// # Errors
     /// Returns an error if the process has ended, or this user is not allowed to look.
     pub fn executable(&self) -> Result<RegularFile, ReadError> {
-        RegularFile::open(&self.path.join("exe"))
+        RegularFile::open_magic_link(&self.path.join("exe"))
     }
 
     /// The path of that executable, for a person.
@@ -121,17 +121,22 @@ impl ProcessFolder {
     /// Opens the first of its open files whose link in /proc/PID/fd begins with this text. `None` if it has none.
     ///
     /// # Errors
-    /// Returns an error if the process has ended, or this user is not allowed to look.
+    /// Returns an error if the process has ended, this user is not allowed to look, or no such file can be opened.
     pub fn open_file(&self, link: &[u8]) -> Result<Option<RegularFile>, ReadError> {
+        let mut refused = Ok(None);
         for entry in fs::read_dir(self.path.join("fd"))? {
             let path = entry?.path();
             // A descriptor can be closed at any moment.
             let found = fs::read_link(&path).unwrap_or_default();
-            if found.as_os_str().as_bytes().starts_with(link) {
-                return RegularFile::open(&path).map(Some);
+            if !found.as_os_str().as_bytes().starts_with(link) {
+                continue;
+            }
+            match RegularFile::open_magic_link(&path) {
+                Ok(file) => return Ok(Some(file)),
+                Err(error) => refused = Err(error),
             }
         }
-        Ok(None)
+        refused
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
-use crate::host::processes::Processes;
+use crate::host::processes::{Processes, Viewer};
 
 pub use self::queue::MaxQueue;
 use self::unit::Units;
@@ -37,6 +37,7 @@ pub struct RequirementChecker<'a> {
     units: Units,
     /// Those of this look, once they were needed.
     processes: Option<Result<Processes, Doubt>>,
+    viewer: Option<Viewer>,
 }
 
 impl<'a> RequirementChecker<'a> {
@@ -65,14 +66,20 @@ impl<'a> RequirementChecker<'a> {
             uid,
             units: Units::default(),
             processes: None,
+            viewer: None,
         })
     }
 
+    /// Looks into no other processes than this user could.
+    pub fn see_as(&mut self, viewer: Option<Viewer>) {
+        self.viewer = viewer;
+    }
+
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Compliance {
-        let (proc, limit) = (self.proc, self.deadline);
+        let (proc, limit, viewer) = (self.proc, self.deadline, self.viewer);
         let processes = self
             .processes
-            .get_or_insert_with(|| Processes::read(proc, limit));
+            .get_or_insert_with(|| Ok(Processes::read(proc, limit)?.seen_by(viewer)));
         match processes {
             Ok(processes) => process::judge(processes, listener, name, limit),
             Err(doubt) => Compliance::Unknown(doubt.clone()),

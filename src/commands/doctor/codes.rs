@@ -49,7 +49,6 @@ pub fn decides_result(code: &Code) -> bool {
         &audit::UNSAFE_FILE,
         &audit::REVERSE_ZERO,
         &audit::FILE_ABSENT,
-        &audit::FILE_STUCK,
         &audit::FILE_NO_NUMBER,
         &third_party::NETSTAT_WITH_PIPE,
         &third_party::REFUSES_OPERATOR,
@@ -71,7 +70,6 @@ pub fn decides_result(code: &Code) -> bool {
         &command::UNKNOWN_IS_UP,
         &command::COULD_NOT_TELL,
         &command::NAMES_NOTHING,
-        &command::TOO_SLOW,
         &command::OTHER_NAMESPACE,
         &live::FOLDER_NOT_WATCHED,
     ];

@@ -2,7 +2,6 @@
 
 mod track_files;
 mod weights;
-mod writers;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use super::codes::command::INDIRECT;
 use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, NeverRun};
 use super::command::{
-    Accounts, Attempt, DryRuns, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
     arguments,
 };
 use super::findings::{Finding, Findings};
@@ -22,8 +21,6 @@ use super::third_party::{self, Setting};
 use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::ReadError;
-
-pub use writers::Doubt;
 
 /// What is the same for all checks of a configuration.
 pub struct Audit<'a> {
@@ -39,8 +36,8 @@ pub struct Audit<'a> {
     pub image: &'a Result<OwnImage, ReadError>,
     /// This program's path, to recognize it under another name.
     pub own: Option<&'a Path>,
-    /// What the dry runs share.
-    pub dry_runs: &'a DryRuns,
+    /// What the evaluations share.
+    pub evaluations: &'a Evaluations,
     /// The path of listenup to write into the configuration.
     pub listenup: &'a str,
 }
@@ -77,11 +74,7 @@ impl Audit<'_> {
             return audited;
         }
         let checks = checks::of(&self.config);
-        findings.extend(track_files::examine(
-            self.config,
-            self.image.as_ref().ok(),
-            Path::new("/proc"),
-        ));
+        findings.extend(track_files::examine(self.config, self.accounts));
         let before = findings.len();
         for check in &checks {
             self.check(check, findings, &mut audited);
@@ -175,7 +168,7 @@ impl Audit<'_> {
                         options,
                         user: &user,
                         image: self.image,
-                        runs: self.dry_runs,
+                        evaluations: self.evaluations,
                         netns: self.config.globals.net_namespace.as_ref(),
                     };
                     findings.extend(attempt.examine());

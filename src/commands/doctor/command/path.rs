@@ -20,6 +20,7 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
+use crate::untrusted;
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -212,7 +213,11 @@ impl ResolvedPath {
 
 /// True if two paths lead to the same file.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let identity = |path| {
+        untrusted::metadata(path)
+            .ok()
+            .map(|file| (file.dev(), file.ino()))
+    };
     identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
