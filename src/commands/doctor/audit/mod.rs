@@ -6,6 +6,7 @@ mod weights;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
 use super::codes::audit::SECURITY_OFF;
@@ -76,8 +77,9 @@ impl Audit<'_> {
         let checks = checks::of(&self.config);
         findings.extend(track_files::examine(self.config, self.accounts));
         let before = findings.len();
+        let index = Index::new(self.config);
         for check in &checks {
-            self.check(check, findings, &mut audited);
+            self.check(check, &index, findings, &mut audited);
         }
         let is_unsafe = |found: &Finding| found.value("weakness").is_some();
         let is_safe = !findings.since(before).iter().any(is_unsafe);
@@ -122,7 +124,13 @@ impl Audit<'_> {
         }
     }
 
-    fn check(&self, check: &Check<'_>, findings: &mut Findings, audited: &mut Audited) {
+    fn check(
+        &self,
+        check: &Check<'_>,
+        index: &Index<'_>,
+        findings: &mut Findings,
+        audited: &mut Audited,
+    ) {
         let before = findings.len();
         let user = self.runners().user(check.user, Dropped::Check(&check.name));
         let has_user = user.is_ok();
@@ -147,7 +155,7 @@ impl Audit<'_> {
         audited.calls_listenup |= invocation != Invocation::None;
         let weights = |means_up: Option<bool>, findings: &mut Findings| {
             if let Some(script) = check.script {
-                findings.extend(weights::examine(self.config, script, means_up));
+                findings.extend(weights::examine(index, script, means_up));
             }
         };
         match invocation {
