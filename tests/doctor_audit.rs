@@ -189,23 +189,28 @@ fn a_check_that_keepalived_does_not_run_is_not_run() {
 }
 
 #[test]
-fn only_root_runs_a_check_as_another_user() {
+fn only_root_finds_out_what_another_user_sees() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
-        let path = write_conf(folder.path(), &conf_with(&check("443"), ""));
-        let look = |words: &str| {
+        let look = |arguments: &str, words: &str| {
+            let path = write_conf(folder.path(), &conf_with(&check(arguments), ""));
             let words = format!("doctor --format json {} {words}", path.display());
             let confined = Confined::new(folder.path().join("listenup")).by_nobody();
             Found::all(&confined.run(&words).exits(0).stdout, folder.path())
         };
-        let found = look("");
+        // All users see the same listeners.
+        with_code(&look("443", ""), "LU411");
+        let found = look("--owner-process x 443", "");
         let one = with_code(&found, "LU417");
-        assert_eq!(one.cause, "only root can run it as user root");
+        assert_eq!(
+            one.cause,
+            "only root can find out what it finds as user root"
+        );
         assert_eq!(one.fix, "run the doctor as root");
         assert_eq!(
-            with_code(&look("--user nobody"), "LU411").effect,
-            "chk: 443 is listening (run as user nobody)"
+            with_code(&look("443", "--user nobody"), "LU411").effect,
+            "chk: 443 is listening (evaluated here for user nobody)"
         );
     });
 }

@@ -268,6 +268,22 @@ mod tests {
     }
 
     #[test]
+    fn a_descriptor_that_is_refused_does_not_hide_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&path("a-fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let open = |name: &str| OpenOptions::new().read(true).write(true).open(path(name));
+        let _fifo = open("a-fifo").unwrap();
+        fs::write(path("a-file"), "x").unwrap();
+        let itself = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
+        let link = path("a-").into_os_string().into_encoded_bytes();
+        let refused = itself.open_file(&link).map(drop);
+        assert_eq!(refused, Err(ReadError::NotRegular));
+        let _file = open("a-file").unwrap();
+        assert!(itself.open_file(&link).unwrap().is_some());
+    }
+
+    #[test]
     fn a_process_that_has_ended_is_an_error() {
         let mut child = std::process::Command::new("sleep")
             .arg("600")

@@ -138,7 +138,7 @@ impl Program<'_> {
         } else if !file.can_execute(self.user) {
             findings.push(of_part(&NOT_EXECUTABLE, file));
         }
-        // What cannot be found out is left to the trial.
+        // What cannot be found out is not reported.
         let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
         if is_noexec {
             findings.push(of_part(&ON_NOEXEC, file));

@@ -227,3 +227,16 @@ fn examine_executable(executable: RegularFile) -> Result<Version, Obstacle> {
     }
     version::of_file(&executable)?.ok_or(Obstacle::ExecutableOther)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_cannot_be_listed_are_reported() {
+        let mut findings = Findings::default();
+        assert!(find(Path::new("/nonexistent"), &mut findings).is_empty());
+        let codes: Vec<&str> = findings.iter().map(|found| found.code.id).collect();
+        assert_eq!(codes, ["LU515"]);
+    }
+}
