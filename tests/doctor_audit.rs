@@ -46,7 +46,7 @@ fn checks_that_can_never_succeed() {
                 "--owner-process x 443",
                 "user nobody",
                 "LU414",
-                "as user nobody it gets \"443: could not tell",
+                "as user nobody it would get \"443: could not tell",
             ),
             (
                 "--netns /proc/1/ns/net 443",

@@ -15,6 +15,7 @@ use common::confined::{Confined, NOBODY};
 use common::doctor::{conf_with, doctor_reads, install};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
+use common::sockets::listen;
 use common::{in_namespace, ip};
 use listenup::keepalived_conf::{Disk, Reading, Set};
 
@@ -220,6 +221,7 @@ fn the_real_keepalived_agrees_about_paths() {
 #[test]
 fn the_real_keepalived_agrees_about_users_and_quotes() {
     in_namespace(|| {
+        let _listener = listen("::", 443);
         let folder = Folder::new();
         let good = conf_with("script \"FOLDER/listenup check 443\"", "");
         for (conf, complaint) in [

@@ -346,7 +346,7 @@ const CASES: &[Case] = &[
         WELL,
         "note",
         [
-            "the check also runs /etc/init.d/listenup-nothing restart",
+            "the check does more than look: it can run /etc/init.d/listenup-nothing restart",
             "acts.sh:2",
             "let systemd restart a service",
         ],
@@ -361,7 +361,7 @@ const CASES: &[Case] = &[
         None,
         "note",
         [
-            "the check runs systemctl stop keepalived: keepalived stays stopped",
+            "the check can run systemctl stop keepalived: all addresses then leave this node",
             "stops.sh:5",
             "write exit 1 in place of that command",
         ],

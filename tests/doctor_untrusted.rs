@@ -108,7 +108,7 @@ fn what_is_not_a_regular_file_is_not_even_opened() {
         let mut strace = Command::new("strace");
         let log = path.join("strace");
         strace
-            .args(["-f", "-qq", "-e", "trace=open,openat", "-o"])
+            .args(["-f", "-qq", "-e", "trace=open,openat,openat2", "-o"])
             .arg(&log);
         strace
             .arg(path.join("listenup"))

@@ -96,7 +96,10 @@ impl<'a> Walk<'a> {
                     self.missing_open(line);
                 }
             }
-            ("{", None) => self.skipped = 1,
+            ("{", None) => {
+                self.reader.report(Problem::ExtraOpen, &[]);
+                self.skipped = 1;
+            }
             ("{", Some(_)) => self.unclosed(line),
             ("}", _) => self.close(line),
             (_, Some(frame)) if frame.list.is_some() => self.item(line),

@@ -126,6 +126,8 @@ pub enum Problem {
     MissingCloseAtEnd,
     /// The `{` of `block` is missing.
     MissingOpen,
+    /// A `{` without a keyword.
+    ExtraOpen,
     /// A `}` without a block.
     ExtraClose,
     /// `keyword` requires a value.
@@ -161,6 +163,8 @@ pub enum Problem {
     AddressFamily,
     /// vrrp_instance `name` has no virtual_router_id.
     NoRouterId,
+    /// vrrp_instance `name` has neither an interface nor unicast peers.
+    NoInterface,
     /// vrrp_instance `name` has nopreempt, which does not work with state MASTER or priority 255.
     NopreemptIgnored,
     /// A quote of the command of `keyword` is not closed, or it ends with a backslash.
@@ -215,9 +219,9 @@ impl Problem {
         CommentsDiffer, TrackFilesDiffer, InitFilesDiffer, KeywordsDiffer, ByteOrderMark, OpenQuote,
         EscapedComment, Continuation, EndlessDefinition, NotReadAgain, NotDelimited, Undefined,
         UnknownKeyword, MisspelledKeyword, MisplacedKeyword, BlockEndsEarly, KeywordTooNew, UnknownBlock,
-        MissingClose, MissingCloseAtEnd, MissingOpen, ExtraClose, MissingValue, IgnoredWords, Repeated,
+        MissingClose, MissingCloseAtEnd, MissingOpen, ExtraOpen, ExtraClose, MissingValue, IgnoredWords, Repeated,
         RepeatedIgnored, NumberUsed, NumberIgnored, WordIgnored, NameMissing, DuplicateBlock,
-        NoCommand, NoFile, NoProcess, ServerAddress, Address, AddressFamily, NoRouterId, NopreemptIgnored, CommandCrash,
+        NoCommand, NoFile, NoProcess, ServerAddress, Address, AddressFamily, NoRouterId, NoInterface, NopreemptIgnored, CommandCrash,
         CommandEmpty, CommandDropped, CommandDroppedQuoted, TrackedAbsent, TrackedMisspelled, TrackedBelow,
         TrackedTwice, TrackOption, WeightInGroup, WeightOfOwner, WeightCleared, Untracked, MemberAbsent,
         MemberTaken, GroupEmpty, TrackFileDropped, InitFileOverwrites, OldTrackFile,
@@ -227,7 +231,7 @@ impl Problem {
     pub fn is_fatal(self) -> bool {
         use Problem::*;
         let is_reading = matches!(self, FileMissing | FileRefused | EndlessDefinition);
-        is_reading || matches!(self, MissingValue | NoRouterId | CommandCrash)
+        is_reading || matches!(self, MissingValue | NoRouterId | NoInterface | CommandCrash)
     }
 
     /// True if a part of the configuration is not read. Then nothing is known about what it does not contain.
@@ -237,7 +241,10 @@ impl Problem {
         let is_garbled = matches!(self, LongLine | Nul | LongExpansion | RandomBounds)
             || matches!(self, ConditionalDefinition | IncludedComment | CommandCrash);
         let is_broken = matches!(self, Template | Undefined | OpenQuote | EndlessDefinition)
-            || matches!(self, UnknownBlock | BlockEndsEarly | MissingOpen)
+            || matches!(
+                self,
+                UnknownBlock | BlockEndsEarly | MissingOpen | ExtraOpen
+            )
             || matches!(self, MissingClose | MissingCloseAtEnd);
         is_rare || is_garbled || is_broken
     }

@@ -115,7 +115,9 @@ static BLOCKS: &[Row] = &[
 impl Row {
     /// Returns the keyword of that name in this block.
     pub fn find(&self, name: &str) -> Option<Keyword> {
-        self.keywords().find(|keyword| keyword.name == name)
+        let words = self.table.split_ascii_whitespace();
+        let mut similar = words.filter(|word| word.starts_with(name));
+        similar.find_map(|word| Some(self.keyword(word)).filter(|keyword| keyword.name == name))
     }
 
     /// Returns the keyword of this block that was probably meant.

@@ -1,10 +1,14 @@
-//! What is reported, and that everything has an end.
+//! What is reported about a configuration.
+
+mod includes;
+mod limits;
+mod versions;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fuzzing::InMemory;
-use super::{Config, Diagnostic, Problem, Reading, Version};
+use super::{Config, Diagnostic, Reading, Version};
 
 fn read_files(version: Option<Version>, files: &[(&str, &str)]) -> Config {
     let files = files.iter().map(|(name, text)| (*name, text.as_bytes()));
@@ -202,105 +206,6 @@ fn a_template_is_one_diagnostic() {
     assert_eq!(shown(&read_text(&docker)), Vec::<String>::new());
 }
 
-/// What a version does, and that nothing is said about others if it is known.
-#[test]
-fn versions_differ() {
-    let track_file = "track_file tf {\n file /nowhere/tf\n init_file 0\n}\n";
-    let definition = |value: &str| script(&format!("{GOOD}\n$X={value}\n$X"));
-    let comment = "$B=\\\n script \"/bin/true\" \\\n interval 3 # s \\\n fall 4\n";
-    let comment = format!("{comment}{}", script("$B"));
-    let escaped = script("script \"/bin/true \\\"a b\\\"\"");
-    let decimal = script(&format!("{GOOD}\ninterval 2.5"));
-    let file_check = "virtual_server 192.0.2.1 80 {\n real_server 192.0.2.2 80 {\n FILE_CHECK {\n \
-                      track_file tf\n }\n }\n}\n";
-    for (text, version, expected) in [
-        (
-            decimal.as_str(),
-            "2.3.1",
-            vec!["3 NumberUsed interval|2.5|0|4294|2"],
-        ),
-        (&decimal, "2.3.2", vec![]),
-        (&decimal, "", vec!["3 DecimalsDiffer"]),
-        (&escaped, "2.2.8", vec![]),
-        (&escaped, "2.3.3", vec![]),
-        (&escaped, "", vec!["2 EscapesDiffer"]),
-        (
-            &definition("@vm fall 2"),
-            "2.2.7",
-            vec!["4 ConditionalDefinition"],
-        ),
-        (&definition("@vm fall 2"), "2.2.8", vec![]),
-        (&definition("@vm fall 2"), "2.4.0", vec!["4 NotReadAgain"]),
-        (&definition("@vm fall 2"), "", vec!["4 DefinitionsDiffer"]),
-        (
-            &definition("~SEQ(I,1,2) fall ${I}"),
-            "2.3.4",
-            vec!["4 Sequence"],
-        ),
-        (
-            &definition("~SEQ(I,1,2) fall ${I}"),
-            "2.4.3",
-            vec!["4 NotReadAgain"],
-        ),
-        (&comment, "2.3.4", vec![]),
-        (&comment, "", vec!["3 CommentsDiffer"]),
-        (
-            &comment,
-            "2.4.0",
-            vec!["4 MisplacedKeyword fall||vrrp_script|"],
-        ),
-        (track_file, "2.2.7", vec![]),
-        (
-            track_file,
-            "2.2.8",
-            vec!["3 InitFileOverwrites tf", "2 TrackFileDropped tf|/nowhere"],
-        ),
-        (track_file, "2.3.3", vec!["2 TrackFileDropped tf|/nowhere"]),
-        (
-            &format!(
-                "{}{file_check}",
-                track_file.replace(" file /nowhere/tf\n init_file 0\n", " file tf\n")
-            ),
-            "2.3.3",
-            vec![],
-        ),
-        (
-            &format!(
-                "{}{file_check}",
-                track_file.replace(" file /nowhere/tf\n init_file 0\n", " file tf\n")
-            ),
-            "2.3.1",
-            vec!["6 FileCheckCrash"],
-        ),
-        (
-            "global_defs {\n json_version 2\n}\n",
-            "2.2.7",
-            vec!["2 KeywordTooNew json_version|2.2.8"],
-        ),
-        ("global_defs {\n json_version 2\n}\n", "2.2.8", vec![]),
-        (
-            "global_defs {\n json_version 2\n}\n",
-            "",
-            vec!["2 KeywordsDiffer json_version|2.2.8"],
-        ),
-        (
-            "global_defs {\n set_supplementary_groups\n}\n",
-            "2.4.3",
-            vec!["2 KeywordTooNew set_supplementary_groups|2.4.4"],
-        ),
-    ] {
-        let config = read_as(version, text);
-        assert_eq!(shown(&config), expected, "{version}\n{text}");
-    }
-    let words = |version| {
-        let config = read_as(version, &escaped);
-        config.scripts[0].command.as_ref().unwrap().words.len()
-    };
-    assert_eq!((words("2.2.8"), words("2.3.3")), (2, 3));
-    let fall = |version| read_as(version, &comment).scripts[0].fall();
-    assert_eq!((fall("2.3.4"), fall("2.4.0")), (4, 1));
-}
-
 #[test]
 fn what_ends_keepalived() {
     for (lines, fatal) in [
@@ -368,123 +273,4 @@ fn names_that_are_tracked() {
         let is_tracked = ["12 TrackedTwice chk", "4 NoRouterId VI"].contains(&expected[0]);
         assert_eq!(acts, is_tracked, "{text}");
     }
-}
-
-#[test]
-fn everything_has_an_end() {
-    let started = Instant::now();
-    let many = "${A}".repeat(200);
-    for (text, problem) in [
-        (
-            "include keepalived.conf\n".to_owned(),
-            Problem::IncludeCircle,
-        ),
-        (
-            "include *.conf\ninclude b.conf\n".to_owned(),
-            Problem::IncludeCircle,
-        ),
-        ("$M=a \\\n$M\n\n$M\n".to_owned(), Problem::EndlessDefinition),
-        ("$A=$A\n$A\n".to_owned(), Problem::EndlessDefinition),
-        (format!("$A={{${{A}}\n{many}\n"), Problem::LongExpansion),
-        (format!("x {}\n", "y".repeat(2000)), Problem::LongLine),
-        (
-            format!("$A={}\n{many}\n", "y".repeat(100)),
-            Problem::LongExpansion,
-        ),
-        (
-            format!("{}\n", "{}".repeat(400)).repeat(1250),
-            Problem::Limits,
-        ),
-        ("x\n".repeat(5000), Problem::TooMany),
-        ("x".repeat(2 << 20), Problem::Limits),
-        (
-            format!("include {}x\n", "{a,b}".repeat(60)),
-            Problem::Limits,
-        ),
-        (
-            format!("include {}\n", "*".repeat(300)),
-            Problem::IncludeCircle,
-        ),
-    ] {
-        let loops = "include a.conf\ninclude a.conf\ninclude keepalived.conf\n";
-        let files = [
-            ("keepalived.conf", text.as_str()),
-            ("a.conf", "include b.conf\ninclude b.conf\n"),
-            ("b.conf", loops),
-        ];
-        let config = read_files(None, &files);
-        let found = config.diagnostics.iter().any(|one| one.problem == problem);
-        let shown = shown(&config);
-        let first = shown.get(..shown.len().min(20));
-        assert!(
-            found,
-            "{}: {problem:?}\n{first:#?}",
-            text.get(..60).unwrap_or(&text)
-        );
-        assert!(shown.len() <= 1001);
-    }
-    // Far more than it takes, far less than without an end.
-    assert!(started.elapsed() < Duration::from_secs(120));
-}
-
-#[test]
-fn many_scripts_are_linear() {
-    let count = 16_000;
-    let script = |at| format!("vrrp_script chk{at} {{\n script \"/bin/true\"\n fall 2x\n}}\n");
-    let scripts: String = (0..count).map(script).collect();
-    let tracked: String = (0..count).map(|at| format!(" chk{at}\n")).collect();
-    let config = read_text(&format!(
-        "{scripts}{}",
-        INSTANCE.replace(" chk\n", &tracked)
-    ));
-    assert_eq!(config.scripts.len(), count);
-    assert!(
-        config
-            .scripts
-            .iter()
-            .all(|script| script.tracked_by.len() == 1)
-    );
-    assert_eq!(config.diagnostics.len(), 1001);
-}
-
-#[test]
-fn a_file_that_is_included_twice_is_not_a_duplicate() {
-    let chk = format!("vrrp_script chk {{\n{GOOD}\n}}\n");
-    let main = format!("include chk.conf\ninclude chk.conf\n{INSTANCE}");
-    let config = read_files(None, &[("keepalived.conf", &main), ("chk.conf", &chk)]);
-    assert_eq!(shown(&config), Vec::<String>::new());
-    assert_eq!(config.scripts[0].tracked_by.len(), 1);
-    assert_eq!(
-        config.scripts[1].shadowed_by.as_ref(),
-        Some(&config.scripts[0].place)
-    );
-}
-
-#[test]
-fn comments_at_the_margin_of_a_file_that_is_read_twice() {
-    for (line, comment, count) in [
-        ("@vm include chk.conf", "# x", 1),
-        ("@vm include chk.conf", " # x", 0),
-        ("include chk.conf", "# x", 0),
-    ] {
-        let chk = format!("{comment}\nvrrp_script chk {{\n{GOOD}\n}}\n");
-        let main = format!("{line}\n{INSTANCE}");
-        let config = read_files(None, &[("keepalived.conf", &main), ("chk.conf", &chk)]);
-        let is_it = |one: &&Diagnostic| one.problem == Problem::IncludedComment;
-        let found = config.diagnostics.iter().filter(is_it);
-        assert_eq!(found.count(), count, "{line}, {comment}");
-    }
-}
-
-#[test]
-fn messages_of_a_running_keepalived() {
-    let text = "# /etc/keepalived/keepalived.conf\n#! cannot open a.conf\n#! \n!\n";
-    let reading = Reading {
-        files: &InMemory(Vec::new()),
-        id: b"vm",
-        version: None,
-    };
-    let main = Path::new("/etc/keepalived/keepalived.conf");
-    let config = reading.read_loaded(text.as_bytes(), main);
-    assert_eq!(shown(&config), ["0 Message cannot open a.conf"]);
 }

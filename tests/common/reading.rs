@@ -49,18 +49,30 @@ pub fn ask(main: &Path, version: &str) -> Read {
     answer.recv().unwrap()
 }
 
-/// Returns the program of a version: the one that is installed, or what scripts/keepalived-versions has fetched.
-fn program(version: &str) -> String {
+/// Fetches the versions that are not installed.
+fn fetch() {
     static FETCHED: Once = Once::new();
+    FETCHED.call_once(|| {
+        let fetched = Command::new("scripts/keepalived-versions").status();
+        assert!(fetched.unwrap().success());
+    });
+}
+
+/// Returns the version of a release of Debian.
+pub fn version_of(release: &str) -> String {
+    fetch();
+    let link = fs::read_link(Path::new("target/keepalived").join(release));
+    link.unwrap().display().to_string()
+}
+
+/// Returns the program of a version: the one that is installed, or what has been fetched.
+fn program(version: &str) -> String {
     let known = Command::new("keepalived").arg("--version").output();
     let known = known.expect("this test needs keepalived; scripts/test installs it");
     if String::from_utf8_lossy(&known.stderr).contains(&format!("v{version} ")) {
         return "keepalived".to_owned();
     }
-    FETCHED.call_once(|| {
-        let fetched = Command::new("scripts/keepalived-versions").status();
-        assert!(fetched.unwrap().success());
-    });
+    fetch();
     let program = format!("target/keepalived/{version}/keepalived");
     let program = fs::canonicalize(&program);
     let program =

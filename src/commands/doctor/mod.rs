@@ -132,7 +132,8 @@ fn examine(options: &DoctorOptions) -> Report {
             listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);
-        has_check |= audited.calls_listenup || !conf.config.track_files.is_empty();
+        has_check |=
+            audited.calls_listenup || !conf.config.track_files.is_empty() || !conf.config.complete;
         if let Some(running) = &conf.running {
             findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
         }

@@ -56,6 +56,7 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
             accounts,
             forced: None,
             globals: &conf.config.globals,
+            complete: conf.config.complete,
             version: conf.version,
         };
         for check in checks::of(&conf.config) {

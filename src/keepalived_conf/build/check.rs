@@ -130,8 +130,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn end_misc_check(&mut self) {
-        let cx = self.cx;
-        if let Some(check) = self.misc_check().filter(|check| check.command.is_none()) {
+        let (cx, has_line) = (self.cx, self.has_command_line);
+        let check = self.misc_check().filter(|check| check.command.is_none());
+        if let Some(check) = check.filter(|_| !has_line) {
             let values: Values = &[("block", &"MISC_CHECK"), ("keyword", &"misc_path")];
             cx.report(&check.place, Problem::NoCommand, values);
         }

@@ -60,12 +60,15 @@ impl Builder<'_> {
         self.add_of_groups(&mut acting, &instances, &mut groups, &members);
         if self.config.complete {
             self.check_tracks(&mut instances, &mut groups);
-            for instance in instances
-                .iter()
-                .filter(|one| one.virtual_router_id.is_none())
-            {
+            for instance in &instances {
+                let has_interface = instance.interface.is_some() || instance.is_unicast;
                 let values: Values = &[("name", &instance.name)];
-                self.cx.report(&instance.place, Problem::NoRouterId, values);
+                if instance.virtual_router_id.is_none() {
+                    self.cx.report(&instance.place, Problem::NoRouterId, values);
+                } else if !has_interface {
+                    self.cx
+                        .report(&instance.place, Problem::NoInterface, values);
+                }
             }
         }
         self.config.instances = instances;

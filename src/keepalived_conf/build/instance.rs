@@ -83,6 +83,7 @@ impl Builder<'_> {
         let problem = match (is_ipv6(word), first) {
             (None, _) => Problem::Address,
             (Some(family), Some(first)) if family != first => Problem::AddressFamily,
+            _ if instance.addresses.iter().any(|known| known.value == word) => return,
             _ => return instance.addresses.extend(line.set_word(0)),
         };
         self.cx.report(&line.place, problem, &[("address", &word)]);

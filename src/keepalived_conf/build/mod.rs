@@ -33,6 +33,8 @@ pub(super) struct Builder<'a> {
     groups: HashMap<String, usize>,
     /// The names that the block which is open tracks already.
     listed: HashSet<(Kind, String)>,
+    /// True if the block that is open has a line for a command, which can have a problem of its own.
+    has_command_line: bool,
     /// True if a part of the configuration was not read.
     pub has_gap: bool,
 }
@@ -46,6 +48,7 @@ impl<'a> Builder<'a> {
             instances: HashMap::new(),
             groups: HashMap::new(),
             listed: HashSet::new(),
+            has_command_line: false,
             has_gap: false,
         }
     }
@@ -53,6 +56,7 @@ impl<'a> Builder<'a> {
     /// Begins a block. Returns whether keepalived reads it.
     pub fn begin(&mut self, block: Block, line: &Line) -> bool {
         let has_name = line.words.len() > 1;
+        self.has_command_line = false;
         match block {
             Block::Script | Block::TrackFile | Block::TrackProcess if !has_name => {
                 let values: Values = &[("keyword", &line.keyword())];
@@ -76,11 +80,16 @@ impl<'a> Builder<'a> {
     /// Begins a block whose lines are values. Returns whether keepalived reads it.
     pub fn begin_list(&mut self, block: Block, line: &Line) -> bool {
         self.config.runs_vrrp |= block == Block::Root && line.keyword().starts_with("static_");
+        if let ("unicast_peer", Some(instance)) = (line.keyword(), self.config.instances.last_mut())
+        {
+            instance.is_unicast = true;
+        }
         block != Block::SyncGroup || line.keyword() != "group" || self.begin_members(line)
     }
 
     /// Takes a line with a keyword.
     pub fn value(&mut self, block: Block, line: &Line) {
+        self.has_command_line |= matches!(line.keyword(), "script" | "misc_path");
         match block {
             Block::Root | Block::GlobalDefs => self.global_value(line),
             Block::Script => self.script_value(line),

@@ -55,6 +55,9 @@ impl Builder<'_> {
         };
         let (name, block) = (&script.name, format!("vrrp_script {}", script.name));
         if script.command.is_none() {
+            if self.has_command_line {
+                return;
+            }
             let problem = Problem::NoCommand;
             return self.cx.report(
                 &script.place,

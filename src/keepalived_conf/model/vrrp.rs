@@ -188,6 +188,8 @@ pub struct Instance {
     pub state: Option<Set<State>>,
     /// The interface.
     pub interface: Option<Set<String>>,
+    /// True if it has unicast peers.
+    pub is_unicast: bool,
     /// The number that its nodes share.
     pub virtual_router_id: Option<Set<u8>>,
     /// See [`Instance::priority`].

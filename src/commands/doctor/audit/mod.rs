@@ -107,7 +107,12 @@ impl Audit<'_> {
 
     /// Reports that there is no script security, if adding it keeps all scripts.
     fn security_off(&self) -> Option<Finding> {
-        let user = self.runners().default_user().ok()?;
+        // A part that was not read could enable it.
+        let user = self
+            .runners()
+            .default_user()
+            .ok()
+            .filter(|_| self.config.complete)?;
         // The name as it is written: USER or USER GROUP.
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
@@ -120,6 +125,7 @@ impl Audit<'_> {
             accounts: self.accounts,
             forced: self.forced,
             globals: &self.config.globals,
+            complete: self.config.complete,
             version: self.version,
         }
     }
@@ -189,11 +195,13 @@ impl Audit<'_> {
                 weights(None, findings);
             }
             Invocation::None => {
-                let setting = setting(&user, self.listenup);
-                audited
-                    .targets
-                    .extend(third_party::targets(check, self.config, setting.clone()));
-                findings.extend(third_party::examine(check, self.config, setting));
+                // keepalived drops the script of a user who does not exist.
+                if has_user {
+                    let setting = setting(&user, self.listenup);
+                    let targets = third_party::targets(check, self.config, setting.clone());
+                    audited.targets.extend(targets);
+                    findings.extend(third_party::examine(check, self.config, setting));
+                }
                 weights(None, findings);
             }
         }

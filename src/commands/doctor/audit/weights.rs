@@ -37,7 +37,8 @@ pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Ve
     if script.tracked_by.is_empty() {
         return findings;
     }
-    if script.fall() == 1 {
+    // A part that was not read could set it.
+    if script.fall() == 1 && (index.complete || script.fall.is_some()) {
         let place = script
             .fall
             .as_ref()
@@ -144,6 +145,8 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
 
 /// What belongs to what, by name. A configuration can have tens of thousands of blocks.
 pub struct Index<'c> {
+    /// All of the configuration was read.
+    complete: bool,
     instances: HashMap<&'c str, &'c Instance>,
     /// The groups of an instance.
     groups: HashMap<&'c str, Vec<&'c Group>>,
@@ -157,6 +160,7 @@ impl<'c> Index<'c> {
     /// Of this configuration.
     pub fn new(config: &'c Config) -> Self {
         let mut index = Self {
+            complete: config.complete,
             instances: HashMap::new(),
             groups: HashMap::new(),
             trackers: HashMap::new(),

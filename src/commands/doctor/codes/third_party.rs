@@ -232,7 +232,7 @@ pub static SLEEPS_WHILE_DOWN: Code = Code {
 pub static ACTS: Code = Code {
     id: "LU320",
     severity: Note,
-    effect: "{name}: the check also runs {acts}",
+    effect: "{name}: the check does more than look: it can run {acts}",
     cause: "{at}",
     fix: "let systemd restart a service (Restart=), and let the check only look",
     explanation: "What a check does beside looking is repeated at each interval, and is killed at the timeout of the check.",
@@ -243,7 +243,7 @@ pub static ACTS: Code = Code {
 pub static STOPS_KEEPALIVED: Code = Code {
     id: "LU321",
     severity: Note,
-    effect: "{name}: the check runs {acts}: keepalived stays stopped, and with it all addresses, until somebody starts it",
+    effect: "{name}: the check can run {acts}: all addresses then leave this node until keepalived is started again",
     cause: "{at}",
     fix: "write exit 1 in place of that command: keepalived then gives up the address itself and takes it back later",
     explanation: "A check that fails is enough for keepalived to give up the address. A keepalived that is stopped \
@@ -268,7 +268,7 @@ pub static CONNECTS: Code = Code {
     severity: Note,
     effect: "{name}: a service that is too busy to take a connection counts as down: {on_failure}",
     cause: "{program} makes a connection to the service in each run, which the service logs and handles",
-    fix: "write {keyword} \"{listenup} check -q PORT\" with the port of the service",
+    fix: "",
     explanation: "Such a check also tests whether the service takes connections. listenup only looks whether it listens.",
     versions: ALL,
 };
@@ -279,7 +279,7 @@ pub static READS_ALL: Code = Code {
     severity: Note,
     effect: "{name}: {program} slows down with every connection on the host; a run beyond {timeout} counts as a failure",
     cause: "{program} reads the table of all sockets in each run",
-    fix: "write {keyword} \"{listenup} check -q PORT\" with the port of the service",
+    fix: "",
     explanation: "With a million connections netstat takes seconds, and ss -l a third of a second.",
     versions: ALL,
 };

@@ -43,6 +43,8 @@ pub struct Runners<'a> {
     pub forced: Option<&'a ScriptUser>,
     /// The settings of the configuration.
     pub globals: &'a Globals,
+    /// False if a part of the configuration was not read, which could name a user.
+    pub complete: bool,
     /// The version of keepalived.
     pub version: Option<Version>,
 }
@@ -130,6 +132,7 @@ impl Runners<'_> {
         match (by_name, &self.globals.script_security) {
             (Some(user), _) => Ok(user),
             (None, None) => Ok(Accounts::root()),
+            (None, Some(_)) if !self.complete => Ok(Accounts::root()),
             (None, Some(place)) => Err(SCRIPT_USER_MISSING.with(&[]).at(place)),
         }
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::evaluate::{Context, Fault, Status, Value, is_act, is_bash};
-use super::machine::{Machine, Slice, Step, Stop, succeeded};
-use super::probe::{self, Pipe, Probe, What, base_name};
+use super::machine::Machine;
+use super::pipe;
+use super::probe::{Pipe, Probe, What, base_name};
 use super::programs;
+use super::run::{
+    Context, Fault, Slice, Status, Step, Stop, Value, is_act, is_bash, succeeded, texts,
+};
 use super::test;
 use super::tokens::{self, Content, Part};
-use super::word::{Streams, simple, texts};
+use super::word::{Streams, simple};
 
 impl Machine<'_> {
     pub(super) fn command(&mut self, tokens: Slice<'_>) -> Step<Status> {
@@ -24,7 +27,8 @@ impl Machine<'_> {
                         .any(|part| matches!(part.content, Content::Output(_)));
                     let value = self.value(&value)?;
                     self.last = if is_output { self.last } else { Status::Is(0) };
-                    self.variables.insert(name.to_owned(), value);
+                    self.variables
+                        .insert(name.to_owned(), allowed(name, value)?);
                     assigns = true;
                 }
                 None => self.push_value(word, &mut values)?,
@@ -144,7 +148,7 @@ impl Machine<'_> {
                 return Ok(if succeeded(status)? { status } else { failed });
             }
         }
-        let pipe = probe::pipe(&[words.to_vec()], self.context.scene).ok_or(())?;
+        let pipe = pipe::of(&[words.to_vec()], self.context.scene).ok_or(())?;
         self.answer(pipe, failed)
     }
 
@@ -232,7 +236,7 @@ impl Machine<'_> {
             }
             all.push(self.without_sudo(texts(values)?));
         }
-        let mut pipe = probe::pipe(&all, self.context.scene).ok_or(())?;
+        let mut pipe = pipe::of(&all, self.context.scene).ok_or(())?;
         if self.pipe_fails {
             pipe.succeeds = pipe.never_fails;
             let fault = pipe.closes_early.then_some((Fault::PipeFails, self.line));
@@ -290,4 +294,15 @@ fn assignment(word: &[Part]) -> Option<(&str, Vec<Part>)> {
         content: Content::Text(value.to_owned()),
     };
     (starts && name.chars().all(is_name)).then(|| (name, [&[value], rest].concat()))
+}
+
+/// Refuses values that change how words are split, what grep does, or which programs run.
+fn allowed(name: &str, value: Value) -> Step<Value> {
+    let is_usual_path =
+        matches!(&value, Value::Text(path) if path.split(':').any(|folder| folder == "/usr/bin"));
+    match name {
+        "IFS" | "GREP_OPTIONS" | "BASH_ENV" | "SHELLOPTS" => Err(Stop::NotUnderstood),
+        "PATH" if !is_usual_path => Err(Stop::NotUnderstood),
+        _ => Ok(value),
+    }
 }

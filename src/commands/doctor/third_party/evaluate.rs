@@ -1,76 +1,11 @@
 //! What a script does. It is gone through once for each answer that its questions can have. No program is started.
 
-use std::time::Duration;
-
-use super::machine::{Machine, Stop};
-use super::probe::{Probe, Scene, base_name};
+use super::machine::Machine;
+use super::run::{Context, Run, Stop, is_act};
 use super::tokens::{NotUnderstood, Token, Tokens};
 
 /// The most runs that a script's questions can make.
 const RUNS: usize = 64;
-
-/// An exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// This one.
-    Is(u8),
-    /// Not 0.
-    Failed,
-    /// Only a run would tell.
-    Unknown,
-}
-
-/// A value of a variable or a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// This text.
-    Text(String),
-    /// A number of lines, at least 1.
-    Count,
-    /// One or more lines.
-    Lines,
-    /// A number above 0.
-    Positive,
-    /// Only a run would tell.
-    Unknown,
-}
-
-/// A fault of the script rather than of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// A number of lines is compared with 1.
-    ComparesWithOne,
-    /// `grep -q` ends a pipe whose parts must all succeed.
-    PipeFails,
-    /// /dev/tcp in a shell that does not have it.
-    NoDevTcp,
-}
-
-/// One run.
-#[derive(Clone, Debug, Default)]
-pub struct Run {
-    /// The questions in their order, and the answers in this run.
-    pub answers: Vec<(Probe, bool)>,
-    /// The exit status.
-    pub status: Option<Status>,
-    /// How long it sleeps.
-    pub slept: Duration,
-    /// The commands that change the host, each with its line and how long the script has slept before.
-    pub acts: Vec<(String, usize, Duration)>,
-    /// Faults that it met, and their lines.
-    pub faults: Vec<(Fault, usize)>,
-}
-
-/// How the script is run.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// The shell is bash, with `[[`, `&>` and /dev/tcp.
-    pub bash: bool,
-    /// The arguments, from `$1` on.
-    pub arguments: &'a [String],
-    /// Where it runs.
-    pub scene: Scene<'a>,
-}
 
 /// Returns all runs that differ by answers.
 ///
@@ -97,19 +32,6 @@ pub fn evaluate(tokens: &Tokens, context: Context<'_>) -> Result<Vec<Run>, NotUn
     Ok(runs)
 }
 
-/// Whether a shell of this name is bash. `None`: it is not one of the known shells.
-pub fn is_bash(name: &str) -> Option<bool> {
-    match name {
-        "bash" => Some(true),
-        "dash" | "ash" => Some(false),
-        "sh" => {
-            let real = std::fs::canonicalize("/bin/sh").unwrap_or_default();
-            Some(real.file_name().is_some_and(|name| name == "bash"))
-        }
-        _ => None,
-    }
-}
-
 /// Returns the commands of a script that is not understood which change the host, with their lines.
 pub fn acts(tokens: &Tokens) -> Vec<(String, usize)> {
     let mut acts = Vec::new();
@@ -131,26 +53,11 @@ pub fn acts(tokens: &Tokens) -> Vec<(String, usize)> {
     acts
 }
 
-/// Whether a command starts, stops or restarts something.
-pub fn is_act(words: &[String]) -> bool {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (["sudo", program, rest @ ..] | [program, rest @ ..]) = words.as_slice() else {
-        return false;
-    };
-    let verbs = ["start", "stop", "restart", "reload", "kill"];
-    let has_verb = || rest.iter().any(|word| verbs.contains(word));
-    match base_name(program) {
-        "systemctl" | "service" | "rc-service" | "docker" | "podman" => has_verb(),
-        "killall" | "pkill" => !rest.is_empty() && !rest.contains(&"-0"),
-        "reboot" | "poweroff" => true,
-        _ => program.contains("/init.d/") && has_verb(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::probe::Scene;
     use super::super::tokens;
     use super::*;
     use crate::keepalived_conf::Config;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Analysis;
-use super::evaluate::{Fault, Run, acts};
+use super::evaluate::acts;
 use super::meaning::{self, Meaning};
 use super::probe::{Probe, Tool, What, base_name};
+use super::run::{Fault, Run};
 use super::script::{Defect, defect, read};
 use crate::clock::Shown;
 use crate::commands::doctor::codes::Code;
@@ -92,12 +93,7 @@ impl Faults<'_> {
             return false;
         };
         let path = Path::new(program);
-        let defect = if path.is_absolute() {
-            defect(path)
-        } else {
-            None
-        };
-        match &defect {
+        match &defect(path) {
             None => return false,
             Some(Defect::NoInterpreter) => self.add(&codes::NO_INTERPRETER, &[("file", program)]),
             Some(Defect::CarriageReturn) => self.add(&codes::CARRIAGE_RETURN, &[("file", program)]),
@@ -167,7 +163,10 @@ impl Faults<'_> {
         };
         let what = match &first.what {
             What::Process(name) => name.clone(),
-            What::Port { port, .. } => port.to_string(),
+            What::Port { .. } => meaning::targets(first)
+                .into_iter()
+                .next()
+                .unwrap_or_default(),
         };
         self.of_script(runs, &what);
         for probe in &probes {
@@ -183,18 +182,26 @@ impl Faults<'_> {
         match first.tool {
             Tool::Connection => self.add(&codes::CONNECTS, &[("program", program)]),
             Tool::Netstat | Tool::Ss | Tool::Lsof => {
-                self.add(&codes::READS_ALL, &[("program", program)])
+                self.add(&codes::READS_ALL, &[("program", program)]);
             }
             Tool::Killall | Tool::Processes => {
                 self.add(
                     &codes::PROCESS_ONLY,
                     &[("program", program), ("process", &what)],
                 );
+                // A line in its place would lose the rest of the script.
+                let acts = runs.iter().any(|run| !run.acts.is_empty());
+                if let Some(last) = self.found.pop() {
+                    self.found.push(match acts {
+                        true => last.with_fix("", ("line", &"")),
+                        false => last,
+                    });
+                }
             }
         }
     }
 
-    /// What is wrong with the script, whatever it asks.
+    /// What is wrong with the script itself.
     fn of_script(&mut self, runs: &[Run], what: &str) {
         let probes = meaning::probes(runs);
         let program = probes.first().map_or("", |probe| probe.program.as_str());

@@ -3,34 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::evaluate::{Context, Run, Status, Value};
+use super::run::{Context, Run, Slice, Status, Step, Stop, Value, succeeded, texts};
 use super::tokens::Token;
-use super::word::texts;
 
 /// The most statements that a run executes.
 const STEPS: usize = 2000;
 
 /// The most bytes that all words of a run have together. A variable can double in each line.
 const BYTES: usize = 1 << 20;
-
-/// Why a run does not go on.
-pub enum Stop {
-    /// It has ended.
-    Exit(Status),
-    /// One more answer is needed.
-    Question,
-    /// A command is not known.
-    NotUnderstood,
-}
-
-impl From<()> for Stop {
-    fn from((): ()) -> Self {
-        Self::NotUnderstood
-    }
-}
-
-pub(super) type Step<T> = Result<T, Stop>;
-pub(super) type Slice<'t> = &'t [(usize, Token)];
 
 /// A block that is open.
 struct Block<'t> {
@@ -306,13 +286,5 @@ impl<'a> Machine<'a> {
                 self.answer(pipe, Status::Is(1))
             }
         }
-    }
-}
-
-pub(super) fn succeeded(status: Status) -> Step<bool> {
-    match status {
-        Status::Is(code) => Ok(code == 0),
-        Status::Failed => Ok(false),
-        Status::Unknown => Err(Stop::NotUnderstood),
     }
 }

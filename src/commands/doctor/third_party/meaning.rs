@@ -1,8 +1,11 @@
 //! What the success of a check means, and the command that means the same.
 
+use std::path::Path;
+
 use super::Analysis;
-use super::evaluate::{Fault, Run, Status};
 use super::probe::{Probe, Tool, What};
+use super::run::{Fault, Run, Status};
+use super::script::defect;
 use crate::commands::doctor::codes::third_party::{Left, Stricter};
 
 /// The line that replaces a check.
@@ -87,8 +90,11 @@ impl Analysis<'_> {
         let probes = probes(runs);
         let mut meaning = of(runs);
         let mut stricter = Vec::new();
-        // Without a shell netstat always succeeds; what was meant is in the words.
-        if self.operator.is_some() {
+        // Without a shell netstat always succeeds, and so does what keepalived cannot execute.
+        let program = self.words.first().map(Path::new);
+        let is_missing =
+            |path: &Path| path.is_absolute() && !path.exists() || defect(path).is_some();
+        if self.operator.is_some() || program.is_some_and(is_missing) {
             stricter.push(Stricter::Always);
         }
         if probes

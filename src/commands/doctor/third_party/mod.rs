@@ -4,11 +4,13 @@
 //! script     the text of a check, and whether its file can be executed
 //! tokens     the words and operators of that text
 //! evaluate   its runs: one for each answer that its questions can have
+//! run        what a run consists of
 //! machine    one run: its statements
 //! command    its commands
 //! word       the words of these
 //! test       the conditions of [ and [[
-//! probe      the question that a pipe asks
+//! probe      a question to the host
+//! pipe       the question that a pipe of programs asks
 //! programs   the options of netstat, ss, lsof, nc, killall, pidof, pgrep and ps
 //! pattern    the port in a pattern of grep
 //! meaning    what success means, and the replacement
@@ -21,15 +23,17 @@ mod faults;
 mod machine;
 mod meaning;
 mod pattern;
+mod pipe;
 mod probe;
 mod programs;
+mod run;
 mod script;
 mod test;
 mod tokens;
 mod word;
 
-use self::evaluate::{Context, Run, is_bash};
 use self::probe::{Scene, base_name};
+use self::run::{Context, Run, is_bash};
 use self::script::Script;
 use self::tokens::{Content, NotUnderstood, Part, Token, Tokens};
 use super::checks::Check;

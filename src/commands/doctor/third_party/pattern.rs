@@ -1,7 +1,5 @@
 //! The port in a pattern of grep.
 
-use super::probe::number;
-
 /// A pattern that is understood whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -68,4 +66,10 @@ pub fn of(text: &str, whole_words: bool, fixed: bool) -> Option<Pattern> {
         open_behind,
         listen,
     })
+}
+
+/// A port in decimal digits.
+pub fn number(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port != 0)
 }

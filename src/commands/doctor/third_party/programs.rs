@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nix::ifaddrs::getifaddrs;
 
-use super::pattern::Listen;
-use super::probe::{Filters, Probe, Scene, Tool, What, base_name, is_option, number};
+use super::pattern::{Listen, number};
+use super::probe::{Filters, Probe, Scene, Tool, What, base_name, is_option};
 use crate::keepalived_conf::Config;
 
+/// netstat(8) with -l or -a, for TCP or UDP.
 pub fn netstat(words: &[&str], filters: &Filters) -> Option<Probe> {
     let letters = letters(words, "tulnpae")?;
     // net-tools shows all for -l with -a.
@@ -15,6 +16,7 @@ pub fn netstat(words: &[&str], filters: &Filters) -> Option<Probe> {
     of_table(Tool::Netstat, &letters, lists, None, filters)
 }
 
+/// ss(8) with -l, -a or `state listening`, and perhaps a filter for the port.
 pub fn ss(words: &[&str], filters: &Filters) -> Option<Probe> {
     let count = words.iter().take_while(|word| is_option(word)).count();
     let (options, filter) = words.split_at(count);
@@ -86,6 +88,7 @@ fn of_table(
     })
 }
 
+/// lsof(8) with -i and a port.
 pub fn lsof(words: &[&str], filters: &Filters) -> Option<Probe> {
     let (mut place, mut listen) = (None, filters.listen);
     let mut words = words.iter();
@@ -122,6 +125,7 @@ pub fn lsof(words: &[&str], filters: &Filters) -> Option<Probe> {
     })
 }
 
+/// nc(1) with -z, to this host.
 pub fn nc(words: &[&str], scene: Scene<'_>) -> Option<Probe> {
     let (mut plain, mut letters, mut words) = (Vec::new(), String::new(), words.iter());
     while let Some(word) = words.next() {
@@ -164,6 +168,7 @@ pub fn connection(host: &str, port: &str, scene: Scene<'_>) -> Option<Probe> {
     })
 }
 
+/// `killall -0`, which sends no signal.
 pub fn killall(words: &[&str]) -> Option<Probe> {
     match words {
         ["-0", name] | ["-q", "-0", name] | ["-0", "-q", name] => process(Tool::Killall, name),
@@ -171,6 +176,7 @@ pub fn killall(words: &[&str]) -> Option<Probe> {
     }
 }
 
+/// pidof, pgrep and ps.
 pub fn processes(
     program: &str,
     words: &[&str],

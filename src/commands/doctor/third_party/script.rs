@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::evaluate::is_bash;
 use super::probe::base_name;
+use super::run::is_bash;
 use crate::untrusted::{self, Limits, ReadError, RegularFile};
 
 /// The bytes of a script that are read at most.
@@ -67,7 +67,14 @@ impl Script {
             .ok()
             .filter(|bytes| !bytes.contains(&0))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let bash = shell.or_else(|| is_bash(base_name(interpreter(&text)?.last()?)));
+        let interpreter = interpreter(&text);
+        let (name, option) = interpreter.unwrap_or_default();
+        let bash = shell.or_else(|| is_bash(base_name(name)));
+        // The options in the first line are those of `set`; the line is a comment after it.
+        let text = match option {
+            Some(option) if shell.is_none() => format!("set {option}; {text}"),
+            _ => text,
+        };
         let file = std::fs::canonicalize(file).ok();
         Some(Self {
             text,
@@ -78,20 +85,23 @@ impl Script {
     }
 }
 
-/// The words behind `#!`: the interpreter, and a name where that is env.
-fn interpreter(text: &str) -> Option<Vec<&str>> {
-    let words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
-    let words: Vec<&str> = words.collect();
-    Some(match words.as_slice() {
-        [env, name] if base_name(env) == "env" => vec![env, name],
-        [interpreter, ..] => vec![interpreter],
-        [] => Vec::new(),
-    })
+/// The interpreter, or the name where that is env, and its option.
+fn interpreter(text: &str) -> Option<(&str, Option<&str>)> {
+    let mut words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
+    let mut name = words.next()?;
+    let is_env = base_name(name) == "env";
+    if is_env {
+        name = words.next()?;
+    }
+    let option = words.next();
+    // To env the name and the option are one word.
+    (!is_env || option.is_none()).then_some((name, option))
 }
 
 /// Returns why the kernel does not execute a file. `None`: it does, or the file is not a text that can be read.
 pub fn defect(path: &Path) -> Option<Defect> {
-    let bytes = read(path, LIMIT).ok().filter(|bytes| !bytes.contains(&0))?;
+    let bytes = read(path, LIMIT).ok();
+    let bytes = bytes.filter(|bytes| path.is_absolute() && !bytes.contains(&0))?;
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()

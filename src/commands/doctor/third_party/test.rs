@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::evaluate::Value;
+use super::run::Value;
 
 /// Returns whether a condition holds, and whether it compares a number of lines with 1. `None`: it is not one of
 /// the known forms.

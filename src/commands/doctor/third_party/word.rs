@@ -1,8 +1,8 @@
 //! Words and redirections, as a command gets them.
 
-use super::evaluate::{Status, Value};
-use super::machine::{Machine, Slice, Step, Stop};
+use super::machine::Machine;
 use super::probe::Output;
+use super::run::{Slice, Status, Step, Stop, Value, texts};
 use super::tokens::{Content, Part, Token};
 
 pub type Redirect<'t> = (Option<u16>, &'static str, &'t [Part]);
@@ -158,13 +158,4 @@ pub fn simple(tokens: Slice<'_>) -> Step<(Vec<&[Part]>, Vec<Redirect<'_>>)> {
         true => Err(Stop::NotUnderstood),
         false => Ok((words, redirects)),
     }
-}
-
-/// The texts of values that are known.
-pub fn texts(values: Vec<Value>) -> Step<Vec<String>> {
-    let text = |value| match value {
-        Value::Text(text) => Ok(text),
-        _ => Err(Stop::NotUnderstood),
-    };
-    values.into_iter().map(text).collect()
 }

@@ -70,50 +70,57 @@ pub(super) static MISSING_OPEN: Code = problem(
     "{block} {",
     "keepalived treats the next line as the first one of the block, up to the next }.",
 );
-pub(super) static EXTRA_CLOSE: Code = problem(
+pub(super) static EXTRA_OPEN: Code = problem(
     "LU150",
+    "keepalived ignores this {, and reads the lines after it as if it were not there",
+    "no keyword opens a block here",
+    "remove the { with its }, or write the keyword of the block in front of it",
+    "The lines in this block were not checked.",
+);
+pub(super) static EXTRA_CLOSE: Code = problem(
+    "LU151",
     "keepalived ignores this }",
     "no block is open here",
     "remove the }",
     "A } too many can mean that a block above ends earlier than it seems to.",
 );
 pub(super) static MISSING_VALUE: Code = problem(
-    "LU151",
+    "LU152",
     "keepalived does not start: {keyword} has no value",
     "",
     "write a value after {keyword}, or remove the line",
     "keepalived ends with a permanent configuration error.",
 );
 pub(super) static IGNORED_WORDS: Code = note(
-    "LU152",
+    "LU153",
     "keepalived ignores {words}",
     "{keyword} has one value",
     "remove {words}",
     "Words after the value of a keyword do not count. A comment begins with # or !.",
 );
 pub(super) static REPEATED: Code = problem(
-    "LU153",
+    "LU154",
     "the {keyword} in line {line} does not count",
     "{keyword} is in the block twice, and keepalived uses the last one",
     "remove line {line}; for two checks, write two blocks",
     "A block has each of these values once. keepalived says nothing about a second one.",
 );
 pub(super) static REPEATED_IGNORED: Code = problem(
-    "LU154",
+    "LU155",
     "keepalived ignores this {keyword}",
     "line {line} sets it already, and keepalived uses the first one",
     "remove this line",
     "keepalived ignores a second value of this keyword.",
 );
 pub(super) static NUMBER_USED: Code = problem(
-    "LU155",
+    "LU156",
     "keepalived uses {used} for {keyword}",
     "keepalived reads {keyword} as digits only, from {least} to {most}",
     "write a number from {least} to {most}",
     "keepalived uses the digits at the beginning of a text that is not a number, or a default.",
 );
 pub(super) static NUMBER_IGNORED: Code = problem(
-    "LU156",
+    "LU157",
     "keepalived ignores the line {keyword} {text}",
     "keepalived reads {keyword} as digits only, from {least} to {most}",
     "write a number from {least} to {most}",
@@ -189,22 +196,36 @@ pub(super) static NO_ROUTER_ID: Code = problem(
     "add: virtual_router_id NUMBER, from 1 to 255, the same on all nodes",
     "The number tells instances in the same network apart. keepalived's VRRP process ends without it.",
 );
-pub(super) static COMMAND_CRASH: Code = problem(
+pub(super) static NO_INTERFACE: Code = problem(
     "LU168",
+    "keepalived runs no VRRP at all: vrrp_instance {name} has no interface",
+    "",
+    "add: interface NAME, with the name of a network interface (see ip link)",
+    "keepalived's VRRP process ends without an interface, unless the instance has unicast peers.",
+);
+pub(super) static NOPREEMPT_IGNORED: Code = problem(
+    "LU169",
+    "keepalived ignores the nopreempt of vrrp_instance {name}",
+    "nopreempt does not work with state MASTER or priority 255",
+    "write state BACKUP, and a priority from 1 to 254, on all nodes",
+    "A node that begins as MASTER takes the address when keepalived starts, so it would preempt the other.",
+);
+pub(super) static COMMAND_CRASH: Code = problem(
+    "LU170",
     "this line crashes keepalived at every start",
     "a quote of {keyword} is not closed, or a backslash ends the line",
     "close the quote; for quotes within double quotes use '",
     "All versions of keepalived up to 2.4.3 crash (SIGSEGV) on a command with an open quote.",
 );
 pub(super) static COMMAND_EMPTY: Code = problem(
-    "LU169",
+    "LU171",
     "keepalived ignores the line: {keyword} has no command",
-    "nothing follows {keyword}, or a quote within the command is not closed",
+    "no blank and command follow {keyword}, or a quote within the command is not closed",
     "{keyword} \"PROGRAM ARGUMENTS\"",
     "keepalived runs nothing for this line.",
 );
 pub(super) static COMMAND_DROPPED: Code = problem(
-    "LU170",
+    "LU172",
     "keepalived runs {command} without {dropped}",
     "only the first word after {keyword} is the command",
     "{keyword} \"{command} {dropped}\"",
@@ -212,19 +233,12 @@ pub(super) static COMMAND_DROPPED: Code = problem(
      command with arguments must be in double quotes.",
 );
 pub(super) static COMMAND_DROPPED_QUOTED: Code = problem(
-    "LU171",
+    "LU173",
     "keepalived runs {command} without {dropped}",
     "only the first word after {keyword} is the command",
     "put the whole command after {keyword} between double quotes, and use ' within it",
     "keepalived splits the first word after the keyword into the program and its arguments, and drops all other words. So a \
      command with arguments must be in double quotes.",
-);
-pub(super) static NOPREEMPT_IGNORED: Code = problem(
-    "LU189",
-    "keepalived ignores the nopreempt of vrrp_instance {name}",
-    "nopreempt does not work with state MASTER or priority 255",
-    "write state BACKUP, and a priority from 1 to 254, on all nodes",
-    "A node that begins as MASTER takes the address when keepalived starts, so it would preempt the other.",
 );
 
 /// The codes of this file.
@@ -238,6 +252,7 @@ pub(super) static CODES: &[&Code] = &[
     &MISSING_CLOSE,
     &MISSING_CLOSE_AT_END,
     &MISSING_OPEN,
+    &EXTRA_OPEN,
     &EXTRA_CLOSE,
     &MISSING_VALUE,
     &IGNORED_WORDS,
@@ -255,9 +270,10 @@ pub(super) static CODES: &[&Code] = &[
     &ADDRESS,
     &ADDRESS_FAMILY,
     &NO_ROUTER_ID,
+    &NO_INTERFACE,
+    &NOPREEMPT_IGNORED,
     &COMMAND_CRASH,
     &COMMAND_EMPTY,
     &COMMAND_DROPPED,
     &COMMAND_DROPPED_QUOTED,
-    &NOPREEMPT_IGNORED,
 ];
