@@ -142,8 +142,12 @@ fn a_file_with_a_lease_is_an_error_at_once() {
             file.display()
         );
         let _holder = Process::start(Command::new("python3").args(["-c", &lease]));
-        let conf = format!("track_file t {{\n file {}\n}}\n", file.display());
-        let said = doctor_reads(path, &conf, "").exits(1);
+        let conf = format!(
+            "track_file t {{\n file {}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n track_file {{\n  t\n \
+             }}\n}}\n",
+            file.display()
+        );
+        let said = doctor_reads(path, &conf, "");
         let text = common::doctor::text(&said, path);
         assert!(
             text.contains("FOLDER/leased cannot be read: Try again (EAGAIN)"),
