@@ -1,7 +1,7 @@
 //! Writes the man pages and the completions of bash, zsh and fish, from the definition of the command
 //! line.
 //!
-//! `pages DIR` writes DIR/man/listenup.1, a page for each subcommand and listenup-keepalived.7 beside it, and
+//! `pages DIR` writes DIR/man/listenup.1, a page for each subcommand, listenup-keepalived.7 and listenup-doctor-codes.7, and
 //! listenup.bash, _listenup (zsh) and listenup.fish in DIR/completions.
 //!
 //! The text of a page is packaging/man/NAME.roff, with requests that are replaced:
@@ -13,6 +13,7 @@
 //! | `.SUBCOMMANDS` | that section |
 //! | `.HELP WORDS` | the paragraph of `--help` that begins with these words |
 //! | `.INCLUDE NAME` | packaging/man/NAME.roff |
+//! | `.CODES` | the codes of `listenup doctor`, from their table |
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -48,6 +49,9 @@ fn man_pages(folder: &Path) -> Result<()> {
     }
     let of_keepalived = heading("listenup-keepalived", 7)? + &text("keepalived")?;
     fs::write(folder.join("listenup-keepalived.7"), of_keepalived)?;
+    let of_codes =
+        heading("listenup-doctor-codes", 7)? + &text("codes")?.replace(".CODES\n", &codes());
+    fs::write(folder.join("listenup-doctor-codes.7"), of_codes)?;
     Ok(())
 }
 
@@ -104,6 +108,79 @@ fn page(command: &Command, text: &str) -> Result<Vec<u8>> {
     match missing.first() {
         Some(option) => Err(format!("{title}: {option} is not explained").into()),
         None => Ok(page),
+    }
+}
+
+/// The groups of codes, by their first digit.
+const GROUPS: [&str; 6] = [
+    "HOW KEEPALIVED READS THE FILE",
+    "WHAT THE CONFIGURATION MEANS",
+    "CHECKS BY OTHER PROGRAMS",
+    "CHECKS BY LISTENUP",
+    "THE RUNNING KEEPALIVED",
+    "THIS HOST",
+];
+
+/// A section for each group of codes, with a paragraph for each code.
+fn codes() -> String {
+    let mut page = String::new();
+    let mut group = None;
+    for code in listenup::commands::doctor::codes::all() {
+        let of_code = code.id.chars().nth(2).and_then(|digit| digit.to_digit(10));
+        if of_code != group {
+            group = of_code;
+            let heading = of_code.and_then(|digit| GROUPS.get(digit as usize - 1));
+            page += &format!(".SH {}\n", heading.unwrap_or(&"OTHERS"));
+        }
+        let severity = code.severity.name();
+        page += &format!(
+            ".TP\n\\fB{}\\fR ({severity})\n{}\n",
+            code.id,
+            escaped(code.effect)
+        );
+        for (label, line) in [
+            ("Cause: ", code.cause),
+            ("Fix: ", code.fix),
+            ("Versions of keepalived: ", code.versions),
+            ("", code.explanation),
+        ] {
+            if !line.is_empty() {
+                page += &format!(".IP\n{label}{}\n", escaped(line));
+            }
+        }
+    }
+    page
+}
+
+/// A text of the table for roff, its values in capital letters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        escaped += before;
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        match after.split_once('}').filter(|(name, _)| is_name(name)) {
+            Some((name, after)) => {
+                escaped += &name.to_uppercase();
+                rest = after;
+            }
+            None => {
+                escaped.push('{');
+                rest = after;
+            }
+        }
+    }
+    escaped += rest;
+    let escaped = escaped.replace('\\', "\\(rs").replace('-', "\\-");
+    // A line that begins so is a request.
+    match escaped.starts_with(['.', '\'']) {
+        true => format!("\\&{escaped}"),
+        false => escaped,
     }
 }
 

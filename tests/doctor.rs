@@ -1,6 +1,6 @@
-//! `listenup doctor`: what it says where all is well, and of the sources; it changes nothing.
+//! `listenup doctor`: its first and last lines, formats, exit status and command line; the sources; it changes nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -9,209 +9,309 @@ use std::fs;
 use nix::errno::Errno;
 
 use common::confined::{Call, Confined, folder_with_listenup};
-use common::doctor::{SOURCES, block, conf_with, doctor, doctor_reads, findings, steady};
+use common::doctor::{
+    codes, conf_with, doctor, doctor_reads, findings_about, findings_of, write_conf,
+};
 use common::in_namespace;
 use common::keepalived::Folder;
-use common::program::listenup;
+use common::program::{listenup, sh};
+use common::schema::document;
 use common::sockets::listen;
 
+const GOOD: &str = "script \"FOLDER/listenup check -q 443\"";
+
 #[test]
-fn nothing_wrong() {
+fn the_first_line_is_what_was_examined_and_the_last_line_the_result() {
     in_namespace(|| {
-        let _listeners = [listen("::", 443), listen("127.0.0.1", 80)];
         let folder = Folder::new();
-        let said = doctor(folder.path(), "--user root").exits(0);
-        let program = "ok       FOLDER/listenup: root may run it, and its path is safe\n\
-                       ok       FOLDER/listenup: static\n";
-        let end = block("nothing wrong was found", "FOLDER/listenup", "443");
-        assert_eq!(
-            steady(&said, folder.path()),
-            format!("{SOURCES}{program}{end}")
+        let path = folder.path();
+        let listener = listen("::", 443);
+        let first_and_last = |conf: &str, words: &str| {
+            let said = doctor_reads(path, conf, words);
+            let lines: Vec<&str> = said.stdout.lines().collect();
+            let first = lines[0].replace(&path.display().to_string(), "FOLDER");
+            (first, lines.last().unwrap().to_string(), said.code)
+        };
+        let conf = conf_with(GOOD, "");
+        let first =
+            "reading FOLDER/keepalived.conf as keepalived 2.2.8 does (--keepalived-version)";
+        let expect = |conf: &str, last: &str, code: i32| {
+            let found = first_and_last(conf, "--keepalived-version 2.2.8");
+            assert_eq!(found, (first.to_owned(), last.to_owned(), Some(code)));
+        };
+        expect(&conf, "configuration OK: no problems found", 0);
+        expect(&conf.replace("  chk\n", "  other\n"), "2 problems found", 1);
+        expect(&conf.replace("priority", "prioriti"), "1 problem found", 1);
+        drop(listener);
+        expect(&conf, "1 check is failing right now", 3);
+        let two = conf.replace(
+            "vrrp_instance",
+            "vrrp_script b {\n script \"FOLDER/listenup check 80\"\n}\nvrrp_instance",
         );
-        said.stderr("");
+        expect(
+            &two.replace("  chk\n", "  chk\n  b\n"),
+            "2 checks are failing right now",
+            3,
+        );
+        // The last line is about now, also below problems.
+        expect(
+            &conf.replace("priority", "prioriti"),
+            "1 check is failing right now",
+            1,
+        );
+        expect(
+            "virtual_server {{ port }}\n$A ${B} ${C}\n",
+            "1 problem found",
+            1,
+        );
 
-        let said = doctor(
-            folder.path(),
-            "--user root *:80 443 192.0.2.1:443 [::1]:443",
-        )
-        .exits(0);
-        let targets = "\
-ok       80: sock_diag: listening on 127.0.0.1:80; /proc: listening on 127.0.0.1:80
-ok       443: sock_diag: listening on [::]:443; /proc: listening on [::]:443
-ok       192.0.2.1:443: sock_diag: listening on [::]:443; /proc: could not tell: [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known
-ok       [::1]:443: sock_diag: listening on [::]:443; /proc: listening on [::]:443
-";
-        let end = block(
-            "nothing wrong was found",
-            "FOLDER/listenup",
-            "80 443 192.0.2.1:443 [::1]:443",
-        );
-        assert_eq!(
-            steady(&said, folder.path()),
-            format!("{SOURCES}{targets}{program}{end}")
-        );
-        said.stderr("");
-
-        let conf = conf_with("script \"FOLDER/listenup check -q 443\"", "interval 1");
-        let said = doctor_reads(folder.path(), &conf, "").exits(0);
-        let line = "ok       FOLDER/keepalived.conf:6: chk: FOLDER/listenup check -q 443: run as root it \
-                    succeeds (443: listening)\n";
-        assert_eq!(findings(&said, folder.path()), format!("{line}{program}"));
-        // There is no use for a block to paste.
+        let installed = first_and_last(&conf, "").0;
+        assert!(installed.ends_with("(the installed one)"), "{installed}");
+        let said = doctor(path, "");
         assert!(
-            said.stdout.ends_with("\n\nnothing wrong was found\n"),
+            said.stdout
+                .starts_with("no configuration found: nothing was checked\n"),
             "{said:#?}"
         );
-    });
-}
-
-#[test]
-fn a_target_that_does_not_listen() {
-    in_namespace(|| {
-        let _listener = listen("::1", 443);
-        let folder = Folder::new();
-        let said = doctor(folder.path(), "--user root 443 80").exits(1);
-        let problem = "\
-problem  a check of it fails now
-         80: sock_diag: not listening; /proc: not listening
-";
-        let other =
-            "ok       443: sock_diag: listening on [::1]:443; /proc: listening on [::1]:443\n";
-        let text = steady(&said, folder.path());
         assert!(
-            text.starts_with(&format!("{problem}{SOURCES}{other}")),
-            "{text}"
+            said.stdout.ends_with("\nnothing was checked\n"),
+            "{said:#?}"
         );
-        let end = block("1 problem was found", "FOLDER/listenup", "443 80");
-        assert!(text.ends_with(&end), "{text}");
+        said.exits(0);
     });
 }
 
 #[test]
-fn what_sock_diag_knows_is_told_by_listeners_that_are_there() {
+fn its_formats() {
     in_namespace(|| {
         let folder = Folder::new();
-        let told = |listeners: &str, expected: [&str; 2]| {
-            let said = doctor(folder.path(), "--user root").exits(0);
-            let text = steady(&said, folder.path());
-            for line in expected {
-                assert!(text.contains(&format!("{line}\n")), "{listeners}:\n{text}");
-            }
+        let path = folder.path();
+        let conf = conf_with(GOOD, "")
+            .replace("  chk\n", "  chk2\n")
+            .replace(" fall 2\n", "");
+        let said = doctor_reads(path, &conf, "--format json 80").exits(1);
+        let whole = document(&said.stdout, "doctor");
+        let findings = whole["findings"].as_array().unwrap();
+        let rank = |one: &serde_json::Value| {
+            let all = ["problem", "failing", "note", "ok"];
+            all.iter()
+                .position(|severity| one["severity"] == *severity)
+                .unwrap()
         };
-        let no_v6 = "note     V6ONLY of listeners: not known\n         there is no IPv6 listener to tell by";
-        let none =
-            "note     cgroup of listeners: not known\n         there is no listener to tell by";
-        let cgroup = "ok       cgroup of listeners: known";
-        told("none", [no_v6, none]);
-        let _v4 = listen("127.0.0.1", 80);
-        told("IPv4", [no_v6, cgroup]);
-        let _v6 = listen("::1", 80);
-        told("both", ["ok       V6ONLY of listeners: known", cgroup]);
+        assert!(findings.is_sorted_by_key(rank), "{whole}");
+        assert_eq!(
+            (&whole["problems"], &whole["failing"]),
+            (&2.into(), &1.into())
+        );
+        assert!(
+            whole["examined"][0]
+                .as_str()
+                .unwrap()
+                .contains("keepalived.conf as keepalived")
+        );
+        assert!(whole["block"].is_null());
+
+        let said = doctor_reads(path, &conf, "--format json -q 80").exits(1);
+        let quiet = document(&said.stdout, "doctor");
+        assert_eq!(quiet["findings"].as_array().unwrap(), &findings[..3]);
+        let said = doctor_reads(path, &conf, "-q 80").exits(1);
+        let starts = said.stdout.lines().filter(|line| !line.starts_with(' '));
+        let starts: Vec<&str> = starts.map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(starts, ["problem", "problem", "failing"], "{said:#?}");
+
+        let _listener = listen("::", 443);
+        doctor(path, "-q 443").exits(0).stdout("").stderr("");
+        let said = doctor(path, "--format json 443").exits(0);
+        let block = document(&said.stdout, "doctor")["block"].to_string();
+        let line = format!(
+            "script \\\"{}/listenup check -q --log journald 443\\\"",
+            path.display()
+        );
+        assert!(block.contains(&line), "{block}");
     });
 }
 
-const UNKNOWN: &str = "\
-note     V6ONLY of listeners: not known
-         only sock_diag tells it
-         an IPv4 address that only a [::] listener serves is \"could not tell\"; a bare port as the target avoids that
-note     cgroup of listeners: not known
-         only sock_diag tells it
-         --owner-unit takes it
-";
+#[test]
+fn codes_are_ignored_and_explained() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let _listener = listen("::", 443);
+        let conf = conf_with(GOOD, "")
+            .replace(" fall 2\n", "")
+            .replace("priority", "prioriti");
+        let look = |words: &str| codes(&findings_about(&folder, &conf, words));
+        assert_eq!(look(""), "LU142:13 LU236:5 LU411:6 LU241:9");
+        assert_eq!(look("--ignore LU236 --ignore lu411"), "LU142:13 LU241:9");
+        doctor_reads(folder.path(), &conf, "--ignore LU142").exits(0);
+
+        listenup("doctor --explain lu236")
+            .exits(0)
+            .stdout_has("LU236 note: {name}: a single failed or timed-out run is enough")
+            .stdout_has("\nFix: fall 2\n");
+        for words in ["--explain LU999", "--ignore 236"] {
+            listenup(&format!("doctor {words}"))
+                .exits(1)
+                .stdout("")
+                .stderr_has("no code");
+        }
+    });
+}
+
+#[test]
+fn the_block_to_paste_has_the_port() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let program = path.join("listenup").display().to_string();
+        let line =
+            |port: &str| format!("    script \"{program} check -q --log journald {port}\"\n");
+        let has = |conf: &str, words: &str, block: Option<&str>| {
+            let said = doctor_reads(path, conf, words);
+            assert_eq!(
+                said.stdout.contains("vrrp_script chk_listenup"),
+                block.is_some(),
+                "{said:#?}"
+            );
+            assert!(
+                block.is_none_or(|port| said.stdout.contains(&line(port))),
+                "{said:#?}"
+            );
+        };
+        has(
+            &conf_with("script \"/usr/bin/test -e /run/up\"", ""),
+            "",
+            Some("PORT"),
+        );
+        has(
+            &conf_with("script \"/usr/bin/test -e /run/up\"", ""),
+            "443 80",
+            Some("443 80"),
+        );
+        has(
+            &conf_with("script \"/usr/bin/nc -z 127.0.0.1 5432\"", ""),
+            "",
+            Some("127.0.0.1:5432"),
+        );
+        has(&conf_with(GOOD, ""), "", None);
+        has(
+            &conf_with(GOOD, "").replace("vrrp_script", "track_file f {\n file /x\n}\nvrrp_script"),
+            "",
+            None,
+        );
+    });
+}
+
+#[test]
+fn the_targets_of_the_command_line() {
+    in_namespace(|| {
+        let _listeners = [listen("::1", 443), listen("127.0.0.1", 80)];
+        let folder = Folder::new();
+        let (said, found) = findings_of(&folder, "443 80");
+        said.exits(0);
+        let effects: Vec<&str> = found.iter().map(|one| one.effect.as_str()).collect();
+        assert_eq!(
+            effects,
+            [
+                "443 is listening on [::1]:443",
+                "80 is listening on 127.0.0.1:80"
+            ]
+        );
+        let (said, found) = findings_of(&folder, "443 8080 udp:53");
+        said.exits(3);
+        let effects: Vec<&str> = found.iter().map(|one| one.effect.as_str()).collect();
+        let expected = [
+            "8080 is not listening: a check for it would fail now",
+            "udp:53 is not bound: a check for it would fail now",
+            "443 is listening on [::1]:443",
+        ];
+        assert_eq!(effects, expected);
+    });
+}
 
 #[test]
 fn a_refused_source_is_a_note_and_two_are_a_problem() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
-        let refused = || {
-            Confined::new(folder.path().join("listenup"))
-                .without(Call::SockDiagSocket, Errno::EACCES)
-        };
-        let said = refused()
-            .run("doctor --user root 443 127.0.0.1:443")
-            .exits(1);
-        let expected = format!("\
-problem  a check of it says \"could not tell\"
-         127.0.0.1:443: /proc: could not tell: [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known
-note     listenup asks /proc instead, which takes a walk over all connections of the host
-         no answer: sock_diag: socket: Permission denied (EACCES)
-{UNKNOWN}ok       /proc answers in TIME
-ok       TCP sockets on this host: N; each walk over them in /proc takes up to TIME
-ok       443: /proc: listening on [::]:443
-");
-        let text = steady(&said, folder.path());
-        assert!(text.starts_with(&expected), "{text}");
-        refused().run("doctor --user root 443").exits(0).stderr("");
+        let refused = |confined: Confined| confined.without(Call::SockDiagSocket, Errno::EACCES);
+        let here = || refused(Confined::new(folder.path().join("listenup")));
+        let said = here().run("doctor 443").exits(0);
+        let note = "note     listenup reads /proc, which takes longer the more connections there are [LU601]\n         \
+                    sock_diag does not answer: ";
+        assert!(said.stdout.contains(note), "{said:#?}");
+        // Only sock_diag tells whether [::] includes IPv4.
+        let said = here().run("doctor 127.0.0.1:443").exits(1);
+        assert!(said.stdout.contains("[LU614]"), "{said:#?}");
 
         let root = folder_with_listenup();
-        let nothing = Confined::listenup_in_root(root.path())
-            .without(Call::SockDiagSocket, Errno::EACCES)
+        let said = Confined::listenup_in_root(root.path())
+            .run("doctor 443")
+            .exits(0);
+        assert!(said.stdout.contains("[LU602]"), "{said:#?}");
+        let said = refused(Confined::listenup_in_root(root.path()))
             .run("doctor 443")
             .exits(1);
-        let expected = format!(
-            "\
-problem  each check says \"could not tell\"
-         no answer: sock_diag: socket: Permission denied (EACCES)
-         no source is left: see what refuses it, such as seccomp or SELinux
-problem  each check says \"could not tell\"
-         no answer: /proc/self/net/tcp: cannot be opened: No such file or directory (ENOENT)
-         no source is left: see what refuses it, such as seccomp or SELinux
-problem  whether keepalived would run this program is not known
-         /proc/self/exe: No such file or directory (ENOENT)
-         mount /proc, or name a keepalived.conf that calls it
-note     how many sockets there are is not known
-         /proc/self/net/sockstat cannot be read: No such file or directory (ENOENT)
-{UNKNOWN}"
-        );
-        let text = steady(&nothing, root.path());
-        assert!(text.starts_with(&expected), "{text}");
+        let problem = "problem  each check says \"could not tell\", which counts as down [LU603]\n";
+        assert!(said.stdout.contains(problem), "{said:#?}");
     });
 }
 
 #[test]
-fn a_root_without_proc() {
+fn several_files_are_several_configurations() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let _listener = listen("::", 443);
+        let other = path.join("other.conf");
+        fs::write(&other, "global_defs {\n script_user nosuch\n}\n").unwrap();
+        let part = path.join("part.inc");
+        fs::write(&part, "$PORT=443\n").unwrap();
+        let conf = format!(
+            "include part.inc\n{}",
+            conf_with(GOOD, "").replace(" 443", " ${PORT}")
+        );
+        write_conf(path, &conf);
+        let look = |words: &str| {
+            let words = words.replace("FOLDER", &path.display().to_string());
+            let (said, found) = findings_of(&folder, &words);
+            (
+                codes(&found),
+                document(&said.stdout, "doctor")["examined"]
+                    .as_array()
+                    .unwrap()
+                    .len(),
+            )
+        };
+        let alone = look("FOLDER/keepalived.conf");
+        assert_eq!(alone, ("LU411:7 LU241:11".to_owned(), 1));
+        // A file that another one includes is a part of it.
+        assert_eq!(
+            look("--keepalived-conf FOLDER/keepalived.conf FOLDER/part.inc"),
+            alone
+        );
+        assert_eq!(look("FOLDER/keepalived.conf FOLDER/other.conf").1, 2);
+        assert_eq!(look("/nonexistent.conf").0, "LU104");
+    });
+}
+
+#[test]
+fn the_file_that_keepalived_reads_by_default() {
     in_namespace(|| {
         let _listener = listen("::", 443);
-        let root = folder_with_listenup();
-        let said = Confined::listenup_in_root(root.path())
-            .run("doctor --user 0 443")
-            .exits(1);
-        let expected = "\
-problem  whether keepalived would run this program is not known
-         /proc/self/exe: No such file or directory (ENOENT)
-         mount /proc, or name a keepalived.conf that calls it
-note     before \"not listening\" there is no second opinion
-         no answer: /proc/self/net/tcp: cannot be opened: No such file or directory (ENOENT)
-note     how many sockets there are is not known
-         /proc/self/net/sockstat cannot be read: No such file or directory (ENOENT)
-note     names of users and groups are not known
-         /etc/passwd cannot be read: No such file or directory (ENOENT)
-note     names of users and groups are not known
-         /etc/group cannot be read: No such file or directory (ENOENT)
-ok       sock_diag answers in TIME
-ok       V6ONLY of listeners: known
-ok       cgroup of listeners: known
-ok       443: sock_diag: listening on [::]:443
-";
-        let end = block(
-            "1 problem was found",
-            "/usr/libexec/keepalived/listenup",
-            "443",
-        );
-        assert_eq!(steady(&said, root.path()), format!("{expected}{end}"));
-
-        // keepalived.conf tells where it lies.
-        let conf = conf_with("script \"/listenup check 443\"", "");
-        fs::write(root.path().join("keepalived.conf"), conf).unwrap();
-        let said = Confined::listenup_in_root(root.path())
-            .run("doctor --user 0 --keepalived-conf keepalived.conf")
-            .exits(0);
-        let text = steady(&said, root.path());
-        let program =
-            "ok       /listenup: 0 may run it, and its path is safe\nok       /listenup: static\n";
-        let end = "\nnothing wrong was found\n";
-        assert!(text.ends_with(&format!("{program}{end}")), "{text}");
+        let folder = Folder::new();
+        let shown = folder.path().display().to_string();
+        let etc = folder.path().join("etc");
+        fs::create_dir(&etc).unwrap();
+        fs::write(
+            etc.join("keepalived.conf"),
+            conf_with(GOOD, "").replace("FOLDER", &shown),
+        )
+        .unwrap();
+        let said = sh(&format!(
+            "exec unshare --mount sh -c 'mount --bind {shown}/etc /etc/keepalived && exec {shown}/listenup doctor'"
+        ));
+        let line = "ok       /etc/keepalived/keepalived.conf:6: chk: 443 is listening (evaluated here for user root) [LU411]\n";
+        said.exits(0).stdout_has(line);
     });
 }
 
@@ -225,12 +325,12 @@ fn it_changes_nothing() {
         doctor_reads(path, &conf, "443").exits(0);
         let strace = path.join("strace");
         let calls = Confined::new("strace").run(&format!(
-            "-f -o {} {} doctor --keepalived-conf {} 443 80",
+            "-f -o {} {} doctor {} 443 80",
             strace.display(),
             path.join("listenup").display(),
             path.join("keepalived.conf").display()
         ));
-        calls.exits(1);
+        calls.exits(3);
         let calls = fs::read_to_string(strace).unwrap();
         assert!(calls.contains("NETLINK_SOCK_DIAG"), "{calls}");
         for call in calls.lines() {
@@ -245,7 +345,7 @@ fn it_changes_nothing() {
                 "write" => ["write(1, ", "write(2, "]
                     .iter()
                     .any(|to| call.contains(to)),
-                "execve" => call.contains("/listenup\"") || call.contains("(\"/proc/self/fd/"),
+                "execve" => call.contains("/listenup\"") || call.contains("\"/proc/self/fd/"),
                 // Only to what it has started itself, when that does not end.
                 "kill" => false,
                 name => ![
@@ -276,7 +376,8 @@ fn it_changes_nothing() {
 #[test]
 fn its_command_line() {
     for (line, error) in [
-        ("doctor x", "error: invalid value 'x' for '[TARGET]...'"),
+        ("doctor x", "error: x: "),
+        ("doctor 70000", "a file needs its path, such as ./70000"),
         (
             "doctor --user",
             "error: a value is required for '--user <USER|UID>'",
@@ -285,11 +386,16 @@ fn its_command_line() {
             "doctor --keepalived-conf",
             "error: a value is required for '--keepalived-conf <FILE>...'",
         ),
+        (
+            "doctor --keepalived-version new",
+            "expected a version such as 2.3.4",
+        ),
         ("doctor -v", "error: unexpected argument '-v' found"),
         (
             "doctor --format nagios",
             "error: invalid value 'nagios' for '--format <FORMAT>'",
         ),
+        ("doctor --netns /nonexistent 443", "/nonexistent"),
     ] {
         listenup(line).exits(1).stdout("").stderr_has(error);
     }

@@ -1,21 +1,76 @@
-//! The doctor beside a keepalived that runs, `--netns`, its formats, and what it says of targets.
+//! The doctor and a keepalived that runs: what it has loaded, what it watches, and whether it runs scripts.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
 use std::fs;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use common::confined::Confined;
-use common::doctor::{conf_with, doctor, doctor_reads, findings, findings_of};
+use common::doctor::{Found, codes, conf_with, doctor, findings_about, with_code};
+use common::in_namespace;
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
-use common::program::{Said, sh};
-use common::schema::document;
 use common::sockets::listen;
-use common::watcher::Watcher;
-use common::{in_namespace, ip};
+
+/// A node whose keepalived has loaded FOLDER/all.conf.
+struct Gateway {
+    // In the order in which they must go.
+    keepalived: Keepalived,
+    node: Node,
+    path: PathBuf,
+}
+
+impl Gateway {
+    fn start(folder: &Folder, conf: &str) -> Self {
+        let path = folder.path().to_owned();
+        let shown = path.display().to_string();
+        fs::write(path.join("all.conf"), conf.replace("FOLDER", &shown)).unwrap();
+        let node = Node::new();
+        node.plug("to-e0", "e0", &["192.0.2.1/24"]);
+        let started = path.join("all");
+        let keepalived = node.run(move || Keepalived::start(started, false));
+        let gateway = Self {
+            keepalived,
+            node,
+            path,
+        };
+        gateway.await_log("VRRP sockpool");
+        gateway
+    }
+
+    #[track_caller]
+    fn await_log(&self, part: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = fs::read_to_string(self.path.join("all.log")).unwrap();
+            if log.contains(part) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no {part} in {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The findings about what it has loaded, and the first line.
+    #[track_caller]
+    fn examine(&self) -> (Vec<Found>, String) {
+        let path = self.path.clone();
+        let said = self.node.run(move || doctor(&path, "--format json"));
+        let found = Found::all(&said.stdout, &self.path);
+        let document = common::schema::document(&said.stdout, "doctor");
+        let shown = self.path.display().to_string();
+        (
+            found,
+            document["examined"][0]
+                .as_str()
+                .unwrap()
+                .replace(&shown, "FOLDER"),
+        )
+    }
+}
 
 #[test]
 fn what_a_running_keepalived_has_loaded() {
@@ -23,268 +78,210 @@ fn what_a_running_keepalived_has_loaded() {
         let folder = Folder::new();
         let path = folder.path().to_owned();
         let shown = path.display().to_string();
-        let parts = format!("include {shown}/part.inc\n# a comment\n$USER=root\n");
         let conf = conf_with("script \"FOLDER/listenup check -q 443\"", "");
         let conf = conf
             .replace("FOLDER", &shown)
             .replace("script_user root", "script_user ${USER}");
-        fs::write(path.join("all.conf"), &parts).unwrap();
         fs::write(path.join("part.inc"), format!("$USER=root\n{conf}")).unwrap();
-        let node = Node::new();
-        node.plug("to-e0", "e0", &["192.0.2.1/24"]);
-        let _listener = node.run(|| listen("::", 443));
-        let started = path.join("all");
-        let keepalived = node.run(move || Keepalived::start(started, false));
-        let _data = keepalived.data(&folder, &path.join("all.log"));
+        let gateway = Gateway::start(
+            &folder,
+            "include FOLDER/part.inc\n# a comment\n$USER=root\n",
+        );
+        let _listener = gateway.node.run(|| listen("::", 443));
 
-        let folder_of = path.clone();
-        let look = move || findings(&doctor(&folder_of, ""), &folder_of);
-        let said = node.run(look.clone());
-        let ok = "ok       FOLDER/part.inc:7: chk: FOLDER/listenup check -q 443: run as root it succeeds";
-        assert!(said.contains(ok), "{said}");
-        assert!(!said.contains("changed since"), "{said}");
+        let (found, first) = gateway.examine();
+        assert_eq!(codes(&found), "LU411:7 LU241:11");
+        let pid = gateway.keepalived.pid();
+        let version = first
+            .strip_prefix("keepalived ")
+            .and_then(|rest| rest.split(' ').next())
+            .unwrap();
+        assert_eq!(version.split('.').count(), 3, "{first}");
+        let expected = format!(
+            "keepalived {version} is running ({pid}); reading what it has loaded from FOLDER/all.conf"
+        );
+        assert_eq!(first, expected);
 
+        // Comments change nothing.
         fs::write(
             path.join("part.inc"),
             format!("$USER=root\n\n! other words\n{conf}"),
         )
         .unwrap();
-        let said = node.run(look.clone());
-        assert!(!said.contains("changed since"), "comments are none: {said}");
-
+        assert_eq!(codes(&gateway.examine().0), "LU411:7 LU241:11");
         fs::write(path.join("part.inc"), conf.replace("443", "8443")).unwrap();
-        let said = node.run(look.clone());
-        let changed = "note     FOLDER/all.conf: changed since keepalived read it: what follows is of what it has \
-                       loaded\n";
-        assert!(said.contains(changed) && said.contains(ok), "{said}");
+        let (found, _) = gateway.examine();
+        assert_eq!(codes(&found), "LU513 LU411:7 LU241:11");
+        assert!(
+            with_code(&found, "LU513")
+                .effect
+                .contains("this report is about the loaded version")
+        );
 
-        // Who is not root cannot know.
+        // Only root can know.
         let by_nobody = path.clone();
-        let said = node.run(move || {
-            Confined::new(by_nobody.join("listenup"))
-                .by_nobody()
-                .run("doctor --user nobody")
+        let said = gateway.node.run(move || {
+            let confined = Confined::new(by_nobody.join("listenup")).by_nobody();
+            confined.run("doctor --format json --user nobody")
         });
-        let unknown = "what the running keepalived (";
-        assert!(said.stdout.contains(unknown), "{said:#?}");
+        assert!(
+            codes(&Found::all(&said.stdout, &path)).contains("LU512"),
+            "{said:#?}"
+        );
 
         // In another namespace another keepalived would be meant, or none.
         let said = doctor(&path, "");
-        assert!(!said.stdout.contains("part.inc"), "{said:#?}");
-        let said = doctor(&path, &format!("--netns {}", node.path()));
-        assert!(said.stdout.contains("part.inc"), "{said:#?}");
-    });
-}
-
-#[test]
-fn the_file_that_keepalived_reads_by_default() {
-    in_namespace(|| {
-        let _listener = listen("::", 443);
-        let folder = Folder::new();
-        let shown = folder.path().display().to_string();
-        let conf =
-            conf_with("script \"FOLDER/listenup check -q 443\"", "").replace("FOLDER", &shown);
-        let etc = folder.path().join("etc");
-        fs::create_dir(&etc).unwrap();
-        let look = || {
-            sh(&format!(
-                "exec unshare --mount sh -c 'mount --bind {shown}/etc /etc/keepalived && exec {shown}/listenup doctor'"
-            ))
-            .exits(0)
-        };
-        let ok = "ok       /etc/keepalived/keepalived.conf:6: chk: ";
-        assert!(!look().stdout.contains(ok), "there is none");
-        fs::write(etc.join("keepalived.conf"), conf).unwrap();
-        let said = look();
-        assert!(said.stdout.contains(ok), "{said:#?}");
-    });
-}
-
-#[test]
-fn in_another_namespace() {
-    in_namespace(|| {
-        let folder = Folder::new();
-        let node = Node::new();
-        let _listener = node.run(|| listen("0.0.0.0", 443));
-        let words = format!("--user root --netns {} 443", node.path());
-        let said = doctor(folder.path(), &words).exits(0);
         assert!(
-            said.stdout
-                .contains("443: sock_diag: listening on 0.0.0.0:443"),
+            said.stdout.starts_with("no configuration found"),
             "{said:#?}"
         );
-        doctor(folder.path(), "--user root 443").exits(1);
-        doctor(folder.path(), "--netns /nonexistent 443")
+        let said = doctor(&path, &format!("--netns {}", gateway.node.path()));
+        assert!(said.stdout.contains("part.inc"), "{said:#?}");
+        doctor(&path, "--netns /nonexistent 443")
             .exits(1)
             .stdout("")
             .stderr_has("/nonexistent");
     });
 }
 
+fn tracking(file: &Path, more: &str) -> String {
+    format!(
+        "global_defs {{\n enable_script_security\n script_user root\n}}\n\
+         track_file service {{\n file {}\n {more}\n}}\n\
+         vrrp_instance gateway {{\n state BACKUP\n interface to-e0\n virtual_router_id 51\n priority 100\n \
+         virtual_ipaddress {{\n  192.0.2.100/24\n }}\n track_file {{\n  service\n }}\n}}\n",
+        file.display()
+    )
+}
+
+/// Both that were shown on a live gateway: the folder comes after keepalived's start, or is made again.
 #[test]
-fn its_formats() {
+fn a_track_file_that_the_running_keepalived_does_not_see() {
     in_namespace(|| {
         let folder = Folder::new();
-        let path = folder.path();
-        let conf =
-            conf_with("script \"FOLDER/listenup check -q 443\"", "").replace("  chk\n", "  chk2\n");
-        let said = doctor_reads(path, &conf, "--format json 80").exits(1);
-        let whole = document(&said.stdout, "doctor");
-        let findings = whole["findings"].as_array().unwrap();
-        let severities: Vec<&str> = findings
-            .iter()
-            .map(|one| one["severity"].as_str().unwrap())
-            .collect();
-        let mut sorted = severities.clone();
-        sorted.sort_by_key(|severity| {
-            ["problem", "note", "ok"]
-                .iter()
-                .position(|one| one == severity)
-        });
-        assert_eq!(severities, sorted);
-        assert_eq!(whole["problems"], 3);
-        assert!(whole["block"].is_null());
-
-        let said = doctor_reads(path, &conf, "--format json -q 80").exits(1);
-        let quiet = document(&said.stdout, "doctor");
-        assert_eq!(quiet["findings"].as_array().unwrap(), &findings[..3]);
-
-        let said = doctor_reads(path, &conf, "-q 80").exits(1);
-        assert_eq!(said.stdout.matches("problem  ").count(), 3, "{said:#?}");
-        for other in ["note  ", "ok  ", "vrrp_script chk_listenup", "were found"] {
-            assert!(!said.stdout.contains(other), "{said:#?}");
+        let watched = folder.path().join("watched");
+        fs::create_dir(&watched).unwrap();
+        fs::write(watched.join("track"), "0\n").unwrap();
+        let gateway = Gateway::start(&folder, &tracking(&watched.join("track"), "weight 0"));
+        let look = || codes(&gateway.examine().0);
+        assert_eq!(look(), "LU255:5 LU241:9");
+        fs::write(watched.join("track"), "1\n").unwrap();
+        assert_eq!(look(), "LU260:5 LU255:5 LU241:9");
+        // Another folder of the same name.
+        fs::rename(&watched, folder.path().join("before")).unwrap();
+        fs::create_dir(&watched).unwrap();
+        fs::write(watched.join("track"), "0\n").unwrap();
+        let (found, _) = gateway.examine();
+        assert_eq!(codes(&found), "LU521:5 LU255:5");
+        assert!(
+            with_code(&found, "LU521")
+                .fix
+                .starts_with("systemctl reload keepalived")
+        );
+        gateway.keepalived.reload();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while look() != "LU255:5 LU241:9" {
+            assert!(Instant::now() < deadline, "{}", look());
         }
-        let _listener = listen("::", 443);
-        doctor(path, "-q --user root 443")
-            .exits(0)
-            .stdout("")
-            .stderr("");
-        let said = doctor(path, "--format json --user root 443").exits(0);
-        let whole = document(&said.stdout, "doctor");
-        assert!(
-            whole["block"].as_str().unwrap().contains("check -q 443\""),
-            "{whole}"
-        );
     });
 }
 
 #[test]
-fn an_address_that_the_service_waits_for() {
+fn a_folder_that_comes_after_the_start() {
     in_namespace(|| {
         let folder = Folder::new();
-        let path = folder.path();
-        let conf = conf_with("script \"FOLDER/listenup check -q 192.0.2.100:443\"", "");
-        let waits = "the check fails until the address is here, and with weight 0 it keeps it away";
-        let (said, found) = {
-            doctor_reads(path, &conf, "");
-            findings_of(
-                &folder,
-                &format!("--keepalived-conf {}/keepalived.conf", path.display()),
-            )
-        };
-        let one = found.iter().find(|one| one.effect.contains(waits)).unwrap();
-        assert_eq!(
-            (one.severity.as_str(), one.line),
-            ("problem", Some(6)),
-            "{said:#?}"
-        );
-        assert!(
-            one.cure
-                .starts_with("check the port alone (443), or set net.ipv4.ip_nonlocal_bind")
-        );
-
-        // With a weight the address can come all the same.
-        let weighed = conf_with(
-            "script \"FOLDER/listenup check -q 192.0.2.100:443\"",
-            "weight -20",
-        );
-        let said = doctor_reads(path, &weighed, "").exits(0);
-        assert!(said.stdout.contains(waits), "{said:#?}");
-
-        // The sysctl is the namespace's.
-        let set = |value: &str| {
-            let status = Command::new("sysctl")
-                .args(["-qw", &format!("net.ipv4.ip_nonlocal_bind={value}")])
-                .status();
-            assert!(status.unwrap().success());
-        };
-        set("1");
-        let said = doctor_reads(path, &conf, "").exits(0);
-        assert!(!said.stdout.contains(waits), "{said:#?}");
-        set("0");
-        ip("address add 192.0.2.100/32 dev lo");
-        let said = doctor_reads(path, &conf, "").exits(0);
-        assert!(!said.stdout.contains(waits), "{said:#?}");
-        let _elsewhere = listen("192.0.2.100", 443);
-        ip("address delete 192.0.2.100/32 dev lo");
-        let said = doctor_reads(path, &conf, "").exits(0);
-        assert!(!said.stdout.contains(waits), "{said:#?}");
+        let late = folder.path().join("late");
+        let gateway = Gateway::start(&folder, &tracking(&late.join("track"), "weight 0"));
+        fs::create_dir(&late).unwrap();
+        fs::write(late.join("track"), "0\n").unwrap();
+        let (found, _) = gateway.examine();
+        assert_eq!(with_code(&found, "LU521").severity, "problem");
     });
 }
 
 #[test]
-fn a_track_file_and_who_keeps_it() {
+fn a_script_that_was_disabled_at_the_start() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        fs::create_dir(folder.path().join("late")).unwrap();
+        let program = folder.path().join("late/listenup");
+        let conf = conf_with("script \"FOLDER/late/listenup check -q 443\"", "");
+        let gateway = Gateway::start(&folder, &conf);
+        let _listener = gateway.node.run(|| listen("::", 443));
+        assert_eq!(codes(&gateway.examine().0), "LU211:6");
+        fs::copy(folder.path().join("listenup"), program).unwrap();
+        let (found, _) = gateway.examine();
+        assert_eq!(codes(&found), "LU522 LU411:6");
+        assert!(
+            with_code(&found, "LU522")
+                .effect
+                .ends_with("this node never fails over because of chk")
+        );
+        gateway.keepalived.reload();
+        gateway.await_log("VRRP_Script(chk) succeeded");
+        assert_eq!(codes(&gateway.examine().0), "LU411:6 LU241:10");
+    });
+}
+
+#[test]
+fn a_track_file_and_its_writer() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
-        let look = |file: &str, more: &str| {
-            let conf = format!(
-                "global_defs {{\n enable_script_security\n script_user root\n}}\n\
-                 track_file service {{\n file {file}\n weight 0\n {more}\n}}\n\
-                 vrrp_instance a {{\n state BACKUP\n interface e0\n virtual_router_id 51\n track_file {{\n  \
-                 service\n }}\n}}\n"
-            );
-            doctor_reads(path, &conf, "")
-        };
+        let look = |file: &Path, more: &str| findings_about(&folder, &tracking(file, more), "");
         let file = path.join("value");
-        let shown = file.display().to_string();
-        let missing = "problem  FOLDER/keepalived.conf:5: track_file service: 0, which is OK whatever listens\n";
-        let said = look(&shown, "").exits(1);
-        assert!(findings(&said, path).contains(missing), "{said:#?}");
-        let said = look(&shown, "init_file 0").exits(0);
-        assert!(said.stdout.contains("note     "), "{said:#?}");
-
+        assert_eq!(codes(&look(&file, "weight 0")), "LU253:5");
         fs::write(&file, "soon\n").unwrap();
-        let said = look(&shown, "").exits(1);
-        let garbled = "track_file service: keepalived keeps the value from before\n         FOLDER/value has no number";
-        assert!(findings(&said, path).contains(garbled), "{said:#?}");
-
+        assert_eq!(codes(&look(&file, "weight 0")), "LU256:5");
         fs::write(&file, "0\n").unwrap();
-        let said = look(&shown, "").exits(0);
-        let stale = "track_file service: 0 for ever, unless something else writes it\n         \
-                     no listenup watch keeps FOLDER/value; the file was written ";
-        assert!(findings(&said, path).contains(stale), "{said:#?}");
+        let found = look(&file, "weight 0");
+        assert_eq!(codes(&found), "LU255:5 LU241:9");
+        assert!(
+            found[0]
+                .effect
+                .starts_with("track_file service: 0 (up), last written "),
+            "{found:#?}"
+        );
+        assert_eq!(
+            found[0].fix,
+            "to see whether its writer runs: systemctl status 'listenup-watch@*'"
+        );
+        assert_eq!(codes(&look(&file, "")), "LU252:5 LU255:5");
+        assert_eq!(codes(&look(&file, "weight 5")), "LU252:5 LU255:5");
+        // A number that is meant to be added.
+        fs::write(&file, "-30\n").unwrap();
+        assert_eq!(codes(&look(&file, "")), "LU255:5");
 
         let open = path.join("open");
         fs::create_dir(&open).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         fs::set_permissions(&open, mode).unwrap();
         fs::write(open.join("value"), "0\n").unwrap();
-        let said = look(&open.join("value").display().to_string(), "").exits(1);
-        let weak = "track_file service: others than root can move the address\n         they can write to FOLDER/open\n";
-        assert!(findings(&said, path).contains(weak), "{said:#?}");
-
-        let watcher = Watcher::start("443");
-        let said = look(&watcher.file.display().to_string(), "").exits(0);
-        let kept = "is 1, and listenup watch (";
-        let ok = said.stdout.lines().find(|line| line.contains(kept));
-        assert!(
-            ok.is_some_and(|line| line.starts_with("ok       ")),
-            "{said:#?}"
+        let found = look(&open.join("value"), "weight 0");
+        assert_eq!(codes(&found), "LU258:5 LU255:5 LU241:9");
+        assert_eq!(
+            found[0].cause,
+            "they can change FOLDER/open (root:root 0777)"
         );
+
+        let unused = tracking(&file, "weight 0").replace("  service\n", "  # service\n");
+        assert!(codes(&findings_about(&folder, &unused, "")).starts_with("LU251:5"));
     });
 }
 
 #[test]
-fn a_track_process_tells_of_no_listener() {
+fn a_process_tells_of_no_listener() {
     in_namespace(|| {
+        let _listener = listen("::", 443);
         let folder = Folder::new();
         let conf = "vrrp_track_process p {\n process haproxy\n}\n".to_owned()
             + &conf_with("script \"FOLDER/listenup check -q 443\"", "")
                 .replace("track_script", "track_process {\n  p\n }\n track_script");
-        let said: Said = doctor_reads(folder.path(), &conf, "").exits(0);
-        let note = "note     FOLDER/keepalived.conf:1: track_process p: a process that runs and does not listen counts as \
-                    up: the address stays\n";
-        assert!(findings(&said, folder.path()).contains(note), "{said:#?}");
+        let found = findings_about(&folder, &conf, "");
+        assert_eq!(codes(&found), "LU261:1 LU411:9 LU241:13");
+        assert!(
+            found[2].effect.starts_with("(gateway) if chk or p fails, "),
+            "{found:#?}"
+        );
     });
 }

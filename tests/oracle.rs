@@ -451,6 +451,7 @@ fn judge_a_pair(pair: &[Half; 2]) {
         owner: &owner,
         interface: None,
         netns: None,
+        viewer: None,
     };
     let mut requirements = RequirementChecker::new(demands, proc, limit, Default::default());
     let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);

@@ -110,11 +110,34 @@ fn there_is_a_page_for_each_subcommand_with_each_option_and_no_others() {
         written.push(format!("listenup-{name}.1"));
     }
     written.push("listenup-keepalived.7".to_owned());
+    written.push("listenup-doctor-codes.7".to_owned());
     let there = fs::read_dir(pages.path("man")).unwrap();
     let there: BTreeSet<_> = there
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(there, written.into_iter().collect());
+}
+
+#[test]
+fn each_code_of_the_doctor_is_in_its_page() {
+    let pages = Pages::write();
+    let shown = pages.shown("listenup-doctor-codes.7");
+    let page: String = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let codes = listenup::commands::doctor::codes::all();
+    assert!(codes.len() > 100);
+    for code in codes {
+        assert!(
+            page.contains(&format!(" {} ({})", code.id, code.severity.name())),
+            "{}",
+            code.id
+        );
+        let explanation: String = code
+            .explanation
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(page.contains(&explanation), "{}: {explanation}", code.id);
+    }
 }
 
 /// What a page says of an option, in one line: the paragraph below it.

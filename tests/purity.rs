@@ -60,7 +60,7 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
+fn nothing_exits_or_prints_with_a_panic_and_only_four_files_are_unsafe() {
     let files = rust_files(Path::new("src"));
     assert!(files.len() >= 15, "{files:?}");
     for file in files {
@@ -78,16 +78,28 @@ fn nothing_exits_or_prints_with_a_panic_and_only_five_files_are_unsafe() {
             "src/host/descriptors.rs",
             "src/host/guard.rs",
             "src/host/wall.rs",
-            "src/commands/doctor/child.rs",
         ]
         .map(Path::new)
         .contains(&file.as_path());
         assert!(
-            may_be || !code.contains("unsafe"),
+            may_be || !uses_unsafe(&code),
             "{} has unsafe",
             file.display()
         );
     }
+}
+
+/// The keyword, not the word in a text.
+fn uses_unsafe(code: &str) -> bool {
+    [
+        "unsafe {",
+        "unsafe fn",
+        "unsafe impl",
+        "unsafe extern",
+        "unsafe(",
+    ]
+    .iter()
+    .any(|keyword| code.contains(keyword))
 }
 
 #[test]
@@ -121,10 +133,7 @@ fn no_file_is_opened_past_the_reader_of_untrusted_files() {
     ];
     for (place, exception) in [
         // Each child has it as its standard input.
-        (
-            "src/commands/doctor",
-            Some(("trial.rs", "File::open(\"/dev/null\")")),
-        ),
+        ("src/commands/doctor", None),
         ("src/keepalived_conf", None),
         ("src/host/passwd.rs", None),
         ("src/host/processes.rs", None),

@@ -19,7 +19,7 @@ use crate::report::Format;
 use crate::source::SourceChoice;
 
 /// The arguments that may have several values.
-pub(super) const SEVERAL: [&str; 2] = ["target", "keepalived-conf"];
+pub(super) const SEVERAL: [&str; 3] = ["target", "keepalived-conf", "ignore"];
 
 /// The command with options that may be given twice, as it happens where a line is put together from
 /// parts: refused, it would be a check that is always down. [`contradiction`] finds those that differ.
@@ -176,7 +176,7 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn target(text: OsString) -> Result<Target, TargetError> {
+pub(super) fn target(text: OsString) -> Result<Target, TargetError> {
     // What is not UTF-8 is no target either; the replacement characters make it one of the errors.
     text.to_string_lossy().parse()
 }

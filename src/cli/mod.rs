@@ -148,7 +148,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
     }
     match name {
         "check" => check::options(matches).map(Request::Check),
-        "doctor" => Ok(Request::Doctor(doctor::options(matches))),
+        "doctor" => doctor::options(matches).map(Request::Doctor),
         "list" => list::options(matches).map(Request::List),
         "resets" => resets::options(matches).map(Request::Resets),
         _ => watch::options(matches).map(Request::Watch),

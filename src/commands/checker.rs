@@ -8,6 +8,7 @@ use crate::clock::Deadline;
 use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
 use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
 use crate::host::netns::Netns;
+use crate::host::processes::Viewer;
 use crate::report::CheckResult;
 use crate::requirements::{Demands, Drops, RequirementChecker};
 
@@ -21,6 +22,7 @@ pub struct Checker<'a> {
     netns: Option<&'a Netns>,
     /// What UDP sockets had dropped when they were judged last. `None` if they were not judged yet.
     drops: Option<Drops>,
+    viewer: Option<Viewer>,
 }
 
 /// How long UDP sockets are watched for drops before they are judged first, and at most this part of the time limit.
@@ -35,6 +37,7 @@ impl<'a> Checker<'a> {
             chain: SourceChain::chosen(options.source, PROC),
             netns: options.netns.as_ref(),
             drops: None,
+            viewer: None,
         }
     }
 
@@ -47,10 +50,16 @@ impl<'a> Checker<'a> {
         if let Some(netns) = checker.netns {
             netns.enter()?;
         }
-        Ok(Self {
+        Ok(Self::here(options, None))
+    }
+
+    /// In the network namespace of the calling thread, without regard to `--netns`. It sees no more processes than the viewer.
+    pub fn here(options: &'a CheckOptions, viewer: Option<Viewer>) -> Self {
+        Self {
             netns: None,
-            ..checker
-        })
+            viewer,
+            ..Self::new(options)
+        }
     }
 
     /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
@@ -104,6 +113,7 @@ impl<'a> Checker<'a> {
             owner: &options.owner,
             interface: options.interface.as_deref(),
             netns: self.netns,
+            viewer: self.viewer,
         };
         let drops = self.drops.take().unwrap_or_default();
         RequirementChecker::new(demands, Path::new(PROC), deadline, drops)

@@ -56,7 +56,7 @@ fn refuse(refusal: &Refusal) -> ExitStatus {
             refusal.text()
         };
         report::wrong_usage(&text, &reason, manners.format, wait);
-    } else if !report::deliver(&refusal.text(), wait) {
+    } else if !report::deliver(refusal.text(), wait) {
         return status(unheard);
     }
     status(reason)

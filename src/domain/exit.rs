@@ -19,6 +19,8 @@ pub enum ExitReason {
     NothingFound,
     /// What was asked for was not done, or something was found wrong.
     Failed,
+    /// Nothing is wrong, but a check fails right now.
+    Failing,
 }
 
 /// The set of exit numbers: `--exit-codes`, but for [`ExitCodes::Search`].
@@ -61,6 +63,8 @@ impl ExitReason {
             Self::Verdict(Verdict::WrongOwner) => [1, 2, 5, 1],
             Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3, 2],
             Self::Usage | Self::Failed => [1, 3, 1, 2],
+            // `doctor`, which is not a check: keepalived never sees it.
+            Self::Failing => [3, 3, 3, 3],
         };
         match codes {
             ExitCodes::Keepalived => keepalived,
@@ -83,7 +87,8 @@ pub struct ExitStatus {
 }
 
 impl ExitStatus {
-    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else.
+    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else (`doctor`: 3 for
+    /// [`ExitReason::Failing`]).
     pub fn plain(reason: ExitReason) -> Self {
         Self {
             reason,
@@ -124,8 +129,11 @@ mod tests {
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Down), 1);
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Up), 0);
         assert_eq!(status(ExitCodes::Nagios, OnUnknown::Up), 3);
-        let plain = [ExitReason::Done, ExitReason::Failed].map(|it| ExitStatus::plain(it).number());
-        assert_eq!(plain, [0, 1]);
+        let plain = [ExitReason::Done, ExitReason::Failed, ExitReason::Failing];
+        assert_eq!(
+            plain.map(|reason| ExitStatus::plain(reason).number()),
+            [0, 1, 3]
+        );
         let search = [
             ExitReason::Done,
             ExitReason::NothingFound,

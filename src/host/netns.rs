@@ -52,7 +52,8 @@ impl Netns {
                 name.display()
             )));
         }
-        let file = RegularFile::open(&self.path).map_err(|error| self.obstacle("opened", error))?;
+        let file = RegularFile::open_magic_link(&self.path);
+        let file = file.map_err(|error| self.obstacle("opened", error))?;
         setns(file.into_file(), CloneFlags::CLONE_NEWNET)
             .map_err(|errno| self.obstacle("entered", errno.into()))
     }

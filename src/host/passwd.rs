@@ -16,13 +16,17 @@ const LIMITS: Limits = Limits {
 
 /// What such a file lists, in its order.
 #[derive(Clone, Debug, Default)]
-pub struct Users(Vec<User>);
+pub struct Users {
+    list: Vec<User>,
+    file_size: u64,
+}
 
 #[derive(Clone, Debug)]
 struct User {
     name: String,
     id: u32,
     group: Option<u32>,
+    lookup_size: u64,
 }
 
 impl Users {
@@ -38,7 +42,20 @@ impl Users {
 
     fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
-        Self(text.lines().filter_map(User::parse).collect())
+        Self {
+            list: text.lines().filter_map(User::parse).collect(),
+            file_size: text.len() as u64,
+        }
+    }
+
+    /// Returns the size of the file in bytes.
+    pub fn file_size(&self) -> u64 {
+        self.file_size
+    }
+
+    /// Returns the bytes that getgrnam_r(3) of glibc needs for this group: its line, and a pointer for each member.
+    pub fn lookup_size(&self, name: &str) -> Option<u64> {
+        self.by_name(name).map(|user| user.lookup_size)
     }
 
     /// The number of this user, or group.
@@ -48,7 +65,7 @@ impl Users {
 
     /// The first name that has this number.
     pub fn name(&self, id: u32) -> Option<&str> {
-        let user = self.0.iter().find(|user| user.id == id);
+        let user = self.list.iter().find(|user| user.id == id);
         user.map(|user| user.name.as_str())
     }
 
@@ -58,7 +75,7 @@ impl Users {
     }
 
     fn by_name(&self, name: &str) -> Option<&User> {
-        self.0.iter().find(|user| user.name == name)
+        self.list.iter().find(|user| user.name == name)
     }
 }
 
@@ -67,11 +84,14 @@ impl User {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let id = fields.nth(1)?.parse().ok()?;
-        let group = fields.next().and_then(|field| field.parse().ok());
+        let last = fields.next().unwrap_or_default();
+        let members = last.split(',').filter(|member| !member.is_empty()).count();
+        let pointers = 8 * (members as u64 + 1);
         Some(Self {
             name: name.to_owned(),
             id,
-            group,
+            group: last.parse().ok(),
+            lookup_size: (line.len() as u64 + 1).next_multiple_of(8) + pointers,
         })
     }
 }
@@ -112,6 +132,9 @@ mod tests {
         assert_eq!(groups.id("staff"), Some(50));
         assert_eq!(groups.name(50), Some("staff"));
         assert_eq!(groups.group("staff"), None);
+        assert_eq!(groups.lookup_size("root"), Some(16 + 8));
+        assert_eq!(groups.lookup_size("staff"), Some(24 + 3 * 8));
+        assert_eq!(groups.file_size(), 54);
     }
 
     #[test]

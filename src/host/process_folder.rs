@@ -26,6 +26,12 @@ const COMMAND_LINE: Limits = Limits {
     lines: 1000,
 };
 
+/// What is read of a file in /proc/PID/fdinfo. An inotify instance has a line for each watch.
+const DESCRIPTION: Limits = Limits {
+    bytes: 1 << 20,
+    lines: 10_000,
+};
+
 /// The folder of a process.
 #[derive(Debug)]
 pub struct ProcessFolder {
@@ -73,7 +79,7 @@ impl ProcessFolder {
     /// # Errors
     /// Returns an error if the process has ended, or this user is not allowed to look.
     pub fn executable(&self) -> Result<RegularFile, ReadError> {
-        RegularFile::open(&self.path.join("exe"))
+        RegularFile::open_magic_link(&self.path.join("exe"))
     }
 
     /// The path of that executable, for a person.
@@ -115,17 +121,54 @@ impl ProcessFolder {
     /// Opens the first of its open files whose link in /proc/PID/fd begins with this text. `None` if it has none.
     ///
     /// # Errors
-    /// Returns an error if the process has ended, or this user is not allowed to look.
+    /// Returns an error if the process has ended, this user is not allowed to look, or no such file can be opened.
     pub fn open_file(&self, link: &[u8]) -> Result<Option<RegularFile>, ReadError> {
+        let mut refused = Ok(None);
         for entry in fs::read_dir(self.path.join("fd"))? {
             let path = entry?.path();
             // A descriptor can be closed at any moment.
             let found = fs::read_link(&path).unwrap_or_default();
-            if found.as_os_str().as_bytes().starts_with(link) {
-                return RegularFile::open(&path).map(Some);
+            if !found.as_os_str().as_bytes().starts_with(link) {
+                continue;
+            }
+            match RegularFile::open_magic_link(&path) {
+                Ok(file) => return Ok(Some(file)),
+                Err(error) => refused = Err(error),
             }
         }
-        Ok(None)
+        refused
+    }
+}
+
+impl ProcessFolder {
+    /// Returns /proc/PID/fdinfo of each open file whose link in /proc/PID/fd is this text.
+    ///
+    /// # Errors
+    /// Returns an error if the process has ended, or this user is not allowed to look.
+    pub fn descriptions(&self, link: &str) -> Result<Vec<String>, ReadError> {
+        let mut descriptions = Vec::new();
+        for entry in fs::read_dir(self.path.join("fd"))? {
+            let entry = entry?;
+            if fs::read_link(entry.path()).unwrap_or_default() == Path::new(link) {
+                let file = self.path.join("fdinfo").join(entry.file_name());
+                let text = RegularFile::open_in_proc(&file)?.read(DESCRIPTION)?;
+                descriptions.push(String::from_utf8_lossy(&text).into_owned());
+            }
+        }
+        Ok(descriptions)
+    }
+
+    /// Returns the page faults of its children that have ended and for which it has waited (proc_pid_stat(5), `cminflt`).
+    ///
+    /// # Errors
+    /// Returns an error if the process has ended.
+    pub fn children_faults(&self) -> Result<u64, ReadError> {
+        let text = RegularFile::open_in_proc(&self.path.join("stat"))?.read(STATUS)?;
+        let text = String::from_utf8_lossy(&text);
+        // The name in brackets can contain anything. After it the fields begin with the third.
+        let fields = text.rsplit_once(')').map(|(_, fields)| fields);
+        let field = fields.and_then(|fields| fields.split_whitespace().nth(8)?.parse().ok());
+        field.ok_or(ReadError::System(Errno::EINVAL))
     }
 }
 
@@ -209,6 +252,35 @@ mod tests {
         assert!(!is_root("Uid:\\n0 0 0 0", "5\t5\t5\t5"));
         assert_eq!(status("x", "0\t0").map(drop), None);
         assert_eq!(status("x", "0\t0\t0\t0").unwrap().parent, 7);
+    }
+
+    #[test]
+    fn children_that_have_ended_leave_their_faults() {
+        let own = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
+        let before = own.children_faults().unwrap();
+        assert!(
+            std::process::Command::new("true")
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(own.children_faults().unwrap() > before);
+    }
+
+    #[test]
+    fn a_descriptor_that_is_refused_does_not_hide_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&path("a-fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let open = |name: &str| OpenOptions::new().read(true).write(true).open(path(name));
+        let _fifo = open("a-fifo").unwrap();
+        fs::write(path("a-file"), "x").unwrap();
+        let itself = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
+        let link = path("a-").into_os_string().into_encoded_bytes();
+        let refused = itself.open_file(&link).map(drop);
+        assert_eq!(refused, Err(ReadError::NotRegular));
+        let _file = open("a-file").unwrap();
+        assert!(itself.open_file(&link).unwrap().is_some());
     }
 
     #[test]

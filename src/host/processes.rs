@@ -23,6 +23,8 @@ use crate::untrusted::{ReadError, RegularFile};
 const NAME: usize = 15;
 /// Bytes of /proc/PID/comm, which kernel threads fill beyond [`NAME`] (kernel/workqueue.c, WORKER_DESC_LEN).
 const LONGEST_COMM: u64 = 256;
+/// Bytes of /proc/PID/status, which has some 60 lines.
+const LONGEST_STATUS: u64 = 64 << 10;
 
 /// Bytes of /proc/PID/cmdline that are read for its first argument: PATH_MAX.
 const LONGEST_FIRST_ARGUMENT: u64 = 4096;
@@ -39,6 +41,16 @@ const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 pub struct Processes {
     proc: PathBuf,
     all: Vec<Process>,
+    viewer: Option<Viewer>,
+}
+
+/// A user other than root, who cannot look into all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number, if it is known.
+    pub gid: Option<u32>,
 }
 
 /// One of them.
@@ -91,7 +103,17 @@ impl Processes {
         }
         all.sort_unstable_by_key(|process| process.pid);
         let proc = proc.to_owned();
-        Ok(Self { proc, all })
+        Ok(Self {
+            proc,
+            all,
+            viewer: None,
+        })
+    }
+
+    /// The same processes, of which only those can be looked into that this user can look into.
+    #[must_use]
+    pub fn seen_by(self, viewer: Option<Viewer>) -> Self {
+        Self { viewer, ..self }
     }
 
     /// Each of them.
@@ -169,9 +191,15 @@ impl Processes {
         inode: u64,
         deadline: Deadline<'_>,
     ) -> Held<'p> {
-        let mut refused = None;
+        let sees = |process: &&Process| {
+            let folder = self.proc.join(process.pid.to_string());
+            self.viewer.is_none_or(|viewer| viewer.sees(&folder))
+        };
+        let (processes, unseen): (Vec<&Process>, Vec<&Process>) =
+            processes.iter().copied().partition(sees);
+        let mut refused = unseen.first().copied();
         for places in [0..FIRST, FIRST..usize::MAX] {
-            for process in processes {
+            for process in &processes {
                 match holds(
                     &Table::of(&self.proc, process.pid),
                     places.clone(),
@@ -184,7 +212,7 @@ impl Processes {
                 }
             }
         }
-        for process in processes {
+        for process in &processes {
             for table in Table::of_threads(&self.proc, process.pid) {
                 match holds(&table, 0..usize::MAX, inode, deadline) {
                     Ok(true) => return Held::By(process),
@@ -285,6 +313,26 @@ impl fmt::Display for Process {
             Some(name) => write!(f, "{name} ({})", self.pid),
             None => write!(f, "process {}", self.pid),
         }
+    }
+}
+
+impl Viewer {
+    /// Whether the kernel lets this user look into a process (kernel/ptrace.c, `__ptrace_may_access`): all its users and groups
+    /// are the same, it has no capabilities, and it can be dumped, or else its folder belongs to root.
+    fn sees(self, process: &Path) -> bool {
+        let is_own = fs::metadata(process).is_ok_and(|found| found.uid() == self.uid);
+        let status = RegularFile::open_in_proc(&process.join("status"));
+        let status = status.and_then(|file| file.read_start(LONGEST_STATUS));
+        let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();
+        let all = |key: &str, is_right: &dyn Fn(&str) -> bool| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.is_some_and(|values| values.split_whitespace().all(is_right))
+        };
+        let is = |wanted: u32| move |value: &str| value.parse() == Ok(wanted);
+        is_own
+            && all("Uid:", &is(self.uid))
+            && self.gid.is_none_or(|gid| all("Gid:", &is(gid)))
+            && all("CapPrm:", &|set| set.bytes().all(|digit| digit == b'0'))
     }
 }
 

@@ -1,291 +1,367 @@
-//! Blocks and keywords (lib/parser.c, `process_stream`, `alloc_value_block`, `skip_block`).
+//! Follows the blocks of a configuration (lib/parser.c, `process_stream`, `alloc_value_block`).
+//!
+//! keepalived does not check whether braces match: after a brace too many or too few it reads lines in the wrong block. That
+//! is reported once, where it begins, and what follows from it is not.
 
 use super::Place;
 use super::build::Builder;
-use super::keyword::{Block, Keyword, Kind, Process};
-use super::keywords::{find, root_of};
+use super::diagnostic::{Problem, Values};
+use super::keywords::{Keyword, Kind, Row, TOP, home};
 use super::reader::{Line, Reader};
-use super::remark::lossy;
-use super::statement::{Begun, Statement};
-use super::words::plain;
 
-/// How far a block is that is passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Skip {
-    No,
-    /// It begins if a brace is next.
-    Waits,
-    /// So many braces are open.
-    Within(usize),
+/// A block that is open.
+struct Frame {
+    /// The block, or the one around a list.
+    row: &'static Row,
+    list: Option<&'static str>,
+    title: String,
+    place: Place,
+    needs_brace: bool,
+    /// True if keepalived ignores its lines.
+    ignored: bool,
+    /// Keywords that belong to another block. If this one is not closed, the first is a sign of that.
+    misplaced: Vec<Unknown>,
 }
 
-/// One process's way through the lines.
-pub(super) struct Walk<'w, 'r, 'a> {
-    pub reader: &'w mut Reader<'r, 'a>,
-    pub builder: &'w mut Builder,
-    process: Process,
-    skip: Skip,
-    /// The blocks that are open, from the outermost.
-    pub open: Vec<(String, Place)>,
+/// A keyword that is not known. If a `{` is next, it opens a block.
+struct Unknown {
+    place: Place,
+    keyword: String,
+    /// `None`: it follows from something that is reported.
+    problem: Option<Problem>,
+    block: String,
+    home: &'static str,
+    meant: &'static str,
 }
 
-impl<'w, 'r, 'a> Walk<'w, 'r, 'a> {
-    pub fn new(reader: &'w mut Reader<'r, 'a>, builder: &'w mut Builder, process: Process) -> Self {
+/// The way through the blocks.
+pub(super) struct Walk<'a> {
+    pub reader: Reader<'a>,
+    builder: Builder<'a>,
+    frames: Vec<Frame>,
+    unknown: Option<Unknown>,
+    /// How many blocks are open that are not read.
+    skipped: usize,
+    /// True if what follows at top level belongs to a block that ended too early.
+    lost: bool,
+    /// The last block at top level.
+    last: Option<&'static Row>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(reader: Reader<'a>) -> Self {
         Self {
+            builder: Builder::new(reader.cx),
             reader,
-            builder,
-            process,
-            skip: Skip::No,
-            open: Vec::new(),
+            frames: Vec::new(),
+            unknown: None,
+            skipped: 0,
+            lost: false,
+            last: None,
         }
     }
 
     /// Reads to the end.
-    pub fn read(mut self) {
+    pub fn read(mut self) -> (Reader<'a>, Builder<'a>) {
         while let Some(line) = self.reader.next() {
-            let words = self.words(&line);
-            if let Some(first) = words.first() {
-                self.root_line(&line, first, words.clone());
+            if !line.words.is_empty() {
+                self.line(&line);
             }
         }
-        if self.reader.depth > 0 {
-            let depth = self.reader.depth;
-            let place = self.reader.place.clone();
-            self.reader.shared.remarks.problem(
-                &place,
-                format!("There are {depth} missing '}}'s or extra '{{'s: keepalived reads on, but not as it looks"),
-                "the file ends within a block",
-                "close each block that is opened",
-            );
+        self.report_unknown();
+        if let Some(frame) = self.frames.pop() {
+            self.missing_close(frame, None);
         }
+        (self.reader, self.builder)
     }
 
-    fn words(&mut self, line: &Line) -> Vec<Vec<u8>> {
-        let found = plain(&line.text);
-        if found.open_quote {
-            self.reader.shared.remarks.problem(
-                &line.place,
-                "Unmatched quote: keepalived drops the rest of the line",
-                format!("a double quote is not closed: {}", lossy(&line.text)),
-                "close it on the same line",
-            );
-        }
-        found.words
-    }
-
-    /// A line that stands in no block.
-    fn root_line(&mut self, line: &Line, first: &[u8], words: Vec<Vec<u8>>) {
-        if self.passes_over(&words) {
-            return;
-        }
-        if first == b"{" {
-            return self.unexpected_brace(line);
-        }
-        match root_of(first) {
-            Some(root) if root.processes.contains(&self.process) => {
-                self.keyword(Block::Root, &root.keyword, line, words);
-            }
-            Some(root) => {
-                if self.process == Process::Parent {
-                    self.builder.sees(root.keyword.name);
-                }
-                let opens = words.last().is_some_and(|word| word == b"{");
-                self.skip = if opens { Skip::Within(1) } else { Skip::Waits };
-            }
-            None => self.unknown(None, line, &words),
-        }
-    }
-
-    /// The lines of a block, up to its end. Whether it was passed over.
-    fn block(&mut self, block: Block, keywords: &'static [Keyword], needs_brace: bool) -> bool {
-        let mut needs_brace = needs_brace;
-        while let Some(line) = self.reader.next() {
-            let words = self.words(&line);
-            let Some(first) = words.first() else {
-                continue;
-            };
-            if self.skip == Skip::Waits && first == b"{" {
-                needs_brace = false;
-            }
-            let skipped = self.skip != Skip::No;
-            if self.passes_over(&words) {
-                if skipped && self.skip == Skip::No {
-                    return true;
-                }
-                continue;
-            }
-            match (first.as_slice(), needs_brace) {
-                (b"{", true) => {
-                    needs_brace = false;
-                    continue;
-                }
-                (b"{", false) => {
-                    self.unexpected_brace(&line);
-                    continue;
-                }
-                (_, true) => {
-                    needs_brace = false;
-                    self.no_brace(&line);
-                }
+    fn line(&mut self, line: &Line) {
+        let first = line.keyword();
+        if self.skipped > 0 {
+            match first {
+                "{" => self.skipped += 1,
+                "}" => self.skipped -= 1,
                 _ => {}
             }
-            if first == b"}" {
-                return false;
+            return;
+        }
+        if first == "{" && self.unknown.is_some() {
+            return self.skip_block();
+        }
+        self.report_unknown();
+        match (first, self.frames.last_mut()) {
+            (_, Some(frame)) if frame.needs_brace => {
+                frame.needs_brace = false;
+                if first != "{" {
+                    self.missing_open(line);
+                }
             }
-            match find(keywords, first) {
-                Some(keyword) => self.keyword(block, keyword, &line, words),
-                None => self.unknown(Some(keywords), &line, &words),
+            ("{", None) => {
+                self.reader.report(Problem::ExtraOpen, &[]);
+                self.skipped = 1;
+            }
+            ("{", Some(_)) => self.unclosed(line),
+            ("}", _) => self.close(line),
+            (_, Some(frame)) if frame.list.is_some() => self.item(line),
+            _ => self.statement(line),
+        }
+    }
+
+    /// The line after the one that opens a block is not a brace.
+    fn missing_open(&mut self, line: &Line) {
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        let values: Values = &[("block", &frame.title)];
+        self.reader
+            .cx
+            .report(&frame.place, Problem::MissingOpen, values);
+        if frame.list.is_some() || line.keyword() == "}" {
+            // It is not known where the block ends.
+            self.give_up();
+        } else {
+            self.line(line);
+        }
+    }
+
+    fn statement(&mut self, line: &Line) {
+        let frame = self.frames.last();
+        let row = frame.map_or(&TOP, |frame| frame.row);
+        let ignored = frame.is_some_and(|frame| frame.ignored);
+        let Some(keyword) = row.find(line.keyword()) else {
+            return self.unknown_keyword(line);
+        };
+        if !self.check_version(&keyword, line) {
+            return;
+        }
+        match keyword.kind {
+            Kind::List => {
+                let ignored = ignored || !self.builder.begin_list(row.block, line);
+                self.push(row, Some(keyword.name), line, ignored);
+            }
+            Kind::Block(inner) => {
+                let ignored = ignored || !self.builder.begin(inner.block, line);
+                self.push(inner, None, line, ignored);
+            }
+            Kind::Value if line.words.len() < 2 && !ignored => {
+                let values: Values = &[("keyword", &keyword.name)];
+                self.reader.report(Problem::MissingValue, values);
+            }
+            Kind::Values | Kind::Value => {
+                self.reader.check |= keyword.name == "include_check";
+                // A value that is not known is not a wrong one.
+                if !ignored && !line.unread {
+                    self.builder.value(row.block, line);
+                }
             }
         }
-        self.not_closed();
+    }
+
+    fn push(&mut self, row: &'static Row, list: Option<&'static str>, line: &Line, ignored: bool) {
+        if self.frames.is_empty() {
+            self.lost = false;
+            self.last = Some(row);
+        }
+        self.frames.push(Frame {
+            row,
+            list,
+            title: line.rest(0),
+            place: line.place.clone(),
+            needs_brace: true,
+            ignored,
+            misplaced: Vec::new(),
+        });
+    }
+
+    /// Returns whether the version knows a keyword.
+    fn check_version(&mut self, keyword: &Keyword, line: &Line) -> bool {
+        let (Some(since), version) = (keyword.since, self.reader.cx.version) else {
+            return true;
+        };
+        let values: Values = &[("keyword", &keyword.name), ("since", &since)];
+        if version.is_none() {
+            self.reader.report(Problem::KeywordsDiffer, values);
+        }
+        if version.is_none_or(|version| version >= since) {
+            return true;
+        }
+        self.reader.report(Problem::KeywordTooNew, values);
+        self.unknown = keyword.opens().then(|| Unknown::new(&TOP, line, "", None));
         false
     }
 
-    /// Passes over a line of a block that does not count.
-    fn passes_over(&mut self, words: &[Vec<u8>]) -> bool {
-        if self.skip == Skip::Waits {
-            if words.first().is_some_and(|word| word == b"{") {
-                self.skip = Skip::Within(1);
-                return true;
-            }
-            self.skip = Skip::No;
-        }
-        let Skip::Within(mut depth) = self.skip else {
-            return false;
-        };
-        for word in words {
-            match word.as_slice() {
-                b"{" => depth += 1,
-                b"}" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-        self.skip = if depth == 0 {
-            Skip::No
-        } else {
-            Skip::Within(depth)
-        };
-        true
-    }
-
-    /// A keyword that is known where it stands.
-    fn keyword(
-        &mut self,
-        block: Block,
-        keyword: &'static Keyword,
-        line: &Line,
-        mut words: Vec<Vec<u8>>,
-    ) {
-        self.judge_version(keyword, line);
-        match &keyword.kind {
-            Kind::Values => self.value(block, line, &words),
-            Kind::Value => match words.len() {
-                0 | 1 => self.missing(keyword.name, &line.place),
-                _ => self.value(block, line, &words),
-            },
-            Kind::List => self.list(block, keyword, line, &words),
-            Kind::Block(inner, keywords) => {
-                let needs_brace = pop_if(&mut words, b"{").is_none();
-                let statement = Statement {
-                    line,
-                    words: &words,
-                };
-                let shared = &mut *self.reader.shared;
-                if self.builder.begin(shared, block, *inner, &statement) == Begun::Skip {
-                    self.skip = if needs_brace {
-                        Skip::Waits
-                    } else {
-                        Skip::Within(1)
-                    };
-                }
-                self.open.push((statement.texts(0), line.place.clone()));
-                let passed_over = self.block(*inner, keywords, needs_brace);
-                self.open.pop();
-                if !passed_over {
-                    self.builder.end(self.reader.shared, *inner);
-                }
-            }
-        }
-    }
-
-    fn value(&mut self, block: Block, line: &Line, words: &[Vec<u8>]) {
-        let statement = Statement { line, words };
-        if statement.word(0) == Some(b"include_check") && self.process == Process::Parent {
-            let demanded = words.iter().skip(1).map(Vec::as_slice);
-            self.reader.check = self.reader.check.checked(demanded);
-        }
-        self.builder.value(self.reader.shared, block, &statement);
-    }
-
-    /// A block whose lines are values.
-    fn list(&mut self, block: Block, keyword: &Keyword, line: &Line, words: &[Vec<u8>]) {
-        let mut inline = words.iter().skip(1);
-        if keyword.name == "virtual_server_group" && inline.next().is_none() {
-            self.missing(keyword.name, &line.place);
-        }
-        if let Some(extra) = inline.next() {
-            self.reader.shared.remarks.problem(
-                &line.place,
-                format!(
-                    "Block {} has extra parameters: keepalived ignores them",
-                    keyword.name
-                ),
-                format!("{} stands before the brace", lossy(extra)),
-                "write one on each line between the braces",
-            );
-        }
-        let statement = Statement { line, words };
-        let shared = &mut *self.reader.shared;
-        if self.builder.begin_list(shared, block, &statement) == Begun::Skip {
-            self.skip = Skip::Waits;
+    fn item(&mut self, line: &Line) {
+        let Some(frame) = self.frames.last() else {
             return;
+        };
+        let (first, list) = (line.keyword(), frame.list.unwrap_or_default());
+        let opens = |row: &Row| row.find(first).is_some_and(|found| found.opens());
+        let is_keyword = list.starts_with("virtual_") && home(first).is_some();
+        if is_keyword || opens(&TOP) || opens(frame.row) {
+            self.unclosed(line);
+        } else if !frame.ignored {
+            self.builder.item(frame.row.block, list, line);
         }
-        self.open
-            .push((keyword.name.to_owned(), line.place.clone()));
-        let mut needs_brace = true;
-        while let Some(line) = self.reader.next() {
-            let mut words = self.words(&line);
-            if words.is_empty() {
-                continue;
-            }
-            if needs_brace {
-                needs_brace = false;
-                if words.first().is_some_and(|word| word == b"{") {
-                    words.remove(0);
-                    if words.is_empty() {
-                        continue;
-                    }
-                } else {
-                    self.no_brace(&line);
-                }
-            }
-            let ends = pop_if(&mut words, b"}").is_some();
-            if let Some(first) = words.first() {
-                self.judge_item(keyword, &line, first);
-                let statement = Statement {
-                    line: &line,
-                    words: &words,
-                };
-                self.builder
-                    .item(self.reader.shared, block, keyword.name, &statement);
-            }
-            if ends {
-                self.open.pop();
-                return;
-            }
+    }
+
+    fn close(&mut self, line: &Line) {
+        match self.frames.pop() {
+            Some(frame) => self.end(frame),
+            None if self.lost => {}
+            None => self.reader.cx.report(&line.place, Problem::ExtraClose, &[]),
         }
-        self.not_closed();
-        self.open.pop();
+    }
+
+    fn end(&mut self, frame: Frame) {
+        for unknown in frame.misplaced {
+            self.report(&unknown, unknown.problem);
+        }
+        if !frame.ignored && frame.list.is_none() {
+            self.builder.end(frame.row.block);
+        }
+    }
+
+    /// This line is a sign that the block which is open is not closed.
+    fn unclosed(&mut self, line: &Line) {
+        if let Some(frame) = self.frames.pop() {
+            self.missing_close(frame, Some((&line.place, line.keyword())));
+        }
+    }
+
+    fn missing_close(&mut self, frame: Frame, sign: Option<(&Place, &str)>) {
+        let first = frame.misplaced.first();
+        let first = first.map(|unknown| (&unknown.place, unknown.keyword.as_str()));
+        let (problem, (place, by)) = match first.or(sign) {
+            Some(sign) => (Problem::MissingClose, sign),
+            None => (Problem::MissingCloseAtEnd, (&frame.place, "")),
+        };
+        let values: Values = &[
+            ("block", &frame.title),
+            ("opened", &frame.place.line),
+            ("by", &by),
+        ];
+        self.reader.cx.report(place, problem, values);
+        self.give_up();
+    }
+
+    /// Reads no more: the lines that follow are not in the block where they seem to be.
+    fn give_up(&mut self) {
+        self.builder.has_gap = true;
+        self.reader.end();
+        self.frames.clear();
+    }
+
+    fn unknown_keyword(&mut self, line: &Line) {
+        let first = line.keyword();
+        let Some((frame, outer)) = self.frames.split_last() else {
+            let is_part = self.last.is_some_and(|last| last.find(first).is_some());
+            let problem = Some(Problem::UnknownKeyword);
+            let mut unknown = self.unknown_line(&TOP, line, "", problem);
+            if self.lost {
+                unknown.problem = None;
+            } else if is_part {
+                self.lost = true;
+                unknown.problem = Some(Problem::BlockEndsEarly);
+            }
+            self.unknown = Some(unknown);
+            return;
+        };
+        let rows = outer.iter().map(|frame| frame.row).chain([&TOP]);
+        if rows
+            .filter_map(|row| row.find(first))
+            .any(|found| found.opens())
+        {
+            return self.unclosed(line);
+        }
+        let problem = Some(Problem::UnknownKeyword);
+        self.unknown = Some(self.unknown_line(frame.row, line, &frame.title, problem));
+    }
+
+    /// What is meant is looked for as long as that can be reported.
+    fn unknown_line(
+        &self,
+        row: &Row,
+        line: &Line,
+        block: &str,
+        problem: Option<Problem>,
+    ) -> Unknown {
+        match self.reader.cx.diagnostics.borrow().is_full() {
+            true => Unknown {
+                place: line.place.clone(),
+                keyword: line.keyword().to_owned(),
+                problem,
+                block: String::new(),
+                home: "",
+                meant: "",
+            },
+            false => Unknown::new(row, line, block, problem),
+        }
+    }
+
+    fn report_unknown(&mut self) {
+        let Some(unknown) = self.unknown.take() else {
+            return;
+        };
+        match self.frames.last_mut() {
+            Some(frame) if unknown.problem == Some(Problem::MisplacedKeyword) => {
+                frame.misplaced.push(unknown);
+            }
+            _ => self.report(&unknown, unknown.problem),
+        }
+    }
+
+    fn report(&self, unknown: &Unknown, problem: Option<Problem>) {
+        let values: Values = &[
+            ("keyword", &unknown.keyword),
+            ("block", &unknown.block),
+            ("home", &unknown.home),
+            ("meant", &unknown.meant),
+        ];
+        if let Some(problem) = problem {
+            self.reader.cx.report(&unknown.place, problem, values);
+        }
+    }
+
+    /// Skips the block of a keyword that is not known. Its `}` ends the blocks around it for keepalived.
+    fn skip_block(&mut self) {
+        let Some(unknown) = self.unknown.take() else {
+            return;
+        };
+        self.report(
+            &unknown,
+            match unknown.problem {
+                Some(Problem::UnknownKeyword) => Some(Problem::UnknownBlock),
+                other => other,
+            },
+        );
+        self.builder.has_gap = true;
+        self.skipped = self.frames.len() + 1;
+        while let Some(frame) = self.frames.pop() {
+            self.end(frame);
+        }
     }
 }
 
-/// Takes the last word off if it is this one.
-fn pop_if(words: &mut Vec<Vec<u8>>, word: &[u8]) -> Option<Vec<u8>> {
-    match words.last() {
-        Some(last) if last == word => words.pop(),
-        _ => None,
+impl Unknown {
+    /// A keyword that is not in the table of its block.
+    fn new(row: &Row, line: &Line, block: &str, problem: Option<Problem>) -> Self {
+        let keyword = line.keyword();
+        let (meant, home) = (row.suggest(keyword), home(keyword));
+        let problem = match problem {
+            Some(Problem::UnknownKeyword) if line.text.ends_with(b"\\") => {
+                Some(Problem::Continuation)
+            }
+            Some(Problem::UnknownKeyword) if home.is_some() => Some(Problem::MisplacedKeyword),
+            Some(Problem::UnknownKeyword) if meant.is_some() => Some(Problem::MisspelledKeyword),
+            other => other,
+        };
+        Self {
+            place: line.place.clone(),
+            keyword: keyword.to_owned(),
+            problem,
+            block: block.to_owned(),
+            home: home.unwrap_or_default(),
+            meant: meant.unwrap_or_default(),
+        }
     }
 }

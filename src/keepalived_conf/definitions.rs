@@ -3,201 +3,118 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::comments::{skip_blanks, trim_end};
-
-/// The definitions so far.
-#[derive(Debug)]
-pub(super) struct Definitions {
-    list: Vec<Definition>,
-    by_name: HashMap<Vec<u8>, usize>,
-}
-
-#[derive(Debug)]
-struct Definition {
-    value: Value,
-    /// It has more than one line.
-    lines: bool,
-}
+use super::comment::{skip_blanks, trim_end};
 
 /// What a definition stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// A text; the lines are separated by line feeds.
-    Text(Arc<Vec<u8>>),
+    /// A text of one line.
+    Text(Arc<[u8]>),
+    /// A text of several lines, which are separated by line feeds.
+    Lines(Arc<[u8]>),
     /// The folder of the file.
     Folder,
-    /// The name of this host, or what `-i` says.
-    Host,
-    /// A number that keepalived draws.
-    Random,
+    /// What `@id` is compared with.
+    Id,
 }
 
-/// A definition that is used in a text.
+/// A definition that a text uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Use<'a> {
-    /// Its number, for [`Definitions::value`].
-    pub index: usize,
-    /// How long the use is, with the dollar sign.
+pub(super) struct Reference<'a> {
+    pub name: &'a [u8],
+    /// How long the use is, with the dollar sign and the braces.
     pub length: usize,
-    /// The numbers behind the name in `${_RANDOM 1 6}`.
+    /// What follows the name in the braces.
     pub parameters: &'a [u8],
 }
 
+/// The definitions so far.
+#[derive(Debug)]
+pub(super) struct Definitions(HashMap<Vec<u8>, Value>);
+
 impl Definitions {
-    /// Those that keepalived brings along.
+    /// Returns those that keepalived has itself.
     pub fn standard() -> Self {
-        let mut standard = Self {
-            list: Vec::new(),
-            by_name: HashMap::new(),
-        };
-        for (name, value) in [
-            (&b"_PWD"[..], Value::Folder),
-            (b"_INSTANCE", Value::Host),
-            (b"_RANDOM", Value::Random),
-            (b"_HASH", Value::Text(Arc::new(b"#".to_vec()))),
-            (b"_BANG", Value::Text(Arc::new(b"!".to_vec()))),
-        ] {
-            standard.put(name, value, None);
-        }
-        standard
+        let standard: [(&[u8], Value); 4] = [
+            (b"_PWD", Value::Folder),
+            (b"_INSTANCE", Value::Id),
+            (b"_HASH", Value::Text(Arc::from(*b"#"))),
+            (b"_BANG", Value::Text(Arc::from(*b"!"))),
+        ];
+        let owned = standard.map(|(name, value)| (name.to_owned(), value));
+        Self(HashMap::from(owned))
     }
 
-    /// Takes a line `$NAME=value`; its number and whether it goes on in the next line.
-    pub fn define(&mut self, line: &[u8]) -> Option<(usize, bool)> {
-        let rest = line.strip_prefix(b"$")?;
-        let name = name(rest)?;
-        let value = rest.get(name.len()..)?.strip_prefix(b"=")?;
-        let mut value = skip_blanks(value).to_owned();
-        let lines = value.ends_with(b"\\");
-        if lines {
-            value.pop();
-            trim_end(&mut value);
-            if !value.is_empty() {
-                value.push(b'\n');
-            }
-        }
-        let value = Value::Text(Arc::new(value));
-        Some((self.put(name, value, Some(lines)), lines))
+    pub fn set(&mut self, name: &[u8], value: Value) {
+        self.0.insert(name.to_owned(), value);
     }
 
-    /// Gives a name another value, as `~SEQ` does.
-    pub fn set(&mut self, name: &[u8], value: Vec<u8>) {
-        self.put(name, Value::Text(Arc::new(value)), None);
-    }
-
-    fn put(&mut self, name: &[u8], value: Value, lines: Option<bool>) -> usize {
-        let index = self.by_name.get(name).copied();
-        match index.and_then(|index| Some((index, self.list.get_mut(index)?))) {
-            Some((index, known)) => {
-                known.value = value;
-                known.lines = lines.unwrap_or(known.lines);
-                index
-            }
-            None => {
-                let lines = lines.unwrap_or(false);
-                self.by_name.insert(name.to_owned(), self.list.len());
-                self.list.push(Definition { value, lines });
-                self.list.len() - 1
-            }
-        }
-    }
-
-    /// Adds a line to one that goes on; whether it still does.
-    pub fn extend(&mut self, index: usize, line: &[u8]) -> bool {
-        let goes_on = line.ends_with(b"\\");
-        let mut line = line.to_owned();
-        if goes_on {
-            line.pop();
-            trim_end(&mut line);
-            line.push(b'\n');
-        }
-        let counts = line.len() >= 2 || (!line.is_empty() && !goes_on);
-        if let Some(definition) = self.list.get_mut(index) {
-            if !goes_on && definition.is_empty() {
-                definition.lines = false;
-            }
-            if let (true, Value::Text(text)) = (counts, &mut definition.value) {
-                Arc::make_mut(text).extend(line);
-            }
-        }
-        goes_on
-    }
-
-    /// Ends one that goes on, at a line that is wholly empty.
-    pub fn end(&mut self, index: usize) {
-        if let Some(definition) = self.list.get_mut(index) {
-            definition.lines &= !definition.is_empty();
-        }
-    }
-
-    /// What one stands for, and whether it has more than one line.
-    pub fn value(&self, index: usize) -> Option<(&Value, bool)> {
-        let definition = self.list.get(index)?;
-        Some((&definition.value, definition.lines))
-    }
-
-    /// Whether a name is defined.
-    pub fn has(&self, name: &[u8]) -> bool {
-        self.by_name.contains_key(name)
-    }
-
-    /// The definition that a text uses which begins with a dollar sign.
-    pub fn used<'a>(&self, text: &'a [u8]) -> Option<Use<'a>> {
-        let rest = text.strip_prefix(b"$")?;
-        let in_braces = rest.strip_prefix(b"{");
-        let name = name(in_braces.unwrap_or(rest))?;
-        let behind = in_braces.unwrap_or(rest).get(name.len()..)?;
-        let mut parameters: &[u8] = b"";
-        let length = if in_braces.is_some() {
-            let is_parameter = |byte: &u8| *byte == b' ' || byte.is_ascii_digit();
-            let count = behind.iter().take_while(|byte| is_parameter(byte)).count();
-            parameters = behind.get(..count)?.trim_ascii_start();
-            let ends_well = parameters.is_empty() || !parameters.ends_with(b" ");
-            if !ends_well || behind.get(count) != Some(&b'}') {
-                return None;
-            }
-            name.len() + count + 3
-        } else {
-            if !matches!(behind.first(), None | Some(b' ' | b'\t' | b',' | b')')) {
-                return None;
-            }
-            name.len() + 1
-        };
-        let is_all = text.len() == length;
-        let index = *self.by_name.get(name)?;
-        let known = self
-            .list
-            .get(index)
-            .filter(|known| is_all || !known.lines)?;
-        let fits = parameters.is_empty() || known.value == Value::Random;
-        fits.then_some(Use {
-            index,
-            length,
-            parameters,
-        })
+    pub fn get(&self, name: &[u8]) -> Option<&Value> {
+        self.0.get(name)
     }
 }
 
-impl Definition {
-    fn is_empty(&self) -> bool {
-        matches!(&self.value, Value::Text(text) if text.is_empty())
+/// Returns the name that a text uses which begins with a dollar sign: `${NAME}`, or `$NAME` before a blank, a comma, a
+/// parenthesis or the end of the line.
+pub(super) fn reference(text: &[u8]) -> Option<Reference<'_>> {
+    let rest = text.strip_prefix(b"$")?;
+    if let Some(inner) = rest.strip_prefix(b"{") {
+        let name = name(inner)?;
+        let end = inner.iter().position(|byte| *byte == b'}')?;
+        let parameters = inner.get(name.len()..end)?;
+        let is_separate = parameters.is_empty() || parameters.starts_with(b" ");
+        return is_separate.then(|| Reference {
+            name,
+            length: end + 3,
+            parameters: parameters.trim_ascii(),
+        });
     }
+    let name = name(rest)?;
+    let next = rest.get(name.len());
+    matches!(next, None | Some(b' ' | b'\t' | b',' | b')')).then_some(Reference {
+        name,
+        length: name.len() + 1,
+        parameters: b"",
+    })
 }
 
-/// The name that a text begins with.
+/// Returns the name and the value of a line `$NAME=value`.
+pub(super) fn definition(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = line.strip_prefix(b"$")?;
+    let name = name(rest)?;
+    let value = rest.get(name.len()..)?.strip_prefix(b"=")?;
+    Some((name, skip_blanks(value)))
+}
+
+/// Adds a line to a definition of several lines. Returns whether the next line belongs to it, too.
+pub(super) fn add_line(value: &mut Vec<u8>, line: &[u8]) -> bool {
+    let continues = line.ends_with(b"\\");
+    let mut line = line.to_owned();
+    if continues {
+        line.pop();
+        trim_end(&mut line);
+    }
+    if !line.is_empty() {
+        if !value.is_empty() {
+            value.push(b'\n');
+        }
+        value.extend(line);
+    }
+    continues
+}
+
+/// Returns the name that a text begins with.
 pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
     let begins = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
     text.first().filter(|byte| begins(byte))?;
-    let length = text.iter().take_while(|byte| is_part(byte)).count();
+    let length = text.iter().take_while(is_part).count();
     text.get(..length)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::{Definitions, Value};
+    use super::{definition, reference};
 
     #[test]
     fn lines_that_define() {
@@ -211,23 +128,14 @@ mod tests {
             ("$1=x", None),
             ("$A-B=x", None),
             ("A=x", None),
-            ("$A=a \\", Some("a\n")),
-            ("$A=\\", Some("")),
         ] {
-            let mut definitions = Definitions::standard();
-            let found = definitions.define(line.as_bytes());
-            let found = found.and_then(|(index, _)| definitions.value(index));
-            let expected = value.map(|value| Value::Text(Arc::new(value.into())));
-            assert_eq!(found.map(|(value, _)| value), expected.as_ref(), "{line}");
+            let found = definition(line.as_bytes()).map(|(_, value)| value);
+            assert_eq!(found, value.map(str::as_bytes), "{line}");
         }
     }
 
     #[test]
     fn texts_that_use() {
-        let mut definitions = Definitions::standard();
-        definitions.define(b"$A=x");
-        let (lines, _) = definitions.define(b"$M=a\\").unwrap();
-        assert!(!definitions.extend(lines, b"b"));
         for (text, length) in [
             ("$A", Some(2)),
             ("$A b", Some(2)),
@@ -235,19 +143,15 @@ mod tests {
             ("$A)", Some(2)),
             ("$A\"", None),
             ("$A/x", None),
-            ("$Ab", None),
+            ("$Ab", Some(3)),
             ("${A}x", Some(4)),
             ("${A", None),
-            ("${A 1}", None),
             ("${_RANDOM 1 6}x", Some(14)),
-            ("${_RANDOM 1 }", None),
-            ("${_ENV HOME}", None),
-            ("$M", Some(2)),
-            ("$M b", None),
-            ("${M}", Some(4)),
-            ("${M}b", None),
+            ("$1", None),
+            ("${A b", None),
+            ("${Ab.c}", None),
         ] {
-            let found = definitions.used(text.as_bytes()).map(|found| found.length);
+            let found = reference(text.as_bytes()).map(|found| found.length);
             assert_eq!(found, length, "{text}");
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Config, Files, Kind};
+use super::{Config, Files, Kind, Reading, Version};
 
 /// Files in memory, all in one folder.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Files for InMemory<'_> {
         self.find(path).map(|_| Kind::Regular { executable })
     }
 
-    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+    fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>> {
         if folder != Path::new(FOLDER) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -38,6 +38,7 @@ impl Files for InMemory<'_> {
             .0
             .iter()
             .map(|(name, _)| OsString::from(*name))
+            .take(at_most)
             .collect())
     }
 
@@ -51,15 +52,32 @@ impl Files for InMemory<'_> {
     }
 }
 
-/// Reads files that are the parts of the input between bytes 0xff: `keepalived.conf`, `a.conf`, `b.conf`. The
-/// same text is read as what a running keepalived has loaded, too.
+/// Reads files that are the parts of the input between bytes 0xff: `keepalived.conf`, `a.conf`, `b.conf`. The same text is
+/// also read as what a running keepalived has loaded. An input that begins with a digit is read as one of the versions.
 pub fn read(input: &[u8]) -> [Config; 2] {
     let names = ["keepalived.conf", "a.conf", "b.conf"];
+    let (version, input) = match input.split_first() {
+        Some((digit @ b'0'..=b'9', rest)) => (version(*digit), rest),
+        _ => (None, input),
+    };
     let parts = input.split(|byte| *byte == 0xff);
     let files = InMemory(names.into_iter().zip(parts).collect());
     let main = Path::new(FOLDER).join("keepalived.conf");
-    [
-        super::read(&files, Path::new("/"), &main, b"a"),
-        super::read_loaded(&files, input, &main, b"a"),
-    ]
+    let reading = Reading {
+        files: &files,
+        id: b"a",
+        version,
+    };
+    let read = reading.read(Path::new("/"), &main);
+    [read, reading.read_loaded(input, &main)]
+}
+
+fn version(digit: u8) -> Option<Version> {
+    match digit {
+        b'0' => Some(Version::new(2, 2, 7)),
+        b'1' => Some(Version::new(2, 2, 8)),
+        b'2' => Some(Version::new(2, 3, 1)),
+        b'3' => Some(Version::new(2, 3, 4)),
+        _ => Some(Version::new(2, 4, 3)),
+    }
 }

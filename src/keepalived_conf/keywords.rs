@@ -1,132 +1,349 @@
-//! The keywords that keepalived knows, and where (the `install_keyword` calls of keepalived 2.2.7, and what
-//! came with later versions up to 2.4.3). Which of them end keepalived where their value is missing was tried with
-//! the real 2.2.7.
+//! The keywords that keepalived knows, and the blocks that they belong to (the `install_keyword` calls of keepalived 2.2.7,
+//! and what later versions up to 2.4.3 added). Which of them require a value was tried with the real 2.2.7.
+//!
+//! In a table, `NAME!` requires a value, `NAME[]` has a block whose lines are values, `NAME{}` has a block with keywords of
+//! its own, and `NAME@2.2.8` exists since that version.
 
-use super::keyword::{Block, Keyword, Kind, Process, block, list, value, values};
-use super::keywords_check::{REAL_SERVER_ROOTS, SSL, VIRTUAL_SERVER};
-use super::keywords_global::GLOBAL_DEFS;
-use super::keywords_vrrp::{
-    BFD_INSTANCE, GARP_GROUP, SYNC_GROUP, TRACK_FILE, TRACK_GROUP, TRACK_PROCESS, VRRP_INSTANCE,
-    VRRP_SCRIPT,
-};
+use super::Version;
+use super::spelling::suggest;
 
-/// A keyword that stands in no block, and the processes that take notice of it.
+/// The blocks whose lines mean something to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    Root,
+    GlobalDefs,
+    Script,
+    Instance,
+    SyncGroup,
+    TrackFile,
+    TrackProcess,
+    VirtualServer,
+    RealServer,
+    MiscCheck,
+    FileCheck,
+    Other,
+}
+
+/// A block: the keyword that opens it, the one of the block around it, and the keywords in it.
 #[derive(Debug)]
-pub(super) struct Root {
-    pub keyword: Keyword,
-    pub processes: &'static [Process],
+pub(super) struct Row {
+    pub keyword: &'static str,
+    parent: &'static str,
+    pub block: Block,
+    table: &'static str,
 }
 
-const fn parent(keyword: Keyword) -> Root {
-    root(keyword, &[Process::Parent])
+const fn row(
+    parent: &'static str,
+    keyword: &'static str,
+    block: Block,
+    table: &'static str,
+) -> Row {
+    Row {
+        keyword,
+        parent,
+        block,
+        table,
+    }
 }
 
-const fn vrrp(keyword: Keyword) -> Root {
-    root(keyword, &[Process::Vrrp])
+/// What follows a keyword.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// Values, or none.
+    Values,
+    /// At least one value; without it keepalived does not start.
+    Value,
+    /// A block whose lines are values.
+    List,
+    /// A block with keywords of its own.
+    Block(&'static Row),
 }
 
-const fn both(keyword: Keyword) -> Root {
-    root(keyword, &[Process::Vrrp, Process::Checker])
+/// A keyword of a table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keyword {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The first version that knows it, where 2.2.7 does not.
+    pub since: Option<Version>,
 }
 
-const fn checker(keyword: Keyword) -> Root {
-    root(keyword, &[Process::Checker])
+impl Keyword {
+    /// True if a block follows it.
+    pub fn opens(&self) -> bool {
+        matches!(self.kind, Kind::List | Kind::Block(_))
+    }
 }
 
-const fn root(keyword: Keyword, processes: &'static [Process]) -> Root {
-    Root { keyword, processes }
-}
+/// What is in no block.
+pub(super) static TOP: Row = row("", "", Block::Root, ROOT);
 
-/// Everything that may stand in no block.
-pub(super) static ROOTS: &[Root] = &[
-    parent(values("linkbeat_use_polling")),
-    parent(values("net_namespace")),
-    parent(values("net_namespace_ipvs")),
-    parent(values("namespace_with_ipsets")),
-    parent(values("use_pid_dir")),
-    parent(values("instance")),
-    parent(value("child_wait_time")),
-    parent(block("global_defs", Block::GlobalDefs, GLOBAL_DEFS)),
-    vrrp(block("track_group", Block::Other, TRACK_GROUP)),
-    vrrp(list("static_ipaddress")),
-    vrrp(list("static_routes")),
-    vrrp(list("static_rules")),
-    vrrp(block("vrrp_sync_group", Block::SyncGroup, SYNC_GROUP)),
-    vrrp(block("garp_group", Block::Other, GARP_GROUP)),
-    vrrp(list("linkbeat_interfaces")),
-    vrrp(block("vrrp_instance", Block::Instance, VRRP_INSTANCE)),
-    vrrp(block("vrrp_script", Block::Script, VRRP_SCRIPT)),
-    vrrp(block(
-        "vrrp_track_process",
-        Block::TrackProcess,
-        TRACK_PROCESS,
-    )),
-    vrrp(list("interface_up_down_delays")),
-    both(block("bfd_instance", Block::Other, BFD_INSTANCE)),
-    both(block("track_file", Block::TrackFile, TRACK_FILE)),
-    both(block("vrrp_track_file", Block::TrackFile, TRACK_FILE)),
-    checker(block("SSL", Block::Other, SSL)),
-    checker(list("virtual_server_group")),
-    checker(block(
-        "virtual_server",
-        Block::VirtualServer,
-        VIRTUAL_SERVER,
-    )),
+/// All blocks. Those that a keyword belongs to most often come first.
+#[rustfmt::skip]
+static BLOCKS: &[Row] = &[
+    row("", "vrrp_script", Block::Script, VRRP_SCRIPT),
+    row("", "vrrp_instance", Block::Instance, VRRP_INSTANCE),
+    row("", "vrrp_sync_group", Block::SyncGroup, SYNC_GROUP),
+    row("", "global_defs", Block::GlobalDefs, GLOBAL_DEFS),
+    row("", "virtual_server", Block::VirtualServer, VIRTUAL_SERVER),
+    row("", "track_file", Block::TrackFile, TRACK_FILE),
+    row("", "vrrp_track_file", Block::TrackFile, TRACK_FILE),
+    row("", "vrrp_track_process", Block::TrackProcess, TRACK_PROCESS),
+    row("virtual_server", "real_server", Block::RealServer, REAL_SERVER),
+    row("real_server", "MISC_CHECK", Block::MiscCheck, MISC_CHECK),
+    row("real_server", "FILE_CHECK", Block::FileCheck, FILE_CHECK),
+    row("real_server", "SMTP_CHECK", Block::Other, SMTP_CHECK),
+    row("real_server", "TCP_CHECK", Block::Other, CONNECTING),
+    row("real_server", "PING_CHECK", Block::Other, CONNECTING),
+    row("real_server", "UDP_CHECK", Block::Other, UDP_CHECK),
+    row("real_server", "HTTP_GET", Block::Other, HTTP_GET),
+    row("real_server", "SSL_GET", Block::Other, HTTP_GET),
+    row("real_server", "DNS_CHECK", Block::Other, DNS_CHECK),
+    row("real_server", "BFD_CHECK", Block::Other, BFD_CHECK),
+    row("vrrp_instance", "authentication", Block::Other, AUTHENTICATION),
+    row("vrrp_instance", "auth_hmac", Block::Other, AUTH_HMAC),
+    row("SMTP_CHECK", "host", Block::Other, CONNECTING),
+    row("HTTP_GET", "url", Block::Other, URL),
+    row("SSL_GET", "url", Block::Other, URL),
+    row("", "track_group", Block::Other, TRACK_GROUP),
+    row("", "garp_group", Block::Other, GARP_GROUP),
+    row("", "bfd_instance", Block::Other, BFD_INSTANCE),
+    row("", "SSL", Block::Other, SSL),
 ];
 
-/// The keyword of that name that stands in no block.
-pub(super) fn root_of(name: &[u8]) -> Option<&'static Root> {
-    let is_it = |root: &&Root| root.keyword.name.as_bytes() == name;
-    ROOTS.iter().find(is_it)
-}
-
-/// The keyword of that name among these.
-pub(super) fn find(keywords: &'static [Keyword], name: &[u8]) -> Option<&'static Keyword> {
-    let is_it = |keyword: &&Keyword| keyword.name.as_bytes() == name;
-    keywords.iter().find(is_it)
-}
-
-/// The name of a block in which a keyword may stand that may not stand where it does.
-pub(super) fn home(name: &[u8]) -> Option<&'static str> {
-    const HOMES: &[&str] = &[
-        "vrrp_script",
-        "vrrp_instance",
-        "vrrp_sync_group",
-        "global_defs",
-        "virtual_server",
-        "track_file",
-        "vrrp_track_process",
-    ];
-    if root_of(name).is_some() {
-        return Some("no block");
+impl Row {
+    /// Returns the keyword of that name in this block.
+    pub fn find(&self, name: &str) -> Option<Keyword> {
+        let words = self.table.split_ascii_whitespace();
+        let mut similar = words.filter(|word| word.starts_with(name));
+        similar.find_map(|word| Some(self.keyword(word)).filter(|keyword| keyword.name == name))
     }
-    let mut homes = HOMES.iter().copied();
-    let home = homes.find(|home| {
-        let root = root_of(home.as_bytes()).map(|root| &root.keyword.kind);
-        matches!(root, Some(Kind::Block(_, keywords)) if find(keywords, name).is_some())
-    });
-    let check = || {
-        REAL_SERVER_ROOTS
-            .iter()
-            .any(|known| known.as_bytes() == name)
-    };
-    home.or_else(|| check().then_some("real_server"))
+
+    /// Returns the keyword of this block that was probably meant.
+    pub fn suggest(&self, name: &str) -> Option<&'static str> {
+        suggest(name, self.keywords().map(|keyword| keyword.name))
+    }
+
+    fn keywords(&self) -> impl Iterator<Item = Keyword> {
+        self.table
+            .split_ascii_whitespace()
+            .map(|word| self.keyword(word))
+    }
+
+    fn keyword(&self, word: &'static str) -> Keyword {
+        let (word, since) = match word.split_once('@') {
+            Some((word, since)) => (word, since.parse().ok()),
+            None => (word, None),
+        };
+        let name = word.trim_end_matches(['!', '[', ']', '{', '}']);
+        let kind = match word.get(name.len()..) {
+            Some("!") => Kind::Value,
+            Some("[]") => Kind::List,
+            Some("{}") => block(self.keyword, name).map_or(Kind::Values, Kind::Block),
+            _ => Kind::Values,
+        };
+        Keyword { name, kind, since }
+    }
 }
+
+fn block(parent: &str, name: &str) -> Option<&'static Row> {
+    let is_it = |row: &&Row| row.parent == parent && row.keyword == name;
+    BLOCKS.iter().find(is_it)
+}
+
+/// Returns the name of a block that a keyword belongs to; empty for top level.
+pub(super) fn home(name: &str) -> Option<&'static str> {
+    let rows = std::iter::once(&TOP).chain(BLOCKS);
+    let mut rows = rows.filter(|row| row.find(name).is_some());
+    rows.next().map(|row| row.keyword)
+}
+
+const ROOT: &str = "
+    linkbeat_use_polling net_namespace net_namespace_ipvs namespace_with_ipsets use_pid_dir instance
+    child_wait_time! global_defs{} track_group{} static_ipaddress[] static_routes[] static_rules[]
+    vrrp_sync_group{} garp_group{} linkbeat_interfaces[] vrrp_instance{} vrrp_script{} vrrp_track_process{}
+    interface_up_down_delays[] bfd_instance{} track_file{} vrrp_track_file{} SSL{} virtual_server_group[]
+    virtual_server{}
+";
+
+const GLOBAL_DEFS: &str = "
+    process_names process_name! vrrp_process_name! checker_process_name! lvs_process_name! bfd_process_name!
+    router_id notification_email_from smtp_server! smtp_helo_name smtp_connect_timeout! notification_email[]
+    smtp_alert startup_script startup_script_timeout shutdown_script shutdown_script_timeout max_auto_priority
+    min_auto_priority_delay smtp_alert_vrrp smtp_alert_checker checker_log_all_failures dynamic_interfaces
+    no_email_faults default_interface disable_local_igmp lvs_timeouts lvs_flush lvs_flush_on_stop
+    lvs_flush_onstop lvs_sync_daemon vrrp_mcast_group4! vrrp_mcast_group6! vrrp_garp_master_delay!
+    vrrp_garp_master_repeat! vrrp_garp_master_refresh! vrrp_garp_master_refresh_repeat!
+    vrrp_garp_lower_prio_delay! vrrp_garp_lower_prio_repeat! vrrp_down_timer_adverts! vrrp_garp_interval!
+    vrrp_gna_interval! vrrp_min_garp vrrp_garp_extra_if vrrp_vmac_garp_intvl vrrp_lower_prio_no_advert
+    vrrp_higher_prio_send_advert vrrp_version! vrrp_iptables vrrp_ipsets nftables nftables_priority!
+    nftables_ifindex nftables_ipvs nftables_ipvs_priority! nftables_ipvs_start_fwmark! nftables_counters
+    vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_priority vrrp_no_swap vrrp_rt_priority
+    vrrp_cpu_affinity vrrp_rlimit_rttime! vrrp_rlimit_rtime! notify_fifo notify_fifo_script vrrp_notify_fifo
+    vrrp_notify_fifo_script vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload lvs_notify_fifo
+    lvs_notify_fifo_script checker_priority checker_no_swap checker_rt_priority checker_cpu_affinity
+    checker_rlimit_rttime! checker_rlimit_rtime! bfd_priority bfd_no_swap bfd_rt_priority bfd_cpu_affinity
+    bfd_rlimit_rttime! bfd_rlimit_rtime! snmp_socket enable_traps enable_snmp_vrrp enable_snmp_keepalived
+    enable_snmp_rfc enable_snmp_rfcv2 enable_snmp_rfcv3 enable_snmp_checker enable_dbus dbus_service_name
+    script_user enable_script_security vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force
+    vrrp_netlink_monitor_rcv_bufs vrrp_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs
+    process_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs lvs_netlink_cmd_rcv_bufs_force
+    lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force rs_init_notifies no_checker_emails
+    vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_startup_delay! log_unknown_vrids vmac_prefix!
+    vmac_addr_prefix! umask! random_seed! reload_check_config reload_time_file reload_repeat reload_file
+    include_check config_save_dir! tmp_config_directory data_use_instance json_version@2.2.8
+    v3_checksum_as_v2@2.2.8 dbus_no_interface_name@2.3.0 snmp_rs_stats_update_interval@2.3.0
+    snmp_vs_stats_update_interval@2.3.0 use_symlink_paths@2.3.0 iproute_etc_dir@2.3.2 iproute_usr_dir@2.3.2
+    json_dump_file@2.3.3 state_dump_file@2.3.3 stats_dump_file@2.3.3 vrrp_owner_ignore_adverts@2.3.3
+    vrrp_delay_after_boot@2.4.0 set_supplementary_groups@2.4.4
+";
+
+const VRRP_SCRIPT: &str = "
+    script interval! timeout! weight! rise! fall! user! init_fail
+";
+
+const VRRP_INSTANCE: &str = "
+    use_vmac use_vmac_addr vmac_xmit_base use_ipvlan unicast_peer[] unicast_fault_no_peer check_unicast_src
+    old_unicast_checksum native_ipv6 state! interface! vrf! dont_track_primary track_interface[] track_script[]
+    track_file[] track_process[] track_bfd[] mcast_src_ip! unicast_src_ip! mcast_dst_ip! track_src_ip
+    virtual_router_id! unicast_ttl! version! priority! advert_int! virtual_ipaddress[]
+    virtual_ipaddress_excluded[] promote_secondaries linkbeat_use_polling virtual_routes[] virtual_rules[]
+    accept no_accept skip_check_adv_addr strict_mode preempt nopreempt preempt_delay! debug! notify_backup!
+    notify_master! notify_fault! notify_stop! notify_deleted notify! notify_master_rx_lower_pri! smtp_alert
+    notify_priority_changes lvs_sync_daemon_interface! garp_master_delay! garp_master_refresh!
+    garp_master_repeat! garp_master_refresh_repeat! garp_lower_prio_delay! garp_lower_prio_repeat!
+    down_timer_adverts! garp_extra_if vmac_garp_intvl lower_prio_no_advert higher_prio_send_advert
+    kernel_rx_buf_size authentication{} no_virtual_ipaddress@2.2.8 timer_expired_backup@2.2.8
+    v3_checksum_as_v2@2.2.8 thread_timer_expired@2.3.2 owner_ignore_adverts@2.3.3 auth_hmac{}@2.4.0
+";
+
+const AUTHENTICATION: &str = "
+    auth_type! auth_pass!
+";
+
+const AUTH_HMAC: &str = "
+    key active_key time_window anti_replay mode
+";
+
+const SYNC_GROUP: &str = "
+    group[] track_interface[] track_script[] track_file[] track_process[] track_bfd[] notify_backup!
+    notify_master! notify_fault! notify_stop! notify! smtp_alert global_tracking sync_group_tracking_weight
+    notify_priority_changes
+";
+
+const TRACK_FILE: &str = "
+    file weight init_file
+";
+
+const TRACK_PROCESS: &str = "
+    process! param_match weight quorum! quorum_max! delay! terminate_delay! fork_delay! full_command
+";
+
+const TRACK_GROUP: &str = "
+    group[]
+";
+
+const GARP_GROUP: &str = "
+    garp_interval! gna_interval! interface! interfaces[]
+";
+
+const BFD_INSTANCE: &str = "
+    source_ip! neighbor_ip! neighbour_ip! min_rx! min_tx! idle_tx! multiplier! passive ttl! hoplimit! max_hops!
+    weight! vrrp checker multihop@2.2.8
+";
+
+const SSL: &str = "
+    password ca certificate key
+";
+
+const VIRTUAL_SERVER: &str = "
+    ip_family! retry! delay_before_retry! warmup! connect_timeout! delay_loop! inhibit_on_failure lb_algo!
+    lvs_sched! hashed ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback lb_kind! lvs_method!
+    persistence_engine! persistence_timeout persistence_granularity! protocol! ha_suspend smtp_alert virtualhost
+    snmp_name alpha omega quorum_up! quorum_down! quorum! hysteresis! weight! sorry_server! sorry_server_inhibit
+    sorry_server_lvs_method real_server{}
+";
+
+const REAL_SERVER: &str = "
+    weight! lvs_method! uthreshold! lthreshold! inhibit_on_failure notify_up! notify_down! alpha retry!
+    delay_before_retry! warmup! connect_timeout! delay_loop! smtp_alert virtualhost snmp_name MISC_CHECK{}
+    SMTP_CHECK{} TCP_CHECK{} PING_CHECK{} UDP_CHECK{} HTTP_GET{} SSL_GET{} DNS_CHECK{} FILE_CHECK{} BFD_CHECK{}
+";
+
+const MISC_CHECK: &str = "
+    retry! delay_before_retry! warmup! delay_loop! alpha log_all_failures misc_path misc_timeout! misc_dynamic
+    user
+";
+
+const CONNECTING: &str = "
+    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
+    warmup! delay_loop! alpha log_all_failures
+";
+
+const SMTP_CHECK: &str = "
+    helo_name connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry!
+    delay_before_retry! warmup! delay_loop! alpha log_all_failures host{}
+";
+
+const UDP_CHECK: &str = "
+    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
+    warmup! delay_loop! alpha log_all_failures payload require_reply min_reply_length! max_reply_length!
+";
+
+const HTTP_GET: &str = "
+    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
+    warmup! delay_loop! alpha log_all_failures nb_get_retry! virtualhost http_protocol enable_sni fast_recovery
+    tls_compliant@2.2.8 url{}
+";
+
+const URL: &str = "
+    path! digest! status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
+    regex_stack
+";
+
+const DNS_CHECK: &str = "
+    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
+    warmup! delay_loop! alpha log_all_failures type! name!
+";
+
+const FILE_CHECK: &str = "
+    track_file! weight
+";
+
+const BFD_CHECK: &str = "
+    name alpha
+";
 
 #[cfg(test)]
 mod tests {
-    use super::home;
+    use super::{BLOCKS, Kind, TOP, home};
 
     #[test]
     fn where_a_keyword_belongs() {
         for (name, expected) in [
-            ("vrrp_script", Some("no block")),
+            ("vrrp_script", Some("")),
             ("interval", Some("vrrp_script")),
             ("script_user", Some("global_defs")),
             ("MISC_CHECK", Some("real_server")),
             ("nonsense", None),
         ] {
-            assert_eq!(home(name.as_bytes()), expected, "{name}");
+            assert_eq!(home(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_tables_are_well_formed() {
+        let mut blocks = 0;
+        for row in std::iter::once(&TOP).chain(BLOCKS) {
+            for word in row.table.split_ascii_whitespace() {
+                let keyword = row.keyword(word);
+                let is_block = matches!(keyword.kind, Kind::Block(_));
+                assert_eq!(word.contains("{}"), is_block, "{word}");
+                assert_eq!(word.contains('@'), keyword.since.is_some(), "{word}");
+                blocks += usize::from(is_block);
+            }
+        }
+        assert_eq!(blocks, BLOCKS.len());
     }
 }

@@ -1,5 +1,5 @@
-//! The text that a running keepalived has: a line `# FILE` begins a file, `!` ends one, `#! TEXT` is what was
-//! said while files were included (lib/parser.c, `write_conf_copy`).
+//! The text that a running keepalived has loaded: a line `# FILE` begins a file, `!` ends one, and `#! TEXT` is a message
+//! about an include (lib/parser.c, `write_conf_copy`).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,49 +7,48 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
-use super::reader::{Copied, Shared};
-use super::remark::lossy;
+use super::diagnostic::Problem;
+use super::reader::Reader;
+use super::words::lossy;
 
-/// The lines, with the places that they have in their files.
-pub(super) fn lines(shared: &mut Shared, text: &[u8], main: &Path) -> Vec<Copied> {
-    let mut copy = Vec::new();
-    let mut open: Vec<(Place, Arc<Path>)> = Vec::new();
-    let (mut place, mut folder) = (Place::new(main, 0), parent(main));
-    for line in text.split(|byte| *byte == b'\n') {
-        if let Some(message) = line.strip_prefix(b"#! ") {
-            if !message.is_empty() {
-                let effect = lossy(message);
-                let cause = "keepalived said so when it was started, or read again";
-                shared.remarks.problem(&place, effect, cause, "");
-            }
-        } else if let Some(name) = line.strip_prefix(b"# ") {
-            open.push((place.clone(), folder.clone()));
-            let path = folder.join(OsStr::from_bytes(name));
-            if open.len() == 1 {
-                // The main file's name may begin elsewhere than in its own folder.
-                (place, folder) = (Place::new(main, 0), parent(main));
-            } else {
-                if name.contains(&b'/') {
-                    folder = parent(&path);
+impl Reader<'_> {
+    /// Reads the lines of this text in place of files. `main` is the name of the main file.
+    pub fn load(&mut self, text: &[u8], main: &Path) {
+        let mut lines = Vec::new();
+        let mut open: Vec<(Place, Arc<Path>)> = Vec::new();
+        let (mut place, mut folder) = (Place::new(main, 0), parent(main));
+        for line in text.split(|byte| *byte == b'\n') {
+            if let Some(message) = line.strip_prefix(b"#! ") {
+                if !message.is_empty() {
+                    let values: &[_] = &[("text", &lossy(message) as &dyn std::fmt::Display)];
+                    self.cx.report(&place, Problem::Message, values);
                 }
-                place = Place::new(&path, 0);
+            } else if let Some(name) = line.strip_prefix(b"# ") {
+                let is_main = open.is_empty();
+                open.push((place, folder.clone()));
+                let path = folder.join(OsStr::from_bytes(name));
+                // The main file can be named relative to another folder.
+                if is_main {
+                    place = Place::new(main, 0);
+                } else {
+                    if name.contains(&b'/') {
+                        folder = parent(&path);
+                    }
+                    place = Place::new(&path, 0);
+                }
+                let file = place.file.to_path_buf();
+                if self.known.insert(file.clone()) {
+                    self.read.push(file);
+                }
+            } else if line == b"!" {
+                (place, folder) = open.pop().unwrap_or((place, folder));
+            } else {
+                place.line += 1;
+                lines.push((place.clone(), folder.clone(), line.to_owned()));
             }
-            let file = place.file.to_path_buf();
-            if !shared.read.contains(&file) {
-                shared.read.push(file);
-            }
-        } else if line == b"!" {
-            (place, folder) = open.pop().unwrap_or((place, folder));
-        } else {
-            place.line += 1;
-            copy.push(Copied {
-                text: line.to_owned(),
-                place: place.clone(),
-                folder: folder.clone(),
-            });
         }
+        self.loaded = Some(lines.into_iter());
     }
-    copy
 }
 
 fn parent(path: &Path) -> Arc<Path> {

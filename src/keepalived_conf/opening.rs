@@ -1,4 +1,4 @@
-//! Opens the files that are included, one after the other.
+//! Opens the files that are included, one after the other (lib/parser.c, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,205 +6,160 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Place;
+use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
-use super::include::{Strict, directive};
-use super::reader::{MOST_BYTES, Open, Reader, Source};
-use super::remark::lossy;
+use super::include::Strict;
+use super::reader::{MAX_FILE, Open, Reader};
+use super::template::placeholder;
+use super::words::lossy;
 
-/// How deep files may include each other.
+/// How deep files can include each other.
 const DEEPEST: usize = 64;
 
-impl Reader<'_, '_> {
-    /// Includes what the line says, if it does.
-    pub fn include(&mut self, text: &[u8]) -> bool {
-        let Some(found) = directive(text) else {
-            return false;
-        };
-        if !self.inlined {
-            self.open(found.pattern, found.strict);
-        }
-        true
-    }
-
-    /// Opens the first of the files that a pattern finds; the others follow.
-    pub fn open(&mut self, pattern: &[u8], strict: Strict) {
-        let folder = self.folder.clone();
-        let found = glob::find(self.shared.files, &folder, pattern);
-        let strict = self.check.or(strict);
-        if !self.judge_found(pattern, &found, strict) {
-            return;
-        }
-        let mut others = found.paths.into_iter();
-        if let Some(mut open) = self.open_next(&mut others, strict) {
-            open.folder_behind = folder;
-            open.check_behind = self.check;
-            open.others = others;
-            self.enter(open);
-        }
-    }
-
-    /// Goes on with the next file of the same `include`, or with the line behind it.
-    pub fn next_file(&mut self) {
-        let Some(mut ended) = self.stack.pop() else {
-            return;
-        };
-        self.check = ended.check_behind;
-        self.folder = ended.folder_behind.clone();
-        if let Some(behind) = self.stack.last() {
-            self.place = behind.place.clone();
-        }
-        if let Some(mut open) = self.open_next(&mut ended.others, ended.strict) {
-            open.folder_behind = ended.folder_behind;
-            open.check_behind = ended.check_behind;
-            open.others = ended.others;
-            self.enter(open);
-        }
-    }
-
-    fn enter(&mut self, open: Open) {
-        self.folder = open.folder.clone();
-        self.stack.push(open);
-    }
-
-    /// Whether what was found is opened.
-    fn judge_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
-        let is_main = self.stack.is_empty();
-        let has_brace = glob::has_brace(pattern);
-        let demanded = if found.paths.is_empty() {
-            let missing = if has_brace {
-                strict.braces
-            } else {
-                strict.exists
-            };
-            (found.missing && missing) || (found.wildcards && !found.missing && strict.matches)
-        } else {
-            found.missing && strict.braces
-        };
-        let name = lossy(pattern);
-        let cause = match (found.paths.is_empty(), found.missing) {
-            (false, true) => format!("a part of {name} is not there"),
-            (true, true) => format!("{name} is not there"),
-            (true, false) => format!("no file fits {name}"),
-            (false, false) => return true,
-        };
-        let quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
-        let cure = match quoted {
-            true => "write the name without quotes; keepalived takes them for a part of it",
-            false => {
-                "write the name of a file that is there, relative to the file that includes it"
+impl Reader<'_> {
+    /// Includes what a line names.
+    pub(super) fn include(&mut self, pattern: &[u8], strict: Strict) {
+        if self.loaded.is_none() {
+            if self.twice {
+                self.report(Problem::IncludedTwice, &[]);
             }
-        };
-        if demanded || is_main {
-            self.shared.fatal.get_or_insert_with(|| self.place.clone());
-            let effect = "keepalived does not start, and refuses to reload";
-            self.shared
-                .remarks
-                .problem(&self.place, effect, cause, cure);
-        } else if found.missing {
-            let effect = "keepalived reads on without it and starts";
-            self.shared
-                .remarks
-                .problem(&self.place, effect, cause, cure);
-        } else {
-            let effect = "keepalived reads on without a word";
-            self.shared.remarks.note(&self.place, effect, cause, "");
+            self.open(pattern, strict, self.twice);
         }
-        !(found.paths.is_empty() || found.missing && strict.braces)
     }
 
-    /// The first of these paths that is a file to be read.
+    /// Opens the first of the files that match a pattern. The others follow.
+    pub fn open(&mut self, pattern: &[u8], strict: Strict, twice: bool) {
+        let folder = self.folder.clone();
+        let found = glob::find(self.cx.files, &folder, pattern, &mut self.searches);
+        let Some(found) = found else {
+            return self.report(Problem::Limits, &[]);
+        };
+        let strict = if self.check {
+            Strict::new(b'a')
+        } else {
+            strict
+        };
+        if self.check_found(pattern, &found, strict) {
+            self.open_next(found.paths.into_iter(), folder, strict, twice);
+        }
+    }
+
+    /// Continues with the next file of the same `include`, or with the line after it.
+    pub(super) fn next_file(&mut self) {
+        let Some(ended) = self.stack.pop() else {
+            return;
+        };
+        self.folder = ended.folder_after.clone();
+        if let Some(outer) = self.stack.last() {
+            self.place = outer.place.clone();
+        }
+        self.open_next(ended.others, ended.folder_after, ended.strict, ended.twice);
+    }
+
+    /// Reports files that do not exist. Returns whether there is one to open.
+    fn check_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
+        let is_empty = found.paths.is_empty();
+        if !found.missing && !is_empty {
+            return true;
+        }
+        let is_fatal = match (found.missing, is_empty && !glob::has_brace(pattern)) {
+            (false, _) => found.wildcards && strict.matches,
+            (true, true) => strict.exists,
+            (true, false) => strict.braces,
+        };
+        let is_quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
+        let pattern = lossy(pattern);
+        let unquoted = pattern.trim_matches(['"', '\'']);
+        let problem = match found.missing {
+            _ if is_fatal || self.stack.is_empty() => Problem::FileMissing,
+            true if is_quoted => Problem::IncludeQuoted,
+            true => Problem::IncludeMissing,
+            false => Problem::IncludeMatchesNothing,
+        };
+        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &pattern };
+        self.report(problem, &[("pattern", name)]);
+        !(is_empty || found.missing && strict.braces)
+    }
+
+    /// Opens the first of these paths that is a file to be read.
     fn open_next(
         &mut self,
-        paths: &mut std::vec::IntoIter<Vec<u8>>,
+        mut paths: std::vec::IntoIter<Vec<u8>>,
+        folder_after: Arc<Path>,
         strict: Strict,
-    ) -> Option<Open> {
-        for path in paths {
+        twice: bool,
+    ) {
+        while let Some(path) = paths.next() {
             let full = self.folder.join(OsStr::from_bytes(&path));
-            match self.text(&path, &full) {
-                Ok(bytes) => return Some(self.opened(&path, &full, bytes, strict)),
-                Err((cause, cure)) => self.skip(&full, cause, cure, strict),
+            let Some(bytes) = self.bytes(&path, &full, strict) else {
+                continue;
+            };
+            if self.known.insert(full.clone()) {
+                self.read.push(full.clone());
             }
-        }
-        None
-    }
-
-    fn opened(&mut self, path: &[u8], full: &Path, bytes: Vec<u8>, strict: Strict) -> Open {
-        if !self.shared.read.iter().any(|read| read == full) {
-            self.shared.read.push(full.to_owned());
-        }
-        // keepalived goes to the folder of a file that is named with one.
-        let folder = match path.contains(&b'/') {
-            true => full.parent().map_or_else(|| self.folder.clone(), Arc::from),
-            false => self.folder.clone(),
-        };
-        Open {
-            source: Source::File {
+            if let Some((line, sample)) = placeholder(&bytes) {
+                let place = Place::new(full, line);
+                self.cx
+                    .report(&place, Problem::Template, &[("sample", &sample)]);
+                continue;
+            }
+            // keepalived changes to the folder of a file that is named with one.
+            if let (true, Some(folder)) = (path.contains(&b'/'), full.parent()) {
+                self.folder = Arc::from(folder);
+            }
+            self.stack.push(Open {
                 bytes,
                 at: 0,
-                cut: false,
-            },
-            place: Place::new(full, 0),
-            others: Vec::new().into_iter(),
-            folder,
-            folder_behind: self.folder.clone(),
-            strict,
-            check_behind: self.check,
+                place: Place::new(full, 0),
+                others: paths,
+                folder_after,
+                strict,
+                twice,
+            });
+            return;
         }
     }
 
-    /// The bytes of a file, or why keepalived skips it, and what to do.
-    fn text(&mut self, path: &[u8], full: &Path) -> Result<Vec<u8>, (String, &'static str)> {
-        if path.ends_with(b"/") {
-            return Err(("it is a directory".to_owned(), "name the files in it"));
+    /// Returns the bytes of a file, if keepalived reads it.
+    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Option<Vec<u8>> {
+        let file = full.display();
+        if self.stack.iter().any(|open| &*open.place.file == full) {
+            self.report(Problem::IncludeCircle, &[("file", &file)]);
+            return None;
         }
-        match self.shared.files.kind(full) {
-            Some(Kind::Regular { executable: false }) => {}
-            Some(Kind::Regular { executable: true }) => {
-                let cause = "it is not a regular non-executable file: it has an x bit".to_owned();
-                return Err((cause, "chmod a-x it"));
-            }
-            _ => return Err(("it is not a regular file".to_owned(), "")),
+        if self.stack.len() >= DEEPEST || self.opens_left == 0 {
+            self.report(Problem::Limits, &[]);
+            return None;
         }
-        let is_open = |open: &Open| &*open.place.file == full;
-        if self.stack.iter().any(is_open) {
-            let cause = "it includes itself; keepalived goes round until it has no more files left";
-            return Err((cause.to_owned(), "take the include out"));
-        }
-        let left = self.shared.bytes_left;
-        match (
-            self.stack.len() < DEEPEST,
-            self.shared.opens_left.checked_sub(1),
-        ) {
-            (true, Some(opens)) => self.shared.opens_left = opens,
-            _ => return Err(("too many files include each other".to_owned(), "")),
-        }
-        let bytes = self.shared.files.read(full, left.saturating_add(1));
-        let bytes = bytes
-            .map_err(|error| (format!("it cannot be read: {error}"), "see who may read it"))?;
-        match left.checked_sub(bytes.len()) {
-            Some(left) => self.shared.bytes_left = left,
-            None => {
-                let most = MOST_BYTES >> 20;
-                return Err((
-                    format!("all files together are over {most} MiB; it is not looked at"),
-                    "",
-                ));
-            }
-        }
-        Ok(bytes)
-    }
-
-    fn skip(&mut self, full: &Path, cause: String, cure: &str, strict: Strict) {
-        let effect = if self.stack.is_empty() || strict.readable {
-            self.shared.fatal.get_or_insert_with(|| self.place.clone());
-            "keepalived does not start, and refuses to reload"
-        } else {
-            "keepalived skips the file and starts"
+        self.opens_left -= 1;
+        let kind = match path.ends_with(b"/") {
+            true => Some(Kind::Folder),
+            false => self.cx.files.kind(full),
         };
-        let effect = format!("{}: {effect}", full.display());
-        self.shared
-            .remarks
-            .problem(&self.place, effect, cause, cure);
+        let left = self.bytes_left.min(MAX_FILE);
+        let problem = match kind {
+            Some(Kind::Regular { executable: false }) => {
+                match self.cx.files.read(full, left.saturating_add(1)) {
+                    Ok(bytes) if bytes.len() <= left => {
+                        self.bytes_left -= bytes.len();
+                        return Some(bytes);
+                    }
+                    Ok(_) => Problem::Limits,
+                    Err(_) => Problem::FileUnreadable,
+                }
+            }
+            Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
+            Some(Kind::Folder) => Problem::FileIsFolder,
+            Some(Kind::Other) | None => Problem::FileUnreadable,
+        };
+        let is_refused = strict.readable && problem != Problem::Limits;
+        let problem = if is_refused {
+            Problem::FileRefused
+        } else {
+            problem
+        };
+        self.report(problem, &[("file", &file)]);
+        None
     }
 }

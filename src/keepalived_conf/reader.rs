@@ -1,195 +1,384 @@
-//! What a pass over the files knows on its way.
+//! The lines that keepalived makes of its files (lib/parser.c, `read_line`): comments cut, files included, definitions
+//! expanded, braces on lines of their own.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Place;
-use super::definitions::Definitions;
+use super::comment::{decomment, skip_blanks, trim_end};
+use super::definitions::{Definitions, Value, add_line, reference};
+use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
-use super::include::Strict;
-use super::remark::Remarks;
-use super::sequence::Sequence;
+use super::glob::Budget;
+use super::include::{Strict, directive};
+use super::words::plain;
+use super::{Place, Set, Version};
 
-/// keepalived's buffer holds so many bytes of a line (`MAXBUF` less the NUL).
+/// keepalived's buffer holds this many bytes of a line.
 pub(super) const LONGEST: usize = 1023;
-/// All files together have so many lines at most.
-pub(super) const MOST_LINES: usize = 1_000_000;
-/// Definitions of more than one line and `~SEQ` make so many lines at most.
-pub(super) const MOST_EXPANDED: usize = 10_000;
-/// Braces cut a line into so many parts at most, and twice as many where definitions are put in.
-pub(super) const MOST_PARTS: usize = 2 * LONGEST;
-/// All files together.
-pub(super) const MOST_BYTES: usize = 16 << 20;
-/// How often a file may be opened.
-pub(super) const MOST_OPENS: usize = 10_000;
+/// All files and definitions together have at most this many lines. What follows a brace counts as a line, too.
+const MAX_LINES: usize = 1_000_000;
+/// Definitions are put into one line of a file at most this many times.
+const MAX_EXPANSIONS: usize = 5000;
+/// A file has at most this many bytes.
+pub(super) const MAX_FILE: usize = 1 << 20;
+/// All files together have at most this many bytes.
+const MAX_BYTES: usize = 4 << 20;
+/// Files are opened at most this many times.
+const MAX_OPENS: usize = 10_000;
 
-/// A line, or the part of one that a brace cut off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A line, or the part of a line before or after a brace.
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     pub text: Vec<u8>,
+    pub words: Vec<String>,
     pub place: Place,
-    /// The text is not what the file has there: something was put in.
+    /// True if the file has another text there, because a definition was put in.
     pub expanded: bool,
+    /// True if a value of the line is not known, so that only its block counts.
+    pub unread: bool,
 }
 
-/// A line as the parent process writes it down for its children.
-#[derive(Clone, Debug)]
-pub(super) struct Copied {
-    pub text: Vec<u8>,
-    pub place: Place,
-    /// Where relative paths begin.
-    pub folder: Arc<Path>,
+impl Line {
+    pub fn word(&self, at: usize) -> Option<&str> {
+        self.words.get(at).map(String::as_str)
+    }
+
+    pub fn keyword(&self) -> &str {
+        self.word(0).unwrap_or_default()
+    }
+
+    /// Returns the words from there on, separated by blanks.
+    pub fn rest(&self, from: usize) -> String {
+        self.words.get(from..).unwrap_or_default().join(" ")
+    }
+
+    pub fn set<T>(&self, value: T) -> Set<T> {
+        let place = self.place.clone();
+        Set { value, place }
+    }
+
+    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
+        self.word(at).map(|word| self.set(word.to_owned()))
+    }
 }
 
-/// What is read.
-pub(super) enum Source {
-    File {
-        bytes: Vec<u8>,
-        at: usize,
-        /// The last line was longer than the buffer and goes on.
-        cut: bool,
-    },
-    Copy(std::vec::IntoIter<Copied>),
+/// What all parts of the reader share.
+pub(super) struct Context<'a> {
+    pub files: &'a dyn Files,
+    pub id: &'a [u8],
+    pub version: Option<Version>,
+    pub diagnostics: RefCell<Diagnostics>,
+    /// True if the files are read that keepalived would read at its next start, not what it has loaded.
+    pub on_disk: bool,
 }
 
-/// A file that is being read, or the copy of them all.
+impl Context<'_> {
+    /// Reports a problem. A difference between versions is reported if the version is not known.
+    pub fn report(&self, place: &Place, problem: Problem, values: Values) {
+        if self.version.is_none() || !problem.is_difference() {
+            self.diagnostics.borrow_mut().add(place, problem, values);
+        }
+    }
+
+    /// Returns whether the version is at least this one. An unknown version is read like a widespread one.
+    pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
+        self.version.unwrap_or(Version::WIDESPREAD) >= Version::new(major, minor, patch)
+    }
+}
+
+/// A file that is being read.
 pub(super) struct Open {
-    pub source: Source,
+    pub bytes: Vec<u8>,
+    pub at: usize,
     pub place: Place,
     /// Other files that the same `include` found.
     pub others: std::vec::IntoIter<Vec<u8>>,
-    /// Where relative paths begin, in the file and behind it.
-    pub folder: Arc<Path>,
-    pub folder_behind: Arc<Path>,
+    /// The folder of relative paths after the file.
+    pub folder_after: Arc<Path>,
     pub strict: Strict,
-    pub check_behind: Strict,
+    /// True if the line that includes it does not begin with `include`. keepalived reads such a file twice.
+    pub twice: bool,
 }
 
-/// What all passes over the files share.
-pub(super) struct Shared<'a> {
-    pub files: &'a dyn Files,
-    /// The name of this host up to its first dot, or what `-i` says.
-    pub id: &'a [u8],
-    pub remarks: Remarks,
-    /// Every file that was read, in this order.
+/// A line that keepalived has loaded, and the folder of relative paths in it.
+pub(super) type Loaded = (Place, Arc<Path>, Vec<u8>);
+
+/// The way through the lines of all files.
+pub(super) struct Reader<'a> {
+    pub cx: &'a Context<'a>,
+    pub stack: Vec<Open>,
+    /// The lines that keepalived has loaded, in place of files.
+    pub loaded: Option<std::vec::IntoIter<Loaded>>,
+    pub folder: Arc<Path>,
+    pub place: Place,
+    /// True if `include_check` makes each include strict.
+    pub check: bool,
+    pub definitions: Definitions,
     pub read: Vec<PathBuf>,
+    pub known: HashSet<PathBuf>,
     pub bytes_left: usize,
     pub opens_left: usize,
-    /// keepalived does not start, or dies.
-    pub fatal: Option<Place>,
-}
-
-impl<'a> Shared<'a> {
-    pub fn new(files: &'a dyn Files, id: &'a [u8]) -> Self {
-        Self {
-            files,
-            id,
-            remarks: Remarks::default(),
-            read: Vec::new(),
-            bytes_left: MOST_BYTES,
-            opens_left: MOST_OPENS,
-            fatal: None,
-        }
-    }
-
-    /// A keyword without the value that it needs.
-    pub fn missing(&mut self, keyword: &str, place: &Place) {
-        self.fatal.get_or_insert_with(|| place.clone());
-        self.remarks.problem(
-            place,
-            "keepalived does not start: permanent error CONFIG",
-            format!("nothing follows {keyword}"),
-            "write its value behind it, or take it out",
-        );
-    }
-}
-
-/// One pass over the lines.
-pub(super) struct Reader<'r, 'a> {
-    pub shared: &'r mut Shared<'a>,
-    pub stack: Vec<Open>,
-    pub folder: Arc<Path>,
-    /// What is written down for the children.
-    pub copy: Option<Vec<Copied>>,
-    /// What `include_check` demands.
-    pub check: Strict,
-    pub definitions: Definitions,
-    /// The definition that the next line belongs to.
-    pub continued: Option<usize>,
-    pub residue: Option<Vec<u8>>,
-    /// Parts that may still be cut off the line.
-    pub parts_left: usize,
-    /// Files are included already.
-    pub inlined: bool,
-    pub sequences: Vec<Sequence>,
-    /// Sequences below this wait for the end of the definition that is being put in.
-    pub waiting: usize,
-    pub pending: Option<Pending>,
-    pub outer: Vec<Pending>,
-    pub place: Place,
-    pub expanded: bool,
-    pub lines_left: usize,
+    pub searches: Budget,
+    /// The lines that are not empty and do not include, if they are wanted.
+    pub copy: Option<Vec<Vec<u8>>>,
     pub expansions_left: usize,
-    /// How many `{` are open.
-    pub depth: usize,
+    pub expanded: bool,
+    pub unread: bool,
+    pub twice: bool,
+    /// The definition that the next lines belong to.
+    continued: Option<(Vec<u8>, Vec<u8>)>,
+    /// The lines that are still to come of definitions.
+    pending: Vec<(Arc<[u8]>, usize)>,
+    rest: Option<Vec<u8>>,
+    lines_left: usize,
 }
 
-/// The lines that are still to come of a definition.
-pub(super) struct Pending {
-    pub text: Arc<Vec<u8>>,
-    pub at: usize,
-    /// The sequences that waited when it began.
-    pub waiting: usize,
-}
-
-impl<'r, 'a> Reader<'r, 'a> {
-    pub fn new(shared: &'r mut Shared<'a>, folder: Arc<Path>, place: Place) -> Self {
+impl<'a> Reader<'a> {
+    pub fn new(cx: &'a Context<'a>) -> Self {
         Self {
-            shared,
+            cx,
             stack: Vec::new(),
-            folder,
-            copy: None,
-            check: Strict::default(),
+            loaded: None,
+            folder: Arc::from(Path::new("")),
+            place: Place::default(),
+            check: false,
             definitions: Definitions::standard(),
-            continued: None,
-            residue: None,
-            parts_left: MOST_PARTS,
-            inlined: false,
-            sequences: Vec::new(),
-            waiting: 0,
-            pending: None,
-            outer: Vec::new(),
-            place,
+            read: Vec::new(),
+            known: HashSet::new(),
+            bytes_left: MAX_BYTES,
+            opens_left: MAX_OPENS,
+            searches: Budget::default(),
+            copy: None,
+            expansions_left: 0,
             expanded: false,
-            lines_left: MOST_LINES,
-            expansions_left: MOST_EXPANDED,
-            depth: 0,
+            unread: false,
+            twice: false,
+            continued: None,
+            pending: Vec::new(),
+            rest: None,
+            lines_left: MAX_LINES,
         }
     }
 
-    /// Over what the parent process wrote down.
-    pub fn of_copy(shared: &'r mut Shared<'a>, copy: Vec<Copied>, place: Place) -> Self {
-        let folder: Arc<Path> = Arc::from(Path::new(""));
-        let mut reader = Self::new(shared, folder.clone(), place.clone());
-        reader.stack.push(Open {
-            source: Source::Copy(copy.into_iter()),
-            place,
-            others: Vec::new().into_iter(),
-            folder: folder.clone(),
-            folder_behind: folder,
-            strict: Strict::default(),
-            check_behind: Strict::default(),
-        });
-        reader
+    pub fn report(&self, problem: Problem, values: Values) {
+        self.cx.report(&self.place, problem, values);
     }
 
-    /// Notes that the next lines belong to a definition.
-    pub fn continue_definition(&mut self, definition: usize) {
-        self.continued = Some(definition);
+    /// Returns the next line that is not empty.
+    pub fn next(&mut self) -> Option<Line> {
+        loop {
+            let text = self.take()?;
+            if self.continue_definition(&text) {
+                continue;
+            }
+            let Some(text) = self.expand(text) else {
+                continue;
+            };
+            if let Some((pattern, strict)) = directive(&text) {
+                self.include(pattern, strict);
+            } else if !text.is_empty() {
+                return Some(self.until_brace(text));
+            }
+        }
     }
 
-    /// Notes that the line has something in it that the file does not.
-    pub fn mark_expanded(&mut self) {
+    /// Ends the reading: the rest of the files is not read.
+    pub fn end(&mut self) {
+        self.stack.clear();
+        self.pending.clear();
+        self.rest = None;
+        self.loaded = self.loaded.take().map(|_| Vec::new().into_iter());
+    }
+
+    fn take(&mut self) -> Option<Vec<u8>> {
+        self.twice = true;
+        if self.lines_left == 0 {
+            self.report(Problem::Limits, &[]);
+            self.end();
+        }
+        self.lines_left = self.lines_left.saturating_sub(1);
+        if let Some(rest) = self.rest.take() {
+            return Some(rest);
+        }
+        self.unread = false;
+        if let Some(text) = self.line_of_definition() {
+            return Some(text);
+        }
+        self.expanded = false;
+        self.expansions_left = MAX_EXPANSIONS;
+        let text = self.raw()?;
+        self.twice = directive(&text).is_none();
+        Some(text)
+    }
+
+    /// Returns the next line of a definition of several lines.
+    fn line_of_definition(&mut self) -> Option<Vec<u8>> {
+        let (text, at) = self.pending.pop()?;
         self.expanded = true;
+        self.count_expansion().then(|| self.begin_lines(text, at))
     }
+
+    /// Returns the line there of a definition of several lines. The others come next.
+    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>, at: usize) -> Vec<u8> {
+        let left = text.get(at..).unwrap_or_default();
+        let end = left.iter().position(|byte| *byte == b'\n');
+        let first = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
+        if let Some(end) = end {
+            self.pending.push((text, at + end + 1));
+        }
+        first.unwrap_or_default()
+    }
+
+    /// Returns whether a definition can be put in. One that contains itself has no end.
+    pub(super) fn count_expansion(&mut self) -> bool {
+        if self.expansions_left == 0 {
+            self.report(Problem::EndlessDefinition, &[]);
+            self.end();
+            return false;
+        }
+        self.expansions_left -= 1;
+        true
+    }
+
+    /// Takes a line that defines a name.
+    pub(super) fn define(&mut self, name: &[u8], value: &[u8]) {
+        let mut lines = Vec::new();
+        if add_line(&mut lines, value) {
+            self.continued = Some((name.to_owned(), lines));
+        } else {
+            self.definitions.set(name, Value::Text(Arc::from(value)));
+        }
+    }
+
+    /// Takes a line that belongs to the definition above it.
+    fn continue_definition(&mut self, text: &[u8]) -> bool {
+        let Some((name, mut value)) = self.continued.take() else {
+            return false;
+        };
+        if add_line(&mut value, text) {
+            self.continued = Some((name, value));
+        } else {
+            self.definitions.set(&name, Value::Lines(Arc::from(value)));
+        }
+        true
+    }
+
+    /// Returns the next line of a file, without its comment.
+    fn raw(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let mut text = self.line_of_file()?;
+            while text.last() == Some(&b'\r') {
+                text.pop();
+            }
+            if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
+                self.report(
+                    Problem::ByteOrderMark,
+                    &[("file", &self.place.file.display())],
+                );
+            }
+            if text.len() > LONGEST || text.contains(&0) {
+                let is_long = text.len() > LONGEST;
+                self.report(
+                    if is_long {
+                        Problem::LongLine
+                    } else {
+                        Problem::Nul
+                    },
+                    &[],
+                );
+                continue;
+            }
+            let is_margin = matches!(text.first(), Some(b'#' | b'!'));
+            if is_margin && self.stack.iter().any(|open| open.twice) {
+                self.report(Problem::IncludedComment, &[]);
+            }
+            let text = self.without_comment(&text);
+            if text.is_empty() {
+                self.continue_definition(b"");
+                continue;
+            }
+            if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
+                copy.push(text.clone());
+            }
+            return Some(text);
+        }
+    }
+
+    fn line_of_file(&mut self) -> Option<Vec<u8>> {
+        if let Some(lines) = &mut self.loaded {
+            let (place, folder, text) = lines.next()?;
+            (self.place, self.folder) = (place, folder);
+            return Some(text);
+        }
+        loop {
+            let open = self.stack.last_mut()?;
+            let left = open.bytes.get(open.at..).unwrap_or_default();
+            if left.is_empty() {
+                self.next_file();
+                continue;
+            }
+            let end = left.iter().position(|byte| *byte == b'\n');
+            let text = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
+            let text = text.unwrap_or_default();
+            open.at += text.len() + 1;
+            open.place.line += 1;
+            self.place = open.place.clone();
+            return Some(text);
+        }
+    }
+
+    /// Cuts the comment.
+    pub(super) fn without_comment(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut found = decomment(text);
+        let is_part = self.continued.is_some() || found.text.starts_with(b"$");
+        if found.continues && is_part {
+            self.report(Problem::CommentsDiffer, &[]);
+        }
+        if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
+            found.text.pop();
+        }
+        if found.open_quote {
+            self.report(Problem::OpenQuote, &[]);
+        }
+        if found.escaped {
+            self.report(Problem::EscapedComment, &[]);
+        }
+        found.text
+    }
+
+    /// Returns the line up to a brace outside of quotes, or the brace. What follows comes next.
+    fn until_brace(&mut self, mut text: Vec<u8>) -> Line {
+        if let Some(at) = brace(&text) {
+            let mut rest = text.split_off(at.max(1));
+            trim_end(&mut rest);
+            let rest = skip_blanks(&rest);
+            self.rest = (!rest.is_empty()).then(|| rest.to_owned());
+        }
+        trim_end(&mut text);
+        Line {
+            words: plain(&text),
+            text,
+            place: self.place.clone(),
+            expanded: self.expanded,
+            unread: self.unread,
+        }
+    }
+}
+
+/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash means nothing here.
+fn brace(text: &[u8]) -> Option<usize> {
+    let (mut quoted, mut at) = (false, 0);
+    while let Some(byte) = text.get(at) {
+        let rest = text.get(at..).unwrap_or_default();
+        match byte {
+            b'"' => quoted = !quoted,
+            b'{' | b'}' if !quoted => return Some(at),
+            b'$' => at += reference(rest).map_or(0, |found| found.length - 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }

@@ -1,7 +1,8 @@
-//! What was probably meant by a word that keepalived does not know.
+//! The word that was probably meant by one that keepalived does not know.
 
-/// A keyword that was probably meant: one or two letters are wrong, or two are swapped.
-pub(super) fn meant<'a>(name: &[u8], known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the word that was probably meant: one or two letters are wrong, or two are swapped.
+pub(super) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.as_bytes();
     let most = match name.len() {
         0..=2 => return None,
         3..=5 => 1,
@@ -16,7 +17,7 @@ pub(super) fn meant<'a>(name: &[u8], known: impl IntoIterator<Item = &'a str>) -
     best.map(|(_, known)| known)
 }
 
-/// How many letters must be put in, taken out, changed, or swapped with the next.
+/// Returns how many letters must be inserted, removed, changed, or swapped with the next.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     if one.len().abs_diff(other.len()) > 2 {
         return usize::MAX;
@@ -47,10 +48,10 @@ fn distance(one: &[u8], other: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, meant};
+    use super::{distance, suggest};
 
     #[test]
-    fn what_was_meant() {
+    fn words_with_one_or_two_wrong_letters() {
         assert_eq!(distance(b"weigth", b"weight"), 1);
         assert_eq!(distance(b"", b"ab"), 2);
         assert_eq!(distance(b"abc", b"abc"), 0);
@@ -63,7 +64,7 @@ mod tests {
             ("usr", Some("user")),
             ("us", None),
         ] {
-            assert_eq!(meant(name.as_bytes(), known), expected, "{name}");
+            assert_eq!(suggest(name, known), expected, "{name}");
         }
     }
 }

@@ -1,55 +1,54 @@
-//! A line as words. keepalived has two ways: one for most lines, and one for lines with a command.
-
-use std::fmt;
-use std::iter::Peekable;
+//! The words of a line. keepalived has two ways: one for most lines, and one for lines with a command.
 
 /// Why a line with a command has no words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Malformed {
-    /// A quote, double or single, is not closed.
-    Quote,
-    /// It ends with a backslash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// A quote is not closed, or a backslash ends the line.
+    Open,
+    /// The same, within the command.
+    Inner,
+    /// An escape such as `\x41`.
     Escape,
 }
 
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Quote => "a quote is not closed",
-            Self::Escape => "it ends with a backslash",
-        })
-    }
-}
-
-/// What keepalived takes for white space (`WHITE_SPACE_STR`).
+/// Returns whether keepalived treats a byte as white space (`WHITE_SPACE_STR`).
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' | b'\x0b')
 }
 
-/// The words of most lines (lib/parser.c, `alloc_strvec_r`): at white space; a double quote begins a word, and
-/// ends one.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plain {
-    pub words: Vec<Vec<u8>>,
-    /// A quote is not closed; what follows it is lost.
-    pub open_quote: bool,
+/// Returns whether a line has words for another program.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    let commands = [
+        "script",
+        "misc_path",
+        "notify",
+        "quorum_",
+        "startup_script",
+        "shutdown_script",
+    ];
+    commands
+        .iter()
+        .any(|keyword| line.starts_with(keyword.as_bytes()))
 }
 
-pub(super) fn plain(line: &[u8]) -> Plain {
+/// Returns bytes of a file as text for a person.
+pub(super) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Returns the words of most lines (lib/parser.c, `alloc_strvec_r`). White space separates them, and a double quote
+/// begins and ends one. What follows a quote that is not closed is lost.
+pub(super) fn plain(line: &[u8]) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
-        rest = skip_space(rest);
-        let (word, behind) = match rest.split_first() {
-            None => break,
+        let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
+        rest = rest.get(spaces..).unwrap_or_default();
+        let (word, after) = match rest.split_first() {
+            None => return words,
             Some((b'"', quoted)) => match quoted.iter().position(|byte| *byte == b'"') {
                 Some(end) => (quoted.get(..end), quoted.get(end + 1..)),
-                None => {
-                    return Plain {
-                        words,
-                        open_quote: true,
-                    };
-                }
+                None => return words,
             },
             Some(_) => {
                 let is_end = |byte: &u8| is_space(*byte) || *byte == b'"';
@@ -57,61 +56,37 @@ pub(super) fn plain(line: &[u8]) -> Plain {
                 (rest.get(..end), rest.get(end..))
             }
         };
-        words.push(word.unwrap_or_default().to_owned());
-        rest = behind.unwrap_or_default();
-    }
-    Plain {
-        words,
-        open_quote: false,
+        words.push(lossy(word.unwrap_or_default()));
+        rest = after.unwrap_or_default();
     }
 }
 
-fn skip_space(text: &[u8]) -> &[u8] {
-    let spaces = text.iter().take_while(|byte| is_space(**byte)).count();
-    text.get(spaces..).unwrap_or_default()
-}
-
-/// What becomes of a backslash and what follows it.
+/// What becomes of a backslash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// Both become the byte that is meant; `\\x` takes all hexadecimal digits that follow (up to 2.3.1).
+    /// The backslash and the next byte become the byte that is meant.
     Decode,
-    /// The same, but `\\x` takes two digits at most (from 2.3.2 on).
-    DecodeShort,
-    /// Both stay, and the second has no meaning of its own.
+    /// Both stay; only their meaning for quotes and white space counts.
     Keep,
 }
 
-/// The words of a line with a command (`alloc_strvec_quoted_escaped` and, from 2.3.2 on,
-/// `alloc_strvec_quoted`). `"` and `'` group, also within a word; a backslash escapes, in quotes too. A NUL ends
-/// a word, as in C.
-///
-/// # Errors
-/// A quote or an escape that does not end.
+/// Returns the words of a line with a command (lib/parser.c, `alloc_strvec_quoted_escaped`). Both kinds of quotes group,
+/// and parts without white space between them are one word.
 pub(super) fn split(text: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
-    // Where the text ends right behind an opening quote or an escape, keepalived does not miss the closing one.
-    let mut misses_quote = false;
-    let mut rest = text.iter().copied().peekable();
-    while let Some(byte) = rest.next() {
-        misses_quote = quote.is_some_and(|open| open != byte) && byte != b'\\';
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
         match (quote, byte) {
-            (_, b'\\') => match escapes {
-                Escapes::Decode | Escapes::DecodeShort => {
-                    let digits = match escapes {
-                        Escapes::DecodeShort => 2,
-                        _ => usize::MAX,
-                    };
-                    let escaped = escape(&mut rest, digits).ok_or(Malformed::Escape)?;
-                    word.get_or_insert_default().push(escaped);
+            (_, b'\\') => {
+                let next = bytes.next().ok_or(Malformed::Open)?;
+                let word = word.get_or_insert_default();
+                match escapes {
+                    Escapes::Keep => word.extend([byte, next]),
+                    Escapes::Decode => word.push(escaped(next)?),
                 }
-                Escapes::Keep => {
-                    let escaped = rest.next().ok_or(Malformed::Escape)?;
-                    word.get_or_insert_default().extend([byte, escaped]);
-                }
-            },
+            }
             (Some(open), byte) if byte == open => quote = None,
             (None, b'"' | b'\'') => {
                 quote = Some(byte);
@@ -122,121 +97,71 @@ pub(super) fn split(text: &[u8], escapes: Escapes) -> Result<Vec<Vec<u8>>, Malfo
         }
     }
     words.extend(word);
-    for word in &mut words {
-        let end = word.iter().position(|byte| *byte == 0);
-        word.truncate(end.unwrap_or(word.len()));
-    }
-    match misses_quote {
-        true => Err(Malformed::Quote),
-        false => Ok(words),
+    match quote {
+        Some(_) => Err(Malformed::Open),
+        None => Ok(words),
     }
 }
 
-/// The byte that is meant by what follows a backslash.
-fn escape(rest: &mut Peekable<impl Iterator<Item = u8>>, digits: usize) -> Option<u8> {
-    let byte = rest.next()?;
-    Some(match byte {
-        b'x' => match number(rest, 16, digits, 0) {
-            (0, _) => b'x',
-            (_, value) => value,
-        },
-        b'0'..=b'7' => number(rest, 8, 2, byte - b'0').1,
-        b'c' => rest.next().map_or(b'c', |letter| letter & 0x1f),
-        b'a' => 0x07,
-        b'b' => 0x08,
-        b'E' => 0x1b,
-        b'f' => 0x0c,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'v' => 0x0b,
-        other => other,
-    })
-}
-
-/// Takes at most so many digits; how many there were, and the low byte of the number.
-fn number(
-    rest: &mut Peekable<impl Iterator<Item = u8>>,
-    radix: u8,
-    most: usize,
-    mut value: u8,
-) -> (usize, u8) {
-    let mut count = 0;
-    while count < most {
-        let next = rest.peek().copied().map(char::from);
-        let Some(digit) = next.and_then(|digit| digit.to_digit(radix.into())) else {
-            break;
-        };
-        rest.next();
-        value = value.wrapping_mul(radix).wrapping_add(digit as u8);
-        count += 1;
+/// Returns the byte that is meant by what follows a backslash.
+fn escaped(byte: u8) -> Result<u8, Malformed> {
+    match byte {
+        b'n' => Ok(b'\n'),
+        b'r' => Ok(b'\r'),
+        b't' => Ok(b'\t'),
+        b'0'..=b'7' | b'a' | b'b' | b'c' | b'E' | b'f' | b'v' | b'x' => Err(Malformed::Escape),
+        other => Ok(other),
     }
-    (count, value)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Escapes, Malformed, plain, split};
-
-    fn strings(words: &[Vec<u8>]) -> Vec<String> {
-        let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
-        words.iter().map(lossy).collect()
-    }
+    use super::{Escapes, Malformed, lossy, plain, split};
 
     #[test]
     fn plain_lines() {
-        for (line, words, open_quote) in [
-            ("interval 3", vec!["interval", "3"], false),
-            ("a\t\x0b b\r", vec!["a", "b"], false),
-            (
-                "vrrp_script \"a b\" c",
-                vec!["vrrp_script", "a b", "c"],
-                false,
-            ),
-            ("interval\"4\"x", vec!["interval", "4", "x"], false),
-            ("vrrp_script 'a b'", vec!["vrrp_script", "'a", "b'"], false),
-            ("a\\ b", vec!["a\\", "b"], false),
-            ("a \"\" b", vec!["a", "", "b"], false),
-            ("a \"b c", vec!["a"], true),
-            ("", vec![], false),
+        for (line, words) in [
+            ("interval 3", vec!["interval", "3"]),
+            ("a\t\x0b b\r", vec!["a", "b"]),
+            ("vrrp_script \"a b\" c", vec!["vrrp_script", "a b", "c"]),
+            ("interval\"4\"x", vec!["interval", "4", "x"]),
+            ("vrrp_script 'a b'", vec!["vrrp_script", "'a", "b'"]),
+            ("a\\ b", vec!["a\\", "b"]),
+            ("a \"\" b", vec!["a", "", "b"]),
+            ("a \"b c", vec!["a"]),
+            ("", vec![]),
         ] {
-            let found = plain(line.as_bytes());
-            assert_eq!(strings(&found.words), words, "{line}");
-            assert_eq!(found.open_quote, open_quote, "{line}");
+            assert_eq!(plain(line.as_bytes()), words, "{line}");
         }
     }
 
     #[test]
     fn lines_with_a_command() {
+        let strings =
+            |words: Vec<Vec<u8>>| words.iter().map(|word| lossy(word)).collect::<Vec<_>>();
         for (line, words) in [
             ("script \"/a b\"", vec!["script", "/a b"]),
             ("script /a\\ b 'c d'\"e\"f", vec!["script", "/a b", "c def"]),
             ("script\"/a\"", vec!["script/a"]),
-            ("\\x41\\101\\cA\\n\\t\\\\\\'\\z", vec!["AA\u{1}\n\t\\'z"]),
-            ("\\x4142 \\xg \\0b", vec!["B", "xg", ""]),
-            (
-                "\\a\\b\\E\\f\\r\\v \\c",
-                vec!["\u{7}\u{8}\u{1b}\u{c}\r\u{b}", "c"],
-            ),
+            ("\\n\\t\\\\\\'\\z", vec!["\n\t\\'z"]),
             ("'' \"\"", vec!["", ""]),
-            ("/a \"", vec!["/a", ""]),
-            ("/a b'\\c", vec!["/a", "bc"]),
         ] {
             let found = split(line.as_bytes(), Escapes::Decode).unwrap();
-            assert_eq!(strings(&found), words, "{line}");
+            assert_eq!(strings(found), words, "{line}");
         }
-        let short = split(b"\\x4142", Escapes::DecodeShort).unwrap();
-        assert_eq!(strings(&short), ["A42"]);
         let kept = split(b"\"/a \\\"b c\\\" d\\x41\"", Escapes::Keep).unwrap();
-        assert_eq!(strings(&kept), ["/a \\\"b c\\\" d\\x41"]);
-    }
-
-    #[test]
-    fn what_does_not_end_has_no_words() {
-        for escapes in [Escapes::Decode, Escapes::Keep] {
-            assert_eq!(split(b"script \"/a", escapes), Err(Malformed::Quote));
-            assert_eq!(split(b"script '/a\"", escapes), Err(Malformed::Quote));
-            assert_eq!(split(b"script /a\\", escapes), Err(Malformed::Escape));
+        assert_eq!(strings(kept), ["/a \\\"b c\\\" d\\x41"]);
+        for (line, malformed) in [
+            ("script \"/a", Malformed::Open),
+            ("script '/a\"", Malformed::Open),
+            ("script /a\\", Malformed::Open),
+            ("script \\x41", Malformed::Escape),
+        ] {
+            assert_eq!(
+                split(line.as_bytes(), Escapes::Decode),
+                Err(malformed),
+                "{line}"
+            );
         }
     }
 }

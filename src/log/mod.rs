@@ -30,6 +30,7 @@ use tracing_subscriber::registry::Registry;
 use crate::clock::Shown;
 use crate::errno::ErrnoText;
 use crate::report::CheckResult;
+use crate::untrusted::text::printable;
 
 /// Where the line goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,11 +133,13 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
 
 /// Logs what a person should know and what changes no verdict.
 pub fn trouble(log: Log, reason: &str) {
+    let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "trouble"));
 }
 
 /// Logs that a command line was refused, so that there was no check.
 pub fn wrong_usage(log: Log, reason: &str) {
+    let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "wrong usage"));
 }
 

@@ -35,16 +35,10 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
 }
 
 fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
-    let (word, seen, reason) = match answer {
-        Answer::Listening(listener) => ("listening", Some(listener), None),
-        Answer::Violates(listener, violation) => (
-            violation.name(),
-            Some(listener),
-            Some(violation.why().to_owned()),
-        ),
-        Answer::NotListening => ("not listening", None, None),
-        Answer::CouldNotTell(doubt) => ("could not tell", None, Some(doubt.to_string())),
-        Answer::NotChecked => ("not checked", None, None),
+    let (word, reason) = answer.in_words();
+    let seen = match answer {
+        Answer::Listening(listener) | Answer::Violates(listener, _) => Some(listener),
+        _ => None,
     };
     json!({
         "target": target.to_string(),

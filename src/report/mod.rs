@@ -13,7 +13,7 @@ use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, V
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
-use crate::untrusted::text::printable_bytes;
+use crate::untrusted::text::{printable, printable_bytes, printable_lines};
 
 pub use self::format::Format;
 use self::writer::Wait;
@@ -64,7 +64,7 @@ impl CheckResult {
         });
         let said = text::missing(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();
-        said.chain(warnings).collect::<Vec<_>>().join("; ")
+        printable(&said.chain(warnings).collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -73,9 +73,9 @@ impl CheckResult {
 pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
-            Format::Text => text::answers(checked),
+            Format::Text => printable_lines(&text::answers(checked)),
             Format::Json => json::line(&json::checked(checked)),
-            Format::Nagios => nagios::line(checked),
+            Format::Nagios => printable_lines(&nagios::line(checked)),
         };
         let _ = writer::stdout(&text, wait);
     }
@@ -90,8 +90,9 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
 /// `reason` there.
 pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
-        let _ = writer::stdout(&nagios::wrong_usage(reason), wait);
+        let _ = writer::stdout(printable_lines(&nagios::wrong_usage(reason)), wait);
     }
+    let full = printable_lines(full);
     let _ = writer::stderr(&mut full.as_bytes(), wait);
 }
 
@@ -103,7 +104,7 @@ pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
 
 /// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
 /// but for a reader who has gone, as `head` does.
-pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
+pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     match writer::stdout(text, wait) {
         Ok(()) => true,
         Err(Errno::EPIPE) => false,
@@ -115,9 +116,10 @@ pub fn deliver(text: &str, wait: Wait<'_>) -> bool {
     }
 }
 
-/// Writes one line to stderr, with the program's name in front.
+/// Writes one line to stderr, with the program's name in front, and without what controls a terminal.
 pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
-    let _ = writer::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
+    let line = format!("listenup: {}\n", printable(&line.to_string()));
+    let _ = writer::stderr(&mut line.as_bytes(), wait);
 }
 
 /// The name of a device as it can be shown, or its number if it has gone. The root of a container chooses the names there.

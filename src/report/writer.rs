@@ -52,8 +52,8 @@ impl Wait<'_> {
 ///
 /// # Errors
 /// Why not all of it was written; ETIMEDOUT where there was no room.
-pub fn stdout(text: &str, wait: Wait<'_>) -> Result<(), Errno> {
-    write(io::stdout().as_fd(), &mut text.as_bytes(), wait)
+pub fn stdout(text: impl AsRef<[u8]>, wait: Wait<'_>) -> Result<(), Errno> {
+    write(io::stdout().as_fd(), &mut text.as_ref(), wait)
 }
 
 /// Writes to stderr and takes what was written off the front of `text`.

@@ -13,7 +13,7 @@ use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
 use crate::host::netns::Netns;
-use crate::host::processes::Processes;
+use crate::host::processes::{Processes, Viewer};
 
 pub use self::queue::MaxQueue;
 use self::unit::Units;
@@ -40,6 +40,8 @@ pub struct Demands<'a> {
     pub interface: Option<&'a str>,
     /// The network namespace, if the calling thread is to enter it.
     pub netns: Option<&'a Netns>,
+    /// The user beyond whose rights no process is looked into. `None` for the user of this process.
+    pub viewer: Option<Viewer>,
 }
 
 /// How many datagrams UDP sockets have dropped, by their inodes.
@@ -93,10 +95,10 @@ impl<'a> RequirementChecker<'a> {
     }
 
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Compliance {
-        let (proc, limit) = (self.proc, self.deadline);
+        let (proc, limit, viewer) = (self.proc, self.deadline, self.demands.viewer);
         let processes = self
             .processes
-            .get_or_insert_with(|| Processes::read(proc, limit));
+            .get_or_insert_with(|| Ok(Processes::read(proc, limit)?.seen_by(viewer)));
         match processes {
             Ok(processes) => process::judge(processes, listener, name, limit),
             Err(doubt) => Compliance::Unknown(doubt.clone()),
@@ -188,6 +190,7 @@ mod tests {
             owner: &owner,
             interface: None,
             netns: None,
+            viewer: None,
         };
         let clock = FakeClock::default();
         let deadline = Deadline::new(&clock, Duration::from_secs(1));
@@ -216,6 +219,7 @@ mod tests {
             owner: &owner,
             interface: None,
             netns: None,
+            viewer: None,
         };
         let clock = FakeClock::default();
         let deadline = Deadline::new(&clock, Duration::from_secs(1));

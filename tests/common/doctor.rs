@@ -1,4 +1,4 @@
-//! The doctor, and what it says without what differs from run to run.
+//! The doctor and its findings, and configurations for it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -10,118 +10,84 @@ use super::keepalived::Folder;
 use super::program::Said;
 use super::schema::document;
 
-/// What is said of the sources where all is well and an IPv6 listener is there.
-pub const SOURCES: &str = "\
-ok       sock_diag answers in TIME
-ok       /proc answers in TIME
-ok       TCP sockets on this host: N; each walk over them in /proc takes up to TIME
-ok       V6ONLY of listeners: known
-ok       cgroup of listeners: known
-";
-
-pub const UNCHECKED: &str = "problem  keepalived leaves the script out, or takes its failure to start for success: \
-                             the address never moves\n";
-
-/// What a run printed, without what differs from run to run and between machines.
-pub fn steady(said: &Said, folder: &Path) -> String {
-    let line = |line: &str| {
-        let mut line = line.to_owned();
-        for before in [" answers in ", " takes up to "] {
-            if let Some(at) = line.find(before) {
-                line.replace_range(at + before.len().., "TIME");
-            }
-        }
-        if let Some((before, rest)) = line.split_once("TCP sockets on this host: ") {
-            let (number, rest) = rest.split_once(';').unwrap();
-            assert!(number.parse::<u32>().is_ok(), "{line}");
-            line = format!("{before}TCP sockets on this host: N;{rest}");
-        }
-        line + "\n"
-    };
-    let text: String = said.stdout.lines().map(line).collect();
-    text.replace(&folder.display().to_string(), "FOLDER")
-}
-
-/// The same, but only what is said of the program and of keepalived.conf.
-#[track_caller]
-pub fn findings(said: &Said, folder: &Path) -> String {
-    let text = steady(said, folder);
-    let (findings, _) = text.split_once("\n\n").unwrap();
-    let of_sources = [
-        " sock_diag answers",
-        " /proc answers",
-        " TCP sockets on",
-        " V6ONLY of listeners",
-        " cgroup of listeners",
-    ];
-    let mut kept = String::new();
-    let mut keep = true;
-    for line in findings.lines() {
-        if !line.starts_with(' ') {
-            keep = !of_sources.iter().any(|source| line.contains(source));
-        }
-        if keep {
-            kept += line;
-            kept += "\n";
-        }
-    }
-    kept
-}
-
-/// The block to paste, and the lines around it.
-pub fn block(summary: &str, program: &str, targets: &str) -> String {
-    let paste = match program {
-        "/usr/libexec/keepalived/listenup" => {
-            "To paste into keepalived.conf, once listenup is there:"
-        }
-        _ => "To paste into keepalived.conf:",
-    };
-    format!(
-        "\n{summary}\n\n{paste}\n\nvrrp_script chk_listenup {{\n    \
-         script \"{program} check -q {targets}\"\n    \
-         interval 1\n    timeout 1\n    fall 2\n    rise 2\n}}\n\n\
-         and into its vrrp_instance, below it:\n\n    track_script {{\n        chk_listenup\n    }}\n"
-    )
-}
-
-/// A finding, as its JSON has it; what is null is empty.
-#[derive(Debug)]
+/// A finding, as its JSON has it; what is null is empty. FOLDER stands for the folder.
+#[derive(Clone, Debug)]
 pub struct Found {
+    pub code: String,
     pub severity: String,
     pub line: Option<u64>,
     pub effect: String,
     pub cause: String,
-    pub cure: String,
+    pub fix: String,
 }
 
-/// What the doctor says with these words, in the order in which it does. FOLDER stands for the folder.
+impl Found {
+    /// The findings in a document of `--format json`.
+    #[track_caller]
+    pub fn all(stdout: &str, folder: &Path) -> Vec<Self> {
+        let shown = folder.display().to_string();
+        let document = document(stdout, "doctor");
+        let found = document["findings"].as_array().unwrap().iter().map(|one| {
+            let text = |key: &str| {
+                one[key]
+                    .as_str()
+                    .unwrap_or_default()
+                    .replace(&shown, "FOLDER")
+            };
+            Self {
+                code: text("code"),
+                severity: text("severity"),
+                line: one["line"].as_u64(),
+                effect: text("effect"),
+                cause: text("cause"),
+                fix: text("fix"),
+            }
+        });
+        found.collect()
+    }
+}
+
+/// The findings of the doctor with these words, in its order.
 #[track_caller]
 pub fn findings_of(folder: &Folder, words: &str) -> (Said, Vec<Found>) {
     let said = doctor(folder.path(), &format!("--format json {words}"));
-    let document = document(&said.stdout, "doctor");
-    let shown = folder.path().display().to_string();
-    let found = |one: &serde_json::Value| {
-        let text = |key: &str| {
-            one[key]
-                .as_str()
-                .unwrap_or_default()
-                .replace(&shown, "FOLDER")
-        };
-        Found {
-            severity: text("severity"),
-            line: one["line"].as_u64(),
-            effect: text("effect"),
-            cause: text("cause"),
-            cure: text("cure"),
-        }
-    };
-    let found = document["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(found)
-        .collect();
+    let found = Found::all(&said.stdout, folder.path());
     (said, found)
+}
+
+/// The findings of the doctor about a keepalived.conf; FOLDER stands for the folder.
+#[track_caller]
+pub fn findings_about(folder: &Folder, conf: &str, words: &str) -> Vec<Found> {
+    let path = write_conf(folder.path(), conf);
+    findings_of(folder, &format!("{} {words}", path.display())).1
+}
+
+/// Their codes with their lines, such as `LU201 LU411:6`.
+pub fn codes(found: &[Found]) -> String {
+    let shown = found.iter().map(|one| match one.line {
+        Some(line) => format!("{}:{line}", one.code),
+        None => one.code.clone(),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// The finding with this code.
+#[track_caller]
+pub fn with_code<'f>(found: &'f [Found], code: &str) -> &'f Found {
+    let one = found.iter().find(|one| one.code == code);
+    one.unwrap_or_else(|| panic!("no {code} in {found:#?}"))
+}
+
+/// What a run printed. FOLDER stands for the folder.
+pub fn text(said: &Said, folder: &Path) -> String {
+    said.stdout.replace(&folder.display().to_string(), "FOLDER")
+}
+
+/// Writes a keepalived.conf; FOLDER stands for the folder.
+pub fn write_conf(folder: &Path, conf: &str) -> PathBuf {
+    let path = folder.join("keepalived.conf");
+    fs::write(&path, conf.replace("FOLDER", &folder.display().to_string())).unwrap();
+    path
 }
 
 /// The program in the folder, with these words as arguments.
@@ -131,10 +97,8 @@ pub fn doctor(folder: &Path, words: &str) -> Said {
 
 /// Lets the doctor read a keepalived.conf; FOLDER stands for the folder.
 pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> Said {
-    let path = folder.join("keepalived.conf");
-    fs::write(&path, conf.replace("FOLDER", &folder.display().to_string())).unwrap();
-    let words = format!("--keepalived-conf {} {words}", path.display());
-    doctor(folder, &words)
+    let path = write_conf(folder, conf);
+    doctor(folder, &format!("{} {words}", path.display()))
 }
 
 /// A keepalived.conf with this line in its only vrrp_script, and these other lines there.

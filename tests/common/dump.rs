@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use listenup::keepalived_conf::{
     Command, Config, Globals, Script, Tracked, TrackedBy, User, Weight,
@@ -47,22 +48,11 @@ const SCRIPT: &[&str] = &[
     "by ",
 ];
 const FILE: &[&str] = &["File = ", "Weight = ", "by "];
-const PROCESS: &[&str] = &[
-    "Process = ",
-    "Min processes = ",
-    "Max processes = ",
-    "Weight = ",
-    "Full command = ",
-    "by ",
-];
+const PROCESS: &[&str] = &["Process = ", "Weight = ", "by "];
 const INSTANCE: &[&str] = &["Priority = ", "Preempt = ", "Virtual IP (", "Tracked "];
 const GROUP: &[&str] = &["member ", "Tracked "];
 const CHECK: &[&str] = &[
-    "Alpha = ",
     "Delay loop = ",
-    "Warmup = ",
-    "Retries = ",
-    "Delay before retry = ",
     "script = ",
     "timeout = ",
     "dynamic = ",
@@ -155,7 +145,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     let mut entries = Vec::new();
     let kept = |script: &&Script| {
         let user = script.user.as_ref();
-        !script.removed && ids(user, &config.globals).is_some() && runs(script)
+        script.command.is_some() && ids(user, &config.globals).is_some() && runs(script)
     };
     let used = |script: &&Script| kept(script) && !script.tracked_by.is_empty();
     let scripts: Vec<&Script> = config.scripts.iter().filter(used).collect();
@@ -228,7 +218,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     for process in config
         .track_processes
         .iter()
-        .filter(|one| !one.process.is_empty() && !one.tracked_by.is_empty())
+        .filter(|one| !one.process.is_empty())
     {
         let mut entry = new("process", &process.name);
         entry
@@ -236,20 +226,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
             .push(format!("Process = {}", process.process[0]));
         entry
             .fields
-            .push(format!("Min processes = {}", process.quorum));
-        entry.fields.extend(
-            process
-                .quorum_max
-                .map(|most| format!("Max processes = {most}")),
-        );
-        let own = process
-            .weight
-            .as_ref()
-            .map_or(Weight::default(), |set| set.value);
-        entry.fields.push(format!("Weight = {}", weight(own)));
-        entry
-            .fields
-            .push(format!("Full command = {}", process.full_command));
+            .push(format!("Weight = {}", weight(process.weight())));
         entry.fields.extend(process.tracked_by.iter().map(by));
         entries.push(entry);
     }
@@ -283,12 +260,12 @@ fn tracks(
 /// A script in the dump's words.
 pub fn of_script(script: &Script, globals: &Globals) -> Entry {
     let mut entry = new("script", &script.name);
-    let timeout = script.timeout.as_ref().and_then(|set| set.value.whole);
+    let timeout = script.timeout.as_ref().map(|set| set.value);
     let (uid, gid) = ids(script.user.as_ref(), globals).unwrap();
     entry.fields = vec![
-        format!("Command = {}", shown(script.command().unwrap())),
-        format!("Interval = {} sec", script.interval().as_secs()),
-        format!("Timeout = {} sec", timeout.unwrap_or_default().as_secs()),
+        format!("Command = {}", shown(script.command.as_ref().unwrap())),
+        format!("Interval = {} sec", seconds(script.interval())),
+        format!("Timeout = {} sec", seconds(timeout.unwrap_or_default())),
         format!("Weight = {}", weight(script.weight())),
         format!("Rise = {}", script.rise()),
         format!("Fall = {}", script.fall()),
@@ -296,6 +273,14 @@ pub fn of_script(script: &Script, globals: &Globals) -> Entry {
     ];
     entry.fields.extend(script.tracked_by.iter().map(by));
     entry
+}
+
+/// Whole seconds where there are no decimals, as before 2.3.2.
+fn seconds(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => time.as_secs().to_string(),
+        _ => format!("{:.3}", time.as_secs_f64()),
+    }
 }
 
 fn by(by: &TrackedBy) -> String {
@@ -318,9 +303,9 @@ fn checks(config: &Config) -> Vec<Entry> {
             for check in real_server
                 .misc_checks
                 .iter()
-                .filter(|check| !check.removed)
+                .filter(|check| check.command.is_some())
             {
-                let command = check.command().unwrap();
+                let command = check.command.as_ref().unwrap();
                 let ids = ids(check.user.as_ref(), &config.globals);
                 let (true, Some((uid, gid))) = (can_run(command), ids) else {
                     continue;
@@ -335,18 +320,10 @@ fn checks(config: &Config) -> Vec<Entry> {
                 let title = format!("{name} -> {address}");
                 let mut entry = new("check", &title);
                 let effective = check.effective(virtual_server, real_server);
-                entry.fields = vec![
-                    format!("Alpha = {}", if effective.alpha { "yes" } else { "no" }),
-                    format!("Delay loop = {} us", effective.delay_loop.as_micros()),
-                    format!("Warmup = {} us", effective.warmup.as_micros()),
-                    format!("Retries = {}", effective.retry),
-                ];
-                if effective.retry > 0 {
-                    let delay = effective.delay_before_retry.as_micros();
-                    entry
-                        .fields
-                        .push(format!("Delay before retry = {delay} us"));
-                }
+                entry.fields = vec![format!(
+                    "Delay loop = {} us",
+                    effective.delay_loop.as_micros()
+                )];
                 let timeout = check.timeout.as_ref().map(|set| set.value.as_secs());
                 entry.fields.extend([
                     format!("script = {}", shown(command)),
@@ -367,7 +344,7 @@ fn checks(config: &Config) -> Vec<Entry> {
 /// The command as the dump shows it, up to the first line feed.
 fn shown(command: &Command) -> String {
     let mut shown = String::new();
-    for (at, word) in command.words.as_ref().unwrap().iter().enumerate() {
+    for (at, word) in command.words.iter().enumerate() {
         let word = String::from_utf8_lossy(word);
         let word = if at == 0 {
             resolved(&word)
@@ -420,7 +397,7 @@ fn in_path(program: &str) -> Option<PathBuf> {
 
 /// Whether there is a program that may be executed.
 pub fn can_run(command: &Command) -> bool {
-    let program = &command.words.as_ref().unwrap()[0];
+    let program = &command.words[0];
     let program = String::from_utf8_lossy(program);
     if program
         .strip_prefix('<')

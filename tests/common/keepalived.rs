@@ -271,6 +271,16 @@ impl Keepalived {
 }
 
 impl Keepalived {
+    /// The number of its first process.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Has it read its configuration again.
+    pub fn reload(&self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGHUP).unwrap();
+    }
+
     /// What it has read, by its own account. There is no other keepalived of this folder.
     #[track_caller]
     pub fn data(&self, folder: &Folder, log: &Path) -> String {

@@ -19,6 +19,7 @@ pub mod process;
 pub mod program;
 pub mod reading;
 pub mod schema;
+pub mod scripts;
 pub mod service;
 pub mod sockets;
 pub mod table;

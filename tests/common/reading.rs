@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::Resource;
@@ -26,10 +27,10 @@ pub struct Read {
     pub failed: bool,
 }
 
-/// Starts keepalived with this file in a namespace of its own with eth0, eth1 and eth2, as a host that is
+/// Starts a version of keepalived with this file in a namespace of its own with eth0, eth1 and eth2, as a host that is
 /// called `vm`, and asks. It writes beside the file.
-pub fn ask(main: &Path) -> Read {
-    let main = main.to_owned();
+pub fn ask(main: &Path, version: &str) -> Read {
+    let (main, program) = (main.to_owned(), program(version));
     let (tell, answer) = std::sync::mpsc::channel();
     in_namespace(move || {
         for number in 0..3 {
@@ -43,9 +44,40 @@ pub fn ask(main: &Path) -> Read {
                 number + 1
             ));
         }
-        tell.send(Running::start(&main).ask()).unwrap();
+        tell.send(Running::start(&program, &main).ask()).unwrap();
     });
     answer.recv().unwrap()
+}
+
+/// Fetches the versions that are not installed.
+fn fetch() {
+    static FETCHED: Once = Once::new();
+    FETCHED.call_once(|| {
+        let fetched = Command::new("scripts/keepalived-versions").status();
+        assert!(fetched.unwrap().success());
+    });
+}
+
+/// Returns the version of a release of Debian.
+pub fn version_of(release: &str) -> String {
+    fetch();
+    let link = fs::read_link(Path::new("target/keepalived").join(release));
+    link.unwrap().display().to_string()
+}
+
+/// Returns the program of a version: the one that is installed, or what has been fetched.
+fn program(version: &str) -> String {
+    let known = Command::new("keepalived").arg("--version").output();
+    let known = known.expect("this test needs keepalived; scripts/test installs it");
+    if String::from_utf8_lossy(&known.stderr).contains(&format!("v{version} ")) {
+        return "keepalived".to_owned();
+    }
+    fetch();
+    let program = format!("target/keepalived/{version}/keepalived");
+    let program = fs::canonicalize(&program);
+    let program =
+        program.unwrap_or_else(|_| panic!("scripts/keepalived-versions fetches {version}"));
+    program.display().to_string()
 }
 
 /// It runs on without a process that does anything.
@@ -57,11 +89,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(main: &Path) -> Self {
+    fn start(program: &str, main: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         // 2.2.7 dies of some files, again and again.
-        let confined = Confined::new("keepalived")
+        let confined = Confined::new(program)
             .limited(Resource::RLIMIT_CORE, 0)
             .with_ipvs_that_does_nothing();
         let mut command = confined.into_command();

@@ -1,20 +1,20 @@
 //! The checks of a configuration that are programs: `vrrp_script` and MISC_CHECK alike.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::keepalived_conf::{
-    Command, Config, MiscCheck, Place, RealServer, Script, Set, Time, User, VirtualServer,
+    Command, Config, MiscCheck, Place, RealServer, Script, User, VirtualServer,
 };
-
-/// keepalived's `interval` where a block has none; its `timeout` is the interval then.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What keepalived does with the result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// A `vrrp_script` that no instance tracks.
     Unused,
-    /// A failure is FAULT for an instance.
+    /// A failure puts an instance into FAULT.
     Fault,
     /// A failure changes the priority.
     Priority,
@@ -25,50 +25,20 @@ pub enum OnFailure {
     },
 }
 
-impl OnFailure {
-    /// What becomes of a check that can never succeed.
-    pub fn of_failing_always(self) -> &'static str {
-        match self {
-            Self::Unused => "it would fail always",
-            Self::Fault => "FAULT for ever: this node never has the address",
-            Self::Priority => "it fails for ever: the priority says so whatever listens",
-            Self::Server { .. } => "the real server stays down for ever",
-        }
-    }
-
-    /// What becomes of a check that is not run at all.
-    pub fn of_not_running(self) -> &'static str {
-        match self {
-            Self::Server { .. } => "keepalived removes the check: the real server stays up",
-            _ => "keepalived disables the script: the address never moves",
-        }
-    }
-
-    /// What one failure does.
-    pub fn of_a_failure(self) -> &'static str {
-        match self {
-            Self::Unused => "it would fail",
-            Self::Fault => "FAULT: the address moves",
-            Self::Priority => "the priority changes",
-            Self::Server { .. } => "the real server is taken out",
-        }
-    }
-}
-
 /// A command that keepalived would run.
 #[derive(Clone, Debug)]
 pub struct Check<'c> {
-    /// For a person: the name of the script, or of the real server.
+    /// The name of the script, or of the real server.
     pub name: String,
     /// `script` or `misc_path`.
     pub keyword: &'static str,
-    /// The line whose command is run.
+    /// The line with the command.
     pub command: &'c Command,
     /// The program and its arguments.
     pub words: &'c [Vec<u8>],
-    /// Between two runs, the least that any version makes of it.
+    /// The time between two runs.
     pub interval: Duration,
-    /// Until it is killed, the least that any version makes of it.
+    /// The time until it is killed.
     pub timeout: Duration,
     /// A user of its own.
     pub user: Option<&'c User>,
@@ -79,29 +49,29 @@ pub struct Check<'c> {
 }
 
 impl Check<'_> {
-    /// Where its command is written.
+    /// Returns where its command is written.
     pub fn place(&self) -> &Place {
         &self.command.place
     }
 
-    /// The program.
+    /// Returns the program as it is written.
     pub fn program(&self) -> &[u8] {
         self.words.first().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The command as it might be written.
+    /// Returns the program as a path.
+    pub fn path(&self) -> PathBuf {
+        OsString::from_vec(self.program().to_owned()).into()
+    }
+
+    /// Returns the command as it can be written.
     pub fn in_words(&self) -> String {
-        in_words(self.words)
+        let words = self.words.iter().map(|word| String::from_utf8_lossy(word));
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Words as they might be written.
-pub fn in_words<'a>(words: impl IntoIterator<Item = &'a Vec<u8>>) -> String {
-    let words = words.into_iter().map(|word| String::from_utf8_lossy(word));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// All that keepalived keeps, in the order of the blocks.
+/// Returns all checks that keepalived keeps, in the order of the blocks.
 pub fn of(config: &Config) -> Vec<Check<'_>> {
     let scripts = config.scripts.iter().filter_map(of_script);
     let servers = config.virtual_servers.iter().flat_map(|virtual_server| {
@@ -115,19 +85,18 @@ pub fn of(config: &Config) -> Vec<Check<'_>> {
 }
 
 fn of_script(script: &Script) -> Option<Check<'_>> {
-    if script.removed || script.shadowed_by.is_some() {
+    let command = script.command.as_ref()?;
+    if script.shadowed_by.is_some() {
         return None;
     }
-    let command = script.command()?;
-    let interval = least(script.interval.as_ref()).unwrap_or(INTERVAL);
     let weights = || script.tracked_by.iter().map(|by| by.weight.value);
     Some(Check {
         name: script.name.clone(),
         keyword: "script",
         command,
-        words: command.words.as_deref().ok()?,
-        interval,
-        timeout: least(script.timeout.as_ref()).unwrap_or(interval),
+        words: &command.words,
+        interval: script.interval(),
+        timeout: script.timeout(),
         user: script.user.as_ref(),
         on_failure: match weights().next() {
             None => OnFailure::Unused,
@@ -143,16 +112,13 @@ fn of_misc<'c>(
     server: &'c RealServer,
     check: &'c MiscCheck,
 ) -> Option<Check<'c>> {
-    if check.removed {
-        return None;
-    }
-    let command = check.command()?;
+    let command = check.command.as_ref()?;
     let effective = check.effective(virtual_server, server);
     Some(Check {
         name: format!("MISC_CHECK of {}", server.name),
         keyword: "misc_path",
         command,
-        words: command.words.as_deref().ok()?,
+        words: &command.words,
         interval: effective.delay_loop,
         timeout: effective.timeout,
         user: check.user.as_ref(),
@@ -161,11 +127,4 @@ fn of_misc<'c>(
         },
         script: None,
     })
-}
-
-/// The least that any version makes of it.
-fn least(time: Option<&Set<Time>>) -> Option<Duration> {
-    let time = time?.value;
-    let versions = [time.whole, time.decimal];
-    versions.into_iter().flatten().min()
 }

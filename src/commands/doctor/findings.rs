@@ -1,89 +1,94 @@
-//! What the doctor has to say.
+//! What the doctor reports: codes with places and values. The wording is in the table, `codes.rs`.
 
-use std::fmt;
+use std::collections::HashSet;
+use std::fmt::{self, Display};
+use std::hash::{Hash, Hasher};
 
-use crate::keepalived_conf::{Place, Remark, Severity as OfReader};
+use crate::keepalived_conf::Place;
 use crate::untrusted::text::printable;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// keepalived would not get its answer, or a wrong one. What could not be looked at counts too.
+    /// It fails, misleads or is ignored on this host now.
     Problem,
-    /// Worth knowing; keepalived would get its answer all the same.
+    /// A check that is as it should be fails right now.
+    Failing,
+    /// Worth knowing.
     Note,
     /// As it should be.
     Ok,
 }
 
 impl Severity {
-    /// As it is written.
+    /// Returns the word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Problem => "problem",
+            Self::Failing => "failing",
             Self::Note => "note",
             Self::Ok => "ok",
         }
     }
 }
 
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+/// A kind of finding. A text can contain `{name}`, which stands for the finding's value of that name.
+#[derive(Debug)]
+pub struct Code {
+    /// The stable name, such as `LU101`. It is never reused for something else.
+    pub id: &'static str,
     /// How bad it is.
     pub severity: Severity,
-    /// Where it is written, if it is about a file of keepalived's configuration.
+    /// What happens, in one line that is understandable alone.
+    pub effect: &'static str,
+    /// Why it happens, in one line; empty if the effect says it.
+    pub cause: &'static str,
+    /// What to write or to run, in one line; empty if nothing can be done.
+    pub fix: &'static str,
+    /// A paragraph for `--explain` and the manual page.
+    pub explanation: &'static str,
+    /// The versions of keepalived that behave like this, as text for the manual page; empty for all.
+    pub versions: &'static str,
+}
+
+impl Code {
+    /// Returns the finding of this kind with these values.
+    pub fn with(&'static self, values: &[(&'static str, &dyn Display)]) -> Finding {
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, value.to_string()));
+        Finding::new(self, values.collect())
+    }
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Its kind.
+    pub code: &'static Code,
+    /// The line that it is about. `None`: it is not about a file of keepalived's configuration.
     pub place: Option<Place>,
-    /// What follows for keepalived, or what was found; one line.
-    pub effect: String,
-    /// Why; one line. Empty where the effect says it.
-    pub cause: String,
-    /// What to do; one line. Empty where there is nothing to do.
-    pub cure: String,
+    values: Vec<(&'static str, String)>,
+    /// The text of the fix; that of the code unless something better is known.
+    fix: &'static str,
 }
 
 impl Finding {
-    /// Nothing is wrong.
-    pub fn ok(effect: impl Into<String>) -> Self {
-        Self::new(Severity::Ok, effect, "", "")
-    }
-
-    /// Something worth knowing, why it is so, and what to do.
-    pub fn note(
-        effect: impl Into<String>,
-        cause: impl Into<String>,
-        cure: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Note, effect, cause, cure)
-    }
-
-    /// Something that is wrong, why, and what to do.
-    pub fn problem(
-        effect: impl Into<String>,
-        cause: impl Into<String>,
-        cure: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Problem, effect, cause, cure)
-    }
-
-    /// A finding of this severity. Files may have anything in them that ends up here, so what would
-    /// control a terminal, line feeds included, is replaced.
-    pub fn new(
-        severity: Severity,
-        effect: impl Into<String>,
-        cause: impl Into<String>,
-        cure: impl Into<String>,
-    ) -> Self {
+    /// Returns a finding of this kind. Files can contain anything that ends up in the values, so what would control a
+    /// terminal, line feeds included, is replaced.
+    pub fn new(code: &'static Code, values: Vec<(&'static str, String)>) -> Self {
+        let values = values
+            .into_iter()
+            .map(|(name, value)| (name, printable(&value)));
         Self {
-            severity,
+            code,
             place: None,
-            effect: printable(&effect.into()),
-            cause: printable(&cause.into()),
-            cure: printable(&cure.into()),
+            values: values.collect(),
+            fix: code.fix,
         }
     }
 
-    /// The same, with the place that it is about.
+    /// Returns the same finding at this place.
     pub fn at(self, place: &Place) -> Self {
         Self {
             place: Some(place.clone()),
@@ -91,31 +96,87 @@ impl Finding {
         }
     }
 
-    /// Whether something is wrong.
+    /// Returns the same finding with another fix, and a value for it.
+    pub fn with_fix(mut self, fix: &'static str, value: (&'static str, &dyn Display)) -> Self {
+        self.values.push((value.0, printable(&value.1.to_string())));
+        Self { fix, ..self }
+    }
+
+    /// Returns what happens, in one line.
+    pub fn effect(&self) -> String {
+        self.fill(self.code.effect)
+    }
+
+    /// Returns why it happens; empty if the effect says it.
+    pub fn cause(&self) -> String {
+        self.fill(self.code.cause)
+    }
+
+    /// Returns what to do; empty if nothing can be done.
+    pub fn fix(&self) -> String {
+        self.fill(self.fix)
+    }
+
+    /// Returns how bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity
+    }
+
+    /// True if it is a problem.
     pub fn is_problem(&self) -> bool {
-        self.severity == Severity::Problem
+        self.severity() == Severity::Problem
+    }
+
+    /// Returns the value of this name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.values.iter().find(|(known, _)| *known == name)?;
+        Some(value)
+    }
+
+    /// Returns the text with each `{name}` replaced by its value. A name without a value stays as it is.
+    fn fill(&self, text: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let value = after.split_once('}');
+            match value.and_then(|(name, after)| Some((self.value(name)?, after))) {
+                Some((value, after)) => {
+                    filled.push_str(value);
+                    rest = after;
+                }
+                None => {
+                    filled.push('{');
+                    rest = after;
+                }
+            }
+        }
+        filled + rest
     }
 }
 
-impl From<&Remark> for Finding {
-    fn from(remark: &Remark) -> Self {
-        let severity = match remark.severity {
-            OfReader::Problem => Severity::Problem,
-            OfReader::Note => Severity::Note,
-        };
-        let (effect, cause, cure) = (&remark.effect, &remark.cause, &remark.cure);
-        Self::new(severity, effect, cause, cure).at(&remark.place)
+impl PartialEq for Finding {
+    fn eq(&self, other: &Self) -> bool {
+        (self.code.id, &self.place, &self.values) == (other.code.id, &other.place, &other.values)
     }
 }
 
-impl fmt::Display for Finding {
+impl Eq for Finding {}
+
+impl Hash for Finding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.code.id, &self.place, &self.values).hash(state);
+    }
+}
+
+impl Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<8} ", self.severity.name())?;
+        write!(f, "{:<8} ", self.severity().name())?;
         if let Some(place) = &self.place {
             write!(f, "{}: ", printable(&place.to_string()))?;
         }
-        writeln!(f, "{}", self.effect)?;
-        for line in [&self.cause, &self.cure] {
+        writeln!(f, "{} [{}]", self.effect(), self.code.id)?;
+        for line in [self.cause(), self.fix()] {
             if !line.is_empty() {
                 writeln!(f, "{:<8} {line}", "")?;
             }
@@ -124,49 +185,88 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The last line about all findings.
-pub fn summary(findings: &[Finding]) -> String {
-    match findings.iter().filter(|found| found.is_problem()).count() {
-        0 => "nothing wrong was found".to_owned(),
-        1 => "1 problem was found".to_owned(),
-        count => format!("{count} problems were found"),
+/// Findings, each once, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    seen: HashSet<Finding>,
+}
+
+impl Findings {
+    /// Adds a finding, unless it is there already.
+    pub fn add(&mut self, finding: Finding) {
+        if self.seen.insert(finding.clone()) {
+            self.list.push(finding);
+        }
+    }
+
+    /// Adds several findings.
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        findings.into_iter().for_each(|finding| self.add(finding));
+    }
+
+    /// Returns all of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.list.iter()
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns those after the first `start` ones.
+    pub fn since(&self, start: usize) -> &[Finding] {
+        self.list.get(start..).unwrap_or_default()
+    }
+
+    /// Returns all of them, the worst first; equally bad ones stay in their order.
+    pub fn into_sorted(mut self) -> Vec<Finding> {
+        self.list.sort_by_key(Finding::severity);
+        self.list
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::codes::by_id;
     use super::*;
 
-    #[test]
-    fn a_terminal_is_not_controlled() {
-        let place = Place::new("/a\x07b", 3);
-        let note = Finding::note("a\x1b[2Jb\nc\u{9b}", "\td", "").at(&place);
-        let expected =
-            "note     /a\u{fffd}b:3: a\u{fffd}[2Jb\u{fffd}c\u{fffd}\n         \u{fffd}d\n";
-        assert_eq!(note.to_string(), expected);
+    fn finding(values: &[(&'static str, &str)]) -> Finding {
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        Finding::new(by_id("LU101").unwrap(), values.collect())
     }
 
     #[test]
-    fn columns_and_summary() {
-        let ok = Finding::ok("sock_diag answers");
-        let note = Finding::note("/proc is asked", "no answer", "");
-        let problem = Finding::problem("the script is removed", "/x is missing", "install it");
-        assert_eq!(ok.to_string(), "ok       sock_diag answers\n");
-        assert_eq!(
-            note.to_string(),
-            "note     /proc is asked\n         no answer\n"
-        );
-        assert_eq!(
-            problem.to_string(),
-            "problem  the script is removed\n         /x is missing\n         install it\n"
-        );
-        for (findings, expected) in [
-            (vec![], "nothing wrong was found"),
-            (vec![ok, note.clone()], "nothing wrong was found"),
-            (vec![note, problem.clone()], "1 problem was found"),
-            (vec![problem.clone(), problem], "2 problems were found"),
+    fn a_terminal_is_not_controlled() {
+        let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Place::new("/a\x07b", 3));
+        let text = found.to_string();
+        assert!(text.starts_with("problem  /a\u{fffd}b:3: "), "{text}");
+        assert!(text.contains("a\u{fffd}[2Jb\u{fffd}c\u{fffd}"), "{text}");
+    }
+
+    #[test]
+    fn values_replace_their_names_once() {
+        let found = finding(&[("a", "{b}"), ("b", "2")]);
+        for (text, expected) in [
+            ("", ""),
+            ("{a} and {b}", "{b} and 2"),
+            ("track_script { {b} }", "track_script { 2 }"),
+            ("{c} {", "{c} {"),
         ] {
-            assert_eq!(summary(&findings), expected);
+            assert_eq!(found.fill(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_same_finding_is_there_once() {
+        let mut findings = Findings::default();
+        for value in ["a", "b", "a"] {
+            findings.add(finding(&[("pattern", value)]));
+        }
+        findings.add(finding(&[("pattern", "a")]).at(&Place::new("/a", 1)));
+        assert_eq!(findings.len(), 3);
     }
 }

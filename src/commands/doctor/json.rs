@@ -2,29 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::findings::Finding;
+use super::Report;
+use super::findings::{Finding, Severity};
 use crate::report::json::VERSION;
 
-/// What was found, the problems first.
-pub fn document(findings: &[Finding], block: Option<&str>) -> Value {
+/// Returns the document.
+pub fn document(report: &Report) -> Value {
+    let lines = report.examined.iter().map(Finding::effect);
     json!({
         "version": VERSION,
-        "problems": findings.iter().filter(|finding| finding.is_problem()).count(),
-        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-        "block": block,
+        "examined": lines.collect::<Vec<_>>(),
+        "problems": report.count(Severity::Problem),
+        "failing": report.count(Severity::Failing),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "block": report.block,
     })
 }
 
 fn finding(finding: &Finding) -> Value {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let text = |text: String| Some(text).filter(|text| !text.is_empty());
     let place = finding.place.as_ref();
     json!({
-        "severity": finding.severity.name(),
+        "code": finding.code.id,
+        "severity": finding.severity().name(),
         "file": place.map(|place| place.file.to_string_lossy()),
         // 0 is the file as a whole.
         "line": place.map(|place| place.line).filter(|line| *line > 0),
-        "effect": finding.effect,
-        "cause": text(&finding.cause),
-        "cure": text(&finding.cure),
+        "effect": finding.effect(),
+        "cause": text(finding.cause()),
+        "fix": text(finding.fix()),
     })
 }

@@ -1,45 +1,38 @@
-//! `listenup doctor`: what would keepalived experience here? It looks and changes nothing.
+//! `listenup doctor`: how does keepalived behave on this machine? It examines and changes nothing.
+//!
+//! ```text
+//! codes        the table of findings: code, severity, texts, versions
+//! examined     which configuration, as which version of keepalived reads it
+//! live         the running keepalived: processes, version, what it watches, whether it runs scripts
+//! audit        what the configuration means: tracking, weights, files
+//! command      one command: path, user, arguments, what its check finds now
+//! third_party  checks by other programs: recognized, explained, replaced
+//! host         whether the sources of listeners answer, and the targets of the command line
+//! ```
 
-mod accounts;
-mod attempt;
-mod binary;
+mod audit;
 mod checks;
-mod child;
-mod command_line;
-mod conf;
+pub mod codes;
+mod command;
+mod examined;
 mod findings;
-mod foreign;
-mod hints;
+mod host;
 mod json;
-mod judge;
-mod moves;
-mod namespace;
-mod own_image;
-mod paste;
-mod path_security;
+mod live;
 mod rewrite;
-mod running;
-mod sources;
-mod track;
-mod track_writers;
-mod trial;
+mod snippet;
+mod third_party;
 
-use std::cell::OnceCell;
 use std::fmt::Write as _;
-use std::io;
-use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use self::accounts::{Accounts, ScriptUser};
-use self::findings::{Finding, summary};
-use self::judge::{Judge, Program};
-use self::own_image::OwnImage;
-use self::path_security::Security;
-use self::trial::TimeLeft;
+use self::audit::Audit;
+use self::codes::Code;
+use self::command::{Accounts, Evaluations, OwnImage};
+use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
-use crate::clock::{Clock, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Place, Protocol, Target};
-use crate::errno::ErrnoText;
+use crate::clock::SystemClock;
+use crate::domain::{ExitReason, ExitStatus};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
@@ -47,16 +40,32 @@ use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
 
-/// What is asked for where no target is given: HTTPS.
-const USUAL: Target = Target {
-    protocol: Protocol::Tcp,
-    place: Place::Port(NonZeroU16::MIN.saturating_add(442)),
-};
+/// Everything that is printed.
+#[derive(Debug, Default)]
+struct Report {
+    /// What was examined.
+    examined: Vec<Finding>,
+    /// There is a configuration, or a target was asked for.
+    has_subject: bool,
+    /// The worst first.
+    findings: Vec<Finding>,
+    /// The block to paste.
+    block: Option<String>,
+}
 
-/// Looks at everything, prints what it found, and exits with 0 if nothing is wrong.
+/// Examines everything, prints what it found, and returns whether that is a problem.
 pub fn run(options: &DoctorOptions) -> ExitStatus {
-    let clock = SystemClock::start();
     let failed = ExitStatus::plain(ExitReason::Failed);
+    let codes = options.explain.iter().chain(&options.ignored);
+    let unknown: Vec<&String> = codes.filter(|id| codes::by_id(id).is_none()).collect();
+    if let Some(unknown) = unknown.first() {
+        let what = format!("no code {unknown}; listenup-doctor-codes(7) lists them");
+        report::no_such(&what, options.format, Wait::Always);
+        return failed;
+    }
+    if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
+        return explain(code);
+    }
     if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
         report::no_such(&obstacle.to_string(), options.format, Wait::Always);
         return failed;
@@ -64,36 +73,161 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     if let Some(file) = &options.rewrite {
         return rewrite(file);
     }
-    let mut findings = sources::examine(&options.targets, USUAL, &clock, Path::new(PROC));
-    let block = keepalived(options, &clock, &mut findings);
-    // Stable: what is equally bad stays in its order.
-    findings.sort_by_key(|finding| finding.severity);
-    let wrong = findings.iter().any(Finding::is_problem);
+    let mut report = examine(options);
+    let is_ignored = |finding: &Finding| {
+        options
+            .ignored
+            .iter()
+            .any(|id| finding.code.id.eq_ignore_ascii_case(id))
+    };
+    report.findings.retain(|finding| !is_ignored(finding));
+    let reason = match (
+        report.count(Severity::Problem),
+        report.count(Severity::Failing),
+    ) {
+        (0, 0) => ExitReason::Done,
+        (0, _) => ExitReason::Failing,
+        _ => ExitReason::Failed,
+    };
     if options.quiet {
-        findings.retain(Finding::is_problem);
+        report
+            .findings
+            .retain(|finding| finding.severity() <= Severity::Failing);
     }
     let text = match options.format {
-        Format::Json => report::json::line(&json::document(&findings, block.as_deref())),
-        Format::Text | Format::Nagios => text(&findings, options.quiet, block.as_deref()),
+        Format::Json => report::json::line(&json::document(&report)),
+        Format::Text | Format::Nagios => report.text(options.quiet),
     };
-    let delivered = text.is_empty() || report::deliver(&text, Wait::Always);
-    if wrong || !delivered {
-        return failed;
+    match text.is_empty() || report::deliver(&text, Wait::Always) {
+        true => ExitStatus::plain(reason),
+        false => failed,
     }
-    ExitStatus::plain(ExitReason::Done)
 }
 
-/// Prints the patch; what could not be rewritten goes to stderr.
+fn examine(options: &DoctorOptions) -> Report {
+    let clock = SystemClock::start();
+    let mut findings = Findings::default();
+    findings.extend(host::examine(&options.targets, &clock, Path::new(PROC)));
+    let accounts = Accounts::read(Path::new("/etc"), &mut findings);
+    let forced = options.user.as_ref().map(|name| accounts.by_option(name));
+    let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());
+    // argv[0] can be anything.
+    let own = std::fs::read_link("/proc/self/exe").ok();
+    let image = OwnImage::open();
+    let evaluations = Evaluations::default();
+    let listenup = snippet::program(own.as_deref());
+    let confs = &options.keepalived_confs;
+    let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
+    let mut has_check = false;
+    let mut targets = options.targets.clone();
+    for conf in &examined.confs {
+        let audit = Audit {
+            config: &conf.config,
+            version: conf.version,
+            accounts: &accounts,
+            forced: forced.as_ref(),
+            image: &image,
+            own: own.as_deref(),
+            evaluations: &evaluations,
+            listenup: &listenup,
+        };
+        let audited = audit.examine(&mut findings);
+        has_check |=
+            audited.calls_listenup || !conf.config.track_files.is_empty() || !conf.config.complete;
+        if let Some(running) = &conf.running {
+            findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
+        }
+        audit.outcomes(&audited, &mut findings);
+        targets.extend(audited.targets);
+    }
+    Report {
+        has_subject: !examined.confs.is_empty() || !options.targets.is_empty(),
+        examined: examined.lines,
+        findings: findings.into_sorted(),
+        block: (!has_check).then(|| snippet::block(&listenup, &targets)),
+    }
+}
+
+impl Report {
+    fn count(&self, severity: Severity) -> usize {
+        let found = self.findings.iter();
+        found
+            .filter(|finding| finding.severity() == severity)
+            .count()
+    }
+
+    /// Returns the text for a person; `quiet` is the findings alone.
+    fn text(&self, quiet: bool) -> String {
+        // Writing to a String cannot fail.
+        let mut text = String::new();
+        for line in self.examined.iter().filter(|_| !quiet) {
+            let _ = writeln!(text, "{}", line.effect());
+        }
+        for finding in &self.findings {
+            let _ = write!(text, "{finding}");
+        }
+        if quiet {
+            return text;
+        }
+        if let Some(block) = &self.block {
+            let _ = write!(text, "\n{block}\n");
+        }
+        let _ = writeln!(text, "{}", self.summary());
+        text
+    }
+
+    fn summary(&self) -> String {
+        let several = |count: usize, one: &str, more: &str| match count {
+            1 => format!("1 {one}"),
+            _ => format!("{count} {more}"),
+        };
+        let problems = self.count(Severity::Problem);
+        let problems = several(problems, "problem found", "problems found");
+        let failing = self.count(Severity::Failing);
+        let failing = several(
+            failing,
+            "check is failing right now",
+            "checks are failing right now",
+        );
+        match (self.count(Severity::Problem), self.count(Severity::Failing)) {
+            (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
+            (0, 0) => "configuration OK: no problems found".to_owned(),
+            (0, _) => failing,
+            (_, 0) => problems,
+            _ => format!("{problems}\n{failing}"),
+        }
+    }
+}
+
+/// Prints the explanation of a code.
+fn explain(code: &Code) -> ExitStatus {
+    let lines = [
+        ("", code.explanation),
+        ("Cause: ", code.cause),
+        ("Fix: ", code.fix),
+        ("Versions of keepalived: ", code.versions),
+    ];
+    let mut text = format!("{} {}: {}\n", code.id, code.severity.name(), code.effect);
+    for (start, line) in lines.iter().filter(|(_, line)| !line.is_empty()) {
+        let _ = write!(text, "\n{start}{line}\n");
+    }
+    match report::deliver(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
+        true => ExitStatus::plain(ExitReason::Done),
+        false => ExitStatus::plain(ExitReason::Failed),
+    }
+}
+
+/// Prints the patch to stdout, and what it does not replace to stderr.
 fn rewrite(file: &Path) -> ExitStatus {
     let own = std::fs::read_link("/proc/self/exe").ok();
-    let (accounts, _) = Accounts::read(Path::new("/etc"));
+    let accounts = Accounts::read(Path::new("/etc"), &mut Findings::default());
     let done = match rewrite::file(file, own.as_deref(), &accounts) {
         Ok(rewritten) => {
-            for left in &rewritten.left {
-                report::line_to_stderr(printable(left), Wait::Always);
+            for line in rewritten.stricter.iter().chain(&rewritten.left) {
+                report::line_to_stderr(printable(line), Wait::Always);
             }
-            let delivered =
-                rewritten.patch.is_empty() || report::deliver(&rewritten.patch, Wait::Always);
+            let is_empty = rewritten.patch.is_empty();
+            let delivered = is_empty || report::deliver(&rewritten.patch, Wait::Always);
             delivered && rewritten.left.is_empty()
         }
         Err(why) => {
@@ -101,111 +235,8 @@ fn rewrite(file: &Path) -> ExitStatus {
             false
         }
     };
-    ExitStatus::plain(if done {
-        ExitReason::Done
-    } else {
-        ExitReason::Failed
+    ExitStatus::plain(match done {
+        true => ExitReason::Done,
+        false => ExitReason::Failed,
     })
-}
-
-/// For a person; `quiet` is the findings alone.
-fn text(findings: &[Finding], quiet: bool, block: Option<&str>) -> String {
-    // Writing to a String cannot fail.
-    let mut text = String::new();
-    for finding in findings {
-        let _ = write!(text, "{finding}");
-    }
-    if quiet {
-        return text;
-    }
-    let _ = writeln!(text, "\n{}", summary(findings));
-    if let Some(block) = block {
-        let _ = write!(text, "\n{block}");
-    }
-    text
-}
-
-/// Looks at the configurations and at the programs that they would run. The block to paste.
-fn keepalived(
-    options: &DoctorOptions,
-    clock: &dyn Clock,
-    findings: &mut Vec<Finding>,
-) -> Option<String> {
-    let (accounts, unread) = Accounts::read(Path::new("/etc"));
-    findings.extend(unread);
-    // argv[0] may be anything.
-    let own = std::fs::read_link("/proc/self/exe");
-    let user = options.user.as_ref().map(|name| accounts.by_option(name));
-    let user = user.and_then(|user| user.map_err(|problem| findings.push(problem)).ok());
-    let mut programs = Vec::new();
-    let mut usual = None;
-    let suggested = paste::suggested(own.as_deref().ok(), &accounts);
-    let cost = OnceCell::new();
-    let (image, left) = (OwnImage::open(), TimeLeft::whole());
-    let confs = conf::read(&options.keepalived_confs, Path::new(PROC), findings);
-    for conf in &confs {
-        let judge = Judge {
-            conf,
-            accounts: &accounts,
-            user: user.as_ref(),
-            own: own.as_deref().ok(),
-            image: &image,
-            left: &left,
-            suggested: &suggested,
-            cost: &cost,
-            clock,
-        };
-        let judgement = judge.examine();
-        findings.extend(judgement.findings);
-        usual = usual.or(judgement.usual);
-        for program in judgement.programs {
-            if !programs.contains(&program) {
-                programs.push(program);
-            }
-        }
-    }
-    let is_called = !programs.is_empty();
-    if !is_called {
-        let (user, security) = usual.unwrap_or_else(|| {
-            let user = user.or_else(|| accounts.keepalived_script());
-            (user.unwrap_or_else(Accounts::root), Security::Enabled)
-        });
-        programs.extend(this(user, security, own, findings));
-    }
-    for program in &programs {
-        findings.extend(program.examine(&accounts));
-        if program.path.is_file() {
-            findings.extend(binary::examine(&program.path));
-        }
-    }
-    let targets = if options.targets.is_empty() {
-        &[USUAL]
-    } else {
-        &options.targets[..]
-    };
-    (!is_called).then(|| paste::block(&suggested, targets))
-}
-
-/// The program that is running, as a script without a user of its own would.
-fn this(
-    user: ScriptUser,
-    security: Security,
-    own: io::Result<PathBuf>,
-    findings: &mut Vec<Finding>,
-) -> Option<Program> {
-    match own {
-        Ok(path) => Some(Program {
-            path,
-            user,
-            security,
-        }),
-        Err(error) => {
-            findings.push(Finding::problem(
-                "whether keepalived would run this program is not known",
-                format!("/proc/self/exe: {}", ErrnoText::from(&error)),
-                "mount /proc, or name a keepalived.conf that calls it",
-            ));
-            None
-        }
-    }
 }

@@ -1,178 +1,208 @@
-//! `--rewrite`: the lines that replace other programs' checks, as a patch. Nothing is written.
+//! `--rewrite`: the lines that replace other programs' checks, as a patch. Nothing is written to a file.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use super::accounts::Accounts;
+use super::audit;
 use super::checks::{self, Check};
-use super::command_line::{self, Use};
-use super::conf;
-use super::foreign;
-use super::paste;
-use crate::keepalived_conf::Place;
+use super::codes::outcome::Dropped;
+use super::codes::third_party::Unfit;
+use super::command::{Accounts, Invocation, Runners, arguments};
+use super::examined;
+use super::live;
+use super::snippet;
+use super::third_party::{self, Left};
 use crate::untrusted::text::is_unprintable;
-use crate::untrusted::{Limits, RegularFile};
 
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
-/// What is read of a file, as of all files of a configuration together.
-const LIMITS: Limits = Limits {
-    bytes: 16 << 20,
-    lines: 1_000_000,
-};
-/// Why there is no patch. It has to keep each byte of the file, also those that a terminal obeys.
-const UNPRINTABLE: &str =
-    "no patch is printed, because there are characters that a terminal obeys or hides";
+/// The bytes of a configuration file that are read at most.
+const LIMIT: u64 = 8 << 20;
 
-/// A patch, and what could not be rewritten.
+/// A patch, and a line for each check.
 #[derive(Debug, Default)]
 pub struct Rewritten {
-    /// A unified diff; empty where nothing is replaced.
-    pub patch: String,
-    /// A line for each check that stays, and why.
+    /// A unified diff in the bytes of the files; empty if nothing is replaced.
+    pub patch: Vec<u8>,
+    /// The checks that are replaced by something stricter, and why it is stricter.
+    pub stricter: Vec<String>,
+    /// The checks that stay, and why.
     pub left: Vec<String>,
 }
 
-/// Replaces what can be replaced in a file.
+/// A file, and its lines as they become.
+struct Text {
+    old: Vec<Vec<u8>>,
+    new: Vec<Vec<u8>>,
+}
+
+/// Replaces what can be replaced in a configuration, in the files that it includes as well.
 ///
 /// # Errors
-/// The file cannot be read, or is no text.
+/// Returns why nothing can be done with the file.
 pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewritten, String> {
-    let shown = path.display();
-    let bytes = RegularFile::open(path).and_then(|file| file.read(LIMITS));
-    let bytes = bytes.map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8"))?;
-    if shown.to_string().contains(is_unprintable) {
-        return Err(format!("{shown}: {UNPRINTABLE} in its name"));
-    }
-    if let Some(line) = text.split('\n').position(is_unprintable_line) {
-        return Err(format!("{shown}:{}: {UNPRINTABLE} in this line", line + 1));
-    }
-    let old: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut new: Vec<String> = old.iter().map(|line| (*line).to_owned()).collect();
-    let program = paste::suggested(own, accounts);
+    let unfit = |path: &Path, unfit: &Unfit| format!("{} {unfit}", path.display());
+    let mut texts = BTreeMap::new();
+    texts.insert(
+        real(path),
+        Text::read(path).map_err(|reason| unfit(path, &reason))?,
+    );
+    let listenup = snippet::program(own);
     let mut rewritten = Rewritten::default();
-    for conf in conf::files(&[path.to_owned()]) {
+    for conf in examined::read_files(&[path.to_owned()], live::version::installed()) {
+        let runners = Runners {
+            accounts,
+            forced: None,
+            globals: &conf.config.globals,
+            complete: conf.config.complete,
+            version: conf.version,
+        };
         for check in checks::of(&conf.config) {
-            if command_line::used(&check, own) != Use::No || !is_of(check.place(), path) {
+            if arguments::classify(&check, own, Some(&check.path())) != Invocation::None {
                 continue;
             }
-            let Some(found) = foreign::of(&check, &conf.config) else {
-                continue;
-            };
-            let replaced = found
-                .line(&check, &program)
-                .map(|line| replace(&mut new, &check, &line));
-            if replaced != Some(true) {
-                let why = "what it looks for is not clear from its line; see listenup doctor";
-                rewritten.left.push(format!(
-                    "{}: {}: left as it is: {why}",
-                    check.place(),
-                    check.name
-                ));
+            let user = runners.user(check.user, Dropped::Check(&check.name));
+            let user = user.unwrap_or_else(|_| Accounts::root());
+            let setting = audit::setting(&user, &listenup);
+            let done = third_party::replacement(&check, &conf.config, setting);
+            let place = check.place();
+            let replaced = done.and_then(|found| {
+                let Some(replacement) = found else {
+                    return Ok(Vec::new());
+                };
+                if let Some(left) = replacement.fails {
+                    return Err(left);
+                }
+                let file = real(&place.file);
+                if !texts.contains_key(&file) {
+                    let text = Text::read(&file).map_err(|_| Left::NotInOneLine)?;
+                    texts.insert(file.clone(), text);
+                }
+                let text = texts.get_mut(&file).ok_or(Left::NotInOneLine)?;
+                text.replace(&check, &replacement.line)
+                    .ok_or(Left::NotInOneLine)?;
+                Ok(replacement.stricter)
+            });
+            let shown = |what: &dyn std::fmt::Display| format!("{place}: {}: {what}", check.name);
+            match replaced {
+                Ok(stricter) => rewritten
+                    .stricter
+                    .extend(stricter.iter().map(|one| shown(one))),
+                Err(left) => rewritten.left.push(shown(&left)),
             }
         }
     }
-    let new: Vec<&str> = new.iter().map(String::as_str).collect();
-    rewritten.patch = patch(&shown.to_string(), &old, &new);
+    for (path, text) in &texts {
+        text.diff(path, &mut rewritten.patch);
+    }
     Ok(rewritten)
 }
 
-/// True if a terminal that shows the line would not show it as it is. Tabs are shown, and a carriage return at the end does
-/// nothing.
-fn is_unprintable_line(line: &str) -> bool {
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    line.contains(|c| c != '\t' && is_unprintable(c))
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn is_of(place: &Place, path: &Path) -> bool {
-    fs::canonicalize(&place.file).ok() == fs::canonicalize(path).ok()
-}
-
-/// Whether the command stands in its line as it is.
-fn replace(lines: &mut [String], check: &Check<'_>, by: &str) -> bool {
-    let command = String::from_utf8_lossy(&check.command.text);
-    let index = check.place().line.checked_sub(1);
-    let Some(line) = index.and_then(|index| lines.get_mut(index)) else {
-        return false;
-    };
-    if check.command.expanded || line.matches(&*command).count() != 1 {
-        return false;
-    }
-    *line = line.replacen(&*command, by, 1);
-    true
-}
-
-/// A unified diff of texts with the same number of lines.
-fn patch(name: &str, old: &[&str], new: &[&str]) -> String {
-    let changed: Vec<usize> = (0..old.len())
-        .filter(|at| old.get(*at) != new.get(*at))
-        .collect();
-    let mut text = String::new();
-    let mut rest = changed.as_slice();
-    while let Some(first) = rest.first() {
-        // Changes whose context meets stand in one hunk.
-        let together = rest.windows(2).take_while(|pair| match pair {
-            [one, next] => next - one <= 2 * CONTEXT,
-            _ => false,
-        });
-        let count = together.count() + 1;
-        let (hunk, behind) = rest.split_at(count.min(rest.len()));
-        let last = hunk.last().unwrap_or(first);
-        let from = first.saturating_sub(CONTEXT);
-        let to = (last + CONTEXT + 1).min(old.len());
-        if text.is_empty() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "--- {name}\n+++ {name}\n");
+impl Text {
+    fn read(path: &Path) -> Result<Self, Unfit> {
+        let bytes =
+            third_party::read(path, LIMIT).map_err(|error| Unfit::Unread(error.to_string()))?;
+        let lines: Vec<Vec<u8>> = bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect();
+        match lines.iter().position(|line| controls(line)) {
+            Some(at) => Err(Unfit::Controls(at + 1)),
+            None => Ok(Self {
+                new: lines.clone(),
+                old: lines,
+            }),
         }
-        let length = to - from;
-        let _ = writeln!(text, "@@ -{0},{length} +{0},{length} @@", from + 1);
-        for at in from..to {
-            let (old, new) = (
-                old.get(at).copied().unwrap_or_default(),
-                new.get(at).copied().unwrap_or_default(),
-            );
-            if old == new {
-                line(&mut text, ' ', old);
-            } else {
-                line(&mut text, '-', old);
-                line(&mut text, '+', new);
+    }
+
+    /// Replaces the command if it is in its line as keepalived reads it, once.
+    fn replace(&mut self, check: &Check<'_>, by: &str) -> Option<()> {
+        let line = self.new.get_mut(check.place().line.checked_sub(1)?)?;
+        let command = check.command.text.as_slice();
+        let mut found = line
+            .windows(command.len().max(1))
+            .enumerate()
+            .filter(|(_, part)| *part == command);
+        let (at, _) = found.next()?;
+        if check.command.expanded || found.next().is_some() {
+            return None;
+        }
+        line.splice(at..at + command.len(), by.bytes());
+        Some(())
+    }
+
+    /// Appends the unified diff.
+    fn diff(&self, path: &Path, patch: &mut Vec<u8>) {
+        let is_changed = |at: &usize| self.old.get(*at) != self.new.get(*at);
+        let changed: Vec<usize> = (0..self.old.len()).filter(is_changed).collect();
+        let name = if changed.is_empty() {
+            Vec::new()
+        } else {
+            quoted(path)
+        };
+        for start in ["--- ", "+++ "] {
+            if !name.is_empty() {
+                patch.extend([start.as_bytes(), &name, b"\n"].concat());
             }
         }
-        rest = behind;
-    }
-    text
-}
-
-fn line(text: &mut String, sign: char, line: &str) {
-    text.push(sign);
-    text.push_str(line);
-    if !line.ends_with('\n') {
-        text.push_str("\n\\ No newline at end of file\n");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::patch;
-
-    #[test]
-    fn hunks() {
-        let old: Vec<String> = (1..=20).map(|number| format!("{number}\n")).collect();
-        let mut new = old.clone();
-        for at in [0, 5, 15] {
-            new[at] = format!("new {at}\n");
+        // Changes whose context meets are in one hunk.
+        for hunk in changed.chunk_by(|one, next| next - one <= 2 * CONTEXT) {
+            let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else {
+                continue;
+            };
+            let from = first.saturating_sub(CONTEXT);
+            let lines = self.old.len().min(last + CONTEXT + 1) - from;
+            // Writing to a vector cannot fail.
+            let _ = writeln!(patch, "@@ -{0},{lines} +{0},{lines} @@", from + 1);
+            for (old, new) in self.old.iter().zip(&self.new).skip(from).take(lines) {
+                let signs: &[(u8, &Vec<u8>)] = if old == new {
+                    &[(b' ', old)]
+                } else {
+                    &[(b'-', old), (b'+', new)]
+                };
+                for (sign, line) in signs {
+                    patch.push(*sign);
+                    patch.extend_from_slice(line);
+                    if !line.ends_with(b"\n") {
+                        patch.extend_from_slice(b"\n\\ No newline at end of file\n");
+                    }
+                }
+            }
         }
-        let old: Vec<&str> = old.iter().map(String::as_str).collect();
-        let new: Vec<&str> = new.iter().map(String::as_str).collect();
-        let expected = "--- a\n+++ a\n@@ -1,9 +1,9 @@\n-1\n+new 0\n 2\n 3\n 4\n 5\n-6\n+new 5\n 7\n 8\n 9\n\
-                        @@ -13,7 +13,7 @@\n 13\n 14\n 15\n-16\n+new 15\n 17\n 18\n 19\n";
-        assert_eq!(patch("a", &old, &new), expected);
-        assert_eq!(patch("a", &old, &old), "");
-        assert_eq!(
-            patch("a", &["x"], &["y"]),
-            "--- a\n+++ a\n@@ -1,1 +1,1 @@\n-x\n\\ No newline at end of file\n+y\n\\ No newline at end of file\n"
-        );
     }
+}
+
+/// Whether a terminal would obey or hide something in a line. Latin-1 is harmless from 0xa0 on.
+fn controls(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.utf8_chunks().any(|chunk| {
+        let is_trick = |letter: char| is_unprintable(letter) && letter != '\t';
+        chunk.valid().contains(is_trick) || chunk.invalid().iter().any(|byte| *byte < 0xa0)
+    })
+}
+
+/// A name as patch(1) reads it, relative to the root, in quotes if it is not plain.
+fn quoted(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(byte);
+    if bytes.iter().all(is_plain) {
+        return bytes.to_vec();
+    }
+    let mut name = vec![b'"'];
+    for byte in bytes {
+        match byte {
+            byte if is_plain(byte) || *byte == b' ' => name.push(*byte),
+            // Writing to a vector cannot fail.
+            byte => drop(write!(name, "\\{byte:03o}")),
+        }
+    }
+    name.push(b'"');
+    name
 }

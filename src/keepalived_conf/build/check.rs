@@ -1,180 +1,140 @@
-//! `virtual_server`, `real_server` and MISC_CHECK (keepalived/check/check_parser.c, check_misc.c).
+//! `virtual_server`, `real_server` and their checks (keepalived/check/check_parser.c, check_misc.c, check_file.c).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::super::model::{MiscCheck, RealServer, Set, Timing, VirtualServer};
-use super::super::numbers::{Flawed, unsigned};
-use super::super::reader::Shared;
-use super::super::statement::{Begun, Statement};
-use super::{Builder, command, values};
+use super::super::diagnostic::{Problem, Values};
+use super::super::model::{MiscCheck, RealServer, VirtualServer};
+use super::super::reader::{Context, Line};
+use super::values::{MAX_SECONDS, OnFlaw, replace};
+use super::{Builder, Kind};
 
-impl Builder {
-    pub(super) fn begin_virtual_server(
-        &mut self,
-        shared: &mut Shared,
-        statement: &Statement,
-    ) -> Begun {
-        let place = &statement.line.place;
-        let known = match statement.word(1) {
-            None => {
-                shared.missing("virtual_server", place);
-                false
-            }
-            Some(b"group") => true,
-            Some(b"fwmark") => {
-                let mark = statement.word(2).unwrap_or_default();
-                unsigned(mark, 0..=u32::MAX, Flawed::Taken).taken
-            }
-            Some(_) => is_address(statement),
+impl Builder<'_> {
+    pub(super) fn begin_virtual_server(&mut self, line: &Line) -> bool {
+        self.config.runs_checker = true;
+        let is_known = match line.word(1) {
+            Some("group") => true,
+            Some("fwmark") => line.word(2).is_some_and(|mark| mark.parse::<u32>().is_ok()),
+            _ => check_address(self.cx, line),
         };
-        if !known {
-            skipped(shared, statement, "virtual server");
-            return Begun::Skip;
-        }
-        self.config.virtual_servers.push(VirtualServer {
-            name: statement.texts(1),
-            place: place.clone(),
-            timing: Timing::default(),
-            real_servers: Vec::new(),
-            notify: Vec::new(),
-        });
-        Begun::Read
-    }
-
-    pub(super) fn begin_real_server(
-        &mut self,
-        shared: &mut Shared,
-        statement: &Statement,
-    ) -> Begun {
-        let place = &statement.line.place;
-        if statement.word(1).is_none() {
-            shared.missing("real_server", place);
-        }
-        if !is_address(statement) {
-            skipped(shared, statement, "real server");
-            return Begun::Skip;
-        }
-        if let Some(virtual_server) = self.config.virtual_servers.last_mut() {
-            virtual_server.real_servers.push(RealServer {
-                name: statement.texts(1),
-                place: place.clone(),
-                timing: Timing::default(),
-                misc_checks: Vec::new(),
-                other_checks: Vec::new(),
-                notify: Vec::new(),
+        if is_known {
+            self.config.virtual_servers.push(VirtualServer {
+                name: line.rest(1),
+                place: line.place.clone(),
+                ..VirtualServer::default()
             });
         }
-        Begun::Read
+        is_known
     }
 
-    pub(super) fn begin_misc_check(&mut self, shared: &mut Shared, statement: &Statement) -> Begun {
-        values::judge_rest(shared, statement, 1);
+    pub(super) fn begin_real_server(&mut self, line: &Line) -> bool {
+        let is_known = check_address(self.cx, line);
+        if let Some(virtual_server) = self.config.virtual_servers.last_mut().filter(|_| is_known) {
+            virtual_server.real_servers.push(RealServer {
+                name: line.rest(1),
+                place: line.place.clone(),
+                ..RealServer::default()
+            });
+        }
+        is_known
+    }
+
+    pub(super) fn begin_misc_check(&mut self, line: &Line) {
         if let Some(real_server) = self.real_server() {
             real_server.misc_checks.push(MiscCheck {
-                place: statement.line.place.clone(),
-                commands: Vec::new(),
-                timeout: None,
-                dynamic: None,
-                user: None,
-                timing: Timing::default(),
-                removed: false,
+                place: line.place.clone(),
+                ..MiscCheck::default()
             });
         }
-        Begun::Read
     }
 
-    pub(super) fn begin_other_check(&mut self, statement: &Statement) -> Begun {
-        if let Some(real_server) = self.real_server() {
-            real_server.other_checks.extend(values::text(statement, 0));
-        }
-        Begun::Read
-    }
-
-    pub(super) fn virtual_server_value(&mut self, shared: &mut Shared, statement: &Statement) {
-        let Some(virtual_server) = self.config.virtual_servers.last_mut() else {
-            return;
-        };
-        let keyword = statement.word(0).unwrap_or_default();
-        match keyword {
-            b"quorum_up" | b"quorum_down" => {
-                command::add(shared, statement, &mut virtual_server.notify);
-            }
-            // Whatever follows it here.
-            b"alpha" => virtual_server.timing.alpha = Some(set(true, statement)),
-            _ => timing(
-                shared,
-                statement,
-                &mut virtual_server.timing,
-                (1, Flawed::Refused),
-            ),
+    pub(super) fn begin_file_check(&mut self, line: &Line) {
+        if self.cx.since(2, 3, 0) && !self.cx.since(2, 3, 3) {
+            self.cx.report(&line.place, Problem::FileCheckCrash, &[]);
         }
     }
 
-    pub(super) fn real_server_value(&mut self, shared: &mut Shared, statement: &Statement) {
-        let Some(real_server) = self.real_server() else {
-            return;
-        };
-        let keyword = statement.word(0).unwrap_or_default();
-        match keyword {
-            b"notify_up" | b"notify_down" => {
-                command::add(shared, statement, &mut real_server.notify);
-            }
-            _ => timing(
-                shared,
-                statement,
-                &mut real_server.timing,
-                (1, Flawed::Refused),
-            ),
+    pub(super) fn virtual_server_value(&mut self, line: &Line) {
+        let cx = self.cx;
+        match (line.keyword(), self.config.virtual_servers.last_mut()) {
+            ("quorum_up" | "quorum_down", _) => cx.notify(line),
+            ("delay_loop", Some(server)) => replace(&mut server.delay_loop, cx.delay_loop(line)),
+            _ => {}
         }
     }
 
-    pub(super) fn misc_check_value(&mut self, shared: &mut Shared, statement: &Statement) {
+    pub(super) fn real_server_value(&mut self, line: &Line) {
+        let cx = self.cx;
+        match (line.keyword(), self.real_server()) {
+            ("notify_up" | "notify_down", _) => cx.notify(line),
+            ("delay_loop", Some(server)) => replace(&mut server.delay_loop, cx.delay_loop(line)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn misc_check_value(&mut self, line: &Line) {
+        let cx = self.cx;
         let Some(check) = self.misc_check() else {
             return;
         };
-        let place = &statement.line.place;
-        match statement.word(0).unwrap_or_default() {
-            b"misc_path" => {
-                if let Some(before) = check.commands.last() {
-                    super::script::judge_twice(shared, statement, &before.place.clone());
+        match line.keyword() {
+            "misc_path" => {
+                if let Some(before) = &check.command {
+                    cx.repeated(line, before.place.line);
                 }
-                check.commands.push(command::check(shared, statement));
+                replace(&mut check.command, cx.check(line));
             }
-            b"misc_timeout" => {
-                let otherwise = "keepalived ignores misc_timeout";
-                let number = values::whole(shared, statement, 0..=4294, Flawed::Taken, otherwise);
-                values::judge_rest(shared, statement, 2);
-                if let Some(seconds) = number {
-                    check.timeout = Some(set(Duration::from_secs(seconds.into()), statement));
-                }
+            "misc_timeout" => {
+                cx.check_rest(line, 2);
+                let number = cx.whole(line, 0..=MAX_SECONDS, OnFlaw::Prefix);
+                let time = number.map(|number| line.set(Duration::from_secs(number.into())));
+                replace(&mut check.timeout, time);
             }
-            b"misc_dynamic" => check.dynamic = Some(place.clone()),
-            b"user" => match values::user(statement, 1) {
-                Some(user) => check.user = Some(user),
-                None => shared.remarks.problem(
-                    place,
-                    "keepalived ignores the line",
-                    "no user follows it",
-                    "write user NAME",
-                ),
-            },
-            _ => timing(shared, statement, &mut check.timing, (0, Flawed::Taken)),
+            "misc_dynamic" => check.dynamic = Some(line.place.clone()),
+            "user" => replace(&mut check.user, cx.user(line)),
+            "delay_loop" => replace(&mut check.delay_loop, cx.delay_loop(line)),
+            _ => {}
         }
     }
 
-    pub(super) fn end_misc_check(&mut self, shared: &mut Shared) {
-        let Some(check) = self.misc_check() else {
+    pub(super) fn file_check_value(&mut self, line: &Line) {
+        let (cx, Some(name)) = (self.cx, line.set_word(1)) else {
             return;
         };
-        if check.command().is_none() {
-            check.removed = true;
-            shared.remarks.problem(
-                &check.place,
-                "No script path has been specified for MISC_CHECKER - skipping: the server is not checked by it",
-                "the block has no line with a command",
-                "write misc_path \"PROGRAM ARGUMENTS\"",
-            );
+        if line.keyword() != "track_file" {
+            return;
+        }
+        let index = self.find(Kind::File, &name.value);
+        let Some(server) = self.real_server() else {
+            return;
+        };
+        let tracker = format!("FILE_CHECK {}", server.name);
+        let Some(index) = index else {
+            let mut files = self.config.track_files.iter();
+            // A file that is dropped has a problem of its own.
+            if !files.any(|file| file.name == name.value) {
+                let values: Values = &[
+                    ("tracker", &tracker),
+                    ("block", &"track_file"),
+                    ("name", &name.value),
+                ];
+                cx.report(&line.place, Problem::TrackedAbsent, values);
+            }
+            return;
+        };
+        server.file_checks.push(name);
+        let server = server.name.clone();
+        if let Some(file) = self.config.track_files.get_mut(index) {
+            file.checked_by.push(server);
+        }
+    }
+
+    pub(super) fn end_misc_check(&mut self) {
+        let (cx, has_line) = (self.cx, self.has_command_line);
+        let check = self.misc_check().filter(|check| check.command.is_none());
+        if let Some(check) = check.filter(|_| !has_line) {
+            let values: Values = &[("block", &"MISC_CHECK"), ("keyword", &"misc_path")];
+            cx.report(&check.place, Problem::NoCommand, values);
         }
     }
 
@@ -188,74 +148,20 @@ impl Builder {
     }
 }
 
-fn set<T>(value: T, statement: &Statement) -> Set<T> {
-    Set {
-        value,
-        place: statement.line.place.clone(),
-    }
-}
-
-/// The keywords of all three levels, which differ in the `retry` that they take.
-fn timing(
-    shared: &mut Shared,
-    statement: &Statement,
-    timing: &mut Timing,
-    (least, flawed): (u32, Flawed),
-) {
-    match statement.word(0).unwrap_or_default() {
-        b"delay_loop" => replace(&mut timing.delay_loop, values::timer(shared, statement, 1)),
-        b"delay_before_retry" => {
-            let delay = values::timer(shared, statement, 0);
-            replace(&mut timing.delay_before_retry, delay);
-        }
-        b"warmup" => replace(&mut timing.warmup, values::timer(shared, statement, 0)),
-        b"retry" => {
-            let otherwise = "keepalived ignores retry";
-            let number = values::whole(shared, statement, least..=u32::MAX, flawed, otherwise);
-            replace(
-                &mut timing.retry,
-                number.map(|number| set(number, statement)),
-            );
-        }
-        b"alpha" => {
-            let on = values::switch(shared, statement);
-            replace(&mut timing.alpha, on.map(|on| set(on, statement)));
-        }
-        _ => {}
-    }
-}
-
-/// A line that does not count leaves what was there.
-fn replace<T>(slot: &mut Option<Set<T>>, new: Option<Set<T>>) {
-    if new.is_some() {
-        *slot = new;
-    }
-}
-
-fn skipped(shared: &mut Shared, statement: &Statement, what: &str) {
-    shared.remarks.problem(
-        &statement.line.place,
-        format!("Invalid {what} - skipping: nothing in the block counts"),
-        format!("{} is no address and port", statement.texts(1)),
-        "write an IP address and a port",
-    );
-}
-
-/// An address and perhaps a port, as `inet_stosockaddr` takes them: what follows `-` or `/` is cut off.
-fn is_address(statement: &Statement) -> bool {
-    let Some(address) = statement.text(1) else {
-        return false;
-    };
-    let port = statement
-        .word(2)
-        .filter(|port| port.iter().any(|byte| *byte != b'0'));
-    if port.is_some_and(|port| !unsigned(port, 1..=65535, Flawed::Taken).taken) {
-        return false;
-    }
-    let end = address.find('-').or_else(|| address.find('/'));
-    let bare = end.and_then(|end| address.get(..end)).unwrap_or(&address);
-    match address.contains(':') {
+/// Returns whether an address, and perhaps a port, follow the keyword. `inet_stosockaddr` ignores what follows `-` or `/`.
+fn check_address(cx: &Context, line: &Line) -> bool {
+    let address = line.word(1).unwrap_or_default();
+    let port = line.word(2).is_none_or(|port| port.parse::<u16>().is_ok());
+    let bare = address.split(['-', '/']).next().unwrap_or_default();
+    let is_known = match address.contains(':') {
         true => bare.parse::<Ipv6Addr>().is_ok(),
         false => bare.parse::<Ipv4Addr>().is_ok(),
+    };
+    let is_known = is_known && port;
+    if !is_known && !line.unread {
+        let (block, address) = (line.keyword(), line.rest(1));
+        let values: Values = &[("block", &block), ("address", &address)];
+        cx.report(&line.place, Problem::ServerAddress, values);
     }
+    is_known
 }

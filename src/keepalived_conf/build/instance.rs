@@ -1,173 +1,160 @@
-//! `vrrp_instance` (keepalived/vrrp/vrrp_parser.c).
+//! `vrrp_instance` and `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
 
 use std::net::IpAddr;
 
-use super::super::model::{Instance, Set, State, Tracks};
-use super::super::numbers::Flawed;
-use super::super::reader::Shared;
-use super::super::statement::{Begun, Statement};
-use super::{Builder, command, values};
+use super::super::Place;
+use super::super::diagnostic::{Problem, Values};
+use super::super::model::{Group, Instance, State};
+use super::super::reader::{Context, Line};
+use super::Builder;
+use super::values::{OnFlaw, replace};
 
-impl Builder {
-    pub(super) fn begin_instance(&mut self, shared: &mut Shared, statement: &Statement) -> Begun {
-        let place = &statement.line.place;
-        let Some(name) = statement.text(1).filter(|_| statement.words.len() == 2) else {
-            shared.remarks.problem(
-                place,
-                "vrrp_instance must have a name: keepalived passes over the block",
-                "it has no name, or more than one word",
-                "write vrrp_instance NAME {",
-            );
-            return Begun::Skip;
+/// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived ignores it.
+fn name(cx: &Context, line: &Line, first: impl Fn(&str) -> Option<Place>) -> Option<String> {
+    let keyword = line.keyword();
+    let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
+        cx.report(&line.place, Problem::NameMissing, &[("block", &keyword)]);
+        return None;
+    };
+    let Some(first) = first(name) else {
+        return Some(name.to_owned());
+    };
+    // If it is the same line, the file is included twice.
+    if first != line.place {
+        let values: Values = &[("block", &keyword), ("name", &name), ("first", &first)];
+        cx.report(&line.place, Problem::DuplicateBlock, values);
+    }
+    None
+}
+
+impl Builder<'_> {
+    pub(super) fn begin_instance(&mut self, line: &Line) -> bool {
+        self.config.runs_vrrp = true;
+        let instances = &mut self.config.instances;
+        let known = &self.instances;
+        let first = |name: &str| Some(instances.get(*known.get(name)?)?.place.clone());
+        let Some(name) = name(self.cx, line, first) else {
+            return false;
         };
-        if let Some(first) = self.instances.get(&name) {
-            let first = self.config.instances.get(*first).map(|first| &first.place);
-            if first == Some(place) {
-                super::script::read_twice(shared, place, &format!("vrrp_instance {name}"));
-                return Begun::Skip;
-            }
-            let line = first.map_or(0, |first| first.line);
-            shared.remarks.problem(
-                place,
-                format!("vrrp instance {name} already defined: keepalived passes over the block"),
-                format!("the one in line {line} counts"),
-                "give it another name",
-            );
-            return Begun::Skip;
-        }
-        self.instances
-            .insert(name.clone(), self.config.instances.len());
-        self.tracked.clear();
-        self.config.instances.push(Instance {
+        self.instances.insert(name.clone(), instances.len());
+        self.listed.clear();
+        instances.push(Instance {
             name,
-            place: place.clone(),
-            state: None,
-            interface: None,
-            virtual_router_id: None,
-            priority: None,
-            nopreempt: None,
-            addresses: Vec::new(),
-            excluded_addresses: Vec::new(),
-            tracks: Tracks::default(),
-            notify: Vec::new(),
+            place: line.place.clone(),
+            ..Instance::default()
         });
-        Begun::Read
+        true
     }
 
-    pub(super) fn instance_value(&mut self, shared: &mut Shared, statement: &Statement) {
+    pub(super) fn instance_value(&mut self, line: &Line) {
         let Some(instance) = self.config.instances.last_mut() else {
             return;
         };
-        let keyword = statement.word(0).unwrap_or_default();
-        match keyword {
-            b"state" => set_state(shared, instance, statement),
-            b"interface" => instance.interface = values::text(statement, 1),
-            b"virtual_router_id" => {
-                let otherwise =
-                    "keepalived ignores the line, and does not start without the number";
-                let number = values::whole(shared, statement, 1..=255, Flawed::Refused, otherwise);
-                if let Some(number) = number.and_then(|number| small(number, statement)) {
-                    instance.virtual_router_id = Some(number);
-                }
+        let small = |on_flaw| {
+            let number = self.cx.whole(line, 1..=255, on_flaw)?;
+            Some(line.set(u8::try_from(number).ok()?))
+        };
+        match line.keyword() {
+            "state" => set_state(self.cx, instance, line),
+            "interface" => instance.interface = line.set_word(1),
+            "virtual_router_id" => {
+                replace(&mut instance.virtual_router_id, small(OnFlaw::Ignore));
             }
-            b"priority" => {
-                let otherwise = "Priority not valid: keepalived takes 100";
-                let number = values::whole(shared, statement, 1..=255, Flawed::Refused, otherwise);
-                instance.priority = small(number.unwrap_or(100), statement);
-            }
-            b"nopreempt" => instance.nopreempt = Some(statement.line.place.clone()),
-            b"preempt" => instance.nopreempt = None,
-            b"notify_deleted" if statement.words.len() < 2 => {}
-            notify if notify.starts_with(b"notify") && notify != b"notify_priority_changes" => {
-                command::add(shared, statement, &mut instance.notify);
-            }
+            "priority" => instance.priority = small(OnFlaw::Use(100)),
+            "nopreempt" => instance.nopreempt = Some(line.place.clone()),
+            "preempt" => instance.nopreempt = None,
+            keyword if keyword.starts_with("notify") => self.cx.notify(line),
             _ => {}
         }
     }
 
-    pub(super) fn instance_item(&mut self, shared: &mut Shared, list: &str, statement: &Statement) {
-        let first = values::text(statement, 0);
-        match list {
-            "virtual_ipaddress" | "virtual_ipaddress_excluded" => {
-                let Some(instance) = self.config.instances.last_mut() else {
-                    return;
-                };
-                let Some(first) = first else {
-                    return;
-                };
-                match list {
-                    "virtual_ipaddress" => add_address(shared, &mut instance.addresses, first),
-                    _ => instance.excluded_addresses.push(first),
-                }
+    /// Takes a line of `virtual_ipaddress`, whose addresses are all of the family of the first.
+    pub(super) fn address(&mut self, line: &Line) {
+        let Some(instance) = self.config.instances.last_mut().filter(|_| !line.unread) else {
+            return;
+        };
+        let is_ipv6 = |text: &str| {
+            let bare = text.split('/').next().unwrap_or_default();
+            bare.parse::<IpAddr>().ok().map(|address| address.is_ipv6())
+        };
+        let first = instance.addresses.first();
+        let first = first.and_then(|first| is_ipv6(&first.value));
+        let word = line.keyword();
+        let problem = match (is_ipv6(word), first) {
+            (None, _) => Problem::Address,
+            (Some(family), Some(first)) if family != first => Problem::AddressFamily,
+            _ if instance.addresses.iter().any(|known| known.value == word) => return,
+            _ => return instance.addresses.extend(line.set_word(0)),
+        };
+        self.cx.report(&line.place, problem, &[("address", &word)]);
+    }
+
+    pub(super) fn excluded_address(&mut self, line: &Line) {
+        if let Some(instance) = self.config.instances.last_mut() {
+            instance.excluded_addresses.extend(line.set_word(0));
+        }
+    }
+
+    pub(super) fn begin_group(&mut self, line: &Line) -> bool {
+        let groups = &mut self.config.groups;
+        let known = &self.groups;
+        let first = |name: &str| Some(groups.get(*known.get(name)?)?.place.clone());
+        let Some(name) = name(self.cx, line, first) else {
+            return false;
+        };
+        self.groups.insert(name.clone(), groups.len());
+        self.listed.clear();
+        groups.push(Group {
+            name,
+            place: line.place.clone(),
+            ..Group::default()
+        });
+        true
+    }
+
+    pub(super) fn begin_members(&mut self, line: &Line) -> bool {
+        let group = self.config.groups.last();
+        let first = group.and_then(|group| group.members.first());
+        if let Some(first) = first {
+            self.cx.repeated_ignored(line, first.place.line);
+        }
+        first.is_none()
+    }
+
+    pub(super) fn members(&mut self, line: &Line) {
+        if let Some(group) = self.config.groups.last_mut() {
+            let names = line.words.iter();
+            group
+                .members
+                .extend(names.map(|name| line.set(name.clone())));
+        }
+    }
+
+    pub(super) fn group_value(&mut self, line: &Line) {
+        let Some(group) = self.config.groups.last_mut() else {
+            return;
+        };
+        match line.keyword() {
+            "sync_group_tracking_weight" | "global_tracking" => {
+                group.tracking_weight = Some(line.place.clone());
             }
-            _ => {
-                let tracked = self.track(shared, list, statement);
-                if let Some(instance) = self.config.instances.last_mut() {
-                    super::track::put(&mut instance.tracks, list, tracked);
-                }
-            }
+            keyword if keyword.starts_with("notify") => self.cx.notify(line),
+            _ => {}
         }
     }
 }
 
-fn small(number: u32, statement: &Statement) -> Option<Set<u8>> {
-    Some(Set {
-        value: u8::try_from(number).ok()?,
-        place: statement.line.place.clone(),
-    })
-}
-
-fn set_state(shared: &mut Shared, instance: &mut Instance, statement: &Statement) {
-    let is_master = |set: &Set<State>| set.value == State::Master;
-    let state = match statement.word(1) {
-        Some(b"MASTER") => State::Master,
-        Some(b"BACKUP") if instance.state.as_ref().is_some_and(is_master) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "state previously set as MASTER - ignoring BACKUP",
-                "state stands twice in the block",
-                "take one of them out",
-            );
-            return;
-        }
-        Some(b"BACKUP") => State::Backup,
+fn set_state(cx: &Context, instance: &mut Instance, line: &Line) {
+    let before = instance.state.as_ref();
+    let master = before.filter(|set| set.value == State::Master);
+    let state = match (line.word(1), master) {
+        (Some("MASTER"), _) => State::Master,
+        (Some("BACKUP"), Some(master)) => return cx.repeated_ignored(line, master.place.line),
+        (Some("BACKUP"), None) => State::Backup,
         _ => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived takes BACKUP for the state",
-                format!("unknown state {}", statement.texts(1)),
-                "write MASTER or BACKUP",
-            );
+            cx.wrong_word(line, 1, "MASTER or BACKUP");
             State::Backup
         }
     };
-    instance.state = Some(Set {
-        value: state,
-        place: statement.line.place.clone(),
-    });
-}
-
-/// Takes an address of `virtual_ipaddress`: all are of one kind.
-fn add_address(shared: &mut Shared, addresses: &mut Vec<Set<String>>, address: Set<String>) {
-    let bare = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
-    let kind = |text: &str| bare(text).parse::<IpAddr>().ok().map(|ip| ip.is_ipv6());
-    let first = addresses.first().and_then(|first| kind(&first.value));
-    match (kind(&address.value), first) {
-        (None, _) => shared.remarks.problem(
-            &address.place,
-            format!("VRRP parsed invalid IP {}. skipping IP", address.value),
-            "it is no IP address",
-            "write ADDRESS/LENGTH dev INTERFACE",
-        ),
-        (Some(kind), Some(first)) if kind != first => shared.remarks.problem(
-            &address.place,
-            format!(
-                "address family must match VRRP instance: keepalived ignores {}",
-                address.value
-            ),
-            "IPv4 and IPv6 addresses stand in one virtual_ipaddress",
-            "write the others into virtual_ipaddress_excluded",
-        ),
-        _ => addresses.push(address),
-    }
+    instance.state = Some(line.set(state));
 }

@@ -1,263 +1,203 @@
-//! What instances and sync groups track (keepalived/vrrp/vrrp_track.c, trackers/track_file.c), and the blocks of
-//! the files.
+//! What instances and sync groups track (keepalived/vrrp/vrrp_track.c), and the blocks of files and processes
+//! (keepalived/trackers).
 
-use super::super::model::{Ignored, Set, TrackFile, Tracked, Tracks, Weight};
-use super::super::numbers::{Flawed, int};
-use super::super::reader::Shared;
-use super::super::statement::{Begun, Statement};
-use super::{Builder, values};
+use std::path::Path;
 
-/// Puts a line into its list.
-pub(super) fn put(tracks: &mut Tracks, list: &str, tracked: Option<Tracked>) {
-    let list = match list {
-        "track_script" => &mut tracks.scripts,
-        "track_file" => &mut tracks.files,
-        "track_process" => &mut tracks.processes,
-        "track_interface" => &mut tracks.interfaces,
-        _ => return,
-    };
-    list.extend(tracked);
-}
+use super::super::diagnostic::{Problem, Values};
+use super::super::files;
+use super::super::keywords::Block;
+use super::super::model::{Ignored, Script, Set, TrackFile, TrackProcess, Tracked, Weight};
+use super::super::reader::{Context, Line};
+use super::values::OnFlaw;
+use super::{Builder, Kind};
 
-impl Builder {
-    /// A line of a `track_...` block.
-    pub(super) fn track(
-        &mut self,
-        shared: &mut Shared,
-        list: &str,
-        statement: &Statement,
-    ) -> Option<Tracked> {
-        let name = statement.text(0)?;
-        let (list, weight) = match list {
-            "track_script" => {
-                let script = self.scripts.get(&name).copied();
-                let script = script.and_then(|index| self.config.scripts.get(index));
-                (
-                    "track_script",
-                    script.map(super::super::model::Script::weight),
-                )
-            }
-            "track_file" => {
-                let file = self.track_files.get(&name).copied();
-                let file = file.and_then(|index| self.config.track_files.get(index));
-                ("track_file", file.map(file_weight))
-            }
-            "track_process" => {
-                let process = self.track_processes.get(&name).copied();
-                let process = process.and_then(|index| self.config.track_processes.get(index));
-                let weight = process.map(|process| process.weight.as_ref());
-                let weight = weight.map(|set| set.map_or_else(Weight::default, |set| set.value));
-                ("track_process", weight)
-            }
-            "track_interface" => ("track_interface", Some(Weight::default())),
-            _ => return None,
-        };
+impl Builder<'_> {
+    /// Takes a line of a `track_...` block.
+    pub(super) fn track(&mut self, block: Block, kind: Kind, line: &Line) {
+        let name = line.keyword().to_owned();
+        let config = &mut self.config;
+        let index = self.tracked.get(&(kind, name.clone())).copied();
+        let weight = index.and_then(|at| match kind {
+            Kind::Script => config.scripts.get(at).map(Script::weight),
+            Kind::File => config.track_files.get(at).map(TrackFile::weight),
+            Kind::Process => config.track_processes.get(at).map(TrackProcess::weight),
+        });
         let mut tracked = Tracked {
             name: name.clone(),
-            place: statement.line.place.clone(),
+            place: line.place.clone(),
             weight: weight.unwrap_or_default(),
             ignored: None,
         };
         tracked.ignored = if weight.is_none() {
-            // Told at the end, when it is known whether there is one below.
+            // Reported at the end, when it is known whether there is one below.
             Some(Ignored::NotFound)
-        } else if self.tracked.contains(&(list, name.clone())) {
-            let place = &tracked.place;
-            shared.remarks.problem(
-                place,
-                format!("duplicate {list} {name} - ignoring"),
-                "it is tracked in the same block or one above it",
-                "take one of them out",
-            );
+        } else if self.listed.contains(&(kind, name.clone())) {
+            self.cx
+                .report(&line.place, Problem::TrackedTwice, &[("name", &name)]);
             Some(Ignored::Twice)
         } else {
-            options(shared, list, statement, &mut tracked.weight).err()
+            options(self.cx, kind, line, &mut tracked.weight)
         };
         if tracked.ignored.is_none() {
-            self.tracked.insert((list, name));
+            self.listed.insert((kind, name));
         }
-        Some(tracked)
+        let tracks = match block {
+            Block::SyncGroup => config.groups.last_mut().map(|group| &mut group.tracks),
+            _ => config
+                .instances
+                .last_mut()
+                .map(|instance| &mut instance.tracks),
+        };
+        if let Some(tracks) = tracks {
+            match kind {
+                Kind::Script => tracks.scripts.push(tracked),
+                Kind::File => tracks.files.push(tracked),
+                Kind::Process => tracks.processes.push(tracked),
+            }
+        }
     }
 
-    pub(super) fn begin_track_file(&mut self, shared: &mut Shared, statement: &Statement) -> Begun {
-        let place = statement.line.place.clone();
-        let keyword = statement.text(0).unwrap_or_default();
-        let name = match statement.text(1) {
-            Some(name) => name,
-            None => {
-                shared.missing(&keyword, &place);
-                String::new()
-            }
-        };
-        if keyword == "vrrp_track_file" {
-            shared.remarks.note(
-                &place,
-                "\"vrrp_track_file\" is deprecated, please use \"track_file\"",
-                "the name changed in 2.1.0",
-                "",
+    pub(super) fn begin_track_file(&mut self, line: &Line) {
+        if line.keyword() == "vrrp_track_file" {
+            self.cx.report(
+                &line.place,
+                Problem::OldTrackFile,
+                &[("name", &line.rest(1))],
             );
         }
         self.config.track_files.push(TrackFile {
-            name,
-            place,
-            file: None,
-            weight: None,
-            init: None,
-            tracked_by: Vec::new(),
+            name: line.word(1).unwrap_or_default().to_owned(),
+            place: line.place.clone(),
+            ..TrackFile::default()
         });
-        Begun::Read
     }
 
-    pub(super) fn track_file_value(&mut self, shared: &mut Shared, statement: &Statement) {
+    pub(super) fn track_file_value(&mut self, line: &Line) {
         let Some(file) = self.config.track_files.last_mut() else {
             return;
         };
-        let keyword = statement.text(0).unwrap_or_default();
-        let is_set = match keyword.as_str() {
-            "file" => file.file.is_some(),
-            "weight" => file_weight(file).value != 1,
-            _ => false,
+        let weight = file.weight.as_ref();
+        let before = match line.keyword() {
+            "file" => file.file.as_ref().map(|set| set.place.line),
+            "weight" => weight
+                .filter(|set| set.value.value != 1)
+                .map(|set| set.place.line),
+            _ => None,
         };
-        if is_set || (keyword != "init_file" && statement.words.len() < 2) {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores the line",
-                match is_set {
-                    true => format!("{keyword} stands in the block already"),
-                    false => format!("nothing follows {keyword}"),
-                },
-                "",
-            );
-            return;
+        if let Some(before) = before {
+            return self.cx.repeated_ignored(line, before);
         }
-        match keyword.as_str() {
-            "file" => file.file = values::text(statement, 1),
-            "weight" => {
-                let otherwise = "keepalived takes 1 for the weight";
-                let value = values::signed(shared, statement, 1, 254, otherwise).unwrap_or(1);
-                let reverse = values::reverse(shared, statement) || file_weight(file).reverse;
-                file.weight = Some(Set {
-                    value: Weight { value, reverse },
-                    place: statement.line.place.clone(),
-                });
+        match line.keyword() {
+            "init_file" => file.init = Some(init(self.cx, line)),
+            _ if line.words.len() < 2 => self.cx.wrong_word(line, 1, "VALUE"),
+            "file" => file.file = line.set_word(1),
+            _ => file.weight = self.cx.weight(line, weight, 254, OnFlaw::PrefixOr(1)),
+        }
+    }
+
+    pub(super) fn end_track_file(&mut self) {
+        let Some((file, others)) = self.config.track_files.split_last_mut() else {
+            return;
+        };
+        let (cx, name) = (self.cx, file.name.clone());
+        let Some(path) = &file.file else {
+            return cx.report(&file.place, Problem::NoFile, &[("name", &name)]);
+        };
+        if let Some(init) = file.init.as_ref().filter(|init| !init.value) {
+            cx.report(&init.place, Problem::InitFilesDiffer, &[]);
+            if cx.since(2, 2, 8) && !cx.since(2, 3, 3) {
+                cx.report(&init.place, Problem::InitFileOverwrites, &[("name", &name)]);
             }
-            "init_file" => file.init = Some(init(shared, statement)),
+        }
+        let folder = Path::new(&path.value).parent().unwrap_or(Path::new(""));
+        let is_watched = !folder.starts_with("/proc") && !folder.starts_with("/sys");
+        let exists = || cx.files.kind(folder) == Some(files::Kind::Folder);
+        if cx.on_disk && folder.is_absolute() && !(is_watched && exists()) {
+            cx.report(&path.place, Problem::TrackFilesDiffer, &[]);
+            if cx.since(2, 2, 8) {
+                file.dropped = true;
+                let values: Values = &[("name", &name), ("folder", &folder.display())];
+                return cx.report(&path.place, Problem::TrackFileDropped, values);
+            }
+        }
+        self.tracked
+            .entry((Kind::File, name))
+            .or_insert(others.len());
+    }
+
+    pub(super) fn begin_track_process(&mut self, line: &Line) {
+        self.config.track_processes.push(TrackProcess {
+            name: line.word(1).unwrap_or_default().to_owned(),
+            place: line.place.clone(),
+            ..TrackProcess::default()
+        });
+    }
+
+    pub(super) fn track_process_value(&mut self, line: &Line) {
+        let Some(process) = self.config.track_processes.last_mut() else {
+            return;
+        };
+        match line.keyword() {
+            "process" if process.process.is_empty() => {
+                process.process = line.words.iter().skip(1).cloned().collect();
+            }
+            "process" => self.cx.repeated_ignored(line, process.place.line),
+            "weight" => {
+                let before = process.weight.as_ref();
+                if let Some(before) = before.filter(|set| set.value.value != 0) {
+                    return self.cx.repeated_ignored(line, before.place.line);
+                }
+                let weight = self.cx.weight(line, before, 254, OnFlaw::Prefix);
+                super::values::replace(&mut process.weight, weight);
+            }
             _ => {}
         }
     }
 
-    pub(super) fn end_track_file(&mut self, shared: &mut Shared) {
-        let index = self.config.track_files.len().saturating_sub(1);
-        let Some(file) = self.config.track_files.last() else {
+    pub(super) fn end_track_process(&mut self) {
+        let Some((process, others)) = self.config.track_processes.split_last() else {
             return;
         };
-        if file.file.is_none() {
-            shared.remarks.problem(
-                &file.place,
-                format!("No file set for track_file {} - ignoring", file.name),
-                "the block has no line with file",
-                "write file PATH",
-            );
-        } else {
-            self.track_files.entry(file.name.clone()).or_insert(index);
+        let name = process.name.clone();
+        if process.process.is_empty() {
+            return self
+                .cx
+                .report(&process.place, Problem::NoProcess, &[("name", &name)]);
         }
+        self.tracked
+            .entry((Kind::Process, name))
+            .or_insert(others.len());
     }
 }
 
-fn file_weight(file: &TrackFile) -> Weight {
-    let default = Weight {
-        value: 1,
-        reverse: false,
-    };
-    file.weight.as_ref().map_or(default, |set| set.value)
+/// Returns whether `init_file [NUMBER] [overwrite]` overwrites.
+fn init(cx: &Context, line: &Line) -> Set<bool> {
+    let mut words = line.words.iter().skip(1);
+    let is_known = |word: &String| word == "overwrite" || word.parse::<i32>().is_ok();
+    if !words.clone().all(is_known) {
+        cx.wrong_word(line, 1, "[NUMBER] [overwrite]");
+    }
+    line.set(words.any(|word| word == "overwrite"))
 }
 
-/// `init_file [NUMBER] [overwrite]`.
-fn init(shared: &mut Shared, statement: &Statement) -> Set<(i32, bool)> {
-    let (mut value, mut overwrite) = (0, false);
-    for word in statement.words.iter().skip(1) {
-        let word = word.trim_ascii_start();
-        match word.first() {
-            Some(b'0'..=b'9' | b'-') => {
-                let number = int(word, i32::MIN..=i32::MAX, Flawed::Refused);
-                value = if number.taken { number.value } else { 0 };
-            }
-            _ if word == b"overwrite" => overwrite = true,
-            _ => shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores a word of the line",
-                format!(
-                    "Unknown track file init option {}",
-                    super::super::remark::lossy(word)
-                ),
-                "write a number, overwrite, or both",
-            ),
-        }
+/// Reads what follows the name: `weight NUMBER [reverse|noreverse]`. Returns why the line does not count.
+fn options(cx: &Context, kind: Kind, line: &Line, weight: &mut Weight) -> Option<Ignored> {
+    let first = line.word(1)?;
+    let is_known = matches!(line.word(3), None | Some("reverse" | "noreverse"));
+    let is_weight = first == "weight" && line.words.len() > 2;
+    if !is_weight || (kind == Kind::File && !is_known) {
+        let values: Values = &[("name", &line.keyword()), ("options", &line.rest(1))];
+        cx.report(&line.place, Problem::TrackOption, values);
+        return Some(Ignored::Malformed);
     }
-    Set {
-        value: (value, overwrite),
-        place: statement.line.place.clone(),
+    if let Some(value) = cx.number(line, (2, 0), -254..=254, OnFlaw::Prefix) {
+        let most = if kind == Kind::Script { 253 } else { 254 };
+        weight.value = i32::try_from(value.clamp(-most, most)).unwrap_or_default();
     }
-}
-
-/// What follows the name: `weight NUMBER [reverse|noreverse]`.
-fn options(
-    shared: &mut Shared,
-    list: &str,
-    statement: &Statement,
-    weight: &mut Weight,
-) -> Result<(), Ignored> {
-    let place = &statement.line.place;
-    let name = statement.text(0).unwrap_or_default();
-    let example = format!("write {name} weight NUMBER, each name on a line of its own");
-    match statement.word(1) {
-        None => return Ok(()),
-        Some(b"weight") => {}
-        Some(_) => {
-            shared.remarks.problem(
-                place,
-                format!("{name} is not tracked: keepalived ignores the whole line"),
-                format!("unknown {list} option {}", statement.texts(1)),
-                example,
-            );
-            return Err(Ignored::Malformed);
-        }
+    match line.word(3) {
+        None => {}
+        Some(option) if is_known => weight.reverse = option == "reverse",
+        Some(_) => cx.wrong_word(line, 3, "reverse or noreverse"),
     }
-    if statement.words.len() == 2 {
-        shared.remarks.problem(
-            place,
-            format!("{name} is not tracked: keepalived ignores the whole line"),
-            "weight without value specified",
-            example,
-        );
-        return Err(Ignored::Malformed);
-    }
-    let otherwise = format!("keepalived takes {} for the weight", weight.value);
-    if let Some(value) = values::signed(shared, statement, 2, 254, &otherwise) {
-        weight.value = match list {
-            "track_script" | "track_interface" => value.clamp(-253, 253),
-            _ => value,
-        };
-    }
-    match (statement.word(3), list) {
-        (None, _) => {}
-        (Some(b"reverse"), _) => weight.reverse = true,
-        (Some(b"noreverse"), list) if list != "track_interface" => weight.reverse = false,
-        (Some(_), list) => {
-            let ignored = list == "track_file";
-            shared.remarks.problem(
-                place,
-                match ignored {
-                    true => format!("{name} is not tracked: keepalived ignores the whole line"),
-                    false => "keepalived ignores what follows the weight".to_owned(),
-                },
-                format!("unknown {list} weight option {}", statement.texts(3)),
-                "write reverse or noreverse",
-            );
-            if ignored {
-                return Err(Ignored::Malformed);
-            }
-        }
-    }
-    Ok(())
+    None
 }

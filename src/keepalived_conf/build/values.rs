@@ -1,248 +1,232 @@
-//! Values of lines: numbers, times, weights, users.
+//! Values of lines: numbers, times, weights, users (lib/parser.c, `read_int_func` and so on).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::model::{Set, Time, User, Weight};
-use super::super::numbers::{Flaw, Flawed, Number, decimal, int, unsigned};
-use super::super::reader::Shared;
-use super::super::remark::lossy;
-use super::super::statement::Statement;
+use super::super::diagnostic::{Problem, Values};
+use super::super::model::{Set, User, Weight};
+use super::super::reader::{Context, Line};
 
-/// 2.2.7 takes so many seconds in `interval` and `timeout` at most (`UINT_MAX / TIMER_HZ`).
-const MOST_SECONDS: u32 = 4294;
+/// The most seconds in `interval` and `timeout` (`UINT_MAX / TIMER_HZ`).
+pub(super) const MAX_SECONDS: i64 = 4294;
 
-/// What a person calls a flaw.
-fn cause(statement: &Statement, at: usize, flaw: Flaw) -> String {
-    let text = statement.text(at).unwrap_or_default();
-    let keyword = statement.text(0).unwrap_or_default();
-    match flaw {
-        Flaw::NoNumber => format!("{keyword} {text} is no whole number"),
-        Flaw::Negative => format!("{keyword} {text} is negative"),
-        Flaw::Range => format!("{keyword} {text} is out of range"),
-        Flaw::Decimals => format!("{keyword} {text} has too many decimal places"),
-    }
+/// What keepalived does with a number that has a flaw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnFlaw {
+    /// It uses the digits in front if they are in the range, or else ignores the line.
+    Prefix,
+    /// It uses the digits in front if they are in the range, or else this number.
+    PrefixOr(i64),
+    /// It uses the digits in front.
+    Keep,
+    /// It uses this number.
+    Use(i64),
+    /// It ignores the line.
+    Ignore,
 }
 
-/// Tells what keepalived makes of a number with a flaw.
-fn judge<T: Copy>(
-    shared: &mut Shared,
-    statement: &Statement,
-    at: usize,
-    number: Number<T>,
-    taken: impl FnOnce(T) -> String,
-    otherwise: &str,
-    cure: &str,
-) {
-    let Some(flaw) = number.flaw else {
-        return;
+/// Returns a number as a multiple of 10 to the power of -`decimals`, and whether the text is nothing else. `None`: there are
+/// too many digits.
+///
+/// keepalived adds the zeros that are missing to the text, so with 3 decimals `5s` is 0.005.
+fn parse(text: &str, decimals: usize) -> (Option<i64>, bool) {
+    let text = text.trim_ascii_start();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
-    let effect = match number.taken {
-        true => taken(number.value),
-        false => otherwise.to_owned(),
-    };
-    let cause = cause(statement, at, flaw);
-    shared
-        .remarks
-        .problem(&statement.line.place, effect, cause, cure);
+    let point = digits.split_once('.').filter(|_| decimals > 0);
+    let (whole, fraction) = point.unwrap_or((digits, ""));
+    let fraction: String = fraction.chars().take(decimals).collect();
+    let padded = format!("{whole}{fraction:0<decimals$}");
+    let count = padded.bytes().take_while(u8::is_ascii_digit).count();
+    let digits = padded.get(..count).filter(|digits| !digits.is_empty());
+    let value = digits.map_or(Ok(0), str::parse::<i64>).ok();
+    (value.map(|value| value * sign), count == padded.len())
 }
 
-/// A whole number. `None`: keepalived ignores the line.
-pub(super) fn whole(
-    shared: &mut Shared,
-    statement: &Statement,
-    range: RangeInclusive<u32>,
-    flawed: Flawed,
-    otherwise: &str,
-) -> Option<u32> {
-    let number = unsigned(statement.word(1)?, range.clone(), flawed);
-    let keyword = statement.text(0).unwrap_or_default();
-    let cure = format!(
-        "write a whole number from {} to {}",
-        range.start(),
-        range.end()
-    );
-    let taken = |value| format!("keepalived takes {value} for {keyword}");
-    judge(shared, statement, 1, number, taken, otherwise, &cure);
-    number.taken.then_some(number.value)
-}
-
-/// Words that follow a value and are dropped.
-pub(super) fn judge_rest(shared: &mut Shared, statement: &Statement, from: usize) {
-    if statement.words.len() > from {
-        let keyword = statement.text(0).unwrap_or_default();
-        shared.remarks.note(
-            &statement.line.place,
-            format!("keepalived ignores {}", statement.texts(from)),
-            format!("it stands behind the value of {keyword}"),
-            "take it out",
-        );
-    }
-}
-
-/// Seconds of a `vrrp_script`.
-pub(super) fn seconds(shared: &mut Shared, statement: &Statement) -> Option<Set<Time>> {
-    let text = statement.word(1)?;
-    let keyword = statement.text(0)?;
-    let whole = unsigned(text, 0..=MOST_SECONDS, Flawed::Taken);
-    let thousandths = decimal(text, 0..=u64::from(MOST_SECONDS) * 1000, 3, Flawed::Taken);
-    let at_least_one = |value, one| if value == 0 { one } else { value };
-    let time = Time {
-        whole: whole
-            .taken
-            .then(|| Duration::from_secs(at_least_one(whole.value.into(), 1))),
-        decimal: thousandths
-            .taken
-            .then(|| Duration::from_millis(at_least_one(thousandths.value, 1000))),
-    };
-    let shown = |time: Option<Duration>| match time {
-        Some(time) => format!("{} s", time.as_secs_f64()),
-        None => "nothing".to_owned(),
-    };
-    let cure = format!("write whole seconds from 1 to {MOST_SECONDS}");
-    let written = lossy(text);
-    if let Some(flaw) = whole.flaw {
-        let effect = match time.whole == time.decimal {
-            true => format!("keepalived takes {} for {keyword}", shown(time.whole)),
-            false => format!(
-                "keepalived takes {} for {keyword} up to 2.3.1, {} from 2.3.2 on",
-                shown(time.whole),
-                shown(time.decimal)
-            ),
+impl Context<'_> {
+    /// Returns the number that is the word there, and reports what is wrong with it. `None`: keepalived ignores the line.
+    pub(super) fn number(
+        &self,
+        line: &Line,
+        (at, decimals): (usize, usize),
+        range: RangeInclusive<i64>,
+        on_flaw: OnFlaw,
+    ) -> Option<i64> {
+        let text = line.word(at)?;
+        let (value, is_clean) = parse(text, decimals);
+        let in_range = value.filter(|value| range.contains(value));
+        let is_negative = *range.start() >= 0 && text.trim_ascii_start().starts_with('-');
+        if is_clean && !is_negative && in_range.is_some() {
+            return in_range;
+        }
+        let prefix = in_range.filter(|_| !is_clean && !is_negative);
+        let used = match on_flaw {
+            OnFlaw::Prefix => prefix,
+            OnFlaw::PrefixOr(other) => prefix.or(Some(other)),
+            OnFlaw::Keep => value,
+            OnFlaw::Use(other) => Some(other),
+            OnFlaw::Ignore => None,
         };
-        let cause = cause(statement, 1, flaw);
-        let place = &statement.line.place;
-        // A time with decimals is one, if not to all versions.
-        if thousandths.flaw.is_none() && time.whole.is_some() && thousandths.value != 0 {
-            shared.remarks.note(place, effect, cause, cure);
-        } else {
-            shared.remarks.problem(place, effect, cause, cure);
+        let shown = |value: i64| value as f64 / 10_f64.powi(decimals as i32);
+        let keyword = line.word(at - 1).unwrap_or_default();
+        let (least, most) = (shown(*range.start()), shown(*range.end()));
+        let problem = match used {
+            Some(_) => Problem::NumberUsed,
+            None => Problem::NumberIgnored,
+        };
+        let used_shown = used.map(shown).unwrap_or_default();
+        let values: Values = &[
+            ("keyword", &keyword),
+            ("text", &text),
+            ("least", &least),
+            ("most", &most),
+            ("used", &used_shown),
+        ];
+        self.report(&line.place, problem, values);
+        used
+    }
+
+    /// Returns the whole number that follows the keyword.
+    pub(super) fn whole(&self, line: &Line, range: RangeInclusive<i64>, on: OnFlaw) -> Option<u32> {
+        u32::try_from(self.number(line, (1, 0), range, on)?).ok()
+    }
+
+    /// Reports words that follow a value and are dropped.
+    pub(super) fn check_rest(&self, line: &Line, from: usize) {
+        if line.words.len() > from {
+            let (words, keyword) = (line.rest(from), line.keyword());
+            let values: Values = &[("words", &words), ("keyword", &keyword)];
+            self.report(&line.place, Problem::IgnoredWords, values);
         }
-    } else if whole.value == 0 {
-        shared.remarks.problem(
-            &statement.line.place,
-            format!("keepalived takes 1 s for {keyword}"),
-            format!("{keyword} {written} is not greater than 0"),
-            cure,
+    }
+
+    /// Reports a word that is not one of those that are possible. keepalived ignores it.
+    pub(super) fn wrong_word(&self, line: &Line, at: usize, expected: &str) {
+        let (keyword, word) = (line.keyword(), line.rest(at));
+        let values: Values = &[
+            ("keyword", &keyword),
+            ("word", &word),
+            ("expected", &expected),
+        ];
+        self.report(&line.place, Problem::WordIgnored, values);
+    }
+
+    /// Reports a line that does not count because of one above it.
+    pub(super) fn repeated_ignored(&self, line: &Line, first: usize) {
+        self.repeated_as(Problem::RepeatedIgnored, line, first);
+    }
+
+    /// Reports a line that counts in place of one above it.
+    pub(super) fn repeated(&self, line: &Line, first: usize) {
+        self.repeated_as(Problem::Repeated, line, first);
+    }
+
+    fn repeated_as(&self, problem: Problem, line: &Line, first: usize) {
+        self.report(
+            &line.place,
+            problem,
+            &[("keyword", &line.keyword()), ("line", &first)],
         );
     }
-    judge_rest(shared, statement, 2);
-    Some(Set {
-        value: time,
-        place: statement.line.place.clone(),
-    })
-}
 
-/// A time with decimals, in the blocks of real servers. `None`: keepalived ignores the line.
-pub(super) fn timer(
-    shared: &mut Shared,
-    statement: &Statement,
-    least: u64,
-) -> Option<Set<Duration>> {
-    let number = decimal(statement.word(1)?, least..=u64::MAX - 1, 6, Flawed::Taken);
-    let keyword = statement.text(0)?;
-    let taken = |value| {
-        let time = Duration::from_micros(value).as_secs_f64();
-        format!("keepalived takes {time} s for {keyword}")
-    };
-    let otherwise = format!("keepalived ignores {keyword}");
-    let cure = "write seconds";
-    judge(shared, statement, 1, number, taken, &otherwise, cure);
-    judge_rest(shared, statement, 2);
-    number.taken.then(|| Set {
-        value: Duration::from_micros(number.value),
-        place: statement.line.place.clone(),
-    })
-}
-
-/// A number with a sign. `None`: keepalived does not take it.
-pub(super) fn signed(
-    shared: &mut Shared,
-    statement: &Statement,
-    at: usize,
-    most: i32,
-    otherwise: &str,
-) -> Option<i32> {
-    let number = int(statement.word(at)?, -most..=most, Flawed::Taken);
-    let taken = |value| format!("keepalived takes {value} for the weight");
-    let cure = format!("write a whole number from -{most} to {most}");
-    judge(shared, statement, at, number, taken, otherwise, &cure);
-    number.taken.then_some(number.value)
-}
-
-/// `reverse` in the line of a block of its own. keepalived ignores anything else.
-pub(super) fn reverse(shared: &mut Shared, statement: &Statement) -> bool {
-    match statement.word(2) {
-        None => false,
-        Some(b"reverse") => {
-            judge_rest(shared, statement, 3);
-            true
+    /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
+    pub(super) fn seconds(&self, line: &Line) -> Option<Set<Duration>> {
+        let is_number = |decimals| line.word(1).is_some_and(|word| parse(word, decimals).1);
+        if is_number(3) && !is_number(0) {
+            self.report(&line.place, Problem::DecimalsDiffer, &[]);
         }
-        Some(_) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                format!(
-                    "unknown weight option {}: keepalived ignores it",
-                    statement.texts(2)
-                ),
-                "only reverse may follow the weight",
-                "",
-            );
-            false
+        self.check_rest(line, 2);
+        let (decimals, unit) = if self.since(2, 3, 2) {
+            (3, 1)
+        } else {
+            (0, 1000)
+        };
+        let least = if line.word(1) == Some("0") { 1 } else { 0 };
+        let range = least..=MAX_SECONDS * 1000 / unit;
+        let on_flaw = match least {
+            0 => OnFlaw::Prefix,
+            _ => OnFlaw::Use(1000 / unit),
+        };
+        let number = self.number(line, (1, decimals), range, on_flaw)? * unit;
+        let millis = if number == 0 { 1000 } else { number };
+        Some(line.set(Duration::from_millis(millis.unsigned_abs())))
+    }
+
+    /// Returns the time `delay_loop` of real servers, to microseconds.
+    pub(super) fn delay_loop(&self, line: &Line) -> Option<Set<Duration>> {
+        self.check_rest(line, 2);
+        let number = self.number(line, (1, 6), 1..=i64::MAX, OnFlaw::Prefix)?;
+        Some(line.set(Duration::from_micros(number.unsigned_abs())))
+    }
+
+    /// Returns a weight that a block sets. `before` is the one of a line above.
+    pub(super) fn weight(
+        &self,
+        line: &Line,
+        before: Option<&Set<Weight>>,
+        most: i64,
+        on_flaw: OnFlaw,
+    ) -> Option<Set<Weight>> {
+        let value = self.number(line, (1, 0), -most..=most, on_flaw)?;
+        let value = i32::try_from(value).ok()?;
+        let mut reverse = before.is_some_and(|set| set.value.reverse);
+        match line.word(2) {
+            None => {}
+            Some("reverse") => reverse = true,
+            Some(_) => self.wrong_word(line, 2, "reverse"),
         }
+        Some(line.set(Weight { value, reverse }))
+    }
+
+    /// Returns the user, and perhaps the group, that follow the keyword.
+    pub(super) fn user(&self, line: &Line) -> Option<User> {
+        let Some(user) = line.word(1) else {
+            self.wrong_word(line, 1, "USER");
+            return None;
+        };
+        Some(User {
+            user: user.to_owned(),
+            group: line.word(2).map(str::to_owned),
+            place: line.place.clone(),
+        })
     }
 }
 
-/// A weight of a `vrrp_script`, which counts even where keepalived complains of it.
-pub(super) fn script_weight(shared: &mut Shared, statement: &Statement) -> Option<Set<Weight>> {
-    let number = int(statement.word(1)?, -253..=253, Flawed::Taken);
-    let complained = Number {
-        taken: true,
-        ..number
-    };
-    let taken = |value| format!("keepalived takes {value} for the weight all the same");
-    let cure = "write a whole number from -253 to 253";
-    judge(shared, statement, 1, complained, taken, "", cure);
-    let reverse = reverse(shared, statement);
-    Some(Set {
-        value: Weight {
-            value: number.value,
-            reverse,
-        },
-        place: statement.line.place.clone(),
-    })
-}
-
-/// A user and perhaps a group, from this word on.
-pub(super) fn user(statement: &Statement, at: usize) -> Option<User> {
-    Some(User {
-        user: statement.text(at)?,
-        group: statement.text(at + 1),
-        place: statement.line.place.clone(),
-    })
-}
-
-/// `on`, `true` and `yes`, or their opposites; on without a word.
-pub(super) fn switch(shared: &mut Shared, statement: &Statement) -> Option<bool> {
-    match statement.word(1) {
-        None | Some(b"true" | b"on" | b"yes") => Some(true),
-        Some(b"false" | b"off" | b"no") => Some(false),
-        Some(_) => {
-            shared.remarks.problem(
-                &statement.line.place,
-                "keepalived ignores the line",
-                format!("{} is neither on nor off", statement.texts(1)),
-                "write on or off",
-            );
-            None
-        }
+/// Replaces a value, unless keepalived ignores the new one.
+pub(super) fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
+    if new.is_some() {
+        *slot = new;
     }
 }
 
-/// A text and its place.
-pub(super) fn text(statement: &Statement, at: usize) -> Option<Set<String>> {
-    Some(Set {
-        value: statement.text(at)?,
-        place: statement.line.place.clone(),
-    })
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn numbers() {
+        for (text, decimals, value, is_clean) in [
+            ("3", 0, Some(3), true),
+            ("  3", 0, Some(3), true),
+            ("+3", 0, Some(3), true),
+            ("-20", 0, Some(-20), true),
+            ("2.5", 0, Some(2), false),
+            ("5s", 0, Some(5), false),
+            ("abc", 0, Some(0), false),
+            ("", 0, Some(0), true),
+            ("99999999999999999999", 0, None, true),
+            ("3", 3, Some(3000), true),
+            ("2.5", 3, Some(2500), true),
+            (".5", 3, Some(500), true),
+            ("1.", 3, Some(1000), true),
+            ("0.0009", 3, Some(0), true),
+            ("5s", 3, Some(5), false),
+            ("2.5s", 3, Some(25), false),
+            ("abc", 3, Some(0), false),
+        ] {
+            assert_eq!(parse(text, decimals), (value, is_clean), "{text}");
+        }
+    }
 }

@@ -2,37 +2,35 @@
 
 use std::time::Duration;
 
-use super::{Command, Notify, Set, Time, User, Weight};
+use super::{Command, Set, User, Weight};
 use crate::keepalived_conf::Place;
 
 /// A `vrrp_script` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// The name that `track_script` uses.
     pub name: String,
     /// The first line of the block.
     pub place: Place,
-    /// Each line with `script`; see [`Script::command`].
-    pub commands: Vec<Command>,
-    /// Seconds between two runs; 1 without.
-    pub interval: Option<Set<Time>>,
-    /// Seconds until it is killed; the interval without.
-    pub timeout: Option<Set<Time>>,
-    /// What it does to the priority unless `track_script` says otherwise.
+    /// The last `script` with a command. `None`: keepalived removes the script.
+    pub command: Option<Command>,
+    /// The time between two runs. `None`: 1 second.
+    pub interval: Option<Set<Duration>>,
+    /// The time until it is killed. `None`: the interval.
+    pub timeout: Option<Set<Duration>>,
+    /// What it does to the priority, unless `track_script` has another weight.
     pub weight: Option<Set<Weight>>,
-    /// How many runs in a row must go well.
+    /// How many runs in a row must succeed.
     pub rise: Option<Set<u32>>,
     /// How many runs in a row must fail.
     pub fall: Option<Set<u32>>,
     /// The last `user`.
     pub user: Option<User>,
-    /// The place of `init_fail`.
+    /// The line of `init_fail`.
     pub init_fail: Option<Place>,
-    /// There is no command, so keepalived removes it.
-    pub removed: bool,
-    /// The block of the same name that is used instead.
+    /// The block of the same name that keepalived uses instead.
     pub shadowed_by: Option<Place>,
-    /// The instances that it acts on, by themselves or by their sync group, in keepalived's order.
+    /// The instances that it acts on, directly or through their sync group, in keepalived's order.
     pub tracked_by: Vec<TrackedBy>,
 }
 
@@ -46,81 +44,89 @@ pub struct TrackedBy {
 }
 
 impl Script {
-    /// The line whose command is run: the last one that has a command.
-    pub fn command(&self) -> Option<&Command> {
-        let has_program = |command: &&Command| {
-            let words = command.words.as_ref();
-            words.is_ok_and(|words| !words.is_empty())
-        };
-        self.commands.iter().rev().find(has_program)
-    }
-
-    /// The time between two runs up to 2.3.1.
+    /// Returns the time between two runs.
     pub fn interval(&self) -> Duration {
-        let written = self.interval.as_ref().and_then(|set| set.value.whole);
-        written.unwrap_or(Duration::from_secs(1))
+        let set = self.interval.as_ref();
+        set.map_or(Duration::from_secs(1), |set| set.value)
     }
 
-    /// The time until it is killed up to 2.3.1.
+    /// Returns the time until it is killed.
     pub fn timeout(&self) -> Duration {
-        let written = self.timeout.as_ref().and_then(|set| set.value.whole);
-        written.unwrap_or_else(|| self.interval())
+        let set = self.timeout.as_ref();
+        set.map_or_else(|| self.interval(), |set| set.value)
     }
 
-    /// What it does to the priority, without what `track_script` says.
+    /// Returns what it does to the priority, unless `track_script` has another weight.
     pub fn weight(&self) -> Weight {
         self.weight
             .as_ref()
             .map_or_else(Weight::default, |set| set.value)
     }
 
-    /// How many runs in a row must go well.
+    /// Returns how many runs in a row must succeed.
     pub fn rise(&self) -> u32 {
         self.rise.as_ref().map_or(1, |set| set.value)
     }
 
-    /// How many runs in a row must fail.
+    /// Returns how many runs in a row must fail.
     pub fn fall(&self) -> u32 {
         self.fall.as_ref().map_or(1, |set| set.value)
     }
 }
 
 /// A `track_file` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackFile {
     /// The name that instances use.
     pub name: String,
     /// The first line of the block.
     pub place: Place,
-    /// The file; without one keepalived drops the block.
+    /// The file. `None`: keepalived drops the block.
     pub file: Option<Set<String>>,
-    /// What the number in the file is multiplied with; 1 without.
+    /// The number that the file's number is multiplied by. `None`: 1.
     pub weight: Option<Set<Weight>>,
-    /// keepalived makes the file with this number, or (`true`) writes it over at each start.
-    pub init: Option<Set<(i32, bool)>>,
+    /// The line of `init_file`: keepalived creates the file. `true`: it writes over the file at each start.
+    pub init: Option<Set<bool>>,
+    /// True if keepalived drops the block while it reads it, because it cannot watch the folder.
+    pub dropped: bool,
+    /// The real servers whose FILE_CHECK uses it.
+    pub checked_by: Vec<String>,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
 }
 
+impl TrackFile {
+    /// Returns the number that the file's number is multiplied by.
+    pub fn weight(&self) -> Weight {
+        let default = Weight {
+            value: 1,
+            reverse: false,
+        };
+        self.weight.as_ref().map_or(default, |set| set.value)
+    }
+}
+
 /// A `vrrp_track_process` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackProcess {
     /// The name that instances use.
     pub name: String,
     /// The first line of the block.
     pub place: Place,
-    /// The program and the parameters to look for; empty: keepalived drops the block.
+    /// The program and the parameters to look for. Empty: keepalived drops the block.
     pub process: Vec<String>,
     /// What it does to the priority.
     pub weight: Option<Set<Weight>>,
-    /// How many of them must run.
-    pub quorum: u32,
-    /// How many of them may run.
-    pub quorum_max: Option<u32>,
-    /// It looks at the whole command line, not at the name alone.
-    pub full_command: bool,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
+}
+
+impl TrackProcess {
+    /// Returns what it does to the priority.
+    pub fn weight(&self) -> Weight {
+        let set = self.weight.as_ref();
+        set.map(|set| set.value).unwrap_or_default()
+    }
 }
 
 /// Why a line of a `track_...` block does not count.
@@ -130,7 +136,7 @@ pub enum Ignored {
     NotFound,
     /// It is tracked already.
     Twice,
-    /// It has something else than `weight` behind the name, or no number behind that.
+    /// What follows the name is not `weight` and a number.
     Malformed,
     /// It has a weight, and the instance is in a sync group without `sync_group_tracking_weight`.
     SyncGroup,
@@ -143,11 +149,11 @@ pub enum Ignored {
 pub struct Tracked {
     /// The name.
     pub name: String,
-    /// Where it is written.
+    /// The line.
     pub place: Place,
     /// What it does to the priority.
     pub weight: Weight,
-    /// It does not count.
+    /// Why it does not count.
     pub ignored: Option<Ignored>,
 }
 
@@ -160,21 +166,19 @@ pub struct Tracks {
     pub files: Vec<Tracked>,
     /// `track_process`.
     pub processes: Vec<Tracked>,
-    /// `track_interface`; whether an interface exists is not looked at.
-    pub interfaces: Vec<Tracked>,
 }
 
-/// What an instance should be at the start.
+/// The state of an instance at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// `MASTER`.
     Master,
-    /// `BACKUP`, or what keepalived does not know.
+    /// `BACKUP`, or a word that keepalived does not know.
     Backup,
 }
 
 /// A `vrrp_instance` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
     /// The name.
     pub name: String,
@@ -184,11 +188,13 @@ pub struct Instance {
     pub state: Option<Set<State>>,
     /// The interface.
     pub interface: Option<Set<String>>,
-    /// The number that its nodes have in common.
+    /// True if it has unicast peers.
+    pub is_unicast: bool,
+    /// The number that its nodes share.
     pub virtual_router_id: Option<Set<u8>>,
     /// See [`Instance::priority`].
     pub priority: Option<Set<u8>>,
-    /// The place of `nopreempt`, unless `preempt` follows it.
+    /// The line of `nopreempt`, unless `preempt` follows it.
     pub nopreempt: Option<Place>,
     /// The first word of each line in `virtual_ipaddress`.
     pub addresses: Vec<Set<String>>,
@@ -196,12 +202,10 @@ pub struct Instance {
     pub excluded_addresses: Vec<Set<String>>,
     /// What it tracks.
     pub tracks: Tracks,
-    /// Programs for events.
-    pub notify: Vec<Notify>,
 }
 
 impl Instance {
-    /// The priority before anything is added or taken off.
+    /// Returns the priority without the weights.
     pub fn priority(&self) -> u8 {
         let master = self
             .state
@@ -213,7 +217,7 @@ impl Instance {
 }
 
 /// A `vrrp_sync_group` block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The name.
     pub name: String,
@@ -221,10 +225,8 @@ pub struct Group {
     pub place: Place,
     /// The names of the instances.
     pub members: Vec<Set<String>>,
-    /// The place of `sync_group_tracking_weight`, or of `global_tracking`.
+    /// The line of `sync_group_tracking_weight` or `global_tracking`.
     pub tracking_weight: Option<Place>,
     /// What all its members track.
     pub tracks: Tracks,
-    /// Programs for events.
-    pub notify: Vec<Notify>,
 }

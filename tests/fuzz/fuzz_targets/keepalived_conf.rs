@@ -16,18 +16,18 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn check(config: &Config) {
-    assert!(config.remarks.len() <= 1001);
+    assert!(config.diagnostics.len() <= 1001);
     assert!(config.files.len() <= 10_000);
-    for remark in &config.remarks {
-        assert!(!remark.effect.is_empty() && !remark.cause.is_empty());
-    }
     for script in &config.scripts {
-        let counts = !script.removed && script.shadowed_by.is_none();
-        assert!(counts || script.tracked_by.is_empty());
-        assert!(script.removed || script.command().is_some());
+        let is_used = script.command.is_some() && script.shadowed_by.is_none();
+        assert!(is_used || script.tracked_by.is_empty());
+        if let Some(command) = &script.command {
+            assert!(!command.words.is_empty());
+        }
         assert!(script.rise() > 0 && script.fall() > 0);
-        let seconds = script.interval().as_secs();
-        assert!((1..=4294).contains(&seconds) && (1..=4294).contains(&script.timeout().as_secs()));
+        for time in [script.interval(), script.timeout()] {
+            assert!(!time.is_zero() && time.as_secs() <= 4294);
+        }
         instances_are_there(config, &script.tracked_by);
     }
     for file in &config.track_files {
@@ -41,7 +41,6 @@ fn check(config: &Config) {
     for virtual_server in &config.virtual_servers {
         for real_server in &virtual_server.real_servers {
             for check in &real_server.misc_checks {
-                assert!(check.removed || check.command().is_some());
                 let effective = check.effective(virtual_server, real_server);
                 assert!(!effective.delay_loop.is_zero());
             }

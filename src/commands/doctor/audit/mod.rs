@@ -1,0 +1,254 @@
+//! What a configuration means: whether its checks run, and what their results do.
+
+mod track_files;
+mod weights;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use self::weights::Index;
+use super::checks::{self, Check, OnFailure};
+use super::codes;
+use super::codes::audit::SECURITY_OFF;
+use super::codes::command::INDIRECT;
+use super::codes::live::SCRIPTS_NOT_RUN;
+use super::codes::outcome::{Dropped, NeverRun};
+use super::command::{
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
+    arguments,
+};
+use super::findings::{Finding, Findings};
+use super::third_party::{self, Setting};
+use crate::domain::{Target, Wanted};
+use crate::keepalived_conf::{Config, Version};
+use crate::untrusted::ReadError;
+
+/// What is the same for all checks of a configuration.
+pub struct Audit<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The version of keepalived.
+    pub version: Option<Version>,
+    /// The users there are.
+    pub accounts: &'a Accounts,
+    /// The user of `--user`.
+    pub forced: Option<&'a ScriptUser>,
+    /// The executable of this process.
+    pub image: &'a Result<OwnImage, ReadError>,
+    /// This program's path, to recognize it under another name.
+    pub own: Option<&'a Path>,
+    /// What the evaluations share.
+    pub evaluations: &'a Evaluations,
+    /// The path of listenup to write into the configuration.
+    pub listenup: &'a str,
+}
+
+/// What is known of the checks of a configuration.
+#[derive(Debug, Default)]
+pub struct Audited {
+    /// True if a check calls listenup.
+    pub calls_listenup: bool,
+    /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
+    pub runs_a_script: bool,
+    /// The names of the checks that keepalived drops, because they have no user.
+    dropped: Vec<String>,
+    /// The ports for which checks by other programs look.
+    pub targets: Vec<Target>,
+}
+
+/// Returns who runs a check by another program, and what replaces it.
+pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
+    Setting {
+        user: user.name.clone(),
+        is_root: user.uid == 0,
+        listenup,
+    }
+}
+
+impl Audit<'_> {
+    /// Examines all of it.
+    pub fn examine(&self, findings: &mut Findings) -> Audited {
+        let mut audited = Audited::default();
+        findings.extend(self.config.diagnostics.iter().map(codes::conf::finding));
+        // Nothing was read, and a finding says so.
+        if self.config.files.is_empty() {
+            return audited;
+        }
+        let checks = checks::of(&self.config);
+        findings.extend(track_files::examine(self.config, self.accounts));
+        let before = findings.len();
+        let index = Index::new(self.config);
+        for check in &checks {
+            self.check(check, &index, findings, &mut audited);
+        }
+        let is_unsafe = |found: &Finding| found.value("weakness").is_some();
+        let is_safe = !findings.since(before).iter().any(is_unsafe);
+        if !checks.is_empty() && is_safe && self.config.globals.script_security.is_none() {
+            findings.extend(self.security_off());
+        }
+        audited
+    }
+
+    /// Reports what happens to the addresses if a check fails, after everything else about the checks is known.
+    pub fn outcomes(&self, audited: &Audited, findings: &mut Findings) {
+        let runs_scripts = findings
+            .iter()
+            .all(|found| found.code.id != SCRIPTS_NOT_RUN.id);
+        let decided = findings
+            .iter()
+            .filter(|found| codes::decides_result(found.code));
+        let decided = decided.filter_map(|found| found.value("name").map(str::to_owned));
+        let mut decided: HashSet<String> = decided.chain(audited.dropped.iter().cloned()).collect();
+        if !runs_scripts {
+            decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
+        }
+        findings.extend(weights::instances(self.config, &decided));
+    }
+
+    /// Reports that there is no script security, if adding it keeps all scripts.
+    fn security_off(&self) -> Option<Finding> {
+        // A part that was not read could enable it.
+        let user = self
+            .runners()
+            .default_user()
+            .ok()
+            .filter(|_| self.config.complete)?;
+        // The name as it is written: USER or USER GROUP.
+        let user = user.name.replace(':', " ");
+        let finding = SECURITY_OFF.with(&[("user", &user)]);
+        let main = self.config.files.first()?;
+        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+    }
+
+    fn runners(&self) -> Runners<'_> {
+        Runners {
+            accounts: self.accounts,
+            forced: self.forced,
+            globals: &self.config.globals,
+            complete: self.config.complete,
+            version: self.version,
+        }
+    }
+
+    fn check(
+        &self,
+        check: &Check<'_>,
+        index: &Index<'_>,
+        findings: &mut Findings,
+        audited: &mut Audited,
+    ) {
+        let before = findings.len();
+        let user = self.runners().user(check.user, Dropped::Check(&check.name));
+        let has_user = user.is_ok();
+        if !has_user {
+            audited.dropped.push(check.name.clone());
+        }
+        let user = user.unwrap_or_else(|finding| {
+            findings.add(finding);
+            Accounts::root()
+        });
+        let path = self.path(check, &user, findings);
+        let invocation = match arguments::classify(check, self.own, path.as_deref()) {
+            Invocation::None if third_party::calls_listenup(check) => Invocation::ViaWrapper,
+            invocation => invocation,
+        };
+        let is_well = |findings: &Findings| {
+            let mut found = findings.since(before).iter();
+            !found.any(Finding::is_problem)
+        };
+        let runs = has_user && is_well(findings) && self.runs(check);
+        audited.runs_a_script |= runs && check.script.is_some();
+        audited.calls_listenup |= invocation != Invocation::None;
+        let weights = |means_up: Option<bool>, findings: &mut Findings| {
+            if let Some(script) = check.script {
+                findings.extend(weights::examine(index, script, means_up));
+            }
+        };
+        match invocation {
+            Invocation::Direct => {
+                let call = arguments::examine(check, self.version);
+                findings.extend(call.findings);
+                let wanted = call
+                    .options
+                    .as_ref()
+                    .map(|options| options.wanted == Wanted::Listening);
+                weights(wanted, findings);
+                if let (Some(options), Some(path), true) =
+                    (&call.options, &path, runs && is_well(findings))
+                {
+                    let attempt = Attempt {
+                        check,
+                        path,
+                        options,
+                        user: &user,
+                        image: self.image,
+                        evaluations: self.evaluations,
+                        netns: self.config.globals.net_namespace.as_ref(),
+                    };
+                    findings.extend(attempt.examine());
+                }
+            }
+            Invocation::ViaWrapper => {
+                let setting = setting(&user, self.listenup);
+                findings.extend(third_party::start(check, self.config, setting));
+                findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
+                weights(None, findings);
+            }
+            Invocation::None => {
+                // keepalived drops the script of a user who does not exist.
+                if has_user {
+                    let setting = setting(&user, self.listenup);
+                    let targets = third_party::targets(check, self.config, setting.clone());
+                    audited.targets.extend(targets);
+                    findings.extend(third_party::examine(check, self.config, setting));
+                }
+                weights(None, findings);
+            }
+        }
+    }
+
+    /// Returns the file that a check executes. `None`: it executes none.
+    fn path(
+        &self,
+        check: &Check<'_>,
+        user: &ScriptUser,
+        findings: &mut Findings,
+    ) -> Option<PathBuf> {
+        // `</dev/tcp/...` and `</path` are opened by a shell.
+        if check.program().starts_with(b"<") {
+            return None;
+        }
+        let program = check.path();
+        let program = Program {
+            name: &check.name,
+            program: &program,
+            user,
+            security: match self.config.globals.script_security {
+                Some(_) => Security::Enabled,
+                None => Security::Disabled,
+            },
+            never: NeverRun(check.on_failure),
+        };
+        match program.find() {
+            Ok(path) => {
+                let found = program.examine(&path, self.accounts).into_iter();
+                findings.extend(found.map(|finding| finding.at(check.place())));
+                Some(path)
+            }
+            Err(finding) => {
+                findings.add(finding.at(check.place()));
+                None
+            }
+        }
+    }
+
+    /// True if keepalived runs it, as far as its configuration goes.
+    fn runs(&self, check: &Check<'_>) -> bool {
+        let process = match check.on_failure {
+            OnFailure::Server { .. } => self.config.runs_checker,
+            OnFailure::Unused => false,
+            OnFailure::Fault | OnFailure::Priority => self.config.runs_vrrp,
+        };
+        process && self.config.complete && self.config.fatal.is_none()
+    }
+}

@@ -1,0 +1,171 @@
+//! `track_file` and `vrrp_track_process`: what the file says, who can change it, and what a process does not tell.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+
+use crate::commands::doctor::checks::OnFailure;
+use crate::commands::doctor::codes::Code;
+use crate::commands::doctor::codes::audit::{
+    FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
+    FILE_WEIGHT, Meaning, RunAsRoot, TRACK_PROCESS, WeightSource, WriterFix, WriterStatus,
+};
+use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
+use crate::commands::doctor::command::Accounts;
+use crate::commands::doctor::findings::Finding;
+use crate::host::folders::weak_part;
+use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
+use crate::untrusted::{Limits, ReadError, RegularFile};
+
+/// What is read of a track_file, which contains one number.
+const LIMITS: Limits = Limits {
+    bytes: 4096,
+    lines: 100,
+};
+
+/// Looks at all of them.
+pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
+    let used = config.track_files.iter().filter(|file| !file.dropped);
+    let files = used.flat_map(|file| {
+        let tracked = TrackedFile::new(file, config.complete);
+        let findings = tracked.map(|tracked| tracked.examine(accounts));
+        let findings = findings.into_iter().flatten();
+        findings.map(|found| found.at(&file.place))
+    });
+    let processes = config.track_processes.iter();
+    let processes = processes.filter(|process| !process.process.is_empty());
+    files.chain(processes.map(of_process)).collect()
+}
+
+struct TrackedFile<'a> {
+    file: &'a TrackFile,
+    path: &'a Path,
+    /// Nothing is missing in the configuration.
+    complete: bool,
+}
+
+impl<'a> TrackedFile<'a> {
+    fn new(file: &'a TrackFile, complete: bool) -> Option<Self> {
+        let path = Path::new(&file.file.as_ref()?.value);
+        Some(Self {
+            file,
+            path,
+            complete,
+        })
+    }
+
+    fn examine(&self, accounts: &Accounts) -> Vec<Finding> {
+        let is_used = !self.file.tracked_by.is_empty() || !self.file.checked_by.is_empty();
+        if !is_used {
+            return match self.complete {
+                true => vec![self.finding(&FILE_UNUSED, &[])],
+                false => Vec::new(),
+            };
+        }
+        let weak = weak_part(self.path, 0).map(|part| {
+            let owner = accounts.owner(part.uid, part.gid);
+            let (path, mode) = (part.path.display(), part.mode & 0o7777);
+            let shown = format!("{path} ({owner} {mode:04o})");
+            self.finding(&FILE_UNSAFE, &[("part", &shown)])
+        });
+        weak.into_iter().chain(self.value()).collect()
+    }
+
+    /// Returns what the file says, and how old that is.
+    fn value(&self) -> Vec<Finding> {
+        let read = RegularFile::open(self.path).and_then(|file| Ok((file.read(LIMITS)?, file)));
+        let (text, found) = match read {
+            Ok((text, file)) => (text, file.metadata().clone()),
+            Err(ReadError::System(Errno::ENOENT)) => {
+                let absent = self.finding(&FILE_ABSENT, &[]);
+                return self.weight(0).into_iter().chain([absent]).collect();
+            }
+            Err(error) => {
+                let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
+                let fix = RunAsRoot(is_refused);
+                return vec![self.finding(&FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
+            }
+        };
+        let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
+            return vec![self.finding(&FILE_NO_NUMBER, &[])];
+        };
+        let mut findings: Vec<Finding> = self.weight(value).into_iter().collect();
+        findings.extend(self.is_down(value));
+        findings.push(self.last_written(value, found.modified().ok()));
+        findings
+    }
+
+    /// Reports a file whose writer writes 0 and 1, but whose number is added to the priority.
+    fn weight(&self, value: i32) -> Option<Finding> {
+        let mut weights = self.file.tracked_by.iter().map(|by| by.weight);
+        let weight = weights.find(|weight| weight.value > 0 && !weight.reverse)?;
+        // Another number than these is meant to be added.
+        if !matches!(value, 0 | 1) {
+            return None;
+        }
+        let source = match self.file.weight {
+            None if weight.value == 1 => WeightSource::Default,
+            _ => WeightSource::Set(weight.value),
+        };
+        let change = format!("{:+}", weight.value);
+        Some(self.finding(&FILE_WEIGHT, &[("change", &change), ("cause", &source)]))
+    }
+
+    fn is_down(&self, value: i32) -> Option<Finding> {
+        let by_fault = self
+            .file
+            .tracked_by
+            .iter()
+            .filter(|by| by.weight.value == 0);
+        let instances: Vec<String> = by_fault.map(|by| by.instance.clone()).collect();
+        if value == 0 || instances.is_empty() {
+            return None;
+        }
+        Some(self.finding(
+            &FILE_DOWN,
+            &[("value", &value), ("instances", &AnyOf(&instances))],
+        ))
+    }
+
+    /// Whether something updates the file is not known: any process can look like a listenup watch.
+    fn last_written(&self, value: i32, changed: Option<SystemTime>) -> Finding {
+        let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
+        let values: &[(_, &dyn Display)] = &[
+            ("value", &value),
+            ("meaning", &Meaning { value, by_fault }),
+            ("age", &age(changed)),
+            ("status", &WriterStatus(WriterFix::of(self.path))),
+        ];
+        self.finding(&FILE_VALUE, values)
+    }
+
+    fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+        let on_failure = match self.file.tracked_by.is_empty() {
+            true => OnFailure::Server { dynamic: false },
+            false => OnFailure::Fault,
+        };
+        let common: &[(&'static str, &dyn Display)] = &[
+            ("name", &self.file.name),
+            ("path", &self.path.display()),
+            ("never", &NeverRun(on_failure)),
+            ("fix", &WriterFix::of(self.path)),
+        ];
+        code.with(&[values, common].concat())
+    }
+}
+
+fn age(changed: Option<SystemTime>) -> String {
+    let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+    let age = age.map(|age| Duration::from_secs(age.as_secs()));
+    age.map_or("at an unknown time".to_owned(), |age| {
+        format!("{} ago", humantime::format_duration(age))
+    })
+}
+
+fn of_process(process: &TrackProcess) -> Finding {
+    let program = process.process.join(" ");
+    let finding = TRACK_PROCESS.with(&[("name", &process.name), ("program", &program)]);
+    finding.at(&process.place)
+}

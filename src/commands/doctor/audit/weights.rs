@@ -1,0 +1,325 @@
+//! What the result of a script does to the priority and the address.
+
+use std::collections::{HashMap, HashSet};
+use std::ptr;
+
+use crate::commands::doctor::checks::OnFailure;
+use crate::commands::doctor::codes::audit::{
+    INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_WEIGHT, NOTHING_CHECKED, ONE_FAILURE,
+    REVERSE, REVERSE_OTHER, REVERSE_ZERO,
+};
+use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
+use crate::commands::doctor::findings::Finding;
+use crate::keepalived_conf::{
+    Config, Group, Instance, Place, Script, Tracked, TrackedBy, Tracks, Weight,
+};
+
+/// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
+/// success means is not known, because the program is not listenup.
+pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for by in &script.tracked_by {
+        let Some(instance) = index.instances.get(by.instance.as_str()) else {
+            continue;
+        };
+        let place = index.tracked_at(script, instance);
+        if means_up != Some(false) {
+            findings.extend(
+                reverse(script, instance, by.weight, means_up).map(|found| found.at(place)),
+            );
+        }
+        if by.weight.value != 0 && instance.nopreempt.is_some() {
+            let finding =
+                NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
+            findings.push(finding.at(place));
+        }
+    }
+    if script.tracked_by.is_empty() {
+        return findings;
+    }
+    // A part that was not read could set it.
+    if script.fall() == 1 && (index.complete || script.fall.is_some()) {
+        let place = script
+            .fall
+            .as_ref()
+            .map_or(&script.place, |fall| &fall.place);
+        let is_fault = script.tracked_by.iter().any(|by| by.weight.value == 0);
+        let on_failure = if is_fault {
+            OnFailure::Fault
+        } else {
+            OnFailure::Priority
+        };
+        let fall = script.fall.as_ref().map_or("not set", |_| "1");
+        let finding = ONE_FAILURE.with(&[
+            ("name", &script.name),
+            ("fails", &OnOneFailure(on_failure)),
+            ("fall", &fall),
+        ]);
+        findings.push(finding.at(place));
+    }
+    if let Some(place) = &script.init_fail {
+        findings.push(INIT_FAIL.with(&[("name", &script.name)]).at(place));
+    }
+    findings
+}
+
+/// Returns what happens to the addresses of each instance if a check fails. The result of the checks in `decided` does not
+/// depend on a service.
+pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if config.fatal.is_some() || !config.complete {
+        return findings;
+    }
+    let index = Index::new(config);
+    for instance in &config.instances {
+        let name = &instance.name;
+        let addresses = addresses(instance);
+        // The instances of a sync group move together.
+        let mates = index.mates(name);
+        let mut all = mates.iter().filter_map(|mate| index.instances.get(mate));
+        if all.all(|mate| index.tracks(mate).all(is_empty)) {
+            let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
+            findings.push(finding.at(&instance.place));
+            continue;
+        }
+        let mut by_fault: Vec<String> = Vec::new();
+        let mut by_priority: Vec<(String, Weight)> = Vec::new();
+        let trackers = mates.iter().filter_map(|mate| index.trackers.get(mate));
+        let mut trackers: Vec<&(usize, &str, &TrackedBy)> = trackers.flatten().collect();
+        trackers.sort_unstable_by_key(|(order, _, _)| *order);
+        let mut known = HashSet::new();
+        for (_, check, by) in trackers {
+            match by.weight.value {
+                _ if decided.contains(*check) => {}
+                0 if !known.insert(check) => {}
+                0 => by_fault.push((*check).to_owned()),
+                _ if by.instance == *name => by_priority.push(((*check).to_owned(), by.weight)),
+                _ => {}
+            }
+        }
+        if !by_fault.is_empty() {
+            let finding = MOVES_BY_FAULT.with(&[
+                ("instance", name),
+                ("checks", &AnyOf(&by_fault)),
+                ("addresses", &addresses),
+            ]);
+            findings.push(finding.at(&instance.place));
+        }
+        for (check, weight) in by_priority {
+            let (good, bad) = priorities(instance, weight);
+            let finding = MOVES_BY_PRIORITY.with(&[
+                ("instance", name),
+                ("checks", &check),
+                ("good", &good),
+                ("bad", &bad),
+                ("addresses", &addresses),
+            ]);
+            findings.push(finding.at(&instance.place));
+        }
+    }
+    findings
+}
+
+/// Returns the scripts, the files and the processes that act on instances.
+fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
+    let scripts = config
+        .scripts
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
+    // What a file with a weight does depends on its numbers.
+    let files = config
+        .track_files
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
+    let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
+    let files = files.filter(|(_, by)| by.weight.value == 0);
+    let processes = config
+        .track_processes
+        .iter()
+        .map(|one| (one.name.as_str(), &one.tracked_by));
+    let others = scripts.chain(processes);
+    others
+        .flat_map(|(name, by)| by.iter().map(move |by| (name, by)))
+        .chain(files)
+}
+
+/// What belongs to what, by name. A configuration can have tens of thousands of blocks.
+pub struct Index<'c> {
+    /// All of the configuration was read.
+    complete: bool,
+    instances: HashMap<&'c str, &'c Instance>,
+    /// The groups of an instance.
+    groups: HashMap<&'c str, Vec<&'c Group>>,
+    /// What acts on an instance, with its place among all trackers.
+    trackers: HashMap<&'c str, Vec<(usize, &'c str, &'c TrackedBy)>>,
+    /// The first line of each list that tracks a script.
+    lines: HashMap<(*const Tracks, &'c str), &'c Place>,
+}
+
+impl<'c> Index<'c> {
+    /// Of this configuration.
+    pub fn new(config: &'c Config) -> Self {
+        let mut index = Self {
+            complete: config.complete,
+            instances: HashMap::new(),
+            groups: HashMap::new(),
+            trackers: HashMap::new(),
+            lines: HashMap::new(),
+        };
+        for instance in &config.instances {
+            index.instances.entry(&instance.name).or_insert(instance);
+            index.add_lines(&instance.tracks);
+        }
+        for group in &config.groups {
+            index.add_lines(&group.tracks);
+            for member in &group.members {
+                let groups = index.groups.entry(&member.value).or_default();
+                if groups.last().is_none_or(|last| !ptr::eq(*last, group)) {
+                    groups.push(group);
+                }
+            }
+        }
+        for (order, (check, by)) in trackers(config).enumerate() {
+            let trackers = index.trackers.entry(&by.instance).or_default();
+            trackers.push((order, check, by));
+        }
+        index
+    }
+
+    fn add_lines(&mut self, tracks: &'c Tracks) {
+        for line in tracks.scripts.iter().filter(|line| line.ignored.is_none()) {
+            let key = (ptr::from_ref(tracks), line.name.as_str());
+            self.lines.entry(key).or_insert(&line.place);
+        }
+    }
+
+    fn groups(&self, instance: &str) -> impl Iterator<Item = &'c Group> {
+        self.groups.get(instance).into_iter().flatten().copied()
+    }
+
+    fn tracks(&self, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
+        let groups = self.groups(&instance.name).map(|group| &group.tracks);
+        std::iter::once(&instance.tracks).chain(groups)
+    }
+
+    /// Returns the instance and the others of its sync groups, each once.
+    fn mates(&self, instance: &'c str) -> HashSet<&'c str> {
+        let groups = self.groups(instance);
+        let members = groups.flat_map(|group| &group.members);
+        let members = members.map(|member| member.value.as_str());
+        std::iter::once(instance).chain(members).collect()
+    }
+
+    /// Returns the line that tracks a script, or else its block.
+    fn tracked_at<'s>(&self, script: &'s Script, instance: &'c Instance) -> &'s Place
+    where
+        'c: 's,
+    {
+        let mut tracks = self.tracks(instance);
+        let line = tracks.find_map(|tracks| {
+            let key = (ptr::from_ref(tracks), script.name.as_str());
+            self.lines.get(&key).copied()
+        });
+        line.unwrap_or(&script.place)
+    }
+}
+
+fn is_empty(tracks: &Tracks) -> bool {
+    let lists: [&[Tracked]; 3] = [&tracks.scripts, &tracks.files, &tracks.processes];
+    lists.iter().all(|list| list.is_empty())
+}
+
+fn addresses(instance: &Instance) -> String {
+    let all: Vec<String> = instance
+        .addresses
+        .iter()
+        .map(|address| address.value.clone())
+        .collect();
+    match all.as_slice() {
+        [] => "the address".to_owned(),
+        [first, second, third, _, ..] => format!("{first}, {second}, {third}, ..."),
+        some => some.join(", "),
+    }
+}
+
+/// Returns the priority with this change: VRRP has 1 to 254 for those that do not own the address.
+fn priority(instance: &Instance, change: i32) -> i32 {
+    i32::from(instance.priority())
+        .saturating_add(change)
+        .clamp(1, 254)
+}
+
+/// Returns the priorities while a script succeeds, and while it fails (keepalived/vrrp/vrrp_scheduler.c,
+/// `vrrp_script_weight`).
+fn priorities(instance: &Instance, weight: Weight) -> (i32, i32) {
+    let value = if weight.reverse {
+        -weight.value
+    } else {
+        weight.value
+    };
+    let (good, bad) = if weight.value > 0 {
+        (value, 0)
+    } else {
+        (0, value)
+    };
+    (priority(instance, good), priority(instance, bad))
+}
+
+fn reverse(
+    script: &Script,
+    instance: &Instance,
+    weight: Weight,
+    means_up: Option<bool>,
+) -> Option<Finding> {
+    if !weight.reverse {
+        return None;
+    }
+    let code = match (weight.value, means_up) {
+        (0, _) => &REVERSE_ZERO,
+        (_, Some(_)) => &REVERSE,
+        (_, None) => &REVERSE_OTHER,
+    };
+    let (good, bad) = priorities(instance, weight);
+    Some(code.with(&[
+        ("instance", &instance.name),
+        ("name", &script.name),
+        ("good", &good),
+        ("bad", &bad),
+        ("weight", &weight.value),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::keepalived_conf::{Disk, Reading};
+
+    #[test]
+    fn priorities_as_keepalived_has_them() {
+        let text = "vrrp_instance a {\n virtual_router_id 1\n priority 100\n}\n";
+        let reading = Reading {
+            files: &Disk,
+            id: b"a",
+            version: None,
+        };
+        let config = reading.read_loaded(text.as_bytes(), Path::new("/a.conf"));
+        for (value, reverse, expected) in [
+            (20, false, (120, 100)),
+            (-20, false, (100, 80)),
+            // What 2.2.7 was seen to do: 100 goes to 80 while the service is there.
+            (20, true, (80, 100)),
+            (-20, true, (100, 120)),
+            (253, false, (254, 100)),
+            (-253, false, (100, 1)),
+        ] {
+            let weight = Weight { value, reverse };
+            assert_eq!(
+                priorities(&config.instances[0], weight),
+                expected,
+                "{weight:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A command that calls listenup: what keepalived makes of it, and what listenup makes of its arguments.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use super::path::is_same;
+use crate::cli::{self, CheckOptions, Request};
+use crate::clock::Shown;
+use crate::commands::doctor::checks::{Check, OnFailure};
+use crate::commands::doctor::codes::command::{
+    DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
+};
+use crate::commands::doctor::codes::outcome::{IfDown, IfUp};
+use crate::commands::doctor::findings::Finding;
+use crate::domain::ExitCodes;
+use crate::keepalived_conf::Version;
+
+/// How a command calls listenup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// As its program.
+    Direct,
+    /// Another program is likely to call it.
+    ViaWrapper,
+    /// Not at all.
+    None,
+}
+
+/// Returns how a command calls listenup. `own` is this program, and `path` the file that the command executes.
+pub fn classify(check: &Check<'_>, own: Option<&Path>, path: Option<&Path>) -> Invocation {
+    let named = check.path().file_name() == Some(OsStr::new("listenup"));
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let has_name = |word: &Vec<u8>| {
+        let mut paths = word.split(|byte| !is_part(byte));
+        paths.any(|path| path == b"listenup" || path.ends_with(b"/listenup"))
+    };
+    let is_own = own.zip(path).is_some_and(|(own, path)| is_same(own, path));
+    if named || is_own {
+        Invocation::Direct
+    } else if check.words.iter().any(has_name) {
+        Invocation::ViaWrapper
+    } else {
+        Invocation::None
+    }
+}
+
+/// A direct call.
+#[derive(Debug)]
+pub struct Call {
+    /// What is wrong with it, or worth knowing.
+    pub findings: Vec<Finding>,
+    /// The options of its check. `None`: it is not a check, or the words are not those that were meant.
+    pub options: Option<CheckOptions>,
+}
+
+/// Examines the words of a direct call. An unknown version is treated as one with all faults.
+pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
+    let mut findings = Vec::new();
+    // If words were dropped, which the reader reports, the rest is not what was meant.
+    let options = match check.command.rest.is_empty() {
+        true => options(check, version, &mut findings),
+        false => None,
+    };
+    let findings = findings
+        .into_iter()
+        .map(|finding: Finding| finding.at(check.place()));
+    Call {
+        findings: findings.collect(),
+        options,
+    }
+}
+
+fn options(
+    check: &Check<'_>,
+    version: Option<Version>,
+    findings: &mut Vec<Finding>,
+) -> Option<CheckOptions> {
+    let name = &check.name;
+    let is_for_a_shell = |word: &&Vec<u8>| word.iter().any(|byte| b"|&;<>$`()~".contains(byte));
+    if let Some(word) = check.words.iter().find(is_for_a_shell) {
+        let word = String::from_utf8_lossy(word);
+        findings.push(SHELL_WORD.with(&[("name", name), ("word", &word)]));
+        return None;
+    }
+    let line = check.in_words();
+    let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
+    let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
+        Ok(Request::Check(options)) => {
+            findings.extend(times(check, &options, version));
+            let is_dynamic = check.on_failure == OnFailure::Server { dynamic: true };
+            if is_dynamic && options.exit_codes != ExitCodes::Keepalived {
+                findings.push(DYNAMIC.with(&[("name", name)]));
+            }
+            return Some(options);
+        }
+        Ok(_) => NOT_A_CHECK.with(&[("name", name), ("line", &line)]),
+        Err(refusal) if refusal.is_help() => {
+            HELP.with(&[("name", name), ("line", &line), ("always", &always)])
+        }
+        Err(refusal) => REFUSED.with(&[("name", name), ("why", &refusal), ("fails", &fails)]),
+    };
+    findings.push(finding);
+    None
+}
+
+/// Reports a check that keepalived ends before it ends by itself.
+fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) -> Option<Finding> {
+    let (timeout, interval) = (check.timeout, check.interval);
+    let ours = options.timing.timeout;
+    let overlaps = version
+        .is_none_or(|version| (Version::new(2, 1, 3)..Version::new(2, 3, 3)).contains(&version));
+    let code = match () {
+        () if ours >= timeout => &TIMEOUTS,
+        () if ours >= interval && overlaps => &OVERLAP,
+        () => return None,
+    };
+    Some(code.with(&[
+        ("name", &check.name),
+        ("ours", &Shown(ours)),
+        ("timeout", &Shown(timeout)),
+        ("interval", &Shown(interval)),
+    ]))
+}

@@ -1,0 +1,382 @@
+//! Whether keepalived runs a program, by the owner and mode of each part of its path (lib/notify.c:
+//! `check_script_secure`, `check_security`, `is_executable`). Access control lists are not looked at.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::user::{Accounts, ScriptUser};
+use crate::commands::doctor::codes::Code;
+use crate::commands::doctor::codes::audit::{
+    FOLDER_NOT_ENTERED, NOT_ABSOLUTE, NOT_EXECUTABLE, NOT_IN_PATH, ON_NOEXEC, PATH_NOT_REGULAR,
+    PATH_UNREADABLE, PROGRAM_MISSING, UNSAFE_FILE, UNSAFE_FILE_RUNS, UNSAFE_FOLDER,
+    UNSAFE_FOLDER_RUNS,
+};
+use crate::commands::doctor::codes::outcome::NeverRun;
+use crate::commands::doctor::findings::Finding;
+use crate::errno::ErrnoText;
+use crate::untrusted;
+
+/// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
+const SEARCHED: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// What keepalived does with a program that users other than root can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// It does not run it (`enable_script_security`).
+    Enabled,
+    /// It logs a warning and runs it.
+    Disabled,
+}
+
+/// A program and who runs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// The name of the check.
+    pub name: &'a str,
+    /// The program as it is written.
+    pub program: &'a Path,
+    /// The user.
+    pub user: &'a ScriptUser,
+    /// What keepalived does with it if it is unsafe.
+    pub security: Security,
+    /// What follows if it never runs.
+    pub never: NeverRun,
+}
+
+/// A folder, a link or a file of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    path: PathBuf,
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+/// Why users other than root can change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weakness {
+    /// It belongs to another user.
+    Owner,
+    /// Its group can write to it.
+    Group,
+    /// All users can write to it.
+    Others,
+}
+
+impl Program<'_> {
+    /// Returns the file that is run.
+    ///
+    /// # Errors
+    /// Returns a finding if there is none.
+    pub fn find(&self) -> Result<PathBuf, Finding> {
+        let program = self.program;
+        if program.is_absolute() {
+            return Ok(program.to_owned());
+        }
+        if program.components().count() > 1 || program.starts_with(".") {
+            return Err(self.finding(&NOT_ABSOLUTE, &[]));
+        }
+        let found = SEARCHED
+            .iter()
+            .map(|folder| Path::new(folder).join(program));
+        let mut found = found.filter(|path| {
+            let part = fs::metadata(path).map(|found| Part::new(path, &found));
+            part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
+        });
+        found.next().ok_or_else(|| self.finding(&NOT_IN_PATH, &[]))
+    }
+
+    /// Returns why keepalived does not run the file at this path, and what other users can change.
+    pub fn examine(&self, path: &Path, accounts: &Accounts) -> Vec<Finding> {
+        let resolved = match ResolvedPath::of(path) {
+            Ok(resolved) => resolved,
+            Err((path, error)) if error.kind() == io::ErrorKind::NotFound => {
+                return vec![self.finding(&PROGRAM_MISSING, &[("path", &path.display())])];
+            }
+            Err((path, error)) => {
+                let error = ErrnoText::from(&error);
+                let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
+                return vec![self.finding(&PATH_UNREADABLE, values)];
+            }
+        };
+        let file = &resolved.file;
+        let shown = |part: &Part| {
+            let owner = accounts.owner(part.uid, part.gid);
+            format!(
+                "{} ({owner} {:04o})",
+                part.path.display(),
+                part.mode & 0o7777
+            )
+        };
+        let of_part = |code, part: &Part| {
+            let values: &[(_, &dyn Display)] =
+                &[("part", &shown(part)), ("path", &part.path.display())];
+            self.finding(code, values)
+        };
+        let closed = resolved
+            .folders
+            .iter()
+            .filter(|part| !part.can_execute(self.user));
+        let mut findings: Vec<Finding> = closed
+            .map(|part| of_part(&FOLDER_NOT_ENTERED, part))
+            .collect();
+        if file.kind() != S_IFREG {
+            findings.push(of_part(&PATH_NOT_REGULAR, file));
+        } else if !file.can_execute(self.user) {
+            findings.push(of_part(&NOT_EXECUTABLE, file));
+        }
+        // What cannot be found out is not reported.
+        let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
+        if is_noexec {
+            findings.push(of_part(&ON_NOEXEC, file));
+        }
+        if file.runs_privileged(self.user) {
+            let parts = resolved.folders.iter().chain(&resolved.link).chain([file]);
+            findings.extend(parts.filter_map(|part| self.unsafe_part(part, &shown(part))));
+        }
+        findings
+    }
+
+    fn unsafe_part(&self, part: &Part, shown: &str) -> Option<Finding> {
+        let weakness = part.weakness()?;
+        let code = match (self.security, part.kind()) {
+            (Security::Enabled, S_IFDIR) => &UNSAFE_FOLDER,
+            (Security::Enabled, _) => &UNSAFE_FILE,
+            (Security::Disabled, S_IFDIR) => &UNSAFE_FOLDER_RUNS,
+            (Security::Disabled, _) => &UNSAFE_FILE_RUNS,
+        };
+        let path = part.path.display();
+        let program = self.program.display();
+        let repair = weakness.repair(part.kind() == S_IFLNK);
+        let values: &[(_, &dyn Display)] = &[
+            ("part", &shown),
+            ("path", &path),
+            ("program", &program),
+            ("weakness", &weakness),
+            ("repair", &repair),
+        ];
+        Some(self.finding(code, values))
+    }
+
+    fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+        let program = self.program.display();
+        let common: &[(&'static str, &dyn Display)] = &[
+            ("name", &self.name),
+            ("never", &self.never),
+            ("user", &self.user.name),
+            ("program", &program),
+        ];
+        code.with(&[values, common].concat())
+    }
+}
+
+/// The parts of a path after all links.
+struct ResolvedPath {
+    /// `/` first.
+    folders: Vec<Part>,
+    /// A link in the last folder. keepalived keeps its name, because some programs depend on theirs.
+    link: Option<Part>,
+    file: Part,
+}
+
+impl ResolvedPath {
+    fn of(program: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let real = fs::canonicalize(program).map_err(|error| (program.to_owned(), error))?;
+        let mut folders = Vec::new();
+        for folder in real.ancestors().skip(1) {
+            folders.push(Part::at(folder)?);
+        }
+        folders.reverse();
+        let in_same_folder = program.file_name().map(|name| real.with_file_name(name));
+        let is_link = |link: &PathBuf| *link != real && is_same(link, &real);
+        let link = in_same_folder.filter(is_link);
+        Ok(Self {
+            folders,
+            link: link.map(|link| Part::at(&link)).transpose()?,
+            file: Part::at(&real)?,
+        })
+    }
+}
+
+/// True if two paths lead to the same file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path| {
+        untrusted::metadata(path)
+            .ok()
+            .map(|file| (file.dev(), file.ino()))
+    };
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// True if keepalived runs the file at this path as root, with `enable_script_security`.
+pub fn is_safe(path: &Path) -> bool {
+    let root = Accounts::root();
+    let program = Program {
+        name: "",
+        program: path,
+        user: &root,
+        security: Security::Enabled,
+        never: NeverRun::default(),
+    };
+    program.examine(path, &Accounts::default()).is_empty()
+}
+
+impl Part {
+    fn at(path: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let found = fs::symlink_metadata(path).map_err(|error| (path.to_owned(), error))?;
+        Ok(Self::new(path, &found))
+    }
+
+    fn new(path: &Path, found: &fs::Metadata) -> Self {
+        Self {
+            path: path.to_owned(),
+            uid: found.uid(),
+            gid: found.gid(),
+            mode: found.mode(),
+        }
+    }
+
+    fn kind(&self) -> u32 {
+        self.mode & S_IFMT
+    }
+
+    /// True if the user can execute it, or search it if it is a folder.
+    fn can_execute(&self, user: &ScriptUser) -> bool {
+        if user.uid == 0 {
+            return self.kind() == S_IFDIR || self.mode & 0o111 != 0;
+        }
+        let bit = if user.uid == self.uid {
+            0o100
+        } else if user.gid == Some(self.gid) {
+            0o010
+        } else {
+            0o001
+        };
+        self.mode & bit != 0
+    }
+
+    /// True if it runs with root's user or group. Only then it matters to keepalived who can write.
+    fn runs_privileged(&self, user: &ScriptUser) -> bool {
+        let becomes_root = self.uid == 0 && self.mode & S_ISUID != 0 && self.mode & 0o100 != 0;
+        let becomes_group = self.gid == 0 && self.mode & S_ISGID != 0 && self.mode & 0o010 != 0;
+        user.uid == 0 || user.gid == Some(0) || becomes_root || becomes_group
+    }
+
+    /// Returns why keepalived treats it as unsafe.
+    fn weakness(&self) -> Option<Weakness> {
+        let is_link = self.kind() == S_IFLNK;
+        let sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
+        let writable = |bit| !is_link && !sticky && self.mode & bit != 0;
+        if self.uid != 0 {
+            Some(Weakness::Owner)
+        } else if writable(0o002) {
+            Some(Weakness::Others)
+        } else if self.gid != 0 && writable(0o020) {
+            Some(Weakness::Group)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(uid: u32, gid: u32, mode: u32) -> Part {
+        let path = PathBuf::from("/x");
+        Part {
+            path,
+            uid,
+            gid,
+            mode,
+        }
+    }
+
+    fn user(uid: u32, gid: u32) -> ScriptUser {
+        ScriptUser {
+            name: "somebody".to_owned(),
+            uid,
+            gid: Some(gid),
+        }
+    }
+
+    /// The real keepalived agrees, see `tests/doctor_keepalived.rs`.
+    #[test]
+    fn insecure_path_components() {
+        const OWNER: Weakness = Weakness::Owner;
+        const GROUP: Weakness = Weakness::Group;
+        const OTHERS: Weakness = Weakness::Others;
+        for (uid, gid, mode, expected) in [
+            (0, 0, S_IFDIR | 0o755, None),
+            (0, 50, S_IFDIR | 0o755, None),
+            (0, 0, S_IFDIR | 0o775, None),  // the group is root
+            (0, 0, S_IFDIR | 0o1777, None), // sticky, like /tmp
+            (0, 50, S_IFDIR | 0o1775, None),
+            (0, 50, S_IFDIR | 0o2775, Some(GROUP)), // Debian's /usr/local/bin
+            (0, 0, S_IFDIR | 0o757, Some(OTHERS)),
+            (0, 50, S_IFDIR | 0o777, Some(OTHERS)),
+            (1000, 0, S_IFDIR | 0o755, Some(OWNER)),
+            (1000, 0, S_IFDIR | 0o1755, Some(OWNER)),
+            (0, 0, S_IFREG | 0o755, None),
+            (0, 0, S_IFREG | 0o1757, Some(OTHERS)), // sticky does not help a file
+            (0, 50, S_IFREG | 0o1775, Some(GROUP)),
+            (1000, 0, S_IFREG | 0o755, Some(OWNER)),
+            (0, 50, S_IFLNK | 0o777, None),
+            (1000, 0, S_IFLNK | 0o777, Some(OWNER)),
+        ] {
+            let weakness = part(uid, gid, mode).weakness();
+            assert_eq!(weakness, expected, "{uid}:{gid} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn users_who_can_execute() {
+        for (who, uid, gid, mode, expected) in [
+            (user(0, 0), 0, 0, S_IFREG | 0o755, true),
+            (user(0, 0), 5, 5, S_IFREG | 0o001, true),
+            (user(0, 0), 0, 0, S_IFREG | 0o644, false),
+            (user(0, 0), 5, 5, S_IFDIR | 0o600, true),
+            (user(5, 6), 5, 6, S_IFREG | 0o100, true),
+            (user(5, 6), 5, 6, S_IFREG | 0o011, false),
+            (user(5, 6), 0, 6, S_IFREG | 0o010, true),
+            (user(5, 6), 0, 6, S_IFREG | 0o701, false),
+            (user(5, 6), 0, 0, S_IFREG | 0o001, true),
+            (user(5, 6), 0, 0, S_IFREG | 0o750, false),
+            (user(5, 6), 0, 0, S_IFDIR | 0o700, false),
+            (user(5, 0), 0, 0, S_IFDIR | 0o710, true),
+        ] {
+            let may = part(uid, gid, mode).can_execute(&who);
+            assert_eq!(may, expected, "{who:?}, {uid}:{gid} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn programs_that_run_privileged() {
+        let nobody = user(5, 6);
+        for (who, uid, gid, mode, expected) in [
+            (&user(0, 0), 5, 5, 0o755, true),
+            (&user(5, 0), 5, 5, 0o755, true),
+            (&nobody, 0, 0, 0o755, false),
+            (&nobody, 0, 0, 0o4755, true),
+            (&nobody, 0, 0, 0o2755, true),
+            (&nobody, 5, 5, 0o6755, false),
+        ] {
+            let privileged = part(uid, gid, S_IFREG | mode).runs_privileged(who);
+            assert_eq!(privileged, expected, "{who:?}, {uid}:{gid} {mode:o}");
+        }
+    }
+}

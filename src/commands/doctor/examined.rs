@@ -1,0 +1,164 @@
+//! What is examined: the files that are named, or what a running keepalived has loaded, or the file that keepalived reads
+//! by default; and which version reads it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource};
+use super::findings::{Finding, Findings};
+use super::live::{self, Loaded, Running};
+use crate::keepalived_conf::{Config, Disk, Place, Reading, Version, instance_id};
+
+/// What keepalived reads unless it is told otherwise.
+const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
+
+/// A configuration and where it comes from.
+#[derive(Debug)]
+pub struct Conf {
+    /// What keepalived makes of it.
+    pub config: Config,
+    /// Its first file.
+    pub main: PathBuf,
+    /// The version of keepalived that reads it.
+    pub version: Option<Version>,
+    /// The keepalived that has loaded it.
+    pub running: Option<Running>,
+}
+
+/// All that is examined.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// The configurations.
+    pub confs: Vec<Conf>,
+    /// What they are, for the first lines.
+    pub lines: Vec<Finding>,
+}
+
+/// Finds and reads what is to be examined. `forced` is the version of `--keepalived-version`.
+pub fn read(
+    named: &[PathBuf],
+    forced: Option<Version>,
+    proc: &Path,
+    findings: &mut Findings,
+) -> Examined {
+    let running = live::find(proc, findings);
+    let installed = live::version::installed();
+    let first = running.iter().find_map(|running| running.version);
+    let version = forced.map(|version| (version, VersionSource::Option));
+    let version = version
+        .or_else(|| Some((first?, VersionSource::Running)))
+        .or_else(|| Some((installed?, VersionSource::Installed)));
+    let default = [PathBuf::from(DEFAULT)];
+    let has_loaded = running.iter().any(|running| running.loaded.is_some());
+    if !named.is_empty() {
+        return of_files(named, version);
+    }
+    if !has_loaded {
+        return match default[0].exists() {
+            true => of_files(&default, version),
+            false => Examined {
+                confs: Vec::new(),
+                lines: vec![NOTHING.with(&[])],
+            },
+        };
+    }
+    let mut examined = Examined::default();
+    for running in running {
+        let version = forced.or(running.version);
+        let Some(loaded) = &running.loaded else {
+            continue;
+        };
+        let Loaded {
+            text,
+            main,
+            id,
+            folder,
+        } = loaded;
+        let reading = reading(id, version);
+        let config = reading.read_loaded(text, main);
+        if !reading.is_loaded(text, folder, main) {
+            let finding = CHANGED.with(&[("pid", &running.pid), ("main", &main.display())]);
+            findings.add(finding.at(&Place::new(main, 0)));
+        }
+        if let Some(installed) = live::installed_for(&running) {
+            let next = self::reading(id, Some(installed)).read(folder, main);
+            let (before, after) = (&config.diagnostics, &next.diagnostics);
+            findings.extend(live::versions_differ(
+                &running, installed, main, before, after,
+            ));
+        }
+        let shown = version.map_or("of an unknown version".to_owned(), |version| {
+            version.to_string()
+        });
+        examined.lines.push(RUNNING.with(&[
+            ("version", &shown),
+            ("pid", &running.pid),
+            ("main", &main.display()),
+        ]));
+        examined.confs.push(Conf {
+            config,
+            main: main.clone(),
+            version,
+            running: Some(running),
+        });
+    }
+    examined
+}
+
+/// Each file is the one of a keepalived, with all that it includes. Those that another one includes are a part of that.
+fn of_files(named: &[PathBuf], version: Option<(Version, VersionSource)>) -> Examined {
+    let confs = read_files(named, version.map(|(version, _)| version));
+    let lines = confs.iter().map(|conf| {
+        let main = conf.main.display();
+        match version {
+            Some((version, source)) => {
+                FILE.with(&[("main", &main), ("version", &version), ("source", &source)])
+            }
+            None => FILE_VERSION_UNKNOWN.with(&[("main", &main)]),
+        }
+    });
+    Examined {
+        lines: lines.collect(),
+        confs,
+    }
+}
+
+/// Reads files as this version does.
+pub fn read_files(named: &[PathBuf], version: Option<Version>) -> Vec<Conf> {
+    let host = live::host_name();
+    let reading = reading(instance_id(&host), version);
+    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let mut confs: Vec<Conf> = Vec::new();
+    for main in named {
+        if confs.iter().any(|conf| conf.main == *main) {
+            continue;
+        }
+        confs.push(Conf {
+            config: reading.read(&folder, main),
+            main: main.clone(),
+            version,
+            running: None,
+        });
+    }
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let files = confs
+        .iter()
+        .flat_map(|conf| conf.config.files.iter().skip(1));
+    let included: Vec<PathBuf> = files.map(|file| real(file)).collect();
+    let (parts, wholes): (Vec<Conf>, Vec<Conf>) = confs
+        .into_iter()
+        .partition(|conf| included.contains(&real(&conf.main)));
+    // Files that include each other are parts, all of them.
+    match wholes.is_empty() {
+        true => parts,
+        false => wholes,
+    }
+}
+
+fn reading(id: &[u8], version: Option<Version>) -> Reading<'_> {
+    Reading {
+        files: &Disk,
+        id,
+        version,
+    }
+}

@@ -1,0 +1,126 @@
+//! The text of a check: its own words, or the script that it runs. Scripts are read and never executed.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::probe::base_name;
+use super::run::is_bash;
+use crate::untrusted::{self, Limits, ReadError, RegularFile};
+
+/// The bytes of a script that are read at most.
+const LIMIT: u64 = 64 << 10;
+
+/// What a check executes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    /// The commands.
+    pub text: String,
+    /// The arguments, from `$1` on.
+    pub arguments: Vec<String>,
+    /// True if the shell is bash; `None` if it is not a known shell.
+    pub bash: Option<bool>,
+    /// The file.
+    pub file: Option<PathBuf>,
+}
+
+/// Why a file cannot be executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// It does not begin with `#!`.
+    NoInterpreter,
+    /// Its first line ends with a carriage return.
+    CarriageReturn,
+    /// Its interpreter is missing, or is not executable.
+    Interpreter(String),
+}
+
+/// Reads a regular file whose size is within the limit. All files that the configuration names are read here.
+///
+/// # Errors
+/// Returns an error if the file is not regular or too large, or if it cannot be read.
+pub fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, ReadError> {
+    let lines = usize::MAX;
+    RegularFile::open(path)?.read(Limits { bytes, lines })
+}
+
+impl Script {
+    /// Returns what a check with these words executes. `None`: a program, or a file that cannot be read.
+    pub fn of(words: &[String]) -> Option<Self> {
+        let program = words.first()?;
+        let shell = is_bash(base_name(program));
+        let (file, arguments) = match words {
+            // keepalived starts a shell for this command alone (lib/notify.c).
+            _ if program.starts_with('<') => {
+                let text = words.join(" ");
+                return Some(Self {
+                    text,
+                    bash: is_bash("sh"),
+                    ..Self::default()
+                });
+            }
+            [_, option, ..] if shell.is_some() && option == "-c" => return None,
+            [_, file, rest @ ..] if shell.is_some() => (file, rest),
+            [file, rest @ ..] => (file, rest),
+            [] => return None,
+        };
+        let bytes = read(Path::new(file), LIMIT)
+            .ok()
+            .filter(|bytes| !bytes.contains(&0))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let interpreter = interpreter(&text);
+        let (name, option) = interpreter.unwrap_or_default();
+        let bash = shell.or_else(|| is_bash(base_name(name)));
+        // The options in the first line are those of `set`; the line is a comment after it.
+        let text = match option {
+            Some(option) if shell.is_none() => format!("set {option}; {text}"),
+            _ => text,
+        };
+        let file = std::fs::canonicalize(file).ok();
+        Some(Self {
+            text,
+            arguments: arguments.to_vec(),
+            bash,
+            file,
+        })
+    }
+}
+
+/// The interpreter, or the name where that is env, and its option.
+fn interpreter(text: &str) -> Option<(&str, Option<&str>)> {
+    let mut words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
+    let mut name = words.next()?;
+    let is_env = base_name(name) == "env";
+    if is_env {
+        name = words.next()?;
+    }
+    let option = words.next();
+    // To env the name and the option are one word.
+    (!is_env || option.is_none()).then_some((name, option))
+}
+
+/// Returns why the kernel does not execute a file. `None`: it does, or the file is not a text that can be read.
+pub fn defect(path: &Path) -> Option<Defect> {
+    let bytes = read(path, LIMIT).ok();
+    let bytes = bytes.filter(|bytes| path.is_absolute() && !bytes.contains(&0))?;
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let Some(line) = line.strip_prefix(b"#!") else {
+        return Some(Defect::NoInterpreter);
+    };
+    let line = String::from_utf8_lossy(line);
+    let blanks = [' ', '\t'];
+    let interpreter = line
+        .trim_start_matches(blanks)
+        .split(blanks)
+        .next()
+        .unwrap_or_default();
+    if interpreter.ends_with('\r') {
+        return Some(Defect::CarriageReturn);
+    }
+    let found = untrusted::metadata(Path::new(interpreter));
+    let is_there =
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+    (!is_there).then(|| Defect::Interpreter(interpreter.to_owned()))
+}

@@ -1,0 +1,122 @@
+//! What versions of keepalived read differently.
+
+use super::{GOOD, read_as, script, shown};
+
+/// What a version does, and that nothing is said about others if it is known.
+#[test]
+fn versions_differ() {
+    let track_file = "track_file tf {\n file /nowhere/tf\n init_file 0\n}\n";
+    let definition = |value: &str| script(&format!("{GOOD}\n$X={value}\n$X"));
+    let comment = "$B=\\\n script \"/bin/true\" \\\n interval 3 # s \\\n fall 4\n";
+    let comment = format!("{comment}{}", script("$B"));
+    let escaped = script("script \"/bin/true \\\"a b\\\"\"");
+    let decimal = script(&format!("{GOOD}\ninterval 2.5"));
+    let file_check = "virtual_server 192.0.2.1 80 {\n real_server 192.0.2.2 80 {\n FILE_CHECK {\n \
+                      track_file tf\n }\n }\n}\n";
+    for (text, version, expected) in [
+        (
+            decimal.as_str(),
+            "2.3.1",
+            vec!["3 NumberUsed interval|2.5|0|4294|2"],
+        ),
+        (&decimal, "2.3.2", vec![]),
+        (&decimal, "", vec!["3 DecimalsDiffer"]),
+        (&escaped, "2.2.8", vec![]),
+        (&escaped, "2.3.3", vec![]),
+        (&escaped, "", vec!["2 EscapesDiffer"]),
+        (
+            &definition("@vm fall 2"),
+            "2.2.7",
+            vec!["4 ConditionalDefinition"],
+        ),
+        (&definition("@vm fall 2"), "2.2.8", vec![]),
+        (&definition("@vm fall 2"), "2.4.0", vec!["4 NotReadAgain"]),
+        (&definition("@vm fall 2"), "", vec!["4 DefinitionsDiffer"]),
+        (
+            &definition("~SEQ(I,1,2) fall ${I}"),
+            "2.3.4",
+            vec!["4 Sequence"],
+        ),
+        (
+            &definition("~SEQ(I,1,2) fall ${I}"),
+            "2.4.3",
+            vec!["4 NotReadAgain"],
+        ),
+        (&comment, "2.3.4", vec![]),
+        (&comment, "", vec!["3 CommentsDiffer"]),
+        (
+            &comment,
+            "2.4.0",
+            vec!["4 MisplacedKeyword fall||vrrp_script|"],
+        ),
+        (
+            "$S=~SEQ(I, 1, 2) vrrp_script chk${I} { script \"/bin/true\" }\n$S\n",
+            "2.3.4",
+            vec!["2 Sequence"],
+        ),
+        (
+            "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
+            "2.3.4",
+            vec!["6 Sequence"],
+        ),
+        (
+            "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
+            "2.4.3",
+            vec!["6 NotReadAgain"],
+        ),
+        (
+            "track_file tf {\n file /proc/sys/kernel/panic\n}\n",
+            "2.2.8",
+            vec!["2 TrackFileDropped tf|/proc/sys/kernel"],
+        ),
+        (track_file, "2.2.7", vec![]),
+        (
+            track_file,
+            "2.2.8",
+            vec!["3 InitFileOverwrites tf", "2 TrackFileDropped tf|/nowhere"],
+        ),
+        (track_file, "2.3.3", vec!["2 TrackFileDropped tf|/nowhere"]),
+        (
+            &format!(
+                "{}{file_check}",
+                track_file.replace(" file /nowhere/tf\n init_file 0\n", " file tf\n")
+            ),
+            "2.3.3",
+            vec![],
+        ),
+        (
+            &format!(
+                "{}{file_check}",
+                track_file.replace(" file /nowhere/tf\n init_file 0\n", " file tf\n")
+            ),
+            "2.3.1",
+            vec!["6 FileCheckCrash"],
+        ),
+        (
+            "global_defs {\n json_version 2\n}\n",
+            "2.2.7",
+            vec!["2 KeywordTooNew json_version|2.2.8"],
+        ),
+        ("global_defs {\n json_version 2\n}\n", "2.2.8", vec![]),
+        (
+            "global_defs {\n json_version 2\n}\n",
+            "",
+            vec!["2 KeywordsDiffer json_version|2.2.8"],
+        ),
+        (
+            "global_defs {\n set_supplementary_groups\n}\n",
+            "2.4.3",
+            vec!["2 KeywordTooNew set_supplementary_groups|2.4.4"],
+        ),
+    ] {
+        let config = read_as(version, text);
+        assert_eq!(shown(&config), expected, "{version}\n{text}");
+    }
+    let words = |version| {
+        let config = read_as(version, &escaped);
+        config.scripts[0].command.as_ref().unwrap().words.len()
+    };
+    assert_eq!((words("2.2.8"), words("2.3.3")), (2, 3));
+    let fall = |version| read_as(version, &comment).scripts[0].fall();
+    assert_eq!((fall("2.3.4"), fall("2.4.0")), (4, 1));
+}
