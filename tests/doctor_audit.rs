@@ -193,12 +193,13 @@ fn only_root_finds_out_what_another_user_sees() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
-        let look = |arguments: &str, words: &str| {
-            let path = write_conf(folder.path(), &conf_with(&check(arguments), ""));
+        let run = |conf: &str, words: &str| {
+            let path = write_conf(folder.path(), conf);
             let words = format!("doctor --format json {} {words}", path.display());
             let confined = Confined::new(folder.path().join("listenup")).by_nobody();
             Found::all(&confined.run(&words).exits(0).stdout, folder.path())
         };
+        let look = |arguments: &str, words: &str| run(&conf_with(&check(arguments), ""), words);
         // All users see the same listeners.
         with_code(&look("443", ""), "LU411");
         let found = look("--owner-process x 443", "");
@@ -208,6 +209,14 @@ fn only_root_finds_out_what_another_user_sees() {
             "only root can find out what it finds as user root"
         );
         assert_eq!(one.fix, "run the doctor as root");
+        // A folder of root's is closed to it.
+        fs::create_dir(folder.path().join("closed")).unwrap();
+        fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
+        let conf = conf_with("script \"FOLDER/closed/x\"", "");
+        assert_eq!(
+            with_code(&run(&conf, ""), "LU222").fix,
+            "run the doctor as root"
+        );
         assert_eq!(
             with_code(&look("443", "--user nobody"), "LU411").effect,
             "chk: 443 is listening (evaluated here for user nobody)"

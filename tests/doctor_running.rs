@@ -285,3 +285,112 @@ fn a_process_tells_of_no_listener() {
         );
     });
 }
+
+#[test]
+fn a_message_of_the_running_keepalived() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let part = folder.path().join("part.inc");
+        fs::create_dir(&part).unwrap();
+        let conf = conf_with("script \"FOLDER/listenup check -q 443\"", "");
+        let gateway = Gateway::start(&folder, &format!("include FOLDER/part.inc\n{conf}"));
+        let _listener = gateway.node.run(|| listen("::", 443));
+        let (found, _) = gateway.examine();
+        let one = with_code(&found, "LU112");
+        assert!(
+            one.fix.starts_with("correct the include, and reload"),
+            "{one:#?}"
+        );
+        fs::remove_dir(&part).unwrap();
+        fs::write(&part, "\n").unwrap();
+        gateway.keepalived.reload();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while gateway
+            .examine()
+            .0
+            .iter()
+            .any(|one| one.severity == "problem")
+        {
+            assert!(Instant::now() < deadline);
+        }
+    });
+}
+
+/// The package was upgraded, and keepalived still runs.
+#[test]
+fn the_next_restart_is_one_of_another_version() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let program = folder.path().join("keepalived");
+        let path = std::env::var_os("PATH").unwrap();
+        let mut found = std::env::split_paths(&path).map(|folder| folder.join("keepalived"));
+        let installed = found.find(|path| path.exists()).unwrap();
+        fs::copy(&installed, &program).unwrap();
+        let conf = "$A=@^nosuch fall 2\n".to_owned()
+            + &conf_with("script \"FOLDER/listenup check -q 443\"", "")
+                .replace(" fall 2\n", " $A\n");
+        let shown = folder.path().display().to_string();
+        fs::write(
+            folder.path().join("all.conf"),
+            conf.replace("FOLDER", &shown),
+        )
+        .unwrap();
+        let node = Node::new();
+        node.plug("to-e0", "e0", &["192.0.2.1/24"]);
+        let _listener = node.run(|| listen("::", 443));
+        // A conditional line from a definition ends 2.2.7, so it comes later.
+        fs::write(
+            folder.path().join("run.conf"),
+            conf.replace("FOLDER", &shown).replace(" $A\n", " fall 2\n"),
+        )
+        .unwrap();
+        let started = folder.path().join("run");
+        let by = program.clone();
+        let _keepalived = node.run(move || Keepalived::start_program(&by, started));
+        let log = folder.path().join("run.log");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !fs::read_to_string(&log).unwrap().contains("VRRP sockpool") {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let bytes = fs::read(&installed).unwrap();
+        let text = b"Keepalived v";
+        let at = bytes
+            .windows(text.len())
+            .position(|part| part == text)
+            .unwrap()
+            + text.len();
+        let newer = [&bytes[..at], b"2.4.0", &bytes[at + 5..]].concat();
+        fs::remove_file(&program).unwrap();
+        fs::write(&program, newer).unwrap();
+        fs::copy(
+            folder.path().join("all.conf"),
+            folder.path().join("run.conf"),
+        )
+        .unwrap();
+        let look = folder.path().to_owned();
+        let said = node.run(move || doctor(&look, "--format json"));
+        let found = Found::all(&said.stdout, folder.path());
+        let one = with_code(&found, "LU514");
+        assert!(
+            one.effect
+                .contains("2.4.0 is installed: the next restart changes the version"),
+            "{one:#?}"
+        );
+        assert!(one.cause.starts_with("then: FOLDER/run.conf:"), "{one:#?}");
+        assert!(
+            one.cause.contains("keepalived ignores this line"),
+            "{one:#?}"
+        );
+        let words = one
+            .fix
+            .split(", ")
+            .next()
+            .unwrap()
+            .strip_prefix("listenup doctor ")
+            .unwrap()
+            .to_owned();
+        let said = doctor(folder.path(), &words.replace("FOLDER", &shown));
+        said.exits(1).stdout_has("keepalived ignores this line");
+    });
+}

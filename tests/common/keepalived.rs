@@ -249,6 +249,15 @@ impl Keepalived {
         if without_sock_diag {
             confined = confined.without(Call::SockDiagSocket, Errno::EACCES);
         }
+        Self::run(confined, path)
+    }
+
+    /// The same with another program.
+    pub fn start_program(program: &Path, path: PathBuf) -> Self {
+        Self::run(Confined::new(program), path)
+    }
+
+    fn run(confined: Confined, path: PathBuf) -> Self {
         let log = File::create(path.with_extension("log")).unwrap();
         let mut command = confined.into_command();
         command

@@ -54,7 +54,7 @@ table! {
         "LU206",
         "the users or groups of scripts are unknown: {path} cannot be read",
         "{error}",
-        "run the doctor as root",
+        "",
         "The doctor reads /etc/passwd and /etc/group to find the users that run scripts.",
     );
     USER_OPTION_UNKNOWN = problem(

@@ -131,64 +131,89 @@ impl<'a> Machine<'a> {
                     blocks.push(block);
                     return Ok(());
                 }
-                word @ ("then" | "do" | "elif" | "else" | "fi" | "done" | "}") => {
-                    let block = blocks.last_mut().ok_or(())?;
-                    match (word, block.close) {
-                        ("then", "fi") | ("do", "done") => block.begins = false,
-                        ("elif", "fi") => {
-                            block.runs = block.outer && !block.taken && self.holds(behind)?;
-                            block.taken |= block.runs;
-                            block.begins = true;
-                            return Ok(());
-                        }
-                        ("else", "fi") => {
-                            block.runs = block.outer && !block.taken;
-                            block.taken = true;
-                        }
-                        (word, close) if word == close && behind.is_empty() => {
-                            if block.runs && self.turn(block, next) {
-                                return Ok(());
-                            }
-                            if block.outer && !block.taken {
-                                self.last = Status::Is(0);
-                            }
-                            blocks.pop();
-                        }
-                        _ => return Err(Stop::NotUnderstood),
+                "then" | "do" | "elif" | "else" | "fi" | "done" | "}" => {
+                    if self.branch(word, behind, blocks, next)? {
+                        return Ok(());
                     }
                 }
-                _ => {
-                    let Some(at) = rest
-                        .iter()
-                        .skip(1)
-                        .position(|(_, token)| token.plain() == Some("{"))
-                    else {
-                        return if outer { self.and_or(rest) } else { Ok(()) };
-                    };
-                    // `A || {`, `A && {`
-                    let (before, inside) = rest.split_at(at);
-                    let [(_, connector), _, inside @ ..] = inside else {
-                        return Err(Stop::NotUnderstood);
-                    };
-                    let wanted = match connector.operator() {
-                        "&&" => true,
-                        "||" => false,
-                        _ => return Err(Stop::NotUnderstood),
-                    };
-                    let runs = outer && self.holds(before)? == wanted;
-                    let block = Block {
-                        runs,
-                        taken: true,
-                        ..block("}", runs)
-                    };
-                    blocks.push(block);
-                    rest = inside;
-                    continue;
-                }
+                _ => match self.guard(rest, outer)? {
+                    Some((block, inside)) => {
+                        blocks.push(block);
+                        rest = inside;
+                        continue;
+                    }
+                    None => return if outer { self.and_or(rest) } else { Ok(()) },
+                },
             }
             rest = behind;
         }
         Ok(())
+    }
+
+    /// Executes a word that divides or closes the last block. Returns whether the statement is done.
+    fn branch(
+        &mut self,
+        word: &str,
+        behind: Slice<'_>,
+        blocks: &mut Vec<Block<'_>>,
+        next: &mut usize,
+    ) -> Step<bool> {
+        let block = blocks.last_mut().ok_or(())?;
+        match (word, block.close) {
+            ("then", "fi") | ("do", "done") => block.begins = false,
+            ("elif", "fi") => {
+                block.runs = block.outer && !block.taken && self.holds(behind)?;
+                block.taken |= block.runs;
+                block.begins = true;
+                return Ok(true);
+            }
+            ("else", "fi") => {
+                block.runs = block.outer && !block.taken;
+                block.taken = true;
+            }
+            (word, close) if word == close && behind.is_empty() => {
+                if block.runs && self.turn(block, next) {
+                    return Ok(true);
+                }
+                if block.outer && !block.taken {
+                    self.last = Status::Is(0);
+                }
+                blocks.pop();
+            }
+            _ => return Err(Stop::NotUnderstood),
+        }
+        Ok(false)
+    }
+
+    /// `A || {` or `A && {`: the block, and what is inside of it.
+    fn guard<'t>(
+        &mut self,
+        tokens: Slice<'t>,
+        outer: bool,
+    ) -> Step<Option<(Block<'t>, Slice<'t>)>> {
+        let mut behind = tokens.iter().skip(1);
+        let Some(at) = behind.position(|(_, token)| token.plain() == Some("{")) else {
+            return Ok(None);
+        };
+        let (before, rest) = tokens.split_at(at);
+        let [(_, connector), _, inside @ ..] = rest else {
+            return Err(Stop::NotUnderstood);
+        };
+        let wanted = match connector.operator() {
+            "&&" => true,
+            "||" => false,
+            _ => return Err(Stop::NotUnderstood),
+        };
+        let runs = outer && self.holds(before)? == wanted;
+        let block = Block {
+            close: "}",
+            outer: runs,
+            runs,
+            taken: true,
+            begins: false,
+            values: None,
+        };
+        Ok(Some((block, inside)))
     }
 
     /// Begins the next turn of a loop. Returns whether there is one.

@@ -1,0 +1,206 @@
+//! Rows about keywords, blocks and their values.
+
+use std::fs;
+use std::path::Path;
+
+use super::{FILE, GOOD, Kind, Row, SERVER, row};
+
+const TOP: &str = "global_defs {\n";
+const FALL: &str = " fall 2\n";
+const SECOND: &str = "vrrp_script chk {\n script \"FOLDER/listenup check -q 8443\"\n fall 2\n}\n";
+
+fn track(folder: &Path) {
+    fs::write(folder.join("track"), "0\n").unwrap();
+}
+
+pub fn blocks() -> Vec<Row> {
+    let end = " track_script {\n  chk\n }\n}\n";
+    let instance = "vrrp_instance gateway {\n";
+    vec![
+        row("LU141", GOOD, &[(FALL, " fall 2\n nonsense 1\n")])
+            .fix("remove the line", &[(" nonsense 1\n", "")]),
+        row("LU142", GOOD, &[("interval", "intervall")]).fix(
+            "replace intervall by interval",
+            &[("intervall", "interval")],
+        ),
+        row("LU143", GOOD, &[(FALL, " fall 2\n nopreempt\n")]).fix(
+            "move the line to vrrp_instance",
+            &[(" nopreempt\n", ""), (" priority", " nopreempt\n priority")],
+        ),
+        row("LU144", GOOD, &[(FALL, " }\n fall 2\n")])
+            .fix("remove the }", &[(" }\n fall 2\n", FALL)]),
+        row("LU145", GOOD, &[(TOP, "global_defs {\n json_version 2\n")])
+            .words("--keepalived-version 2.2.7")
+            .fix("remove json_version", &[(" json_version 2\n", "")])
+            .kind(Kind::Runs),
+        row(
+            "LU146",
+            GOOD,
+            &[(FALL, " fall 2\n nonsense {\n  a 1\n }\n")],
+        )
+        .fix(
+            "remove nonsense with its block",
+            &[(" nonsense {\n  a 1\n }\n", "")],
+        ),
+        row(
+            "LU147",
+            GOOD,
+            &[("  192.0.2.100/24\n }\n", "  192.0.2.100/24\n")],
+        )
+        .fix(
+            "add a line with } above this line",
+            &[(" track_script {", " }\n track_script {")],
+        ),
+        row("LU148", GOOD, &[(end, " track_script {\n  chk\n }\n")]).fix(
+            "add a line with } at the end of",
+            &[("  chk\n }\n", "  chk\n }\n}\n")],
+        ),
+        row("LU149", GOOD, &[(TOP, "global_defs\n")]).fix_line("global_defs"),
+        row(
+            "LU150",
+            GOOD,
+            &[(end, " track_script {\n  chk\n }\n}\n{\n}\n")],
+        )
+        .fix("remove the { with its }", &[("}\n{\n}\n", "}\n")]),
+        row(
+            "LU151",
+            GOOD,
+            &[(end, " track_script {\n  chk\n }\n}\n}\n")],
+        )
+        .fix("remove the }", &[("}\n}\n}\n", "}\n}\n")]),
+        row("LU152", GOOD, &[(FALL, " fall\n")])
+            .fix("write a value after fall", &[(" fall\n", FALL)]),
+        row("LU153", GOOD, &[(FALL, " fall 2 times\n")]).fix("remove times", &[(" times", "")]),
+        row("LU154", GOOD, &[(FALL, " fall 2\n fall 3\n")])
+            .fix("remove line 8", &[(" fall 2\n fall 3\n", " fall 3\n")]),
+        row(
+            "LU155",
+            GOOD,
+            &[("state BACKUP", "state MASTER\n state BACKUP")],
+        )
+        .fix("remove this line", &[(" state BACKUP\n", "")]),
+        row("LU156", GOOD, &[(FALL, " fall x\n")])
+            .fix("write a number from", &[("fall x", "fall 2")]),
+        row("LU157", GOOD, &[("interval 1", "interval 5000")])
+            .fix("write a number from", &[("5000", "1")]),
+        row("LU158", GOOD, &[("state BACKUP", "state SLAVE")])
+            .fix("write MASTER or BACKUP", &[("SLAVE", "BACKUP")]),
+        row("LU159", GOOD, &[(instance, "vrrp_instance {\n")]).fix(
+            "vrrp_instance NAME {",
+            &[("vrrp_instance {", "vrrp_instance gateway {")],
+        ),
+        row(
+            "LU160",
+            GOOD,
+            &[(
+                "vrrp_instance gateway",
+                &format!("{SECOND}vrrp_instance gateway"),
+            )],
+        )
+        .fix(
+            "give this block another name, or remove it",
+            &[(SECOND, "")],
+        ),
+        row(
+            "LU161",
+            GOOD,
+            &[(" script \"FOLDER/listenup check -q 443\"\n", "")],
+        )
+        .fix(
+            "add: script \"PROGRAM ARGUMENTS\"",
+            &[(
+                " interval",
+                " script \"FOLDER/listenup check -q 443\"\n interval",
+            )],
+        ),
+        row("LU162", FILE, &[(" file FOLDER/track\n", "")])
+            .before(track)
+            .fix(
+                "add: file \"PATH\"",
+                &[(" weight 0", " file \"FOLDER/track\"\n weight 0")],
+            ),
+        row(
+            "LU163",
+            GOOD,
+            &[
+                ("interface to-e0", "interface lo"),
+                ("vrrp_instance", "vrrp_track_process p {\n}\nvrrp_instance"),
+                (" track_script", " track_process {\n  p\n }\n track_script"),
+            ],
+        )
+        .fix(
+            "add: process PROGRAM",
+            &[("p {\n", "p {\n process keepalived\n")],
+        )
+        .kind(Kind::Tests),
+        row(
+            "LU164",
+            SERVER,
+            &[("real_server 127.0.0.1", "real_server localhost")],
+        )
+        .fix("real_server ADDRESS PORT {", &[("localhost", "127.0.0.1")])
+        .kind(Kind::Tests),
+        row("LU165", GOOD, &[("192.0.2.100/24", "vip.example.org")]).fix(
+            "write ADDRESS/LENGTH",
+            &[("vip.example.org", "192.0.2.100/24")],
+        ),
+        row(
+            "LU166",
+            GOOD,
+            &[("192.0.2.100/24\n", "192.0.2.100/24\n  2001:db8::100/64\n")],
+        )
+        .fix(
+            "move 2001:db8::100/64 to virtual_ipaddress_excluded",
+            &[
+                ("\n  2001:db8::100/64\n", "\n"),
+                (
+                    " track_script",
+                    " virtual_ipaddress_excluded {\n  2001:db8::100/64\n }\n track_script",
+                ),
+            ],
+        ),
+        row("LU167", GOOD, &[(" virtual_router_id 51\n", "")]).fix(
+            "add: virtual_router_id NUMBER",
+            &[(instance, "vrrp_instance gateway {\n virtual_router_id 51\n")],
+        ),
+        row("LU168", GOOD, &[(" interface to-e0\n", "")]).fix(
+            "add: interface",
+            &[(instance, "vrrp_instance gateway {\n interface to-e0\n")],
+        ),
+        row(
+            "LU169",
+            GOOD,
+            &[("state BACKUP", "state MASTER\n nopreempt")],
+        )
+        .fix("write state BACKUP", &[("MASTER", "BACKUP")]),
+        row("LU170", GOOD, &[("check -q 443\"", "check -q 443")])
+            .fix("close the quote", &[("check -q 443", "check -q 443\"")]),
+        row(
+            "LU171",
+            GOOD,
+            &[("script \"FOLDER/listenup check -q 443\"", "script")],
+        )
+        .fix(
+            "script \"PROGRAM ARGUMENTS\"",
+            &[(" script\n", " script \"FOLDER/listenup check -q 443\"\n")],
+        ),
+        row(
+            "LU172",
+            GOOD,
+            &[(
+                "\"FOLDER/listenup check -q 443\"",
+                "FOLDER/listenup check -q 443",
+            )],
+        )
+        .fix_line("script FOLDER/listenup check -q 443"),
+        row(
+            "LU173",
+            GOOD,
+            &[("\"FOLDER/listenup check -q 443\"", "/usr/bin/test -n 'a b'")],
+        )
+        .fix(
+            "put the whole command after script between double quotes, and use ' within it",
+            &[("/usr/bin/test -n 'a b'", "\"/usr/bin/test -n 'a b'\"")],
+        ),
+    ]
+}
