@@ -230,7 +230,8 @@ pub fn metadata(path: &Path) -> io::Result<Metadata> {
 
 fn is_of_the_kernel(file: &File) -> Result<bool, ReadError> {
     let found = fstatfs(file).map_err(io::Error::from)?;
-    // Its type depends on the processor, and some of its numbers are negative there.
+    // The type of this field depends on the processor, and some numbers are negative on some.
+    #[allow(clippy::useless_conversion)]
     let [kind @ .., _, _, _, _] = i64::from(found.f_type).to_le_bytes();
     Ok(OF_THE_KERNEL.contains(&u32::from_le_bytes(kind)))
 }

@@ -134,7 +134,7 @@ impl<'a> Reporter<'a> {
     /// The trouble with the file has changed, which [`Reporter::trouble`] has said in words.
     pub fn file_changed(&self, report: &Report<'_>) {
         if self.options.check.format == Format::Json && !self.options.check.quiet {
-            let _ = writer::stdout(&report.json(&now()), Wait::Never);
+            let _ = writer::stdout(report.json(&now()), Wait::Never);
         }
     }
 

@@ -30,7 +30,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
         Err(text) => (ExitReason::Verdict(Verdict::NotListening), "CRITICAL", text),
     };
     let text = text.replace(['|', '\n'], " ");
-    let written = writer::stdout(&format!("LISTENUP WATCH {word} - {text}\n"), Wait::Always);
+    let written = writer::stdout(format!("LISTENUP WATCH {word} - {text}\n"), Wait::Always);
     ExitStatus {
         reason: if written.is_ok() {
             reason

@@ -74,7 +74,7 @@ impl Audit<'_> {
         if self.config.files.is_empty() {
             return audited;
         }
-        let checks = checks::of(&self.config);
+        let checks = checks::of(self.config);
         findings.extend(track_files::examine(self.config, self.accounts));
         let before = findings.len();
         let index = Index::new(self.config);
