@@ -394,3 +394,29 @@ fn the_next_restart_is_one_of_another_version() {
         said.exits(1).stdout_has("keepalived ignores this line");
     });
 }
+
+#[test]
+fn a_file_check_uses_its_track_file() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        fs::write(folder.path().join("track"), "0\n").unwrap();
+        let conf = "track_file tf {\n file FOLDER/track\n weight 0\n}\n\
+                    virtual_server 192.0.2.1 80 {\n real_server 192.0.2.2 80 {\n  FILE_CHECK {\n   track_file tf\n  }\n }\n}\n";
+        for version in ["2.2.8", "2.3.4"] {
+            let words = format!("--keepalived-version {version}");
+            assert_eq!(
+                codes(&findings_about(&folder, conf, &words)),
+                "LU255:1",
+                "{version}"
+            );
+        }
+        fs::remove_file(folder.path().join("track")).unwrap();
+        let found = findings_about(&folder, conf, "--keepalived-version 2.3.4");
+        assert!(
+            with_code(&found, "LU253")
+                .effect
+                .ends_with("the real server stays in use"),
+            "{found:#?}"
+        );
+    });
+}

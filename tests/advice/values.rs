@@ -123,16 +123,17 @@ pub fn blocks() -> Vec<Row> {
             "LU163",
             GOOD,
             &[
-                ("interface to-e0", "interface lo"),
-                ("vrrp_instance", "vrrp_track_process p {\n}\nvrrp_instance"),
+                (
+                    "vrrp_instance",
+                    "vrrp_track_process p {\n weight 5\n}\nvrrp_instance",
+                ),
                 (" track_script", " track_process {\n  p\n }\n track_script"),
             ],
         )
         .fix(
             "add: process PROGRAM",
             &[("p {\n", "p {\n process keepalived\n")],
-        )
-        .kind(Kind::Tests),
+        ),
         row(
             "LU164",
             SERVER,
