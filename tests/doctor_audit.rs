@@ -361,7 +361,7 @@ fn a_file_system_that_executes_nothing() {
             path.display()
         ));
         said.exits(1).stdout_has(
-            "chk counts as success on each run: this node never fails over because of it [LU217]\n",
+            "chk: counts as success on each run: this node never fails over because of it [LU217]\n",
         );
     });
 }
