@@ -27,7 +27,7 @@ fn everything_has_an_end() {
             Problem::LongExpansion,
         ),
         (
-            format!("{}\n", "{}".repeat(400)).repeat(1250),
+            format!("x {{\n{}", format!("{}\n", "{}".repeat(400)).repeat(1250)),
             Problem::Limits,
         ),
         ("x\n".repeat(5000), Problem::TooMany),
