@@ -1,7 +1,8 @@
 //! Opens listeners and closes them when its standard input ends.
 //!
 //! `listener [ADDRESS:PORT | ADDRESS:FIRST-LAST]...` prints the port of each on a line when all are open. Without arguments: a
-//! free port of 127.0.0.1.
+//! free port of 127.0.0.1. `listener --open N` opens no listener but N other descriptors, as an old worker of a proxy has
+//! them, and prints N.
 
 #![allow(clippy::print_stdout)]
 
@@ -18,6 +19,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let mut places: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, count] = places.as_slice() {
+        if option == "--open" {
+            return hold_descriptors(count.parse()?);
+        }
+    }
     if places.is_empty() {
         places.push("127.0.0.1:0".to_owned());
     }
@@ -44,5 +50,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     print!("{ports}");
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn hold_descriptors(count: usize) -> Result<(), Box<dyn Error>> {
+    let one = std::fs::File::open("/dev/null")?;
+    let all: Vec<_> = (0..count)
+        .map(|_| one.try_clone())
+        .collect::<Result<_, _>>()?;
+    println!("{}", all.len());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    drop(all);
     Ok(())
 }

@@ -4,6 +4,10 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::poll::ppoll;
+use nix::sys::time::TimeSpec;
+
 /// A clock that never goes back, and a way to let it go on.
 pub trait Clock {
     /// The time since some fixed moment.
@@ -29,7 +33,31 @@ impl Clock for SystemClock {
     }
 
     fn pause(&self, duration: Duration) {
-        thread::sleep(duration);
+        sleep(duration);
+    }
+}
+
+/// The longest wait that is asked of the kernel at once.
+const AT_ONCE: Duration = Duration::from_secs(3600);
+
+/// Waits, also where the kernel refuses to. std's sleep panics if clock_nanosleep(2) is refused, and a panic ends the
+/// process by a signal.
+pub fn sleep(duration: Duration) {
+    let started = Instant::now();
+    loop {
+        let left = duration.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        let timeout = TimeSpec::from_duration(left.min(AT_ONCE));
+        match ppoll(&mut [], Some(timeout), None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            // A futex instead; where that is refused, too, only the processor is left to wait with.
+            Err(_) => {
+                thread::park_timeout(left);
+                thread::yield_now();
+            }
+        }
     }
 }
 

@@ -30,16 +30,12 @@ pub fn standard_streams() {
     let _ = ends.thread_block();
 }
 
-/// Takes the lowest free descriptor, for good, with what cannot be written to: what was asked for must
-/// not pass for delivered. A directory serves where there is no /dev/null.
+/// Takes the lowest free descriptor, for good, with what can be neither read nor written: what was asked for must
+/// not pass for delivered. O_PATH opens nothing, so it cannot wait; a FIFO in the place of /dev/null would.
 fn occupy() {
-    let flags = [OFlag::O_RDONLY, OFlag::O_RDONLY | OFlag::O_DIRECTORY];
-    for (path, flags) in [c"/dev/null", c"/"].into_iter().zip(flags) {
-        // SAFETY: the path ends with a NUL, and without O_CREAT there is no third argument.
-        if unsafe { libc::open(path.as_ptr(), flags.bits()) } != -1 {
-            return;
-        }
-    }
+    let flags = OFlag::O_PATH.bits();
+    // SAFETY: the path ends with a NUL, and without O_CREAT there is no third argument.
+    unsafe { libc::open(c"/".as_ptr(), flags) };
 }
 
 /// The arguments of `main`. Not std's: outside glibc it only knows them if it was started itself.

@@ -121,7 +121,7 @@ fn absent_says_what_should_not_be() {
         let _socket = listen("127.0.0.1", 1);
         listenup("check --absent 2 1").exits(1).stdout(
             "2: not listening\n\
-             1: listening on 127.0.0.1:1, but nothing must listen\n",
+             1: listening on 127.0.0.1:1, but --absent requires that nothing listens\n",
         );
         listenup("check --absent --any 2 1").exits(0).stdout(
             "2: not listening\n\

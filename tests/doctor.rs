@@ -310,7 +310,7 @@ fn the_file_that_keepalived_reads_by_default() {
         let said = sh(&format!(
             "exec unshare --mount sh -c 'mount --bind {shown}/etc /etc/keepalived && exec {shown}/listenup doctor'"
         ));
-        let line = "ok       /etc/keepalived/keepalived.conf:6: chk: 443 is listening (run as user root) [LU411]\n";
+        let line = "ok       /etc/keepalived/keepalived.conf:6: chk: 443 is listening (evaluated here for user root) [LU411]\n";
         said.exits(0).stdout_has(line);
     });
 }

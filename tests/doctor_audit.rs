@@ -46,7 +46,7 @@ fn checks_that_can_never_succeed() {
                 "--owner-process x 443",
                 "user nobody",
                 "LU414",
-                "as user nobody it gets \"443: could not tell",
+                "as user nobody it would get \"443: could not tell",
             ),
             (
                 "--netns /proc/1/ns/net 443",
@@ -189,30 +189,37 @@ fn a_check_that_keepalived_does_not_run_is_not_run() {
 }
 
 #[test]
-fn only_root_runs_a_check_as_another_user() {
+fn only_root_finds_out_what_another_user_sees() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
-        let path = write_conf(folder.path(), &conf_with(&check("443"), ""));
-        let look = |words: &str| {
+        let run = |conf: &str, words: &str| {
+            let path = write_conf(folder.path(), conf);
             let words = format!("doctor --format json {} {words}", path.display());
             let confined = Confined::new(folder.path().join("listenup")).by_nobody();
             Found::all(&confined.run(&words).exits(0).stdout, folder.path())
         };
-        let found = look("");
+        let look = |arguments: &str, words: &str| run(&conf_with(&check(arguments), ""), words);
+        // All users see the same listeners.
+        with_code(&look("443", ""), "LU411");
+        let found = look("--owner-process x 443", "");
         let one = with_code(&found, "LU417");
-        assert_eq!(one.cause, "only root can run it as user root");
+        assert_eq!(
+            one.cause,
+            "only root can find out what it finds as user root"
+        );
         assert_eq!(one.fix, "run the doctor as root");
-        // Nor sees it a folder of root's.
+        // A folder of root's is closed to it.
         fs::create_dir(folder.path().join("closed")).unwrap();
         fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
         let conf = conf_with("script \"FOLDER/closed/x\"", "");
-        write_conf(folder.path(), &conf);
-        assert_eq!(with_code(&look(""), "LU222").fix, "run the doctor as root");
-        write_conf(folder.path(), &conf_with(&check("443"), ""));
         assert_eq!(
-            with_code(&look("--user nobody"), "LU411").effect,
-            "chk: 443 is listening (run as user nobody)"
+            with_code(&run(&conf, ""), "LU222").fix,
+            "run the doctor as root"
+        );
+        assert_eq!(
+            with_code(&look("443", "--user nobody"), "LU411").effect,
+            "chk: 443 is listening (evaluated here for user nobody)"
         );
     });
 }

@@ -1,14 +1,13 @@
-//! Files and names that local users choose, and the doctor, which root runs: SECURITY.md, "What the doctor reads and executes".
+//! Files and names that local users choose, and the doctor, which root runs: SECURITY.md, "What the doctor reads".
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
-use std::fs::{self, File};
-use std::os::unix::fs::{chown, symlink};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
@@ -109,7 +108,7 @@ fn what_is_not_a_regular_file_is_not_even_opened() {
         let mut strace = Command::new("strace");
         let log = path.join("strace");
         strace
-            .args(["-f", "-qq", "-e", "trace=open,openat", "-o"])
+            .args(["-f", "-qq", "-e", "trace=open,openat,openat2", "-o"])
             .arg(&log);
         strace
             .arg(path.join("listenup"))
@@ -143,8 +142,12 @@ fn a_file_with_a_lease_is_an_error_at_once() {
             file.display()
         );
         let _holder = Process::start(Command::new("python3").args(["-c", &lease]));
-        let conf = format!("track_file t {{\n file {}\n}}\n", file.display());
-        let said = doctor_reads(path, &conf, "").exits(1);
+        let conf = format!(
+            "track_file t {{\n file {}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n track_file {{\n  t\n \
+             }}\n}}\n",
+            file.display()
+        );
+        let said = doctor_reads(path, &conf, "");
         let text = common::doctor::text(&said, path);
         assert!(
             text.contains("FOLDER/leased cannot be read: Try again (EAGAIN)"),
@@ -153,71 +156,95 @@ fn a_file_with_a_lease_is_an_error_at_once() {
     });
 }
 
+/// Any user can change a track_file if one part of its path belongs to that user.
 #[test]
-fn a_process_that_calls_itself_listenup_watch_is_not_believed() {
+fn a_track_file_that_others_can_change_is_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
-        let file = path.join("track");
+        let real = path.join("real");
+        fs::create_dir(&real).unwrap();
+        let file = real.join("track");
         fs::write(&file, "0\n").unwrap();
-        let shown = file.display().to_string();
-        let conf = format!(
-            "track_file t {{\n file {shown}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n track_file {{\n  \
-             t\n }}\n}}\n"
-        );
-        let python = fs::canonicalize("/usr/bin/python3").unwrap();
-        fs::create_dir(path.join("a")).unwrap();
-        symlink(&python, path.join("a/listenup")).unwrap();
-        // Python reads the program from a file called "watch".
-        fs::write(
-            path.join("a/watch"),
-            "print('ready', flush=True)\nimport sys\nsys.stdin.read()\n",
-        )
-        .unwrap();
-        let mut command = Confined::new(path.join("a/listenup"))
-            .by_nobody()
-            .into_command();
-        command.current_dir(path.join("a"));
-        let pretender = Process::start(command.args(["watch", "--track-file", &shown]));
-        let said = doctor_reads(path, &conf, "");
-        drop(pretender);
-        let text = common::doctor::text(&said, path);
-        let note = "calls itself listenup watch of it, but executes another file than this listenup; FOLDER/track was";
-        assert!(text.contains(note), "{text}");
-        assert!(!text.contains("LU259"), "{text}");
-
-        // The program itself, started by a user to whom the file does not belong.
-        let other = path.join("other");
-        fs::create_dir(&other).unwrap();
-        chown(&other, Some(NOBODY), None).unwrap();
-        let kept = other.join("track");
-        let mut command = Confined::new(path.join("listenup"))
-            .by_nobody()
-            .into_command();
-        let words =
-            ["watch", "--track-file", &kept.display().to_string(), "443"].map(str::to_owned);
-        let mut watch = command.args(words).stdout(Stdio::null()).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !kept.exists() {
-            assert!(Instant::now() < deadline);
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let conf = conf.replace(&shown, &kept.display().to_string());
-        let believed = common::doctor::text(&doctor_reads(path, &conf, ""), path);
-        chown(&kept, Some(0), None).unwrap();
-        let doubted = common::doctor::text(&doctor_reads(path, &conf, ""), path);
-        watch.kill().unwrap();
-        watch.wait().unwrap();
-        assert!(believed.contains("LU259"), "{believed}");
+        let look = |file: &str| {
+            let conf = format!(
+                "track_file t {{\n file FOLDER/{file}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n \
+                 track_file {{\n  t\n }}\n}}\n"
+            );
+            common::doctor::text(&doctor_reads(path, &conf, ""), path)
+        };
+        assert!(!look("real/track").contains("LU258"));
+        symlink(&real, path.join("link")).unwrap();
+        lchown(path.join("link"), Some(NOBODY), None).unwrap();
+        let text = look("link/track");
         assert!(
-            doubted.contains("but the file belongs to another user"),
-            "{doubted}"
+            text.contains("they can change FOLDER/link (nobody:root 0777)"),
+            "{text}"
         );
+        symlink(&file, path.join("track")).unwrap();
+        lchown(path.join("track"), Some(NOBODY), None).unwrap();
+        assert!(look("track").contains("they can change FOLDER/track (nobody:root 0777)"));
+        fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+        assert!(look("real/track").contains("they can change FOLDER/real/track (root:root 0666)"));
+    });
+}
+
+/// A few bytes that stand for very many.
+#[test]
+fn no_text_makes_it_work_without_a_limit() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let mut doubles = "#!/bin/sh\na0=0123456789012345\n".to_owned();
+        for number in 1..60 {
+            let before = number - 1;
+            doubles += &format!("a{number}=$a{before}$a{before}\n");
+        }
+        doubles += "nc -z 127.0.0.1 443\n";
+        fs::write(path.join("check.sh"), doubles).unwrap();
+        let mode = Permissions::from_mode(0o755);
+        fs::set_permissions(path.join("check.sh"), mode).unwrap();
+        let pairs = format!("include {}/{}*\n", path.display(), "{a,b}".repeat(9));
+        let script = format!("script {}/check.sh", path.display());
+        let conf = path.join("keepalived.conf");
+        for (text, code) in [
+            (conf_with(&script, ""), "LU3"),
+            (pairs.repeat(64), "LU118"),
+            ("{}".repeat(1 << 20), "LU118"),
+        ] {
+            fs::write(&conf, text).unwrap();
+            let said = bounded(&format!("--keepalived-conf {}", conf.display()));
+            assert!(said.stdout.contains(code), "{code}: {said:#?}");
+        }
+    });
+}
+
+/// What a user wrote into an argument is shown as little as what is in a file.
+#[test]
+fn no_character_of_an_argument_controls_the_terminal() {
+    in_namespace(|| {
+        for words in [
+            vec!["check", TRICKS],
+            vec!["check", "--netns", TRICKS, "443"],
+            vec!["check", "--interface", TRICKS, "443"],
+            vec!["check", "--owner-user", TRICKS, "443"],
+            vec!["check", "--format", "nagios", "--interface", TRICKS, "443"],
+            vec!["check", "--format", TRICKS, "443"],
+            vec!["check", "-v", "--owner-unit", TRICKS, "443"],
+            vec!["doctor", "--netns", TRICKS],
+            vec!["doctor", "--explain", TRICKS],
+            vec!["list", "--netns", TRICKS],
+            vec![TRICKS],
+        ] {
+            let said = Said::by(Command::new(LISTENUP).args(&words));
+            let lines = said.stdout.replace('\n', "") + &said.stderr.replace('\n', "");
+            assert!(!lines.contains(is_unprintable), "{said:#?}");
+        }
     });
 }
 
 /// Characters that a terminal obeys or hides: escape, C1, bidirectional, without a width.
-const TRICKS: &str = "\u{1b}[2J\u{9b}31m\u{202e}\u{2066}\u{200b}\u{200f}\u{61c}\u{feff}\u{2028}";
+const TRICKS: &str = "\u{1b}[2J\u{7}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{200f}\u{61c}\u{feff}\u{2028}\u{fe0f}\u{3164}\u{e0100}";
 
 #[test]
 fn no_character_of_a_file_controls_the_terminal() {

@@ -43,7 +43,7 @@ fn json_of_every_verdict() {
             json!({
                 "protocol": "tcp", "address": address, "port": port, "v6only": v6only, "bound_to_device": false,
                 "device": null, "queue": { "length": queue.0, "limit": queue.1 }, "drops": null, "uid": 0,
-                "inode": null, "cgroup": cgroup,
+                "inode": null, "cgroup": cgroup, "unreachable": null,
             })
         };
         let expected = json!({
@@ -52,12 +52,12 @@ fn json_of_every_verdict() {
             "targets": [
                 {
                     "target": "443", "answer": "listening", "reason": null,
-                    "listener": listener("127.0.0.1", 443, None, (1, 0)),
+                    "listener": listener("127.0.0.1", 443, None, (1, 0)), "elsewhere": null,
                 },
-                { "target": "80", "answer": "not listening", "reason": null, "listener": null },
+                { "target": "80", "answer": "not listening", "reason": null, "listener": null, "elsewhere": [] },
                 {
                     "target": "[::1]:444", "answer": "listening", "reason": null,
-                    "listener": listener("::", 444, Some(false), (0, 16)),
+                    "listener": listener("::", 444, Some(false), (0, 16)), "elsewhere": null,
                 },
             ],
         });
@@ -176,7 +176,7 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
             (
                 "444 127.0.0.2:443 80",
                 2,
-                "LISTENUP CRITICAL - 127.0.0.2:443: not listening; 80: not listening; \
+                "LISTENUP CRITICAL - 127.0.0.2:443: not listening; 127.0.0.1:443 listens; 80: not listening; \
                  444: listening on [::]:444 | 'queue 444'=0;;;0;16\n",
             ),
             (
@@ -195,7 +195,7 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
             (
                 "--absent 80 444",
                 2,
-                "LISTENUP CRITICAL - 444: listening on [::]:444, but nothing must listen; \
+                "LISTENUP CRITICAL - 444: listening on [::]:444, but --absent requires that nothing listens; \
                  80: not listening | 'queue 444'=0;;;0;16\n",
             ),
             (

@@ -37,8 +37,8 @@ impl Files for Then {
         Disk.kind(&Self::now(path))
     }
 
-    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
-        Disk.names(&Self::now(folder))
+    fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>> {
+        Disk.names(&Self::now(folder), at_most)
     }
 
     fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>> {

@@ -193,6 +193,10 @@ fn wrong_usage_is_logged_wherever_on_the_line_it_stands() {
             "--at-least 2 can never be met",
         ),
         (
+            "--log syslog -h 127.0.0.1 443",
+            "help and the version are shown only if nothing else is given",
+        ),
+        (
             "--log syslog",
             "the following required arguments were not provided: <TARGET>...",
         ),
@@ -204,12 +208,7 @@ fn wrong_usage_is_logged_wherever_on_the_line_it_stands() {
         assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
         assert!(is_silent(&log));
     }
-    for words in [
-        "443,80",
-        "--log none 443,80",
-        "--log sylog 443",
-        "--log syslog --help",
-    ] {
+    for words in ["443,80", "--log none 443,80", "--log sylog 443", "--help"] {
         check(root.path(), words);
         assert!(is_silent(&log), "{words}");
     }

@@ -27,7 +27,7 @@ use listenup::domain::{
 };
 use listenup::engine::SourceChain;
 use listenup::engine::{CheckSpec, Timing, judge};
-use listenup::requirements::{Owner, RequirementChecker};
+use listenup::requirements::{Demands, Owner, RequirementChecker};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
 const SETS: u64 = 60;
@@ -446,7 +446,14 @@ fn judge_a_pair(pair: &[Half; 2]) {
     let limit = Deadline::new(&clock, Duration::from_secs(20));
     let max = Some("100%".parse().unwrap());
     let proc = std::path::Path::new("/proc");
-    let mut requirements = RequirementChecker::new(max, &owner, proc, limit).unwrap();
+    let demands = Demands {
+        max_queue: max,
+        owner: &owner,
+        interface: None,
+        netns: None,
+        viewer: None,
+    };
+    let mut requirements = RequirementChecker::new(demands, proc, limit, Default::default());
     let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);
     let agrees = match answer {
         Answer::Listening(_) => found == "accepted",

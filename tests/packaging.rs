@@ -1,4 +1,4 @@
-//! The examples for keepalived, Nagios, Icinga and Ansible, with the real keepalived and the real program.
+//! The examples for keepalived, Nagios, Icinga, Zabbix, Pacemaker, containers and Ansible, with the real keepalived and the real program.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -11,8 +11,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use common::confined::Confined;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, listenup, listenup_with};
+use common::program::{LISTENUP, Said, keepalived, listenup, listenup_with, sh};
 use common::sockets::{listen, listen_with};
 use common::udp::bound;
 
@@ -33,7 +34,8 @@ fn examples() -> Vec<PathBuf> {
     examples
 }
 
-/// `keepalived -t` of a file, on a host with two devices and the program at its place.
+/// `keepalived -t` of a file, on a host with two devices, the program at its place and the track_file of a running watch:
+/// keepalived 2.3 refuses a configuration whose track_file does not exist.
 ///
 /// As process 1 of its own: where keepalived 2.2.7 checks a script it compares its parent's number
 /// with one that -t leaves at 0, and ends itself if they differ (keepalived #2587).
@@ -43,12 +45,15 @@ fn keepalived_test(file: &Path) -> Said {
         mount -t tmpfs -o mode=755 listenup-test /usr/libexec
         mkdir /usr/libexec/keepalived
         install -m 755 "$1" /usr/libexec/keepalived/listenup
-        exec keepalived -t -f "$2""#;
+        mount -t tmpfs -o mode=755 listenup-test /run
+        install -D -m 644 /dev/null /run/listenup-watch-443/track
+        exec "$3" -t -f "$2""#;
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
     unshare
         .args(["sh", "-ec", script, "sh", LISTENUP])
-        .arg(file);
+        .arg(file)
+        .arg(keepalived());
     Said::by(&mut unshare)
 }
 
@@ -216,6 +221,104 @@ fn icinga_calls_the_program_with_options_that_it_has() {
             count += 1;
         }
         assert_eq!(count, 10);
+    });
+}
+
+#[test]
+fn the_line_for_nrpe_that_is_about_the_watch_is_one_that_the_program_takes() {
+    let nrpe = fs::read_to_string("packaging/nagios/nrpe.cfg").unwrap();
+    let command = line(&nrpe, "command[check_listenup_watch]=");
+    let said = listenup(command.strip_prefix(IN_PATH).unwrap());
+    let why = "/run/listenup-watch-443/track cannot be read: No such file or directory (ENOENT)";
+    said.exits(2)
+        .stdout(&format!("LISTENUP WATCH CRITICAL - {why}\n"));
+}
+
+#[test]
+fn ansible_has_each_processor_and_starts_watches_before_keepalived_is_reloaded() {
+    let playbook = yaml("packaging/ansible/listenup.yml");
+    let play = &playbook[0];
+    let architecture = play["vars"]["listenup_deb_arch"].as_str().unwrap();
+    assert!(
+        architecture.contains("'aarch64': 'arm64'"),
+        "{architecture}"
+    );
+    // Handlers run after all tasks.
+    let names = ["Reload keepalived", "Reload the watches"];
+    let handlers = play["handlers"].as_array().unwrap();
+    assert!(handlers.iter().map(|handler| &handler["name"]).eq(names));
+    let tasks = play["tasks"].as_array().unwrap();
+    let watch = tasks
+        .iter()
+        .filter(|task| task["loop"] == "{{ listenup_watch }}");
+    assert_eq!(watch.count(), 2);
+    for option in play["vars"]["listenup_watch_options"].as_array().unwrap() {
+        let words = [
+            "listenup",
+            "watch",
+            "--track-file=f",
+            option.as_str().unwrap(),
+            "443",
+        ];
+        listenup::cli::parse(words.map(Into::into)).unwrap();
+    }
+}
+
+#[test]
+fn zabbix_gets_the_exit_code_and_pacemaker_a_success() {
+    let zabbix = fs::read_to_string("packaging/zabbix/listenup.conf").unwrap();
+    let zabbix = line(&zabbix, "UserParameter=listenup.check[*],");
+    assert!(zabbix.starts_with(IN_PATH), "{zabbix}");
+    let pacemaker = fs::read_to_string("packaging/pacemaker/monitor.txt").unwrap();
+    let (_, hook) = pacemaker.split_once("monitor_hook=\"").unwrap();
+    let (hook, _) = hook.split_once('"').unwrap();
+    assert!(hook.starts_with(IN_PATH), "{hook}");
+    let hook = hook.to_owned();
+    in_namespace(move || {
+        let shell = |line: &str| sh(&line.replace(IN_PATH, "$0"));
+        let zabbix = |targets: &str| shell(&zabbix.replace("$1", targets)).exits(0).stderr("");
+        zabbix("443").stdout("1\n");
+        shell(&hook).exits(1).stdout("").stderr("");
+        let _listener = listen("0.0.0.0", 443);
+        zabbix("443").stdout("0\n");
+        zabbix("--owner-user nobody 443").stdout("5\n");
+        shell(&hook).exits(0).stdout("").stderr("");
+    });
+}
+
+/// Instructions of a Dockerfile that begin with this word, without it.
+fn instructions(dockerfile: &str, word: &str) -> Vec<String> {
+    let text = fs::read_to_string(dockerfile).unwrap();
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
+    lines.map(str::to_owned).collect()
+}
+
+/// What the Dockerfiles do, in a root that has nothing else: no engine for containers runs here.
+#[test]
+fn the_dockerfiles_put_the_program_where_it_can_run() {
+    for (dockerfile, place) in [
+        ("packaging/docker/keepalived.Dockerfile", IN_KEEPALIVED),
+        ("packaging/docker/healthcheck.Dockerfile", "/listenup"),
+    ] {
+        let copies = instructions(dockerfile, "COPY");
+        let expected = format!("--chown=root:root --chmod=755 listenup {place}");
+        assert_eq!(copies, [expected], "{dockerfile}");
+    }
+    let health = instructions("packaging/docker/healthcheck.Dockerfile", "HEALTHCHECK");
+    let (_, command) = health[0].split_once(" CMD ").unwrap();
+    let command: Vec<String> = serde_json::from_str(command).unwrap();
+    assert_eq!(command[0], "/listenup");
+    let root = tempfile::tempdir().unwrap();
+    fs::copy(LISTENUP, root.path().join("listenup")).unwrap();
+    let root = root.path().to_owned();
+    in_namespace(move || {
+        let healthy = || Confined::listenup_in_root(&root).run(&command[1..].join(" "));
+        // Docker reserves any other code than 0 and 1. There is no /proc, and sock_diag alone answers.
+        healthy().exits(1).stdout("").stderr("");
+        let _listener = listen("0.0.0.0", 443);
+        healthy().exits(0).stdout("").stderr("");
     });
 }
 

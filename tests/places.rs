@@ -178,7 +178,7 @@ fn whether_an_interface_is_in_a_vrf_must_be_known() {
                 .run(&format!("check --exit-codes distinct --interface lo {target}"))
                 .exits(3)
                 .stderr(&format!(
-                    "listenup: could not tell ({target}): whether the interface lo belongs to a VRF cannot be looked up: \
+                    "listenup: could not tell ({target}): whether the interface lo belongs to a VRF or a bridge cannot be looked up: \
                      rtnetlink: socket: Operation not permitted (EPERM)\n"
                 ));
         }
@@ -186,7 +186,7 @@ fn whether_an_interface_is_in_a_vrf_must_be_known() {
 }
 
 #[test]
-fn what_is_enslaved_to_something_else_is_in_no_vrf() {
+fn what_comes_in_by_a_port_of_a_bridge_comes_in_by_the_bridge_and_by_no_vrf() {
     in_namespace(|| {
         second_device();
         ip("link add port type veth peer name cable");
@@ -195,7 +195,7 @@ fn what_is_enslaved_to_something_else_is_in_no_vrf() {
         let _va = listen_with("0.0.0.0", 444, |socket| {
             socket.bind_device(Some(b"va")).unwrap()
         });
-        for (device, any, va) in [("va", 0, 0), ("port", 0, 1), ("cable", 0, 1), ("lo", 0, 1)] {
+        for (device, any, va) in [("va", 0, 0), ("port", 0, 0), ("cable", 0, 1), ("lo", 0, 1)] {
             for (port, code) in [(443, any), (444, va)] {
                 listenup(&format!(
                     "check --exit-codes distinct --interface {device} {port}"

@@ -12,11 +12,10 @@ mod common;
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use common::node::Node;
-use common::program::{LISTENUP, Said, await_call, example, listenup, stop};
+use common::program::{LISTENUP, Said, await_call, example, keepalived, listenup, stop};
 use common::service::Service;
 use common::{in_namespace, ip};
 use nix::libc;
@@ -118,8 +117,11 @@ impl Services {
         let folder = tempfile::tempdir().unwrap();
         let start = |name: &str, places: &[&str]| {
             let program = folder.path().join(name);
-            // The kernel names a process by the link that was executed.
-            symlink(example("listener"), &program).unwrap();
+            // Not a link: a process is also known by the file that it runs. Not std::fs::copy: a child that another test
+            // forks meanwhile would hold the file open for writing (ETXTBSY).
+            let mut install = Command::new("install");
+            let copied = install.arg(example("listener")).arg(&program).status();
+            assert!(copied.unwrap().success());
             Service::start(Command::new(program).args(places), places.len())
         };
         let haproxy = start("haproxy", &["0.0.0.0:443", "[::]:6443"]);
@@ -362,14 +364,16 @@ fn keepalived_takes_the_configuration_of_the_readme_without_a_word() {
             mount -t tmpfs -o mode=755 listenup-test /usr/libexec
             mkdir /usr/libexec/keepalived
             install -m 755 "$1" /usr/libexec/keepalived/listenup
+            mount -t tmpfs -o mode=755 listenup-test /run
+            install -D -m 644 /dev/null /run/listenup-watch-443/track
             mount -t tmpfs -o mode=755 listenup-test /etc/keepalived
             printf %s "$2" >/etc/keepalived/keepalived.conf
             ip link add eth0 type veth peer name eth1
-            exec keepalived -t"#;
+            exec "$3" -t"#;
         // As process 1 of its own, for keepalived 2.2.7 (packaging/keepalived/README.md says why).
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
-        unshare.args(["sh", "-ec", script, "sh", LISTENUP, &conf]);
+        unshare.args(["sh", "-ec", script, "sh", LISTENUP, &conf, &keepalived()]);
         Said::by(&mut unshare).exits(0).stdout("").stderr("");
     }
 }

@@ -312,7 +312,7 @@ fn too_little_memory_is_never_a_wrong_answer() {
     });
 }
 
-/// keepalived takes 127 for success. glibc ends a program with it when it cannot set up its memory, musl never does.
+/// A MISC_CHECK with misc_dynamic treats 127 as up. glibc ends a program with it when it cannot set up its memory, musl never does.
 #[test]
 fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127() {
     let program = std::fs::read(LISTENUP).unwrap();

@@ -263,7 +263,10 @@ fn a_listener_on_another_device_does_not_count() {
         );
         listenup("check --interface d0 8443 8444")
             .exits(1)
-            .stdout("8443: not listening\n8444: listening on 0.0.0.0:8444\n")
+            .stdout(
+                "8443: not listening; 0.0.0.0:8443 (device lo) listens\n\
+                 8444: listening on 0.0.0.0:8444\n",
+            )
             .stderr("");
         let refused = Confined::listenup().without(Call::SockDiagSocket, Errno::EACCES);
         refused

@@ -136,7 +136,7 @@ fn a_process_cannot_write_to_the_terminal_by_its_name() {
         listenup("check --timeout 10s --owner-process other 8443")
             .exits(1)
             .stdout(&format!(
-                "8443: wrong owner: 127.0.0.1:8443 is held by {name}, not by other\n"
+                "8443: wrong owner: 127.0.0.1:8443 is held by {name}, which runs listener, not by other\n"
             ));
     });
 }

@@ -24,7 +24,7 @@ use nix::sys::stat::Mode;
 use nix::sys::termios::{FlowArg, tcflow};
 use nix::unistd::{mkfifo, pipe, write};
 
-use common::confined::Confined;
+use common::confined::{Call, Confined};
 use common::in_namespace;
 use common::program::{LISTENUP, Said, await_call};
 use common::sockets::listen;
@@ -243,6 +243,65 @@ fn a_system_call_that_does_not_return_does_not_keep_the_exit_code_back() {
             (libc::SYS_recvmsg, "list --timeout 100ms", 2),
         ] {
             Confined::listenup().stuck_in(call).run(words).exits(code);
+        }
+    });
+}
+
+#[test]
+fn without_the_call_that_std_sleeps_by_each_verdict_is_right() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        for _ in 0..20 {
+            let refused = || Confined::listenup().without(Call::ClockNanosleep, Errno::EPERM);
+            refused().run("check 443").exits(0);
+            refused()
+                .run("check 80")
+                .exits(1)
+                .stdout("80: not listening\n");
+            refused()
+                .run("check --retry-for 50ms 80")
+                .exits(1)
+                .stderr("");
+        }
+    });
+}
+
+#[test]
+fn without_a_second_thread_a_call_that_does_not_return_is_ended_by_an_alarm() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        let confined = || {
+            let one_call = Confined::listenup().stuck_in(libc::SYS_sendto);
+            one_call
+                .without(Call::Clone3, Errno::EAGAIN)
+                .without(Call::Clone, Errno::EAGAIN)
+        };
+        let output = confined()
+            .into_command()
+            .args(["check", "--timeout", "100ms", "443"])
+            .output()
+            .unwrap();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        assert_eq!(signal, Some(libc::SIGALRM), "{output:?}");
+        // A check that is done in time is not ended so.
+        Confined::listenup()
+            .without(Call::Clone3, Errno::EAGAIN)
+            .without(Call::Clone, Errno::EAGAIN)
+            .run("check 443")
+            .exits(0);
+    });
+}
+
+#[test]
+fn a_fifo_in_the_place_of_dev_null_is_not_waited_for() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        for closed in ["<&-", "<&- >&-", "<&- >&- 2>&-"] {
+            common::program::sh(&format!(
+                "exec timeout 20 unshare -m sh -c 'f=$(mktemp -u) && mkfifo $f && mount --bind $f /dev/null \\
+                 && exec \"$0\" check 443 {closed}' \"$0\""
+            ))
+            .exits(0);
         }
     });
 }

@@ -1,6 +1,6 @@
 //! The unit that the packages bring.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 
@@ -62,20 +62,61 @@ fn the_unit_exposes_as_good_as_nothing() {
     );
 }
 
-#[test]
-fn its_command_line_is_one_that_the_program_takes() {
+/// The arguments of a line of the unit, as systemd would expand them for an instance.
+fn words(start: &str) -> Vec<std::ffi::OsString> {
     let text = fs::read_to_string(UNIT).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("ExecStart=/usr/bin/listenup "));
-    let line = line.unwrap().replace("%i", "443").replace("${DOWN}", "1");
+    let lines = text.lines();
+    let mut lines = lines.filter_map(|line| line.strip_prefix(start)?.strip_prefix(" watch "));
+    let line = lines.next().unwrap().to_owned();
+    assert_eq!(lines.next(), None);
     let line = line
-        .replace("$OPTIONS", "--retry-for 200ms")
-        .replace("$TARGETS", "443 80");
-    let words = ["listenup"].into_iter().chain(line.split(' '));
-    let request = listenup::cli::parse(words.map(Into::into)).unwrap();
-    assert!(
-        matches!(request, listenup::cli::Request::Watch(_)),
-        "{request:?}"
-    );
+        .replace("%i", "192.0.2.1:443")
+        .replace("%I", "192.0.2.1:443");
+    let line = line
+        .replace("${DOWN}", "1")
+        .replace("${RUNTIME_DIRECTORY}", "/run/it");
+    assert!(!line.contains(['$', '%']), "{line}");
+    let words = ["listenup", "watch"].into_iter().chain(line.split(' '));
+    words.map(Into::into).collect()
+}
+
+#[test]
+fn its_command_lines_are_ones_that_the_program_takes() {
+    let start = words("ExecStart=/usr/bin/listenup");
+    let request = listenup::cli::parse(start.clone()).unwrap();
+    let listenup::cli::Request::Watch(options) = request else {
+        unreachable!("{request:?}");
+    };
+    assert_eq!(options.check.targets[0].to_string(), "192.0.2.1:443");
+    assert_eq!(options.rise, std::time::Duration::from_secs(3));
+    // The check before a reload has the same options.
+    let check = words("ExecReload=/usr/bin/listenup");
+    let without = check.iter().filter(|word| *word != "--check-options");
+    assert_eq!(without.cloned().collect::<Vec<_>>(), start);
+    assert_ne!(check, start);
+}
+
+#[test]
+fn the_example_of_options_has_lines_that_the_program_takes() {
+    let text = fs::read_to_string("packaging/systemd/watch-example").unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(' '));
+    let given: Vec<&str> = lines.collect();
+    assert_eq!(given.len(), 4, "{given:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("watch-web");
+    fs::write(&file, given.join("\n")).unwrap();
+    let mut start = words("ExecStart=/usr/bin/listenup");
+    for word in &mut start {
+        let named = word
+            .to_string_lossy()
+            .replace("/etc/listenup/watch-192.0.2.1:443", &file.to_string_lossy());
+        *word = named.into();
+    }
+    let request = listenup::cli::parse(start).unwrap();
+    let listenup::cli::Request::Watch(options) = request else {
+        unreachable!("{request:?}");
+    };
+    assert_eq!(options.check.targets.len(), 2);
+    assert_eq!(options.rise, std::time::Duration::from_secs(1));
 }

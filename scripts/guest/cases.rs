@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, umount2};
 use crate::sockets::Zoo;
 use crate::table::listeners;
 use crate::verdicts::{Kernel, Run, Verdicts};
-use crate::{Outside, attach, resets, version, vrf, watch};
+use crate::{Outside, attach, product, resets, version, vrf, watch};
 
 const SOURCES: [&str; 3] = ["auto", "sock_diag", "proc"];
 const ROOT: u32 = 0;
@@ -50,16 +50,30 @@ pub fn with_ipv6(outside: &mut Outside) {
     let churned = churn(outside);
     outside.tell("churn", churned);
     outside.tell("resets", resets::named());
-    outside.tell("suspend", watch::through_suspends());
+    match watch::through_suspends() {
+        Some(verdicts) => outside.tell("suspend", verdicts),
+        None => outside.say("lacks", "suspend"),
+    }
     outside.tell("subset=pid", with_only_processes_in_proc(kernel));
+}
+
+/// Loads what the cases of VRFs need. User-mode Linux has some of it built in, and then there is no file.
+fn load_for_vrfs() {
+    let modules = ["inet_diag", "tcp_diag", "udp_diag", "veth", "vrf"];
+    let is_module = |module: &&str| Path::new(&format!("/{module}.ko")).exists();
+    modules.into_iter().filter(is_module).for_each(load);
 }
 
 /// Listeners in VRFs and outside.
 pub fn in_a_vrf(outside: &mut Outside) {
-    for module in ["inet_diag", "tcp_diag", "udp_diag", "veth", "vrf"] {
-        load(module);
-    }
+    load_for_vrfs();
     outside.tell("vrf", vrf::verdicts());
+}
+
+/// Every combination of a listener and a client.
+pub fn product(outside: &mut Outside) {
+    load_for_vrfs();
+    outside.tell("product", product::verdicts());
 }
 
 /// On a kernel that was booted with ipv6.disable=1.

@@ -4,8 +4,9 @@
 //! Its arguments, which come from the kernel's command line, say what to do; see [`main`]. As `/bin/ip` it
 //! is what the others need of ip(8).
 //!
-//! What it says goes to the second serial port, a line each: `right|CASE|N` and `wrong|CASE|N` count a
-//! case's verdicts, `why|TEXT` words a wrong one, `kernel|VERSION` names the kernel, `NAME|LINE` is a line
+//! What it says goes to the port that the command line names with `outside=`, a line each: `right|CASE|N` and `wrong|CASE|N` count a
+//! case's verdicts, `why|TEXT` words a wrong one, `lacks|CASE` says that this
+//! kernel cannot do it, `kernel|VERSION` names the kernel, `NAME|LINE` is a line
 //! of a captured file or of churn, and `done|` is the last.
 
 #![allow(
@@ -17,6 +18,7 @@
 
 mod cases;
 mod ip;
+mod product;
 mod resets;
 #[allow(dead_code)]
 mod trace;
@@ -57,21 +59,30 @@ fn main() {
         create_dir_all(place).unwrap();
         attach(kind, place, None);
     }
-    let mut outside = Outside(File::create("/dev/ttyS1").unwrap());
+    // An init gets what the kernel does not know of its command line.
+    let outside = std::env::var_os("outside").unwrap();
+    let mut outside = Outside(File::create(outside).unwrap());
     outside.say("kernel", &version::upstream());
     ip("link set lo up");
-    for word in words {
+    // User-mode Linux adds words of its own, with a `=`.
+    for word in words.iter().filter(|word| !word.contains('=')) {
         match *word {
             "cases" => cases::with_ipv6(&mut outside),
             "without-ipv6" => cases::without_ipv6(&mut outside),
             "vrf" => cases::in_a_vrf(&mut outside),
+            "product" => cases::product(&mut outside),
             "capture" => cases::capture(&mut outside),
             _ => panic!("{word}?"),
         }
     }
     outside.say("done", "");
     drop(outside); // waits until it is all out
-    let Err(error) = reboot(RebootMode::RB_AUTOBOOT);
+    // QEMU ends at a reboot. User-mode Linux would start again.
+    let mode = match std::env::var_os("power_off") {
+        Some(_) => RebootMode::RB_POWER_OFF,
+        None => RebootMode::RB_AUTOBOOT,
+    };
+    let Err(error) = reboot(mode);
     panic!("reboot: {error}");
 }
 

@@ -60,17 +60,19 @@ pub fn verdicts() -> Verdicts {
     host.join().unwrap()
 }
 
-fn namespace() -> File {
+/// A new network namespace, of this thread from now on.
+pub fn namespace() -> File {
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
     ip("link set lo up");
     File::open("/proc/thread-self/ns/net").unwrap()
 }
 
-fn enter(namespace: &File) {
+pub fn enter(namespace: &File) {
     setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
 }
 
-fn set(setting: &str, value: &str) {
+/// Writes a setting below /proc/sys/net.
+pub fn set(setting: &str, value: &str) {
     std::fs::write(format!("/proc/sys/net/{setting}"), value).unwrap();
 }
 
@@ -162,27 +164,32 @@ fn open(protocol: Protocol, count: usize) -> Vec<Socket> {
 }
 
 fn client(protocol: Protocol, to: SocketAddr, way: &Way, here: &File, there: &File) -> Socket {
-    let open = || match protocol {
-        Protocol::TCP => Socket::new(Domain::for_address(to), Type::STREAM, Some(protocol)),
-        _ => Socket::new(Domain::for_address(to), Type::DGRAM, Some(protocol)),
-    };
     match way {
         Way::Here => {
-            let socket = open().unwrap();
+            let socket = client_of(protocol, to);
             socket.bind_device(Some(b"red")).unwrap();
             socket
         }
         Way::There => {
             enter(there);
-            let socket = open().unwrap();
+            let socket = client_of(protocol, to);
             enter(here);
             socket
         }
     }
 }
 
-/// Whether a connection or a datagram from this socket finds a listener.
-fn finds(client: Socket, to: SocketAddr, listeners: &[Socket]) -> bool {
+/// A socket that can connect to this address.
+pub fn client_of(protocol: Protocol, to: SocketAddr) -> Socket {
+    let kind = match protocol {
+        Protocol::TCP => Type::STREAM,
+        _ => Type::DGRAM,
+    };
+    Socket::new(Domain::for_address(to), kind, Some(protocol)).unwrap()
+}
+
+/// True if a connection or a datagram from this socket finds a listener.
+pub fn finds(client: Socket, to: SocketAddr, listeners: &[Socket]) -> bool {
     let patience = Duration::from_secs(10);
     match client.connect_timeout(&to.into(), patience) {
         Ok(()) => {}
@@ -192,11 +199,17 @@ fn finds(client: Socket, to: SocketAddr, listeners: &[Socket]) -> bool {
     if client.r#type().unwrap() == Type::STREAM {
         return true;
     }
-    client.send(b"?").unwrap();
     client.set_nonblocking(true).unwrap();
     let deadline = Instant::now() + patience;
     let mut buffer = [std::mem::MaybeUninit::uninit(); 1];
-    while Instant::now() < deadline {
+    for turn in 0.. {
+        if Instant::now() > deadline {
+            break;
+        }
+        // Again from time to time: the kernel limits how many it refuses in a second.
+        if turn % 50 == 0 && client.send(b"?").is_err() {
+            return false;
+        }
         if listeners.iter().any(|one| one.recv(&mut buffer).is_ok()) {
             return true;
         }

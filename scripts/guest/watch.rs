@@ -133,11 +133,15 @@ pub fn by_proc() -> Verdicts {
 
 /// Sleeps as the kernel's self-test does (power/basic-pm-debugging of its documentation), which freezes everything for
 /// five seconds, with "devices" with the devices asleep; and for real, to memory, until the clock's alarm. (From idle the
-/// alarm of QEMU's clock does not wake it.) A watch has no other verdict for it, and goes on.
-pub fn through_suspends() -> Verdicts {
+/// alarm of QEMU's clock does not wake it.) A watch has no other verdict for it, and goes on. `None` if this kernel cannot
+/// suspend.
+pub fn through_suspends() -> Option<Verdicts> {
     if !Path::new("/sys/power").exists() {
         fs::create_dir_all("/sys").unwrap();
         attach("sysfs", "/sys", None);
+    }
+    if !offers("state", "freeze") {
+        return None;
     }
     let mut verdicts = Verdicts::default();
     for (test, state) in [
@@ -145,6 +149,9 @@ pub fn through_suspends() -> Verdicts {
         ("devices", "freeze"),
         ("none", "mem"),
     ] {
+        if state == "mem" && !offers("mem_sleep", "deep") {
+            continue;
+        }
         let kind = format!("{state}, test {test}");
         let place = "127.0.0.1:2001";
         let socket = Open::at(place);
@@ -161,7 +168,15 @@ pub fn through_suspends() -> Verdicts {
         verdicts.take(&kind, watch.next_is("down", "sock_diag", None));
         verdicts.take(&kind, watch.end());
     }
-    verdicts
+    Some(verdicts)
+}
+
+/// True if this file of /sys/power has the word, which is in brackets where it is chosen.
+fn offers(file: &str, word: &str) -> bool {
+    let words = fs::read_to_string(format!("/sys/power/{file}")).unwrap_or_default();
+    words
+        .split_whitespace()
+        .any(|one| one.trim_matches(['[', ']']) == word)
 }
 
 /// The alarm is for a real sleep, and comes five seconds later.

@@ -17,11 +17,11 @@ pub fn shows(
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::from_secs(60));
     let mut found = false;
-    let ports = Ports::These(&[port]);
+    let ports = [port];
     let question = Question {
         protocol,
         family,
-        ports,
+        ports: Ports::These(&ports),
         deadline,
     };
     source.listeners(question, &mut |_| {

@@ -3,6 +3,7 @@
 //! No argument has a default that clap knows: it would parse each one in every run. The help names
 //! them, and a test holds it to that.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
@@ -55,21 +56,49 @@ pub(super) fn targets() -> Arg {
         .value_parser(OsStringValueParser::new().try_map(target))
 }
 
+/// The most targets of one line. A look compares each listener on their ports with each of them.
+pub(super) const MOST_TARGETS: usize = 1000;
+
 /// The targets of a line.
 pub(super) fn targets_of(matches: &ArgMatches) -> Vec<Target> {
     let targets = matches.get_many("target").into_iter().flatten();
     each_once(targets.copied())
 }
 
+/// The targets of a line.
+///
+/// # Errors
+/// Returns what is wrong if there are more than [`MOST_TARGETS`].
+pub(super) fn few_targets_of(matches: &ArgMatches) -> Result<Vec<Target>, String> {
+    let targets = targets_of(matches);
+    match targets.len() {
+        count if count > MOST_TARGETS => Err(format!(
+            "{count} different targets are given, and {MOST_TARGETS} are allowed: run several commands"
+        )),
+        _ => Ok(targets),
+    }
+}
+
+/// The value of `--default-target`, which only `watch` has.
+///
+/// # Errors
+/// Returns why it is not a target.
+pub(super) fn default_target(matches: &ArgMatches) -> Result<Option<Target>, String> {
+    let given = matches.try_get_one::<String>("default-target");
+    let Some(text) = given.ok().flatten() else {
+        return Ok(None);
+    };
+    let target = text.parse();
+    target
+        .map(Some)
+        .map_err(|why: TargetError| format!("no target is named, and {text} is not one: {why}"))
+}
+
 /// The same one twice is one target, and could not be met twice.
 pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
-    let mut targets = Vec::new();
-    for target in given {
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    targets
+    let mut known = BTreeSet::new();
+    let each = given.into_iter().filter(|target| known.insert(*target));
+    each.collect()
 }
 
 pub(super) fn netns() -> Arg {

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, duration, flag, get, text};
 use crate::clock::Shown;
-use crate::domain::{ExitCodes, OnUnknown, Target, Wanted};
+use crate::domain::{ExitCodes, OnUnknown, Protocol, Target, Wanted};
 use crate::engine::Timing;
 use crate::host::netns::Netns;
 use crate::log::Log;
@@ -161,7 +161,7 @@ fn place_arguments() -> [Arg; 2] {
     [
         text("interface")
             .value_name("IF")
-            .help("Ignore listeners that connections by this device or VRF do not find"),
+            .help("Count only listeners that connections through this interface or VRF find"),
         args::netns(),
     ]
 }
@@ -183,7 +183,7 @@ fn requirement_arguments() -> [Arg; 4] {
         text("owner-process")
             .value_name("NAME")
             .value_parser(process)
-            .help("Require a process of this name to hold the socket; needs the rights of its user, or root"),
+            .help("Require a process with this name, file or first argument to hold the socket; needs the rights of its user, or root"),
     ]
 }
 
@@ -251,7 +251,10 @@ pub(super) fn exit_codes(name: &str) -> ExitCodes {
 }
 
 pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
-    let targets = args::targets_of(matches);
+    let mut targets = args::few_targets_of(matches)?;
+    if targets.is_empty() {
+        targets.extend(args::default_target(matches)?);
+    }
     let needed = match matches.get_one::<u64>("at-least") {
         Some(needed) => usize::try_from(*needed).unwrap_or(usize::MAX),
         None if matches.get_flag("any") => 1,
@@ -265,6 +268,15 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         return Err(format!("--at-least {needed} can never be met: {given}"));
     }
     let timing = timing(matches)?;
+    let max_queue = matches.get_one("max-queue").copied();
+    let has = |protocol| targets.iter().any(|target| target.protocol == protocol);
+    if matches!(max_queue, Some(MaxQueue::Waiting(_))) && Protocol::ALL.into_iter().all(has) {
+        return Err(
+            "--max-queue N counts connections for TCP and bytes for UDP: give N% for targets of both, or \
+             two checks"
+                .to_owned(),
+        );
+    }
     let word = |name| matches.get_one::<String>(name).cloned();
     let format = get(matches, "format");
     Ok(CheckOptions {
@@ -281,7 +293,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         },
         interface: word("interface"),
         netns: matches.get_one("netns").cloned(),
-        max_queue: matches.get_one("max-queue").copied(),
+        max_queue,
         owner: Owner {
             user: word("owner-user"),
             unit: word("owner-unit"),

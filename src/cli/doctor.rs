@@ -39,8 +39,7 @@ pub struct DoctorOptions {
 
 const DOCTOR_HELP: &str = "\
 Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. Every listenup
-command in the configuration is run once, as keepalived would run it, by this program file. Nothing else
-is executed.
+check in the configuration is evaluated once, in this process. Nothing is executed.
 
 Exit status: 0 no problems found, 1 a problem, 3 no problem, but a check is failing right now.";
 

@@ -39,13 +39,13 @@ Columns:
   DEVICE   the device that it is bound to
   USER     who made the socket, which is often root
   UNIT     the systemd unit that it was made in
-  PROCESS  who holds it (--processes), as far as that may be seen
+  PROCESS  what holds it (--processes); kernel: no process, the kernel itself
   ?        is not known, or not to this source
 
 Exit status
   0  the list is complete
   1  the list is complete, and nothing listens on the targets that were given
-  2  there is no complete list, stdout did not take all of it, or wrong usage";
+  2  the list is not complete, stdout did not take all of it, or wrong usage";
 
 pub(super) fn command(command: Command) -> Command {
     command
@@ -81,7 +81,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<ListOptions, String> {
     if protocols.is_empty() {
         protocols.extend(Protocol::ALL);
     }
-    let targets = args::targets_of(matches);
+    let targets = args::few_targets_of(matches)?;
     let mut others = targets.iter();
     if let Some(other) = others.find(|target| !protocols.contains(&target.protocol)) {
         return Err(format!(

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod doctor;
 mod list;
+mod options_file;
 mod plain;
 mod resets;
 mod watch;
@@ -18,12 +19,14 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Initial, OnExit, WatchOptions};
+pub use self::watch::{Errand, Initial, OnExit, RELOADED, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
 
 const NO_SUBCOMMAND: &str = "a subcommand is required";
+const HELP_ALONE: &str = "help and the version are shown only if nothing else is given; there is no option for a host: \
+                          give ADDRESS:PORT";
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -67,10 +70,7 @@ impl Refusal {
 
     /// Whether help or the version was asked for.
     pub fn is_help(&self) -> bool {
-        matches!(
-            self.error.kind(),
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-        )
+        is_help(&self.error)
     }
 }
 
@@ -102,11 +102,39 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusa
 }
 
 fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
-    let parsed = command().try_get_matches_from(args);
+    let is_watch = args.get(1).is_some_and(|name| name == "watch");
+    let (line, reloaded) = match is_watch {
+        true => watch::reloaded(args),
+        false => (args, None),
+    };
+    let whole = match is_watch {
+        true => options_file::expanded(line),
+        false => Ok(line.to_vec()),
+    };
+    let whole = whole.map_err(|why| wrong("watch", ErrorKind::ValueValidation, &why));
+    let parsed = whole.and_then(|line| command().try_get_matches_from(line));
     let parsed = parsed.and_then(|matches| request(&matches));
+    let parsed = parsed.map_err(
+        |error| match is_help(&error) && !asks_for_help_alone(args) {
+            true => wrong(subcommand_of(args), ErrorKind::ArgumentConflict, HELP_ALONE),
+            false => error,
+        },
+    );
+    let parsed = parsed.map(|request| match request {
+        Request::Watch(options) => Request::Watch(WatchOptions {
+            line: line.to_vec(),
+            reloaded,
+            ..options
+        }),
+        other => other,
+    });
     parsed.map_err(|error| Refusal {
         error,
-        manners: Manners::of_a_wrong_line(args),
+        // The watch that is reloaded logs what the program on disk says.
+        manners: match reloaded {
+            Some(_) => Manners::default(),
+            None => Manners::of_a_wrong_line(args),
+        },
     })
 }
 
@@ -114,14 +142,7 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
     };
-    let wrong = |message| {
-        let mut whole = command();
-        whole.build();
-        match whole.find_subcommand_mut(name) {
-            Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
-            None => whole.error(ErrorKind::ValueValidation, message),
-        }
-    };
+    let wrong = |message: String| wrong(name, ErrorKind::ValueValidation, &message);
     if let Some(contradiction) = args::contradiction(matches) {
         return Err(wrong(contradiction));
     }
@@ -133,6 +154,44 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         _ => watch::options(matches).map(Request::Watch),
     }
     .map_err(wrong)
+}
+
+/// An error with the usage of a subcommand.
+fn wrong(name: &str, kind: ErrorKind, message: &str) -> clap::Error {
+    let mut whole = command();
+    whole.build();
+    match whole.find_subcommand_mut(name) {
+        Some(subcommand) => subcommand.error(kind, message),
+        None => whole.error(kind, message),
+    }
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    )
+}
+
+/// The word where a subcommand has its place.
+fn subcommand_of(args: &[OsString]) -> &str {
+    let word = args.get(1).and_then(|word| word.to_str());
+    word.unwrap_or_default()
+}
+
+/// True if the line asks for help or the version and for nothing else. Beside anything else it would be a check that
+/// succeeds without looking: `-h` is an option for the host in other check programs.
+fn asks_for_help_alone(args: &[OsString]) -> bool {
+    let words: Vec<_> = args.iter().skip(1).map(|word| word.to_str()).collect();
+    let is_asked = |word: &Option<&str>| {
+        ["-h", "--help", "-V", "--version"].contains(&word.unwrap_or_default())
+    };
+    match words.as_slice() {
+        [Some("help"), ..] => true,
+        [word] => is_asked(word),
+        [name, word] => !is_asked(name) && is_asked(word),
+        _ => false,
+    }
 }
 
 /// The whole command line. A subcommand is built only when it is asked for.
@@ -212,7 +271,11 @@ mod tests {
         if line.contains(&"watch") && !line.contains(&"--track-file") {
             line.extend(["--track-file", "lo"]);
         }
-        format!("{:?}", parse(line.into_iter().map(OsString::from)).unwrap())
+        let mut request = parse(line.into_iter().map(OsString::from)).unwrap();
+        if let Request::Watch(options) = &mut request {
+            options.line.clear();
+        }
+        format!("{request:?}")
     }
 
     #[test]
@@ -249,6 +312,7 @@ mod tests {
         Some(value.unwrap_or_else(|| match name.as_str() {
             "DURATION" => "400ms".to_owned(),
             "N" | "N|N%" => "1".to_owned(),
+            "[-]FILE" => "-lo".to_owned(),
             _ => "lo".to_owned(),
         }))
     }

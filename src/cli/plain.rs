@@ -29,7 +29,8 @@ pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
             target => targets.push(target.parse::<Target>().ok()?),
         }
     }
-    (!targets.is_empty()).then(|| options(targets, log.unwrap_or_default(), quiet))
+    let few = (1..=args::MOST_TARGETS).contains(&targets.len());
+    few.then(|| options(targets, log.unwrap_or_default(), quiet))
 }
 
 /// As the option names it; [`check::log`] takes any other word for none.

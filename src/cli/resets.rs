@@ -40,26 +40,30 @@ pub enum TraceChoice {
 const EVERY: Duration = Duration::from_secs(1);
 
 const RESETS_HELP: &str = "\
-A line for each interval in which something happened, then one for each cause: its counters, how
-much they grew, their rate, and their figure in all, which is since boot, or since the network
-namespace was made. Causes whose counters did not move share a line. The names are the kernel's,
-but for OutRstsUnexplained: the resets sent, less those that another counter accounts for.
+Prints a line for each interval in which a counter moved, then one for each cause: its counters, how
+much they grew, their rate and their total, and what to do next. Totals count since boot, or since
+the network namespace was made. The names of counters are the kernel's.
 
-As root, and where tracefs is mounted, the kernel's trace of resets adds to each cause: the local
-address and port, the peers, the reason, and what listens on the port now. Ctrl-C ends the watch
-early, and the summary comes all the same.
+As root, and if tracefs is mounted, the kernel's trace of resets adds to each cause: the local
+address and port, the peers, the processes, the kernel's reason, and what listens on the port now.
+Without it the cause of many resets is not counted. Ctrl-C ends the watch early, with the summary.
 
 Exit status
-  0  counters were read, whatever they said
-  1  none could be read, stdout did not take all of it, or wrong usage";
+  0  counters were read
+  1  no counter could be read, stdout did not take all of it, or wrong usage";
 
 pub(super) fn command(command: Command) -> Command {
     command
         .after_help(RESETS_HELP)
         .arg(
-            duration("every").help("Look that often [default: 1s, or --for where that is shorter]"),
+            duration("every")
+                .help("The length of an interval [default: 1s, or --for if that is shorter]"),
         )
-        .arg(duration("for").help("Watch that long").default_value("10s"))
+        .arg(
+            duration("for")
+                .help("How long to watch")
+                .default_value("10s"),
+        )
         .arg(trace())
         .arg(args::netns())
         .arg(args::format(&["text", "json"]))
@@ -70,7 +74,7 @@ fn trace() -> Arg {
     Arg::new("trace")
         .long("trace")
         .value_name("WHEN")
-        .help("Trace each reset, too; takes root and tracefs. With auto where that is possible [default: auto]")
+        .help("Trace each reset; requires root and tracefs. auto: if that is possible [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "on" => TraceChoice::On,
             "off" => TraceChoice::Off,

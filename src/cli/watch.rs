@@ -1,12 +1,15 @@
 //! `listenup watch`: its arguments, and their way to validated options.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{
+    NonEmptyStringValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser,
+};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::args::{self, duration};
+use super::args::{self, duration, flag};
 use super::check::{self, CheckOptions};
 
 /// The options of `listenup watch`.
@@ -28,6 +31,25 @@ pub struct WatchOptions {
     pub initial: Initial,
     /// What it has after the end.
     pub on_exit: OnExit,
+    /// A file for node_exporter's textfile collector.
+    pub metrics: Option<PathBuf>,
+    /// What is to be done with these options.
+    pub errand: Errand,
+    /// The descriptor of the track file that the program before a reload has left open.
+    pub reloaded: Option<i32>,
+    /// The command line, without what its options file says.
+    pub line: Vec<OsString>,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// To watch.
+    Watch,
+    /// To say whether a watch could begin with these options: `--check-options`.
+    CheckOptions,
+    /// To say whether such a watch is running and its file is right: `--status`.
+    Status,
 }
 
 /// `--initial`
@@ -56,18 +78,37 @@ const DOWN_VALUE: i16 = 1;
 /// keepalived's weights (keepalived.conf(5), track_file).
 const VALUES: std::ops::RangeInclusive<i64> = -254..=254;
 
+/// The longest duration that an option takes.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 const WATCH_HELP: &str = "\
 In keepalived.conf:
-  track_file service {
-      file \"/run/listenup/service\"
+  track_file https {
+      file \"/run/listenup-watch-443/track\"
       weight 0
+      init_file 1
   }
-  and, in the vrrp_instance: track_file { service }
+  and, in the vrrp_instance: track_file { https }
+The folder must exist before keepalived starts.
 
-SIGTERM and SIGINT end it. SIGUSR2 ends it and leaves the file as it is, for an upgrade. SIGUSR1 prints
-the state to stderr.
+SIGTERM and SIGINT end it. SIGHUP reads the options again and executes the program on disk, with the file
+left as it is. SIGUSR1 prints the state to stderr.
 
-Exit status: 0 when it was ended by a signal, 1 when it could not begin.";
+Exit status: 0 when it was ended by a signal, 1 when it could not begin, 3 when the file did not say what
+it should at the end. With --status: 0, 2 or 3, as Nagios expects.";
+
+/// What a reload adds to the line, with the descriptor of the track file behind it. It is not for people.
+pub const RELOADED: &str = "--reloaded";
+
+/// Returns the line without what a reload has added, and the descriptor.
+pub(super) fn reloaded(line: &[OsString]) -> (&[OsString], Option<i32>) {
+    match line {
+        [line @ .., option, fd] if option == RELOADED => {
+            (line, fd.to_str().and_then(|fd| fd.parse().ok()))
+        }
+        line => (line, None),
+    }
+}
 
 pub(super) fn command(command: Command) -> Command {
     check::judged(
@@ -81,7 +122,7 @@ pub(super) fn command(command: Command) -> Command {
             .value_name("PATH")
             .required(true)
             .help("The file to keep: 0 while the targets are as wanted, otherwise the down value")
-            .value_parser(OsStringValueParser::new().try_map(track_file)),
+            .value_parser(OsStringValueParser::new().try_map(file_path)),
     )
     .arg(
         Arg::new("down-value")
@@ -96,8 +137,48 @@ pub(super) fn command(command: Command) -> Command {
     .arg(duration("fall").help("Say down only after they have not been for this long"))
     .arg(keep("initial").help("What the file says until the first verdict [default: down]"))
     .arg(keep("on-exit").help("What the file says after SIGTERM or SIGINT [default: down]"))
+    .args(options_arguments())
+    .arg(
+        Arg::new("metrics")
+            .long("metrics")
+            .value_name("FILE")
+            .help("Write the state and counters to this file, for node_exporter's textfile collector")
+            .value_parser(OsStringValueParser::new().try_map(file_path)),
+    )
+    .arg(
+        flag("check-options")
+            .help("Exit with 0 if a watch could begin with these options; changes nothing"),
+    )
+    .arg(
+        flag("status")
+            .help("Say as a Nagios plugin whether the watch is alive and its file says what a look says")
+            .conflicts_with("check-options"),
+    )
     .arg(args::format(&["text", "json"]))
     .args(check::stream_arguments())
+    .mut_arg("target", |target| {
+        target
+            .required(false)
+            .required_unless_present("default-target")
+    })
+}
+
+fn options_arguments() -> [Arg; 2] {
+    [
+        Arg::new("options-file")
+            .long("options-file")
+            .value_name("[-]FILE")
+            .allow_hyphen_values(true)
+            .help(
+                "Read more arguments from this file, one a line; with - in front it need not exist",
+            )
+            .value_parser(OsStringValueParser::new()),
+        Arg::new("default-target")
+            .long("default-target")
+            .value_name("TARGET")
+            .help("The target if no other is named")
+            .value_parser(NonEmptyStringValueParser::new()),
+    ]
 }
 
 fn keep(name: &'static str) -> Arg {
@@ -107,7 +188,7 @@ fn keep(name: &'static str) -> Arg {
         .value_parser(PossibleValuesParser::new(["down", "keep"]))
 }
 
-fn track_file(path: std::ffi::OsString) -> Result<PathBuf, &'static str> {
+fn file_path(path: OsString) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(path);
     // What follows the last slash must be a name: neither "..", nor nothing.
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
@@ -129,14 +210,27 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
     if every < Duration::from_millis(1) {
         return Err("--every must be at least 1ms".to_owned());
     }
+    let durations = [
+        "every",
+        "rise",
+        "fall",
+        "timeout",
+        "retry-for",
+        "retry-every",
+    ];
+    if let Some(name) = durations.iter().find(|name| given(name) > Some(LONGEST)) {
+        return Err(format!("--{name} must be at most one day"));
+    }
     let is_keep = |name| {
         matches
             .get_one::<String>(name)
             .is_some_and(|value| value == "keep")
     };
+    let path = |name| matches.get_one::<PathBuf>(name).cloned();
+    let has = |name| matches.get_flag(name);
     Ok(WatchOptions {
         check: check::options(matches)?,
-        track_file: get_path(matches),
+        track_file: path("track-file").unwrap_or_default(),
         down_value: matches.get_one("down-value").copied().unwrap_or(DOWN_VALUE),
         every,
         rise: given("rise").unwrap_or_default(),
@@ -151,12 +245,13 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
         } else {
             OnExit::Down
         },
+        metrics: path("metrics"),
+        errand: match (has("check-options"), has("status")) {
+            (true, _) => Errand::CheckOptions,
+            (_, true) => Errand::Status,
+            _ => Errand::Watch,
+        },
+        reloaded: None,
+        line: Vec::new(),
     })
-}
-
-fn get_path(matches: &ArgMatches) -> PathBuf {
-    matches
-        .get_one::<PathBuf>("track-file")
-        .cloned()
-        .unwrap_or_default()
 }

@@ -21,7 +21,7 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     let deadline = Deadline::new(&clock, options.timing.timeout);
     let options = Arc::new(options);
     let guard = guard(&options);
-    let outcome = match Checker::enter(&options).and_then(|mut checker| checker.judge(deadline)) {
+    let outcome = match Checker::new(&options).judge(deadline) {
         Ok(outcome) => outcome,
         Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
         Err(Obstacle::NoSuch(what)) => {

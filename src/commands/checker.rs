@@ -1,20 +1,16 @@
 //! What `check` and `watch` share: options -> the judge -> a verdict.
 
-use std::fmt::Display;
 use std::path::Path;
-
-use nix::errno::Errno;
-use nix::net::if_::if_nametoindex;
+use std::time::Duration;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Entrance, ExitReason, ExitStatus, Obstacle, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, judge};
-use crate::errno::ErrnoText;
-use crate::host::vrf;
+use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
+use crate::host::netns::Netns;
+use crate::host::processes::Viewer;
 use crate::report::CheckResult;
-use crate::requirements::RequirementChecker;
-use crate::source::{Fault, netlink};
+use crate::requirements::{Demands, Drops, RequirementChecker};
 
 const PROC: &str = "/proc";
 
@@ -22,44 +18,122 @@ const PROC: &str = "/proc";
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
+    /// The network namespace that is still to be entered.
+    netns: Option<&'a Netns>,
+    /// What UDP sockets had dropped when they were judged last. `None` if they were not judged yet.
+    drops: Option<Drops>,
+    viewer: Option<Viewer>,
 }
 
+/// How long UDP sockets are watched for drops before they are judged first, and at most this part of the time limit.
+const DROPS_WATCHED: Duration = Duration::from_millis(100);
+const DROPS_SHARE: u32 = 4;
+
 impl<'a> Checker<'a> {
-    /// In the network namespace that was asked for, which the calling thread enters for good.
-    ///
-    /// # Errors
-    /// What keeps it from there.
-    pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
-        if let Some(netns) = &options.netns {
-            netns.enter()?;
-        }
-        Ok(Self {
+    /// In the network namespace that was asked for, which the calling thread enters for good when it judges first.
+    pub fn new(options: &'a CheckOptions) -> Self {
+        Self {
             options,
             chain: SourceChain::chosen(options.source, PROC),
-        })
+            netns: options.netns.as_ref(),
+            drops: None,
+            viewer: None,
+        }
     }
 
-    /// One judgement. What was named is looked up anew: a device can go and come back with another index, or move into a VRF.
+    /// The same, and the thread enters it now.
     ///
     /// # Errors
-    /// What keeps it from looking at all.
+    /// Returns why it cannot be entered.
+    pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
+        let checker = Self::new(options);
+        if let Some(netns) = checker.netns {
+            netns.enter()?;
+        }
+        Ok(Self::here(options, None))
+    }
+
+    /// In the network namespace of the calling thread, without regard to `--netns`. It sees no more processes than the viewer.
+    pub fn here(options: &'a CheckOptions, viewer: Option<Viewer>) -> Self {
+        Self {
+            netns: None,
+            viewer,
+            ..Self::new(options)
+        }
+    }
+
+    /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
+    ///
+    /// # Errors
+    /// Returns why it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
+        self.judge_for(self.options.timing, deadline)
+    }
+
+    /// The sources without the second opinion, or with it again.
+    pub fn spare_second_opinion(&mut self, is_spared: bool) {
+        self.chain.spare_second_opinion(is_spared);
+    }
+
+    /// Judges once, with retries of its own.
+    ///
+    /// # Errors
+    /// As with [`Checker::judge`].
+    pub fn judge_for(
+        &mut self,
+        timing: Timing,
+        deadline: Deadline<'_>,
+    ) -> Result<Outcome, Obstacle> {
         let options = self.options;
-        let proc = Path::new(PROC);
-        let entrance = match options.interface.as_deref() {
-            Some(interface) => Some(entrance(interface, proc, deadline)?),
-            None => None,
-        };
-        let (max, owner) = (options.max_queue, &options.owner);
-        let mut requirements = RequirementChecker::new(max, owner, proc, deadline)?;
         let spec = CheckSpec {
             targets: options.targets.clone(),
-            entrance,
             wanted: options.wanted,
             needed: options.needed,
         };
-        let (chain, timing) = (&mut self.chain, options.timing);
-        Ok(judge(&spec, chain, &mut requirements, timing, deadline))
+        let mut targets = options.targets.iter();
+        let counts_drops =
+            options.max_queue.is_some() && targets.any(|target| target.protocol == Protocol::Udp);
+        if self.drops.is_none() && counts_drops {
+            self.drops = self.watch_drops(&spec, deadline);
+        }
+        let mut requirements = self.requirements(deadline);
+        let chain = &mut self.chain;
+        let outcome = try_judge(&spec, chain, &mut requirements, timing, deadline);
+        self.drops = counts_drops.then(|| requirements.into_drops());
+        outcome
+    }
+
+    fn requirements<'b>(&mut self, deadline: Deadline<'b>) -> RequirementChecker<'b>
+    where
+        'a: 'b,
+    {
+        let options = self.options;
+        let demands = Demands {
+            max_queue: options.max_queue,
+            owner: &options.owner,
+            interface: options.interface.as_deref(),
+            netns: self.netns,
+            viewer: self.viewer,
+        };
+        let drops = self.drops.take().unwrap_or_default();
+        RequirementChecker::new(demands, Path::new(PROC), deadline, drops)
+    }
+
+    /// Looks once at what sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the names
+    /// are not found, or no source answers.
+    fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
+        let mut requirements = self.requirements(deadline);
+        let entrance = requirements.look_up_names().ok()?;
+        self.netns = None;
+        let mut survey = spec.survey_by(entrance);
+        let mut sources = self.chain.sources();
+        let answered =
+            sources.any(|source| look(source, &mut survey, &mut requirements, deadline).is_ok());
+        if !answered {
+            return None;
+        }
+        deadline.pause(DROPS_WATCHED.min(deadline.whole() / DROPS_SHARE));
+        Some(requirements.into_drops())
     }
 }
 
@@ -67,10 +141,14 @@ impl<'a> Checker<'a> {
 pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
+    let reason = match outcome.names_missing {
+        true => ExitReason::Usage,
+        false => ExitReason::Verdict(verdict),
+    };
     CheckResult {
         outcome,
         verdict,
-        status: status(options, ExitReason::Verdict(verdict)),
+        status: status(options, reason),
         max_queue: options.max_queue,
         wanted: options.wanted,
         needed: options.needed,
@@ -84,35 +162,4 @@ pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
         codes: options.exit_codes,
         on_unknown: options.on_unknown,
     }
-}
-
-/// How connections come in by the device with this name.
-fn entrance(interface: &str, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Obstacle> {
-    let no_such = || {
-        let why = ErrnoText(Errno::ENODEV);
-        Obstacle::NoSuch(format!("there is no interface {interface}: {why}"))
-    };
-    let index = if_nametoindex(interface).map_err(|errno| match errno {
-        Errno::ENODEV => no_such(),
-        // The C library says ENOENT where it has no descriptor left to ask with.
-        _ => {
-            let why = ErrnoText(errno);
-            Doubt::new(format_args!(
-                "the interface {interface} cannot be looked up: {why}"
-            ))
-            .into()
-        }
-    })?;
-    vrf::entrance(index, proc, deadline).map_err(|fault| match fault {
-        Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
-        Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
-        fault => not_asked(interface, &fault),
-    })
-}
-
-fn not_asked(interface: &str, why: &dyn Display) -> Obstacle {
-    Doubt::new(format_args!(
-        "whether the interface {interface} belongs to a VRF cannot be looked up: {why}"
-    ))
-    .into()
 }

@@ -48,7 +48,14 @@ fn refuse(refusal: &Refusal) -> ExitStatus {
         let reason = refusal.to_string();
         log::wrong_usage(manners.log, &reason);
         log::verbose::flush(wait);
-        report::wrong_usage(&refusal.text(), &reason, manners.format, wait);
+        // The journal has it already.
+        let is_said = manners.log == log::Log::Journald && log::stderr_is_journal();
+        let text = if is_said {
+            String::new()
+        } else {
+            refusal.text()
+        };
+        report::wrong_usage(&text, &reason, manners.format, wait);
     } else if !report::deliver(refusal.text(), wait) {
         return status(unheard);
     }

@@ -1,15 +1,15 @@
 //! The listeners that a connection to one target could find, and which of them decide.
 //!
-//! The kernel looks for a listener on the address first and for a wildcard then, but among equals it may
-//! take the one of whichever SO_REUSEPORT group it meets first (net/ipv4/inet_hashtables.c,
-//! inet_lhash2_lookup; of UDP net/ipv4/udp.c, udp4_lib_lookup2, which before Linux 5.0 could also prefer a wildcard on a
-//! device). So where equals differ in whether they meet the requirements, only its own lookup knows.
+//! The kernel looks for a listener on the address first and for a wildcard then. Among equals it can take the first
+//! SO_REUSEPORT group that it meets (net/ipv4/inet_hashtables.c, inet_lhash2_lookup). So if equals differ in whether they
+//! meet the requirements, only its own lookup knows. Of UDP this is so within a group, too: [`Candidate::mixed`].
 
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
 use super::entrance::Entrance;
 use super::listener::{Device, Listener};
+use super::protocol::Protocol;
 use super::requirement::Compliance;
 use super::serves::Serves;
 use super::target::{Place, Rank, Target};
@@ -23,6 +23,9 @@ struct Candidate {
     listener: Listener,
     rank: Rank,
     compliance: Compliance,
+    /// Whether it stands for several UDP sockets that differ in whether they meet the requirements. If they have
+    /// SO_REUSEADDR and not SO_REUSEPORT, the one that was bound last gets every datagram.
+    mixed: bool,
 }
 
 /// What the candidates amount to.
@@ -50,7 +53,9 @@ impl Candidates {
         self.0.iter().any(|known| {
             let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
                 || known.listener.device == listener.device;
+            let all_stand_for_it = known.mixed || listener.protocol == Protocol::Tcp;
             let fit = known.compliance == Compliance::Compliant
+                && all_stand_for_it
                 && is_same_group(&known.listener, listener);
             // Whether one of which something is not known is found at all may be what is not known.
             let surely = !matches!(known.compliance, Compliance::Unknown(_));
@@ -59,19 +64,48 @@ impl Candidates {
     }
 
     /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
-    /// stands for all.
+    /// stands for all. UDP sockets on one address can be such a group or not, which no source says.
     pub(super) fn add(&mut self, listener: &Listener, rank: Rank, compliance: Compliance) {
         let new = Candidate {
             listener: listener.clone(),
             rank,
             compliance,
+            mixed: false,
         };
         let group = |known: &&mut Candidate| is_same_group(&known.listener, listener);
         match self.0.iter_mut().find(group) {
             None => self.0.push(new),
-            Some(known) if order(&new.compliance) > order(&known.compliance) => *known = new,
-            Some(_) => {}
+            Some(known) => {
+                let mixed = known.mixed || new.order() != order(&known.compliance);
+                if new.order() > order(&known.compliance) {
+                    *known = new;
+                }
+                known.mixed = mixed && listener.protocol == Protocol::Udp;
+            }
         }
+    }
+
+    /// Takes note of what the kernel's own lookups for datagrams from several ports have found: several sockets are a
+    /// group, and one alone gets everything that is sent to its address.
+    pub(super) fn resolve(&mut self, found: &[Listener], compliance: impl FnOnce() -> Compliance) {
+        let [listener, others @ ..] = found else {
+            return;
+        };
+        let group =
+            |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, listener);
+        if let Some(known) = self.0.iter_mut().find(group) {
+            known.mixed = false;
+            if others.is_empty() {
+                known.listener = listener.clone();
+                known.compliance = compliance();
+            }
+        }
+    }
+
+    /// The groups of UDP sockets of which only the kernel's own lookup knows whether one gets everything.
+    pub(super) fn mixed(&self) -> impl Iterator<Item = &Listener> {
+        let mixed = self.0.iter().filter(|one| one.mixed);
+        mixed.map(|one| &one.listener)
     }
 
     /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
@@ -79,6 +113,7 @@ impl Candidates {
     pub(super) fn keep(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
+        self.0.iter_mut().for_each(|one| one.mixed = false);
         let known = |one: &Candidate| !matches!(one.compliance, Compliance::Unknown(_));
         self.0.iter().any(known)
     }
@@ -102,21 +137,18 @@ impl Candidates {
             // Any listener on the port will do, so the best one decides.
             Place::Port(_) => {
                 let best = self.0.iter().rev();
-                best.max_by_key(|one| order(&one.compliance))
-                    .into_iter()
-                    .collect()
+                best.max_by_key(|one| one.order()).into_iter().collect()
             }
             Place::Address(..) => self.that_may_be_found(entrance),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
-        let agreed = others
-            .iter()
-            .all(|other| order(&other.compliance) == order(&first.compliance));
-        Some(if agreed {
+        let agreed = others.iter().all(|other| other.order() == first.order());
+        let is_mixed = deciding.iter().any(|one| one.mixed);
+        Some(if agreed && !is_mixed {
             Decision::Agreed(listener, first.compliance.clone())
         } else {
-            Decision::Contested(listener, contested(&deciding))
+            Decision::Contested(listener, contested(target, &deciding))
         })
     }
 
@@ -166,6 +198,16 @@ impl Candidates {
     }
 }
 
+impl Candidate {
+    /// How far it is what is required: one that stands for sockets that differ leaves the question open.
+    fn order(&self) -> u8 {
+        match self.mixed {
+            true => order(&Compliance::Unknown(Doubt::new(""))),
+            false => order(&self.compliance),
+        }
+    }
+}
+
 /// Whether the kernel spreads connections over both, or finds them at least by the same steps: bound to
 /// the same address, as bound, and the same device.
 fn is_same_group(one: &Listener, other: &Listener) -> bool {
@@ -182,8 +224,11 @@ fn order(compliance: &Compliance) -> u8 {
     }
 }
 
-fn contested(candidates: &[&Candidate]) -> Doubt {
-    let mut text = String::from("which of these listeners a connection would find is not known: ");
+fn contested(target: Target, candidates: &[&Candidate]) -> Doubt {
+    let mut text = String::from(match target.protocol {
+        Protocol::Tcp => "which of these listeners a connection would find is not known: ",
+        Protocol::Udp => "which of these sockets a datagram would reach is not known: ",
+    });
     for (index, one) in candidates.iter().enumerate() {
         let (comma, listener) = (if index > 0 { ", " } else { "" }, &one.listener);
         let device = match listener.device {
@@ -191,6 +236,7 @@ fn contested(candidates: &[&Candidate]) -> Doubt {
             Device::Any | Device::Unknown => String::new(),
         };
         let what = match &one.compliance {
+            _ if one.mixed => "several sockets, not all of them as required",
             Compliance::Compliant => "as required",
             Compliance::Violates(violation) => violation.name(),
             Compliance::Unknown(_) => "not known",

@@ -13,6 +13,8 @@ pub struct Connection {
     pub address: IpAddr,
     /// The device that it comes in on. `None`: one that no listener is bound to.
     pub interface: Option<u32>,
+    /// The port that it comes from, which decides between the members of an SO_REUSEPORT group of UDP. 0: any.
+    pub source_port: u16,
 }
 
 impl Connection {
@@ -23,6 +25,7 @@ impl Connection {
                 target,
                 address,
                 interface,
+                source_port: 0,
             }),
             Place::Port(_) => None,
         }

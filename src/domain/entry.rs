@@ -5,9 +5,10 @@ use super::connection::Connection;
 use super::doubt::Doubt;
 use super::entrance::Entrance;
 use super::listener::{Device, Listener};
+use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
 use super::serves::{Serves, Unless};
-use super::target::Target;
+use super::target::{Place, Target};
 use super::verdict::Answer;
 
 #[derive(Clone, Debug)]
@@ -50,20 +51,61 @@ impl Entry {
         self.finding = Finding::Seen(candidates);
     }
 
+    /// Takes note of what the kernel's own lookup has found for a connection that comes in so: one listener, or several
+    /// for datagrams from different ports.
     pub(super) fn found(
         &mut self,
         connection: Connection,
         entrance: Option<&Entrance>,
-        listener: &Listener,
+        found: &[Listener],
         requirements: &mut dyn Requirements,
     ) {
-        // The lookup finds what is bound to no device whether or not a VRF lets it. For what is elsewhere no rule holds: a
-        // BPF program has chosen it.
+        let Some(listener) = found.first() else {
+            return;
+        };
+        // For what is elsewhere no rule holds: a BPF program has chosen it.
+        let is_steered = self.target.is_steered_to(listener);
         let by_rules = self.target.served_by_place(listener) != Serves::No;
-        let serves = match entrance {
-            Some(entrance) if by_rules && listener.device == Device::Any => {
-                entrance.reaches(listener)
+        match (&mut self.finding, self.target.place) {
+            (Finding::Settled(_), _) => {}
+            _ if is_steered => {
+                self.finding = Finding::Open;
+                self.add(listener, requirements.compliance(listener));
             }
+            _ if !by_rules => {}
+            (Finding::Open, Place::Port(_)) => {
+                if self.target.served_by(listener, entrance) == Serves::Yes {
+                    self.add(listener, requirements.compliance(listener));
+                }
+            }
+            (Finding::Seen(candidates), Place::Port(_)) => {
+                candidates.resolve(found, || requirements.compliance(listener));
+            }
+            // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
+            (Finding::Seen(candidates), Place::Address(..))
+                if entrance.is_none() && candidates.any_is_bound() =>
+            {
+                candidates.resolve(found, || requirements.compliance(listener));
+            }
+            (_, Place::Address(..)) => {
+                self.found_for_address(connection, entrance, found, requirements);
+            }
+        }
+    }
+
+    fn found_for_address(
+        &mut self,
+        connection: Connection,
+        entrance: Option<&Entrance>,
+        found: &[Listener],
+        requirements: &mut dyn Requirements,
+    ) {
+        let Some(listener) = found.first() else {
+            return;
+        };
+        // The lookup finds what is bound to no device whether or not a VRF lets it.
+        let serves = match entrance {
+            Some(entrance) if listener.device == Device::Any => entrance.reaches(listener),
             _ => Serves::Yes,
         };
         let enslaved = entrance.map_or(&[][..], Entrance::enslaved);
@@ -77,9 +119,10 @@ impl Entry {
         // Between one on the VRF and one on an enslaved device it has not chosen.
         let beside = matches!(&self.finding, Finding::Seen(others) if others.any_is_on(enslaved));
         let chosen = serves == Serves::Yes && !on_enslaved && !beside;
+        let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
         let shown = match &mut self.finding {
             Finding::Settled(_) => return,
-            Finding::Seen(candidates) if chosen => candidates.keep(listener),
+            Finding::Seen(candidates) if chosen && is_group => candidates.keep(listener),
             Finding::Seen(_) | Finding::Open => false,
         };
         if shown {
@@ -141,6 +184,16 @@ pub(super) fn not_known(listener: &Listener, unless: Unless) -> Doubt {
         }
         Unless::NotOnLo => {
             format!("{listener} {listens} on lo, but whether the address is on lo is not known")
+        }
+        Unless::DeviceGone => {
+            let Device::Index(index) = listener.device else {
+                return Doubt::new(format_args!(
+                    "{listener} {listens} on a device that is not known"
+                ));
+            };
+            format!(
+                "{listener} {listens} on device number {index}, but whether that device exists is not known"
+            )
         }
         Unless::OutsideVrf => {
             format!(

@@ -1,9 +1,8 @@
 //! The one place that knows exit numbers.
 //!
-//! Why 1 stands for everything that is not "listening": keepalived's `vrrp_script` takes any
-//! non-zero status as a failure, but a `MISC_CHECK` with `misc_dynamic` reads 2..255 as *up* with
-//! weight status - 2 (keepalived's check_misc.c), and 126 and 127 as "could not be executed", which
-//! a `vrrp_script` counts as success (keepalived's notify.c).
+//! Why 1 stands for everything that is not "listening": keepalived's `vrrp_script` treats any
+//! non-zero status of a program as a failure, but a `MISC_CHECK` with `misc_dynamic` treats 2..255 as *up* with
+//! weight status - 2 (keepalived's check_misc.c).
 
 use super::verdict::Verdict;
 

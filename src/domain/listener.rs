@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::protocol::Protocol;
+use super::serves::{Serves, Unless};
 
 /// The address family of a socket. An IPv6 socket may serve IPv4 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,23 @@ pub struct Listener {
     /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.8).
     /// `None`: the source does not say.
     pub cgroup: Option<u64>,
+    /// Why no connection finds it although it is there. `None` if nothing of the kind is known.
+    pub unreachable: Option<Unreachable>,
+}
+
+/// Why a socket that listens is found by no connection, wherever the connection goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unreachable {
+    /// The device that it is bound to is gone: deleted, or moved to another network namespace.
+    DeviceGone,
+    /// It is bound to a port of the bridge, bond or team with this index. The kernel takes what comes in by a port for
+    /// something that came in by the master (net/core/dev.c, rx_handler).
+    PortOf(u32),
+    /// The kernel listens there for further subflows of MPTCP connections, and refuses each first one
+    /// (net/mptcp/pm_kernel.c, mptcp_pm_nl_create_listen_socket).
+    MptcpEndpoint,
+    /// It is bound to a device of which the source could not find out whether it is there.
+    DeviceNotKnown,
 }
 
 /// What waits for the service: of TCP, connections that are established and that it has not accepted yet; of UDP,
@@ -117,6 +135,16 @@ impl Listener {
             uid: None,
             inode: None,
             cgroup: None,
+            unreachable: None,
+        }
+    }
+
+    /// Whether any connection can find it.
+    pub(super) fn reachable(&self) -> Serves {
+        match self.unreachable {
+            None => Serves::Yes,
+            Some(Unreachable::DeviceNotKnown) => Serves::Unless(Unless::DeviceGone),
+            Some(_) => Serves::No,
         }
     }
 

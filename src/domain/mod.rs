@@ -19,7 +19,7 @@ pub use connection::Connection;
 pub use doubt::{Doubt, Obstacle};
 pub use entrance::{Entrance, Vrf};
 pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
-pub use listener::{Device, Family, Listener, Queue};
+pub use listener::{Device, Family, Listener, Queue, Unreachable};
 pub use protocol::Protocol;
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
 pub use serves::{Serves, Unless};

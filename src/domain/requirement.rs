@@ -1,6 +1,7 @@
 //! What may be required of a listener beyond that it is there.
 
-use super::doubt::Doubt;
+use super::doubt::{Doubt, Obstacle};
+use super::entrance::Entrance;
 use super::listener::Listener;
 
 /// Whether a listener meets the requirements.
@@ -64,14 +65,24 @@ pub trait Requirements {
     /// every listener.
     fn any(&self) -> bool;
 
-    /// A look begins: what is known from an earlier one may not hold any more.
-    fn begin(&mut self) {}
+    /// Looks up again what the requirements name, such as a user or an interface, and returns how connections come
+    /// in. `None` if they can come in by any device. A new moment begins with it: what was known of listeners before
+    /// can be out of date.
+    ///
+    /// # Errors
+    /// Returns the name that was not found, or why it could not be looked up.
+    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+        Ok(None)
+    }
+
+    /// Begins a look: what is known from an earlier one can be out of date.
+    fn begin_look(&mut self) {}
 
     /// Whether this listener meets the requirements.
     fn compliance(&mut self, listener: &Listener) -> Compliance;
 }
 
-/// No requirements: whatever listens will do.
+/// No requirements: any listener is enough.
 #[derive(Clone, Copy, Debug)]
 pub struct NoRequirements;
 

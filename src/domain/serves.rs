@@ -22,6 +22,8 @@ pub enum Unless {
     /// machine comes in on the device that has the address (net/ipv4/route.c, ip_route_output_key_hash_rcu;
     /// net/ipv6/ip6_input.c, ip6_rcv_core).
     NotOnLo,
+    /// It is bound to a device that is gone.
+    DeviceGone,
     /// It is bound to no device, and what comes in by a VRF does not find those.
     OutsideVrf,
 }

@@ -1,5 +1,6 @@
 //! What is known of each target while listeners come in.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
@@ -8,7 +9,7 @@ use super::connection::Connection;
 use super::doubt::Doubt;
 use super::entrance::Entrance;
 use super::entry::{Entry, Finding, not_known};
-use super::listener::{Family, Listener};
+use super::listener::{Device, Family, Listener};
 use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
 use super::serves::Serves;
@@ -27,6 +28,8 @@ pub struct Survey {
     enough: usize,
     /// Listeners that the last look has shown and that do not serve an open target on their port.
     known_not_serving: Vec<Listener>,
+    /// Whether this look has asked the kernel about localhost for each port.
+    localhost_asked: bool,
 }
 
 impl Survey {
@@ -47,6 +50,7 @@ impl Survey {
             entrance,
             enough,
             known_not_serving: Vec::new(),
+            localhost_asked: false,
         }
     }
 
@@ -56,18 +60,16 @@ impl Survey {
         settled >= self.enough.min(self.entries.len())
     }
 
-    /// Forgets everything: what listened may be gone.
-    pub fn reopen(&mut self) {
-        for entry in &mut self.entries {
-            (entry.finding, entry.seen_by_second_opinion_only) = (Finding::Open, None);
-        }
+    /// The places of the targets for which the last look has shown no listener at all.
+    pub fn unseen(&self) -> BTreeSet<usize> {
+        let entries = self.entries.iter().enumerate();
+        let open = entries.filter(|(_, entry)| matches!(entry.finding, Finding::Open));
+        open.map(|(place, _)| place).collect()
     }
 
-    /// The targets of which the last look has shown no listener at all.
-    pub fn unseen(&self) -> Vec<Target> {
-        let open = |entry: &&Entry| matches!(entry.finding, Finding::Open);
-        let targets = self.entries.iter().filter(open).map(|entry| entry.target);
-        targets.collect()
+    /// Listeners on the ports of targets that they do not serve, as the last look has shown them.
+    pub fn elsewhere(&self) -> &[Listener] {
+        &self.known_not_serving
     }
 
     /// The ports of the targets of this protocol that are not settled and that a socket of this family can serve,
@@ -87,8 +89,9 @@ impl Survey {
     }
 
     /// Begins a look: what an earlier one has shown of targets that are not settled is forgotten.
-    pub fn begin(&mut self) {
+    pub fn begin_look(&mut self) {
         self.known_not_serving.clear();
+        self.localhost_asked = false;
         for entry in &mut self.entries {
             if !matches!(entry.finding, Finding::Settled(_)) {
                 entry.finding = Finding::Open;
@@ -121,10 +124,8 @@ impl Survey {
                     .get_or_insert_with(|| requirements.compliance(listener))
                     .clone(),
             };
-            // Where requirements may be met by one listener and not by another, it matters which of them
-            // a connection to an address would find.
-            let decisive = !requirements.any() || matches!(target.place, Place::Port(_));
-            if compliance == Compliance::Compliant && decisive {
+            // If one listener meets requirements and another does not, it matters which of them a connection finds.
+            if compliance == Compliance::Compliant && !requirements.any() {
                 entry.finding = Finding::Settled(listener.clone());
             } else {
                 entry.add(listener, compliance);
@@ -154,28 +155,36 @@ impl Survey {
     /// The connections whose listener, by the kernel's own lookup, settles a target at once: to its address, or
     /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
     /// all of them, nor where the device matters.
-    pub fn shortcuts(&self) -> Vec<Connection> {
+    pub fn shortcuts(&mut self) -> Vec<Connection> {
         if self.entrance.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
             return Vec::new();
         }
-        let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let mut connections = Vec::new();
         for target in self.unsettled().map(|entry| entry.target) {
-            match target.place {
-                Place::Address(..) => connections.extend(Connection::to(target, None)),
-                Place::Port(_) => connections.extend(localhost.map(|address| Connection {
-                    target,
-                    address,
-                    interface: None,
-                })),
+            match Connection::to(target, None) {
+                Some(connection) => connections.push(connection),
+                None => connections.extend(self.to_localhost(target)),
             }
         }
+        self.localhost_asked = true;
         connections
     }
 
-    /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port.
+    /// Where most services can be reached that listen on a port.
+    fn to_localhost(&self, target: Target) -> [Connection; 2] {
+        let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        localhost.map(|address| Connection {
+            target,
+            address,
+            interface: self.entrance.as_ref().map(|entrance| entrance.device),
+            source_port: 0,
+        })
+    }
+
+    /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port, or if
+    /// connections are steered to it.
     pub fn shortcut_found(&mut self, target: Target, listener: &Listener) {
-        if target.served_by(listener, None) == Serves::Yes {
+        if target.is_steered_to(listener) || target.served_by(listener, None) == Serves::Yes {
             let entries = self.entries.iter_mut();
             for entry in entries.filter(|entry| entry.target == target) {
                 entry.finding = Finding::Settled(listener.clone());
@@ -188,34 +197,51 @@ impl Survey {
         !self.unsettled().any(|entry| entry.target == target)
     }
 
-    /// What only the kernel's own lookup knows: which of several listeners that are not alike a
-    /// connection would find. Not where that hangs on a device that was not named.
-    pub fn contested(&self) -> Vec<Connection> {
-        let contested =
-            |entry: &&Entry| match (&entry.finding, entry.decide(self.entrance.as_ref())) {
-                (Finding::Seen(candidates), Some(Decision::Contested(..))) => {
-                    entry.target.comes_in_by(self.entrance.as_ref()).is_some()
-                        || !candidates.any_is_bound()
-                }
-                _ => false,
+    /// The connections by which only the kernel's own lookup knows which of the listeners that were seen they find:
+    /// one that a BPF program steers elsewhere, one of several listeners that are not alike, and of UDP the socket that
+    /// gets every datagram.
+    pub fn connections_to_seen(&self) -> Vec<Connection> {
+        let mut connections = Vec::new();
+        for entry in self.unsettled() {
+            let Finding::Seen(candidates) = &entry.finding else {
+                continue;
             };
-        let targets = self.unsettled().filter(contested).map(|entry| entry.target);
-        targets
-            .filter_map(|target| self.connection(target))
-            .collect()
+            let target = entry.target;
+            match self.connection(target) {
+                Some(connection) => connections.push(connection),
+                None => connections.extend(self.to_localhost(target)),
+            }
+            let to_group = |listener: &Listener| Connection {
+                target,
+                address: listener.address.to_canonical(),
+                interface: match listener.device {
+                    Device::Index(index) => Some(index),
+                    Device::Any | Device::Unknown => None,
+                },
+                source_port: 0,
+            };
+            connections.extend(candidates.mixed().map(to_group));
+        }
+        connections
     }
 
-    /// The connections to the targets with an address that are not settled. sock_diag can ask about a VRF or about a
+    /// The connections to the targets that are not settled. sock_diag can ask about a VRF or about a
     /// device, where a connection finds what is bound to either, so by one that is enslaved there are two.
     pub fn connections_wanted(&self) -> Vec<Connection> {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
+            if matches!(target.place, Place::Port(_)) {
+                return match self.localhost_asked {
+                    true => Vec::new(),
+                    false => self.to_localhost(target).to_vec(),
+                };
+            }
             let entrance = target.comes_in_by(self.entrance.as_ref());
             let beside = match entrance.as_deref().map(Entrance::enslaved) {
                 Some([device]) => Connection::to(target, Some(*device)),
                 _ => None,
             };
-            self.connection(target).into_iter().chain(beside)
+            self.connection(target).into_iter().chain(beside).collect()
         });
         both.collect()
     }
@@ -225,17 +251,18 @@ impl Survey {
         Connection::to(target, entrance.map(|entrance| entrance.device))
     }
 
-    /// Takes note that the kernel finds this listener for this connection, whatever its address and port seem to say.
+    /// Takes note that the kernel finds this listener for this connection, which its address and port can contradict; or
+    /// these for datagrams from different ports.
     pub fn found(
         &mut self,
         connection: Connection,
-        listener: &Listener,
+        found: &[Listener],
         requirements: &mut dyn Requirements,
     ) {
         let entries = self.entries.iter_mut();
         for entry in entries.filter(|entry| entry.target == connection.target) {
             let entrance = entry.target.comes_in_by(self.entrance.as_ref());
-            entry.found(connection, entrance.as_deref(), listener, requirements);
+            entry.found(connection, entrance.as_deref(), found, requirements);
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
                 entry.decide(self.entrance.as_ref())
             {

@@ -13,7 +13,7 @@ use super::protocol::Protocol;
 use super::serves::{Serves, Unless};
 
 /// Where something should listen, and for which protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// TCP or UDP.
     pub protocol: Protocol,
@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// A port, or an address and a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// Any listener on this port, whatever its address and family.
     Port(NonZeroU16),
@@ -35,9 +35,14 @@ pub enum Place {
 /// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
 const LOOPBACK: u32 = 1;
 
-/// How specific a listener is to an address: the kernel looks for one on the address first, then for
-/// a wildcard, of which an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c,
-/// __inet_lookup_listener, compute_score and __inet_hash).
+/// How specific a listener is to an address, as far as it decides which one a connection finds. The kernel looks for one
+/// on the address first, then for a wildcard.
+///
+/// Of two TCP wildcards an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c, __inet_lookup_listener,
+/// compute_score and __inet_hash). Of UDP all wildcards are equal here: a device counts for more than the family, a
+/// SO_REUSEPORT group for more than either, and otherwise the socket that was bound last gets everything
+/// (net/ipv4/udp.c and net/ipv6/udp.c, compute_score and lookup2). Before Linux 5.0 a wildcard on a device could also
+/// come before a socket on the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(u8);
 
@@ -78,7 +83,18 @@ impl Target {
         if (listener.protocol, listener.port) != (self.protocol, self.port()) {
             return Serves::No;
         }
-        self.reached_by(listener)
+        listener.reachable().and(self.reached_by(listener))
+    }
+
+    /// Whether a connection that finds this listener, by its own address and port not one for the target, was steered
+    /// there: a BPF program (sk_lookup) has chosen it. A wildcard asks for what is bound, and nothing is steered to it.
+    pub(super) fn is_steered_to(&self, listener: &Listener) -> bool {
+        let asks_for_wildcard =
+            matches!(self.place, Place::Address(address, _) if address.is_unspecified());
+        !asks_for_wildcard
+            && listener.protocol == self.protocol
+            && listener.reachable() != Serves::No
+            && self.served_by_place(listener) == Serves::No
     }
 
     /// Whether it has an address that is not the wildcard.
@@ -125,10 +141,12 @@ impl Target {
     /// The rank of a listener that serves the target. A port asks for no address, so there all are
     /// equal.
     pub(super) fn rank(&self, listener: &Listener) -> Rank {
-        Rank(match (self.place, listener.reach()) {
-            (Place::Port(_), _) => 0,
-            (_, Reach::One(_)) => 2,
-            (_, Reach::WildcardV4 | Reach::WildcardV6) => u8::from(listener.address.is_ipv4()),
+        Rank(match (self.place, listener.reach(), self.protocol) {
+            (Place::Port(_), ..) => 0,
+            (_, Reach::One(_), _) => 2,
+            (_, _, Protocol::Tcp) => u8::from(listener.address.is_ipv4()),
+            (_, _, Protocol::Udp) if matches!(listener.device, Device::Index(_)) => 2,
+            (_, _, Protocol::Udp) => 0,
         })
     }
 }
@@ -184,6 +202,18 @@ pub enum TargetError {
     Brackets,
     /// An address without a port.
     NoPort,
+    /// An IPv6 address with the name of a device, as in `fe80::1%eth0`.
+    Zone,
+    /// Another protocol than TCP and UDP.
+    OtherProtocol,
+    /// The name of a service, such as https.
+    Service,
+    /// A range of ports.
+    Range,
+    /// An address to which nothing connects: multicast, or the limited broadcast.
+    NoConnections,
+    /// A multicast group, for UDP.
+    Group,
 }
 
 const EXPECTED: &str = "expected PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT";
@@ -192,16 +222,27 @@ impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "it is empty",
-            Self::Url => "a URL is no target: give the port alone, or an address and the port",
+            Self::Url => "a URL is not a target: give the port alone, or an address and the port",
             Self::Several => "there is a comma in it: give each target as a word of its own",
             Self::Zeros(port) => {
-                return write!(f, "a port has no zeros in front: write {port}; {EXPECTED}");
+                return write!(f, "leading zeros are not allowed: write {port}; {EXPECTED}");
             }
             Self::Port => "the port must be a decimal number from 1 to 65535, digits only",
             Self::V4 => "the address before the port must be IPv4 (names are not looked up) or *",
-            Self::V6 => "what stands in brackets must be an IPv6 address (without a zone)",
-            Self::Brackets => "an IPv6 address must stand in brackets",
+            Self::V6 => "expected an IPv6 address inside [ ]",
+            Self::Brackets => "put the IPv6 address in brackets, such as [::1]:443",
             Self::NoPort => "the port is missing",
+            Self::Zone => {
+                "leave out the zone (% and what follows) and name the device with --interface"
+            }
+            Self::OtherProtocol => "only TCP and UDP can be checked",
+            Self::Service => "service names are not looked up: give the number of the port",
+            Self::Range => "a range is not accepted: give each port as a word of its own",
+            Self::NoConnections => "no TCP connection can go to a multicast or broadcast address",
+            Self::Group => {
+                "whether a datagram to a multicast group is received depends on who has joined it, \
+                 which is not checked: give the port alone"
+            }
         })?;
         write!(f, "; {EXPECTED}")
     }
@@ -231,10 +272,21 @@ impl FromStr for Target {
             Some(place) => (Protocol::Udp, place),
             None => (Protocol::Tcp, text.strip_prefix("tcp:").unwrap_or(text)),
         };
-        Ok(Self {
-            protocol,
-            place: place.parse()?,
-        })
+        if let Some((word, _)) = place.split_once(':') {
+            if OTHER_PROTOCOLS.contains(&word) {
+                return Err(TargetError::OtherProtocol);
+            }
+        }
+        let place = place.parse()?;
+        match (protocol, place) {
+            (Protocol::Tcp, Place::Address(address, _)) if takes_no_connections(address) => {
+                Err(TargetError::NoConnections)
+            }
+            (Protocol::Udp, Place::Address(address, _)) if address.is_multicast() => {
+                Err(TargetError::Group)
+            }
+            _ => Ok(Self { protocol, place }),
+        }
     }
 }
 
@@ -244,6 +296,9 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']').ok_or(TargetError::V6)?;
+            if address.contains('%') {
+                return Err(TargetError::Zone);
+            }
             let address: Ipv6Addr = address.parse().map_err(|_| TargetError::V6)?;
             let port = rest.strip_prefix(':').ok_or(TargetError::NoPort)?;
             return Ok(Self::Address(
@@ -264,11 +319,32 @@ impl FromStr for Place {
     }
 }
 
+/// What a socket has in front of its address that is neither TCP nor UDP, as ss(8) and others write it.
+const OTHER_PROTOCOLS: [&str; 6] = ["dccp", "mptcp", "raw", "sctp", "unix", "vsock"];
+
+/// Whether connect(2) refuses the address for every route: multicast, and the limited broadcast. Not 0.0.0.0/8 and
+/// 240.0.0.0/4, which Linux routes like others (include/linux/in.h, ipv4_is_zeronet, ipv4_is_lbcast).
+fn takes_no_connections(address: IpAddr) -> bool {
+    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
 /// `u16::from_str` alone would take `+443`. A leading zero is refused like in the parts of an IPv4
 /// address: some would read it as octal.
 fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(TargetError::Port);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(text) {
+        let is_word = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_name = is_word && text.starts_with(|first: char| first.is_ascii_alphabetic());
+        let bounds = text.split_once('-');
+        return Err(match bounds {
+            _ if is_name => TargetError::Service,
+            Some((first, last)) if !first.is_empty() && is_number(first) && is_number(last) => {
+                TargetError::Range
+            }
+            _ => TargetError::Port,
+        });
     }
     let port = text.parse().map_err(|_| TargetError::Port)?;
     if text.starts_with('0') {

@@ -29,6 +29,17 @@ impl Answer {
             Wanted::Absent => matches!(self, Self::NotListening),
         }
     }
+
+    /// The answer in words, and the reason for it.
+    pub fn in_words(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Listening(_) => ("listening", None),
+            Self::Violates(_, violation) => (violation.name(), Some(violation.why().to_owned())),
+            Self::NotListening => ("not listening", None),
+            Self::CouldNotTell(doubt) => ("could not tell", Some(doubt.to_string())),
+            Self::NotChecked => ("not checked", None),
+        }
+    }
 }
 
 /// What should be so.

@@ -10,6 +10,8 @@ pub struct SourceChain<'a> {
     sources: Vec<Box<dyn Source + 'a>>,
     /// Asked before the first of them says no; of what it says only a yes counts.
     second_opinion: Option<Box<dyn Source + 'a>>,
+    /// Whether it is left out for now.
+    is_second_opinion_spared: bool,
 }
 
 impl SourceChain<'_> {
@@ -32,6 +34,7 @@ impl<'a> SourceChain<'a> {
         Self {
             sources,
             second_opinion: None,
+            is_second_opinion_spared: false,
         }
     }
 
@@ -49,10 +52,15 @@ impl<'a> SourceChain<'a> {
         }
     }
 
-    /// A judgement begins.
-    pub fn begin(&mut self) {
+    /// Leaves the second opinion out from now on, or no longer.
+    pub fn spare_second_opinion(&mut self, is_spared: bool) {
+        self.is_second_opinion_spared = is_spared;
+    }
+
+    /// Begins a check.
+    pub fn begin_check(&mut self) {
         let all = self.sources.iter_mut().chain(&mut self.second_opinion);
-        all.for_each(|source| source.begin());
+        all.for_each(|source| source.begin_check());
     }
 
     /// The sources in their order.
@@ -60,14 +68,15 @@ impl<'a> SourceChain<'a> {
         self.sources.iter_mut().map(|source| &mut **source as _)
     }
 
-    /// The source at this place of the order, and who has a second opinion on what it says.
+    /// The source at this place of the order, and the one that gives a second opinion on its answer.
     #[allow(clippy::type_complexity)]
-    pub fn at(
+    pub fn get(
         &mut self,
         index: usize,
     ) -> Option<(&mut (dyn Source + 'a), Option<&mut (dyn Source + 'a)>)> {
         let source = self.sources.get_mut(index)?;
-        let second = self.second_opinion.as_deref_mut().filter(|_| index == 0);
+        let is_wanted = index == 0 && !self.is_second_opinion_spared;
+        let second = self.second_opinion.as_deref_mut().filter(|_| is_wanted);
         Some((&mut **source, second))
     }
 }

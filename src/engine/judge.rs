@@ -2,11 +2,14 @@
 //!
 //! A listener that was seen is one, so "listening" takes one look. "Not listening" moves a virtual IP
 //! and resets every connection through it, so it takes two complete looks that show nothing, at least
-//! [`APART`] from each other, and before that everybody else who may know is asked.
+//! [`MIN_GAP`] from each other, and before that every other place that can know is asked.
+//!
+//! An answer is about one moment. While there is time to retry, each look begins with nothing known.
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tracing::debug;
@@ -14,18 +17,19 @@ use tracing::debug;
 use super::look::{look, look_up};
 use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Requirements, Survey, Target, Verdict, Wanted};
+use crate::domain::{Doubt, Obstacle, Requirements, Survey, Verdict, Wanted};
 use crate::engine::SourceChain;
 use crate::source::{Fault, Source};
 
 /// How far apart two looks must be for the second to count: long enough for a listener that is
 /// replaced by another, or missed in a race, to be there again.
-const APART: Duration = Duration::from_millis(1);
+const MIN_GAP: Duration = Duration::from_millis(1);
 
-/// The part of the time limit that the second opinion may take: one in this many.
-const SECOND_OPINION: u32 = 5;
+/// The part of the time limit that the second opinion can use: one in this many.
+const CROSS_CHECK_SHARE: u32 = 5;
 
-/// Looks until enough targets are settled, or all are shown to be absent, or the time is up.
+/// Looks until enough targets are settled, or all are shown to be absent, or the time is up. What the requirements name
+/// and what is not found makes every answer "could not tell".
 pub fn judge(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
@@ -33,96 +37,170 @@ pub fn judge(
     timing: Timing,
     deadline: Deadline<'_>,
 ) -> Outcome {
+    try_judge(spec, chain, requirements, timing, deadline)
+        .unwrap_or_else(|obstacle| Outcome::obstructed(&spec.targets, &obstacle))
+}
+
+/// The same as [`judge`].
+///
+/// # Errors
+/// Returns what the requirements name and what was not found, up to the end of the retries.
+pub fn try_judge(
+    spec: &CheckSpec,
+    chain: &mut SourceChain<'_>,
+    requirements: &mut dyn Requirements,
+    timing: Timing,
+    deadline: Deadline<'_>,
+) -> Result<Outcome, Obstacle> {
     let started = deadline.clock().now();
-    chain.begin();
-    let mut judgement = Judgement {
+    chain.begin_check();
+    let mut run = CheckRun {
         spec,
         requirements,
         timing,
         deadline,
         retry: Deadline::new(deadline.clock(), timing.retry_for),
         survey: spec.survey(),
-        absence: None,
+        misses: None,
         warnings: Vec::new(),
     };
-    let (source, doubt) = match judgement.ask_until_sure(chain) {
+    run.look_up_names()?;
+    let (source, doubt) = match run.query_until_decided(chain)? {
         Ok(source) => (Some(source), None),
         Err(mut faults) => {
             faults.dedup();
             (None, Some(Doubt::new(faults.join("; "))))
         }
     };
-    Outcome {
-        answers: judgement.survey.answers(doubt.as_ref()),
-        warnings: judgement.warnings,
+    Ok(Outcome {
+        answers: run.survey.answers(doubt.as_ref()),
+        elsewhere: run.survey.elsewhere().to_vec(),
+        warnings: run.warnings,
         source,
         took: deadline.clock().now().saturating_sub(started),
-    }
+        names_missing: false,
+    })
 }
 
-struct Judgement<'c> {
+struct CheckRun<'c> {
     spec: &'c CheckSpec,
     requirements: &'c mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'c>,
-    /// Until then there is time for what is not as wanted to become so.
+    /// The time in which a failed check is repeated.
     retry: Deadline<'c>,
     survey: Survey,
-    absence: Option<Absence>,
+    /// `None` if the last look was not complete, or settled everything.
+    misses: Option<MissStreak>,
     warnings: Vec<String>,
 }
 
 /// Complete looks of one source, one after the other, that did not settle everything.
-struct Absence {
+struct MissStreak {
     /// The place of the source in the chain.
-    source: Option<usize>,
+    source: usize,
     since: Duration,
-    /// The targets of which they have shown nothing.
-    unseen: Vec<Target>,
-    /// Whether the second opinion was asked.
-    corroborated: bool,
+    /// The places of the targets for which they have shown nothing.
+    unseen: BTreeSet<usize>,
+    cross_checked: bool,
 }
 
-impl Judgement<'_> {
-    /// Asks until enough targets are settled or all are shown to be absent. A source that cannot answer
-    /// is asked again as long as there is time to retry. Who gave the answers.
+/// What one look leads to.
+enum LookEnd {
+    /// Enough targets have a listener.
+    Settled(&'static str),
+    /// The targets without a listener are shown to be absent.
+    Absent(&'static str),
+    /// A second look by the same source decides what the first has left open.
+    SecondLook,
+    /// A listener that is not there now has time to come.
+    Retry,
+    /// No source has answered, for these reasons.
+    NoSource(Vec<String>),
+}
+
+/// Why there is no answer: one reason for each source.
+type Faults = Vec<String>;
+
+impl CheckRun<'_> {
+    /// Queries until enough targets are settled or all others are shown to be absent. A source that cannot answer
+    /// is queried again as long as there is time to retry. Returns the name of the source that answered, or the
+    /// reasons why none could.
     ///
     /// # Errors
-    /// The reasons for which neither came about.
-    fn ask_until_sure(&mut self, chain: &mut SourceChain<'_>) -> Result<&'static str, Vec<String>> {
+    /// Returns what the requirements name and what was not found.
+    fn query_until_decided(
+        &mut self,
+        chain: &mut SourceChain<'_>,
+    ) -> Result<Result<&'static str, Faults>, Obstacle> {
         let mut given_up = 0;
         loop {
-            let mut faults = Vec::new();
-            let place = self.look_once(chain, &mut given_up, &mut faults)?;
-            let (name, known) = match place.and_then(|place| chain.at(place)) {
-                None if self.retry.is_over() => return Err(faults),
-                None => {
-                    self.absence = None;
-                    ("", false)
-                }
-                Some((source, second)) => (source.name(), self.is_known(place, source, second)?),
+            let end = match self.query(chain, &mut given_up) {
+                Ok(end) => end,
+                Err(fault) => return Ok(Err(vec![fault.to_string()])),
             };
-            if known && self.is_over() {
-                return Ok(name);
+            match end {
+                LookEnd::Settled(name) | LookEnd::Absent(name) if self.is_final() => {
+                    return Ok(Ok(name));
+                }
+                LookEnd::NoSource(faults) if self.retry.is_over() => return Ok(Err(faults)),
+                LookEnd::SecondLook => {
+                    self.pause(Duration::ZERO);
+                    continue;
+                }
+                LookEnd::Retry => {}
+                LookEnd::Settled(_) | LookEnd::Absent(_) | LookEnd::NoSource(_) => {
+                    self.misses = None;
+                }
             }
-            if known {
-                self.start_anew();
-            }
-            self.wait();
+            self.pause(self.timing.retry_every.min(self.retry.left()));
+            self.look_up_names()?;
         }
     }
 
-    /// Asks the sources in their order until one answers. Its place; `None` where none does. Once there
-    /// is no time to retry, one that could not answer is not asked again.
+    /// Looks once, by the first source that answers.
     ///
     /// # Errors
     /// The time limit is over.
-    fn look_once(
+    fn query(
         &mut self,
         chain: &mut SourceChain<'_>,
         given_up: &mut usize,
-        faults: &mut Vec<String>,
-    ) -> Result<Option<usize>, Vec<String>> {
+    ) -> Result<LookEnd, Fault> {
+        let mut faults = Vec::new();
+        let Some(place) = self.query_sources(chain, given_up, &mut faults)? else {
+            return Ok(LookEnd::NoSource(faults));
+        };
+        let Some((source, second)) = chain.get(place) else {
+            return Ok(LookEnd::NoSource(faults));
+        };
+        if self.survey.is_settled() {
+            return Ok(LookEnd::Settled(source.name()));
+        }
+        let again = self.record_misses(place);
+        if !self.retries_exhausted() {
+            return Ok(LookEnd::Retry);
+        }
+        self.cross_check(source, second);
+        self.check_limit()?;
+        Ok(match (self.survey.is_settled(), again) {
+            (true, _) => LookEnd::Settled(source.name()),
+            (false, true) => LookEnd::Absent(source.name()),
+            (false, false) => LookEnd::SecondLook,
+        })
+    }
+
+    /// Queries the sources in their order until one answers, and returns its place; `None` if none does. Once there
+    /// is no time to retry, a source that could not answer is not queried again.
+    ///
+    /// # Errors
+    /// The time limit is over.
+    fn query_sources(
+        &mut self,
+        chain: &mut SourceChain<'_>,
+        given_up: &mut usize,
+        faults: &mut Faults,
+    ) -> Result<Option<usize>, Fault> {
         for (place, source) in chain.sources().enumerate().skip(*given_up) {
             let answer = look(source, &mut self.survey, self.requirements, self.deadline);
             self.check_limit()?;
@@ -137,86 +215,76 @@ impl Judgement<'_> {
         Ok(None)
     }
 
-    /// Whether the answer of this source, together with those before, leaves nothing to ask.
-    ///
     /// # Errors
-    /// The time limit is over.
-    fn is_known(
-        &mut self,
-        place: Option<usize>,
-        source: &mut dyn Source,
-        second: Option<&mut (dyn Source + '_)>,
-    ) -> Result<bool, Vec<String>> {
-        if self.survey.is_settled() {
-            return Ok(true);
-        }
-        let again = self.count(place);
-        if !self.is_last_chance() {
-            return Ok(false);
-        }
-        self.corroborate(source, second);
-        self.check_limit()?;
-        Ok(again || self.survey.is_settled())
-    }
-
-    /// # Errors
-    /// The time limit is over, and what it leaves unasked is not known.
-    fn check_limit(&self) -> Result<(), Vec<String>> {
+    /// The time limit is over, and what it leaves open is not known.
+    fn check_limit(&self) -> Result<(), Fault> {
         if self.deadline.is_over() && !self.survey.is_settled() {
-            return Err(vec![Fault::TimeIsUp(self.deadline.whole()).to_string()]);
+            return Err(Fault::TimeIsUp(self.deadline.whole()));
         }
         Ok(())
     }
 
-    /// Takes note of a complete look of this source. Whether it is not the first in a row: what the look
-    /// before still showed has not been looked for in vain yet.
-    fn count(&mut self, source: Option<usize>) -> bool {
+    /// Records a complete look by this source. Returns true if the look before it was by the same source and saw
+    /// none of the targets that are still missing.
+    fn record_misses(&mut self, source: usize) -> bool {
         let unseen = self.survey.unseen();
-        match &mut self.absence {
-            Some(absence)
-                if absence.source == source
-                    && unseen.iter().all(|target| absence.unseen.contains(target)) =>
-            {
-                absence.unseen = unseen;
+        match &mut self.misses {
+            Some(misses) if misses.source == source && unseen.is_subset(&misses.unseen) => {
+                misses.unseen = unseen;
                 true
             }
-            absence => {
-                *absence = Some(Absence {
+            misses => {
+                *misses = Some(MissStreak {
                     source,
                     since: self.deadline.clock().now(),
                     unseen,
-                    corroborated: false,
+                    cross_checked: false,
                 });
                 false
             }
         }
     }
 
-    /// Whether a listener that is not there now need not be waited for.
-    fn is_last_chance(&self) -> bool {
-        let unseen = self.absence.as_ref().map_or(0, |row| row.unseen.len());
+    /// True if no listener that is missing now is waited for.
+    fn retries_exhausted(&self) -> bool {
+        let unseen = self.misses.as_ref().map_or(0, |misses| misses.unseen.len());
         let absent = self.spec.wanted == Wanted::Absent && unseen >= self.spec.needed;
         self.retry.is_over() || absent
     }
 
-    /// Whether there is nothing to wait for once everything is known.
-    fn is_over(&self) -> bool {
+    /// True if an answer that is known is also the last one.
+    fn is_final(&self) -> bool {
         let answers = self.survey.answers(None);
         let answers = answers.iter().map(|(_, answer)| answer);
         self.retry.is_over()
             || Verdict::of(answers, self.spec.needed, self.spec.wanted).is_healthy()
     }
 
-    /// Forgets everything: it may become as wanted yet.
-    fn start_anew(&mut self) {
-        self.survey.reopen();
-        self.warnings.clear();
-        self.absence = None;
+    /// Begins a new moment: the names in the requirements are looked up, and nothing is known of any target. A name
+    /// that is not found is looked up again as long as there is time to retry.
+    ///
+    /// # Errors
+    /// Returns the name that was not found.
+    fn look_up_names(&mut self) -> Result<(), Obstacle> {
+        loop {
+            match self.requirements.look_up_names() {
+                Ok(entrance) => {
+                    self.survey = self.spec.survey_by(entrance);
+                    self.warnings.clear();
+                    return Ok(());
+                }
+                Err(obstacle) if self.retry.is_over() => return Err(obstacle),
+                Err(_) => {
+                    self.misses = None;
+                    self.pause(self.timing.retry_every.min(self.retry.left()));
+                }
+            }
+        }
     }
 
-    /// Asks everybody else who may know, before a no. One second opinion is enough, since the source
-    /// itself is asked again.
-    fn corroborate(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
+    /// Asks every other place that can know, before a no. One second opinion is enough, since the source
+    /// itself is queried again.
+    fn cross_check(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
         let survey = &mut self.survey;
         let connections = survey.connections_wanted();
         look_up(
@@ -226,16 +294,16 @@ impl Judgement<'_> {
             self.deadline,
             connections,
         );
-        let Some(absence) = &mut self.absence else {
+        let Some(misses) = &mut self.misses else {
             return;
         };
-        let wanted = !absence.corroborated && !survey.unseen().is_empty();
+        let wanted = !misses.cross_checked && !survey.unseen().is_empty();
         let Some(other) = second.filter(|_| wanted) else {
             return;
         };
-        absence.corroborated = true;
+        misses.cross_checked = true;
         // The second look must have its time, however long the second opinion takes.
-        let share = (self.deadline.whole() / SECOND_OPINION).min(self.deadline.left() / 2);
+        let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
         if let Err(fault) = look(other, &mut opinion, self.requirements, deadline) {
@@ -253,16 +321,11 @@ impl Judgement<'_> {
         }
     }
 
-    /// Waits for the next look: the pause between retries, or what is missing from [`APART`].
-    fn wait(&self) {
+    /// Waits for this long, and for what is missing from [`MIN_GAP`].
+    fn pause(&self, pause: Duration) {
         let now = self.deadline.clock().now();
-        let since = self.absence.as_ref().map(|absence| absence.since);
-        let apart = since.map_or(APART, |since| (since + APART).saturating_sub(now));
-        let pause = if since.is_some() && self.is_last_chance() {
-            Duration::ZERO
-        } else {
-            self.timing.retry_every.min(self.retry.left())
-        };
-        self.deadline.pause(apart.max(pause));
+        let since = self.misses.as_ref().map(|misses| misses.since);
+        let gap = since.map_or(MIN_GAP, |since| (since + MIN_GAP).saturating_sub(now));
+        self.deadline.pause(gap.max(pause));
     }
 }

@@ -3,8 +3,12 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Protocol, Requirements, Survey};
+use crate::domain::{Connection, Family, Listener, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
+
+/// From how many ports the kernel is asked for the socket that gets a datagram: a group of two is taken for one socket once
+/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`), and of a group the second or third ends it.
+const SOURCE_PORTS: u16 = 32;
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
 /// targets share the look; what an earlier one has left open begins anew.
@@ -18,8 +22,8 @@ pub fn look(
     requirements: &mut dyn Requirements,
     deadline: Deadline<'_>,
 ) -> Result<(), Fault> {
-    survey.begin();
-    requirements.begin();
+    survey.begin_look();
+    requirements.begin_look();
     if !requirements.any() && take_shortcuts(source, survey, deadline) {
         return Ok(());
     }
@@ -39,9 +43,11 @@ pub fn look(
         }
     }
     if outcome.is_ok() {
+        if requirements.any() {
+            let connections = survey.connections_to_seen();
+            look_up(source, survey, requirements, deadline, connections);
+        }
         survey.conclude();
-        let contested = survey.contested();
-        look_up(source, survey, requirements, deadline, contested);
     }
     outcome
 }
@@ -78,7 +84,7 @@ fn ask(
 }
 
 /// Asks for the listener of a few connections, which costs less than a dump, and the same however many listeners there
-/// are. Only a yes counts, and only for a target that the listener serves by its address and port. Not with requirements:
+/// are. Only a yes counts. Not with requirements:
 /// of an SO_REUSEPORT group the lookup shows one member. Whether nothing is left to ask.
 fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
     for connection in survey.shortcuts() {
@@ -118,15 +124,20 @@ pub fn look_up(
     for connection in connections {
         let clock = deadline.clock();
         let started = clock.now();
-        let answer = source.kernel_lookup(connection, deadline);
         let target = connection.target;
-        if let Ok(Some(listener)) = &answer {
-            survey.found(connection, listener, requirements);
+        let most = match target.protocol {
+            Protocol::Udp if requirements.any() => SOURCE_PORTS,
+            Protocol::Tcp | Protocol::Udp => 1,
+        };
+        let answer = ask_for(source, connection, most, deadline);
+        if let Ok(found) = &answer {
+            survey.found(connection, found, requirements);
         }
         if enabled!(Level::DEBUG) {
-            let end = match &answer {
-                Ok(Some(listener)) => format!("is {listener}"),
-                Ok(None) => "is none".to_owned(),
+            let end = match answer.as_deref() {
+                Ok([]) => "is none".to_owned(),
+                Ok([listener]) => format!("is {listener}"),
+                Ok([listener, ..]) => format!("is one of several on {listener}"),
                 Err(fault) => format!("is not known: {fault}"),
             };
             let took = Shown(clock.now().saturating_sub(started));
@@ -135,6 +146,33 @@ pub fn look_up(
             debug!("{source}: the listener for {sent} to {target} {end}; took {took}");
         }
     }
+}
+
+/// The listeners that the kernel finds for a connection from up to so many ports: none, one, or the first two that differ,
+/// which are members of an SO_REUSEPORT group.
+fn ask_for(
+    source: &mut dyn Source,
+    connection: Connection,
+    most: u16,
+    deadline: Deadline<'_>,
+) -> Result<Vec<Listener>, Fault> {
+    let mut found: Vec<Listener> = Vec::new();
+    for source_port in 1..=most {
+        let connection = Connection {
+            source_port,
+            ..connection
+        };
+        let Some(listener) = source.kernel_lookup(connection, deadline)? else {
+            break;
+        };
+        if !found.iter().any(|known| known.is_same(&listener)) {
+            found.push(listener);
+        }
+        if found.len() > 1 {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn what_is_sent(connection: Connection) -> &'static str {

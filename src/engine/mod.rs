@@ -6,6 +6,6 @@ mod look;
 mod spec;
 
 pub use chain::SourceChain;
-pub use judge::judge;
-pub use look::look;
+pub use judge::{judge, try_judge};
+pub use look::{look, look_up};
 pub use spec::{CheckSpec, Outcome, Timing};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Entrance, Survey, Target, Wanted};
+use crate::domain::{Answer, Doubt, Entrance, Listener, Obstacle, Survey, Target, Wanted};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,6 @@ pub struct Timing {
 pub struct CheckSpec {
     /// The targets, each once.
     pub targets: Vec<Target>,
-    /// How connections come in. `None`: by any device.
-    pub entrance: Option<Entrance>,
     /// What should be so, which is what retries wait for.
     pub wanted: Wanted,
     /// Of how many targets.
@@ -35,19 +33,23 @@ impl CheckSpec {
         Self {
             needed: targets.len(),
             targets,
-            entrance: None,
             wanted: Wanted::Listening,
         }
     }
 
-    /// A survey of the targets, of which nothing is known yet.
+    /// A survey of the targets, of which nothing is known yet, for connections that come in by any device.
     pub fn survey(&self) -> Survey {
+        self.survey_by(None)
+    }
+
+    /// The same for connections that come in so.
+    pub fn survey_by(&self, entrance: Option<Entrance>) -> Survey {
         let enough = match self.wanted {
             Wanted::Listening => self.needed,
-            // What listens is then what should not be, and all that is not must be shown.
+            // With --absent every target must be shown to be absent, so the survey cannot stop early.
             Wanted::Absent => self.targets.len(),
         };
-        Survey::new(self.targets.iter().copied(), self.entrance.clone(), enough)
+        Survey::new(self.targets.iter().copied(), entrance, enough)
     }
 }
 
@@ -56,12 +58,16 @@ impl CheckSpec {
 pub struct Outcome {
     /// The answer for each target, in the order they were asked for.
     pub answers: Vec<(Target, Answer)>,
+    /// Listeners on the ports of targets that they do not serve, as the last look has shown them.
+    pub elsewhere: Vec<Listener>,
     /// What a person should know although there is an answer.
     pub warnings: Vec<String>,
     /// Who gave the answers. `None`: nobody could.
     pub source: Option<&'static str>,
     /// How long that took.
     pub took: Duration,
+    /// Whether something that the options name does not exist. It is wrong usage, and never counts as up.
+    pub names_missing: bool,
 }
 
 impl Outcome {
@@ -70,9 +76,19 @@ impl Outcome {
         let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));
         Self {
             answers: targets.iter().map(answer).collect(),
+            elsewhere: Vec::new(),
             warnings: Vec::new(),
             source: None,
             took: Duration::ZERO,
+            names_missing: false,
+        }
+    }
+
+    /// The outcome if something keeps a check from looking at all.
+    pub fn obstructed(targets: &[Target], obstacle: &Obstacle) -> Self {
+        Self {
+            names_missing: matches!(obstacle, Obstacle::NoSuch(_)),
+            ..Self::in_doubt(targets, &Doubt::new(obstacle))
         }
     }
 }

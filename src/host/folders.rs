@@ -1,52 +1,153 @@
 //! Who can write on the way to a file.
 
-use std::fs;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-/// The first part of the way to a file that others than root and this user can write to: they can replace the file.
-/// `None`: there is none, or the folder is not there. What is below a folder that only root can enter counts as root's,
-/// whoever owns it: with `DynamicUser=yes` systemd 257 keeps a service's folder as nobody's in /run/private.
+use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_ISVTX};
+
+/// How many links a path leads through (MAXSYMLINKS of the kernel).
+const LINKS: usize = 40;
+
+/// The first folder on the way to a file that others than root and this user can write to: they can replace the file.
+/// `None`: there is none, or the folder is not there.
 pub fn weak_folder(file: &Path, owner: u32) -> Option<PathBuf> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let folder = fs::canonicalize(folder).ok()?;
-    let is_weak = |part: &&Path| {
-        fs::symlink_metadata(part).is_ok_and(|found| {
-            let (mode, by) = (found.mode(), found.uid());
-            let by_group = mode & 0o020 != 0 && found.gid() != 0;
-            // In a sticky folder nobody can replace what is somebody else's.
-            let by_others = by_group || mode & 0o002 != 0;
-            (by != 0 && by != owner) || by_others && mode & 0o1000 == 0
-        })
-    };
-    let ways: Vec<&Path> = folder.ancestors().collect();
-    // From the one nearest to the root directory: there the way ends for everybody else.
-    let closed = ways.iter().rposition(|part| only_root_enters(part));
-    let mut open = ways.into_iter().skip(closed.unwrap_or(0));
-    open.find(is_weak).map(Path::to_owned)
+    let parts = parts(folder)?;
+    let weak = parts.into_iter().find(|part| part.is_weak(owner))?;
+    Some(weak.path)
 }
 
-fn only_root_enters(folder: &Path) -> bool {
-    fs::symlink_metadata(folder).is_ok_and(|found| found.uid() == 0 && found.mode() & 0o011 == 0)
+/// The first folder, link or file on the way to a file, and the file itself, that others than root and this user can change.
+/// `None`: there is none, or the way cannot be looked at.
+pub fn weak_part(file: &Path, owner: u32) -> Option<Part> {
+    parts(file)?.into_iter().find(|part| part.is_weak(owner))
+}
+
+/// A folder, a link or a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its kind and its permissions.
+    pub mode: u32,
+    /// Only root gets there. What is below a folder that only root can enter counts as root's, also if it belongs to another
+    /// user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
+    closed: bool,
+}
+
+impl Part {
+    fn new(path: PathBuf, found: &Metadata, closed: bool) -> Self {
+        Self {
+            path,
+            uid: found.uid(),
+            gid: found.gid(),
+            mode: found.mode(),
+            closed,
+        }
+    }
+
+    fn kind(&self) -> u32 {
+        self.mode & S_IFMT
+    }
+
+    fn is_weak(&self, owner: u32) -> bool {
+        let by_group = self.mode & 0o020 != 0 && self.gid != 0;
+        let by_others = by_group || self.mode & 0o002 != 0;
+        // In a sticky folder nobody can replace what is somebody else's. All can write to a link, which means nothing.
+        let is_sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
+        let is_writable = by_others && !is_sticky && self.kind() != S_IFLNK;
+        let is_of_others = self.uid != 0 && self.uid != owner;
+        !self.closed && (is_of_others || is_writable)
+    }
+
+    fn closes(&self) -> bool {
+        self.closed || self.uid == 0 && self.mode & 0o011 == 0
+    }
+}
+
+/// The parts of a path as it is written, with those that its links lead through. What does not exist ends it.
+fn parts(path: &Path) -> Option<Vec<Part>> {
+    let path = env::current_dir().ok()?.join(path);
+    let mut left = words(&path);
+    // The folders down to the one that is reached.
+    let mut here = vec![at(Path::new("/"), false)?];
+    let mut all = here.clone();
+    let mut links = 0;
+    while let Some(word) = left.pop() {
+        if word == ".." {
+            here.truncate(here.len().saturating_sub(1).max(1));
+            continue;
+        }
+        let folder = here.last()?;
+        let Some(part) = at(&folder.path.join(word), folder.closes()) else {
+            return Some(all);
+        };
+        all.push(part.clone());
+        if part.kind() != S_IFLNK {
+            here.push(part);
+            continue;
+        }
+        links += 1;
+        let target = fs::read_link(&part.path).ok();
+        let Some(target) = target.filter(|_| links <= LINKS) else {
+            return Some(all);
+        };
+        if target.is_absolute() {
+            here.truncate(1);
+        }
+        left.extend(words(&target));
+    }
+    Some(all)
+}
+
+/// The names in a path, the last one first.
+fn words(path: &Path) -> Vec<OsString> {
+    let words = path.components().filter_map(|word| match word {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    let mut words: Vec<OsString> = words.collect();
+    words.reverse();
+    words
+}
+
+fn at(path: &Path, closed: bool) -> Option<Part> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some(Part::new(path.to_owned(), &found, closed))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
     use super::*;
 
-    #[test]
-    fn a_folder_of_somebody_else_is_weak_unless_only_root_gets_there() {
+    const NOBODY: u32 = 65534;
+
+    fn folder() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        root
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_weak_unless_only_root_gets_there() {
+        let root = folder();
         let private = root.path().join("private");
         let folder = private.join("listenup-watch-443");
         fs::create_dir_all(&folder).unwrap();
-        chown(&folder, Some(65534), Some(65534)).unwrap();
+        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         let file = folder.join("track");
         for (mode, weak) in [
             (0o700, None),
@@ -61,7 +162,39 @@ mod tests {
         }
         // Somebody else can put another in its place.
         fs::set_permissions(&private, PermissionsExt::from_mode(0o700)).unwrap();
-        chown(root.path(), Some(65534), None).unwrap();
+        chown(root.path(), Some(NOBODY), None).unwrap();
         assert_eq!(weak_folder(&file, 61813).as_deref(), Some(root.path()));
+    }
+
+    #[test]
+    fn each_link_and_the_file_itself_count() {
+        let root = folder();
+        let path = root.path().join("folder");
+        fs::create_dir(&path).unwrap();
+        let file = path.join("track");
+        fs::write(&file, "0\n").unwrap();
+        let weak = |file: &Path| weak_part(file, 0).map(|part| part.path);
+        assert_eq!(weak(&file), None);
+        for (mode, is_weak) in [(0o666, true), (0o602, true), (0o644, false)] {
+            fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(weak(&file).is_some(), is_weak, "{mode:o}");
+        }
+        let link = root.path().join("link");
+        symlink("folder/../folder", &link).unwrap();
+        let by_link = link.join("track");
+        assert_eq!(weak(&by_link), None);
+        lchown(&link, Some(NOBODY), Some(NOBODY)).unwrap();
+        assert_eq!(weak(&by_link), Some(link.clone()));
+        // Where a link leads to, each folder counts, too.
+        let outer = root.path().join("outer");
+        symlink(&by_link, &outer).unwrap();
+        assert_eq!(weak(&outer), Some(link.clone()));
+        lchown(&link, Some(0), Some(0)).unwrap();
+        chown(&path, Some(NOBODY), None).unwrap();
+        assert_eq!(weak(&outer), Some(path));
+        // A circle ends.
+        let circle = root.path().join("circle");
+        symlink(&circle, &circle).unwrap();
+        assert_eq!(weak(&circle), None);
     }
 }

@@ -6,6 +6,9 @@
 //! not do: most of these waits end for a fatal signal alone (TASK_KILLABLE), and who dies of a signal
 //! has no say in the exit code. exit_group(2) by another thread ends them too, and keeps the code.
 //!
+//! Where there can be no second thread (a limit on processes, seccomp) alarm(2) ends the process: by a signal, which
+//! keepalived counts as a failure, and later, since it counts whole seconds.
+//!
 //! What it cannot end is what no signal ends: TASK_UNINTERRUPTIBLE, and the walk within one read of
 //! /proc.
 
@@ -14,14 +17,14 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::sleep;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use tracing::debug;
 
-use crate::clock::Shown;
+use crate::clock::{Shown, sleep};
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
 
@@ -62,7 +65,8 @@ impl Guard {
         });
         if let Err(errno) = thread {
             let why = ErrnoText(errno);
-            debug!("nothing ends a system call that does not return: no thread: {why}");
+            debug!("no thread: {why}; a system call that does not return is ended by SIGALRM");
+            set_alarm(limit.saturating_add(GRACE));
         }
         guard
     }
@@ -75,6 +79,8 @@ impl Guard {
     /// The limit is not on what follows.
     pub fn lift(self) {
         self.end(End::Free);
+        // SAFETY: alarm(2) takes a number and touches no memory; 0 takes an alarm back.
+        unsafe { libc::alarm(0) };
     }
 
     fn end(&self, end: End) {
@@ -83,6 +89,23 @@ impl Guard {
             sleep(Duration::MAX);
         }
     }
+}
+
+/// Has SIGALRM end the process after this time, whatever the caller of this process had made of that signal.
+fn set_alarm(after: Duration) {
+    let seconds = after
+        .as_secs()
+        .saturating_add(1)
+        .try_into()
+        .unwrap_or(u32::MAX);
+    // SAFETY: SIG_DFL runs no code of this program, and alarm(2) takes a number.
+    unsafe {
+        libc::signal(libc::SIGALRM, libc::SIG_DFL);
+        libc::alarm(seconds);
+    }
+    // Unblocking a signal that exists cannot fail.
+    let alarm: SigSet = [Signal::SIGALRM].into_iter().collect();
+    let _ = alarm.thread_unblock();
 }
 
 /// On a thread of its own, since words may meet what the run met.
@@ -135,13 +158,13 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 pub fn overdue(limit: Duration) -> Doubt {
     let limit = Shown(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
-    let place = match wchan.trim() {
-        "" | "0" => String::new(),
-        function => format!(" (it waits in {function})"),
+    // The kernel says 0 of a thread that does not wait.
+    let what = match wchan.trim() {
+        "" => "and the check is not done".to_owned(),
+        "0" => "and the check is still working".to_owned(),
+        function => format!("and a system call has not returned (it waits in {function})"),
     };
-    Doubt::new(format_args!(
-        "the time limit of {limit} is over, and a system call has not returned{place}"
-    ))
+    Doubt::new(format_args!("the time limit of {limit} is over, {what}"))
 }
 
 /// Ends the process without anything that could wait: no lock, no destructor, no buffer.

@@ -1,8 +1,10 @@
 //! The machine, apart from its sockets.
 
 pub mod cgroups;
+mod descriptors;
 pub mod folders;
 pub mod guard;
+pub mod inherited;
 pub mod netns;
 pub mod passwd;
 pub mod process_folder;

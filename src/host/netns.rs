@@ -1,6 +1,9 @@
 //! `--netns`: into another network namespace.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -49,9 +52,32 @@ impl Netns {
                 name.display()
             )));
         }
-        let file = RegularFile::open(&self.path).map_err(|error| self.obstacle("opened", error))?;
+        let file = RegularFile::open_magic_link(&self.path);
+        let file = file.map_err(|error| self.obstacle("opened", error))?;
         setns(file.into_file(), CloneFlags::CLONE_NEWNET)
             .map_err(|errno| self.obstacle("entered", errno.into()))
+    }
+
+    /// Returns the device and inode of the namespace that has the name now.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        let found = fs::metadata(&self.path).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+
+    /// Opens the namespace of the calling thread, which must be the main one, so that it can return there.
+    ///
+    /// # Errors
+    /// Returns an error if /proc does not show it.
+    pub fn own() -> io::Result<File> {
+        File::open("/proc/self/ns/net")
+    }
+
+    /// Returns to a namespace that was opened.
+    ///
+    /// # Errors
+    /// Returns an error if CAP_SYS_ADMIN is missing.
+    pub fn return_to(namespace: &File) -> Result<(), Errno> {
+        setns(namespace, CloneFlags::CLONE_NEWNET)
     }
 
     /// Errors that say what is named is not there, or is no network namespace (open(2), setns(2)), and

@@ -79,7 +79,7 @@ impl ProcessFolder {
     /// # Errors
     /// Returns an error if the process has ended, or this user is not allowed to look.
     pub fn executable(&self) -> Result<RegularFile, ReadError> {
-        RegularFile::open(&self.path.join("exe"))
+        RegularFile::open_magic_link(&self.path.join("exe"))
     }
 
     /// The path of that executable, for a person.
@@ -121,17 +121,22 @@ impl ProcessFolder {
     /// Opens the first of its open files whose link in /proc/PID/fd begins with this text. `None` if it has none.
     ///
     /// # Errors
-    /// Returns an error if the process has ended, or this user is not allowed to look.
+    /// Returns an error if the process has ended, this user is not allowed to look, or no such file can be opened.
     pub fn open_file(&self, link: &[u8]) -> Result<Option<RegularFile>, ReadError> {
+        let mut refused = Ok(None);
         for entry in fs::read_dir(self.path.join("fd"))? {
             let path = entry?.path();
             // A descriptor can be closed at any moment.
             let found = fs::read_link(&path).unwrap_or_default();
-            if found.as_os_str().as_bytes().starts_with(link) {
-                return RegularFile::open(&path).map(Some);
+            if !found.as_os_str().as_bytes().starts_with(link) {
+                continue;
+            }
+            match RegularFile::open_magic_link(&path) {
+                Ok(file) => return Ok(Some(file)),
+                Err(error) => refused = Err(error),
             }
         }
-        Ok(None)
+        refused
     }
 }
 
@@ -260,6 +265,22 @@ mod tests {
                 .success()
         );
         assert!(own.children_faults().unwrap() > before);
+    }
+
+    #[test]
+    fn a_descriptor_that_is_refused_does_not_hide_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&path("a-fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let open = |name: &str| OpenOptions::new().read(true).write(true).open(path(name));
+        let _fifo = open("a-fifo").unwrap();
+        fs::write(path("a-file"), "x").unwrap();
+        let itself = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
+        let link = path("a-").into_os_string().into_encoded_bytes();
+        let refused = itself.open_file(&link).map(drop);
+        assert_eq!(refused, Err(ReadError::NotRegular));
+        let _file = open("a-file").unwrap();
+        assert!(itself.open_file(&link).unwrap().is_some());
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! The processes that hold a listener: those with a descriptor of its inode in /proc/PID/fd.
-//!
-//! Not by the procfs crate, which leaves out descriptors that may not be read: "no rights to look"
-//! would become "not among them".
+//! The processes that hold a listener: those with a descriptor of its inode.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use super::descriptors::Table;
 use crate::clock::Deadline;
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
@@ -23,24 +23,57 @@ use crate::untrusted::{ReadError, RegularFile};
 const NAME: usize = 15;
 /// Bytes of /proc/PID/comm, which kernel threads fill beyond [`NAME`] (kernel/workqueue.c, WORKER_DESC_LEN).
 const LONGEST_COMM: u64 = 256;
+/// Bytes of /proc/PID/status, which has some 60 lines.
+const LONGEST_STATUS: u64 = 64 << 10;
+
+/// Bytes of /proc/PID/cmdline that are read for its first argument: PATH_MAX.
+const LONGEST_FIRST_ARGUMENT: u64 = 4096;
+
+/// How many descriptors of each process are read before the rest of any. A service opens its listeners first, so they
+/// have the lowest numbers; the many descriptors of a busy one are its connections.
+const FIRST: usize = 256;
+
+/// The link to the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
 /// The processes of one moment.
 #[derive(Debug)]
 pub struct Processes {
     proc: PathBuf,
     all: Vec<Process>,
+    viewer: Option<Viewer>,
+}
+
+/// A user other than root, who cannot look into all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number, if it is known.
+    pub gid: Option<u32>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pid: u32,
-    /// As ps(1) and pidof(8) have it. `None`: it could not be read.
+    /// As ps(1) has it. `None` if it could not be read.
     name: Option<Vec<u8>>,
 }
 
+/// What a search among some processes has found.
+#[derive(Debug)]
+pub enum Held<'p> {
+    /// This process has a descriptor of the socket.
+    By(&'p Process),
+    /// None of them has.
+    ByNone,
+    /// None of those that could be looked into; this process could not.
+    Refused(&'p Process),
+}
+
 impl Processes {
-    /// Those below this root, which is /proc but for tests.
+    /// Those below this root, which is /proc except in tests.
     ///
     /// # Errors
     /// When they cannot be listed, or not in time.
@@ -70,7 +103,17 @@ impl Processes {
         }
         all.sort_unstable_by_key(|process| process.pid);
         let proc = proc.to_owned();
-        Ok(Self { proc, all })
+        Ok(Self {
+            proc,
+            all,
+            viewer: None,
+        })
+    }
+
+    /// The same processes, of which only those can be looked into that this user can look into.
+    #[must_use]
+    pub fn seen_by(self, viewer: Option<Viewer>) -> Self {
+        Self { viewer, ..self }
     }
 
     /// Each of them.
@@ -78,13 +121,120 @@ impl Processes {
         self.all.iter()
     }
 
-    /// The processes that hold each of these inodes, which are ascending, as far as they may be
+    /// Whether these are all processes of the machine, and not those of a container, or those that this user can see.
+    pub fn are_all(&self) -> bool {
+        let namespace = fs::read_link(self.proc.join("self/ns/pid"));
+        namespace.is_ok_and(|link| link == Path::new(FIRST_PID_NAMESPACE))
+            && self.all.first().is_some_and(|process| process.pid == 1)
+    }
+
+    /// The name of the file that a process runs, or of its first argument, if that is what it is called by: pidof(8)
+    /// knows a process by these, too. Programs give their main thread another name, as Node.js does.
+    pub fn called_by_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
+        let folder = self.proc.join(process.pid.to_string());
+        let file = |path: &[u8]| {
+            let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+            path.rsplit(|byte| *byte == b'/').next() == Some(wanted.as_bytes())
+        };
+        if fs::read_link(folder.join("exe")).is_ok_and(|link| file(link.as_os_str().as_bytes())) {
+            return Some("the file that it runs");
+        }
+        let line = RegularFile::open_in_proc(&folder.join("cmdline"))
+            .and_then(|file| file.read_start(LONGEST_FIRST_ARGUMENT))
+            .unwrap_or_default();
+        let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        file(first.strip_prefix(b"-").unwrap_or(first)).then_some("its first argument")
+    }
+
+    /// The file that a process runs, if its name is another.
+    pub fn program(&self, process: &Process) -> Option<String> {
+        let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
+        let name = link.file_name()?.as_bytes();
+        let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+        let is_other = !process.is_called(&String::from_utf8_lossy(name));
+        is_other.then(|| printable_bytes(name))
+    }
+
+    /// Sorts processes, the most likely holder first: those in the cgroup with this id, in which the socket was made, and
+    /// of them the newest, which after a reload has the listener.
+    pub fn sort(&self, processes: &mut [&Process], cgroup: Option<u64>) {
+        if processes.len() > 1 {
+            processes.sort_by_cached_key(|process| {
+                let is_there = cgroup.is_some() && self.cgroup(process) == cgroup;
+                Reverse((is_there, self.started(process), process.pid))
+            });
+        }
+    }
+
+    /// When a process was started: the 22nd field of /proc/PID/stat. The second one can have spaces and brackets in it.
+    fn started(&self, process: &Process) -> Option<u64> {
+        let stat = fs::read(self.proc.join(process.pid.to_string()).join("stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
+        let (_, rest) = stat.rsplit_once(')')?;
+        rest.split_whitespace().nth(19)?.parse().ok()
+    }
+
+    /// The id of a process's cgroup, which is the inode of its folder.
+    fn cgroup(&self, process: &Process) -> Option<u64> {
+        let line =
+            fs::read_to_string(self.proc.join(process.pid.to_string()).join("cgroup")).ok()?;
+        let path = line.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let folder = Path::new("/sys/fs/cgroup").join(path);
+        fs::metadata(folder).ok().map(|found| found.ino())
+    }
+
+    /// Searches these processes for the socket with this inode: the first descriptors of each, then the rest of each, and
+    /// then the tables of threads that have one of their own.
+    pub fn search<'p>(
+        &self,
+        processes: &[&'p Process],
+        inode: u64,
+        deadline: Deadline<'_>,
+    ) -> Held<'p> {
+        let sees = |process: &&Process| {
+            let folder = self.proc.join(process.pid.to_string());
+            self.viewer.is_none_or(|viewer| viewer.sees(&folder))
+        };
+        let (processes, unseen): (Vec<&Process>, Vec<&Process>) =
+            processes.iter().copied().partition(sees);
+        let mut refused = unseen.first().copied();
+        for places in [0..FIRST, FIRST..usize::MAX] {
+            for process in &processes {
+                match holds(
+                    &Table::of(&self.proc, process.pid),
+                    places.clone(),
+                    inode,
+                    deadline,
+                ) {
+                    Ok(true) => return Held::By(process),
+                    Ok(false) => {}
+                    Err(_) => refused = Some(*process),
+                }
+            }
+        }
+        for process in &processes {
+            for table in Table::of_threads(&self.proc, process.pid) {
+                match holds(&table, 0..usize::MAX, inode, deadline) {
+                    Ok(true) => return Held::By(process),
+                    Ok(false) => {}
+                    Err(_) => refused = Some(*process),
+                }
+                if deadline.is_over() {
+                    break;
+                }
+            }
+        }
+        refused.map_or(Held::ByNone, Held::Refused)
+    }
+
+    /// The processes that hold each of these inodes, which are ascending, as far as they can be
     /// looked into.
     pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> Holders {
+        let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (index, process) in self.all.iter().enumerate() {
-            // One that may not be looked into, or is gone, holds nothing that we could tell.
-            let _ = self.sockets(process, deadline, &mut |inode| {
+        let mut refused = 0;
+        let mut add = |table: &Table, index: usize| {
+            let all = table.sockets(0..usize::MAX, deadline, &mut |inode| {
                 if inodes.binary_search(&inode).is_ok() {
                     let known = of.entry(inode).or_default();
                     if known.last() != Some(&index) {
@@ -93,74 +243,41 @@ impl Processes {
                 }
                 ControlFlow::Continue(())
             });
-        }
-        let in_time = !deadline.is_over();
-        Holders {
-            all: self.all,
-            of,
-            in_time,
-        }
-    }
-
-    /// Whether this process has a descriptor of this socket.
-    ///
-    /// # Errors
-    /// When one of its descriptors may not be looked at, and those that may are not the one.
-    pub fn holds(&self, process: &Process, inode: u64, deadline: Deadline<'_>) -> io::Result<bool> {
-        let end = self.sockets(process, deadline, &mut |found| {
-            if found == inode {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        Ok(end?.is_break())
-    }
-
-    /// Shows the inodes of the sockets that a process has, until the time is up. One that is gone has
-    /// none.
-    ///
-    /// # Errors
-    /// When its descriptors may not be listed, or one may not be looked at. To list them takes
-    /// less than that (fs/proc/fd.c, proc_fd_permission; proc_pid_readlink in base.c).
-    fn sockets(
-        &self,
-        process: &Process,
-        deadline: Deadline<'_>,
-        visit: &mut dyn FnMut(u64) -> ControlFlow<()>,
-    ) -> io::Result<ControlFlow<()>> {
-        let mut refused = Ok(ControlFlow::Continue(()));
-        if deadline.is_over() {
-            return refused;
-        }
-        let folder = self.proc.join(process.pid.to_string()).join("fd");
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if is_gone(&error) => return refused,
-            Err(error) => return Err(error),
+            all.is_err()
         };
-        for entry in entries {
+        for (index, process) in self.all.iter().enumerate() {
+            let mut tables = vec![Table::of(&self.proc, process.pid)];
+            tables.extend(Table::of_threads(&self.proc, process.pid));
+            refused += usize::from(tables.iter().filter(|table| add(table, index)).count() > 0);
             if deadline.is_over() {
                 break;
             }
-            match entry.and_then(|entry| fs::read_link(entry.path())) {
-                Ok(link) => {
-                    if socket(link.as_os_str().as_bytes())
-                        .is_some_and(|inode| visit(inode).is_break())
-                    {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-                Err(error) if is_gone(&error) => {}
-                Err(error) => refused = Err(error),
-            }
         }
-        refused
+        Holders {
+            all: self.all,
+            of,
+            in_time: !deadline.is_over(),
+            refused,
+            are_all,
+        }
     }
 }
 
+fn holds(
+    table: &Table,
+    places: std::ops::Range<usize>,
+    inode: u64,
+    deadline: Deadline<'_>,
+) -> io::Result<bool> {
+    let end = table.sockets(places, deadline, &mut |found| match found == inode {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    Ok(end?.is_break())
+}
+
 impl Process {
-    /// A process and its name, as /proc/PID/comm has it. `None`: it could not be read.
+    /// A process and its name, as /proc/PID/comm has it. `None` if it could not be read.
     pub fn new(pid: u32, name: Option<&[u8]>) -> Self {
         let name = name.map(|name| name.trim_ascii_end().to_owned());
         Self { pid, name }
@@ -181,7 +298,7 @@ impl Process {
         self.name.is_some()
     }
 
-    /// Whether it has this name, of which the kernel keeps the beginning. Unknown names are nobody's.
+    /// Whether it has this name, of which the kernel keeps the beginning. An unknown name is no match.
     pub fn is_called(&self, wanted: &str) -> bool {
         let wanted = wanted.as_bytes();
         self.name
@@ -199,39 +316,62 @@ impl fmt::Display for Process {
     }
 }
 
+impl Viewer {
+    /// Whether the kernel lets this user look into a process (kernel/ptrace.c, `__ptrace_may_access`): all its users and groups
+    /// are the same, it has no capabilities, and it can be dumped, or else its folder belongs to root.
+    fn sees(self, process: &Path) -> bool {
+        let is_own = fs::metadata(process).is_ok_and(|found| found.uid() == self.uid);
+        let status = RegularFile::open_in_proc(&process.join("status"));
+        let status = status.and_then(|file| file.read_start(LONGEST_STATUS));
+        let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();
+        let all = |key: &str, is_right: &dyn Fn(&str) -> bool| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key));
+            line.is_some_and(|values| values.split_whitespace().all(is_right))
+        };
+        let is = |wanted: u32| move |value: &str| value.parse() == Ok(wanted);
+        is_own
+            && all("Uid:", &is(self.uid))
+            && self.gid.is_none_or(|gid| all("Gid:", &is(gid)))
+            && all("CapPrm:", &|set| set.bytes().all(|digit| digit == b'0'))
+    }
+}
+
 /// Which processes hold which sockets.
 #[derive(Debug, Default)]
 pub struct Holders {
     all: Vec<Process>,
     of: BTreeMap<u64, Vec<usize>>,
     in_time: bool,
+    refused: usize,
+    are_all: bool,
 }
 
 impl Holders {
-    /// The processes that hold the socket with this inode. `None`: none is known.
+    /// The processes that hold the socket with this inode: none if the kernel itself holds it. `None` if that is not
+    /// known.
     pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
-        let indices = self.of.get(&inode)?.iter();
-        Some(indices.filter_map(|index| self.all.get(*index)).collect())
+        match self.of.get(&inode) {
+            Some(indices) => {
+                let indices = indices.iter();
+                Some(indices.filter_map(|index| self.all.get(*index)).collect())
+            }
+            None if self.in_time && self.refused == 0 && self.are_all => Some(Vec::new()),
+            None => None,
+        }
     }
 
     /// Whether there was time to look at all of them.
     pub fn in_time(&self) -> bool {
         self.in_time
     }
+
+    /// How many processes could not be looked into.
+    pub fn refused(&self) -> usize {
+        self.refused
+    }
 }
 
 /// The name of a process.
 fn comm(process: &Path) -> Result<Vec<u8>, ReadError> {
     RegularFile::open_in_proc(&process.join("comm"))?.read_start(LONGEST_COMM)
-}
-
-/// A process or a descriptor can go at any moment.
-fn is_gone(error: &io::Error) -> bool {
-    [Errno::ENOENT, Errno::ESRCH].contains(&ErrnoText::from(error).0)
-}
-
-/// The inode in what a socket's descriptor links to (net/socket.c, sockfs_dname).
-fn socket(link: &[u8]) -> Option<u64> {
-    let inode = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    std::str::from_utf8(inode).ok()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Whether a device belongs to a VRF, and whether VRFs let connections through to listeners outside of them.
+//! Whether a device belongs to a bridge or a VRF, and whether VRFs let connections through to listeners outside of them.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use tracing::debug;
 
 use crate::clock::Deadline;
 use crate::domain::{Entrance, Vrf};
+use crate::source::netlink::Arrival;
 use crate::source::{Fault, netlink};
 
 /// How connections come in by the device with this index, in the network namespace of the calling thread, which is also
@@ -14,7 +15,8 @@ use crate::source::{Fault, netlink};
 /// # Errors
 /// Why that could not be found out.
 pub fn entrance(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Fault> {
-    let Some(index) = netlink::vrf_of(device, deadline)? else {
+    let Arrival { device, vrf } = netlink::arrival(device, deadline)?;
+    let Some(index) = vrf else {
         return Ok(Entrance::by(device));
     };
     let enslaved = match index == device {

@@ -255,7 +255,8 @@ impl<'a> Walk<'a> {
         let first = line.keyword();
         let Some((frame, outer)) = self.frames.split_last() else {
             let is_part = self.last.is_some_and(|last| last.find(first).is_some());
-            let mut unknown = Unknown::new(&TOP, line, "", Some(Problem::UnknownKeyword));
+            let problem = Some(Problem::UnknownKeyword);
+            let mut unknown = self.unknown_line(&TOP, line, "", problem);
             if self.lost {
                 unknown.problem = None;
             } else if is_part {
@@ -273,7 +274,28 @@ impl<'a> Walk<'a> {
             return self.unclosed(line);
         }
         let problem = Some(Problem::UnknownKeyword);
-        self.unknown = Some(Unknown::new(frame.row, line, &frame.title, problem));
+        self.unknown = Some(self.unknown_line(frame.row, line, &frame.title, problem));
+    }
+
+    /// What is meant is looked for as long as that can be reported.
+    fn unknown_line(
+        &self,
+        row: &Row,
+        line: &Line,
+        block: &str,
+        problem: Option<Problem>,
+    ) -> Unknown {
+        match self.reader.cx.diagnostics.borrow().is_full() {
+            true => Unknown {
+                place: line.place.clone(),
+                keyword: line.keyword().to_owned(),
+                problem,
+                block: String::new(),
+                home: "",
+                meant: "",
+            },
+            false => Unknown::new(row, line, block, problem),
+        }
     }
 
     fn report_unknown(&mut self) {

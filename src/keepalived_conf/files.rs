@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::untrusted::RegularFile;
+use crate::untrusted::{self, Place, RegularFile};
 
 /// What stands at a path, behind symlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub trait Files {
     /// What is there. `None`: nothing, or nothing that can be looked at.
     fn kind(&self, path: &Path) -> Option<Kind>;
 
-    /// The names in a folder, in any order.
+    /// The names in a folder, in any order, and no more than so many.
     ///
     /// # Errors
     /// It is no folder, or cannot be read.
-    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>>;
+    fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>>;
 
     /// The bytes of a file, and no more than so many.
     ///
@@ -49,7 +49,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn kind(&self, path: &Path) -> Option<Kind> {
-        let found = fs::metadata(path).ok()?;
+        let found = untrusted::metadata(path).ok()?;
         Some(if found.is_dir() {
             Kind::Folder
         } else if found.is_file() {
@@ -60,9 +60,11 @@ impl Files for Disk {
         })
     }
 
-    fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
-        fs::read_dir(folder)?
+    fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>> {
+        let folder = Place::of(folder)?;
+        fs::read_dir(folder.path())?
             .map(|entry| entry.map(|entry| entry.file_name()))
+            .take(at_most)
             .collect()
     }
 

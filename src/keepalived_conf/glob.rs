@@ -1,13 +1,46 @@
 //! The files that an `include` names: glob(3) with braces, as keepalived calls it (GLOB_MARK, GLOB_BRACE).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::files::{Files, Kind};
 
-/// A pattern has at most this many alternatives, and this many files.
-const MAX: usize = 1000;
+/// How much is left of the work for all patterns of a reading. A few lines can name very many files.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    /// Names in folders.
+    names: usize,
+    /// Alternatives of braces, and files that are looked at.
+    steps: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            names: 100_000,
+            steps: 10_000,
+        }
+    }
+}
+
+impl Budget {
+    /// `None`: nothing is left.
+    fn step(&mut self) -> Option<()> {
+        self.steps = self.steps.checked_sub(1)?;
+        Some(())
+    }
+
+    /// The names in a folder, or why it cannot be read. `None`: there are more than are left.
+    fn names(&mut self, files: &dyn Files, folder: &Path) -> Option<io::Result<Vec<OsString>>> {
+        self.step()?;
+        let names = files.names(folder, self.names.saturating_add(1));
+        let count = names.as_ref().map_or(0, Vec::len);
+        self.names = self.names.checked_sub(count)?;
+        Some(names)
+    }
+}
 
 /// What a pattern found.
 #[derive(Debug, Default)]
@@ -20,18 +53,20 @@ pub(super) struct Found {
     pub wildcards: bool,
 }
 
-/// Looks for a pattern, beginning in this folder unless it begins with a slash.
-pub(super) fn find(files: &dyn Files, folder: &Path, pattern: &[u8]) -> Found {
+/// Looks for a pattern, beginning in this folder unless it begins with a slash. `None`: that takes more work than is left.
+pub(super) fn find(
+    files: &dyn Files,
+    folder: &Path,
+    pattern: &[u8],
+    budget: &mut Budget,
+) -> Option<Found> {
     let mut found = Found::default();
-    let mut alternatives = Vec::new();
-    expand_braces(pattern.to_owned(), &mut alternatives);
-    for pattern in alternatives {
-        let mut paths = walk(files, folder, &pattern, &mut found);
+    for pattern in expand_braces(pattern, budget)? {
+        let mut paths = walk(files, folder, &pattern, &mut found, budget)?;
         paths.sort();
         found.paths.extend(paths);
-        found.paths.truncate(MAX);
     }
-    found
+    Some(found)
 }
 
 /// Returns whether there is a brace in a pattern.
@@ -39,16 +74,19 @@ pub(super) fn has_brace(pattern: &[u8]) -> bool {
     pattern.contains(&b'{')
 }
 
-/// Adds `ab` and `ac` for `a{b,c}`. A brace that is not closed stays as it is.
-fn expand_braces(pattern: Vec<u8>, done: &mut Vec<Vec<u8>>) {
-    let parts = alternatives(&pattern);
-    if parts.is_empty() && done.len() < MAX {
-        done.push(pattern);
-    } else {
-        for part in parts.into_iter().take(MAX - done.len().min(MAX)) {
-            expand_braces(part, done);
+/// Returns `ab` and `ac` for `a{b,c}`. A brace that is not closed stays as it is.
+fn expand_braces(pattern: &[u8], budget: &mut Budget) -> Option<Vec<Vec<u8>>> {
+    let mut done = Vec::new();
+    let mut left = vec![pattern.to_owned()];
+    while let Some(pattern) = left.pop() {
+        budget.step()?;
+        let parts = alternatives(&pattern);
+        match parts.is_empty() {
+            true => done.push(pattern),
+            false => left.extend(parts.into_iter().rev()),
         }
     }
+    Some(done)
 }
 
 /// Returns the pattern with each of the alternatives in its first brace.
@@ -81,7 +119,13 @@ fn alternatives(pattern: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Follows a pattern without braces through the folders.
-fn walk(files: &dyn Files, folder: &Path, pattern: &[u8], found: &mut Found) -> Vec<Vec<u8>> {
+fn walk(
+    files: &dyn Files,
+    folder: &Path,
+    pattern: &[u8],
+    found: &mut Found,
+    budget: &mut Budget,
+) -> Option<Vec<Vec<u8>>> {
     let mut fronts = vec![Vec::new()];
     let mut parts = pattern.split(|byte| *byte == b'/').peekable();
     let mut after_wildcard = false;
@@ -89,17 +133,18 @@ fn walk(files: &dyn Files, folder: &Path, pattern: &[u8], found: &mut Found) -> 
         let separator: &[u8] = if parts.peek().is_none() { b"" } else { b"/" };
         let is_wild = part.iter().any(|byte| b"*?[".contains(byte));
         let mut next = Vec::new();
-        for front in fronts.iter().take(MAX) {
+        for front in &fronts {
             if !is_wild {
                 next.push([front, part, separator].concat());
                 continue;
             }
-            let Ok(names) = files.names(&folder.join(OsStr::from_bytes(front))) else {
+            let names = budget.names(files, &folder.join(OsStr::from_bytes(front)))?;
+            let Ok(names) = names else {
                 found.missing |= !after_wildcard;
                 continue;
             };
             let names = names.into_iter().map(OsStringExt::into_vec);
-            let matching = names.filter(|name| matches(part, name)).take(MAX);
+            let matching = names.filter(|name| matches(part, name));
             next.extend(matching.map(|name| [front, name.as_slice(), separator].concat()));
         }
         after_wildcard |= is_wild;
@@ -108,6 +153,7 @@ fn walk(files: &dyn Files, folder: &Path, pattern: &[u8], found: &mut Found) -> 
     found.wildcards |= after_wildcard;
     let mut paths = Vec::new();
     for mut path in fronts {
+        budget.step()?;
         match files.kind(&folder.join(OsStr::from_bytes(&path))) {
             None => found.missing = true,
             Some(kind) => {
@@ -118,7 +164,7 @@ fn walk(files: &dyn Files, folder: &Path, pattern: &[u8], found: &mut Found) -> 
             }
         }
     }
-    paths
+    Some(paths)
 }
 
 /// Returns whether a name matches `*`, `?` and `[...]` (fnmatch(3) with FNM_PERIOD).
@@ -176,7 +222,8 @@ fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{expand_braces, matches};
+    use super::*;
+    use crate::keepalived_conf::Disk;
 
     #[test]
     fn names() {
@@ -215,13 +262,35 @@ mod tests {
             ("{a,b", vec!["{a,b"]),
             ("{,x}", vec!["", "x"]),
         ] {
-            let mut found = Vec::new();
-            expand_braces(pattern.into(), &mut found);
+            let found = expand_braces(pattern.as_bytes(), &mut Budget::default()).unwrap();
             let found: Vec<_> = found
                 .iter()
                 .map(|one| String::from_utf8_lossy(one))
                 .collect();
             assert_eq!(found, meanings, "{pattern}");
         }
+    }
+
+    #[test]
+    fn all_patterns_of_a_reading_share_one_budget() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in 0..20 {
+            std::fs::write(folder.path().join(format!("{name}")), "").unwrap();
+        }
+        let find = |pattern: &str, budget: &mut Budget| {
+            find(&Disk, folder.path(), pattern.as_bytes(), budget).map(|found| found.paths.len())
+        };
+        let mut budget = Budget {
+            names: 50,
+            steps: 1000,
+        };
+        assert_eq!(find("*", &mut budget), Some(20));
+        assert_eq!(find("1*", &mut budget), Some(11));
+        assert_eq!(find("2*", &mut budget), None);
+        let pairs = "{a,b}".repeat(9);
+        assert_eq!(find(&pairs, &mut Budget::default()), Some(0));
+        let mut budget = Budget::default();
+        let all = (0..8).map(|_| find(&format!("{pairs}*"), &mut budget));
+        assert!(all.collect::<Vec<_>>().contains(&None));
     }
 }

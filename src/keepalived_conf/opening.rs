@@ -10,7 +10,7 @@ use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
 use super::include::Strict;
-use super::reader::{Open, Reader};
+use super::reader::{MAX_FILE, Open, Reader};
 use super::template::placeholder;
 use super::words::lossy;
 
@@ -31,7 +31,10 @@ impl Reader<'_> {
     /// Opens the first of the files that match a pattern. The others follow.
     pub fn open(&mut self, pattern: &[u8], strict: Strict, twice: bool) {
         let folder = self.folder.clone();
-        let found = glob::find(self.cx.files, &folder, pattern);
+        let found = glob::find(self.cx.files, &folder, pattern, &mut self.searches);
+        let Some(found) = found else {
+            return self.report(Problem::Limits, &[]);
+        };
         let strict = if self.check {
             Strict::new(b'a')
         } else {
@@ -134,7 +137,7 @@ impl Reader<'_> {
             true => Some(Kind::Folder),
             false => self.cx.files.kind(full),
         };
-        let left = self.bytes_left;
+        let left = self.bytes_left.min(MAX_FILE);
         let problem = match kind {
             Some(Kind::Regular { executable: false }) => {
                 match self.cx.files.read(full, left.saturating_add(1)) {

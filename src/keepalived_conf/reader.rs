@@ -10,18 +10,21 @@ use super::comment::{decomment, skip_blanks, trim_end};
 use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
+use super::glob::Budget;
 use super::include::{Strict, directive};
 use super::words::plain;
 use super::{Place, Set, Version};
 
 /// keepalived's buffer holds this many bytes of a line.
 pub(super) const LONGEST: usize = 1023;
-/// All files and definitions together have at most this many lines.
+/// All files and definitions together have at most this many lines. What follows a brace counts as a line, too.
 const MAX_LINES: usize = 1_000_000;
 /// Definitions are put into one line of a file at most this many times.
 const MAX_EXPANSIONS: usize = 5000;
+/// A file has at most this many bytes.
+pub(super) const MAX_FILE: usize = 1 << 20;
 /// All files together have at most this many bytes.
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// Files are opened at most this many times.
 const MAX_OPENS: usize = 10_000;
 
@@ -117,6 +120,7 @@ pub(super) struct Reader<'a> {
     pub known: HashSet<PathBuf>,
     pub bytes_left: usize,
     pub opens_left: usize,
+    pub searches: Budget,
     /// The lines that are not empty and do not include, if they are wanted.
     pub copy: Option<Vec<Vec<u8>>>,
     pub expansions_left: usize,
@@ -145,6 +149,7 @@ impl<'a> Reader<'a> {
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
             opens_left: MAX_OPENS,
+            searches: Budget::default(),
             copy: None,
             expansions_left: 0,
             expanded: false,
@@ -189,15 +194,15 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self) -> Option<Vec<u8>> {
         self.twice = true;
-        if let Some(rest) = self.rest.take() {
-            return Some(rest);
-        }
-        self.unread = false;
         if self.lines_left == 0 {
             self.report(Problem::Limits, &[]);
             self.end();
         }
         self.lines_left = self.lines_left.saturating_sub(1);
+        if let Some(rest) = self.rest.take() {
+            return Some(rest);
+        }
+        self.unread = false;
         if let Some(text) = self.line_of_definition() {
             return Some(text);
         }

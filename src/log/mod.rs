@@ -10,8 +10,10 @@ mod journald;
 mod syslog;
 pub mod verbose;
 
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ use tracing_subscriber::registry::Registry;
 use crate::clock::Shown;
 use crate::errno::ErrnoText;
 use crate::report::CheckResult;
+use crate::untrusted::text::printable;
 
 /// Where the line goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,17 @@ impl Write for &Buffer {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// True if the standard error goes to the journal (JOURNAL_STREAM of systemd.exec(5)).
+pub fn stderr_is_journal() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let found = std::io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(File::from);
+    let found = found.and_then(|stderr| stderr.metadata());
+    found.is_ok_and(|found| named == format!("{}:{}", found.dev(), found.ino()))
 }
 
 /// Logs how a check ended: one that failed, and with `all` also one that succeeded.
@@ -119,11 +133,13 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
 
 /// Logs what a person should know and what changes no verdict.
 pub fn trouble(log: Log, reason: &str) {
+    let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "trouble"));
 }
 
 /// Logs that a command line was refused, so that there was no check.
 pub fn wrong_usage(log: Log, reason: &str) {
+    let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "wrong usage"));
 }
 

@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::report::writer::{self, Wait};
+use crate::untrusted::text::printable_lines;
 
 /// What stderr has not taken yet.
 static PENDING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -60,9 +61,10 @@ struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let shown = printable_lines(&String::from_utf8_lossy(line));
         let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.len() + line.len() <= MOST {
-            pending.extend(line);
+        if pending.len() + shown.len() <= MOST {
+            pending.extend(shown.as_bytes());
         }
         drop(pending);
         flush(Wait::No);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CheckResult, device_name};
+use super::{CheckResult, device_name, unreachable};
 use crate::domain::{Answer, Device, Listener, Target};
 use crate::host::processes::Process;
 use crate::untrusted::text::escape_json;
@@ -15,6 +15,9 @@ pub fn line(document: &Value) -> String {
     escape_json(&document.to_string()) + "\n"
 }
 
+/// How many listeners elsewhere on the port of a target the document has.
+const MOST_ELSEWHERE: usize = 100;
+
 /// The end of a check.
 pub(super) fn checked(checked: &CheckResult) -> Value {
     let outcome = &checked.outcome;
@@ -26,28 +29,29 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
         "needed": checked.needed,
         "source": outcome.source,
         "seconds": outcome.took.as_secs_f64(),
-        "targets": outcome.answers.iter().map(answer).collect::<Vec<_>>(),
+        "targets": outcome.answers.iter().map(|of| answer(checked, of)).collect::<Vec<_>>(),
         "warnings": outcome.warnings,
     })
 }
 
-fn answer((target, answer): &(Target, Answer)) -> Value {
-    let (word, seen, reason) = match answer {
-        Answer::Listening(listener) => ("listening", Some(listener), None),
-        Answer::Violates(listener, violation) => (
-            violation.name(),
-            Some(listener),
-            Some(violation.why().to_owned()),
-        ),
-        Answer::NotListening => ("not listening", None, None),
-        Answer::CouldNotTell(doubt) => ("could not tell", None, Some(doubt.to_string())),
-        Answer::NotChecked => ("not checked", None, None),
+fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
+    let (word, reason) = answer.in_words();
+    let seen = match answer {
+        Answer::Listening(listener) | Answer::Violates(listener, _) => Some(listener),
+        _ => None,
     };
     json!({
         "target": target.to_string(),
         "answer": word,
         "reason": reason,
         "listener": seen.map(listener),
+        "elsewhere": match answer {
+            Answer::NotListening => {
+                let elsewhere = checked.elsewhere(target).take(MOST_ELSEWHERE);
+                Some(elsewhere.map(listener).collect::<Vec<_>>())
+            }
+            _ => None,
+        },
     })
 }
 
@@ -78,5 +82,6 @@ pub fn listener(listener: &Listener) -> Value {
         "uid": listener.uid,
         "inode": listener.inode,
         "cgroup": listener.cgroup,
+        "unreachable": unreachable(listener),
     })
 }

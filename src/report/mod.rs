@@ -9,11 +9,11 @@ pub mod writer;
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, ExitStatus, Verdict, Wanted};
+use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
-use crate::untrusted::text::printable_bytes;
+use crate::untrusted::text::{printable, printable_bytes, printable_lines};
 
 pub use self::format::Format;
 use self::writer::Wait;
@@ -36,6 +36,13 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// The listeners on the port of a target that they do not serve.
+    fn elsewhere(&self, target: &Target) -> impl Iterator<Item = &Listener> {
+        let place = (target.protocol, target.port());
+        let listeners = self.outcome.elsewhere.iter();
+        listeners.filter(move |one| (one.protocol, one.port) == place)
+    }
+
     /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
     /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
@@ -49,11 +56,15 @@ impl CheckResult {
         }
         let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
-            answer => format!("{target}: {}", text::in_words(target, answer, self.verdict)),
+            answer => {
+                let words = text::in_words(target, answer, self.verdict);
+                let elsewhere = text::elsewhere(self, target, answer);
+                format!("{target}: {words}{elsewhere}")
+            }
         });
         let said = text::missing(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();
-        said.chain(warnings).collect::<Vec<_>>().join("; ")
+        printable(&said.chain(warnings).collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -62,9 +73,9 @@ impl CheckResult {
 pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
-            Format::Text => text::answers(checked),
+            Format::Text => printable_lines(&text::answers(checked)),
             Format::Json => json::line(&json::checked(checked)),
-            Format::Nagios => nagios::line(checked),
+            Format::Nagios => printable_lines(&nagios::line(checked)),
         };
         let _ = writer::stdout(&text, wait);
     }
@@ -79,8 +90,9 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
 /// `reason` there.
 pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
-        let _ = writer::stdout(nagios::wrong_usage(reason), wait);
+        let _ = writer::stdout(printable_lines(&nagios::wrong_usage(reason)), wait);
     }
+    let full = printable_lines(full);
     let _ = writer::stderr(&mut full.as_bytes(), wait);
 }
 
@@ -104,15 +116,38 @@ pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     }
 }
 
-/// Writes one line to stderr, with the program's name in front.
+/// Writes one line to stderr, with the program's name in front, and without what controls a terminal.
 pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
-    let _ = writer::stderr(&mut format!("listenup: {line}\n").as_bytes(), wait);
+    let line = format!("listenup: {}\n", printable(&line.to_string()));
+    let _ = writer::stderr(&mut line.as_bytes(), wait);
 }
 
 /// The name of a device as it can be shown, or its number if it has gone. The root of a container chooses the names there.
 pub fn device_name(index: u32) -> String {
     match if_indextoname(index) {
-        Ok(name) => printable_bytes(name.as_bytes()),
-        Err(_) => format!("number {index}"),
+        // nix takes the null pointer by which the C library reports an error for an empty name.
+        Ok(name) if !name.is_empty() => printable_bytes(name.as_bytes()),
+        Ok(_) | Err(_) => format!("number {index}"),
     }
+}
+
+/// Why no connection finds a listener, in words that follow its address and port.
+fn unreachable(listener: &Listener) -> Option<String> {
+    let device = match listener.device {
+        Device::Index(index) => device_name(index),
+        Device::Any | Device::Unknown => "?".to_owned(),
+    };
+    Some(match listener.unreachable? {
+        Unreachable::DeviceGone => format!("is bound to device {device}, which is gone"),
+        Unreachable::DeviceNotKnown => {
+            format!("is bound to device {device}, which may be gone")
+        }
+        Unreachable::PortOf(master) => {
+            let master = device_name(master);
+            format!("is bound to {device}, a port of {master}, by which nothing comes in")
+        }
+        Unreachable::MptcpEndpoint => {
+            "is the kernel's for an MPTCP endpoint and refuses first connections".to_owned()
+        }
+    })
 }

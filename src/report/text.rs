@@ -1,6 +1,6 @@
 //! Lines for a person.
 
-use super::{CheckResult, device_name};
+use super::{CheckResult, device_name, unreachable};
 use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
 use crate::engine::Outcome;
 
@@ -8,7 +8,8 @@ use crate::engine::Outcome;
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = in_words(target, answer, checked.verdict);
-        format!("{target}: {words}\n")
+        let elsewhere = elsewhere(checked, target, answer);
+        format!("{target}: {words}{elsewhere}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
     let missing = missing(checked).map(|missing| missing + "\n");
@@ -39,7 +40,7 @@ pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> St
     match answer {
         Answer::Listening(listener) => {
             let but = match verdict {
-                Verdict::Present => ", but nothing must listen",
+                Verdict::Present => ", but --absent requires that nothing listens",
                 _ => "",
             };
             format!("{listening_on} {listener}{}{but}", device(listener))
@@ -50,6 +51,35 @@ pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> St
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }
+
+/// Where else on the port something listens, behind a "no": up to a few places, each once.
+pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer) -> String {
+    if *answer != Answer::NotListening {
+        return String::new();
+    }
+    let is = match target.protocol {
+        Protocol::Tcp => "listens",
+        Protocol::Udp => "is bound",
+    };
+    let mut places: Vec<String> = Vec::new();
+    for listener in checked.elsewhere(target) {
+        let words = match unreachable(listener) {
+            Some(why) => format!("; {listener} {why}"),
+            None => format!("; {listener}{} {is}", device(listener)),
+        };
+        if !places.contains(&words) {
+            if places.len() == MOST_PLACES {
+                places.push("; and others".to_owned());
+                break;
+            }
+            places.push(words);
+        }
+    }
+    places.concat()
+}
+
+/// How many other places a "no" names.
+const MOST_PLACES: usize = 3;
 
 /// Each different reason for "could not tell", once, and the warnings.
 pub(super) fn doubts(outcome: &Outcome) -> Vec<String> {

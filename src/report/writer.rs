@@ -1,19 +1,22 @@
 //! The standard streams, and how long to wait for who reads them.
 //!
 //! Their flags are left alone: O_NONBLOCK is a flag of the open file, which other processes share.
-//! poll(2) tells when there is room, and then a write of [`PART`] does not wait, unless somebody else
-//! fills the stream in between.
+//! poll(2) tells when there is room, and then a write of [`PART`] does not wait, unless another process
+//! fills the stream in between. [`Wait::Never`] does not wait even then.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::libc::PIPE_BUF;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send};
+use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd;
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, sleep};
 
 /// Bytes that a pipe takes without waiting where poll(2) calls it writable (pipe(7)).
 const PART: usize = PIPE_BUF;
@@ -24,8 +27,10 @@ const AGAIN: Duration = Duration::from_millis(1);
 /// How long to wait.
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
-    /// Not at all.
+    /// Not at all, unless another process fills the stream at this moment.
     No,
+    /// Not at all, and not even then: for a program that runs for months. The stream is opened once more for that.
+    Never,
     /// For what is left of this.
     Until(Deadline<'a>),
     /// As long as it takes.
@@ -36,7 +41,7 @@ impl Wait<'_> {
     /// `None`: for ever.
     fn left(self) -> Option<Duration> {
         match self {
-            Self::No => Some(Duration::ZERO),
+            Self::No | Self::Never => Some(Duration::ZERO),
             Self::Until(limit) => Some(limit.left()),
             Self::Always => None,
         }
@@ -63,15 +68,41 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
     while !text.is_empty() {
         await_room(stream, wait)?;
         let part = text.get(..PART).unwrap_or(text);
-        match unistd::write(stream, part) {
+        let written = match wait {
+            Wait::Never => write_at_once(stream, part),
+            _ => unistd::write(stream, part),
+        };
+        match written {
             Ok(count) => *text = text.get(count..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             // Somebody else took the room, and had set O_NONBLOCK.
-            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => std::thread::sleep(AGAIN),
+            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => sleep(AGAIN),
             Err(errno) => return Err(errno),
         }
     }
     Ok(())
+}
+
+/// Writes what the stream takes without waiting: to a socket by a flag of the call, to a pipe or a terminal through an open
+/// file of its own that does not block. One that belongs to another user cannot be opened; it is written to as it is.
+fn write_at_once(stream: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    match send(stream.as_raw_fd(), part, flags) {
+        Err(Errno::ENOTSOCK) => {}
+        sent => return sent,
+    }
+    let kind = fstat(stream).map_or(0, |found| found.st_mode) & SFlag::S_IFMT.bits();
+    let own = [SFlag::S_IFIFO.bits(), SFlag::S_IFCHR.bits()]
+        .contains(&kind)
+        .then(|| {
+            let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+            open(path.as_str(), flags, Mode::empty())
+        });
+    match own {
+        Some(Ok(own)) => unistd::write(own, part),
+        _ => unistd::write(stream, part),
+    }
 }
 
 fn await_room(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {

@@ -1,16 +1,19 @@
 //! What a listener must meet beyond that it is there, judged with the help of the host.
 
+mod interface;
 mod process;
 mod queue;
 mod unit;
 mod user;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Obstacle, Requirements};
+use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
-use crate::host::processes::Processes;
+use crate::host::netns::Netns;
+use crate::host::processes::{Processes, Viewer};
 
 pub use self::queue::MaxQueue;
 use self::unit::Units;
@@ -26,53 +29,76 @@ pub struct Owner {
     pub process: Option<String>,
 }
 
-/// The requirements of one judgement.
+/// What is required, as it was named.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands<'a> {
+    /// How full the queue is allowed to be.
+    pub max_queue: Option<MaxQueue>,
+    /// Who should own the listener.
+    pub owner: &'a Owner,
+    /// The device by which connections come in.
+    pub interface: Option<&'a str>,
+    /// The network namespace, if the calling thread is to enter it.
+    pub netns: Option<&'a Netns>,
+    /// The user beyond whose rights no process is looked into. `None` for the user of this process.
+    pub viewer: Option<Viewer>,
+}
+
+/// How many datagrams UDP sockets have dropped, by their inodes.
+pub type Drops = BTreeMap<u64, u32>;
+
+/// The requirements of one check.
 pub struct RequirementChecker<'a> {
-    max_queue: Option<MaxQueue>,
-    owner: &'a Owner,
+    demands: Demands<'a>,
     proc: &'a Path,
     deadline: Deadline<'a>,
-    /// The user's number, or why it is not known.
+    /// The user's number, or why it is not known. `None` if no user is required.
     uid: Option<Result<u32, Doubt>>,
     units: Units,
+    /// What sockets had dropped before the check, and what they have dropped now.
+    drops: [Drops; 2],
     /// Those of this look, once they were needed.
     processes: Option<Result<Processes, Doubt>>,
 }
 
 impl<'a> RequirementChecker<'a> {
-    /// The user's name is looked up here; everything else when there is a listener to judge. `proc`
-    /// is /proc but for tests.
-    ///
-    /// # Errors
-    /// There is no such user.
-    pub fn new(
-        max_queue: Option<MaxQueue>,
-        owner: &'a Owner,
-        proc: &'a Path,
-        deadline: Deadline<'a>,
-    ) -> Result<Self, Obstacle> {
-        let uid = match owner.user.as_deref().map(user::uid).transpose() {
-            Ok(uid) => uid.map(Ok),
-            // It matters only where there is a listener to judge.
-            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
-            Err(no_such) => return Err(no_such),
-        };
-        Ok(Self {
-            max_queue,
-            owner,
+    /// Looks up nothing yet. `proc` is /proc except in tests.
+    /// `drops` are those of an earlier check or look.
+    pub fn new(demands: Demands<'a>, proc: &'a Path, deadline: Deadline<'a>, drops: Drops) -> Self {
+        Self {
+            demands,
             proc,
             deadline,
-            uid,
+            uid: None,
             units: Units::default(),
+            drops: [drops, Drops::new()],
             processes: None,
-        })
+        }
+    }
+
+    /// What sockets have dropped so far, for a later check.
+    pub fn into_drops(self) -> Drops {
+        let [_, drops] = self.drops;
+        drops
+    }
+
+    /// How many datagrams a socket has dropped since the check before.
+    fn dropped(&mut self, listener: &Listener) -> u32 {
+        let (Some(inode), Some(drops)) = (listener.inode, listener.drops) else {
+            return 0;
+        };
+        let [before, now] = &mut self.drops;
+        now.insert(inode, drops);
+        before
+            .get(&inode)
+            .map_or(0, |before| drops.saturating_sub(*before))
     }
 
     fn judge_process(&mut self, listener: &Listener, name: &str) -> Compliance {
-        let (proc, limit) = (self.proc, self.deadline);
+        let (proc, limit, viewer) = (self.proc, self.deadline, self.demands.viewer);
         let processes = self
             .processes
-            .get_or_insert_with(|| Processes::read(proc, limit));
+            .get_or_insert_with(|| Ok(Processes::read(proc, limit)?.seen_by(viewer)));
         match processes {
             Ok(processes) => process::judge(processes, listener, name, limit),
             Err(doubt) => Compliance::Unknown(doubt.clone()),
@@ -86,20 +112,44 @@ impl Requirements for RequirementChecker<'_> {
             user,
             unit,
             process,
-        } = self.owner;
-        self.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
+        } = self.demands.owner;
+        self.demands.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
-    fn begin(&mut self) {
+    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+        if let Some(netns) = self.demands.netns {
+            netns.enter()?;
+            // For good: the names below are those of the namespace.
+            self.demands.netns = None;
+        }
+        self.uid = match self
+            .demands
+            .owner
+            .user
+            .as_deref()
+            .map(user::uid)
+            .transpose()
+        {
+            Ok(uid) => uid.map(Ok),
+            // It matters only where there is a listener to judge.
+            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
+            Err(no_such) => return Err(no_such),
+        };
+        let entrance = |interface| interface::entrance(interface, self.proc, self.deadline);
+        self.demands.interface.map(entrance).transpose()
+    }
+
+    fn begin_look(&mut self) {
         self.units.forget();
         self.processes = None;
     }
 
     fn compliance(&mut self, listener: &Listener) -> Compliance {
-        let owner = self.owner;
+        let owner = self.demands.owner;
         let mut compliance = Compliance::Compliant;
-        if let Some(max) = self.max_queue {
-            compliance = compliance.and(max.judge(listener));
+        if let Some(max) = self.demands.max_queue {
+            let dropped = self.dropped(listener);
+            compliance = compliance.and(max.judge(listener, dropped));
         }
         if let (Some(name), Some(uid)) = (&owner.user, &self.uid) {
             compliance = compliance.and(user::judge(listener, name, uid, self.proc));
@@ -112,5 +162,79 @@ impl Requirements for RequirementChecker<'_> {
             compliance = compliance.and(self.judge_process(listener, name));
         }
         compliance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::fake::FakeClock;
+
+    #[test]
+    fn each_look_reads_the_processes_again() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("20/fd/3");
+        fs::create_dir_all(root.path().join("20/fd")).unwrap();
+        fs::write(root.path().join("20/comm"), "haproxy\n").unwrap();
+        symlink("socket:[7]", &link).unwrap();
+        let owner = Owner {
+            process: Some("haproxy".to_owned()),
+            ..Owner::default()
+        };
+        let demands = Demands {
+            max_queue: None,
+            owner: &owner,
+            interface: None,
+            netns: None,
+            viewer: None,
+        };
+        let clock = FakeClock::default();
+        let deadline = Deadline::new(&clock, Duration::from_secs(1));
+        let mut checker = RequirementChecker::new(demands, root.path(), deadline, Drops::new());
+        let listener = Listener {
+            inode: Some(7),
+            ..Listener::at([127, 0, 0, 1], 443)
+        };
+        checker.begin_look();
+        assert_eq!(checker.compliance(&listener), Compliance::Compliant);
+        // Another process has taken the number and has another name.
+        fs::write(root.path().join("20/comm"), "nginx\n").unwrap();
+        assert_eq!(checker.compliance(&listener), Compliance::Compliant);
+        checker.begin_look();
+        assert!(matches!(
+            checker.compliance(&listener),
+            Compliance::Violates(_)
+        ));
+    }
+
+    #[test]
+    fn what_was_dropped_is_counted_from_the_check_before() {
+        let owner = Owner::default();
+        let demands = Demands {
+            max_queue: Some(MaxQueue::Percent(100)),
+            owner: &owner,
+            interface: None,
+            netns: None,
+            viewer: None,
+        };
+        let clock = FakeClock::default();
+        let deadline = Deadline::new(&clock, Duration::from_secs(1));
+        let proc = Path::new("/proc");
+        let listener = |drops| Listener {
+            inode: Some(7),
+            drops: Some(drops),
+            ..Listener::at([127, 0, 0, 1], 53)
+        };
+        let mut first = RequirementChecker::new(demands, proc, deadline, Drops::new());
+        assert_eq!(first.dropped(&listener(5)), 0);
+        let mut second = RequirementChecker::new(demands, proc, deadline, first.into_drops());
+        assert_eq!(
+            [5, 8, 4].map(|drops| second.dropped(&listener(drops))),
+            [0, 3, 0]
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! `--owner-process`: a process that holds the listener.
 
+use tracing::debug;
+
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Listener, Violation};
-use crate::host::processes::{Process, Processes};
+use crate::host::processes::{Held, Process, Processes};
 
 /// Whether a process of this name holds the listener. Those of the name are looked into first;
 /// the others only to be able to say that it is somebody else's.
@@ -12,38 +14,69 @@ pub(super) fn judge(
     name: &str,
     deadline: Deadline<'_>,
 ) -> Compliance {
-    let unknown = |why: String| {
+    let unknown = |why: &str| {
         Compliance::Unknown(Doubt::new(format_args!(
             "{listener} {}, but its process is not known: {why}",
             listener.protocol.listens()
         )))
     };
     let Some(inode) = listener.inode else {
-        return unknown("the inode of its socket is not known".to_owned());
+        return unknown("the inode of its socket is not known");
     };
-    let may_be = |process: &&Process| process.is_called(name) || !process.has_name();
-    let (own, others): (Vec<_>, Vec<_>) = processes.all().partition(may_be);
-    let mut closed = None;
-    for process in own {
-        match processes.holds(process, inode, deadline) {
-            Ok(true) if process.has_name() => return Compliance::Compliant,
-            Ok(false) => {}
-            Ok(true) | Err(_) => closed = Some(process),
+    let search = |among: &mut Vec<&Process>| {
+        processes.sort(among, listener.cgroup);
+        match processes.search(among, inode, deadline) {
+            Held::By(process) => Ok(Some(process.clone())),
+            Held::Refused(process) => Err(Some(process.clone())),
+            Held::ByNone if deadline.is_over() => Err(None),
+            Held::ByNone => Ok(None),
+        }
+    };
+    let (mut by_name, others): (Vec<_>, Vec<_>) =
+        processes.all().partition(|process| process.is_called(name));
+    let (others, mut nameless): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|process| process.has_name());
+    let first = match search(&mut by_name) {
+        Ok(Some(_)) => return Compliance::Compliant,
+        first => first,
+    };
+    let (mut by_file, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
+        let by = processes.called_by_file(process, name);
+        if let Some(by) = by {
+            debug!("{process} is called {name} by {by}");
+        }
+        by.is_some() && !deadline.is_over()
+    });
+    let second = match search(&mut by_file) {
+        Ok(Some(_)) => return Compliance::Compliant,
+        second => second,
+    };
+    // What holds it and has no name can have the one that is wanted.
+    let third = search(&mut nameless);
+    if deadline.is_over() {
+        return unknown("there was no time to find it");
+    }
+    for closed in [first, second, third] {
+        if let Ok(Some(process)) | Err(Some(process)) = closed {
+            return unknown(&format!("no permission to look into {process}"));
         }
     }
-    if deadline.is_over() {
-        return unknown("there was no time to find it".to_owned());
-    }
-    if let Some(process) = closed {
-        return unknown(format!("{process} may not be looked into"));
-    }
-    let mut others = others.into_iter();
-    match others.find(|process| matches!(processes.holds(process, inode, deadline), Ok(true))) {
-        Some(holder) => Compliance::Violates(Violation::WrongOwner(format!(
-            "{listener} is held by {holder}, not by {name}"
+    match search(&mut others) {
+        Ok(Some(holder)) => {
+            let runs = match processes.program(&holder) {
+                Some(program) => format!(", which runs {program}"),
+                None => String::new(),
+            };
+            Compliance::Violates(Violation::WrongOwner(format!(
+                "{listener} is held by {holder}{runs}, not by {name}"
+            )))
+        }
+        Ok(None) if processes.are_all() => Compliance::Violates(Violation::WrongOwner(format!(
+            "{listener} is held by the kernel, not by {name}"
         ))),
-        None if deadline.is_over() => unknown("there was no time to find it".to_owned()),
-        None => unknown("no process that may be looked into holds it".to_owned()),
+        _ if deadline.is_over() => unknown("there was no time to find it"),
+        Err(Some(process)) => unknown(&format!("no permission to look into {process}")),
+        Err(None) | Ok(None) => unknown("no process that can be seen holds it"),
     }
 }
 

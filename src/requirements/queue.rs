@@ -26,8 +26,10 @@ impl MaxQueue {
         }
     }
 
-    /// Whether the listener keeps up.
-    pub fn judge(self, listener: &Listener) -> Compliance {
+    /// Whether the listener keeps up. `dropped` is how many datagrams a UDP socket has dropped since an earlier look: the
+    /// kernel keeps the queue below its limit by the size of the next datagram, so the length alone does not show that it
+    /// is full. A filter drops, too, but its queue is not more than half full.
+    pub fn judge(self, listener: &Listener, dropped: u32) -> Compliance {
         let name = match listener.protocol {
             Protocol::Tcp => "accept queue",
             Protocol::Udp => "receive queue",
@@ -41,6 +43,18 @@ impl MaxQueue {
         let Some(queue) = listener.queue else {
             return unknown("length");
         };
+        let half = queue.limit.map_or(0, |limit| limit / 2);
+        if dropped > 0 && queue.length > half {
+            let wait = waiting(listener.protocol, queue);
+            let were = if dropped == 1 {
+                "datagram was"
+            } else {
+                "datagrams were"
+            };
+            return Compliance::Violates(Violation::QueueTooLong(format!(
+                "{wait} at {listener}, and {dropped} {were} dropped since the look before"
+            )));
+        }
         match self.of(queue.limit) {
             None => unknown("limit"),
             Some(most) if queue.length <= most => Compliance::Compliant,
@@ -100,7 +114,7 @@ mod tests {
     fn judge(max: &str, length: u32, limit: Option<u32>) -> &'static str {
         let mut listener = Listener::at([127, 0, 0, 1], 443);
         listener.queue = Some(Queue { length, limit });
-        match max.parse::<MaxQueue>().unwrap().judge(&listener) {
+        match max.parse::<MaxQueue>().unwrap().judge(&listener, 0) {
             Compliance::Compliant => "fit",
             Compliance::Violates(Violation::QueueTooLong(_)) => "queue too long",
             Compliance::Violates(Violation::WrongOwner(_)) => "wrong owner",
@@ -132,7 +146,7 @@ mod tests {
         }
         let max: MaxQueue = "10".parse().unwrap();
         assert!(matches!(
-            max.judge(&Listener::at([127, 0, 0, 1], 443)),
+            max.judge(&Listener::at([127, 0, 0, 1], 443), 0),
             Compliance::Unknown(_)
         ));
     }
@@ -146,7 +160,7 @@ mod tests {
             let mut listener = Listener::at([127, 0, 0, 1], 443);
             let limit = None;
             listener.queue = Some(Queue { length, limit });
-            match MaxQueue::Waiting(0).judge(&listener) {
+            match MaxQueue::Waiting(0).judge(&listener, 0) {
                 Compliance::Violates(violation) => assert_eq!(violation.why(), why),
                 other => panic!("{other:?}"),
             }
@@ -164,7 +178,7 @@ mod tests {
             length: 213_000,
             limit: Some(212_992),
         });
-        match "90%".parse::<MaxQueue>().unwrap().judge(&listener) {
+        match "90%".parse::<MaxQueue>().unwrap().judge(&listener, 0) {
             Compliance::Violates(violation) => assert_eq!(
                 violation.why(),
                 "213000 bytes wait at 127.0.0.1:53, more than 191692 (limit 212992), 7 dropped so far"
@@ -175,12 +189,32 @@ mod tests {
             length: 0,
             limit: None,
         });
-        match "90%".parse::<MaxQueue>().unwrap().judge(&listener) {
+        match "90%".parse::<MaxQueue>().unwrap().judge(&listener, 0) {
             Compliance::Unknown(doubt) => assert_eq!(
                 doubt.to_string(),
                 "127.0.0.1:53 is bound, but the limit of its receive queue is not known"
             ),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn drops_show_that_a_queue_is_full_which_is_more_than_half_full() {
+        for (length, limit, dropped, full) in [
+            (60, Some(100), 1, true),
+            (50, Some(100), 1, false),
+            (60, Some(100), 0, false),
+            (1, None, 2, true),
+            (0, None, 2, false),
+        ] {
+            let mut listener = Listener {
+                protocol: Protocol::Udp,
+                ..Listener::at([127, 0, 0, 1], 53)
+            };
+            listener.queue = Some(Queue { length, limit });
+            let judged = MaxQueue::Waiting(100).judge(&listener, dropped);
+            let violates = matches!(judged, Compliance::Violates(_));
+            assert_eq!(violates, full, "{length} of {limit:?}, {dropped} dropped");
         }
     }
 

@@ -54,8 +54,8 @@ pub trait Source {
     /// Its name for a person.
     fn name(&self) -> &'static str;
 
-    /// A judgement begins, for which nothing holds that an earlier one has shown.
-    fn begin(&mut self) {}
+    /// Begins a check, for which nothing holds that an earlier one has shown.
+    fn begin_check(&mut self) {}
 
     /// Hands every listener that the question asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
@@ -88,8 +88,8 @@ impl<S: Source + ?Sized> Source for &mut S {
         (**self).name()
     }
 
-    fn begin(&mut self) {
-        (**self).begin();
+    fn begin_check(&mut self) {
+        (**self).begin_check();
     }
 
     fn listeners(

@@ -12,19 +12,41 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use nix::sys::statfs::{
-    DEBUGFS_MAGIC, FsType, PROC_SUPER_MAGIC, SECURITYFS_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs,
-};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstatfs, openat2};
+use rustix::io::Errno;
 
 use super::ReadError;
 
-/// File systems of the kernel in which a read can wait, use up what it reads, or reach a device.
-const OF_THE_KERNEL: [FsType; 5] = [
-    DEBUGFS_MAGIC,
-    PROC_SUPER_MAGIC,
-    SECURITYFS_MAGIC,
-    SYSFS_MAGIC,
-    TRACEFS_MAGIC,
+/// File systems of the kernel, in which a read can wait, use up what it reads, or reach a device: the last four bytes of their
+/// numbers (include/uapi/linux/magic.h, and the sources of those that it lacks). A list of all others would be longer, and
+/// would refuse the next file system for data.
+const OF_THE_KERNEL: [u32; 26] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x6265_6570, // configfs
+    0xf97c_ff8c, // selinuxfs
+    0x4341_5d53, // smackfs
+    0x5a3c_69f0, // apparmorfs
+    0xcafe_4a11, // bpf
+    0x6165_676c, // pstore
+    0x6e66_7364, // nfsd
+    0x6759_6969, // rpc_pipefs
+    0x4249_4e4d, // binfmt_misc
+    0x6573_5543, // fusectl
+    0xde5e_81e4, // efivarfs
+    0x9584_58f6, // hugetlbfs
+    0x1cd1,      // devpts
+    0x1980_0202, // mqueue
+    0x0765_5821, // resctrl
+    0xabba_1974, // xenfs
+    0x9fa1,      // openpromfs
+    0x6e73_6673, // nsfs
+    0x5049_4446, // pidfs
 ];
 /// Bytes that are compared at a time.
 const BLOCK: usize = 64 << 10;
@@ -51,20 +73,23 @@ impl RegularFile {
     /// # Errors
     /// Returns an error if it cannot be opened without waiting, is not a regular file, or is one of the kernel's.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let held = open_with(path, OFlag::O_PATH)?;
-        let found = held.metadata()?;
-        if !found.is_file() {
-            return Err(ReadError::NotRegular);
+        let place = Place::of(path)?;
+        if is_of_the_kernel(&place.0)? {
+            return match place.metadata()?.is_file() {
+                true => Err(ReadError::KernelFile),
+                false => Err(ReadError::NotRegular),
+            };
         }
-        if OF_THE_KERNEL.contains(&fstatfs(&held)?.filesystem_type()) {
-            return Err(ReadError::KernelFile);
-        }
-        // Without /proc the path has to be resolved again; what is opened is looked at again in any case.
-        let file = match open_with(&descriptor(&held), OFlag::empty()) {
-            Err(error) if error.kind() == ErrorKind::NotFound => open_with(path, OFlag::empty())?,
-            file => file?,
-        };
-        Self::of(file)
+        place.open()
+    }
+
+    /// Opens the file that a link of the kernel leads to, such as /proc/PID/exe or /proc/PID/ns/net. No symlink shows where
+    /// it leads, so the caller must know who decides that.
+    ///
+    /// # Errors
+    /// Returns an error if it cannot be opened without waiting, or is not a regular file.
+    pub fn open_magic_link(path: &Path) -> Result<Self, ReadError> {
+        Place(open_with(path, OFlag::O_PATH)?).open()
     }
 
     /// Opens a file of the kernel, such as /proc/PID/status. Its folders must be the kernel's; the last part of the path
@@ -87,12 +112,6 @@ impl RegularFile {
     /// Owner, mode, size and times, of the file that was opened.
     pub fn metadata(&self) -> &Metadata {
         &self.found
-    }
-
-    /// A path of this very file, which no other process can make lead elsewhere. It is valid in this process and in a child
-    /// that has not yet called execve(2).
-    pub fn descriptor(&self) -> PathBuf {
-        descriptor(&self.file)
     }
 
     /// The whole file.
@@ -160,15 +179,68 @@ impl From<RegularFile> for OwnedFd {
     }
 }
 
+/// What is at a path, without having been opened.
+#[derive(Debug)]
+pub struct Place(File);
+
+impl Place {
+    /// Resolves a path, through symlinks, but through no link of the kernel such as /proc/PID/root: behind that, a user can
+    /// have mounted a file system that never answers (openat2(2), since Linux 5.6).
+    ///
+    /// # Errors
+    /// Returns an error if there is nothing, or this user is not allowed to look.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
+            Ok(held) => Ok(Self(held.into())),
+            // An older kernel, or a filter of system calls that does not know it.
+            Err(Errno::NOSYS | Errno::PERM) => open_with(path, OFlag::O_PATH).map(Self),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Owner, mode, size and times.
+    ///
+    /// # Errors
+    /// Returns an error if they cannot be read.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.0.metadata()
+    }
+
+    /// A path that leads here, wherever the path leads from which this comes.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+
+    fn open(&self) -> Result<RegularFile, ReadError> {
+        match self.metadata()?.is_file() {
+            true => RegularFile::of(open_with(&self.path(), OFlag::empty())?),
+            false => Err(ReadError::NotRegular),
+        }
+    }
+}
+
+/// Returns owner, mode, size and times of what is at a path. See [`Place::of`].
+///
+/// # Errors
+/// Returns an error if there is nothing, or this user is not allowed to look.
+pub fn metadata(path: &Path) -> io::Result<Metadata> {
+    Place::of(path)?.metadata()
+}
+
+fn is_of_the_kernel(file: &File) -> Result<bool, ReadError> {
+    let found = fstatfs(file).map_err(io::Error::from)?;
+    // The type of this field depends on the processor, and some numbers are negative on some.
+    #[allow(clippy::useless_conversion)]
+    let [kind @ .., _, _, _, _] = i64::from(found.f_type).to_le_bytes();
+    Ok(OF_THE_KERNEL.contains(&u32::from_le_bytes(kind)))
+}
+
 fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     // std adds O_CLOEXEC. O_NONBLOCK also keeps open(2) from waiting for the holder of a lease (fcntl(2), F_SETLEASE).
     let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(flags.bits()).open(path)
-}
-
-fn descriptor(file: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// Reads from there on until the buffer is full or the file ends.

@@ -5,4 +5,4 @@ pub mod file;
 pub mod text;
 
 pub use error::ReadError;
-pub use file::{Limits, RegularFile};
+pub use file::{Limits, Place, RegularFile, metadata};

@@ -5,16 +5,26 @@
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{13455}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text with U+FFFD in the place of each unprintable character. It stays on one line.
 pub fn printable(text: &str) -> String {
+    text.replace(is_unprintable, "\u{fffd}")
+}
+
+/// The same for a text of several lines: each line feed stays.
+pub fn printable_lines(text: &str) -> String {
+    let is_unprintable = |c: char| c != '\n' && is_unprintable(c);
     text.replace(is_unprintable, "\u{fffd}")
 }
 
@@ -52,6 +62,23 @@ mod tests {
             let text = format!("a{unprintable}b");
             assert_eq!(printable(&text), "a\u{fffd}b", "{unprintable:?}");
         }
+        for (first, last) in [
+            (0x600, 0x605),
+            (0x180b, 0x180f),
+            (0xfe00, 0xfe0f),
+            (0xfff0, 0xfffb),
+            (0x1_3430, 0x1_3455),
+            (0x1_bca0, 0x1_bca3),
+            (0x1_d173, 0x1_d17a),
+            (0xe_0000, 0xe_0fff),
+        ] {
+            let all: Vec<char> = (first..=last).filter_map(char::from_u32).collect();
+            assert!(all.iter().copied().all(is_unprintable), "{first:x}");
+        }
+        for filler in "\u{34f}\u{6dd}\u{70f}\u{8e2}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{3164}\u{ffa0}\u{110bd}\u{110cd}".chars() {
+            assert!(is_unprintable(filler), "{filler:?}");
+        }
+        assert_eq!(printable_lines("a\n\tb\x1b"), "a\n\u{fffd}b\u{fffd}");
         let text = "Zürich 東京 עברית — ~ \u{fffd}";
         assert_eq!(printable(text), text);
         assert_eq!(printable_bytes(b"a\xff\x1bb"), "a\u{fffd}\u{fffd}b");

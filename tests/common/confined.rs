@@ -208,6 +208,11 @@ pub enum Call {
     Recvmsg,
     /// bind(2), by which groups are joined.
     Bind,
+    /// What std sleeps by.
+    ClockNanosleep,
+    /// What the C libraries start a thread by.
+    Clone3,
+    Clone,
 }
 
 impl Call {
@@ -230,6 +235,9 @@ impl Call {
             Self::Sendto => (libc::SYS_sendto, Vec::new()),
             Self::Recvmsg => (libc::SYS_recvmsg, Vec::new()),
             Self::Bind => (libc::SYS_bind, Vec::new()),
+            Self::ClockNanosleep => (libc::SYS_clock_nanosleep, Vec::new()),
+            Self::Clone3 => (libc::SYS_clone3, Vec::new()),
+            Self::Clone => (libc::SYS_clone, Vec::new()),
         };
         let filter = SeccompFilter::new(
             [(number, rules)].into(),

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use super::confined::{Call, Confined};
 use super::ip;
 use super::node::Node;
-use super::program::LISTENUP;
+use super::program::{LISTENUP, keepalived};
 use super::sockets::Server;
 
 /// The address that moves.
@@ -245,7 +245,7 @@ pub struct Keepalived(Child);
 impl Keepalived {
     /// With the configuration in `path`.conf; it writes to `path`.log.
     pub fn start(path: PathBuf, without_sock_diag: bool) -> Self {
-        let mut confined = Confined::new("keepalived");
+        let mut confined = Confined::new(keepalived());
         if without_sock_diag {
             confined = confined.without(Call::SockDiagSocket, Errno::EACCES);
         }
@@ -265,6 +265,9 @@ impl Keepalived {
             .arg(path.with_extension("conf"));
         command.arg("-p").arg(path.with_extension("pid"));
         command.arg("-r").arg(path.with_extension("vrrp-pid"));
+        // 2.3 locks these too, although -P starts neither.
+        command.arg("-c").arg(path.with_extension("checkers-pid"));
+        command.arg("-b").arg(path.with_extension("bfd-pid"));
         command.stdout(log.try_clone().unwrap()).stderr(log);
         // Where it writes what it has read.
         command.env("TMPDIR", path.parent().unwrap());

@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod bpf;
 pub mod confined;
 pub mod conntrack;
 pub mod doctor;
@@ -22,6 +23,7 @@ pub mod scripts;
 pub mod service;
 pub mod sockets;
 pub mod table;
+pub mod traced;
 pub mod udp;
 pub mod watch;
 pub mod watcher;

@@ -15,6 +15,12 @@ pub const LISTENUP: &str = match option_env!("LISTENUP_TEST_PROGRAM") {
     None => env!("CARGO_BIN_EXE_listenup"),
 };
 
+/// The keepalived of the tests: the installed one, or the one that `LISTENUP_TEST_KEEPALIVED` names
+/// (see scripts/keepalived-test).
+pub fn keepalived() -> String {
+    std::env::var("LISTENUP_TEST_KEEPALIVED").unwrap_or_else(|_| "keepalived".to_owned())
+}
+
 /// Runs `listenup` with these words as arguments.
 pub fn listenup(words: &str) -> Said {
     listenup_with(&words.split_whitespace().collect::<Vec<_>>())
@@ -127,6 +133,16 @@ impl Said {
     #[track_caller]
     pub fn stdout(self, expected: &str) -> Self {
         assert_eq!(self.stdout, expected, "{self:#?}");
+        self
+    }
+
+    /// Asserts that one line begins so, and goes on at most with where else something listens.
+    #[track_caller]
+    pub fn says_not(self, beginning: &str) -> Self {
+        let rest = self.stdout.strip_prefix(beginning).map(str::trim_end);
+        let only = self.stdout.lines().count() == 1;
+        let is_so = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("; "));
+        assert!(only && is_so, "{self:#?}\ndoes not say {beginning:?}");
         self
     }
 

@@ -8,25 +8,6 @@ use nix::unistd::Pid;
 use super::confined::Confined;
 use super::program::{Said, await_call};
 
-// What is said to look at next.
-pub const NO_SOCKET: &str = "listenup check PORT says whether it is open, listenup list -p PORT whose \
-    it is; if it is open, the connections are not known here, as after a virtual IP has moved. \
-    tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset";
-pub const ACCEPT_QUEUE: &str = "listenup list -p shows the queue of each listener, and whose it is: \
-    that program accepts too slowly, or its backlog (at most net.core.somaxconn) is too small; \
-    listenup check --max-queue 80% PORT notices before it is full";
-pub const UNREAD_DATA: &str = "the log of the program that closes: it gave up before it had read all; \
-    listenup list -p PORT says whose a port is";
-pub const ABORTED: &str = "the log of the program that closes: it has SO_LINGER 0, or closed before \
-    all had come (both are OnData)";
-pub const TIME_OUT: &str = "ss -tno shows connections with retransmissions: their peer is gone, or \
-    something on the way drops packets";
-pub const CONNTRACK: &str = "dmesg for \"table full\", then net.netfilter.nf_conntrack_max; invalid \
-    packets pass NAT by, and who gets them answers with a reset";
-pub const CUT: &str = "what no line above explains was reset by the peer: look at its log, or \
-    run listenup resets there";
-pub const SENT: &str = "the lines above say why";
-
 /// A `listenup resets` that has taken its first sample.
 pub struct Watch(Option<Child>);
 

@@ -31,7 +31,52 @@ impl Watcher {
     /// The same in a folder of the test's, by a shell under restrictions.
     #[track_caller]
     pub fn start_in(folder: tempfile::TempDir, confined: Confined, words: &str) -> Self {
-        let file = folder.path().join("track");
+        Self::start_at(&folder.path().join("track"), folder, confined, words)
+    }
+
+    /// The same with its file elsewhere.
+    #[track_caller]
+    pub fn start_at(
+        file: &Path,
+        folder: tempfile::TempDir,
+        confined: Confined,
+        words: &str,
+    ) -> Self {
+        Self::start_of(Path::new(LISTENUP), file, folder, confined, words)
+    }
+
+    /// The same by another file of the program.
+    #[track_caller]
+    pub fn start_of(
+        program: &Path,
+        file: &Path,
+        folder: tempfile::TempDir,
+        confined: Confined,
+        words: &str,
+    ) -> Self {
+        let watcher = Self::spawn_of(program, file, folder, confined, words);
+        watcher.await_notice("READY=1");
+        watcher
+    }
+
+    /// Begins, and waits for nothing.
+    #[track_caller]
+    pub fn spawn_at(
+        file: &Path,
+        folder: tempfile::TempDir,
+        confined: Confined,
+        words: &str,
+    ) -> Self {
+        Self::spawn_of(Path::new(LISTENUP), file, folder, confined, words)
+    }
+
+    fn spawn_of(
+        program: &Path,
+        file: &Path,
+        folder: tempfile::TempDir,
+        confined: Confined,
+        words: &str,
+    ) -> Self {
         let socket = folder.path().join("notify");
         let manager = UnixDatagram::bind(&socket).unwrap();
         manager
@@ -39,32 +84,31 @@ impl Watcher {
             .unwrap();
         let mut command = confined.into_command();
         // systemd names the process that is to feed its watchdog.
-        command.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\"", LISTENUP]);
-        command.args(["watch", "--track-file"]).arg(&file);
+        command.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\""]);
+        command.arg(program);
+        command.args(["watch", "--track-file"]).arg(file);
         command
             .args(words.split_whitespace())
             .env("NOTIFY_SOCKET", &socket);
         command.env("WATCHDOG_USEC", "2000000");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = Some(command.spawn().unwrap());
-        let watcher = Self {
-            child,
-            file,
+        Self {
+            child: Some(command.spawn().unwrap()),
+            file: file.to_owned(),
             folder,
             manager,
-        };
-        watcher.await_notice("READY=1");
-        watcher
+        }
     }
 
     /// Waits until systemd would be told this.
     #[track_caller]
     pub fn await_notice(&self, wanted: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
         let mut notices = Vec::new();
-        for _ in 0..1_000 {
-            let notice = self
-                .notice()
-                .unwrap_or_else(|| panic!("{notices:?}, and no {wanted}"));
+        while Instant::now() < deadline {
+            let Some(notice) = self.notice() else {
+                break;
+            };
             if notice.contains(wanted) {
                 return;
             }
@@ -160,23 +204,23 @@ pub fn says(file: &Path) -> String {
         .to_owned()
 }
 
-/// Runs a line of sh as the unit's ExecStopPost= would, with its result and for this file.
-pub fn exec_stop_post(result: &str, file: &Path) {
+/// Runs the unit's ExecStopPost= for the file `track` in this folder, as systemd does after each end.
+#[track_caller]
+pub fn exec_stop_post(folder: &Path, down: &str) {
     let unit = fs::read_to_string("packaging/systemd/listenup-watch@.service").unwrap();
     let line = unit
         .lines()
         .find_map(|line| line.strip_prefix("ExecStopPost=/bin/sh -c '"));
     let script = line.unwrap().trim_end_matches('\'');
-    let script = script.replace("/run/listenup-watch-%i/track", &file.display().to_string());
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).env("DOWN", "1");
+    // What systemd would replace.
     assert!(
-        command
-            .env("SERVICE_RESULT", result)
-            .status()
-            .unwrap()
-            .success()
+        !script.contains(['%']) && !script.contains("${"),
+        "{script}"
     );
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env("DOWN", down);
+    command.env("RUNTIME_DIRECTORY", folder);
+    assert!(command.status().unwrap().success());
 }
 
 /// Waits until a file says this.

@@ -49,7 +49,6 @@ pub fn decides_result(code: &Code) -> bool {
         &audit::UNSAFE_FILE,
         &audit::REVERSE_ZERO,
         &audit::FILE_ABSENT,
-        &audit::FILE_STUCK,
         &audit::FILE_NO_NUMBER,
         &third_party::NETSTAT_WITH_PIPE,
         &third_party::REFUSES_OPERATOR,

@@ -5,7 +5,7 @@
 //! examined     which configuration, as which version of keepalived reads it
 //! live         the running keepalived: processes, version, what it watches, whether it runs scripts
 //! audit        what the configuration means: tracking, weights, files
-//! command      one command: path, user, arguments, dry run
+//! command      one command: path, user, arguments, what its check finds now
 //! third_party  checks by other programs: recognized, explained, replaced
 //! host         whether the sources of listeners answer, and the targets of the command line
 //! ```
@@ -28,7 +28,7 @@ use std::path::Path;
 
 use self::audit::Audit;
 use self::codes::Code;
-use self::command::{Accounts, DryRuns, OwnImage};
+use self::command::{Accounts, Evaluations, OwnImage};
 use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
@@ -115,7 +115,7 @@ fn examine(options: &DoctorOptions) -> Report {
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();
     let image = OwnImage::open();
-    let dry_runs = DryRuns::default();
+    let evaluations = Evaluations::default();
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
@@ -129,7 +129,7 @@ fn examine(options: &DoctorOptions) -> Report {
             forced: forced.as_ref(),
             image: &image,
             own: own.as_deref(),
-            dry_runs: &dry_runs,
+            evaluations: &evaluations,
             listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);

@@ -21,6 +21,7 @@ pub fn listing(listing: &Listing) -> Value {
     json!({
         "version": VERSION,
         "source": listing.source,
+        "complete": listing.complete,
         "listeners": listing.listeners.iter().map(one).collect::<Vec<_>>(),
     })
 }

@@ -11,9 +11,10 @@ use std::path::Path;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
-    Device, Doubt, ExitReason, ExitStatus, Family, Listener, Obstacle, Protocol, Serves,
+    Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
+    Protocol, Serves, Survey, Target,
 };
-use crate::engine::SourceChain;
+use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::guard::{self, Guard};
 use crate::host::passwd::Users;
@@ -39,6 +40,8 @@ pub struct Listing {
     pub holders: Option<Holders>,
     /// What a person should know of the list.
     pub warnings: Vec<String>,
+    /// Whether there was time to find out everything that was asked for.
+    pub complete: bool,
 }
 
 impl Listing {
@@ -91,6 +94,9 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !delivered {
         return failed;
     }
+    if !listing.complete {
+        return failed;
+    }
     let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
     ExitStatus::of_search(if nothing {
         ExitReason::NothingFound
@@ -131,6 +137,7 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
+        complete: !deadline.is_over(),
         warnings,
     })
 }
@@ -143,7 +150,22 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
         Ok(processes) => {
             let holders = processes.holders(&inodes, deadline);
             if !holders.in_time() {
-                warnings.push("there was no time to look at all processes".to_owned());
+                warnings.push(
+                    "there was no time to look at all processes: a longer --timeout gives more"
+                        .to_owned(),
+                );
+            }
+            let is_unknown = |listener: &Listener| {
+                listener
+                    .inode
+                    .is_none_or(|inode| holders.of(inode).is_none())
+            };
+            let refused = holders.refused();
+            if refused > 0 && listeners.iter().any(is_unknown) {
+                warnings.push(format!(
+                    "who holds the listeners marked ? is not known: no permission to look into \
+                     {refused} processes (run as root)"
+                ));
             }
             holders
         }
@@ -170,19 +192,49 @@ fn listeners(
     for source in chain.sources() {
         match all_of(source, &protocols, deadline) {
             Ok(mut listeners) => {
-                let wanted = |listener: &Listener| {
-                    let serves = |served| served != Serves::No;
-                    let mut targets = options.targets.iter();
-                    options.targets.is_empty()
-                        || targets.any(|target| serves(target.served_by(listener, None)))
-                };
-                listeners.retain(wanted);
+                if !options.targets.is_empty() {
+                    listeners.retain(|listener| serves_one(&options.targets, listener));
+                    steered(source, &options.targets, deadline, &mut listeners);
+                }
                 return Ok((listeners, source.name()));
             }
             Err(fault) => faults.push(fault.to_string()),
         }
     }
     Err(Doubt::new(faults.join("; ")))
+}
+
+fn serves_one(targets: &[Target], listener: &Listener) -> bool {
+    let mut targets = targets.iter();
+    targets.any(|target| target.served_by(listener, None) != Serves::No)
+}
+
+/// Adds the listeners elsewhere to which a BPF program steers connections to the targets: by the kernel's own lookup, as
+/// a check asks it.
+fn steered(
+    source: &mut dyn Source,
+    targets: &[Target],
+    deadline: Deadline<'_>,
+    listeners: &mut Vec<Listener>,
+) {
+    let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
+    let connections = survey.connections_wanted();
+    look_up(
+        source,
+        &mut survey,
+        &mut NoRequirements,
+        deadline,
+        connections,
+    );
+    for (target, answer) in survey.answers(None) {
+        if let Answer::Listening(listener) = answer {
+            let is_listed = listeners.iter().any(|known| known.is_same(&listener));
+            if !is_listed && target.served_by(&listener, None) == Serves::No {
+                listeners.push(listener);
+            }
+        }
+    }
+    listeners.sort_by_key(place);
 }
 
 /// Every listener that a source knows, sorted, each once.

@@ -1,7 +1,7 @@
 //! Listeners as a table for a person.
 
 use super::Listing;
-use crate::domain::{Device, Listener};
+use crate::domain::{Device, Listener, Unreachable};
 use crate::host::processes::Process;
 use crate::report::device_name;
 
@@ -50,7 +50,10 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
     let device = match listener.device {
         Device::Unknown => UNKNOWN.to_owned(),
         Device::Any => NONE.to_owned(),
-        Device::Index(index) => device_name(index),
+        Device::Index(index) => match listener.unreachable {
+            Some(Unreachable::DeviceGone) => format!("{} (gone)", device_name(index)),
+            _ => device_name(index),
+        },
     };
     let user = listing.user(listener).map(str::to_owned);
     let mut row = vec![
@@ -74,7 +77,7 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
 /// The first process, and how many more there are: of a service with workers all hold it.
 fn in_short(processes: &[&Process]) -> String {
     match processes {
-        [] => UNKNOWN.to_owned(),
+        [] => "kernel".to_owned(),
         [one] => one.to_string(),
         [first, more @ ..] => format!("{first} and {} more", more.len()),
     }

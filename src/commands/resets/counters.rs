@@ -1,93 +1,63 @@
-//! The counters: what is read from /proc, and by which names.
+//! The counters: what is read from /proc, and by how much they grew.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use procfs::FromRead;
-use procfs::net::Snmp;
 
+use super::causes::Cause;
 use crate::errno::ErrnoText;
 
-/// The files, below the root. Not net/..., which is a link to self/net/...: with `subset=pid` only
-/// the latter is there.
-const FILES: [File; 6] = [
-    File::required("self/net/snmp", snmp),
-    File::required("self/net/netstat", netstat),
-    File::optional("self/net/stat/nf_conntrack", conntrack),
-    File::optional("sys/net/netfilter/nf_conntrack_count", |text| {
-        number("nf_conntrack_count", text)
-    }),
-    File::optional("sys/net/netfilter/nf_conntrack_max", |text| {
-        number("nf_conntrack_max", text)
-    }),
-    File::optional("sys/net/ipv4/tcp_abort_on_overflow", |text| {
-        number("tcp_abort_on_overflow", text)
-    }),
-];
-
-/// Those of `TcpExt` in netstat that belong to a cause.
-const TCP_EXT: [&str; 8] = [
-    "ListenDrops",
-    "ListenOverflows",
-    "TCPAbortOnClose",
-    "TCPAbortOnData",
-    "TCPAbortOnLinger",
-    "TCPAbortOnMemory",
-    "TCPAbortOnTimeout",
-    "TCPReqQFullDrop",
-];
-
-/// The columns of stat/nf_conntrack that belong to a cause, and their names here.
-const CONNTRACK: [(&str, &str); 4] = [
-    ("drop", "nf_conntrack.drop"),
-    ("early_drop", "nf_conntrack.early_drop"),
-    ("insert_failed", "nf_conntrack.insert_failed"),
-    ("invalid", "nf_conntrack.invalid"),
-];
-
-type Figures = Vec<(&'static str, u64)>;
-type Parser = fn(&str) -> Result<Figures, Problem>;
-
-struct File {
-    path: &'static str,
-    /// Whether every kernel has it.
-    required: bool,
-    parse: Parser,
+/// How a file has its figures.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Pairs of lines, names and figures, that begin with the same word (net/ipv4/proc.c).
+    Sections,
+    /// A line of names, then one of hexadecimal figures for each CPU (nf_conntrack_standalone.c, ct_cpu_seq_show).
+    PerCpu,
+    /// One number; its name is that of the file.
+    Number,
 }
 
-impl File {
-    const fn required(path: &'static str, parse: Parser) -> Self {
-        let required = true;
-        Self {
-            path,
-            required,
-            parse,
-        }
-    }
+/// The files below the root, and whether every kernel has them. Not net/..., which is a link to self/net/...: with
+/// `subset=pid` only the latter is there.
+const FILES: [(&str, Form, bool); 6] = [
+    ("self/net/snmp", Form::Sections, true),
+    ("self/net/netstat", Form::Sections, true),
+    ("self/net/stat/nf_conntrack", Form::PerCpu, false),
+    ("sys/net/netfilter/nf_conntrack_count", Form::Number, false),
+    ("sys/net/netfilter/nf_conntrack_max", Form::Number, false),
+    ("sys/net/ipv4/tcp_abort_on_overflow", Form::Number, false),
+];
 
-    const fn optional(path: &'static str, parse: Parser) -> Self {
-        let required = false;
-        Self {
-            path,
-            required,
-            parse,
-        }
-    }
+/// What the names of the columns of nf_conntrack begin with here.
+const CONNTRACK: &str = "nf_conntrack.";
 
-    fn read(&self, path: &Path) -> Result<Figures, Problem> {
-        match std::fs::read(path) {
-            Ok(bytes) => (self.parse)(std::str::from_utf8(&bytes).map_err(|_| Problem::Text)?),
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.required => Ok(Vec::new()),
-            Err(error) => Err(Problem::Read(ErrnoText::from(&error).0)),
-        }
-    }
+/// The name of a figure that belongs to a cause; the names of the kernel are unique. Also returns whether it is a
+/// counter, not a setting or level.
+fn known(prefix: &str, name: &str) -> Option<(&'static str, bool)> {
+    let is_it = |known: &&&str| known.strip_prefix(prefix) == Some(name);
+    Cause::ALL.iter().find_map(|cause| {
+        let description = cause.describe();
+        let counter = description
+            .counters
+            .iter()
+            .find(is_it)
+            .map(|name| (*name, true));
+        counter.or_else(|| {
+            description
+                .state
+                .iter()
+                .find(is_it)
+                .map(|name| (*name, false))
+        })
+    })
 }
 
-/// The figures of one moment. One that this kernel does not have, or that could not be read, is not
-/// among them.
+/// The figures of one moment. A figure that this kernel does not have, or that could not be read, is missing.
 ///
 /// They count since the network namespace was made, the host's since boot. On a machine of 32 bits
 /// they begin again at 2^32; those of each CPU in stat/nf_conntrack do so on every machine.
@@ -95,18 +65,73 @@ impl File {
 pub struct Sample(BTreeMap<&'static str, u64>);
 
 impl Sample {
-    /// Reads all files below this root, which is /proc but for tests; with it the files that could
-    /// not be read. Where the kernel has no connection tracking its files are not missed.
-    pub fn read(root: &Path) -> (Self, Vec<Fault>) {
-        let (mut sample, mut faults) = (Self::default(), Vec::new());
-        for file in &FILES {
-            let path = root.join(file.path);
-            match file.read(&path) {
-                Ok(figures) => sample.0.extend(figures),
-                Err(problem) => faults.push(Fault { path, problem }),
+    /// Reads all files below this root, which is /proc except in tests; also returns an error for each file that
+    /// could not be read. The files of connection tracking can be missing.
+    pub fn read(root: &Path) -> (Self, Vec<CounterError>) {
+        let (mut sample, mut errors) = (Self::default(), Vec::new());
+        for (file, form, required) in FILES {
+            let path = root.join(file);
+            let bytes = match std::fs::read(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound && !required => continue,
+                result => result.map_err(|error| Problem::Read(ErrnoText::from(&error).0)),
+            };
+            let mut part = Self::default();
+            match bytes.and_then(|bytes| part.add(file, form, &bytes)) {
+                Ok(()) => sample.0.extend(part.0),
+                Err(problem) => errors.push(CounterError { path, problem }),
             }
         }
-        (sample, faults)
+        (sample, errors)
+    }
+
+    fn add(&mut self, file: &str, form: Form, bytes: &[u8]) -> Result<(), Problem> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Problem::Form)?;
+        match form {
+            Form::Number => self.note(
+                "",
+                file.rsplit('/').next().unwrap_or_default(),
+                text.trim(),
+                10,
+            ),
+            Form::PerCpu => {
+                let (names, cpus) = text.split_once('\n').ok_or(Problem::Form)?;
+                let mut cpus = cpus.lines().peekable();
+                cpus.peek().ok_or(Problem::Form)?;
+                cpus.try_for_each(|cpu| self.row(CONNTRACK, names, cpu, 16))
+            }
+            Form::Sections => {
+                let mut lines = text.lines();
+                let (mut any, mut row) = (false, || Some((lines.next()?, lines.next())));
+                while let Some((names, figures)) = row() {
+                    let (section, names) = names.split_once(' ').unwrap_or((names, ""));
+                    let figures = figures.and_then(|line| line.strip_prefix(section));
+                    self.row("", names, figures.ok_or(Problem::Form)?, 10)?;
+                    any = true;
+                }
+                if any { Ok(()) } else { Err(Problem::Form) }
+            }
+        }
+    }
+
+    fn row(&mut self, prefix: &str, names: &str, figures: &str, radix: u32) -> Result<(), Problem> {
+        let (mut names, mut figures) = (names.split_whitespace(), figures.split_whitespace());
+        loop {
+            match (names.next(), figures.next()) {
+                (None, None) => return Ok(()),
+                (Some(name), Some(figure)) => self.note(prefix, name, figure, radix)?,
+                _ => return Err(Problem::Form),
+            }
+        }
+    }
+
+    /// Adds a figure to those of the other CPUs, if it is one that is used.
+    fn note(&mut self, prefix: &str, name: &str, figure: &str, radix: u32) -> Result<(), Problem> {
+        if let Some((name, _)) = known(prefix, name) {
+            let figure = u64::from_str_radix(figure, radix).map_err(|_| Problem::Form)?;
+            let sum = self.0.entry(name).or_default();
+            *sum = sum.saturating_add(figure);
+        }
+        Ok(())
     }
 
     /// The figure of this name.
@@ -114,7 +139,7 @@ impl Sample {
         self.0.get(name).copied()
     }
 
-    /// Whether nothing could be read.
+    /// True if nothing could be read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -127,82 +152,69 @@ impl<const N: usize> From<[(&'static str, u64); N]> for Sample {
     }
 }
 
-/// procfs takes all columns that it knows or nothing, and not every kernel has them all: those
-/// without UDP-Lite (commit "udp: Remove UDP-Lite SNMP stats", after 7.0) do not. There the two
-/// columns that matter are taken by their names.
-fn snmp(text: &str) -> Result<Figures, Problem> {
-    match Snmp::from_read(text.as_bytes()) {
-        Ok(snmp) => Ok(vec![
-            ("EstabResets", snmp.tcp_estab_resets),
-            ("OutRsts", snmp.tcp_out_rsts),
-        ]),
-        Err(_) => section(text, "Tcp:", &["EstabResets", "OutRsts"]),
+/// A counter in some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// By how much it grew. `None`: it began again.
+    pub by: Option<u64>,
+    /// Its figure at the end.
+    pub total: u64,
+}
+
+impl Growth {
+    /// True if it shows another figure than before.
+    pub fn has_moved(self) -> bool {
+        self.by != Some(0)
+    }
+
+    /// Its growth per second of this time, if it is known.
+    pub fn per_second(self, time: Duration) -> Option<f64> {
+        let seconds = time.as_secs_f64();
+        // A counter beyond 2^53 loses nothing that a rate would show.
+        let by = self.by.filter(|_| seconds > 0.0)?;
+        Some(by as f64 / seconds)
     }
 }
 
-fn netstat(text: &str) -> Result<Figures, Problem> {
-    section(text, "TcpExt:", &TCP_EXT)
-}
+/// The counters of both samples, in some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(BTreeMap<&'static str, Growth>);
 
-/// The wanted figures of a section: a line of names and a line of figures, both with this prefix
-/// (net/ipv4/proc.c, netstat_seq_show).
-fn section(text: &str, prefix: &str, wanted: &[&'static str]) -> Result<Figures, Problem> {
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
-    let (Some(names), Some(figures)) = (lines.next(), lines.next()) else {
-        return Err(Problem::Format);
-    };
-    let names: Vec<&str> = names.split_whitespace().collect();
-    let figures: Vec<&str> = figures.split_whitespace().collect();
-    if names.len() != figures.len() {
-        return Err(Problem::Format);
+impl Changes {
+    /// From one sample to the next.
+    pub fn between(before: &Sample, after: &Sample) -> Self {
+        let growth = after.0.iter().filter_map(|(name, &total)| {
+            let by = total.checked_sub(before.get(name)?);
+            let (name, is_counter) = known("", name)?;
+            is_counter.then_some((name, Growth { by, total }))
+        });
+        Self(growth.collect())
     }
-    let mut found = Vec::new();
-    for (name, figure) in names.iter().zip(figures) {
-        if let Some(name) = wanted.iter().find(|wanted| *wanted == name) {
-            found.push((*name, figure.parse().map_err(|_| Problem::Format)?));
-        }
-    }
-    Ok(found)
-}
 
-/// The wanted columns of stat/nf_conntrack, hexadecimal, each summed over the CPUs
-/// (net/netfilter/nf_conntrack_standalone.c, ct_cpu_seq_show).
-fn conntrack(text: &str) -> Result<Figures, Problem> {
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let cpus: Vec<Vec<&str>> = lines
-        .map(|line| line.split_whitespace().collect())
-        .collect();
-    if cpus.is_empty() || cpus.iter().any(|columns| columns.len() != names.len()) {
-        return Err(Problem::Format);
+    /// The counter of this name.
+    pub fn get(&self, name: &str) -> Option<Growth> {
+        self.0.get(name).copied()
     }
-    let mut found = Vec::new();
-    for (column, name) in CONNTRACK {
-        let Some(index) = names.iter().position(|name| *name == column) else {
-            continue;
-        };
-        let mut sum: u64 = 0;
-        for figure in cpus.iter().filter_map(|columns| columns.get(index)) {
-            let figure = u32::from_str_radix(figure, 16).map_err(|_| Problem::Format)?;
-            sum = sum.saturating_add(figure.into());
-        }
-        found.push((name, sum));
-    }
-    Ok(found)
-}
 
-fn number(name: &'static str, text: &str) -> Result<Figures, Problem> {
-    let number = text.trim().parse().map_err(|_| Problem::Format)?;
-    Ok(vec![(name, number)])
+    /// By how much a counter grew; 0 if it is not known.
+    pub fn growth(&self, name: &str) -> u64 {
+        self.get(name).and_then(|growth| growth.by).unwrap_or(0)
+    }
+
+    /// All counters, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
+        self.0.iter().map(|(name, growth)| (*name, *growth))
+    }
+
+    /// The counters that have moved.
+    pub fn moved(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
+        self.all().filter(|(_, growth)| growth.has_moved())
+    }
 }
 
 /// A file that gave no figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct CounterError {
     path: PathBuf,
     problem: Problem,
 }
@@ -210,22 +222,20 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Problem {
     Read(Errno),
-    Text,
-    Format,
+    Form,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CounterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match self.problem {
             Problem::Read(error) => write!(f, "cannot be read: {}", ErrnoText(error)),
-            Problem::Text => f.write_str("is not text"),
-            Problem::Format => f.write_str("is not in the form that is known"),
+            Problem::Form => f.write_str("has an unknown format"),
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for CounterError {}
 
 #[cfg(test)]
 mod tests;

@@ -2,169 +2,177 @@
 
 use serde_json::{Map, Value, json};
 
-use super::addresses::Move;
-use super::causes::{CAUSES, Cause};
-use super::findings::{Address, Detail, Findings, Listens, Trace};
-use super::trace::event::Direction;
-use super::watch::{Interval, Record};
-use super::who::Owner;
-use crate::domain::Answer;
+use super::addresses::AddressChange;
+use super::causes::{Cause, Severity};
+use super::findings::{Finding, Findings, Overflow};
+use super::firewall::Rule;
+use super::monitor::{Monitor, Trace};
+use super::owners::{Listening, Owner};
+use super::place::{Reason, ResetPlace};
+use super::processes::ActorState;
+use super::table::Role;
+use super::whose::Whose;
+use super::{Interval, Record};
+use crate::host::wall::WallTime;
 use crate::report::json;
 
 /// The document.
-pub fn document(record: &Record, findings: &Findings) -> Value {
-    let known = CAUSES.iter().filter(|cause| {
-        cause.known(&record.changes).next().is_some() || findings.of(cause.id).next().is_some()
-    });
-    let started = findings.started;
-    let moved = |moved: &Move| {
+pub fn document(record: &Record, findings: &Findings, monitor: &Monitor) -> Value {
+    let counters = record.changes.all().map(|(name, growth)| {
         json!({
-            "address": moved.address,
-            "came": moved.came,
-            "at": started.after(moved.at).full(),
+            "name": name,
+            "change": growth.by,
+            "per_second": growth.per_second(record.watched),
+            "total": growth.total,
+        })
+    });
+    let started = monitor.started;
+    let change = |change: &AddressChange| {
+        json!({
+            "address": change.address,
+            "added": change.added,
+            "at": started.after(change.at).full(),
         })
     };
-    let elsewhere = findings.elsewhere.iter();
+    let [sent, received] = findings.traced;
     json!({
         "version": json::VERSION,
         "started": started.full(),
         "seconds": record.watched.as_secs_f64(),
-        "trace": trace(&findings.trace),
-        "causes": known.map(|cause| cause_value(cause, record, findings)).collect::<Vec<_>>(),
-        "elsewhere": elsewhere.map(|one| detail(one, findings)).collect::<Vec<_>>(),
-        "full_queues": full_queues(findings),
-        "address_changes": findings.moves.iter().map(moved).collect::<Vec<_>>(),
-        "intervals": record.intervals.iter().map(interval_value).collect::<Vec<_>>(),
-        "intervals_left_out": record.intervals_left_out,
-        "errors": errors(record, findings),
-    })
-}
-
-fn errors(record: &Record, findings: &Findings) -> Vec<String> {
-    let faults = record.faults.iter().map(ToString::to_string);
-    faults.chain(findings.faults.iter().cloned()).collect()
-}
-
-fn trace(trace: &Trace) -> Value {
-    match trace {
-        Trace::Off => json!({ "state": "off" }),
-        Trace::NotPossible(why) => json!({ "state": "not possible", "reason": why }),
-        Trace::On(traced) => json!({
-            "state": "on",
-            "not_looked_at": traced.not_looked_at,
-            "not_told_apart": traced.left_out,
-            "tells_reasons": traced.tells_reasons,
-            "other_namespaces": traced.other_namespaces,
-        }),
-    }
-}
-
-fn full_queues(findings: &Findings) -> Vec<Value> {
-    let full = findings.full.iter().map(|(full, now, owner)| {
-        json!({
-            "address": full.listener.address,
-            "port": full.listener.port,
-            "owner": owner.as_ref().map(owner_value),
-            "at": findings.started.after(full.at).full(),
-            "length": full.listener.queue.map(|queue| queue.length),
-            "limit": full.listener.queue.and_then(|queue| queue.limit),
-            "length_at_end": now.map(|queue| queue.length),
-        })
-    });
-    full.collect()
-}
-
-fn detail(detail: &Detail, findings: &Findings) -> Value {
-    let place = detail.place;
-    let peers = detail.peers.iter();
-    let (state, since) = match &detail.address {
-        Address::Here => ("here", None),
-        Address::Came(came) => ("came", came.iter().map(|(_, at)| *at).next()),
-        Address::Went(at) => ("went", Some(*at)),
-        Address::NotHere => ("not here", None),
-        Address::Unknown => ("not known", None),
-    };
-    let came = match &detail.address {
-        Address::Came(came) => came.iter().map(|(address, _)| *address).collect(),
-        _ => Vec::new(),
-    };
-    json!({
-        "direction": match place.direction {
-            Direction::Sent => "sent",
-            Direction::Received => "received",
+        "trace": match &monitor.trace {
+            Trace::Off => json!({ "state": "off" }),
+            Trace::Unavailable(why) => json!({ "state": "unavailable", "reason": why }),
+            Trace::On { lost, has_reasons } => json!({
+                "state": "on",
+                "complete": monitor.is_complete(),
+                "sent": sent,
+                "received": received,
+                "lost": lost,
+                "not_listed": monitor.table.left_out,
+                "has_reasons": has_reasons,
+            }),
         },
-        "local_address": place.local,
-        "local_port": place.port,
-        "peer_port": place.peer_port,
-        "resets": detail.resets,
-        "reason": detail.reason,
-        "reason_in_words": detail.meaning.words,
-        "process": detail.process.as_ref().map(json::process),
-        "peers": peers.map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
-        "resets_of_others": detail.more,
-        "address_state": state,
-        "addresses_that_came": came,
-        "address_state_since": since.map(|at| at.full()),
-        "listens": detail.listens.as_ref().map(|listens| in_json(listens, findings)),
+        "firewall": match &findings.uncounted {
+            Ok(rules) => json!({ "uncounted_rules": rules.iter().map(|one| rule(one, None)).collect::<Vec<_>>() }),
+            Err(why) => json!({ "uncounted_rules": null, "reason": why }),
+        },
+        "counters": counters.collect::<Vec<_>>(),
+        "findings": findings.list.iter().map(|one| finding(one, started)).collect::<Vec<_>>(),
+        "elsewhere": findings.elsewhere.iter().map(place).collect::<Vec<_>>(),
+        "address_changes": monitor.changes.iter().map(change).collect::<Vec<_>>(),
+        "intervals": record.intervals.iter().map(interval).collect::<Vec<_>>(),
+        "intervals_left_out": record.intervals_left_out,
+        "errors": monitor.errors,
     })
 }
 
-fn in_json(listens: &Listens, findings: &Findings) -> Value {
-    let (answer, listener) = match &listens.answer {
-        Answer::Listening(listener) | Answer::Violates(listener, _) => {
-            ("listening", Some(listener))
-        }
-        Answer::NotListening => ("not listening", None),
-        Answer::CouldNotTell(_) | Answer::NotChecked => ("could not tell", None),
+fn finding(finding: &Finding, started: WallTime) -> Value {
+    let description = finding.cause.describe();
+    let state: Map<String, Value> = finding
+        .state
+        .iter()
+        .map(|(name, figure)| ((*name).to_owned(), (*figure).into()))
+        .collect();
+    json!({
+        "cause": description.id,
+        "name": description.name,
+        "severity": match description.severity {
+            Severity::Problem => "problem",
+            Severity::Note => "note",
+        },
+        "resets": finding.resets,
+        "counters": finding.counters.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "state": state,
+        "places": finding.places.iter().map(place).collect::<Vec<_>>(),
+        "queues": finding.queues.iter().map(|one| overflow(one, started)).collect::<Vec<_>>(),
+        "rules": finding.rules.iter().map(|(one, resets)| rule(one, Some(*resets))).collect::<Vec<_>>(),
+        "next": description.next,
+    })
+}
+
+fn rule((family, table, chain, handle): &Rule, resets: Option<u64>) -> Value {
+    json!({ "family": family, "table": table, "chain": chain, "handle": handle, "resets": resets })
+}
+
+fn place(place: &ResetPlace) -> Value {
+    let (role, port, peer_port) = match place.site.role {
+        Role::Service(port) => ("service", Some(port), None),
+        Role::Client(port) => ("client", None, Some(port)),
+        Role::Connection(port, peer) => ("unknown", Some(port), Some(peer)),
+        Role::Scan(_) => ("scanned", None, None),
+        Role::Unknown => ("unknown", None, None),
     };
     json!({
-        "answer": answer,
-        "listener": listener.map(ToString::to_string),
-        "owner": listens.owner.as_ref().map(owner_value),
-        "last_seen": listens.last.map(|at| findings.started.after(at).full()),
+        "direction": if place.site.cause == Cause::ByPeer { "received" } else { "sent" },
+        "local_address": place.site.local,
+        "role": role,
+        "local_port": port,
+        "peer_port": peer_port,
+        "scanned_ports": (place.ports > 0).then_some(place.ports),
+        "resets": place.resets,
+        "reason": place.reason,
+        "processes": place.actors.iter().map(|(actor, resets)| json!({
+            "pid": actor.process.pid(),
+            "name": actor.process.name(),
+            "resets": resets,
+            "state": match actor.state {
+                ActorState::Running => "running",
+                ActorState::Ended => "ended",
+                ActorState::OnHost => "on the host",
+            },
+        })).collect::<Vec<_>>(),
+        "peers": place.peers.iter().map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
+        "resets_of_others": place.more,
+        "explained_by": place.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "listening": place.listening.as_ref().map(|listening| match listening {
+            Listening::Yes(listener, owned) => json!({ "answer": "listening", "listener": listener.to_string(), "owner": owner(owned) }),
+            Listening::No => json!({ "answer": "not listening" }),
+            Listening::Unknown => json!({ "answer": "could not tell" }),
+        }),
+        "possibly_elsewhere": place.whose == Whose::Doubtful,
     })
 }
 
-fn owner_value(owner: &Owner) -> Value {
+fn reason(reason: &Reason) -> Value {
+    let (what, address, at) = match reason {
+        Reason::Added(address, at, true) => ("address added", Some(address), Some(at)),
+        Reason::Added(address, at, false) => ("machine started", Some(address), Some(at)),
+        Reason::Removed(at) => ("address removed", None, Some(at)),
+        Reason::NotHere => ("address not here", None, None),
+        Reason::ListenerGone(at) => ("listener gone", None, Some(at)),
+        Reason::Restarted(at) => ("service restarted", None, Some(at)),
+        Reason::NotLinger => ("not by SO_LINGER", None, None),
+        Reason::Smb => ("SMB", None, None),
+        Reason::Within => ("within this machine", None, None),
+    };
+    json!({ "what": what, "address": address, "at": at.map(|at| at.full()) })
+}
+
+fn owner(owner: &Owner) -> Value {
     json!({
         "processes": owner.processes.iter().map(json::process).collect::<Vec<_>>(),
         "unit": owner.unit,
     })
 }
 
-fn cause_value(cause: &Cause, record: &Record, findings: &Findings) -> Value {
-    let counters: Vec<Value> = cause
-        .known(&record.changes)
-        .map(|(name, change)| {
-            json!({
-                "name": name,
-                "change": change.by,
-                "per_second": change.per_second(record.watched),
-                "total": change.total,
-            })
-        })
-        .collect();
-    let state: Map<String, Value> = cause
-        .state
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), record.last.get(name)?.into())))
-        .collect();
+fn overflow(overflow: &Overflow, started: WallTime) -> Value {
     json!({
-        "cause": cause.id,
-        "name": cause.name,
-        "active": cause.is_active(&record.changes, &record.last) || findings.of(cause.id).next().is_some(),
-        "counters": counters,
-        "state": state,
-        "resets": findings.of(cause.id).map(|one| detail(one, findings)).collect::<Vec<_>>(),
-        "next": cause.next,
+        "address": overflow.listener.address,
+        "port": overflow.listener.port,
+        "owner": owner(&overflow.owner),
+        "drops": overflow.dropped,
+        "full_at": overflow.full.map(|(_, at)| started.after(at).full()),
+        "full_length": overflow.full.map(|(queue, _)| queue.length),
+        "limit": overflow.listener.queue.and_then(|queue| queue.limit),
+        "length_at_end": overflow.now.map(|queue| queue.length),
     })
 }
 
-fn interval_value(interval: &Interval) -> Value {
+fn interval(interval: &Interval) -> Value {
     let changes: Map<String, Value> = interval
         .changes
         .moved()
-        .map(|(name, change)| (name.to_owned(), change.by.into()))
+        .map(|(name, growth)| (name.to_owned(), growth.by.into()))
         .collect();
     json!({
         "from": interval.from.as_secs_f64(),

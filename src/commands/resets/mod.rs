@@ -1,38 +1,39 @@
-//! `listenup resets`: why are connections being reset? By the kernel's counters and, for root, by its trace
-//! of resets.
+//! `listenup resets`: why are connections being reset? The kernel's counters say, and for root its trace of resets.
+//!
+//! [`monitor`] watches, [`findings`] says what it amounts to, with the words of [`causes`]; [`text`] and [`json`] are
+//! two forms of that.
 
 mod addresses;
-mod bars;
 mod causes;
-mod change;
 mod counters;
-mod detail;
+mod explain;
 mod findings;
-mod host;
+mod firewall;
 mod json;
-mod scene;
-mod seen;
+mod listener_history;
+mod monitor;
+mod netlink;
+mod owners;
+mod place;
+mod processes;
+mod table;
 mod text;
 pub mod trace;
-mod watch;
-mod who;
+mod whose;
 
-use std::cell::RefCell;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
-use self::bars::Bars;
-use self::findings::Trace;
-use self::scene::Scene;
+use self::counters::{Changes, Sample};
+use self::findings::Findings;
+use self::monitor::{Monitor, Trace};
 use self::trace::{TICK, Tracer};
-use self::watch::{Interval, Outside};
 use crate::cli::{ResetsOptions, TraceChoice};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Obstacle};
@@ -44,7 +45,29 @@ use crate::report::{self, Format};
 /// How many intervals a JSON document has at the most: about 15 MB.
 const MOST_INTERVALS: usize = 10_000;
 
-/// Watches, reports and says how to exit.
+/// The time between two samples, counted from the first one.
+#[derive(Debug)]
+struct Interval {
+    from: Duration,
+    to: Duration,
+    changes: Changes,
+}
+
+/// Everything that the counters showed.
+#[derive(Debug)]
+struct Record {
+    /// The time between the first and the last sample.
+    watched: Duration,
+    changes: Changes,
+    last: Sample,
+    /// The intervals in which a counter moved, for JSON, and how many more there were.
+    intervals: Vec<Interval>,
+    intervals_left_out: u64,
+    /// True if it ended before its time.
+    is_cut_short: bool,
+}
+
+/// Watches, reports, and returns the exit status.
 pub fn run(options: &ResetsOptions) -> ExitStatus {
     let failed = ExitStatus::plain(ExitReason::Failed);
     match options.netns.as_ref().map_or(Ok(()), |netns| netns.enter()) {
@@ -58,118 +81,132 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             return failed;
         }
     }
-    // Before there is something that must be removed.
+    // Before there is an instance of tracing that must be removed.
     let signals = Signals::take(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
-    let tracer = tracer(options);
-    if let (TraceChoice::On, Err(Trace::NotPossible(why))) = (options.trace, &tracer) {
-        report::line_to_stderr(format_args!("cannot trace: {why}"), Wait::Always);
-        return failed;
-    }
-    if let (Format::Text, Err(Trace::NotPossible(why))) = (options.format, &tracer) {
-        let line = format!(
-            "by counters alone; root with tracefs would also see ports, peers and programs: {why}"
-        );
-        report::line_to_stderr(line, Wait::Always);
-    }
-    watch_and_report(options, tracer, signals)
-}
-
-fn tracer(options: &ResetsOptions) -> Result<Tracer, Trace> {
-    match options.trace {
+    let tracer = match options.trace {
         TraceChoice::Off => Err(Trace::Off),
-        TraceChoice::Auto | TraceChoice::On => {
-            Tracer::start().map_err(|why| Trace::NotPossible(why.to_string()))
+        _ => Tracer::start().map_err(|why| Trace::Unavailable(why.to_string())),
+    };
+    if let Err(Trace::Unavailable(why)) = &tracer {
+        if options.trace == TraceChoice::On {
+            report::line_to_stderr(format_args!("cannot trace: {why}"), Wait::Always);
+            return failed;
+        }
+        if options.format == Format::Text {
+            let line = format!(
+                "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
+            );
+            report::line_to_stderr(line, Wait::Always);
         }
     }
-}
-
-fn watch_and_report(
-    options: &ResetsOptions,
-    tracer: Result<Tracer, Trace>,
-    signals: Option<Signals>,
-) -> ExitStatus {
     let clock = SystemClock::start();
-    let traces = tracer.is_ok();
-    let scene = RefCell::new(Scene::new(&clock, tracer));
-    // Where it is all of the time the summary says the same.
-    let live = options.format == Format::Text && options.every < options.watch;
-    let delivered = RefCell::new(true);
-    let say = |text: &str| {
-        if live && !text.is_empty() {
-            delivered.replace(*delivered.borrow() && report::deliver(text, Wait::Always));
-        }
-        match *delivered.borrow() {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        }
-    };
-    let mut bars = io::stdout().is_terminal().then(Bars::default);
-    let mut record = watch::watch(
-        options,
-        Outside {
-            clock: &clock,
-            pause: &mut |duration| {
-                let mut tick = || scene.borrow_mut().tick();
-                let tick: Option<&mut dyn FnMut()> = if traces { Some(&mut tick) } else { None };
-                let flow = pause(&clock, duration, signals.as_ref(), tick);
-                let moves = scene.borrow_mut().look();
-                let said = say(&text::moves(&moves, WallTime::now()));
-                if flow.is_break() { flow } else { said }
-            },
-            read: &mut || counters::Sample::read(Path::new("/proc")),
-            on_fault: &mut |fault| report::line_to_stderr(fault, Wait::Always),
-            on_interval: &mut |interval| {
-                let (changes, busiest) = scene.borrow_mut().interval(&interval.changes);
-                let interval = Interval {
-                    changes,
-                    ..*interval
-                };
-                let now = WallTime::now();
-                say(&match &mut bars {
-                    Some(bars) => bars.interval(&interval, now, busiest.as_ref()),
-                    None => text::interval(&interval, now, busiest.as_ref()),
-                })
-            },
-        },
-        match options.format {
-            Format::Json => MOST_INTERVALS,
-            Format::Text | Format::Nagios => 0,
-        },
-    );
-    let mut scene = scene.into_inner();
-    scene.stop();
-    // What follows changes nothing, and a second Ctrl-C may end it.
+    let mut monitor = Monitor::start(&clock, tracer);
+    let names = monitor.reason_names();
+    let (record, mut delivered) = watch(options, &mut monitor, &clock, signals.as_ref());
+    monitor.stop(monitor.elapsed(&clock));
+    // The rest changes nothing, so that a second Ctrl-C can end it.
     if let Some(signals) = signals {
         signals.give_back();
     }
-    let findings = scene.finish(&mut record.changes);
+    let name = |number| names.get(&number).cloned();
+    let findings = Findings::of(&mut monitor, &record.changes, &record.last, &clock, &name);
     let summary = match options.format {
-        Format::Json => report::json::line(&json::document(&record, &findings)),
-        Format::Text | Format::Nagios => text::summary(&record, &findings, options.watch),
+        Format::Json => report::json::line(&json::document(&record, &findings, &monitor)),
+        Format::Text | Format::Nagios => text::summary(&record, &findings, &monitor, options.watch),
     };
-    let delivered = delivered.into_inner() && report::deliver(&summary, Wait::Always);
-    ExitStatus::plain(if delivered && !record.changes.is_empty() {
+    delivered = delivered && report::deliver(&summary, Wait::Always);
+    ExitStatus::plain(if delivered && !record.last.is_empty() {
         ExitReason::Done
     } else {
         ExitReason::Failed
     })
 }
 
-/// Waits, with a tick every so often if one is wanted, unless a signal came or nobody will read what is said: the reader of a
-/// pipe is gone, or the terminal.
-fn pause(
+/// Takes a sample now and one at the end of each interval, until the time is over, a signal comes or the reader is gone.
+/// Also returns whether all lines could be written.
+fn watch(
+    options: &ResetsOptions,
+    monitor: &mut Monitor,
     clock: &dyn Clock,
-    duration: Duration,
     signals: Option<&Signals>,
-    mut tick: Option<&mut dyn FnMut()>,
+) -> (Record, bool) {
+    let is_text = options.format == Format::Text;
+    let sample = |monitor: &mut Monitor| {
+        let (sample, errors) = monitor.sample();
+        for error in errors {
+            report::line_to_stderr(error, Wait::Always);
+        }
+        sample
+    };
+    let first = sample(monitor);
+    monitor.forget_traced();
+    let start = monitor.elapsed(clock);
+    let mut record = Record {
+        watched: Duration::ZERO,
+        changes: Changes::default(),
+        last: first.clone(),
+        intervals: Vec::new(),
+        intervals_left_out: 0,
+        is_cut_short: false,
+    };
+    let mut due = Duration::ZERO;
+    let mut delivered = true;
+    // Without a figure there is nothing to wait for.
+    while due < options.watch && !first.is_empty() && !record.is_cut_short {
+        let passed = monitor.elapsed(clock).saturating_sub(start);
+        // If the machine was late, the next interval begins now.
+        due = due
+            .saturating_add(options.every)
+            .max(passed)
+            .min(options.watch);
+        let flow = wait(monitor, clock, start.saturating_add(due), signals);
+        record.is_cut_short = flow.is_break();
+        let moved = monitor.look(monitor.elapsed(clock));
+        let now = sample(monitor);
+        let interval = Interval {
+            from: record.watched,
+            to: monitor.elapsed(clock).saturating_sub(start),
+            changes: Changes::between(&record.last, &now),
+        };
+        monitor.tick(monitor.elapsed(clock));
+        (record.watched, record.last) = (interval.to, now);
+        // If there is one interval alone, the summary says the same.
+        if is_text && options.every < options.watch {
+            let busiest = monitor.busiest(interval.changes.growth("OutRsts") > 0);
+            let lines = text::live(&interval.changes, &moved, busiest.as_ref(), WallTime::now());
+            delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
+            record.is_cut_short |= !delivered;
+        }
+        if interval.changes.moved().next().is_some() && !is_text {
+            match record.intervals.len() < MOST_INTERVALS {
+                true => record.intervals.push(interval),
+                false => record.intervals_left_out += 1,
+            }
+        }
+    }
+    record.changes = Changes::between(&first, &record.last);
+    (record, delivered)
+}
+
+/// Waits until this time, and reads the trace every so often. Breaks if a signal came, or if nobody will read the
+/// report: the reader of a pipe is gone, or the terminal.
+fn wait(
+    monitor: &mut Monitor,
+    clock: &dyn Clock,
+    end: Duration,
+    signals: Option<&Signals>,
 ) -> ControlFlow<()> {
-    let end = clock.now().saturating_add(duration);
     let stdout = io::stdout();
     loop {
-        let left = end.saturating_sub(clock.now());
-        let until = if tick.is_some() { left.min(TICK) } else { left };
+        let now = monitor.elapsed(clock);
+        let left = end.saturating_sub(now);
+        let until = if monitor.is_tracing() {
+            left.min(TICK)
+        } else {
+            left
+        };
         let timeout = PollTimeout::try_from(until).unwrap_or(PollTimeout::MAX);
-        // An error and a hang-up are told without being asked for (poll(2)).
+        // poll(2) reports an error and a hang-up in any case.
         let mut polled = vec![PollFd::new(stdout.as_fd(), PollFlags::empty())];
         polled.extend(signals.map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
         match poll(&mut polled, timeout) {
@@ -179,11 +216,7 @@ fn pause(
                 clock.pause(left);
                 return ControlFlow::Continue(());
             }
-            Ok(_) | Err(Errno::EINTR) => {
-                if let Some(tick) = &mut tick {
-                    tick();
-                }
-            }
+            Ok(_) | Err(Errno::EINTR) => monitor.tick(now),
             Err(_) => {
                 clock.pause(left);
                 return ControlFlow::Continue(());

@@ -1,281 +1,282 @@
 //! The report for a person.
 
+mod places;
+
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-use super::addresses::Move;
-use super::causes::{CAUSES, Cause};
-use super::change::{Change, Changes};
-use super::detail;
-use super::findings::{Detail, Findings, Trace, Traced};
-use super::watch::{Interval, Record};
+use super::Record;
+use super::addresses::AddressChange;
+use super::causes::Cause;
+use super::counters::{Changes, Growth};
+use super::findings::{Finding, Findings, Overflow};
+use super::firewall::Rule;
+use super::monitor::{Monitor, Trace};
+use super::table::Site;
 use crate::clock::Shown;
-use crate::domain::Queue;
 use crate::host::wall::WallTime;
 
-/// How many places are named for a cause, and how many for the rest of the host.
+/// How many places are named for a cause, and how many for other network namespaces.
 const MOST_PLACES: usize = 10;
 const MOST_ELSEWHERE: usize = 3;
 
-/// A line about an interval. `busiest` is the place with the most resets in it.
-pub fn interval(interval: &Interval, now: WallTime, busiest: Option<&(String, u64)>) -> String {
-    let causes: Vec<String> = CAUSES
+/// The lines about an interval: the counters that moved, the place with the most resets, and the addresses that were added
+/// or removed. Empty if there is none of these.
+pub fn live(
+    changes: &Changes,
+    moved: &[AddressChange],
+    busiest: Option<&(Site, u64)>,
+    now: WallTime,
+) -> String {
+    let mut text: String = moved
         .iter()
-        .filter_map(|cause| {
-            let counters: Vec<String> = cause
-                .known(&interval.changes)
-                .filter(|(_, change)| change.has_moved())
-                .map(|(name, change)| format!("{name} {}", growth(change)))
-                .collect();
-            (!counters.is_empty()).then(|| format!("{} ({})", cause.name, counters.join(", ")))
-        })
+        .map(|change| address_line(change, now))
         .collect();
-    if causes.is_empty() {
-        return String::new();
+    let counters = changes
+        .moved()
+        .map(|(name, growth)| format!("{name} {}", by(growth)));
+    let most = busiest.map(|(site, resets)| {
+        let name = site.cause.describe().name;
+        format!("most at {}: {resets}, {name}", places::site_name(site))
+    });
+    let parts: Vec<String> = counters.chain(most).collect();
+    if !parts.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} {}", now.clock(), parts.join(", "));
     }
-    let most = busiest.map_or_else(String::new, |busiest| format!("; {}", most(busiest)));
-    format!("{} {}{most}\n", now.clock(), causes.join(", "))
+    text
 }
 
-/// Where most of an interval's resets were.
-pub fn most((place, resets): &(String, u64)) -> String {
-    format!("most at {place} ({resets})")
-}
-
-/// A line for each address that came or went.
-pub fn moves(moves: &[Move], now: WallTime) -> String {
-    let lines = moves.iter().map(|moved| move_line(moved, now));
-    lines.collect()
-}
-
-fn move_line(moved: &Move, at: WallTime) -> String {
-    let what = if moved.came { "came to" } else { "went from" };
-    format!(
-        "{} the address {} {what} this machine\n",
-        at.clock(),
-        moved.address
-    )
+fn address_line(change: &AddressChange, at: WallTime) -> String {
+    let what = if change.added { "added" } else { "removed" };
+    format!("{} address {} was {what}\n", at.clock(), change.address)
 }
 
 /// What happened in all of the time, of which so much was planned.
-pub fn summary(record: &Record, findings: &Findings, planned: Duration) -> String {
-    let changes = &record.changes;
+pub fn summary(
+    record: &Record,
+    findings: &Findings,
+    monitor: &Monitor,
+    planned: Duration,
+) -> String {
+    if record.last.is_empty() {
+        return String::new();
+    }
     let time = match record.is_cut_short {
         true => Duration::from_millis(record.watched.as_millis().try_into().unwrap_or(u64::MAX)),
         false => planned,
     };
-    let time = Shown(time);
-    if changes.is_empty() {
-        return String::new();
+    let mut text = head(record, findings, monitor, &Shown(time));
+    for finding in &findings.list {
+        text.push_str(&group(finding, record, monitor));
     }
-    let traced = matches!(findings.trace, Trace::On(_));
-    let known = CAUSES.iter().filter(|cause| {
-        cause.known(changes).next().is_some() || (traced && cause.counters.is_empty())
-    });
-    let (active, quiet): (Vec<&Cause>, Vec<&Cause>) = known.partition(|cause| {
-        cause.is_active(changes, &record.last) || findings.of(cause.id).next().is_some()
-    });
-    let mut text = if active.is_empty() {
-        quiet_line(&quiet, record, &time)
-    } else {
-        let mut text = format!("in {time}:\n");
-        for cause in active {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", cause_line(cause, record));
-            text.push_str(&cause_details(cause, findings));
-        }
-        text.push_str(&quiet_causes(&quiet, changes, &time));
-        text
+    let before: Vec<String> = record
+        .changes
+        .all()
+        .map(|(name, growth)| (name, growth.total.saturating_sub(growth.by.unwrap_or(0))))
+        .filter(|(_, before)| *before > 0)
+        .map(|(name, before)| format!("{name} {before}"))
+        .collect();
+    if !before.is_empty() {
+        let _ = writeln!(text, "before: {}", before.join(", "));
+    }
+    let changes = monitor.changes.iter().take(MOST_PLACES);
+    text.extend(changes.map(|change| address_line(change, monitor.started.after(change.at))));
+    text.push_str(&notes(findings, monitor));
+    text
+}
+
+/// What was seen at all. An all-clear says what was not looked at.
+fn head(record: &Record, findings: &Findings, monitor: &Monitor, time: &impl Display) -> String {
+    let complete = monitor.is_complete();
+    if findings.list.is_empty() {
+        let (is_clear, firewall) = match &findings.uncounted {
+            Ok(rules) => (rules.is_empty(), ""),
+            Err(_) => (false, "; resets by a firewall are not counted"),
+        };
+        let readable = match monitor.errors.is_empty() {
+            true => "",
+            false => "; not everything could be read",
+        };
+        let clear = match (complete, is_clear) {
+            (true, true) => format!("no resets or dropped connections in {time}"),
+            (true, false) => {
+                format!("no resets or dropped connections that the kernel counts in {time}")
+            }
+            (false, _) => format!(
+                "nothing that the counters know in {time}: no reset was sent, and no connection was cut, \
+                 refused or dropped"
+            ),
+        };
+        return format!("{clear}{firewall}{readable}\n");
+    }
+    let of = |name| {
+        record
+            .changes
+            .get(name)
+            .map_or_else(|| "unknown".to_owned(), by)
     };
-    text.push_str(&moves_in_all(findings));
-    text.push_str(&notes(findings));
-    text
+    let received = match &monitor.trace {
+        Trace::On { .. } => format!(", received from other machines: {}", findings.traced[1]),
+        _ => String::new(),
+    };
+    format!(
+        "in {time}: resets sent: {}{received}; established connections cut: {}\n",
+        of("OutRsts"),
+        of("EstabResets")
+    )
 }
 
-fn quiet_causes(quiet: &[&Cause], changes: &Changes, time: &impl Display) -> String {
-    let quiet: Vec<String> = quiet
+/// A cause: its counters, its places, and what to do next.
+fn group(finding: &Finding, record: &Record, monitor: &Monitor) -> String {
+    let description = finding.cause.describe();
+    let is_sample = monitor.has_causes() && !monitor.is_complete();
+    let resets = finding.resets.map(|resets| match (resets, is_sample) {
+        (_, true) => format!("{resets} traced"),
+        (1, _) => "1 reset".to_owned(),
+        _ => format!("{resets} resets"),
+    });
+    let counters = finding.counters.iter().map(|(name, growth)| {
+        let rate = rate(*growth, record.watched);
+        format!("{name} {} ({rate}, {} in total)", by(*growth), growth.total)
+    });
+    let state = finding
+        .state
         .iter()
-        .map(|cause| match totals(cause, changes) {
-            Some((name, totals)) => format!("{name} ({totals} before)"),
-            None => cause.name.to_owned(),
-        })
-        .collect();
-    match quiet.is_empty() {
-        true => String::new(),
-        false => format!("not in {time}: {}\n", quiet.join(", ")),
-    }
-}
-
-/// The places of a cause, and the listeners with a full queue.
-fn cause_details(cause: &Cause, findings: &Findings) -> String {
-    let started = findings.started;
-    let mut text = places(findings.of(cause.id), MOST_PLACES, started);
-    for (full, now, owner) in findings.full.iter().filter(|_| cause.id == "accept_queue") {
-        let queue = |queue: Option<Queue>| {
-            queue.map_or_else(|| "not known".to_owned(), |queue| queue.to_string())
-        };
-        let owner = owner.as_ref().map(ToString::to_string);
-        let owner = owner.unwrap_or_else(|| "a program that is not known".to_owned());
-        let listener = &full.listener;
-        let (then, at) = (queue(listener.queue), started.after(full.at).clock());
-        let now = queue(*now);
-        let _ = writeln!(
-            text,
-            "  {listener}, of {owner}: full at {at}, QUEUE {then}; now {now}"
-        );
-    }
+        .map(|(name, figure)| format!("{name} = {figure}"));
+    let figures: Vec<String> = resets.into_iter().chain(counters).chain(state).collect();
+    let mut text = format!("{}: {}\n", description.name, figures.join(", "));
+    let queues = finding.queues.iter().take(MOST_PLACES);
+    text.extend(queues.map(|queue| format!("  {}\n", queue_line(queue, monitor.started))));
+    let rules = finding.rules.iter().take(MOST_PLACES);
+    text.extend(rules.map(|(rule, resets)| format!("  {}: {resets}\n", rule_name(rule))));
+    text.push_str(&places::lines(&finding.places, MOST_PLACES));
+    let next = match finding.cause {
+        Cause::Sent if !monitor.has_causes() && finding.places.is_empty() => {
+            text.push_str(&uncounted(record));
+            description.next
+        }
+        Cause::Sent => "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+        _ => description.next,
+    };
+    let _ = writeln!(text, "  next: {next}");
     text
 }
 
-fn places<'a>(details: impl Iterator<Item = &'a Detail>, most: usize, started: WallTime) -> String {
-    let details: Vec<&Detail> = details.collect();
-    let (named, rest) = details.split_at(details.len().min(most));
-    let mut text: String = named
-        .iter()
-        .map(|detail| format!("  {}\n", detail::line(detail, started)))
-        .collect();
-    if !rest.is_empty() {
-        let resets: u64 = rest.iter().map(|detail| detail.resets).sum();
-        let places = match rest.len() {
-            1 => "one more place".to_owned(),
-            count => format!("{count} more places"),
-        };
-        let _ = writeln!(text, "  and {resets} at {places}");
+/// The causes without a counter. The counters of others do not say how many resets they sent.
+fn uncounted(record: &Record) -> String {
+    let grew = |name: &&str| record.changes.growth(name) > 0;
+    let aborts = [
+        "TCPAbortOnClose",
+        "TCPAbortOnData",
+        "TCPAbortOnLinger",
+        "TCPAbortOnMemory",
+        "TCPAbortOnTimeout",
+    ];
+    let overflows_reset = record.last.get("tcp_abort_on_overflow") != Some(0);
+    let is_partly_counted = aborts.iter().any(grew) || overflows_reset && grew(&"ListenOverflows");
+    let others = match is_partly_counted {
+        true => "; the causes above can account for some of these resets",
+        false => "",
+    };
+    format!(
+        "nothing listens on the port, or no such connection on this machine: possible, without a counter{others}\n"
+    )
+}
+
+fn queue_line(overflow: &Overflow, started: WallTime) -> String {
+    let Overflow {
+        listener, owner, ..
+    } = overflow;
+    let mut parts = Vec::new();
+    parts.extend(overflow.dropped.map(|dropped| format!("{dropped} drops")));
+    parts.extend(
+        overflow
+            .full
+            .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).clock())),
+    );
+    parts.push(match overflow.now {
+        Some(queue) => format!("now {queue}"),
+        None => "it is gone now".to_owned(),
+    });
+    format!("{listener}, of {owner}: {}", parts.join("; "))
+}
+
+fn rule_name((family, table, chain, handle): &Rule) -> String {
+    let family = match family {
+        1 => "inet".to_owned(),
+        2 => "ip".to_owned(),
+        5 => "netdev".to_owned(),
+        7 => "bridge".to_owned(),
+        10 => "ip6".to_owned(),
+        other => other.to_string(),
+    };
+    format!("nft rule {family} {table} {chain} handle {handle}")
+}
+
+/// What could not be seen, and what belongs to others.
+fn notes(findings: &Findings, monitor: &Monitor) -> String {
+    let mut notes = Vec::new();
+    notes.extend(
+        monitor
+            .errors
+            .iter()
+            .filter(|error| !error.starts_with('/'))
+            .map(|error| format!("not known: {error}")),
+    );
+    match &findings.uncounted {
+        Ok(rules) => notes.extend(rules.iter().take(MOST_PLACES).map(|rule| {
+            format!(
+                "{} rejects with resets that are not counted; add counter to it",
+                rule_name(rule)
+            )
+        })),
+        Err(why) if !findings.list.is_empty() => {
+            notes.push(format!("resets by a firewall are not counted: {why}"))
+        }
+        Err(_) => {}
     }
-    text
-}
-
-fn moves_in_all(findings: &Findings) -> String {
-    let moves = findings.moves.iter().take(MOST_PLACES);
-    moves
-        .map(|moved| move_line(moved, findings.started.after(moved.at)))
-        .collect()
-}
-
-/// What could not be seen, and what is perhaps somebody else's.
-fn notes(findings: &Findings) -> String {
-    let mut text = String::new();
-    let elsewhere: u64 = findings.elsewhere.iter().map(|detail| detail.resets).sum();
+    if let Trace::On { lost, has_reasons } = monitor.trace {
+        match lost {
+            Some(0) => {}
+            Some(count) => notes.push(format!(
+                "{count} resets on this host were not traced (rate too high); the places are of a sample"
+            )),
+            None => notes.push("the kernel does not say whether all resets were traced".to_owned()),
+        }
+        match monitor.table.left_out {
+            0 => {}
+            count => notes.push(format!("{count} resets were at too many places to list")),
+        }
+        if !has_reasons {
+            notes.push(
+                "this kernel traces no resets without a socket and no reasons (Linux 6.10 does)"
+                    .to_owned(),
+            );
+        }
+    }
+    let elsewhere: u64 = findings.elsewhere.iter().map(|place| place.resets).sum();
+    let mut text: String = notes.iter().map(|note| format!("{note}\n")).collect();
     if elsewhere > 0 {
         let _ = writeln!(
             text,
-            "elsewhere on this host, in another network namespace or by an address that had gone before: {elsewhere}"
+            "elsewhere on this host, in other network namespaces: {elsewhere}"
         );
-        text.push_str(&places(
-            findings.elsewhere.iter(),
-            MOST_ELSEWHERE,
-            findings.started,
-        ));
-    }
-    for fault in &findings.faults {
-        let _ = writeln!(text, "not known: {fault}");
-    }
-    if let Trace::On(traced) = &findings.trace {
-        for note in limits(traced, !findings.details.is_empty()) {
-            let _ = writeln!(text, "{note}");
-        }
+        text.push_str(&places::lines(&findings.elsewhere, MOST_ELSEWHERE));
     }
     text
 }
 
-fn limits(traced: &Traced, any: bool) -> Vec<String> {
-    let mut notes = Vec::new();
-    match traced.not_looked_at {
-        Some(0) => {}
-        Some(count) => notes.push(format!(
-            "{count} more resets were too many a second to look at: the places are of a sample"
-        )),
-        None => notes.push("whether all resets were looked at is not known".to_owned()),
-    }
-    if traced.left_out > 0 {
-        let count = traced.left_out;
-        notes.push(format!(
-            "{count} more resets were at too many places to be told apart"
-        ));
-    }
-    if !traced.tells_reasons {
-        notes.push(
-            "this kernel traces no resets without a socket and no reasons (Linux 6.10 does)"
-                .to_owned(),
-        );
-    }
-    if traced.other_namespaces && any {
-        notes.push(
-            "the trace is of the whole host: resets in another network namespace that has the same address are \
-             among these"
-                .to_owned(),
-        );
-    }
-    notes
-}
-
-fn quiet_line(causes: &[&Cause], record: &Record, watch: &impl Display) -> String {
-    let readable = if record.faults.is_empty() {
-        ""
-    } else {
-        " by what could be read"
-    };
-    let before: Vec<String> = causes
-        .iter()
-        .filter_map(|cause| totals(cause, &record.changes))
-        .map(|(name, totals)| format!("{name} ({totals})"))
-        .collect();
-    let before = if before.is_empty() {
-        ", nor before".to_owned()
-    } else {
-        format!("; before that: {}", before.join(", "))
-    };
-    format!("nothing wrong in {watch}{readable}{before}\n")
-}
-
-/// A cause, its counters that moved, its settings and levels, and what to look at next.
-fn cause_line(cause: &Cause, record: &Record) -> String {
-    let moved = cause
-        .known(&record.changes)
-        .filter(|(_, change)| change.has_moved())
-        .map(|(name, change)| {
-            format!(
-                "{name} {} ({}, {} in all)",
-                growth(change),
-                rate(change, record.watched),
-                change.total
-            )
-        });
-    let state = cause
-        .state
-        .iter()
-        .filter_map(|name| Some(format!("{name} = {}", record.last.get(name)?)));
-    let figures: Vec<String> = moved.chain(state).collect();
-    let figures = match figures.is_empty() {
-        true => String::new(),
-        false => format!("{}; ", figures.join(", ")),
-    };
-    format!("{}: {figures}next: {}", cause.name, cause.next)
-}
-
-/// A cause's name, and its counters since they began; `None` where all are at zero.
-fn totals(cause: &Cause, changes: &Changes) -> Option<(&'static str, String)> {
-    let totals: Vec<String> = cause
-        .known(changes)
-        .filter(|(_, change)| change.total > 0)
-        .map(|(name, change)| format!("{name} {}", change.total))
-        .collect();
-    (!totals.is_empty()).then(|| (cause.name, totals.join(", ")))
-}
-
-fn growth(change: Change) -> String {
-    change
+fn by(growth: Growth) -> String {
+    growth
         .by
         .map_or_else(|| "began again".to_owned(), |by| by.to_string())
 }
 
-fn rate(change: Change, watched: Duration) -> String {
-    match change.per_second(watched) {
+fn rate(growth: Growth, watched: Duration) -> String {
+    match growth.per_second(watched) {
         None => "rate unknown".to_owned(),
         Some(rate) if rate < 0.1 => "under 0.1/s".to_owned(),
         Some(rate) => format!("{rate:.1}/s"),
     }
 }
-
-#[cfg(test)]
-mod tests;

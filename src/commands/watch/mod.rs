@@ -1,246 +1,287 @@
 //! `listenup watch`: the verdict of `check`, kept in a file that keepalived tracks.
 //!
-//! The kernel tells that a listener is gone, which is a reason to look; a look every so often finds the rest.
-//! It fails shut: the file says down until the first verdict, after the end, and whenever it cannot be told
-//! that the targets are as wanted.
+//! The kernel's event that a listener is gone is a reason to look, and there is a look every so often. The watch fails
+//! shut: the file says down until the first verdict, after the end, and if it is in doubt whether the targets are as they
+//! should be. While the file cannot be written, the service manager's watchdog is not fed.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`track_file`] | the file, its trouble, and what is said of that |
+//! | [`looks`] | when and where to look, and at which cost |
+//! | [`state`] | from verdicts to up and down |
+//! | [`pulse`], [`systemd`] | what goes on while the watch waits: signals, the service manager, a guard |
+//! | [`reload`], [`status`] | SIGHUP and `--check-options`; `--status` |
+//! | [`report`], [`metrics`] | what it says |
 
+mod looks;
+mod metrics;
+mod pulse;
+mod reload;
 mod report;
 mod state;
+mod status;
 mod systemd;
 mod track_file;
-mod waking;
 
 use std::time::Duration;
 
-use nix::errno::Errno;
 use tracing::debug;
 
-use self::report::{Change, Reporter};
-use self::state::{Damper, State};
-use self::systemd::Systemd;
-use self::track_file::{Kept, TrackFile};
-use self::waking::{Waking, Woken};
-use super::checker::{Checker, conclude};
-use crate::cli::{Initial, OnExit, WatchOptions};
+use self::looks::Looks;
+use self::metrics::Metrics;
+use self::pulse::Pulse;
+use self::reload::{Program, Trial};
+use self::report::{Report, Reporter};
+use self::state::{Damper, History, State};
+use self::track_file::{TrackFile, Unfit};
+use super::checker::{self, Checker, conclude};
+use crate::cli::{CheckOptions, Errand, Initial, OnExit, WatchOptions};
 use crate::clock::{Clock, Deadline, Shown, SystemClock};
-use crate::domain::{Doubt, ExitReason, ExitStatus, Obstacle};
+use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
+use crate::host::inherited;
 use crate::log;
 use crate::report::CheckResult;
-use crate::source::SourceChoice;
+use crate::report::writer::Wait;
 
-/// What looks may take of the time: one part in this many.
-const SHARE_OF_LOOKS: u32 = 20;
+/// How much longer than `--timeout` a look can hang before the guard ends the watch.
+const GRACE: Duration = Duration::from_secs(2);
+/// The longest look of `--check-options`.
+const TRIAL: Duration = Duration::from_secs(1);
 
-/// How long it rests at most for what looks with sock_diag have taken.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long to rest after a look that the kernel was the reason for, so that a service which closes listeners all the
-/// time does not take a core.
-const BETWEEN_EVENTS: Duration = Duration::from_millis(1);
-
-/// How long it is not said again that somebody else changes the file, as another watch on it would with each look.
-const SAY_AGAIN: Duration = Duration::from_secs(60);
-
-/// Watches until it is ended, and says how to exit.
+/// Does what the options ask for, and returns how to exit.
 pub fn run(options: &WatchOptions) -> ExitStatus {
     let reporter = Reporter::new(options);
-    let failed = ExitStatus::plain(ExitReason::Failed);
+    let done = match options.errand {
+        Errand::Status => return status::run(options),
+        Errand::CheckOptions => could_begin(options),
+        Errand::Watch => {
+            inherited::close_inherited(options.reloaded);
+            Watch::begin(options, &reporter).map(Watch::run)
+        }
+    };
+    done.unwrap_or_else(|(why, status)| {
+        reporter.trouble(&why);
+        status
+    })
+}
+
+/// Why a watch cannot begin, and how to exit.
+type Refusal = (String, ExitStatus);
+
+/// The options are wrong. systemd does not start it again.
+fn refused(why: String) -> Refusal {
+    (why, ExitStatus::plain(ExitReason::Failed))
+}
+
+/// It ends in trouble: 3, so that it can be told from wrong options.
+fn in_trouble() -> ExitStatus {
+    ExitStatus {
+        codes: ExitCodes::Nagios,
+        ..ExitStatus::plain(ExitReason::Failed)
+    }
+}
+
+/// `--check-options`: all that could keep a watch from its beginning.
+fn could_begin(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
+    let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+    track_file::value(&options.track_file).map_err(unfit)?;
+    if let Some(fd) = options.reloaded {
+        let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
+        if !track_file::is_same(&file, &options.track_file) {
+            return Err(unfit(Unfit::NotHandedOver));
+        }
+    }
     let clock = SystemClock::start();
-    let mut file = TrackFile::at(&options.track_file);
-    let mut trouble = None;
-    let down = options.down_value;
-    let before = match options.initial {
-        Initial::Keep => file.value(),
-        Initial::Down => None,
-    };
-    if before.is_none() {
-        keep(&mut file, down, &mut trouble, &reporter);
+    let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
+    let mut timing = options.check.timing;
+    timing.retry_for = Duration::ZERO;
+    let judged = Checker::enter(&options.check);
+    match judged.and_then(|mut checker| checker.judge_for(timing, deadline)) {
+        Err(Obstacle::NoSuch(what)) => Err(refused(what)),
+        // A look can fail for a moment.
+        Err(Obstacle::Doubt(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
     }
-    let mut waking = match Waking::new(&clock, &reporter) {
-        Ok(waking) => waking,
-        Err(errno) => {
-            let why = ErrnoText(errno);
-            reporter.trouble(&format!("signals cannot be waited for: {why}"));
-            keep(&mut file, down, &mut trouble, &reporter);
-            return failed;
-        }
-    };
-    let first = Checker::enter(&options.check).and_then(|mut checker| {
-        // Before the first look, so that nothing is missed after it.
-        waking.subscribe(&options.check.targets);
-        let deadline = Deadline::new(&clock, options.check.timing.timeout);
-        Ok((checker.judge(deadline)?, checker))
-    });
-    match first {
-        Ok((outcome, checker)) => {
-            let watch = Watch {
-                options,
-                clock: &clock,
-                checker,
-                waking,
-                file,
-                trouble,
-                damper: Damper::new(options.rise, options.fall, before.map(State::of)),
-                systemd: Systemd::new(),
-                reporter: &reporter,
-                said_restored: None,
-                last: None,
-                looked: Duration::ZERO,
-                said_by_proc: false,
-                is_slow: false,
-                every: options.every,
-            };
-            watch.run(outcome);
-            ExitStatus::plain(ExitReason::Done)
-        }
-        Err(obstacle) => {
-            reporter.cannot_begin(&obstacle);
-            // Whatever it has: nobody would take it back.
-            keep(&mut file, down, &mut trouble, &reporter);
-            failed
-        }
-    }
+}
+
+/// What an outcome amounts to.
+fn state_of(options: &CheckOptions, outcome: &Outcome) -> State {
+    let answers = outcome.answers.iter().map(|(_, answer)| answer);
+    let verdict = Verdict::of(answers, options.needed, options.wanted);
+    let status = checker::status(options, ExitReason::Verdict(verdict));
+    State::of(status.number().into())
 }
 
 struct Watch<'a> {
     options: &'a WatchOptions,
-    clock: &'a SystemClock,
-    checker: Checker<'a>,
-    waking: Waking<'a>,
-    file: TrackFile,
-    /// Why the file could not be written, so that it is said once.
-    trouble: Option<Errno>,
-    /// When it was said last that somebody else had changed the file.
-    said_restored: Option<Duration>,
-    damper: Damper,
-    systemd: Systemd,
     reporter: &'a Reporter<'a>,
+    pulse: Pulse,
+    file: TrackFile,
+    looks: Looks<'a>,
+    damper: Damper,
+    history: History,
     last: Option<CheckResult>,
-    /// When the last look ended.
-    looked: Duration,
-    /// It was said that sock_diag does not answer.
-    said_by_proc: bool,
-    /// It was said that it looks less often than was asked for.
-    is_slow: bool,
-    /// How often it looks; less often than was asked for where that would cost too much.
-    every: Duration,
+    metrics: Option<Metrics>,
+    program: Program,
+    trial: Option<Trial>,
+    /// When the service manager and the metrics had the last report.
+    told: Duration,
 }
 
-impl Watch<'_> {
-    fn run(mut self, first: Outcome) {
-        self.begin();
-        self.take(first, None);
-        self.systemd.ready();
-        let end = loop {
-            match self.waking.wait(self.next()) {
-                Woken::Time => self.look(None),
-                Woken::Event(at) => {
-                    self.look(Some(at));
-                    self.clock.pause(BETWEEN_EVENTS);
-                }
-                Woken::Tell => self.tell(),
-                Woken::End => break self.options.on_exit,
-                Woken::HandOver => break OnExit::Keep,
-            }
+impl<'a> Watch<'a> {
+    /// Takes the file, which says down from now on unless it is to be kept.
+    fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, Refusal> {
+        let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+        let handed_over = options.reloaded.map(inherited::adopt).transpose();
+        let handed_over = handed_over.map_err(|_| unfit(Unfit::NotHandedOver))?;
+        let is_kept = handed_over.is_some() || options.initial == Initial::Keep;
+        let mut file = TrackFile::open(&options.track_file, handed_over).map_err(unfit)?;
+        let before = track_file::value(&options.track_file).map_err(unfit)?;
+        let before = before.filter(|_| is_kept).map(State::of);
+        if before.is_none() {
+            file.keep(options.down_value, Duration::ZERO);
+        }
+        let pulse = Pulse::new().map_err(|errno| {
+            // The guard's words at the end of a watch that never began.
+            file.keep(options.down_value, Duration::ZERO);
+            let why = ErrnoText(errno);
+            (format!("signals cannot be waited for: {why}"), in_trouble())
+        })?;
+        let limit = options.check.timing.timeout + GRACE;
+        if let Err(error) = pulse.guard(limit, &options.track_file, options.down_value) {
+            let why = ErrnoText::from(&error);
+            reporter.trouble(&format!(
+                "nothing ends a call that does not return: no thread: {why}"
+            ));
+        }
+        if let Some(folder) = file.weak_folder() {
+            let folder = folder.display();
+            reporter.trouble(&format!(
+                "users other than root can write to {folder}: they can move the address"
+            ));
+        }
+        let mut watch = Self {
+            options,
+            reporter,
+            pulse,
+            file,
+            looks: Looks::new(&options.check, options.every),
+            damper: Damper::new(options.rise, options.fall, before),
+            history: History::new(),
+            last: None,
+            metrics: options
+                .metrics
+                .as_ref()
+                .map(|path| Metrics::new(path, &options.track_file)),
+            program: Program::of(&options.line),
+            trial: None,
+            told: Duration::ZERO,
         };
-        self.end(end);
+        watch.keep(None);
+        Ok(watch)
     }
 
-    /// When the next look is due.
-    fn next(&self) -> Duration {
-        let pending = self.damper.pending(self.clock.now());
-        let pause = pending.map_or(self.every, |pending| pending.min(self.every));
-        self.looked + pause
+    /// Watches until it is asked to end.
+    fn run(mut self) -> ExitStatus {
+        self.look(None);
+        self.pulse.systemd().ready();
+        loop {
+            let pending = self.damper.pending(self.pulse.now());
+            let (event, is_due) = self.looks.wait(&self.pulse, pending);
+            let asked = self.pulse.asked();
+            if asked.end {
+                return self.end();
+            }
+            if is_due {
+                self.look(event);
+            } else {
+                self.keep(None);
+            }
+            if let Some(report) = self.report(None).filter(|_| asked.state) {
+                self.reporter.state(&report);
+            }
+            if asked.reload {
+                self.begin_reload();
+            }
+            self.go_on_with_reload();
+        }
     }
 
     fn look(&mut self, event: Option<Duration>) {
-        let begun = self.clock.now();
-        let outcome = self.judge();
-        self.take(outcome, event);
-        // Last, since to write it takes time.
+        let begun = self.pulse.now();
+        let (check, state) = (&self.options.check, self.damper.state());
+        let is_steady = |outcome: &Outcome| Some(state_of(check, outcome)) == state;
+        let outcome = self.looks.look(&self.pulse, event.is_some(), is_steady);
+        if self.pulse.is_ended() {
+            return;
+        }
+        let checked = conclude(check, outcome);
+        let verdict = State::of(checked.status.number().into());
+        let now = self.pulse.now();
+        let is_changed = self.damper.take(verdict, now);
+        let is_first = self.last.is_none();
+        if event.is_some() || !checked.verdict.is_healthy() {
+            debug!("{}: {}", checked.verdict, checked.reason());
+        }
+        self.last = Some(checked);
+        if is_changed && !is_first {
+            self.history.changed(now);
+        }
+        self.keep((is_changed || is_first).then_some(event));
+        // Last, since writing it takes time.
         if let Some(at) = event {
             let since = Shown(begun.saturating_sub(at));
             debug!("that look began {since} after the event");
         }
     }
 
-    fn begin(&self) {
-        if let Some(folder) = self.file.weak_folder() {
-            let folder = folder.display();
-            self.reporter.trouble(&format!(
-                "others than root can write to {folder}: they can move the address"
-            ));
+    /// Has the file say what it should, and says what there is to say. `changed` is a new state and its event.
+    fn keep(&mut self, changed: Option<Option<Duration>>) {
+        let now = self.pulse.now();
+        self.file.keep(self.value(), now);
+        let since_event = changed
+            .flatten()
+            .map(|at| self.pulse.now().saturating_sub(at));
+        self.pulse.systemd().is_file_right = self.file.is_right();
+        let news = self.file.news();
+        for text in news.iter().chain(&self.looks.news()) {
+            self.reporter.trouble(text);
         }
-        let (wanted, timeout) = (self.systemd.watchdog(), self.options.check.timing.timeout);
-        if let Some(watchdog) = wanted.filter(|watchdog| *watchdog < timeout * 2) {
-            self.reporter.trouble(&format!(
-                "WatchdogSec of {} is less than twice the --timeout of {}",
-                Shown(watchdog),
-                Shown(timeout)
-            ));
+        let is_new = changed.is_some() || !news.is_empty();
+        if !is_new && now.saturating_sub(self.told) < track_file::BEAT {
+            return;
         }
-    }
-
-    fn judge(&mut self) -> Outcome {
-        let check = &self.options.check;
-        let outcome = self
-            .checker
-            .judge(Deadline::new(self.clock, check.timing.timeout));
-        outcome.unwrap_or_else(|obstacle| {
-            let doubt = match obstacle {
-                Obstacle::Doubt(doubt) => doubt,
-                Obstacle::NoSuch(what) => Doubt::new(what),
-            };
-            Outcome::in_doubt(&check.targets, &doubt)
-        })
-    }
-
-    /// Takes the end of a judgement: the state, the file, and what is said of it.
-    fn take(&mut self, outcome: Outcome, event: Option<Duration>) {
-        let checked = conclude(&self.options.check, outcome);
-        let verdict = match checked.status.number() {
-            0 => State::Up,
-            _ => State::Down,
+        self.told = now;
+        self.history.forget(now);
+        let mut metrics = self.metrics.take();
+        let Some(report) = self.report(since_event) else {
+            self.metrics = metrics;
+            return;
         };
-        let changed = self.damper.take(verdict, self.clock.now());
-        let value = self.value();
-        let kept = keep(&mut self.file, value, &mut self.trouble, self.reporter);
-        let since_event = event.map(|at| self.clock.now().saturating_sub(at));
-        if kept == Some(Kept::Restored) {
-            self.restored(value);
+        match changed {
+            Some(_) => self.reporter.changed(&report),
+            None if is_new => self.reporter.file_changed(&report),
+            None => {}
         }
-        if changed || self.last.is_none() {
-            let state = self.damper.state();
-            let change = Change {
-                state,
-                value,
-                checked: &checked,
-                since_event,
-            };
-            self.reporter.changed(&change);
-            self.systemd.status(&change.text());
-        } else if event.is_some() || !checked.verdict.is_healthy() {
-            debug!("{}: {}", checked.verdict, checked.reason());
-        }
-        self.tell_source(&checked);
-        self.pace(&checked);
-        self.last = Some(checked);
-        self.looked = self.clock.now();
-        self.systemd.looked(self.looked);
+        self.pulse.systemd().status(&report.status());
+        let trouble = metrics
+            .as_mut()
+            .and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
+        trouble.iter().for_each(|text| self.reporter.trouble(text));
+        self.metrics = metrics;
     }
 
-    /// Says that somebody else had changed the file.
-    fn restored(&mut self, value: i16) {
-        let (now, path) = (self.clock.now(), self.options.track_file.display());
-        let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
-        if !self.said_restored.is_some_and(is_said) {
-            self.said_restored = Some(now);
-            self.reporter.trouble(&format!(
-                "somebody else had changed {path}, maybe another watch; it says {value} again"
-            ));
-        }
+    fn report(&self, since_event: Option<Duration>) -> Option<Report<'_>> {
+        Some(Report {
+            state: self.damper.state(),
+            value: self.value(),
+            checked: self.last.as_ref()?,
+            since_event,
+            history: &self.history,
+            trouble: self.file.trouble(),
+            is_file_right: self.file.is_right(),
+        })
     }
 
     fn value(&self) -> i16 {
@@ -250,95 +291,55 @@ impl Watch<'_> {
         }
     }
 
-    /// Says that it has no sock_diag, without which the kernel tells of no end either. Not of a single fault.
-    fn tell_source(&mut self, checked: &CheckResult) {
-        let again = by_proc(checked) && self.last.as_ref().is_some_and(by_proc);
-        if again && self.options.check.source == SourceChoice::Auto && !self.said_by_proc {
-            self.said_by_proc = true;
-            self.reporter.trouble(
-                "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why",
-            );
-        }
-    }
-
-    /// Looks less often where a look takes long: where sock_diag is refused each is a walk over /proc, and while
-    /// nothing listens each takes a second opinion.
-    fn pace(&mut self, checked: &CheckResult) {
-        let CheckResult { outcome, .. } = checked;
-        let took = outcome
-            .took
-            .saturating_sub(self.options.check.timing.retry_for);
-        let affordable = match by_proc(checked) {
-            true => took * SHARE_OF_LOOKS,
-            // One look that took long on a busy machine must not hold up the next.
-            false => (took * SHARE_OF_LOOKS).min(LONGEST_PAUSE),
+    fn begin_reload(&mut self) {
+        let now = self.pulse.now();
+        self.pulse.systemd().reloading();
+        // The program on disk begins in the namespace that this one began in.
+        self.looks.go_home();
+        let trial = match self.file.fd() {
+            Some(file) => self.program.try_it(file, now),
+            None => Err(self.file.trouble().unwrap_or("there is no file").to_owned()),
         };
-        let every = self.options.every.max(affordable);
-        let is_slow = by_proc(checked) && every > self.options.every * 2;
-        if is_slow && !self.is_slow {
-            self.is_slow = true;
-            self.reporter.trouble(&format!(
-                "a look in /proc takes {}, so there is one every {}",
-                Shown(took),
-                Shown(every)
-            ));
-        }
-        self.every = every;
-    }
-
-    fn tell(&self) {
-        if let Some(checked) = &self.last {
-            let (state, value) = (self.damper.state(), self.value());
-            self.reporter.state(&Change {
-                state,
-                value,
-                checked,
-                since_event: None,
-            });
+        match trial {
+            Ok(trial) => self.trial = Some(trial),
+            Err(why) => self.no_reload(&why),
         }
     }
 
-    fn end(&mut self, end: OnExit) {
-        self.systemd.stopping();
-        if end == OnExit::Down {
-            keep(
-                &mut self.file,
-                self.options.down_value,
-                &mut self.trouble,
-                self.reporter,
-            );
+    fn go_on_with_reload(&mut self) {
+        let now = self.pulse.now();
+        let Some(result) = self.trial.as_mut().and_then(|trial| trial.result(now)) else {
+            return;
+        };
+        self.trial = None;
+        let executed = result.and_then(|()| {
+            self.looks.go_home();
+            let file = self.file.fd().ok_or("there is no file")?;
+            self.program.execute(file).map(drop)
+        });
+        if let Err(why) = executed {
+            self.no_reload(&why);
         }
-        log::verbose::flush(crate::report::writer::Wait::No);
     }
-}
 
-/// Whether /proc gave the answers.
-fn by_proc(checked: &CheckResult) -> bool {
-    checked.outcome.source == Some("/proc")
-}
+    fn no_reload(&mut self, why: &str) {
+        self.reporter
+            .trouble(&format!("no reload, it goes on as before: {why}"));
+        self.pulse.systemd().ready();
+    }
 
-/// Has the file say this. What keeps it from that is said once; it is tried again with the next look.
-fn keep(
-    file: &mut TrackFile,
-    value: i16,
-    trouble: &mut Option<Errno>,
-    reporter: &Reporter<'_>,
-) -> Option<Kept> {
-    match file.keep(value) {
-        Ok(kept) => {
-            *trouble = None;
-            Some(kept)
+    fn end(mut self) -> ExitStatus {
+        self.pulse.systemd().stopping();
+        if self.options.on_exit == OnExit::Down {
+            self.file.keep(self.options.down_value, self.pulse.now());
         }
-        Err(error) => {
-            let why = ErrnoText::from(&error);
-            if *trouble != Some(why.0) {
-                reporter.trouble(&format!(
-                    "{} cannot be written: {why}",
-                    file.path().display()
-                ));
-                *trouble = Some(why.0);
-            }
-            None
+        for text in self.file.news() {
+            self.reporter.trouble(&text);
+        }
+        log::verbose::flush(Wait::No);
+        match self.file.is_right() {
+            true => ExitStatus::plain(ExitReason::Done),
+            false => in_trouble(),
         }
     }
 }

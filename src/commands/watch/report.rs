@@ -1,55 +1,73 @@
-//! What a watch says: a line for each change of the state on stdout and to the log, trouble on stderr. Nobody is
-//! waited for: who does not read misses a line, and keeps nothing from its end.
+//! What a watch says: a line for each change of the state on stdout and to the log, trouble on stderr. It waits for no
+//! reader: if nothing reads, a line is lost.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::state::State;
+use super::state::{History, State};
 use crate::cli::WatchOptions;
 use crate::clock::Shown;
-use crate::domain::Obstacle;
 use crate::log::{self, Log};
 use crate::report::json::{VERSION, line};
 use crate::report::writer::{self, Wait};
 use crate::report::{self, CheckResult, Format};
 
-/// What says it.
+/// Says it.
 #[derive(Debug)]
 pub struct Reporter<'a> {
     options: &'a WatchOptions,
+    /// The standard error goes to the journal, as the log does.
+    is_journal: bool,
 }
 
-/// A state and why it is so.
+/// The state of a watch, and why it is so.
 #[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
+pub struct Report<'a> {
     /// `None`: there was no verdict yet.
     pub state: Option<State>,
-    /// What the file says.
+    /// What the file should say.
     pub value: i16,
     /// The judgement.
     pub checked: &'a CheckResult,
-    /// How long after the kernel's event the file said so. `None`: it told nothing.
+    /// How long after the kernel's event the file said so. `None`: no event was the reason.
     pub since_event: Option<Duration>,
+    /// The changes so far.
+    pub history: &'a History,
+    /// Why the file does not say what it should, or cannot be changed.
+    pub trouble: Option<&'a str>,
+    /// True if the file says what it should.
+    pub is_file_right: bool,
 }
 
-impl Change<'_> {
-    fn word(&self) -> &'static str {
-        match self.state {
-            Some(State::Up) => "up",
-            Some(State::Down) => "down",
-            None => "not known",
-        }
-    }
-
+impl Report<'_> {
     /// In one line, without the time of day.
     pub fn text(&self) -> String {
         let since = match self.since_event {
             Some(since) => format!(" ({} after the event)", Shown(since)),
             None => String::new(),
         };
-        let (word, value, reason) = (self.word(), self.value, self.checked.reason());
-        format!("{word} ({value}): {reason}{since}")
+        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let trouble = self
+            .trouble
+            .map(|trouble| format!("; {trouble}"))
+            .unwrap_or_default();
+        format!("{word} ({value}): {reason}{since}{trouble}")
+    }
+
+    /// What `systemctl status` shows: the trouble first.
+    pub fn status(&self) -> String {
+        let trouble = self
+            .trouble
+            .map(|trouble| format!("TROUBLE: {trouble}; "))
+            .unwrap_or_default();
+        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let since = humantime::format_rfc3339_seconds(self.history.since);
+        let changes = match self.history.last_hour() {
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
+        format!("{trouble}{word} ({value}) since {since}, {changes} in the last hour: {reason}")
     }
 
     fn json(&self, now: &str) -> String {
@@ -57,7 +75,7 @@ impl Change<'_> {
         line(&json!({
             "version": VERSION,
             "time": now,
-            "state": self.word(),
+            "state": word(self.state),
             "value": self.value,
             "verdict": checked.verdict.to_string(),
             "healthy": checked.verdict.is_healthy(),
@@ -65,55 +83,74 @@ impl Change<'_> {
             "source": checked.outcome.source,
             "seconds": checked.outcome.took.as_secs_f64(),
             "seconds_since_event": self.since_event.map(|since| since.as_secs_f64()),
+            "since": humantime::format_rfc3339_millis(self.history.since).to_string(),
+            "changes_in_last_hour": self.history.last_hour(),
+            "file_is_right": self.is_file_right,
+            "trouble": self.trouble,
         }))
     }
 }
 
+fn word(state: Option<State>) -> &'static str {
+    match state {
+        Some(State::Up) => "up",
+        Some(State::Down) => "down",
+        None => "not known",
+    }
+}
+
 impl<'a> Reporter<'a> {
-    /// For these options; with `-v` also what is done in between.
+    /// For these options; with `-v` it also says what happens in between.
     pub fn new(options: &'a WatchOptions) -> Self {
         if options.check.verbose {
             log::verbose::to_stderr_of("listenup::commands::watch");
         }
-        Self { options }
+        Self {
+            options,
+            is_journal: log::stderr_is_journal(),
+        }
     }
 
     /// The state has changed.
-    pub fn changed(&self, change: &Change<'_>) {
+    pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
-        log::changed(check.log, change.checked, change.word(), change.since_event);
+        log::changed(
+            check.log,
+            report.checked,
+            word(report.state),
+            report.since_event,
+        );
         log::verbose::flush(Wait::No);
         if !check.quiet {
             let now = now();
             let text = match check.format {
-                Format::Json => change.json(&now),
-                Format::Text | Format::Nagios => format!("{now} {}\n", change.text()),
+                Format::Json => report.json(&now),
+                Format::Text | Format::Nagios => format!("{now} {}\n", report.text()),
             };
-            let _ = writer::stdout(&text, Wait::No);
+            let _ = writer::stdout(&text, Wait::Never);
+        }
+    }
+
+    /// The trouble with the file has changed, which [`Reporter::trouble`] has said in words.
+    pub fn file_changed(&self, report: &Report<'_>) {
+        if self.options.check.format == Format::Json && !self.options.check.quiet {
+            let _ = writer::stdout(report.json(&now()), Wait::Never);
         }
     }
 
     /// The state was asked for.
-    pub fn state(&self, change: &Change<'_>) {
-        report::line_to_stderr(change.text(), Wait::No);
+    pub fn state(&self, report: &Report<'_>) {
+        report::line_to_stderr(report.text(), Wait::Never);
     }
 
-    /// Something that a person should know, and that changes nothing.
+    /// Something that a person should know.
     pub fn trouble(&self, text: &str) {
-        report::line_to_stderr(text, Wait::No);
-        if self.options.check.log != Log::Stderr {
-            log::trouble(self.options.check.log, text);
+        let log = self.options.check.log;
+        if log != Log::Journald || !self.is_journal {
+            report::line_to_stderr(text, Wait::Never);
         }
-    }
-
-    /// There is nothing to watch.
-    pub fn cannot_begin(&self, obstacle: &Obstacle) {
-        match obstacle {
-            Obstacle::NoSuch(what) => {
-                log::wrong_usage(self.options.check.log, what);
-                report::no_such(what, self.options.check.format, Wait::No);
-            }
-            Obstacle::Doubt(doubt) => self.trouble(&format!("could not tell: {doubt}")),
+        if log != Log::Stderr {
+            log::trouble(log, text);
         }
     }
 }

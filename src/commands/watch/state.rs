@@ -1,6 +1,7 @@
-//! Up or down: what the file should say after each verdict.
+//! Up or down: what the file should say after each verdict, and how often that has changed.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
 
 /// What the file should say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +14,55 @@ pub enum State {
 
 impl State {
     /// What this value of the file says.
-    pub fn of(value: i16) -> Self {
+    pub fn of(value: i64) -> Self {
         if value == 0 { Self::Up } else { Self::Down }
+    }
+}
+
+/// The changes of the state so far.
+#[derive(Debug)]
+pub struct History {
+    /// Since when the state is what it is, by the time of day.
+    pub since: SystemTime,
+    /// How many changes there were.
+    pub changes: u64,
+    /// When, for the last hour.
+    last: VecDeque<Duration>,
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How many changes of the last hour are counted.
+const MOST: usize = 10_000;
+
+impl History {
+    /// There was none.
+    pub fn new() -> Self {
+        Self {
+            since: SystemTime::now(),
+            changes: 0,
+            last: VecDeque::new(),
+        }
+    }
+
+    /// The state has changed.
+    pub fn changed(&mut self, now: Duration) {
+        self.since = SystemTime::now();
+        self.changes += 1;
+        self.last.push_back(now);
+        self.forget(now);
+    }
+
+    /// Forgets what is longer ago than an hour.
+    pub fn forget(&mut self, now: Duration) {
+        let is_old = |at: &Duration| now.saturating_sub(*at) > HOUR;
+        while self.last.len() > MOST || self.last.front().is_some_and(is_old) {
+            self.last.pop_front();
+        }
+    }
+
+    /// Returns how many changes there were in the last hour.
+    pub fn last_hour(&self) -> usize {
+        self.last.len()
     }
 }
 
@@ -110,6 +158,17 @@ mod tests {
             (damper.state(), damper.pending(MS(7))),
             (Some(Down), Some(MS(100)))
         );
+    }
+
+    #[test]
+    fn changes_are_forgotten_after_an_hour() {
+        let mut history = History::new();
+        for minute in [0, 1, 59] {
+            history.changed(Duration::from_secs(60 * minute));
+        }
+        assert_eq!((history.changes, history.last_hour()), (3, 3));
+        history.forget(HOUR + MS(1));
+        assert_eq!((history.changes, history.last_hour()), (3, 2));
     }
 
     #[test]

@@ -1,85 +1,151 @@
-//! What systemd is told (sd_notify(3)). Without NOTIFY_SOCKET nobody is.
+//! What systemd is told (sd_notify(3)), if NOTIFY_SOCKET names its socket.
 //!
-//! Not by crate sd-notify: it waits while the manager's socket is full, and whoever does not read must not keep
-//! the file from its value. What cannot be sent at once is lost.
+//! Crate sd-notify waits while that socket is full, which must not keep the file from its value. Here a message that does
+//! not fit is sent again at the next beat.
 
 use std::env;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
+use rustix::time::{ClockId, clock_gettime};
 
-/// The service manager.
+/// When a start is over at the latest, if the file says what it should: a first look can take longer.
+const READY_AFTER: Duration = Duration::from_secs(1);
+
+/// The shortest time between two beats.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// The service manager, and what it does not know yet.
 #[derive(Debug)]
 pub struct Systemd {
-    /// How often it wants to hear that looks are completed. `None`: it does not.
+    address: Option<UnixAddr>,
+    socket: Option<OwnedFd>,
     watchdog: Option<Duration>,
     fed: Option<Duration>,
+    /// Whether the file says what it should. If not, the watchdog is not fed.
+    pub is_file_right: bool,
+    /// True until systemd was told that a start or a reload is over.
+    is_busy: bool,
+    /// True if it is over once the file is right.
+    is_over: bool,
+    is_reload: bool,
+    unsent: String,
+    status: String,
+    is_status_sent: bool,
 }
 
 impl Systemd {
-    /// As the environment has it (WATCHDOG_USEC, WATCHDOG_PID).
+    /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
     pub fn new() -> Self {
         let number = |name| env::var(name).ok()?.parse::<u64>().ok();
         let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         // 0 is none (sd_watchdog_enabled(3)).
         let watchdog = number("WATCHDOG_USEC").filter(|usec| is_own && *usec > 0);
-        Self {
+        let path = env::var_os("NOTIFY_SOCKET");
+        let address = path.and_then(|path| match path.as_bytes() {
+            [b'@', name @ ..] => UnixAddr::new_abstract(name).ok(),
+            _ => UnixAddr::new(path.as_os_str()).ok(),
+        });
+        let mut systemd = Self {
+            address,
+            socket: None,
             watchdog: watchdog.map(Duration::from_micros),
             fed: None,
-        }
+            is_file_right: false,
+            is_busy: true,
+            is_over: false,
+            is_reload: false,
+            unsent: String::new(),
+            status: String::new(),
+            is_status_sent: true,
+        };
+        // Now, since later there may be no descriptor left.
+        systemd.open();
+        systemd
     }
 
-    /// How often it wants to hear.
-    pub fn watchdog(&self) -> Option<Duration> {
-        self.watchdog
+    /// Returns how long it can be between two beats.
+    pub fn beat_every(&self) -> Option<Duration> {
+        let every = self.watchdog.map(|watchdog| watchdog / 4);
+        every.map(|every| every.max(LEAST))
     }
 
-    /// There is a first verdict.
-    pub fn ready(&self) {
-        tell("READY=1");
+    /// The start or the reload is over, once the file says what it should.
+    pub fn ready(&mut self) {
+        self.is_over = true;
+    }
+
+    /// A reload has begun.
+    pub fn reloading(&mut self) {
+        (self.is_busy, self.is_over, self.is_reload) = (true, false, true);
+        let monotonic = clock_gettime(ClockId::Monotonic);
+        let usec = monotonic.tv_sec * 1_000_000 + monotonic.tv_nsec / 1_000;
+        self.unsent += &format!("RELOADING=1\nMONOTONIC_USEC={usec}\n");
+        self.send("");
     }
 
     /// What `systemctl status` shows, on one line.
-    pub fn status(&self, status: &str) {
-        tell(&format!("STATUS={}", status.replace('\n', " ")));
-    }
-
-    /// A look was completed at this moment. It is told four times as often as it must be.
-    pub fn looked(&mut self, now: Duration) {
-        let Some(watchdog) = self.watchdog else {
-            return;
-        };
-        let is_due = |fed| now.saturating_sub(fed) >= watchdog / 4;
-        if self.fed.is_none_or(is_due) {
-            tell("WATCHDOG=1");
-            self.fed = Some(now);
+    pub fn status(&mut self, status: &str) {
+        let status = status.replace('\n', " ");
+        if status != self.status {
+            self.status = status;
+            self.is_status_sent = false;
         }
     }
 
     /// The end has begun.
-    pub fn stopping(&self) {
-        tell("STOPPING=1");
+    pub fn stopping(&mut self) {
+        self.unsent += "STOPPING=1\n";
+        self.send("");
     }
-}
 
-fn tell(what: &str) {
-    // A manager that does not listen is no reason to end.
-    let _ = send(what);
-}
+    /// Sends what was not sent yet, and feeds the watchdog four times as often as it needs.
+    pub fn beat(&mut self, now: Duration) {
+        let is_over = self.is_over || (now > READY_AFTER && !self.is_reload);
+        if self.is_busy && is_over && self.is_file_right {
+            self.is_busy = false;
+            self.unsent += "READY=1\n";
+        }
+        let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);
+        let is_due = self.is_file_right && self.beat_every().is_some_and(is_hungry);
+        let is_unsent = !self.unsent.is_empty() || !self.is_status_sent;
+        if is_due && self.send("WATCHDOG=1\n") {
+            self.fed = Some(now);
+        } else if is_unsent {
+            self.send("");
+        }
+    }
 
-fn send(what: &str) -> Result<(), Errno> {
-    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
-        return Ok(());
-    };
-    let address = match path.as_bytes() {
-        [b'@', name @ ..] => UnixAddr::new_abstract(name)?,
-        _ => UnixAddr::new(path.as_os_str())?,
-    };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-    let flags = MsgFlags::MSG_NOSIGNAL;
-    sendto(socket.as_raw_fd(), what.as_bytes(), &address, flags).map(drop)
+    /// Returns true if it was sent, together with what was not sent before.
+    fn send(&mut self, more: &str) -> bool {
+        let status = match self.is_status_sent {
+            true => String::new(),
+            false => format!("STATUS={}\n", self.status),
+        };
+        let message = format!("{}{status}{more}", self.unsent);
+        let sent = match (self.open(), &self.address) {
+            (Some(socket), Some(address)) => {
+                let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+                sendto(socket, message.trim_end().as_bytes(), address, flags).map(drop)
+            }
+            (None, Some(_)) => Err(Errno::EMFILE),
+            _ => Ok(()),
+        };
+        if sent.is_ok() {
+            self.unsent.clear();
+            self.is_status_sent = true;
+        }
+        sent.is_ok()
+    }
+
+    fn open(&mut self) -> Option<i32> {
+        if self.socket.is_none() && self.address.is_some() {
+            let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+            self.socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None).ok();
+        }
+        self.socket.as_ref().map(AsRawFd::as_raw_fd)
+    }
 }

@@ -1,191 +1,279 @@
-//! The file that keepalived tracks: never empty, never half, and never removed.
+//! The file that keepalived tracks: what it says, what keeps it from saying so, and what is said of that.
 //!
-//! keepalived keeps the last value of a file that is removed, emptied or garbled (core/track_file.c,
-//! process_track_file), so a file that is not there would be a gateway that never fails over.
+//! keepalived reads the file when a descriptor that was open for writing is closed, and calls strtol(3) on it: a file that
+//! is removed, empty or not a number is 0, which is up (trackers/track_file.c, process_track_file). So the file is written
+//! in place, by one pwrite(2) of the number and a line feed, where strtol ends: each reader sees the old or the new number,
+//! whatever follows. That needs no new inode, no space, and no permission for the folder; and since the descriptors are
+//! open already, it does not need a free one either.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+mod open_file;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::thread::sleep;
+use std::time::Duration;
 
-use nix::unistd::geteuid;
+use nix::errno::Errno;
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 
-use crate::host::folders::weak_folder;
-use crate::untrusted::{Limits, RegularFile};
+use crate::errno::ErrnoText;
+use crate::host::folders;
 
-/// What is read of the file, which has one number in it.
-const LIMITS: Limits = Limits {
-    bytes: 4096,
-    lines: 100,
-};
+use self::open_file::{Held, Id, Mark, id, is_in_the_way};
+pub use self::open_file::{is_same, value, write_once};
 
-/// The file and what is known of it.
+/// How often the modification time is set, by which `--status` knows that the watch is alive.
+pub const BEAT: Duration = Duration::from_secs(1);
+/// How long it is not said again that the file was changed by others.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// How many times 50 ms to wait for the lock: `--status` and a check before a reload hold it for a moment.
+const TRIES: u32 = 30;
+
+/// The file, its lock and its trouble.
 #[derive(Debug)]
 pub struct TrackFile {
     path: PathBuf,
-    /// Where a new one is written, beside it: by its process, so that two watches on one file, which is a mistake, do
-    /// not put half a draft of the other in its place.
-    draft: PathBuf,
-    written: Option<Written>,
+    held: Option<Held>,
+    /// What it was left with. `None`: it is not known.
+    value: Option<i16>,
+    /// The folder of the first write, which keepalived watches.
+    folder: Option<Id>,
+    /// When the modification time was set.
+    beaten: Option<Duration>,
+    /// Why the file does not say what it should.
+    wrong: Option<String>,
+    /// Why the modification time cannot be set: the next write will fail, too.
+    frozen: Option<String>,
+    /// When it was said that others have changed the file.
+    said_changed: Option<Duration>,
+    news: Vec<String>,
 }
 
-/// By what a file is known again. The kernel's clock for files goes in steps of some milliseconds, so a change right
-/// after a write may not show; see [`SETTLES`].
+/// Why a file cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    length: u64,
-    mode: u32,
-    modified: (i64, i64),
+pub enum Unfit {
+    /// Something else exists there.
+    NotRegular,
+    /// It holds something that is not a number.
+    NotANumber,
+    /// Another watch has the lock.
+    Locked,
+    /// It is not the file of the watch before a reload.
+    NotHandedOver,
+    /// A call of the system fails, maybe for a time.
+    System(Errno),
+    /// It was written, but no descriptor can be closed for keepalived to notice.
+    NotTold(Errno),
 }
 
-/// How long after a write the file is read to know it again: longer than the longest step (CONFIG_HZ=100).
-const SETTLES: Duration = Duration::from_millis(20);
-
-/// What was written last.
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    value: i16,
-    mark: Mark,
-    /// When. `None`: the mark alone tells.
-    fresh: Option<Instant>,
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        Self::System(ErrnoText::from(&error).0)
+    }
 }
 
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// Nothing: it is as it was left.
-    Same,
-    /// It has another value.
-    Written,
-    /// Somebody else had changed or removed it, and it has its value again.
-    Restored,
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRegular => "it is not a regular file",
+            Self::NotANumber => "it holds something that is not a number",
+            Self::Locked => "another watch keeps it",
+            Self::NotHandedOver => "a reload cannot change the file",
+            Self::System(errno) | Self::NotTold(errno) => return ErrnoText(*errno).fmt(f),
+        })
+    }
 }
 
 impl TrackFile {
-    /// The file at this path, which need not be there.
-    pub fn at(path: &Path) -> Self {
-        let mut draft = OsString::from(".");
-        draft.push(path.file_name().unwrap_or_default());
-        draft.push(format!(".listenup-{}", std::process::id()));
-        Self {
-            path: path.to_owned(),
-            draft: path.with_file_name(draft),
-            written: None,
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Its value, if it has one that keepalived would take.
-    pub fn value(&self) -> Option<i16> {
-        let text = String::from_utf8(self.text()?).ok()?;
-        text.trim().parse().ok()
-    }
-
-    /// Sees to it that the file has this value.
+    /// Opens or makes the file and locks it. What keeps it from that for a time, such as a folder that does not exist, is
+    /// a matter of [`TrackFile::keep`].
     ///
     /// # Errors
-    /// Why it may not have it.
-    pub fn keep(&mut self, value: i16) -> io::Result<Kept> {
-        let before = self.written;
-        if before.is_some_and(|written| written.value == value) && self.is_as_written() {
-            return Ok(Kept::Same);
-        }
-        self.written = None;
-        let mark = self.write(value)?;
-        self.written = Some(Written {
-            value,
-            mark,
-            fresh: Some(Instant::now()),
-        });
-        Ok(match before {
-            Some(written) if written.value == value => Kept::Restored,
-            _ => Kept::Written,
-        })
-    }
-
-    fn is_as_written(&mut self) -> bool {
-        let Some(written) = &mut self.written else {
-            return false;
+    /// Returns why no watch can begin with this file.
+    pub fn open(path: &Path, handed_over: Option<OwnedFd>) -> Result<Self, Unfit> {
+        let mut file = Self {
+            path: path.to_owned(),
+            held: None,
+            value: None,
+            folder: None,
+            beaten: None,
+            wrong: None,
+            frozen: None,
+            said_changed: None,
+            news: Vec::new(),
         };
-        let found = fs::symlink_metadata(&self.path);
-        if !found.is_ok_and(|found| Mark::of(&found) == written.mark) {
-            return false;
-        }
-        let Some(since) = written.fresh else {
-            return true;
+        let found = value(path)?;
+        let held = match handed_over {
+            Some(fd) if !is_same(&fd, path) => Err(Unfit::NotHandedOver),
+            Some(fd) => Held::new(File::from(fd), path),
+            None => Held::open(path),
         };
-        if since.elapsed() > SETTLES {
-            written.fresh = None;
+        let mut held = match held {
+            Err(Unfit::System(_)) => return Ok(file),
+            held => held?,
+        };
+        let mut tries = (0..TRIES).take_while(|_| !held.lock());
+        if tries.any(|try_| {
+            sleep(Duration::from_millis(50));
+            try_ + 1 == TRIES
+        }) {
+            return Err(Unfit::Locked);
         }
-        let expected = line(written.value);
-        let text = self.text();
-        text.is_some_and(|text| text == expected.as_bytes())
+        file.folder = id(file.folder_path()).ok();
+        // What it says already need not be written.
+        let mark = held.mark;
+        held.fresh = Some(Duration::ZERO);
+        let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
+        file.value = found.and_then(|found| found.try_into().ok()).filter(says);
+        file.held = Some(held);
+        Ok(file)
     }
 
-    /// What is in the file, if that can be read without waiting and is short.
-    fn text(&self) -> Option<Vec<u8>> {
-        let file = RegularFile::open(&self.path).ok()?;
-        file.read(LIMITS).ok()
-    }
-
-    /// A new file takes the place of the old one in one step (rename(2)), which keepalived notices. A symlink
-    /// in its place is replaced and not followed.
-    fn write(&self, value: i16) -> io::Result<Mark> {
-        let written = self.write_draft(value).and_then(|mark| {
-            fs::rename(&self.draft, &self.path)?;
-            Ok(mark)
-        });
-        if written.is_err() {
-            // Another process would not take it away.
-            let _ = fs::remove_file(&self.draft);
+    /// Makes sure that the file says this, and that its modification time is of this second.
+    pub fn keep(&mut self, value: i16, now: Duration) {
+        self.beat(now);
+        let kept = self.kept(value, now);
+        let path = self.path.display();
+        let wrong = kept
+            .err()
+            .map(|why| format!("{path} cannot be written: {why}"));
+        if wrong != self.wrong {
+            self.news.push(match &wrong {
+                Some(wrong) => wrong.clone(),
+                None => format!("{path} is written again: it says {value}"),
+            });
+            self.wrong = wrong;
         }
-        written
     }
 
-    fn write_draft(&self, value: i16) -> io::Result<Mark> {
-        match fs::remove_file(&self.draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            // What an earlier process of this number left half done.
-            _ => {}
+    fn beat(&mut self, now: Duration) {
+        let is_due = |beaten| now.saturating_sub(beaten) >= BEAT;
+        let Some(held) = self
+            .held
+            .as_mut()
+            .filter(|_| self.beaten.is_none_or(is_due))
+        else {
+            return;
+        };
+        self.beaten = Some(now);
+        held.fresh = Some(now);
+        let beaten = futimens(&held.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+        let path = self.path.display();
+        let frozen = beaten.err().map(ErrnoText);
+        let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
+        if frozen != self.frozen {
+            self.news.extend(frozen.clone());
+            self.frozen = frozen;
         }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&self.draft)?;
-        // Whatever the umask is.
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(line(value).as_bytes())?;
-        Ok(Mark::of(&file.metadata()?))
     }
 
-    /// The first part of the way to the file that others than root and this user can write to: they can move
-    /// the address.
+    fn kept(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
+        let is_it = |held: &&mut Held| match &found {
+            Ok(found) => found.id == held.mark.id,
+            // It cannot be told, and then the open file is the best there is.
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        let Some(held) = self.held.as_mut().filter(is_it) else {
+            return self.kept_again(value, now);
+        };
+        let was = self.value;
+        if was == Some(value) && held.says(value, &found?, now)? {
+            return Ok(());
+        }
+        self.value = None;
+        if let Err(why) = held.write(value, &self.path, now) {
+            // The last way to have keepalived read it: all descriptors are closed.
+            self.held = self
+                .held
+                .take()
+                .filter(|_| !matches!(why, Unfit::NotTold(_)));
+            return Err(why);
+        }
+        self.value = Some(value);
+        if was == Some(value) {
+            self.tell_changed(value, now);
+        }
+        Ok(())
+    }
+
+    /// The file is not there, or is another one.
+    fn kept_again(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+        let opened = Held::open(&self.path);
+        let mut held = match opened {
+            // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file has made as root.
+            Err(why)
+                if why == Unfit::System(Errno::EACCES)
+                    || self.folder.is_some() && is_in_the_way(&self.path) =>
+            {
+                fs::remove_file(&self.path)?;
+                Held::open(&self.path)?
+            }
+            opened => opened?,
+        };
+        if !held.lock() {
+            return Err(Unfit::Locked);
+        }
+        held.write(value, &self.path, now)?;
+        // The old one is closed after that: where its folder has moved, keepalived would find no file.
+        self.held = Some(held);
+        let had = self.value.replace(value);
+        let folder = id(self.folder_path())?;
+        if self.folder.replace(folder) != Some(folder) {
+            self.news.push(format!(
+                "{} is another folder than when the watch began: reload keepalived, which does not see the file in it",
+                self.folder_path().display()
+            ));
+        } else if had == Some(value) {
+            self.tell_changed(value, now);
+        }
+        Ok(())
+    }
+
+    fn tell_changed(&mut self, value: i16, now: Duration) {
+        let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
+        if !self.said_changed.is_some_and(is_said) {
+            self.said_changed = Some(now);
+            let path = self.path.display();
+            self.news.push(format!(
+                "another process had changed {path}; it says {value} again"
+            ));
+        }
+    }
+
+    /// True if the file says what it should.
+    pub fn is_right(&self) -> bool {
+        self.wrong.is_none()
+    }
+
+    /// Returns what is wrong with the file.
+    pub fn trouble(&self) -> Option<&str> {
+        self.wrong.as_deref().or(self.frozen.as_deref())
+    }
+
+    /// Returns what has happened to the file, to be said once.
+    pub fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// The descriptor that has the lock.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.held.as_ref().map(|held| held.file.as_fd())
+    }
+
+    /// Returns the first part of the way to the file that users other than root and this one can write to.
     pub fn weak_folder(&self) -> Option<PathBuf> {
-        weak_folder(&self.path, geteuid().as_raw())
+        folders::weak_folder(&self.path, nix::unistd::geteuid().as_raw())
     }
-}
 
-fn line(value: i16) -> String {
-    format!("{value}\n")
-}
-
-impl Mark {
-    fn of(found: &Metadata) -> Self {
-        Self {
-            device: found.dev(),
-            inode: found.ino(),
-            length: found.len(),
-            mode: found.mode(),
-            modified: (found.mtime(), found.mtime_nsec()),
+    fn folder_path(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
         }
     }
 }

@@ -39,7 +39,7 @@ fn on(address: &str, length: Option<u32>) -> Listener {
 fn answer(target: &str, listeners: &[Listener]) -> String {
     let look = |listeners: &mut dyn Iterator<Item = &Listener>| {
         let mut survey = Survey::new([target.parse().unwrap()], None, 1);
-        survey.begin();
+        survey.begin_look();
         for listener in listeners {
             if survey.see(listener, &mut EmptyQueue).is_break() {
                 break;
@@ -120,10 +120,19 @@ fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
             .see(&on("0.0.0.0", None), &mut NoRequirements)
             .is_break()
     );
-    survey.begin();
+    survey.begin_look();
     assert!(survey.is_settled() && survey.unseen().is_empty());
-    survey.reopen();
-    assert!(!survey.is_settled() && !survey.unseen().is_empty());
+}
+
+#[test]
+fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
+    let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
+    survey.begin_look();
+    let elsewhere = on("127.0.0.1", None);
+    let _ = survey.see(&elsewhere, &mut NoRequirements);
+    assert_eq!(survey.elsewhere(), [elsewhere]);
+    survey.begin_look();
+    assert_eq!(survey.elsewhere(), []);
 }
 
 #[test]
@@ -131,7 +140,7 @@ fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
     let mut survey = Survey::new(["443".parse().unwrap()], None, 1);
     let _ = survey.see(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
     assert!(matches!(survey.answers(None)[0].1, Answer::Violates(..)));
-    survey.begin();
+    survey.begin_look();
     assert_eq!(survey.answers(None)[0].1, Answer::NotListening);
 }
 
@@ -192,7 +201,7 @@ fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_anothe
     let mut survey = Survey::new(targets, None, 2);
     let _ = survey.see(&v6only, &mut NoRequirements);
     let mut second = survey.clone();
-    second.begin();
+    second.begin_look();
     let _ = second.see(&unknown, &mut NoRequirements);
     assert_eq!(survey.adopt(&second), []);
     assert_eq!(survey.answers(None)[1].1, Answer::NotListening);
@@ -231,56 +240,75 @@ fn the_same_port_of_both_protocols_is_two_targets() {
         ..Listener::at([0, 0, 0, 0], 53)
     };
     assert!(survey.see(&udp, &mut NoRequirements).is_continue());
-    assert_eq!(survey.unseen(), [targets[0], targets[2]]);
+    assert_eq!(survey.unseen(), BTreeSet::from([0, 2]));
     survey.shortcut_found(targets[2], &Listener::at([0, 0, 0, 0], 443));
-    assert_eq!(survey.unseen(), [targets[0], targets[2]]);
+    assert_eq!(survey.unseen(), BTreeSet::from([0, 2]));
 }
 
 #[test]
-fn the_kernel_is_asked_which_of_several_is_found_only_where_the_device_is_known() {
-    let contested = |target: &str, entrance: Option<u32>, listeners: &[Listener]| {
-        let target = target.parse().unwrap();
-        let mut survey = Survey::new([target], entrance.map(Entrance::by), 1);
-        survey.begin();
-        for listener in listeners {
-            let _ = survey.see(listener, &mut EmptyQueue);
-        }
-        survey.conclude();
-        let asked = survey.contested();
-        assert!(asked.iter().all(|connection| connection.target == target));
-        let devices = asked.iter().map(|connection| connection.interface);
-        devices.collect::<Vec<_>>()
-    };
+fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
     let full = on("0.0.0.0", Some(9));
     let fit = |device: u32| on_device("0.0.0.0", Device::Index(device), 0);
-    for (target, entrance, listeners, expected) in [
+    for (target, entrance, listeners, asked, end) in [
         (
             "192.0.2.1:443",
             Some(2),
             vec![full.clone(), fit(2)],
             vec![Some(2)],
+            "full",
         ),
-        // Which device it comes in by hangs on the address.
-        ("192.0.2.1:443", None, vec![full.clone(), fit(2)], vec![]),
+        // Which device it comes in by depends on the address.
+        (
+            "192.0.2.1:443",
+            None,
+            vec![full.clone(), fit(2)],
+            vec![None],
+            "which of",
+        ),
         (
             "127.0.0.1:443",
             None,
             vec![full.clone(), fit(1)],
             vec![Some(1)],
+            "full",
         ),
-        // Nothing is bound to a device: the two are of different groups all the same.
+        // Nothing is bound to a device, and yet the two are of different groups.
         (
             "192.0.2.1:443",
             None,
-            vec![on("::", Some(0)), on("::ffff:0.0.0.0", Some(9))],
+            vec![full.clone(), on("::ffff:0.0.0.0", Some(0))],
             vec![None],
+            "full",
         ),
-        // They agree.
-        ("192.0.2.1:443", Some(2), vec![full.clone()], vec![]),
-        ("443", Some(2), vec![full.clone(), fit(2)], vec![]),
+        // For a port any listener is enough, and the kernel is asked whether a BPF program steers connections elsewhere.
+        (
+            "443",
+            Some(2),
+            vec![full.clone(), fit(2)],
+            vec![Some(2); 2],
+            "0.0.0.0:443",
+        ),
     ] {
-        let asked = contested(target, entrance, &listeners);
-        assert_eq!(asked, expected, "{target} {entrance:?} {listeners:?}");
+        let target: Target = target.parse().unwrap();
+        let mut survey = Survey::new([target], entrance.map(Entrance::by), 1);
+        survey.begin_look();
+        for listener in &listeners {
+            let _ = survey.see(listener, &mut EmptyQueue);
+        }
+        let connections = survey.connections_to_seen();
+        let devices = connections.iter().map(|connection| connection.interface);
+        assert_eq!(devices.collect::<Vec<_>>(), asked, "{target} {listeners:?}");
+        for connection in connections {
+            survey.found(connection, std::slice::from_ref(&full), &mut EmptyQueue);
+        }
+        survey.conclude();
+        let text = match &survey.answers(None)[0].1 {
+            Answer::Listening(listener) => listener.to_string(),
+            Answer::Violates(_, violation) => violation.why().to_owned(),
+            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            other => format!("{other:?}"),
+        };
+        assert!(text.starts_with(end), "{target} {listeners:?}: {text}");
     }
 }
 
@@ -290,7 +318,7 @@ fn a_listener_matters_to_the_targets_on_its_port_alone() {
     let mut survey = Survey::new([target], None, 1);
     let other = Listener::at([0, 0, 0, 0], 80);
     assert!(survey.see(&other, &mut NoRequirements).is_continue());
-    assert_eq!(survey.unseen(), [target]);
+    assert_eq!(survey.unseen(), BTreeSet::from([0]));
     assert!(!survey.has_settled(target));
 }
 

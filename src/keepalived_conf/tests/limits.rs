@@ -26,12 +26,15 @@ fn everything_has_an_end() {
             format!("$A={}\n{many}\n", "y".repeat(100)),
             Problem::LongExpansion,
         ),
-        ("use_pid_dir\n".repeat(1_100_000), Problem::Limits),
+        (
+            format!("x {{\n{}", format!("{}\n", "{}".repeat(400)).repeat(1250)),
+            Problem::Limits,
+        ),
         ("x\n".repeat(5000), Problem::TooMany),
-        ("x".repeat(17 << 20), Problem::Limits),
+        ("x".repeat(2 << 20), Problem::Limits),
         (
             format!("include {}x\n", "{a,b}".repeat(60)),
-            Problem::IncludeMissing,
+            Problem::Limits,
         ),
         (
             format!("include {}\n", "*".repeat(300)),

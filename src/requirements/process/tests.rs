@@ -49,15 +49,34 @@ fn one_of_the_holders_is_enough() {
     assert_eq!(judge(&root, "systemd"), "fit");
     assert_eq!(
         judge(&root, "nginx"),
-        "127.0.0.1:443 is held by systemd (1), not by nginx"
+        "127.0.0.1:443 is held by haproxy (21), not by nginx"
     );
 }
 
 #[test]
 fn nobody_seen_is_not_somebody_else() {
     let root = root(&[(20, b"haproxy", &["socket:[6]"])]);
-    let why = UNKNOWN.to_owned() + "no process that may be looked into holds it";
+    let why = UNKNOWN.to_owned() + "no process that can be seen holds it";
     assert_eq!(judge(&root, "haproxy"), why);
+}
+
+#[test]
+fn where_all_processes_can_be_seen_the_kernel_holds_what_none_does() {
+    let root = root(&[(1, b"systemd", &["socket:[6]"]), (20, b"haproxy", &[])]);
+    fs::create_dir_all(root.path().join("self/ns")).unwrap();
+    let namespace = root.path().join("self/ns/pid");
+    symlink("pid:[4026531836]", &namespace).unwrap();
+    let by_the_kernel = "127.0.0.1:443 is held by the kernel, not by haproxy";
+    assert_eq!(judge(&root, "haproxy"), by_the_kernel);
+    // In a container, and where a user sees only its own processes, others can hold it.
+    let unknown = UNKNOWN.to_owned() + "no process that can be seen holds it";
+    fs::remove_file(&namespace).unwrap();
+    symlink("pid:[4026532000]", &namespace).unwrap();
+    assert_eq!(judge(&root, "haproxy"), unknown);
+    fs::remove_file(&namespace).unwrap();
+    symlink("pid:[4026531836]", &namespace).unwrap();
+    fs::remove_dir_all(root.path().join("1")).unwrap();
+    assert_eq!(judge(&root, "haproxy"), unknown);
 }
 
 #[test]
@@ -68,7 +87,7 @@ fn a_process_without_a_readable_name_may_be_the_one() {
     fs::create_dir(&comm).unwrap(); // reading it is EISDIR
     assert_eq!(
         judge(&root, "haproxy"),
-        UNKNOWN.to_owned() + "process 20 may not be looked into"
+        UNKNOWN.to_owned() + "no permission to look into process 20"
     );
     assert_eq!(judge(&root, "systemd"), "fit");
 }
@@ -80,7 +99,7 @@ fn a_descriptor_that_may_not_be_read_may_be_the_one() {
         (20, b"haproxy", &["socket:[6]"]),
     ]);
     fs::write(root.path().join("20/fd/1"), "").unwrap(); // reading it as a link is EINVAL
-    let why = UNKNOWN.to_owned() + "haproxy (20) may not be looked into";
+    let why = UNKNOWN.to_owned() + "no permission to look into haproxy (20)";
     assert_eq!(judge(&root, "haproxy"), why);
 }
 

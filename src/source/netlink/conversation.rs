@@ -7,9 +7,10 @@ use nix::errno::Errno;
 
 use super::Fault;
 use super::link;
+use super::request;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Listener, Protocol};
+use crate::domain::{Connection, Family, Listener, Protocol};
 use crate::source::{self, ByteOrder, Question};
 
 /// Bytes of the buffer for one datagram: as much as the kernel fills, but for the first datagram on a fresh socket, which
@@ -94,7 +95,7 @@ impl<C: Channel> Conversation<C> {
         } = question;
         let sequence = self.next_sequence();
         self.send(
-            &wire::dump_request(protocol, family, ports, sequence, self.order),
+            &request::dump(protocol, family, ports, sequence, self.order),
             deadline,
         )?;
         self.answer(protocol, deadline, visit)
@@ -140,10 +141,7 @@ impl<C: Channel> Conversation<C> {
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
-        self.send(
-            &wire::exact_request(connection, sequence, self.order),
-            deadline,
-        )?;
+        self.send(&request::exact(connection, sequence, self.order), deadline)?;
         let protocol = connection.target.protocol;
         let buffer = room(&mut self.buffer, ONE_SOCKET);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
@@ -155,21 +153,74 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Asks which VRF this device is, or is enslaved to.
+    /// Whether the listener that this connection would find is this one and belongs to MPTCP.
     ///
     /// # Errors
     /// Anything but one whole answer.
-    pub(super) fn vrf_of(
+    pub(super) fn is_mptcp(
+        &mut self,
+        connection: Connection,
+        listener: &Listener,
+        deadline: Deadline<'_>,
+    ) -> Result<bool, source::Fault> {
+        let sequence = self.next_sequence();
+        let request = request::upper_layer(connection, sequence, self.order);
+        self.send(&request, deadline)?;
+        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let datagram = receive(&mut self.channel, buffer, deadline)?;
+        let (mut first, mut again) = (datagram, datagram);
+        match wire::next_message(&mut first, sequence, Protocol::Tcp, self.order) {
+            Ok(Message::Listener(found)) if found.is_same(listener) => {
+                Ok(wire::is_mptcp(&mut again, sequence, self.order)?)
+            }
+            Ok(_) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks for all MPTCP listeners of a family. Those of the kernel's endpoints have no port.
+    ///
+    /// # Errors
+    /// Anything but a whole dump.
+    pub(super) fn mptcp_listeners(
+        &mut self,
+        ipv6: bool,
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<Listener>, source::Fault> {
+        let sequence = self.next_sequence();
+        let family = if ipv6 { Family::V6 } else { Family::V4 };
+        self.send(&request::mptcp(family, sequence, self.order), deadline)?;
+        let mut listeners = Vec::new();
+        let all = self.answer(Protocol::Tcp, deadline, &mut |listener| {
+            listeners.push(listener.clone());
+            ControlFlow::Continue(())
+        });
+        match all {
+            // Without mptcp_diag it cannot be told.
+            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENOENT))) => {
+                self.broken_off = None;
+                Ok(Vec::new())
+            }
+            Err(fault) => Err(fault),
+            Ok(_) => Ok(listeners),
+        }
+    }
+
+    /// Asks for the device with this index.
+    ///
+    /// # Errors
+    /// Anything but one whole answer.
+    pub(super) fn link(
         &mut self,
         device: u32,
         deadline: Deadline<'_>,
-    ) -> Result<Option<u32>, source::Fault> {
+    ) -> Result<link::Link, source::Fault> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
         let buffer = room(&mut self.buffer, DATAGRAM);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match link::next_link(&mut datagram, sequence, self.order)? {
-            Some(link) => Ok(link.vrf),
+            Some(link) => Ok(link),
             None => Err(Fault::NoAnswer.into()),
         }
     }

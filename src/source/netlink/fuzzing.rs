@@ -152,6 +152,7 @@ fn exact(
         },
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,
+        source_port: 0,
     };
     conversation.kernel_lookup(connection, deadline)
 }
@@ -159,7 +160,8 @@ fn exact(
 fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::Fault> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    Conversation::new(Script(datagrams.iter()), order).vrf_of(1, deadline)
+    let link = Conversation::new(Script(datagrams.iter()), order).link(1, deadline)?;
+    Ok(link.vrf)
 }
 
 fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::Fault> {

@@ -1,11 +1,11 @@
-//! The bytes of NETLINK_ROUTE: requests for devices, and what of the answers is about VRFs.
+//! The bytes of NETLINK_ROUTE: requests for devices, and what of the answers is about VRFs and ports of bridges.
 //!
 //! Layouts: `struct ifinfomsg` in linux/rtnetlink.h, the attributes in linux/if_link.h; rtnetlink(7). What a device's
 //! driver and that of its master are called comes in IFLA_LINKINFO (net/core/rtnetlink.c, rtnl_link_fill).
 
 use super::Fault;
 use super::wire::{
-    Bytes, HEADER, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, take_message,
+    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, take_message,
 };
 use crate::source::ByteOrder;
 
@@ -15,11 +15,18 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
-/// The part of an attribute's type that is the type (linux/netlink.h).
-const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// What a VRF's driver is called (drivers/net/vrf.c, DRV_NAME).
 const VRF: &[u8] = b"vrf\0";
+/// The drivers of masters for which what comes in by one of their ports counts as coming in by the master: each takes it
+/// by an rx_handler (net/core/dev.c, __netif_receive_skb_core).
+const TAKE_OVER: [&[u8]; 5] = [
+    b"bridge\0",
+    b"bond\0",
+    b"team\0",
+    b"openvswitch\0",
+    b"hsr\0",
+];
 
 /// Bytes of `struct ifinfomsg`.
 const BODY: usize = 16;
@@ -53,7 +60,7 @@ fn encode(device: u32, flags: u16, attribute: &[u8], sequence: u32, order: ByteO
     bytes
 }
 
-/// A device, as far as VRFs matter.
+/// A device, as far as it matters to who finds the listeners on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// Its index.
@@ -62,6 +69,8 @@ pub(super) struct Link {
     pub(super) master: Option<u32>,
     /// The index of the VRF that it is or is enslaved to.
     pub(super) vrf: Option<u32>,
+    /// The index of the bridge, bond or team that it is a port of.
+    pub(super) port_of: Option<u32>,
 }
 
 /// Takes the first message off an answer. `None`: it is the end of a dump.
@@ -88,6 +97,7 @@ pub(super) fn next_link(
     let index = body.u32()?;
     body.skip(8)?; // ifi_flags, ifi_change
     let (mut master, mut is_vrf, mut is_enslaved) = (None, false, false);
+    let mut is_port = false;
     while let Some((kind, value)) = body.attribute()? {
         match kind & NLA_TYPE_MASK {
             IFLA_MASTER => master = Some(Bytes::within(value, order).u32()?),
@@ -96,7 +106,10 @@ pub(super) fn next_link(
                 while let Some((kind, value)) = info.attribute()? {
                     match kind & NLA_TYPE_MASK {
                         IFLA_INFO_KIND => is_vrf = value == VRF,
-                        IFLA_INFO_SLAVE_KIND => is_enslaved = value == VRF,
+                        IFLA_INFO_SLAVE_KIND => {
+                            is_enslaved = value == VRF;
+                            is_port = TAKE_OVER.contains(&value);
+                        }
                         _ => {}
                     }
                 }
@@ -109,5 +122,11 @@ pub(super) fn next_link(
         (false, true) => Some(master.ok_or(Fault::NoMaster)?),
         (false, false) => None,
     };
-    Ok(Some(Link { index, master, vrf }))
+    let port_of = master.filter(|_| is_port);
+    Ok(Some(Link {
+        index,
+        master,
+        vrf,
+        port_of,
+    }))
 }

@@ -7,6 +7,8 @@ mod filter;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod link;
+mod reach;
+mod request;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -19,10 +21,11 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use self::conversation::Conversation;
+use self::reach::{Devices, may_be_endpoint};
 use self::socket::Socket;
 use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Listener, Protocol};
+use crate::domain::{Connection, Device, Listener, Protocol};
 use crate::errno::ErrnoText;
 
 /// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
@@ -68,14 +71,32 @@ impl Source for Netlink {
                 chunks.map(Ports::These).collect()
             }
         };
+        let (mut devices, mut suspects) = (Devices::default(), Vec::new());
+        let mut visit_judged = |listener: &Listener| {
+            if may_be_endpoint(listener) {
+                suspects.push(listener.clone());
+                return ControlFlow::Continue(());
+            }
+            match listener.device {
+                Device::Index(_) => visit(&devices.judge(listener, question.deadline)),
+                Device::Any | Device::Unknown => visit(listener),
+            }
+        };
+        let mut end = ControlFlow::Continue(());
         for ports in dumps {
-            if conversation
-                .dump(Question { ports, ..question }, visit)
-                .map_err(|fault| of_protocol(fault, question.protocol))?
-                .is_break()
-            {
+            end = conversation
+                .dump(Question { ports, ..question }, &mut visit_judged)
+                .map_err(|fault| of_protocol(fault, question.protocol))?;
+            if end.is_break() {
                 break;
             }
+        }
+        for suspect in suspects {
+            if end.is_break() {
+                break;
+            }
+            let listener = conversation.judge_endpoint(suspect, question.deadline)?;
+            end = visit(&listener);
         }
         self.conversation = Some(conversation);
         Ok(())
@@ -87,20 +108,49 @@ impl Source for Netlink {
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
         let mut conversation = self.resume(deadline)?;
-        let answer = conversation.kernel_lookup(connection, deadline)?;
+        let answer = match conversation.kernel_lookup(connection, deadline)? {
+            Some(listener) if may_be_endpoint(&listener) => {
+                Some(conversation.judge_endpoint(listener, deadline)?)
+            }
+            answer => answer,
+        };
         self.conversation = Some(conversation);
         Ok(answer)
     }
 }
 
-/// The index of the VRF that the device with this index is, or is enslaved to, in the network namespace of the caller.
-/// `None`: it belongs to none.
+/// What something counts as that comes in by a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The index of the device that it counts as coming in by: the device itself, or the bridge, bond or team that it is a
+    /// port of.
+    pub device: u32,
+    /// The index of the VRF that this device is, or is enslaved to. `None` if it belongs to none.
+    pub vrf: Option<u32>,
+}
+
+/// The most masters above one another: a bond that is a port of a bridge needs two.
+const MOST_MASTERS: usize = 8;
+
+/// What something counts as that comes in by the device with this index, in the network namespace of the caller.
 ///
 /// # Errors
-/// What refuses an answer; ENODEV where the device is gone.
-pub fn vrf_of(device: u32, deadline: Deadline<'_>) -> Result<Option<u32>, super::Fault> {
+/// What refuses an answer; ENODEV if the device is gone.
+pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fault> {
     let socket = Socket::open(SockProtocol::NetlinkRoute)?;
-    Conversation::new(socket, ByteOrder::NATIVE).vrf_of(device, deadline)
+    let mut conversation = Conversation::new(socket, ByteOrder::NATIVE);
+    let mut device = device;
+    for _ in 0..MOST_MASTERS {
+        let link = conversation.link(device, deadline)?;
+        match link.port_of {
+            Some(master) => device = master,
+            None => {
+                let vrf = link.vrf;
+                return Ok(Arrival { device, vrf });
+            }
+        }
+    }
+    Err(Fault::NoMaster.into())
 }
 
 /// The indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the caller.

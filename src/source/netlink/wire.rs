@@ -1,4 +1,4 @@
-//! The bytes of NETLINK_SOCK_DIAG: one request out, messages in. Nothing here touches a socket.
+//! The bytes of answers of NETLINK_SOCK_DIAG. Nothing here touches a socket.
 //!
 //! Layouts: `struct nlmsghdr` and `nlattr` in linux/netlink.h, `inet_diag_req_v2`,
 //! `inet_diag_sockid` and `inet_diag_msg` in linux/inet_diag.h; netlink(7), sock_diag(7). Numbers
@@ -9,19 +9,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::errno::Errno;
 
 use super::Fault;
-use super::filter;
-use crate::domain::{Connection, Device, Family, Listener, Protocol, Queue, Target};
-use crate::source::{ByteOrder, Ports};
+use crate::domain::{Device, Listener, Protocol, Queue};
+use crate::source::ByteOrder;
 
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-const IPPROTO_TCP: u8 = 6;
-const IPPROTO_UDP: u8 = 17;
+pub(super) const AF_INET: u8 = 2;
+pub(super) const AF_INET6: u8 = 10;
 /// include/net/tcp_states.h. A UDP socket that is not connected has the state CLOSE.
 const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
 pub(super) const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 pub(super) const NLM_F_DUMP: u16 = 0x300;
@@ -30,149 +27,29 @@ pub(super) const NLMSG_ERROR: u16 = 2;
 pub(super) const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 
-const INET_DIAG_REQ_BYTECODE: u16 = 1;
-const INET_DIAG_SKMEMINFO: u16 = 7;
+pub(super) const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_ULP_INFO: u16 = 19;
+const INET_ULP_INFO_NAME: u16 = 1;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// What the numbers of INET_DIAG_SKMEMINFO are (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
 const SK_MEMINFO_RCVBUF: usize = 1;
 const SK_MEMINFO_DROPS: usize = 8;
 
-/// Bytes of `struct nlmsghdr` and `struct inet_diag_req_v2`, and what netlink aligns messages and
-/// attributes to.
+/// Bytes of `struct nlmsghdr`, and what netlink aligns messages and attributes to.
 pub(super) const HEADER: usize = 16;
-const BODY: usize = 56;
-const ALIGN: usize = 4;
-
-/// The request for a dump of the listeners of this family on these ports.
-///
-/// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
-/// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
-/// `idiag_sport`, more by a bytecode. Of UDP the kernel walks its one table, past the sockets of the whole host,
-/// and sends what passes the same filters (net/ipv4/udp_diag.c, `udp_dump`).
-pub(super) fn dump_request(
-    protocol: Protocol,
-    family: Family,
-    ports: Ports<'_>,
-    sequence: u32,
-    order: ByteOrder,
-) -> Vec<u8> {
-    let (port, bytecode) = match ports {
-        Ports::All => (0, None),
-        Ports::These([port]) => (*port, None),
-        Ports::These(ports) => (0, Some(filter::bytecode(ports, order))),
-    };
-    Request {
-        flags: NLM_F_DUMP,
-        protocol,
-        family,
-        ports: (port, 0),
-        addresses: [[0; 16]; 2],
-        interface: 0,
-        bytecode,
-    }
-    .encode(sequence, order)
-}
-
-/// The request for the one socket that this connection would find: it asks the function that finds the
-/// listener for a SYN, or the socket for a datagram, BPF sk_lookup included (net/ipv4/inet_diag.c,
-/// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). The latter takes the request for the datagram: where
-/// it goes to is `idiag_dst`.
-pub(super) fn exact_request(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    let (mut local, any) = ([0; 16], [0; 16]);
-    let family = match connection.address {
-        IpAddr::V4(address) => {
-            local
-                .iter_mut()
-                .zip(address.octets())
-                .for_each(|(byte, octet)| *byte = octet);
-            Family::V4
-        }
-        IpAddr::V6(address) => {
-            local = address.octets();
-            Family::V6
-        }
-    };
-    let Target { protocol, .. } = connection.target;
-    let port = connection.target.port();
-    let (ports, addresses) = match protocol {
-        Protocol::Tcp => ((port, 0), [local, any]),
-        Protocol::Udp => ((0, port), [any, local]),
-    };
-    Request {
-        flags: 0,
-        protocol,
-        family,
-        ports,
-        addresses,
-        interface: connection.interface.unwrap_or(0),
-        bytecode: None,
-    }
-    .encode(sequence, order)
-}
-
-/// What differs between requests.
-struct Request {
-    /// Beside NLM_F_REQUEST.
-    flags: u16,
-    protocol: Protocol,
-    family: Family,
-    /// `idiag_sport` and `idiag_dport`; 0: any.
-    ports: (u16, u16),
-    /// `idiag_src` and `idiag_dst` as the kernel has them: an IPv4 address in the first four bytes. Zeros: any.
-    addresses: [[u8; 16]; 2],
-    /// The index of a device; 0: any.
-    interface: u32,
-    bytecode: Option<Vec<u8>>,
-}
-
-impl Request {
-    fn encode(self, sequence: u32, order: ByteOrder) -> Vec<u8> {
-        let attribute = self
-            .bytecode
-            .as_ref()
-            .map_or(0, |bytecode| ALIGN + bytecode.len());
-        let length = HEADER + BODY + attribute;
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend(order.bytes32(length as u32));
-        bytes.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
-        bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
-        bytes.extend(order.bytes32(sequence));
-        bytes.extend([0; 4]); // nlmsg_pid: to the kernel
-        let (protocol, extensions) = match self.protocol {
-            Protocol::Tcp => (IPPROTO_TCP, 0),
-            // The limit of the receive queue, and what was dropped.
-            Protocol::Udp => (IPPROTO_UDP, 1 << (INET_DIAG_SKMEMINFO - 1)),
-        };
-        bytes.extend([family_number(self.family), protocol, extensions, 0]);
-        bytes.extend(order.bytes32(1 << state(self.protocol))); // idiag_states
-        bytes.extend(self.ports.0.to_be_bytes());
-        bytes.extend(self.ports.1.to_be_bytes());
-        bytes.extend(self.addresses.as_flattened());
-        bytes.extend(order.bytes32(self.interface)); // idiag_if
-        bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
-        if let Some(bytecode) = self.bytecode {
-            bytes.extend(order.bytes16(attribute as u16));
-            bytes.extend(order.bytes16(INET_DIAG_REQ_BYTECODE));
-            bytes.extend(bytecode);
-        }
-        bytes
-    }
-}
+pub(super) const ALIGN: usize = 4;
+/// Bytes of `struct inet_diag_msg`.
+const INET_DIAG_MSG: usize = 72;
+/// The part of an attribute's type that is the type (linux/netlink.h).
+pub(super) const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// The state in which a socket is a listener.
-const fn state(protocol: Protocol) -> u8 {
+pub(super) const fn state(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => TCP_LISTEN,
         Protocol::Udp => TCP_CLOSE,
-    }
-}
-
-const fn family_number(family: Family) -> u8 {
-    match family {
-        Family::V4 => AF_INET,
-        Family::V6 => AF_INET6,
     }
 }
 
@@ -300,7 +177,32 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
         uid: Some(uid),
         inode: Some(inode.into()),
         cgroup,
+        unreachable: None,
     }))
+}
+
+/// Whether the socket in an answer to [`super::request::upper_layer`] belongs to MPTCP.
+///
+/// # Errors
+/// A message that is not such an answer.
+pub(super) fn is_mptcp(
+    datagram: &mut &[u8],
+    sequence: u32,
+    order: ByteOrder,
+) -> Result<bool, Fault> {
+    let (_, mut body) = take_message(datagram, sequence, order)?;
+    body.skip(INET_DIAG_MSG)?;
+    while let Some((kind, value)) = body.attribute()? {
+        if kind & NLA_TYPE_MASK == INET_DIAG_ULP_INFO {
+            let mut info = Bytes::within(value, order);
+            while let Some((kind, value)) = info.attribute()? {
+                if kind & NLA_TYPE_MASK == INET_ULP_INFO_NAME {
+                    return Ok(value == b"mptcp\0");
+                }
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Bytes that are taken from the front; too few of them is a [`Fault::Length`].

@@ -158,7 +158,7 @@ impl Source for Proc {
         "/proc"
     }
 
-    fn begin(&mut self) {
+    fn begin_check(&mut self) {
         if let Role::Source { unseen } = &mut self.role {
             unseen.clear();
         }
@@ -231,11 +231,15 @@ fn pass<R: io::Read>(
     order: ByteOrder,
     visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
 ) -> Result<Pass, Problem> {
+    if protocol == Protocol::Udp && !rows.count_drops() {
+        return Err(Problem::WithoutDrops);
+    }
     // UDP has one table for all, in the order of its hash.
     let (mut behind_listeners, mut in_order) = (false, protocol == Protocol::Tcp);
+    let mut slots = 0..;
     while let Some(line) = rows.next()? {
         let row = row::parse(line, protocol, order)?;
-        in_order &= row.by_linux;
+        in_order &= row.slot == slots.next() && !row.has_no_timeout;
         match row.state {
             State::SynRecv => {}
             State::Other => behind_listeners = true,
@@ -278,6 +282,8 @@ enum Problem {
     Read(Errno),
     /// It does not begin with the header that every kernel writes, even above no rows.
     Header,
+    /// The header of a table of UDP has no column of drops: gVisor writes such a one for IPv6, and no rows.
+    WithoutDrops,
     /// A row is longer than any kernel's.
     LongRow,
     /// The table ends within a row.
@@ -297,6 +303,9 @@ impl fmt::Display for Fault {
             Problem::Open(error) => write!(f, "cannot be opened: {}", ErrnoText(*error)),
             Problem::Read(error) => write!(f, "cannot be read: {}", ErrnoText(*error)),
             Problem::Header => f.write_str("does not begin with the header of a table of sockets"),
+            Problem::WithoutDrops => {
+                f.write_str("has a header without drops, as gVisor writes it above no rows")
+            }
             Problem::LongRow => f.write_str("has a row that is too long"),
             Problem::TimeIsUp => f.write_str("took until the time limit was over"),
             Problem::TooDear(cost) => {

@@ -9,8 +9,10 @@ use super::Problem;
 use crate::domain::{Listener, Protocol, Queue};
 use crate::source::ByteOrder;
 
-/// The columns of the socket's pointer and, for UDP, of dropped datagrams, counted from 0.
-const POINTER: usize = 11;
+/// The columns of the row's number and, behind the socket's pointer, of the retransmission timeout of TCP, or of the
+/// dropped datagrams of UDP, counted from 0.
+const SLOT: usize = 0;
+const TIMEOUT: usize = 12;
 const DROPS: usize = 12;
 
 /// What a row tells.
@@ -19,9 +21,11 @@ pub(super) struct Row {
     pub(super) state: State,
     /// The socket's local side; a listener only if `state` says so.
     pub(super) listener: Listener,
-    /// Whether Linux wrote it. gVisor lists sockets in any order, and writes the socket's pointer
-    /// with 0x in front (its pkg/sentry/fsimpl/proc/task_net.go), which Linux's %pK never does.
-    pub(super) by_linux: bool,
+    /// Its number. Linux numbers the rows of a table 0, 1, 2, ...; gVisor lists sockets in any order, with the number of
+    /// the socket (its pkg/sentry/fsimpl/proc/task_net.go). `None` if it is not a number.
+    pub(super) slot: Option<u32>,
+    /// Whether the retransmission timeout is 0, which gVisor writes for every TCP socket. Linux writes 100 for a listener.
+    pub(super) has_no_timeout: bool,
 }
 
 /// The states that matter: LISTEN or, of UDP, not connected, and for the order of a table the others.
@@ -62,7 +66,8 @@ pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<
         let mut words = row.split(u8::is_ascii_whitespace);
         words.by_ref().filter(|word| !word.is_empty()).nth(index)
     };
-    let by_linux = column(POINTER).is_some_and(|pointer| !pointer.starts_with(b"0x"));
+    let slot = column(SLOT).and_then(|slot| number(slot.strip_suffix(b":")?));
+    let has_no_timeout = protocol == Protocol::Tcp && column(TIMEOUT).and_then(number) == Some(0);
     let drops = match protocol {
         Protocol::Tcp => None,
         Protocol::Udp => column(DROPS).and_then(number),
@@ -70,7 +75,8 @@ pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<
     Ok(Row {
         state,
         listener: Listener { drops, ..listener },
-        by_linux,
+        slot,
+        has_no_timeout,
     })
 }
 

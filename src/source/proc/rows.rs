@@ -44,6 +44,7 @@ pub(super) struct Rows<'a, R> {
     reads: usize,
     /// Whether the last of them left room for another row.
     had_room: bool,
+    count_drops: bool,
 }
 
 impl<'a, R: Read> Rows<'a, R> {
@@ -72,15 +73,24 @@ impl<'a, R: Read> Rows<'a, R> {
             end,
             reads,
             had_room,
+            count_drops: false,
         };
         let header = rows.next()?.ok_or(Problem::Header)?;
         let mut words = header
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty());
-        match (words.next(), words.next()) {
-            (Some(b"sl"), Some(b"local_address")) => Ok(rows),
-            _ => Err(Problem::Header),
+        let is_header = words.next() == Some(b"sl") && words.next() == Some(b"local_address");
+        let count_drops = words.next_back() == Some(b"drops");
+        if !is_header {
+            return Err(Problem::Header);
         }
+        rows.count_drops = count_drops;
+        Ok(rows)
+    }
+
+    /// Whether the header has a last column of drops, as that of UDP has.
+    pub(super) fn count_drops(&self) -> bool {
+        self.count_drops
     }
 
     /// The next row without its line feed; `None` at the end.

@@ -70,8 +70,24 @@ fn files_of_the_kernel_are_read_on_purpose_alone() {
     }
     let status = RegularFile::open_in_proc(Path::new("/proc/self/status")).unwrap();
     assert!(status.read_start(4096).unwrap().starts_with(b"Name:"));
-    // The link leads to a file on a disk.
-    RegularFile::open(Path::new("/proc/self/exe")).unwrap();
+}
+
+/// The link leads to a file on a disk, but a user decides where such a link leads.
+#[test]
+fn links_of_the_kernel_are_followed_on_purpose_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    fs::write(folder.path().join("file"), "0").unwrap();
+    let root = Path::new("/proc/self/root").join(folder.path().strip_prefix("/").unwrap());
+    for target in [Path::new("/proc/self/exe"), &root.join("file")] {
+        let _ = fs::remove_file(&link);
+        symlink(target, &link).unwrap();
+        let refused = ReadError::System(Errno::ELOOP);
+        assert_eq!(RegularFile::open(&link).map(drop), Err(refused));
+        assert_eq!(RegularFile::open(target).map(drop), Err(refused));
+        assert!(metadata(target).is_err());
+        RegularFile::open_magic_link(target).unwrap();
+    }
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 mod track_files;
 mod weights;
-mod writers;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
 use super::codes::audit::{SECURITY_OFF, SERVER_TAKEN_OUT};
@@ -14,7 +14,7 @@ use super::codes::command::INDIRECT;
 use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, NeverRun};
 use super::command::{
-    Accounts, Attempt, DryRuns, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
     arguments,
 };
 use super::findings::{Finding, Findings};
@@ -22,8 +22,6 @@ use super::third_party::{self, Setting};
 use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::ReadError;
-
-pub use writers::Doubt;
 
 /// What is the same for all checks of a configuration.
 pub struct Audit<'a> {
@@ -39,8 +37,8 @@ pub struct Audit<'a> {
     pub image: &'a Result<OwnImage, ReadError>,
     /// This program's path, to recognize it under another name.
     pub own: Option<&'a Path>,
-    /// What the dry runs share.
-    pub dry_runs: &'a DryRuns,
+    /// What the evaluations share.
+    pub evaluations: &'a Evaluations,
     /// The path of listenup to write into the configuration.
     pub listenup: &'a str,
 }
@@ -77,14 +75,11 @@ impl Audit<'_> {
             return audited;
         }
         let checks = checks::of(self.config);
-        findings.extend(track_files::examine(
-            self.config,
-            self.image.as_ref().ok(),
-            Path::new("/proc"),
-        ));
+        findings.extend(track_files::examine(self.config, self.accounts));
         let before = findings.len();
+        let index = Index::new(self.config);
         for check in &checks {
-            self.check(check, findings, &mut audited);
+            self.check(check, &index, findings, &mut audited);
         }
         let is_unsafe = |found: &Finding| found.value("weakness").is_some();
         let is_safe = !findings.since(before).iter().any(is_unsafe);
@@ -145,7 +140,13 @@ impl Audit<'_> {
         }
     }
 
-    fn check(&self, check: &Check<'_>, findings: &mut Findings, audited: &mut Audited) {
+    fn check(
+        &self,
+        check: &Check<'_>,
+        index: &Index<'_>,
+        findings: &mut Findings,
+        audited: &mut Audited,
+    ) {
         let before = findings.len();
         let user = self.runners().user(check.user, Dropped::Check(&check.name));
         let has_user = user.is_ok();
@@ -170,7 +171,7 @@ impl Audit<'_> {
         audited.calls_listenup |= invocation != Invocation::None;
         let weights = |means_up: Option<bool>, findings: &mut Findings| {
             if let Some(script) = check.script {
-                findings.extend(weights::examine(self.config, script, means_up));
+                findings.extend(weights::examine(index, script, means_up));
             }
         };
         match invocation {
@@ -191,7 +192,7 @@ impl Audit<'_> {
                         options,
                         user: &user,
                         image: self.image,
-                        runs: self.dry_runs,
+                        evaluations: self.evaluations,
                         netns: self.config.globals.net_namespace.as_ref(),
                     };
                     findings.extend(attempt.examine());

@@ -1,25 +1,21 @@
-//! `track_file` and `vrrp_track_process`: whether something updates the file, and what a process does not tell.
+//! `track_file` and `vrrp_track_process`: what the file says, who can change it, and what a process does not tell.
 
 use std::fmt::Display;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
-use nix::unistd::geteuid;
 
-use super::writers::{Writer, Writers};
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
-    FILE_ABSENT, FILE_DOWN, FILE_KEPT, FILE_NO_NUMBER, FILE_STUCK, FILE_UNREADABLE, FILE_UNSAFE,
-    FILE_UNUSED, FILE_UNWATCHED, FILE_WEIGHT, Meaning, NoWriter, RunAsRoot, TRACK_PROCESS,
-    WeightSource, WriterFix,
+    FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
+    FILE_WEIGHT, Meaning, RunAsRoot, TRACK_PROCESS, WeightSource, WriterFix, WriterStatus,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
-use crate::commands::doctor::command::OwnImage;
+use crate::commands::doctor::command::Accounts;
 use crate::commands::doctor::findings::Finding;
-use crate::host::folders::weak_folder;
+use crate::host::folders::weak_part;
 use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
@@ -30,19 +26,13 @@ const LIMITS: Limits = Limits {
 };
 
 /// Looks at all of them.
-pub fn examine(config: &Config, own: Option<&OwnImage>, proc: &Path) -> Vec<Finding> {
+pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
     let used = config.track_files.iter().filter(|file| !file.dropped);
-    let used: Vec<&TrackFile> = used.collect();
-    let writers = match used.is_empty() {
-        true => Writers::default(),
-        false => Writers::find(own, proc),
-    };
-    let files = used.into_iter().flat_map(|file| {
-        let findings = TrackedFile::new(file, config.complete, &writers).map(|file| file.examine());
-        findings
-            .into_iter()
-            .flatten()
-            .map(|found| found.at(&file.place))
+    let files = used.flat_map(|file| {
+        let tracked = TrackedFile::new(file, config.complete);
+        let findings = tracked.map(|tracked| tracked.examine(accounts));
+        let findings = findings.into_iter().flatten();
+        findings.map(|found| found.at(&file.place))
     });
     let processes = config.track_processes.iter();
     let processes = processes.filter(|process| !process.process.is_empty());
@@ -54,21 +44,19 @@ struct TrackedFile<'a> {
     path: &'a Path,
     /// Nothing is missing in the configuration.
     complete: bool,
-    writer: Option<&'a Writer>,
 }
 
 impl<'a> TrackedFile<'a> {
-    fn new(file: &'a TrackFile, complete: bool, writers: &'a Writers) -> Option<Self> {
+    fn new(file: &'a TrackFile, complete: bool) -> Option<Self> {
         let path = Path::new(&file.file.as_ref()?.value);
         Some(Self {
             file,
             path,
             complete,
-            writer: writers.of(path),
         })
     }
 
-    fn examine(&self) -> Vec<Finding> {
+    fn examine(&self, accounts: &Accounts) -> Vec<Finding> {
         let is_used = !self.file.tracked_by.is_empty() || !self.file.checked_by.is_empty();
         if !is_used {
             return match self.complete {
@@ -76,15 +64,16 @@ impl<'a> TrackedFile<'a> {
                 false => Vec::new(),
             };
         }
-        let keeper = self.writer.filter(|writer| writer.is_listenup());
-        let owner = keeper.map_or(geteuid().as_raw(), |writer| writer.user);
-        let folder = weak_folder(self.path, owner);
-        let folder =
-            folder.map(|folder| self.finding(&FILE_UNSAFE, &[("folder", &folder.display())]));
-        folder.into_iter().chain(self.value()).collect()
+        let weak = weak_part(self.path, 0).map(|part| {
+            let owner = accounts.owner(part.uid, part.gid);
+            let (path, mode) = (part.path.display(), part.mode & 0o7777);
+            let shown = format!("{path} ({owner} {mode:04o})");
+            self.finding(&FILE_UNSAFE, &[("part", &shown)])
+        });
+        weak.into_iter().chain(self.value()).collect()
     }
 
-    /// Returns what the file says, and whether something updates it.
+    /// Returns what the file says, and how old that is.
     fn value(&self) -> Vec<Finding> {
         let read = RegularFile::open(self.path).and_then(|file| Ok((file.read(LIMITS)?, file)));
         let (text, found) = match read {
@@ -104,7 +93,7 @@ impl<'a> TrackedFile<'a> {
         };
         let mut findings: Vec<Finding> = self.weight(value).into_iter().collect();
         findings.extend(self.is_down(value));
-        findings.extend(self.kept(value, found.uid(), found.modified().ok()));
+        findings.push(self.last_written(value, found.modified().ok()));
         findings
     }
 
@@ -140,30 +129,16 @@ impl<'a> TrackedFile<'a> {
         ))
     }
 
-    fn kept(&self, value: i32, owner: u32, changed: Option<SystemTime>) -> Option<Finding> {
-        let doubt = self.writer.map(|writer| (writer.pid, writer.doubt(owner)));
-        let why = match doubt {
-            Some((pid, None)) if value == 0 => {
-                return Some(self.finding(&FILE_KEPT, &[("value", &value), ("pid", &pid)]));
-            }
-            Some((_, None)) => return None,
-            Some((pid, Some(doubt))) => NoWriter::Doubtful(pid, doubt),
-            None => NoWriter::Absent,
-        };
-        // Nothing else writes what the unit of listenup keeps.
-        let is_of_unit = matches!(WriterFix::of(self.path), WriterFix::Unit(_));
-        let code = match is_of_unit && matches!(why, NoWriter::Absent) {
-            true => &FILE_STUCK,
-            false => &FILE_UNWATCHED,
-        };
+    /// Whether something updates the file is not known: any process can look like a listenup watch.
+    fn last_written(&self, value: i32, changed: Option<SystemTime>) -> Finding {
         let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
         let values: &[(_, &dyn Display)] = &[
             ("value", &value),
             ("meaning", &Meaning { value, by_fault }),
-            ("why", &why),
             ("age", &age(changed)),
+            ("status", &WriterStatus(WriterFix::of(self.path))),
         ];
-        Some(self.finding(code, values))
+        self.finding(&FILE_VALUE, values)
     }
 
     fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {

@@ -1,6 +1,7 @@
 //! What the result of a script does to the priority and the address.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ptr;
 
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::audit::{
@@ -15,13 +16,13 @@ use crate::keepalived_conf::{
 
 /// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
 /// success means is not known, because the program is not listenup.
-pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
+pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for by in &script.tracked_by {
-        let Some(instance) = config.instances.iter().find(|one| one.name == by.instance) else {
+        let Some(instance) = index.instances.get(by.instance.as_str()) else {
             continue;
         };
-        let place = tracked_at(config, script, instance);
+        let place = index.tracked_at(script, instance);
         if means_up != Some(false) {
             findings.extend(
                 reverse(script, instance, by.weight, means_up).map(|found| found.at(place)),
@@ -37,7 +38,7 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
         return findings;
     }
     // A part that was not read could set it.
-    if script.fall() == 1 && (config.complete || script.fall.is_some()) {
+    if script.fall() == 1 && (index.complete || script.fall.is_some()) {
         let place = script
             .fall
             .as_ref()
@@ -66,33 +67,33 @@ pub fn examine(config: &Config, script: &Script, means_up: Option<bool>) -> Vec<
 /// depend on a service.
 pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if config.fatal.is_some() || !config.complete {
+        return findings;
+    }
+    let index = Index::new(config);
     for instance in &config.instances {
         let name = &instance.name;
-        if config.fatal.is_some() || !config.complete {
-            continue;
-        }
         let addresses = addresses(instance);
         // The instances of a sync group move together.
-        let mates = mates(config, name);
-        let mut tracks = config
-            .instances
-            .iter()
-            .filter(|one| mates.contains(&one.name.as_str()));
-        if tracks.all(|mate| self::tracks(config, mate).all(is_empty)) {
+        let mates = index.mates(name);
+        let mut all = mates.iter().filter_map(|mate| index.instances.get(mate));
+        if all.all(|mate| index.tracks(mate).all(is_empty)) {
             let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
             findings.push(finding.at(&instance.place));
             continue;
         }
         let mut by_fault: Vec<String> = Vec::new();
         let mut by_priority: Vec<(String, Weight)> = Vec::new();
-        let trackers = trackers(config).filter(|(check, by)| {
-            mates.contains(&by.instance.as_str()) && !decided.contains(*check)
-        });
-        for (check, by) in trackers {
+        let trackers = mates.iter().filter_map(|mate| index.trackers.get(mate));
+        let mut trackers: Vec<&(usize, &str, &TrackedBy)> = trackers.flatten().collect();
+        trackers.sort_unstable_by_key(|(order, _, _)| *order);
+        let mut known = HashSet::new();
+        for (_, check, by) in trackers {
             match by.weight.value {
-                0 if by_fault.iter().any(|known| known == check) => {}
-                0 => by_fault.push(check.to_owned()),
-                _ if by.instance == *name => by_priority.push((check.to_owned(), by.weight)),
+                _ if decided.contains(*check) => {}
+                0 if !known.insert(check) => {}
+                0 => by_fault.push((*check).to_owned()),
+                _ if by.instance == *name => by_priority.push(((*check).to_owned(), by.weight)),
                 _ => {}
             }
         }
@@ -142,22 +143,85 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
         .chain(files)
 }
 
-fn tracks<'c>(config: &'c Config, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
-    let groups = groups_of(config, &instance.name);
-    std::iter::once(&instance.tracks).chain(groups.map(|group| &group.tracks))
+/// What belongs to what, by name. A configuration can have tens of thousands of blocks.
+pub struct Index<'c> {
+    /// All of the configuration was read.
+    complete: bool,
+    instances: HashMap<&'c str, &'c Instance>,
+    /// The groups of an instance.
+    groups: HashMap<&'c str, Vec<&'c Group>>,
+    /// What acts on an instance, with its place among all trackers.
+    trackers: HashMap<&'c str, Vec<(usize, &'c str, &'c TrackedBy)>>,
+    /// The first line of each list that tracks a script.
+    lines: HashMap<(*const Tracks, &'c str), &'c Place>,
 }
 
-fn groups_of<'c>(config: &'c Config, instance: &str) -> impl Iterator<Item = &'c Group> {
-    let is_member =
-        move |group: &&Group| group.members.iter().any(|member| member.value == instance);
-    config.groups.iter().filter(is_member)
-}
+impl<'c> Index<'c> {
+    /// Of this configuration.
+    pub fn new(config: &'c Config) -> Self {
+        let mut index = Self {
+            complete: config.complete,
+            instances: HashMap::new(),
+            groups: HashMap::new(),
+            trackers: HashMap::new(),
+            lines: HashMap::new(),
+        };
+        for instance in &config.instances {
+            index.instances.entry(&instance.name).or_insert(instance);
+            index.add_lines(&instance.tracks);
+        }
+        for group in &config.groups {
+            index.add_lines(&group.tracks);
+            for member in &group.members {
+                let groups = index.groups.entry(&member.value).or_default();
+                if groups.last().is_none_or(|last| !ptr::eq(*last, group)) {
+                    groups.push(group);
+                }
+            }
+        }
+        for (order, (check, by)) in trackers(config).enumerate() {
+            let trackers = index.trackers.entry(&by.instance).or_default();
+            trackers.push((order, check, by));
+        }
+        index
+    }
 
-/// Returns the instance and the others of its sync groups.
-fn mates<'c>(config: &'c Config, instance: &'c str) -> Vec<&'c str> {
-    let groups = groups_of(config, instance);
-    let members = groups.flat_map(|group| group.members.iter().map(|member| member.value.as_str()));
-    std::iter::once(instance).chain(members).collect()
+    fn add_lines(&mut self, tracks: &'c Tracks) {
+        for line in tracks.scripts.iter().filter(|line| line.ignored.is_none()) {
+            let key = (ptr::from_ref(tracks), line.name.as_str());
+            self.lines.entry(key).or_insert(&line.place);
+        }
+    }
+
+    fn groups(&self, instance: &str) -> impl Iterator<Item = &'c Group> {
+        self.groups.get(instance).into_iter().flatten().copied()
+    }
+
+    fn tracks(&self, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
+        let groups = self.groups(&instance.name).map(|group| &group.tracks);
+        std::iter::once(&instance.tracks).chain(groups)
+    }
+
+    /// Returns the instance and the others of its sync groups, each once.
+    fn mates(&self, instance: &'c str) -> HashSet<&'c str> {
+        let groups = self.groups(instance);
+        let members = groups.flat_map(|group| &group.members);
+        let members = members.map(|member| member.value.as_str());
+        std::iter::once(instance).chain(members).collect()
+    }
+
+    /// Returns the line that tracks a script, or else its block.
+    fn tracked_at<'s>(&self, script: &'s Script, instance: &'c Instance) -> &'s Place
+    where
+        'c: 's,
+    {
+        let mut tracks = self.tracks(instance);
+        let line = tracks.find_map(|tracks| {
+            let key = (ptr::from_ref(tracks), script.name.as_str());
+            self.lines.get(&key).copied()
+        });
+        line.unwrap_or(&script.place)
+    }
 }
 
 fn is_empty(tracks: &Tracks) -> bool {
@@ -176,13 +240,6 @@ fn addresses(instance: &Instance) -> String {
         [first, second, third, _, ..] => format!("{first}, {second}, {third}, ..."),
         some => some.join(", "),
     }
-}
-
-/// Returns the line that tracks a script, or else its block.
-fn tracked_at<'c>(config: &'c Config, script: &'c Script, instance: &'c Instance) -> &'c Place {
-    let mut lines = tracks(config, instance).flat_map(|tracks| &tracks.scripts);
-    let line = lines.find(|line| line.name == script.name && line.ignored.is_none());
-    line.map_or(&script.place, |line| &line.place)
 }
 
 /// Returns the priority with this change: VRRP has 1 to 254 for those that do not own the address.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{Code, failing, note, ok, problem, table};
-use crate::commands::doctor::{audit::Doubt, command::Weakness};
+use crate::commands::doctor::command::Weakness;
 
 table! {
     SECURITY_OFF = note(
@@ -251,20 +251,13 @@ table! {
         "{fix}",
         "keepalived treats a file that does not exist as 0, which means up.",
     );
-    FILE_STUCK = problem(
-        "LU254",
-        "track_file {name}: stuck at {value} ({meaning})",
-        "nothing updates {path}; it was last written {age}",
-        "{fix}",
-        "keepalived keeps the last value of a track_file even if its writer is gone.",
-    );
-    FILE_UNWATCHED = note(
+    FILE_VALUE = note(
         "LU255",
-        "track_file {name}: {value} ({meaning}), and the doctor does not know whether something updates it",
-        "{why}; {path} was last written {age}",
-        "",
-        "keepalived keeps the last value of a track_file even if its writer is gone. The doctor knows listenup watch only, \
-         and believes a process only if it executes this listenup and owns the file.",
+        "track_file {name}: {value} ({meaning}), last written {age}",
+        "keepalived uses this value whether or not something still updates {path}",
+        "{status}",
+        "keepalived keeps the last value of a track_file even if its writer is gone. The doctor does not look for the writer: \
+         any user can start a process that looks like one.",
     );
     FILE_NO_NUMBER = problem(
         "LU256",
@@ -284,14 +277,11 @@ table! {
     FILE_UNSAFE = problem(
         "LU258",
         "track_file {name}: users other than root can force a failover, or prevent one",
-        "they can write to {folder}",
+        "they can change {part}",
         "keep the file in a folder to which only root can write, such as /run/keepalived; change file and its writer",
-        "Who can replace the file decides whether this node holds the address.",
-    );
-    FILE_KEPT = ok(
-        "LU259",
-        "track_file {name}: {value} (up); listenup watch ({pid}) keeps {path}",
-        "A listenup watch that runs keeps the file up to date.",
+        "Who can replace the file decides whether this node holds the address. Each folder and each link of the path counts, \
+         and the file itself. What is in a folder that only root can enter is safe, also if it belongs to another user: \
+         listenup-watch@ keeps its file in such a folder.",
     );
     FILE_DOWN = failing(
         "LU260",
@@ -380,33 +370,6 @@ impl fmt::Display for WeightSource {
     }
 }
 
-/// Why the doctor does not know what updates a file.
-#[derive(Clone, Copy, Debug)]
-pub enum NoWriter {
-    /// There is no listenup watch of this file.
-    Absent,
-    /// The process of this number says that it is one.
-    Doubtful(u32, Doubt),
-}
-
-impl fmt::Display for NoWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Absent => f.write_str("no listenup watch updates it"),
-            Self::Doubtful(pid, doubt) => {
-                write!(f, "process {pid} calls itself listenup watch of it, but ")?;
-                match doubt {
-                    Doubt::OtherProgram => f.write_str("executes another file than this listenup"),
-                    Doubt::Unreadable(error) => {
-                        write!(f, "its program cannot be looked at: {error}")
-                    }
-                    Doubt::OtherUser => f.write_str("the file belongs to another user"),
-                }
-            }
-        }
-    }
-}
-
 /// How to have a file updated.
 #[derive(Clone, Debug)]
 pub enum WriterFix {
@@ -440,5 +403,22 @@ impl fmt::Display for WriterFix {
                  enable --now listenup-watch@PORT"
             ),
         }
+    }
+}
+
+/// How to find out whether something updates a file.
+#[derive(Clone, Debug)]
+pub struct WriterStatus(pub WriterFix);
+
+impl fmt::Display for WriterStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match &self.0 {
+            WriterFix::Unit(unit) => unit.as_str(),
+            WriterFix::Other(_) => "*",
+        };
+        write!(
+            f,
+            "to see whether its writer runs: systemctl status 'listenup-watch@{unit}'"
+        )
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Code, failing, note, ok, problem, table};
 use crate::clock::Shown;
 use crate::commands::doctor::checks::OnFailure;
+use crate::domain::{self, Target};
 use crate::untrusted::ReadError;
 
 table! {
@@ -14,7 +15,7 @@ table! {
         "{name}: runs listenup through a wrapper",
         "the wrapper's listenup command was not checked",
         "call listenup directly from this line",
-        "The doctor does not run programs other than listenup, so it does not know what the wrapper does with the result.",
+        "The doctor executes no program, so it does not know what the wrapper does with the result.",
     );
     SHELL_WORD = problem(
         "LU402",
@@ -71,28 +72,29 @@ table! {
     );
     CURRENT = ok(
         "LU411",
-        "{name}: {answer} (run as user {user})",
-        "The doctor runs a listenup check once, as keepalived does: the same arguments, user, network namespace and time \
-         limit. It executes its own program file, and only if the program in the line has the same content.",
+        "{name}: {answer} (evaluated here for user {user})",
+        "The doctor evaluates a listenup check in its own process, with the same arguments, network namespace and time limit. \
+         It executes nothing. As a user other than root, a check cannot enter a network namespace, and cannot look into the \
+         processes of other users. In everything else all users get the same answer.",
     );
     FAILING = failing(
         "LU412",
         "{name}: {answer}. {now}",
         "",
         "",
-        "The check does what it should, and fails right now. See LU411 for how it is run.",
+        "The check does what it should, and fails right now. See LU411 for how it is evaluated.",
     );
     UNKNOWN_IS_UP = problem(
         "LU413",
         "{name}: always succeeds: {always}",
-        "as user {user} it gets \"{answer}\", and --on-unknown up turns that into success",
+        "as user {user} it would get \"{answer}\", and --on-unknown up turns that into success",
         "add to its block: user root; or remove --on-unknown up",
         "--on-unknown up makes \"could not tell\" a success. If the user lacks the permission, the check never fails.",
     );
     COULD_NOT_TELL = problem(
         "LU414",
         "{name}: always fails: {fails}",
-        "as user {user} it gets \"{answer}\"",
+        "as user {user} it would get \"{answer}\"",
         "add to its block: user root; or remove the options that require root, such as --owner-process and --netns",
         "\"could not tell\" counts as a failure, unless --on-unknown up is given.",
     );
@@ -103,19 +105,19 @@ table! {
         "correct the name in the line",
         "A device, user or network namespace that does not exist is an error of the command line.",
     );
-    NOT_TRIED = note(
+    NOT_EVALUATED = note(
         "LU417",
-        "{name}: the check was not run",
+        "{name}: the check was not evaluated",
         "{why}",
         "{fix}",
         "What the check finds now is unknown. Nothing else follows from this.",
     );
     OTHER_FILE = note(
         "LU418",
-        "{name}: the check was not run: {program} is a different version of listenup, or another program",
-        "the doctor only runs its own program file, and {program} has other content",
+        "{name}: the check was not evaluated: {program} is a different version of listenup, or another program",
+        "the doctor only knows what its own program finds, and {program} has other content",
         "install the same version of listenup in both places",
-        "Only its own file is known to do nothing else than to check.",
+        "The doctor compares the program with its own and executes neither.",
     );
     REMOTE = problem(
         "LU416",
@@ -177,42 +179,39 @@ impl fmt::Display for UntilItPasses {
     }
 }
 
-/// Why a check was not run.
+/// Why a check was not evaluated.
 #[derive(Clone, Debug)]
-pub enum NotTried {
-    /// This user cannot run it as another one.
+pub enum NotEvaluated {
+    /// This user sees less than the user of the check.
     NotRoot(String),
-    /// All dry runs together took this long.
+    /// All evaluations together took this long.
     NoTime(Duration),
     /// It was ended after this time.
     Unfinished(Duration),
-    /// It ended without an answer.
-    NoAnswer,
     /// A file could not be read.
     Unreadable(ReadError),
-    /// It could not be started.
+    /// The system does not allow it.
     System(String),
 }
 
-impl NotTried {
+impl NotEvaluated {
     /// Returns what to do.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::NotRoot(_) | Self::Unreadable(_) => "run the doctor as root",
+            Self::NotRoot(_) | Self::Unreadable(_) | Self::System(_) => "run the doctor as root",
             _ => "run the line by hand",
         }
     }
 }
 
-impl fmt::Display for NotTried {
+impl fmt::Display for NotEvaluated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotRoot(user) => write!(f, "only root can run it as user {user}"),
+            Self::NotRoot(user) => write!(f, "only root can find out what it finds as user {user}"),
             Self::NoTime(limit) => {
                 write!(f, "the {} for all checks together are over", Shown(*limit))
             }
             Self::Unfinished(limit) => write!(f, "it was ended after {}", Shown(*limit)),
-            Self::NoAnswer => f.write_str("it ended without an answer"),
             Self::Unreadable(error) => write!(f, "the program cannot be read: {error}"),
             Self::System(error) => f.write_str(error),
         }
@@ -232,6 +231,18 @@ pub struct Answer {
     pub answer: String,
     /// listenup's reason.
     pub reason: Option<String>,
+}
+
+impl Answer {
+    /// An answer about a target, in words.
+    pub fn of((target, answer): &(Target, domain::Answer)) -> Self {
+        let (word, reason) = answer.in_words();
+        Self {
+            target: target.to_string(),
+            answer: word.to_owned(),
+            reason,
+        }
+    }
 }
 
 impl fmt::Display for Answers {

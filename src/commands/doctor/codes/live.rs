@@ -46,6 +46,14 @@ table! {
         "run the doctor as root",
         "Only root can read what keepalived has loaded. The doctor reads the file in place of it, which can be newer.",
     );
+    PROCESSES_UNKNOWN = note(
+        "LU515",
+        "whether keepalived is running is unknown: this report is about the files",
+        "{why}",
+        "run the doctor again; name the file to check that alone",
+        "The doctor looks through all processes for at most 5s. A running keepalived can have loaded another configuration \
+         than the files contain.",
+    );
     CHANGED = note(
         "LU513",
         "the file has changed since keepalived ({pid}) loaded it; this report is about the loaded version",

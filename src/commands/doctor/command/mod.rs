@@ -1,8 +1,7 @@
-//! One command: its file, its user, and, if it calls listenup, its arguments and a dry run.
+//! One command: its file, its user, and, if it calls listenup, its arguments and what the check finds now.
 
 pub mod arguments;
-mod child;
-mod dry_run;
+mod evaluation;
 mod namespace;
 mod own_image;
 mod path;
@@ -13,23 +12,24 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 
-use self::dry_run::RunResult;
-use self::namespace::run_in_netns;
+use self::evaluation::Evaluation;
+use self::namespace::in_netns;
 use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
-    Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE, NOT_TRIED,
-    NotTried, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
+    Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE,
+    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::domain::{Place as Endpoint, Target, Wanted};
+use crate::domain::{Obstacle, Place as Endpoint, Target, Wanted};
+use crate::host::netns::Netns;
 use crate::keepalived_conf::Set;
 use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
-pub use dry_run::DryRuns;
+pub use evaluation::Evaluations;
 pub use own_image::OwnImage;
 pub use path::{Program, Security, Weakness, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
@@ -37,7 +37,7 @@ pub use user::{Accounts, Runners, ScriptUser};
 /// Bytes of a number in /proc/sys.
 const LONGEST_NUMBER: u64 = 64;
 
-/// How keepalived would run a listenup check.
+/// A listenup check that keepalived would run.
 pub struct Attempt<'a> {
     /// The check.
     pub check: &'a Check<'a>,
@@ -47,90 +47,99 @@ pub struct Attempt<'a> {
     pub options: &'a CheckOptions,
     /// Its user.
     pub user: &'a ScriptUser,
-    /// The program that is executed in its place.
+    /// This program, to compare the file with.
     pub image: &'a Result<OwnImage, ReadError>,
-    /// What the dry runs share.
-    pub runs: &'a DryRuns,
+    /// What the evaluations share.
+    pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Set<String>>,
 }
 
 impl Attempt<'_> {
-    /// Runs the check, and returns what that shows.
+    /// Evaluates the check, and returns what that shows.
     pub fn examine(&self) -> Vec<Finding> {
         let place = self.check.place();
-        let own = nix::unistd::geteuid().as_raw();
-        if own != 0 && own != self.user.uid {
-            let why = NotTried::NotRoot(self.user.name.clone());
-            return vec![self.not_tried(&why).at(place)];
+        if let Err(finding) = self.is_this_program().and_then(|()| self.has_rights()) {
+            return vec![finding.at(place)];
         }
-        let image = match self.image() {
-            Ok(image) => image,
-            Err(finding) => return vec![finding.at(place)],
-        };
-        let netns = self.netns.map(|set| set.value.as_str());
-        let inside = run_in_netns(netns, || {
-            let result = self.run(image);
-            let deadlock = self.deadlock(&result);
-            (result, deadlock)
+        let name = self.netns.map(|set| set.value.as_str());
+        let netns = name.and_then(Netns::named);
+        let inside = in_netns(netns.as_ref(), || {
+            let found = self.evaluate();
+            let deadlock = self.deadlock(&found);
+            (found, deadlock)
         });
-        let (result, deadlock) = match inside {
+        let (found, deadlock) = match inside {
             Ok(inside) => inside,
-            Err(why) => {
-                let netns = netns.unwrap_or_default();
+            Err(Obstacle::NoSuch(why)) => {
+                let netns = name.unwrap_or_default();
                 let finding = NO_NAMESPACE.with(&[("netns", &netns), ("why", &why)]);
                 return vec![finding.at(self.netns.map_or(place, |set| &set.place))];
             }
+            Err(Obstacle::Doubt(doubt)) => {
+                let why = NotEvaluated::System(doubt.to_string());
+                return vec![self.not_evaluated(&why).at(place)];
+            }
         };
-        let elsewhere = match (&result, self.netns) {
-            (RunResult::Fails(inside), Some(set)) => self.elsewhere(image, inside, set),
+        let elsewhere = match (&found, self.netns) {
+            (Evaluation::Fails(inside), Some(set)) => self.elsewhere(inside, set),
             _ => None,
         };
-        let finding = elsewhere.unwrap_or_else(|| self.finding(&result).at(place));
+        let finding = elsewhere.unwrap_or_else(|| self.finding(&found).at(place));
         let deadlock = deadlock.map(|finding| finding.at(place));
         std::iter::once(finding).chain(deadlock).collect()
     }
 
-    /// Returns the program to execute, if it is the one in the configuration.
-    fn image(&self) -> Result<&OwnImage, Finding> {
-        let unreadable = |error: &ReadError| self.not_tried(&NotTried::Unreadable(*error));
+    /// Returns a finding unless the file in the configuration is this program.
+    fn is_this_program(&self) -> Result<(), Finding> {
+        let unreadable = |error: &ReadError| self.not_evaluated(&NotEvaluated::Unreadable(*error));
         let image = self.image.as_ref().map_err(unreadable)?;
         match RegularFile::open(self.path).and_then(|file| image.is_in(&file)) {
-            Ok(true) => Ok(image),
+            Ok(true) => Ok(()),
             Ok(false) => Err(self.with(&OTHER_FILE, &[("program", &self.path.display())])),
             Err(error) => Err(unreadable(&error)),
         }
     }
 
-    fn run(&self, image: &OwnImage) -> RunResult {
-        self.runs
-            .run(image, self.check.words, self.user, self.check.timeout)
+    /// Returns a finding if the script's user sees more than the user of this process. All users see the same listeners, with
+    /// their queues, users and units.
+    fn has_rights(&self) -> Result<(), Finding> {
+        let own = nix::unistd::geteuid().as_raw();
+        let needs_rights = self.options.netns.is_some() || self.options.owner.process.is_some();
+        match own != 0 && own != self.user.uid && needs_rights {
+            true => Err(self.not_evaluated(&NotEvaluated::NotRoot(self.user.name.clone()))),
+            false => Ok(()),
+        }
     }
 
-    fn finding(&self, result: &RunResult) -> Finding {
+    fn evaluate(&self) -> Evaluation {
+        self.evaluations.evaluate(self.options, self.user)
+    }
+
+    fn finding(&self, found: &Evaluation) -> Finding {
         if let OnFailure::Server { .. } = self.check.on_failure {
             if let Some((address, _)) = self.options.targets.iter().find_map(unbindable) {
                 return self.with(&REMOTE, &[("address", &address)]);
             }
         }
         let answered = |code, answer: &Answers| self.with(code, &[("answer", answer)]);
-        match result {
-            RunResult::Succeeds(answers) => answered(&CURRENT, answers),
-            RunResult::Fails(answers) => answered(&FAILING, answers),
-            RunResult::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
-            RunResult::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
-            RunResult::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
-            RunResult::NotTried(why) => self.not_tried(why),
+        match found {
+            Evaluation::Succeeds(answers) => answered(&CURRENT, answers),
+            Evaluation::Fails(answers) => answered(&FAILING, answers),
+            Evaluation::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
+            Evaluation::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
+            Evaluation::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
+            Evaluation::Unknown(why) => self.not_evaluated(why),
         }
     }
 
-    fn not_tried(&self, why: &NotTried) -> Finding {
-        self.with(&NOT_TRIED, &[("why", why), ("fix", &why.fix())])
+    fn not_evaluated(&self, why: &NotEvaluated) -> Finding {
+        self.with(&NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.
-    fn elsewhere(&self, image: &OwnImage, inside: &Answers, set: &Set<String>) -> Option<Finding> {
-        let RunResult::Succeeds(outside) = self.run(image) else {
+    fn elsewhere(&self, inside: &Answers, set: &Set<String>) -> Option<Finding> {
+        let Evaluation::Succeeds(outside) = self.evaluate() else {
             return None;
         };
         let finding = self.with(
@@ -145,8 +154,8 @@ impl Attempt<'_> {
     }
 
     /// Reports a service that cannot bind its address before it is here, and a check that keeps it away.
-    fn deadlock(&self, result: &RunResult) -> Option<Finding> {
-        let is_deadlock = matches!(result, RunResult::Fails(_))
+    fn deadlock(&self, found: &Evaluation) -> Option<Finding> {
+        let is_deadlock = matches!(found, Evaluation::Fails(_))
             && self.options.wanted == Wanted::Listening
             && self.check.on_failure == OnFailure::Fault;
         let mut targets = self.options.targets.iter().filter(|_| is_deadlock);

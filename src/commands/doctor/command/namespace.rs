@@ -1,28 +1,30 @@
-//! The network namespace that a configuration's checks look into.
+//! Other network namespaces, for as long as a check is evaluated.
 
 use std::path::Path;
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::domain::{Doubt, Obstacle};
 use crate::host::netns::Netns;
 use crate::untrusted::RegularFile;
 
-/// Does something in another network namespace, and comes back. Must be the main thread.
+/// Does something in another network namespace, and comes back. Must be the main thread, whose namespace /proc/self shows.
 ///
 /// # Errors
 /// Why that is not possible.
-pub fn run_in_netns<T>(name: Option<&str>, work: impl FnOnce() -> T) -> Result<T, String> {
-    let Some(netns) = name.and_then(Netns::named) else {
+pub fn in_netns<T>(netns: Option<&Netns>, work: impl FnOnce() -> T) -> Result<T, Obstacle> {
+    let Some(netns) = netns else {
         return Ok(work());
     };
-    let home = RegularFile::open(Path::new("/proc/self/ns/net"));
-    let home = home.map_err(|error| error.to_string())?.into_file();
-    netns.enter().map_err(|obstacle| obstacle.to_string())?;
+    let doubt = |why: &dyn std::fmt::Display| {
+        Doubt::new(format_args!(
+            "there is no way back to this network namespace: {why}"
+        ))
+    };
+    let home = RegularFile::open_magic_link(Path::new("/proc/thread-self/ns/net"));
+    let home = home.map_err(|error| doubt(&error))?.into_file();
+    netns.enter()?;
     let done = work();
-    match setns(home, CloneFlags::CLONE_NEWNET) {
-        Ok(()) => Ok(done),
-        Err(errno) => Err(format!(
-            "there is no way back to this network namespace: {errno}"
-        )),
-    }
+    setns(home, CloneFlags::CLONE_NEWNET).map_err(|errno| doubt(&errno))?;
+    Ok(done)
 }

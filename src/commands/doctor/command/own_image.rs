@@ -1,6 +1,6 @@
-//! The executable of this process: the only program that the doctor executes.
+//! The executable of this process, to compare programs with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::untrusted::{ReadError, RegularFile};
 
@@ -14,12 +14,7 @@ impl OwnImage {
     /// # Errors
     /// Returns an error if /proc is not mounted, or this user is not allowed to read the program.
     pub fn open() -> Result<Self, ReadError> {
-        RegularFile::open(Path::new("/proc/self/exe")).map(Self)
-    }
-
-    /// Where a child of this process finds it for execve(2). The descriptor is closed by that call.
-    pub fn path(&self) -> PathBuf {
-        self.0.descriptor()
+        RegularFile::open_magic_link(Path::new("/proc/self/exe")).map(Self)
     }
 
     /// True if a file is this program, or a copy of it. The packages install one.

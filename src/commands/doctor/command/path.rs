@@ -20,6 +20,7 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
+use crate::untrusted;
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -137,7 +138,7 @@ impl Program<'_> {
         } else if !file.can_execute(self.user) {
             findings.push(of_part(&NOT_EXECUTABLE, file));
         }
-        // What cannot be found out is left to the trial.
+        // What cannot be found out is not reported.
         let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
         if is_noexec {
             findings.push(of_part(&ON_NOEXEC, file));
@@ -212,7 +213,11 @@ impl ResolvedPath {
 
 /// True if two paths lead to the same file.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let identity = |path| {
+        untrusted::metadata(path)
+            .ok()
+            .map(|file| (file.dev(), file.ino()))
+    };
     identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use super::version;
 use crate::clock::{Deadline, SystemClock};
-use crate::commands::doctor::codes::live::{LOADED_UNREADABLE, NOT_BELIEVED};
+use crate::commands::doctor::codes::live::{LOADED_UNREADABLE, NOT_BELIEVED, PROCESSES_UNKNOWN};
 use crate::commands::doctor::findings::Findings;
 use crate::host::process_folder::{ProcessFolder, option};
 use crate::host::processes::Processes;
@@ -25,7 +25,7 @@ use crate::untrusted::{Limits, ReadError, RegularFile};
 const MEMFD: &[u8] = b"/memfd:/keepalived/consolidated_configuration";
 /// What is read of it.
 const LIMITS: Limits = Limits {
-    bytes: 16 << 20,
+    bytes: 4 << 20,
     lines: 1_000_000,
 };
 /// Bytes of a host's name: HOST_NAME_MAX is 64.
@@ -64,8 +64,12 @@ pub struct Loaded {
 /// Finds all of them. What cannot be read is reported.
 pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     let clock = SystemClock::start();
-    let Ok(processes) = Processes::read(proc, Deadline::new(&clock, LIMIT)) else {
-        return Vec::new(); // Without /proc no process can be seen. The sources report that.
+    let processes = match Processes::read(proc, Deadline::new(&clock, LIMIT)) {
+        Ok(processes) => processes,
+        Err(why) => {
+            findings.add(PROCESSES_UNKNOWN.with(&[("why", &why)]));
+            return Vec::new();
+        }
     };
     let named = processes
         .all()
@@ -222,4 +226,17 @@ fn examine_executable(executable: RegularFile) -> Result<Version, Obstacle> {
         return Err(Obstacle::ExecutableWritable);
     }
     version::of_file(&executable)?.ok_or(Obstacle::ExecutableOther)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_cannot_be_listed_are_reported() {
+        let mut findings = Findings::default();
+        assert!(find(Path::new("/nonexistent"), &mut findings).is_empty());
+        let codes: Vec<&str> = findings.iter().map(|found| found.code.id).collect();
+        assert_eq!(codes, ["LU515"]);
+    }
 }

@@ -1,14 +1,13 @@
 //! The folders that a running keepalived watches. It adds a watch for the folder of each track_file when it starts and when
 //! it reloads. A folder that is removed, made again or mounted over later is another one.
 
-use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::host::process_folder::ProcessFolder;
-use crate::untrusted::{ReadError, RegularFile};
+use crate::untrusted::{self, Place, ReadError, RegularFile};
 
 /// Bytes of /proc/self/fdinfo with one watch.
 const LONGEST_LINE: u64 = 4096;
@@ -35,11 +34,12 @@ pub fn of_process(process: &ProcessFolder) -> Result<Vec<Watched>, ReadError> {
 
 /// Returns how the kernel identifies a folder, if it is watched. `None`: that could not be found out.
 pub fn identity(folder: &Path) -> Option<Watched> {
+    let folder = Place::of(folder).ok()?;
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
     // Nothing is read from it.
     inotify
         .add_watch(
-            folder,
+            &folder.path(),
             AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_ONLYDIR,
         )
         .ok()?;
@@ -53,7 +53,7 @@ pub fn identity(folder: &Path) -> Option<Watched> {
 
 /// True if the folder exists.
 pub fn exists(folder: &Path) -> bool {
-    fs::metadata(folder).is_ok_and(|found| found.is_dir())
+    untrusted::metadata(folder).is_ok_and(|found| found.is_dir())
 }
 
 /// A line of /proc/PID/fdinfo: `inotify wd:1 ino:3 sdev:28 mask:2c8 ...` (fs/notify/fdinfo.c, `inotify_fdinfo`).
@@ -72,6 +72,8 @@ fn parse(line: &str) -> Option<Watched> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,9 @@ use super::tokens::Token;
 /// The most statements that a run executes.
 const STEPS: usize = 2000;
 
+/// The most bytes that all words of a run have together. A variable can double in each line.
+const BYTES: usize = 1 << 20;
+
 /// A block that is open.
 struct Block<'t> {
     /// The word that closes it.
@@ -38,6 +41,7 @@ pub struct Machine<'a> {
     pub(super) exits_on_error: bool,
     pub(super) pipe_fails: bool,
     pub(super) steps: usize,
+    bytes: usize,
     /// The line of the last statement.
     pub line: usize,
 }
@@ -55,7 +59,17 @@ impl<'a> Machine<'a> {
             exits_on_error: false,
             pipe_fails: false,
             steps: 0,
+            bytes: 0,
             line: 1,
+        }
+    }
+
+    /// Counts the bytes of a part of a word.
+    pub(super) fn count_bytes(&mut self, count: usize) -> Step<()> {
+        self.bytes = self.bytes.saturating_add(count);
+        match self.bytes > BYTES {
+            true => Err(Stop::NotUnderstood),
+            false => Ok(()),
         }
     }
 

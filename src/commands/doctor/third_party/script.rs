@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::probe::base_name;
 use super::run::is_bash;
-use crate::untrusted::{Limits, ReadError, RegularFile};
+use crate::untrusted::{self, Limits, ReadError, RegularFile};
 
 /// The bytes of a script that are read at most.
 const LIMIT: u64 = 64 << 10;
@@ -119,7 +119,7 @@ pub fn defect(path: &Path) -> Option<Defect> {
     if interpreter.ends_with('\r') {
         return Some(Defect::CarriageReturn);
     }
-    let found = std::fs::metadata(interpreter);
+    let found = untrusted::metadata(Path::new(interpreter));
     let is_there =
         found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     (!is_there).then(|| Defect::Interpreter(interpreter.to_owned()))

@@ -73,6 +73,9 @@ impl Machine<'_> {
                 Content::Variable(name, otherwise) => self.variable(name, otherwise)?,
                 Content::Output(tokens) => self.output(tokens)?,
             });
+            if let Some(Value::Text(text)) = parts.last() {
+                self.count_bytes(text.len())?;
+            }
         }
         parts.retain(|part| *part != Value::Text(String::new()));
         match parts.len() {

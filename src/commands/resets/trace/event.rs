@@ -8,7 +8,10 @@ use crate::source::ByteOrder;
 
 /// TRACE_FLAG_HARDIRQ and TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h).
 const IN_INTERRUPT: u64 = 0x08 | 0x10;
-/// sk_state of a listener (include/net/tcp_states.h).
+/// TRACE_FLAG_BH_OFF (Linux 5.18).
+const SOFTIRQS_OFF: u64 = 0x80;
+// sk_state (include/net/tcp_states.h).
+const TCP_CLOSE: u64 = 7;
 const TCP_LISTEN: u64 = 10;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -23,7 +26,7 @@ pub enum Direction {
 }
 
 /// An address and a port.
-pub type End = (IpAddr, u16);
+pub type Endpoint = (IpAddr, u16);
 
 /// A reset. `None`: the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +34,21 @@ pub struct Reset {
     /// Who sent it.
     pub direction: Direction,
     /// This machine's end; a listener's own address where no connection is known.
-    pub local: Option<End>,
+    pub local: Option<Endpoint>,
     /// The other end.
-    pub peer: Option<End>,
+    pub peer: Option<Endpoint>,
     /// The number of the reason, whose name is in the event's format.
     pub reason: Option<u64>,
     /// Whether it was sent for a listener.
     pub by_listener: bool,
-    /// The thread that ran then.
+    /// Whether the connection had been closed before it was sent.
+    pub is_closed: bool,
+    /// The thread that ran then, by its number on the host.
     pub pid: Option<u32>,
     /// Whether it was that thread's own doing, and not an interrupt on its processor.
     pub by_thread: bool,
+    /// Whether the thread had switched softirqs off.
+    pub softirqs_off: bool,
 }
 
 /// An event whose fields are found.
@@ -93,14 +100,17 @@ impl Event {
             return None;
         }
         let number = |field: Option<Field>| field?.number(record, order);
+        let (state, flags) = (number(self.state), number(self.flags));
         Some(Reset {
             direction: self.direction,
             local: self.local.read(record, order),
             peer: self.peer.read(record, order),
             reason: number(self.reason),
-            by_listener: number(self.state) == Some(TCP_LISTEN),
+            by_listener: state == Some(TCP_LISTEN),
+            is_closed: state == Some(TCP_CLOSE),
             pid: number(self.pid).and_then(|pid| u32::try_from(pid).ok()),
-            by_thread: number(self.flags).is_some_and(|flags| flags & IN_INTERRUPT == 0),
+            by_thread: flags.is_some_and(|flags| flags & IN_INTERRUPT == 0),
+            softirqs_off: flags.is_some_and(|flags| flags & SOFTIRQS_OFF != 0),
         })
     }
 }
@@ -116,7 +126,7 @@ impl Side {
     }
 
     /// An end without an address and a port is none: a listener has no peer.
-    fn read(self, record: &[u8], order: ByteOrder) -> Option<End> {
+    fn read(self, record: &[u8], order: ByteOrder) -> Option<Endpoint> {
         let (address, port) = match self {
             Self::Unknown => None,
             Self::Apart(port, address) => {
@@ -131,7 +141,7 @@ impl Side {
     }
 }
 
-fn sockaddr(bytes: &[u8], order: ByteOrder) -> Option<End> {
+fn sockaddr(bytes: &[u8], order: ByteOrder) -> Option<Endpoint> {
     let (family, rest) = bytes.split_first_chunk()?;
     let (port, rest) = rest.split_first_chunk()?;
     let address = match order.u16(*family) {

@@ -117,28 +117,35 @@ impl Instance {
         read(&path).map_err(|error| refused(&path, "read", &error))
     }
 
+    /// The file saved_cmdlines, of which 1 MiB is read: 128 names, unless an administrator has asked for more.
+    ///
+    /// # Errors
+    /// Why it could not be read.
+    pub fn thread_names(&self) -> io::Result<String> {
+        let mut text = Vec::new();
+        let file = File::open(self.path.join("../../saved_cmdlines"))?;
+        file.take(1 << 20).read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The ring buffer of each processor, to be read without waiting, and its account.
     ///
     /// # Errors
     /// One cannot be opened.
     pub fn processors(&self) -> Result<Vec<Processor>, Refusal> {
         let folder = self.path.join("per_cpu");
-        let list = fs::read_dir(&folder).map_err(|error| refused(&folder, "listed", &error))?;
-        let mut processors = Vec::new();
-        for entry in list {
-            let path = entry
-                .map_err(|error| refused(&folder, "listed", &error))?
-                .path();
-            let pipe = path.join("trace_pipe_raw");
+        let open = |entry: io::Result<fs::DirEntry>| {
+            let path = entry?.path();
             let mut options = OpenOptions::new();
             options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-            let pipe = options
-                .open(&pipe)
-                .map_err(|error| refused(&pipe, "opened", &error))?;
-            let stats = path.join("stats");
-            processors.push(Processor { pipe, stats });
-        }
-        Ok(processors)
+            let pipe = options.open(path.join("trace_pipe_raw"))?;
+            Ok(Processor {
+                pipe,
+                stats: path.join("stats"),
+            })
+        };
+        let all = fs::read_dir(&folder).and_then(|list| list.map(open).collect());
+        all.map_err(|error| refused(&folder, "read", &error))
     }
 
     /// How its pages lie in memory.
@@ -200,21 +207,19 @@ impl Processor {
     }
 }
 
-/// All of a file in one read where that is possible: of `header_page` the kernel gives no second part
+/// All of a file in one read if that is possible: of `header_page` the kernel gives no second part
 /// (kernel/trace/trace_events.c, show_header).
 fn read(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let mut buffer = vec![0; 64 * 1024];
-    let mut text = Vec::new();
+    let (mut buffer, mut text) = (vec![0; 64 * 1024], Vec::new());
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => return Ok(String::from_utf8_lossy(&text).into_owned()),
             Ok(length) => text.extend(buffer.get(..length).unwrap_or_default()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// # Errors

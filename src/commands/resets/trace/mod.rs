@@ -7,8 +7,6 @@ pub mod format;
 pub mod fuzzing;
 mod instance;
 pub mod page;
-pub mod reason;
-pub mod table;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +15,6 @@ use self::event::{Direction, Event, Reset};
 use self::format::Format;
 use self::instance::{Instance, PLACES, Processor, Refusal};
 use self::page::PageLayout;
-use self::table::{Role, Table};
 use crate::source::ByteOrder;
 
 /// How often the buffers are read.
@@ -38,8 +35,6 @@ pub struct Tracer {
     page: Vec<u8>,
     /// The names of the reasons of resets sent, by number.
     pub reasons: BTreeMap<u64, String>,
-    /// What was counted.
-    pub table: Table,
     turn: usize,
 }
 
@@ -79,18 +74,17 @@ impl Tracer {
             layout,
             events,
             reasons,
-            table: Table::default(),
             turn: 0,
         })
     }
 
-    /// Whether resets that belong to no socket are traced, and reasons told: from Linux 6.10 on.
-    pub fn tells_reasons(&self) -> bool {
+    /// True if the kernel traces resets without a socket, and gives reasons: from Linux 6.10 on.
+    pub fn has_reasons(&self) -> bool {
         !self.reasons.is_empty()
     }
 
-    /// Counts what is in the buffers, up to a limit, as of this time.
-    pub fn read(&mut self, at: Duration, role: &mut dyn FnMut(&Reset) -> Role) {
+    /// Shows the resets that are in the buffers, up to a limit, and the kernel's name for the reason.
+    pub fn read(&mut self, visit: &mut dyn FnMut(&Reset, Option<&str>)) {
         let count = self.processors.len();
         let mut left = PAGES;
         // No processor may keep the others from their turn.
@@ -109,7 +103,8 @@ impl Tracer {
                 for record in self.layout.records(page) {
                     let reset = self.events.iter().find_map(|event| event.read(record));
                     if let Some(reset) = reset {
-                        self.table.count(&reset, at, role(&reset));
+                        let reason = reset.reason.and_then(|number| self.reasons.get(&number));
+                        visit(&reset, reason.map(String::as_str));
                     }
                 }
             }
@@ -122,10 +117,23 @@ impl Tracer {
         let _ = self.instance.write("tracing_on", "0");
     }
 
-    /// How many resets happened that were not looked at. `None`: the kernel does not say.
-    pub fn not_looked_at(&self) -> Option<u64> {
-        let lost = self.processors.iter().map(Processor::not_read);
-        lost.sum()
+    /// The names that the kernel keeps of threads, by number; also of those that have ended. A number with two names
+    /// has none.
+    pub fn thread_names(&self) -> BTreeMap<u32, Option<String>> {
+        let mut names = BTreeMap::new();
+        let text = self.instance.thread_names().unwrap_or_default();
+        for (number, name) in text.lines().filter_map(|line| line.split_once(' ')) {
+            if let Ok(number) = number.parse() {
+                let known = names.entry(number).or_insert_with(|| Some(name.to_owned()));
+                known.take_if(|known| known != name);
+            }
+        }
+        names
+    }
+
+    /// How many resets were not traced. `None`: the kernel does not say.
+    pub fn lost(&self) -> Option<u64> {
+        self.processors.iter().map(Processor::not_read).sum()
     }
 }
 

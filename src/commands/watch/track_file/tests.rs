@@ -1,106 +1,131 @@
 //! The file through what can happen to it.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
+
+const AT: fn(u64) -> Duration = Duration::from_millis;
 
 fn content(file: &TrackFile) -> String {
     fs::read_to_string(&file.path).unwrap()
 }
 
-#[test]
-fn it_is_written_when_its_value_changes_and_when_somebody_else_has_changed_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = TrackFile::at(&folder.path().join("service"));
-    assert_eq!(file.keep(1).unwrap(), Kept::Written);
-    assert_eq!(content(&file), "1\n");
-    let inode = fs::metadata(&file.path).unwrap().ino();
-    assert_eq!(file.keep(1).unwrap(), Kept::Same);
-    assert_eq!(fs::metadata(&file.path).unwrap().ino(), inode);
-    assert_eq!(file.keep(-254).unwrap(), Kept::Written);
-    assert_eq!(content(&file), "-254\n");
+fn open(folder: &tempfile::TempDir) -> TrackFile {
+    TrackFile::open(&folder.path().join("service"), None).unwrap()
+}
 
-    let harm: [fn(&Path); 5] = [
+#[test]
+fn a_number_is_right_at_each_moment_and_short_in_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    let inode = fs::metadata(&file.path).unwrap().ino();
+    for value in [1, 0, -254, 0, 254, 1] {
+        file.keep(value, AT(0));
+        assert_eq!(content(&file), format!("{value}\n"));
+        assert_eq!(super::value(&file.path), Ok(Some(value.into())));
+    }
+    let found = fs::metadata(&file.path).unwrap();
+    assert_eq!((found.mode(), found.ino()), (0o100_644, inode));
+    assert!(file.is_right() && file.news().is_empty());
+}
+
+#[test]
+fn a_change_by_others_is_undone_and_said_once_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.keep(-254, AT(0));
+    let harm: [fn(&Path); 6] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::write(path, "").unwrap(),
         |path| fs::write(path, "0\n").unwrap(),
-        |path| fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap(),
+        |path| fs::write(path, "-2540\n").unwrap(),
         |path| {
             fs::remove_file(path).unwrap();
             symlink("/etc/hostname", path).unwrap();
         },
+        |path| {
+            fs::remove_file(path).unwrap();
+            nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        },
     ];
-    for harm in harm {
+    for (index, harm) in harm.into_iter().enumerate() {
         harm(&file.path);
-        assert_eq!(file.keep(-254).unwrap(), Kept::Restored);
-        assert_eq!(content(&file), "-254\n");
-        let found = fs::symlink_metadata(&file.path).unwrap();
-        assert_eq!(found.mode(), 0o100_644);
+        file.keep(-254, AT(100 * index as u64));
+        assert_eq!(content(&file), "-254\n", "{index}");
+        assert!(fs::symlink_metadata(&file.path).unwrap().is_file());
+        assert_eq!(file.news().len(), usize::from(index == 0));
     }
+    fs::write(&file.path, "0\n").unwrap();
+    file.keep(-254, AT(61_000));
+    assert_eq!(file.news().len(), 1);
     let names = fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(names, 1, "no draft is left");
+    assert_eq!(names, 1);
 }
 
 #[test]
-fn what_an_earlier_run_left_half_done_is_no_obstacle() {
+fn a_folder_in_its_place_is_trouble_until_it_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = TrackFile::at(&folder.path().join("service"));
-    let victim = folder.path().join("victim");
-    fs::write(&victim, "whole").unwrap();
-    symlink(&victim, &file.draft).unwrap();
-    assert_eq!(file.keep(1).unwrap(), Kept::Written);
-    assert_eq!(content(&file), "1\n");
-    assert_eq!(fs::read_to_string(victim).unwrap(), "whole");
-}
-
-#[test]
-fn a_failed_write_leaves_the_old_file_and_is_tried_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = TrackFile::at(&folder.path().join("service"));
-    file.keep(0).unwrap();
-    fs::create_dir(&file.draft).unwrap();
-    assert!(file.keep(1).is_err());
-    assert_eq!(content(&file), "0\n");
-    fs::remove_dir(&file.draft).unwrap();
-    assert_eq!(file.keep(1).unwrap(), Kept::Written);
-    assert!(
-        TrackFile::at(&folder.path().join("no/service"))
-            .keep(1)
-            .is_err()
+    let mut file = open(&folder);
+    file.keep(0, AT(0));
+    fs::remove_file(&file.path).unwrap();
+    fs::create_dir(&file.path).unwrap();
+    file.keep(1, AT(1));
+    let why = format!(
+        "{} cannot be written: Is a directory (EISDIR)",
+        file.path.display()
     );
+    assert_eq!(
+        (file.is_right(), file.trouble()),
+        (false, Some(why.as_str()))
+    );
+    assert_eq!(file.news(), [why]);
+    file.keep(1, AT(2));
+    assert_eq!(file.news(), [""; 0]);
+    fs::remove_dir(&file.path).unwrap();
+    file.keep(1, AT(3));
+    assert_eq!((content(&file).as_str(), file.trouble()), ("1\n", None));
+    let again = format!("{} is written again: it says 1", file.path.display());
+    assert_eq!(file.news(), [again]);
 }
 
 #[test]
 fn a_folder_that_others_can_write_to_is_weak() {
     let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
-    let file = TrackFile::at(&inner.join("service"));
+    let file = TrackFile::open(&inner.join("service"), None).unwrap();
     for (mode, weak) in [
         (0o755, false),
         (0o757, true),
         (0o1777, false),
         (0o700, false),
     ] {
-        fs::set_permissions(&inner, Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&inner, PermissionsExt::from_mode(mode)).unwrap();
         assert_eq!(file.weak_folder().is_some(), weak, "{mode:o}");
     }
 }
 
 #[test]
-fn only_a_file_has_a_value() {
+fn only_a_regular_file_has_a_value() {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = TrackFile::at(&folder.path().join("service"));
-    assert_eq!(file.value(), None);
-    for (text, is_value) in [("0\n", true), ("-254", true), ("", false), ("soon", false)] {
-        fs::write(&file.path, text).unwrap();
-        assert_eq!(file.value().is_some(), is_value, "{text:?}");
+    let path = folder.path().join("service");
+    assert_eq!(value(&path), Ok(None));
+    for (text, expected) in [
+        ("0\n", Ok(Some(0))),
+        ("-254", Ok(Some(-254))),
+        (" 1 \nmore", Ok(Some(1))),
+        ("99999\n", Ok(Some(99_999))),
+        ("", Ok(None)),
+        ("\n", Ok(None)),
+        ("soon", Err(Unfit::NotANumber)),
+        ("root:x:0:0:", Err(Unfit::NotANumber)),
+    ] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(value(&path), expected, "{text:?}");
     }
-    // To open a FIFO would wait for a writer, and nothing would say down meanwhile.
-    fs::remove_file(&file.path).unwrap();
-    nix::unistd::mkfifo(&file.path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-    assert_eq!(file.value(), None);
-    assert_eq!(file.keep(1).unwrap(), Kept::Written);
-    assert_eq!(content(&file), "1\n");
+    fs::remove_file(&path).unwrap();
+    // To open a FIFO would wait for a writer.
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    assert_eq!(value(&path), Err(Unfit::NotRegular));
 }

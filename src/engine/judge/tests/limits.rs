@@ -84,6 +84,19 @@ fn looks_of_different_sources_are_no_two_looks_in_vain() {
 }
 
 #[test]
+fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
+    let timing = Timing {
+        retry_for: Duration::from_millis(15),
+        ..NO_RETRY
+    };
+    let mut source = [Played::new(&[Say::Nothing, Say::Broken, Say::Nothing])];
+    let (outcome, took) = run(&mut source, None, timing);
+    assert_eq!(word(&outcome), "not");
+    // At 0, 10, and, when the time to retry is over, twice a millisecond apart.
+    assert_eq!((source[0].asked.len(), took.as_millis()), (4, 16));
+}
+
+#[test]
 fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
     let clock = FakeClock::default();
     let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
@@ -112,7 +125,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
 }
 
 #[test]
-fn every_source_and_the_second_opinion_hear_that_a_judgement_begins() {
+fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     #[derive(Default)]
     struct Begun(usize);
     impl Source for Begun {
@@ -120,7 +133,7 @@ fn every_source_and_the_second_opinion_hear_that_a_judgement_begins() {
             "begun"
         }
 
-        fn begin(&mut self) {
+        fn begin_check(&mut self) {
             self.0 += 1;
         }
 

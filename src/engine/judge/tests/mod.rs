@@ -135,7 +135,6 @@ fn run_for(
 fn spec(wanted: Wanted, targets: &[&str], needed: usize) -> CheckSpec {
     CheckSpec {
         targets: targets.iter().map(|text| text.parse().unwrap()).collect(),
-        entrance: None,
         wanted,
         needed,
     }

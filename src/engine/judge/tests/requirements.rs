@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Family, Listener, NoRequirements, Requirements, Violation, Wanted,
+    Answer, Compliance, Entrance, Family, Listener, NoRequirements, Obstacle, Requirements,
+    Violation, Wanted,
 };
 use crate::engine::Timing;
 use crate::source::{Fault, Question, Source};
@@ -118,6 +119,78 @@ fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     let (said, _) = demanding(&[Say::Nothing], &mut opinion);
     assert_eq!(said, "! full");
+}
+
+/// Two targets of which one listens in the first looks and the other in the later ones.
+struct TakeTurns(usize);
+
+impl Source for TakeTurns {
+    fn name(&self) -> &'static str {
+        "turns"
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        if question.family == Family::V4 {
+            self.0 += 1;
+            let port = if self.0 < 6 { 80 } else { 443 };
+            if question.ports.has(port) {
+                let _ = visit(&Listener::at([0, 0, 0, 0], port));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_answer_is_about_one_moment() {
+    let clock = FakeClock::default();
+    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let (mut source, none) = ([TakeTurns(0)], &mut NoRequirements);
+    let outcome = judge_with(&clock, &spec, none, &mut source, None, RETRY);
+    assert_eq!(outcome.answers[0].1, Answer::NotListening);
+    assert!(matches!(outcome.answers[1].1, Answer::Listening(_)));
+    assert!(clock.now() >= RETRY.retry_for);
+}
+
+/// A requirement whose name is found from the third time on.
+struct Named(usize);
+
+impl Requirements for Named {
+    fn any(&self) -> bool {
+        false
+    }
+
+    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+        self.0 += 1;
+        match self.0 {
+            0..3 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    fn compliance(&mut self, _: &Listener) -> Compliance {
+        Compliance::Compliant
+    }
+}
+
+#[test]
+fn a_name_that_is_away_is_looked_up_again_as_long_as_there_is_time_to_retry() {
+    for (timing, found) in [(RETRY, true), (NO_RETRY, false)] {
+        let clock = FakeClock::default();
+        let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+        let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
+        let outcome = judge_with(&clock, &spec, &mut Named(0), &mut source, None, timing);
+        let took = clock.now().as_millis();
+        assert_eq!(
+            (word(&outcome) == "0.0.0.0:443", took),
+            (found, if found { 20 } else { 0 })
+        );
+        assert_eq!(outcome.names_missing, !found);
+    }
 }
 
 /// A listener of 192.0.2.10:443 that is unfit and then goes, beside a target that never listens.

@@ -1,7 +1,7 @@
 //! The kernel's own lookup before any dump.
 
 use super::*;
-use crate::domain::{Compliance, Target};
+use crate::domain::{Compliance, Entrance, Obstacle, Target, Unreachable};
 
 /// A source that knows what each address leads to, and has listeners besides.
 struct LookedUp {
@@ -91,10 +91,30 @@ fn its_yes_is_enough_for_an_address_and_for_a_port() {
 }
 
 #[test]
-fn its_no_its_fault_and_another_port_lead_to_a_dump() {
-    // BPF sk_lookup may send a connection to another port.
-    let elsewhere = Listener::at([0, 0, 0, 0], 8443);
-    for known in [None, Some(vec![]), Some(vec![("127.0.0.1", elsewhere)])] {
+fn what_a_bpf_program_steers_elsewhere_listens_except_on_a_wildcard() {
+    let elsewhere = || Listener::at([127, 0, 0, 9], 8443);
+    for (target, address) in [("443", "::1"), ("127.0.0.1:443", "127.0.0.1")] {
+        let mut source = LookedUp::new(Some(vec![(address, elsewhere())]));
+        let (answers, _, dumps) = asked(&mut source, &[target]);
+        assert_eq!(
+            (answers, dumps),
+            (vec![format!("{target} 127.0.0.9:8443")], 0)
+        );
+        let gone = Listener {
+            unreachable: Some(Unreachable::DeviceGone),
+            ..elsewhere()
+        };
+        let mut source = LookedUp::new(Some(vec![(address, gone)]));
+        assert!(asked(&mut source, &[target]).2 > 0);
+    }
+    let mut source = LookedUp::new(Some(vec![("0.0.0.0", elsewhere())]));
+    let (answers, ..) = asked(&mut source, &["0.0.0.0:443"]);
+    assert_eq!(answers, ["0.0.0.0:443 NotListening"]);
+}
+
+#[test]
+fn its_no_and_its_fault_lead_to_a_dump() {
+    for known in [None, Some(vec![])] {
         let mut source = LookedUp::new(known);
         let (answers, lookups, dumps) = asked(&mut source, &["443"]);
         assert_eq!(
@@ -105,13 +125,10 @@ fn its_no_its_fault_and_another_port_lead_to_a_dump() {
 }
 
 #[test]
-fn what_does_not_serve_the_target_by_its_own_address_leads_to_a_dump() {
-    for target in ["0.0.0.0:443", "127.0.0.9:443"] {
-        let address = target.trim_end_matches(":443");
-        let mut source = LookedUp::new(Some(vec![(address, listener("127.0.0.1"))]));
-        let (_, _, dumps) = asked(&mut source, &[target]);
-        assert!(dumps > 0, "{target}");
-    }
+fn what_does_not_serve_a_wildcard_by_its_own_address_leads_to_a_dump() {
+    let mut source = LookedUp::new(Some(vec![("0.0.0.0", listener("127.0.0.1"))]));
+    let (_, _, dumps) = asked(&mut source, &["0.0.0.0:443"]);
+    assert!(dumps > 0);
 }
 
 #[test]
@@ -144,20 +161,25 @@ fn with_requirements_and_with_a_device_there_is_none() {
     }
     let clock = FakeClock::default();
     let known = || Some(vec![("127.0.0.1", listener("0.0.0.0"))]);
-    let mut plain = spec(Wanted::Listening, &["443"], 1);
+    let plain = spec(Wanted::Listening, &["443"], 1);
     let mut source = [LookedUp::new(known())];
     judge_with(&clock, &plain, &mut Any, &mut source, None, NO_RETRY);
-    assert_eq!((source[0].lookups, source[0].dumps), (0, 1));
+    // The lookups come after the dumps, for what a BPF program steers elsewhere.
+    assert_eq!((source[0].lookups, source[0].dumps), (2, 2));
 
-    plain.entrance = Some(crate::domain::Entrance::by(1));
-    let mut source = [LookedUp::new(known())];
-    judge_with(
-        &clock,
-        &plain,
-        &mut NoRequirements,
-        &mut source,
-        None,
-        NO_RETRY,
-    );
-    assert_eq!((source[0].lookups, source[0].dumps > 0), (0, true));
+    struct ByLo;
+    impl Requirements for ByLo {
+        fn any(&self) -> bool {
+            false
+        }
+        fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+            Ok(Some(Entrance::by(1)))
+        }
+        fn compliance(&mut self, _: &Listener) -> Compliance {
+            Compliance::Compliant
+        }
+    }
+    let mut source = [LookedUp::new(None)];
+    judge_with(&clock, &plain, &mut ByLo, &mut source, None, NO_RETRY);
+    assert!(source[0].dumps > 0);
 }

@@ -51,11 +51,15 @@ fn master(order: ByteOrder) -> Vec<u8> {
     attribute(MASTER, &order.bytes32(7), order)
 }
 
-fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Option<u32>, source::Fault> {
+/// The VRF, and the master that takes over.
+type Masters = (Option<u32>, Option<u32>);
+
+fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Masters, source::Fault> {
     let mut script = Script::of([answer]);
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    Conversation::new(&mut script, order).vrf_of(3, deadline)
+    let link = Conversation::new(&mut script, order).link(3, deadline)?;
+    Ok((link.vrf, link.port_of))
 }
 
 #[test]
@@ -76,22 +80,34 @@ fn the_request_is_for_one_device_by_its_index() {
 fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
     for order in [Little, Big] {
         for (attributes, expected) in [
-            (vec![], None),
-            (vec![info(b"vrf\0", b"", order)], Some(3)),
-            (vec![info(b"veth\0", b"", order)], None),
+            (vec![], (None, None)),
+            (vec![info(b"vrf\0", b"", order)], (Some(3), None)),
+            (vec![info(b"veth\0", b"", order)], (None, None)),
             (
                 vec![master(order), info(b"veth\0", b"vrf\0", order)],
-                Some(7),
+                (Some(7), None),
             ),
             // A real network card has no driver of this kind.
-            (vec![info(b"", b"vrf\0", order), master(order)], Some(7)),
+            (
+                vec![info(b"", b"vrf\0", order), master(order)],
+                (Some(7), None),
+            ),
             (
                 vec![master(order), info(b"veth\0", b"bridge\0", order)],
-                None,
+                (None, Some(7)),
             ),
-            (vec![master(order)], None),
-            (vec![info(b"vrf2\0", b"xvrf\0", order)], None),
-            (vec![info(b"vrf", b"", order)], None),
+            (
+                vec![info(b"", b"bond\0", order), master(order)],
+                (None, Some(7)),
+            ),
+            // What comes in by a part of a mesh stays its own.
+            (
+                vec![info(b"", b"batadv\0", order), master(order)],
+                (None, None),
+            ),
+            (vec![master(order)], (None, None)),
+            (vec![info(b"vrf2\0", b"xvrf\0", order)], (None, None)),
+            (vec![info(b"vrf", b"", order)], (None, None)),
         ] {
             let answer = device(&attributes, order);
             assert_eq!(asked(answer, order), Ok(expected), "{attributes:?}");

@@ -1,15 +1,15 @@
 //! Where a look over a table may end, and what it is then worth.
 
-use super::{HEADER, Script, on_443, row, seen_by};
+use super::{HEADER, Script, on_443, row, seen_by, seen_of};
+use crate::domain::Protocol;
 use crate::source::ByteOrder;
-use crate::source::proc::Pass;
 use crate::source::proc::rows::Stride;
+use crate::source::proc::{Pass, Problem};
 
-/// A row as gVisor writes it (its pkg/sentry/fsimpl/proc/task_net.go): not padded, numbered by
-/// socket, the pointer redacted.
+/// A row as gVisor writes it (Debian's runsc 20221219): not padded, numbered by socket, the pointer zeros, no timeout.
 fn gvisor_row(id: u32, local: &str, state: &str) -> String {
     format!(
-        "{id:4}: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0        7 1 0x00000000000000 0 0 0 0 -1\n"
+        "{id:4}: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0        7 1 0000000000000000 0 0 0 0 0\n"
     )
 }
 
@@ -53,6 +53,52 @@ fn where_gvisor_wrote_the_table_it_is_read_to_its_end() {
     table += &gvisor_row(600, "00000000:01BB", "0A");
     table += &gvisor_row(601, "0100007F:9C40", "01");
     assert_eq!(on_443(|| table.as_bytes()), ["0.0.0.0:443"]);
+}
+
+#[test]
+fn a_table_is_in_order_only_while_its_rows_are_numbered_and_have_timeouts() {
+    let connections = |slots: std::ops::Range<u32>, row: &dyn Fn(u32) -> String| {
+        slots.map(row).collect::<String>()
+    };
+    let linux = |slot| row(slot, "0100007F:9C40", "01");
+    let gvisor = |slot| gvisor_row(slot, "0100007F:9C40", "01");
+    for (first, rest, end) in [
+        (
+            connections(0..1, &linux),
+            connections(1..600, &linux),
+            Pass::Complete,
+        ),
+        // A gap in the numbers alone, and timeouts of 0 alone.
+        (
+            connections(5..6, &linux),
+            connections(6..600, &linux),
+            Pass::Incomplete,
+        ),
+        (
+            connections(0..1, &gvisor),
+            connections(1..600, &gvisor),
+            Pass::Incomplete,
+        ),
+    ] {
+        let listener = row(600, "00000000:01BB", "0A");
+        let table = [HEADER, &first, &rest, &listener].concat();
+        let (seen, found) = seen_by(table.as_bytes(), Stride::Page, &[443], ByteOrder::Little);
+        assert_eq!(found, Ok(end), "{first}");
+        assert_eq!(seen.is_empty(), end == Pass::Complete, "{first}");
+    }
+}
+
+#[test]
+fn a_udp_table_without_drops_is_not_an_empty_one() {
+    let gvisor = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+    let (_, end) = seen_of(
+        Protocol::Udp,
+        gvisor.as_bytes(),
+        Stride::Page,
+        &[53],
+        ByteOrder::Little,
+    );
+    assert_eq!(end, Err(Problem::WithoutDrops));
 }
 
 #[test]

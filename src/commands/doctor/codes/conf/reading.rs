@@ -153,7 +153,7 @@ pub(super) static ESCAPE: Code = not_understood(
 );
 pub(super) static LIMITS: Code = not_understood(
     "LU118",
-    "the files exceed the doctor's limits (16 MiB, a million lines)",
+    "there are too many lines, bytes (1 MiB in a file, 4 MiB in all) or files that patterns match",
 );
 pub(super) static LONG_LINE: Code = garbled_line(
     "LU119",

@@ -1,0 +1,154 @@
+//! `--options-file`: arguments from a file, so that a reload can read them again.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use crate::errno::ErrnoText;
+
+const OPTION: &[u8] = b"--options-file";
+/// The longest file, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Returns the command line with the arguments of its options file in it, after the subcommand. An option in the file
+/// replaces the same option of the command line, if that is written as `--option=VALUE`.
+///
+/// # Errors
+/// Returns a sentence that says why the file cannot be used.
+pub(super) fn expanded(line: &[OsString]) -> Result<Vec<OsString>, String> {
+    let Some(path) = path(line) else {
+        return Ok(line.to_vec());
+    };
+    let given = read(path)?;
+    let names: Vec<&[u8]> = given.iter().filter_map(|word| option(word)).collect();
+    let (before, after) = line.split_at(line.len().min(2));
+    // Without a value in the same word it is a flag, which can be given twice, or its value is the next word.
+    let is_replaced = |word: &&OsString| {
+        word.as_bytes().contains(&b'=') && option(word).is_some_and(|name| names.contains(&name))
+    };
+    let kept = after.iter().filter(|word| !is_replaced(word));
+    Ok(before.iter().chain(&given).chain(kept).cloned().collect())
+}
+
+/// The value of the option. A hyphen in front of it says that the file need not exist.
+fn path(line: &[OsString]) -> Option<&OsStr> {
+    let mut words = line.iter().skip(2);
+    while let Some(word) = words.next() {
+        match word.as_bytes().strip_prefix(OPTION) {
+            Some([]) => return words.next().map(OsString::as_os_str),
+            Some([b'=', path @ ..]) => return Some(OsStr::from_bytes(path)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The name of an option, with its hyphens.
+fn option(word: &OsString) -> Option<&[u8]> {
+    let word = word.as_bytes();
+    let name = word.split(|byte| *byte == b'=').next()?;
+    (name.len() > 2 && name.starts_with(b"--")).then_some(name)
+}
+
+fn read(path: &OsStr) -> Result<Vec<OsString>, String> {
+    let (path, need_not_exist) = match path.as_bytes().strip_prefix(b"-") {
+        Some(path) => (OsStr::from_bytes(path), true),
+        None => (path, false),
+    };
+    let shown = Path::new(path).display();
+    let mut text = Vec::new();
+    // Opening a FIFO would wait for a writer.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path);
+    let length = file.and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    match length {
+        Ok(length) if length as u64 > LONGEST => {
+            return Err(format!("{shown} is longer than {LONGEST} bytes"));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let why = ErrnoText::from(&error);
+            if need_not_exist && why.0 == Errno::ENOENT {
+                return Ok(Vec::new());
+            }
+            return Err(format!("{shown} cannot be read: {why}"));
+        }
+    }
+    arguments(&text).map_err(|(number, advice)| {
+        format!("{shown}:{number}: a line is one argument: write {advice}")
+    })
+}
+
+/// The arguments, one a line. Blank lines and those that begin with `#` are comments.
+///
+/// # Errors
+/// Returns the number of a line that has more than one argument, and how to write it.
+fn arguments(text: &[u8]) -> Result<Vec<OsString>, (usize, String)> {
+    let mut arguments = Vec::new();
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let is_space = |byte: &u8| byte.is_ascii_whitespace();
+        if let Some(at) = line
+            .iter()
+            .position(is_space)
+            .filter(|_| line.starts_with(b"-"))
+        {
+            let (option, value) = line.split_at(at);
+            let (option, value) = (
+                String::from_utf8_lossy(option),
+                String::from_utf8_lossy(value.trim_ascii()),
+            );
+            return Err((index + 1, format!("{option}={value}")));
+        }
+        arguments.push(OsString::from_vec(line.to_vec()));
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_line_is_one_argument() {
+        let text = b"# a comment\n\n  --retry-for=200ms\r\n443\n[2001:db8::10]:443";
+        let expected = words("--retry-for=200ms 443 [2001:db8::10]:443");
+        assert_eq!(arguments(text), Ok(expected));
+        let advice = "--retry-for=5s".to_owned();
+        assert_eq!(arguments(b"443\n--retry-for  5s"), Err((2, advice)));
+    }
+
+    #[test]
+    fn an_option_of_the_file_replaces_that_of_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("watch-web");
+        std::fs::write(&file, "--rise=1s\n--quiet\n443\n").unwrap();
+        let path = file.display();
+        let line =
+            format!("listenup watch --options-file={path} --rise=3s --risen=1 --fall 1s --quiet");
+        let expected = format!(
+            "listenup watch --rise=1s --quiet 443 --options-file={path} --risen=1 --fall 1s --quiet"
+        );
+        assert_eq!(expanded(&words(&line)), Ok(words(&expected)));
+        std::fs::remove_file(&file).unwrap();
+        let why = format!("{path} cannot be read: No such file or directory (ENOENT)");
+        assert_eq!(expanded(&words(&line)), Err(why));
+        let line = line.replace("file=", "file=-");
+        assert_eq!(expanded(&words(&line)), Ok(words(&line)));
+    }
+}

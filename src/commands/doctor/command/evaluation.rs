@@ -1,0 +1,152 @@
+//! What a listenup check finds now. It is evaluated in this process: nothing is executed, printed or logged.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::namespace::in_netns;
+use super::user::ScriptUser;
+use crate::cli::CheckOptions;
+use crate::clock::{Deadline, SystemClock};
+use crate::commands::checker::{Checker, conclude};
+use crate::commands::doctor::codes::command::{Answer, Answers, NotEvaluated};
+use crate::domain::{Doubt, Obstacle, Verdict};
+use crate::engine::Outcome;
+use crate::host::processes::Viewer;
+use crate::report::CheckResult;
+
+/// The longest time for one check.
+const MAX: Duration = Duration::from_secs(10);
+/// The longest time for all checks together.
+const MAX_TOGETHER: Duration = Duration::from_secs(30);
+
+/// What a check finds.
+#[derive(Debug)]
+pub enum Evaluation {
+    /// It succeeds.
+    Succeeds(Answers),
+    /// What it looks for is not so now.
+    Fails(Answers),
+    /// It exits with 0 although it could not tell.
+    UnknownIsUp(Answers),
+    /// It could not find out.
+    CouldNotTell(Answers),
+    /// What its command line names does not exist.
+    Refused(String),
+    /// What it finds is not known.
+    Unknown(NotEvaluated),
+}
+
+/// The time that is left for all checks together.
+#[derive(Debug)]
+pub struct Evaluations(Cell<Duration>);
+
+impl Default for Evaluations {
+    fn default() -> Self {
+        Self(Cell::new(MAX_TOGETHER))
+    }
+}
+
+impl Evaluations {
+    /// Evaluates a check as this user would see it, in the network namespace of this thread.
+    pub fn evaluate(&self, options: &CheckOptions, user: &ScriptUser) -> Evaluation {
+        let left = self.0.get();
+        if left.is_zero() {
+            return Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER));
+        }
+        let own = options.timing.timeout;
+        let limit = own.min(MAX).min(left);
+        let started = Instant::now();
+        let outcome = judge(options, user, limit);
+        self.0.set(left.saturating_sub(started.elapsed()));
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
+            Err(Obstacle::NoSuch(what)) => return Evaluation::Refused(what),
+        };
+        let checked = conclude(options, outcome);
+        // With all its time it might have ended otherwise.
+        if limit < own && !checked.verdict.is_healthy() {
+            return Evaluation::Unknown(NotEvaluated::Unfinished(limit));
+        }
+        classify(&checked)
+    }
+}
+
+fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<Outcome, Obstacle> {
+    let clock = SystemClock::start();
+    let deadline = Deadline::new(&clock, limit);
+    let viewer = (user.uid != 0).then_some(Viewer {
+        uid: user.uid,
+        gid: user.gid,
+    });
+    in_netns(options.netns.as_ref(), || match &options.netns {
+        Some(netns) if viewer.is_some() => Err(Doubt::new(format_args!(
+            "the network namespace {netns} cannot be entered: only root is allowed to"
+        ))
+        .into()),
+        _ => Checker::here(options, viewer).judge(deadline),
+    })?
+}
+
+fn classify(checked: &CheckResult) -> Evaluation {
+    let answers = Answers(checked.outcome.answers.iter().map(Answer::of).collect());
+    match (checked.verdict, checked.status.number() == 0) {
+        (Verdict::CouldNotTell, true) => Evaluation::UnknownIsUp(answers),
+        (Verdict::CouldNotTell, false) => Evaluation::CouldNotTell(answers),
+        (_, true) => Evaluation::Succeeds(answers),
+        (_, false) => Evaluation::Fails(answers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Request, parse};
+
+    fn options(line: &str) -> CheckOptions {
+        match parse(line.split(' ').map(Into::into)) {
+            Ok(Request::Check(options)) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn user(uid: u32) -> ScriptUser {
+        ScriptUser {
+            name: uid.to_string(),
+            uid,
+            gid: Some(uid),
+        }
+    }
+
+    #[test]
+    fn all_checks_share_one_time() {
+        let evaluations = Evaluations(Cell::new(Duration::from_millis(60)));
+        let options = options("listenup check --retry-for 40s --timeout 50s 1");
+        let mut found = Vec::new();
+        for _ in 0..2 {
+            found.push(evaluations.evaluate(&options, &user(0)));
+        }
+        assert!(
+            matches!(
+                found.as_slice(),
+                [
+                    Evaluation::Unknown(NotEvaluated::Unfinished(_)),
+                    Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER))
+                ]
+            ),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused() {
+        let evaluations = Evaluations::default();
+        for line in [
+            "listenup check --interface nosuch0 443",
+            "listenup check --netns nosuch 443",
+        ] {
+            let found = evaluations.evaluate(&options(line), &user(0));
+            assert!(matches!(found, Evaluation::Refused(_)), "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What explains resets at a place: its address moved, its listener went, or the like.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::addresses::{self, AddressChange};
+use super::causes::Cause;
+use super::counters::Changes;
+use super::monitor::Monitor;
+use super::owners::Listening;
+use super::place::{Reason, ResetPlace};
+use super::table::Role;
+use crate::host::wall::WallTime;
+
+/// How long an address explains something after it was added.
+const RECENT: Duration = Duration::from_secs(3600);
+/// An address that was added within this time after the first one came with the machine or container.
+const WITH_THE_FIRST: Duration = Duration::from_secs(60);
+/// The ports of SMB (Samba): over NetBIOS, and directly.
+const SMB: [u16; 2] = [139, 445];
+
+/// Returns what explains the resets at a place.
+pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let cause = place.site.cause;
+    reasons.extend(by_address(place, monitor));
+    reasons.extend(by_listener(place, monitor));
+    let is_disconnect = place.reason.as_deref() == Some("TCP_STATE");
+    if cause == Cause::Aborted && is_disconnect && changes.growth("TCPAbortOnData") == 0 {
+        reasons.push(Reason::NotLinger);
+    }
+    let is_here = |peer: &IpAddr| peer.is_loopback() || monitor.known_addresses.contains(peer);
+    if cause == Cause::ByPeer
+        && !place.peers.is_empty()
+        && place.peers.iter().all(|(peer, _)| is_here(peer))
+    {
+        reasons.push(Reason::Within);
+    }
+    let [netbios, direct] = SMB;
+    let is_open = |port| !monitor.listeners.serving(place.site.local, port).is_empty();
+    if cause == Cause::ByPeer && place.site.role == Role::Service(netbios) && is_open(direct) {
+        reasons.push(Reason::Smb);
+    }
+    reasons
+}
+
+fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
+    let (local, now) = (place.site.local?, monitor.addresses.as_ref()?);
+    let knows_no_connection = matches!(place.site.cause, Cause::NoListener | Cause::NoConnection);
+    if local.is_unspecified() || now.contains_key(&local) || local.is_loopback() {
+        return knows_no_connection.then(|| added(local, monitor))?;
+    }
+    let is_removal = |change: &&AddressChange| {
+        change.address == local && !change.added && change.earliest <= place.last
+    };
+    match monitor.changes.iter().rev().find(is_removal) {
+        Some(change) => Some(Reason::Removed(monitor.started.after(change.at))),
+        // It was removed when this was over.
+        None if monitor.known_addresses.contains(&local) => None,
+        None => Some(Reason::NotHere),
+    }
+}
+
+/// The address that was added last, of those that a wildcard serves.
+fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
+    let serves = |address: &IpAddr| {
+        *address == local || local.is_unspecified() && (local.is_ipv6() || address.is_ipv4())
+    };
+    // One that was added and removed again during the watch counts as well.
+    let seen = monitor
+        .changes
+        .iter()
+        .rev()
+        .find(|change| change.added && serves(&change.address));
+    if let Some(change) = seen {
+        return Some(Reason::Added(
+            change.address,
+            monitor.started.after(change.at),
+            true,
+        ));
+    }
+    let time = clock_gettime(ClockId::Monotonic);
+    let time = time
+        .tv_sec
+        .wrapping_mul(100)
+        .wrapping_add(time.tv_nsec / 10_000_000) as u32;
+    let all = monitor.addresses.as_ref()?.iter();
+    let ages = all.filter_map(|(address, added)| Some((addresses::age((*added)?, time), *address)));
+    let first = ages.clone().map(|(age, _)| age).max()?;
+    let (age, address) = ages
+        .filter(|(_, address)| serves(address) && !address.is_loopback())
+        .min()?;
+    let has_moved = first.saturating_sub(age) > WITH_THE_FIRST;
+    (age < RECENT).then(|| Reason::Added(address, WallTime::now().before(age), has_moved))
+}
+
+fn by_listener(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
+    let (address, port) = place.service()?;
+    let seen = monitor.listeners.serving(address, port);
+    match place.listening.as_ref()? {
+        Listening::No => {
+            let last = seen.first()?.last;
+            Some(Reason::ListenerGone(monitor.started.after(last)))
+        }
+        Listening::Yes(listener, _) => {
+            let before = seen
+                .iter()
+                .find(|seen| seen.listener.inode != listener.inode && seen.last < place.last)?;
+            let is_replaced = !seen
+                .iter()
+                .any(|seen| seen.listener.inode == listener.inode && seen.last <= before.last);
+            is_replaced.then(|| Reason::Restarted(monitor.started.after(before.last)))
+        }
+        Listening::Unknown => None,
+    }
+}

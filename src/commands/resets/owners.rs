@@ -1,0 +1,125 @@
+//! What listens on a port now, and whose it is: the listeners and owners of `listenup list -p`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use super::listener_history::serves;
+use crate::cli::ListOptions;
+use crate::clock::Clock;
+use crate::commands::list::{self, Listing};
+use crate::domain::{Listener, Obstacle, Place, Protocol, Queue, Target};
+use crate::host::processes::Process;
+use crate::report::Format;
+use crate::source::SourceChoice;
+
+/// The limit on finding the owners: processes with very many sockets take long.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Whose a listener is, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The processes that hold it.
+    pub processes: Vec<Process>,
+    /// The systemd unit that it was made in.
+    pub unit: Option<String>,
+}
+
+impl fmt::Display for Owner {
+    /// `haproxy (812) and 3 more in haproxy.service`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.processes.as_slice(), &self.unit) {
+            ([], None) => return f.write_str("an unknown process"),
+            ([], Some(unit)) => return f.write_str(unit),
+            ([one], _) => one.fmt(f)?,
+            ([first, more @ ..], _) => write!(f, "{first} and {} more", more.len())?,
+        }
+        match &self.unit {
+            Some(unit) => write!(f, " in {unit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What listens on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// This listener, and its owner.
+    Yes(Box<Listener>, Owner),
+    /// Nothing.
+    No,
+    /// That could not be found out.
+    Unknown,
+}
+
+/// The listeners on some ports.
+#[derive(Debug)]
+pub struct Owners(Option<Listing>);
+
+impl Owners {
+    /// Looks at these ports. Also says why owners can be missing.
+    pub fn look(
+        ports: impl Iterator<Item = (Option<IpAddr>, u16)>,
+        clock: &dyn Clock,
+    ) -> (Self, Vec<String>) {
+        let target = |(address, port)| match (address, NonZeroU16::new(port)?) {
+            (Some(address), port) => Some(Place::Address(address, port)),
+            (None, port) => Some(Place::Port(port)),
+        };
+        let mut targets: Vec<Target> = ports.filter_map(target).map(Target::from).collect();
+        targets.sort_by_key(Target::to_string);
+        targets.dedup();
+        if targets.is_empty() {
+            return (Self(None), Vec::new());
+        }
+        let options = ListOptions {
+            protocols: vec![Protocol::Tcp],
+            targets,
+            source: SourceChoice::Auto,
+            netns: None,
+            processes: true,
+            timeout: LIMIT,
+            format: Format::Text,
+        };
+        match list::find_out(&options, clock) {
+            Ok(mut listing) => {
+                let warnings = std::mem::take(&mut listing.warnings);
+                (Self(Some(listing)), warnings)
+            }
+            Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),
+            Err(Obstacle::NoSuch(what)) => (Self(None), vec![what]),
+        }
+    }
+
+    /// What listens on a port of this address.
+    pub fn listening(&self, address: Option<IpAddr>, port: u16) -> Listening {
+        let Some(listing) = &self.0 else {
+            return Listening::Unknown;
+        };
+        let mut listeners = listing.listeners.iter();
+        let found = listeners.find(|one| one.port == port && serves(one, address));
+        found.map_or(Listening::No, |listener| {
+            Listening::Yes(Box::new(listener.clone()), self.owner(listener))
+        })
+    }
+
+    /// The processes and the unit of a listener, as far as they are known.
+    pub fn owner(&self, listener: &Listener) -> Owner {
+        let find = |listing: &Listing| {
+            let known = listing.listeners.iter().find(|one| one.is_same(listener))?;
+            let processes = listing.processes(known).unwrap_or_default();
+            Some(Owner {
+                processes: processes.into_iter().cloned().collect(),
+                unit: listing.unit(known).map(str::to_owned),
+            })
+        };
+        self.0.as_ref().and_then(find).unwrap_or_default()
+    }
+
+    /// The queue of a listener now. `None`: it is gone.
+    pub fn queue(&self, listener: &Listener) -> Option<Queue> {
+        let mut listeners = self.0.as_ref()?.listeners.iter();
+        listeners.find(|one| one.is_same(listener))?.queue
+    }
+}

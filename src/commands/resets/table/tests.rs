@@ -1,0 +1,209 @@
+use super::*;
+
+const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
+/// As busy proxies have it.
+const WIDE: RangeInclusive<u16> = 1024..=65_535;
+const US: [u8; 4] = [10, 0, 0, 1];
+
+fn flow(cause: Cause, port: u16, peer: [u8; 4], peer_port: u16) -> Flow {
+    Flow {
+        cause,
+        reason: Some(1),
+        origin: Origin::Unknown,
+        local: Some((US.into(), port)),
+        peer: Some((peer.into(), peer_port)),
+        is_within: false,
+    }
+}
+
+fn count(table: &mut Table, flow: Flow) {
+    table.count(flow, None, None, Duration::ZERO);
+}
+
+/// The roles and how many resets each has.
+fn roles(table: &mut Table) -> Vec<(Cause, Role, u64)> {
+    let sites = table.finish().into_iter();
+    sites
+        .map(|(site, tally)| (site.cause, site.role, tally.resets))
+        .collect()
+}
+
+#[test]
+fn a_service_is_one_site_for_all_its_clients() {
+    let mut table = Table::new(EPHEMERAL);
+    for client in [7, 8, 7] {
+        let port = 40_000 + u16::from(client);
+        count(
+            &mut table,
+            flow(Cause::UnreadData, 80, [10, 0, 0, client], port),
+        );
+    }
+    assert_eq!(table.busiest(&|_| true).unwrap().1, 3);
+    assert_eq!(table.busiest(&|_| true), None, "nothing new");
+    let sites = table.finish();
+    let [(site, tally)] = sites.as_slice() else {
+        panic!("{sites:?}");
+    };
+    assert_eq!((site.role, tally.resets), (Role::Service(80), 3));
+    let peers = HashMap::from([([10, 0, 0, 7].into(), 2), ([10, 0, 0, 8].into(), 1)]);
+    assert_eq!(tally.peers, peers);
+}
+
+#[test]
+fn a_client_is_one_site_for_each_service_also_where_all_ports_are_those_of_clients() {
+    for (range, service) in [(EPHEMERAL, 443), (WIDE, 8080), (EPHEMERAL, 45_000)] {
+        let mut table = Table::new(range);
+        for port in 40_000..40_100 {
+            count(
+                &mut table,
+                flow(Cause::UnreadData, port, [10, 0, 0, 9], service),
+            );
+            // Looks at each of them change nothing.
+            table.busiest(&|_| true);
+        }
+        assert_eq!(
+            roles(&mut table),
+            [(Cause::UnreadData, Role::Client(service), 100)]
+        );
+    }
+}
+
+#[test]
+fn of_a_single_reset_between_two_ports_of_clients_both_are_named() {
+    let mut table = Table::new(WIDE);
+    count(
+        &mut table,
+        flow(Cause::UnreadData, 8080, [10, 0, 0, 9], 40_000),
+    );
+    assert_eq!(
+        roles(&mut table),
+        [(Cause::UnreadData, Role::Connection(8080, 40_000), 1)]
+    );
+}
+
+#[test]
+fn a_listener_decides() {
+    let mut table = Table::new(EPHEMERAL);
+    let reset = flow(Cause::UnreadData, 40_000, [10, 0, 0, 9], 80);
+    table.count(reset, Some(Role::Service(40_000)), None, Duration::ZERO);
+    assert_eq!(
+        roles(&mut table),
+        [(Cause::UnreadData, Role::Service(40_000), 1)]
+    );
+}
+
+#[test]
+fn a_scan_is_one_site_and_leaves_room() {
+    let mut table = Table::new(EPHEMERAL);
+    for port in 1..=1300 {
+        count(
+            &mut table,
+            flow(Cause::NoListener, port, [10, 0, 0, 9], 50_000),
+        );
+    }
+    count(
+        &mut table,
+        flow(Cause::NoListener, 80, [10, 0, 0, 8], 50_000),
+    );
+    count(
+        &mut table,
+        flow(Cause::NoListener, 80, [10, 0, 0, 8], 50_001),
+    );
+    count(
+        &mut table,
+        flow(Cause::UnreadData, 80, [10, 0, 0, 9], 50_001),
+    );
+    let scanner = Role::Scan([10, 0, 0, 9].into());
+    let expected = [
+        (Cause::Scan, scanner, 1300),
+        (Cause::NoListener, Role::Service(80), 2),
+        (Cause::UnreadData, Role::Service(80), 1),
+    ];
+    assert_eq!(roles(&mut table), expected);
+    assert_eq!(table.left_out, 0);
+}
+
+#[test]
+fn segments_for_the_dead_connections_of_a_client_are_not_a_scan() {
+    let mut table = Table::new(EPHEMERAL);
+    for port in 40_000..40_060 {
+        count(
+            &mut table,
+            flow(Cause::NoListener, port, [10, 0, 0, 9], 8080),
+        );
+    }
+    assert_eq!(
+        roles(&mut table),
+        [(Cause::NoConnection, Role::Client(8080), 60)]
+    );
+}
+
+#[test]
+fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
+    let mut table = Table::new(EPHEMERAL);
+    let within = |flow| Flow {
+        is_within: true,
+        ..flow
+    };
+    count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_000)));
+    count(&mut table, within(flow(Cause::ByPeer, 40_000, US, 80)));
+    table.fold();
+    // Its sender is a site by now.
+    count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_001)));
+    table.fold();
+    count(&mut table, within(flow(Cause::ByPeer, 40_001, US, 80)));
+    // Nothing was sent by this one: a firewall can have done it.
+    count(&mut table, within(flow(Cause::ByPeer, 40_002, US, 81)));
+    let expected = [
+        (Cause::UnreadData, Role::Service(80), 2),
+        (Cause::ByPeer, Role::Client(81), 1),
+    ];
+    assert_eq!(roles(&mut table), expected);
+    assert_eq!(table.mirrored, 2);
+}
+
+#[test]
+fn processes_are_counted_apart() {
+    let mut table = Table::new(EPHEMERAL);
+    let reset = flow(Cause::Aborted, 80, [10, 0, 0, 9], 40_000);
+    for thread in [7, 7, 8] {
+        table.count(reset, None, Some(thread), Duration::ZERO);
+    }
+    let (_, tally) = table.finish().remove(0);
+    assert_eq!(tally.threads, BTreeMap::from([(7, 2), (8, 1)]));
+}
+
+#[test]
+fn memory_is_bounded_and_what_is_left_out_is_counted() {
+    let mut table = Table::new(EPHEMERAL);
+    let many = 100_000_u32;
+    for number in 0..many {
+        let [_, a, b, c] = number.to_be_bytes();
+        // All of them have the same port, as those of a flood can.
+        count(
+            &mut table,
+            flow(Cause::NoListener, 80, [11, a, b, c], 4_096),
+        );
+    }
+    // None of these has a port that repeats.
+    for number in 0..many {
+        let [_, a, b, c] = number.to_be_bytes();
+        let port = (number % 60_000) as u16 + 1;
+        count(
+            &mut table,
+            flow(Cause::BadSegment, port, [12, a, b, c], port),
+        );
+    }
+    let flows: usize = table.flows.values().map(HashMap::len).sum();
+    assert!(flows <= 2 * MOST_FLOWS, "{flows}");
+    let sites = table.finish();
+    let peers: usize = sites.iter().map(|(_, tally)| tally.peers.len()).sum();
+    assert!(sites.len() <= 2 * MOST_SITES && peers <= sites.len() * MOST_PEERS);
+    let told: u64 = sites.iter().map(|(_, tally)| tally.resets).sum();
+    assert_eq!(told + table.left_out, 2 * u64::from(many));
+    let (site, tally) = &sites[0];
+    assert_eq!(
+        (site.cause, tally.resets),
+        (Cause::NoListener, u64::from(many))
+    );
+}

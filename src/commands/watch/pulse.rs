@@ -1,0 +1,192 @@
+//! What a watch does while it waits: it feeds the watchdog, hears signals, and shows that it is alive.
+//!
+//! It is also the clock of the looks, so all of that goes on between the looks of `--retry-for`. After SIGTERM or SIGINT
+//! this clock is [`AGES`] fast: then the time of each deadline is over, and a look ends at once.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeSpec;
+use nix::unistd::getpid;
+
+use super::systemd::Systemd;
+use super::track_file::{BEAT, write_once};
+use crate::clock::{Clock, SystemClock};
+use crate::host::signals::Signals;
+
+/// Longer than any deadline.
+const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// How often signals are read during a look.
+const TICK: Duration = Duration::from_millis(50);
+/// How long to rest if ppoll(2) fails.
+const REST: Duration = Duration::from_millis(10);
+
+/// What signals have asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// To end: SIGTERM or SIGINT.
+    pub end: bool,
+    /// To read the options again: SIGHUP.
+    pub reload: bool,
+    /// To print the state: SIGUSR1.
+    pub state: bool,
+    /// A process has ended: SIGCHLD.
+    pub child: bool,
+}
+
+/// The clock, the signals and the service manager of a watch.
+#[derive(Debug)]
+pub struct Pulse {
+    clock: SystemClock,
+    signals: Signals,
+    asked: Cell<Asked>,
+    systemd: RefCell<Systemd>,
+    beats: Arc<AtomicU64>,
+    every: Duration,
+    ticked: Cell<Duration>,
+}
+
+impl Pulse {
+    /// Takes the signals.
+    ///
+    /// # Errors
+    /// Returns why signals cannot be waited for.
+    pub fn new() -> Result<Self, Errno> {
+        let signals = [
+            Signal::SIGTERM,
+            Signal::SIGINT,
+            Signal::SIGHUP,
+            Signal::SIGUSR1,
+            Signal::SIGCHLD,
+        ];
+        let systemd = Systemd::new();
+        Ok(Self {
+            clock: SystemClock::start(),
+            signals: Signals::take(&signals)?,
+            asked: Cell::default(),
+            every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
+            systemd: RefCell::new(systemd),
+            beats: Arc::default(),
+            ticked: Cell::default(),
+        })
+    }
+
+    /// Has another thread end the process when this one has not come to its clock for this long, in a call that does not
+    /// return. The thread writes down into the file first. Its own time does not go on while the process is stopped.
+    ///
+    /// # Errors
+    /// Returns an error if there is no thread.
+    pub fn guard(&self, limit: Duration, file: &Path, down: i16) -> std::io::Result<()> {
+        let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
+        let most = limit.as_millis().div_ceil(BEAT.as_millis());
+        let work = move || {
+            let (mut seen, mut missed) = (0, 0);
+            while missed < most {
+                thread::sleep(BEAT);
+                let now = beats.load(Ordering::Relaxed);
+                missed = if now == seen { missed + 1 } else { 0 };
+                seen = now;
+            }
+            let writer = thread::Builder::new().spawn(move || write_once(&file, down));
+            // That may not return either.
+            for _ in (0..20).take_while(|_| writer.as_ref().is_ok_and(|it| !it.is_finished())) {
+                thread::sleep(REST);
+            }
+            let _ = kill(getpid(), Signal::SIGKILL);
+        };
+        let thread = thread::Builder::new().stack_size(64 * 1024);
+        thread.spawn(work).map(drop)
+    }
+
+    /// What systemd is told.
+    pub fn systemd(&self) -> std::cell::RefMut<'_, Systemd> {
+        self.systemd.borrow_mut()
+    }
+
+    /// True if it was asked to end.
+    pub fn is_ended(&self) -> bool {
+        self.asked.get().end
+    }
+
+    /// True if signals have asked for something.
+    pub fn is_asked(&self) -> bool {
+        self.asked.get() != Asked::default()
+    }
+
+    /// Returns what signals have asked for, and forgets it except for the end.
+    pub fn asked(&self) -> Asked {
+        let asked = self.asked.take();
+        self.asked.set(Asked {
+            end: asked.end,
+            ..Asked::default()
+        });
+        asked
+    }
+
+    /// Waits until this moment, the next beat, a signal or this descriptor. True if the descriptor can be read.
+    pub fn wait(&self, until: Duration, other: Option<BorrowedFd<'_>>) -> bool {
+        let left = until.saturating_sub(self.clock.now()).min(self.every);
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![readable(self.signals.as_fd())];
+        fds.extend(other.map(readable));
+        let polled = ppoll(&mut fds, Some(TimeSpec::from_duration(left)), None);
+        if polled.is_err_and(|errno| errno != Errno::EINTR) {
+            thread::sleep(left.min(REST));
+        }
+        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
+        let has_signals = ready.next().unwrap_or(true) || polled.is_err();
+        self.beat(self.clock.now(), has_signals);
+        ready.next().unwrap_or(false) || polled.is_err()
+    }
+
+    fn beat(&self, now: Duration, has_signals: bool) {
+        self.ticked.set(now);
+        self.beats.fetch_add(1, Ordering::Relaxed);
+        if has_signals {
+            let mut asked = self.asked.get();
+            for signal in self.signals.read() {
+                match signal {
+                    Signal::SIGTERM | Signal::SIGINT => asked.end = true,
+                    Signal::SIGHUP => asked.reload = true,
+                    Signal::SIGUSR1 => asked.state = true,
+                    _ => asked.child = true,
+                }
+            }
+            self.asked.set(asked);
+        }
+        // It is not borrowed while a look goes on.
+        if let Ok(mut systemd) = self.systemd.try_borrow_mut() {
+            systemd.beat(now);
+        }
+    }
+}
+
+impl Clock for Pulse {
+    fn now(&self) -> Duration {
+        let now = self.clock.now();
+        self.beats.fetch_add(1, Ordering::Relaxed);
+        if now.saturating_sub(self.ticked.get()) >= TICK {
+            self.beat(now, true);
+        }
+        if self.asked.get().end {
+            now + AGES
+        } else {
+            now
+        }
+    }
+
+    fn pause(&self, duration: Duration) {
+        let until = self.clock.now().saturating_add(duration);
+        while !self.asked.get().end && self.clock.now() < until {
+            self.wait(until, None);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A reload: the program on disk is executed in place of this one, with the options as they are now.
+//!
+//! The process, the file and its lock stay, so nothing else can take the file meanwhile. Signals stay blocked and pending:
+//! a SIGTERM that comes in between is read by the program that follows.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsString};
+use std::io::Read;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::unistd::execv;
+
+use crate::cli::RELOADED;
+use crate::errno::ErrnoText;
+
+/// How long the program on disk may take to say whether it could begin.
+const LIMIT: Duration = Duration::from_secs(3);
+/// Bytes that are read of why it could not.
+const MOST: u64 = 4_096;
+
+/// The command line that is executed again.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    line: Vec<OsString>,
+}
+
+/// The program on disk, while it says whether it could begin.
+#[derive(Debug)]
+pub struct Trial {
+    child: Child,
+    until: Duration,
+}
+
+impl Program {
+    /// As this one was executed. To be called at the start: later /proc/self/exe shows a file that was removed.
+    pub fn of(line: &[OsString]) -> Self {
+        let name = line.first().map(PathBuf::from).unwrap_or_default();
+        let path = match name.as_os_str().as_bytes().contains(&b'/') {
+            true => name,
+            false => std::env::current_exe().unwrap_or(name),
+        };
+        Self {
+            path,
+            line: line.to_vec(),
+        }
+    }
+
+    /// Starts the program on disk to say whether it could begin. Its standard input is the file, so that it can see if it
+    /// would be another one.
+    ///
+    /// # Errors
+    /// Returns why it cannot be started.
+    pub fn try_it(&self, file: BorrowedFd<'_>, now: Duration) -> Result<Trial, String> {
+        let mut command = Command::new(&self.path);
+        command.args(self.line.iter().skip(1));
+        command.args(["--check-options", RELOADED, "0"]);
+        let child = file.try_clone_to_owned().and_then(|file| {
+            command
+                .stdin(file)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+        });
+        let child = child.map_err(|error| self.not_executed(ErrnoText::from(&error)))?;
+        // What it has started itself may keep the pipe open.
+        let stderr = child.stderr.as_ref();
+        stderr.map(|stderr| fcntl(stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)));
+        Ok(Trial {
+            child,
+            until: now + LIMIT,
+        })
+    }
+
+    /// Executes it. Does not return if that succeeds.
+    ///
+    /// # Errors
+    /// Returns why it cannot be executed.
+    pub fn execute(&self, file: BorrowedFd<'_>) -> Result<Infallible, String> {
+        let number = file.as_raw_fd().to_string();
+        let added = [RELOADED, &number].map(OsString::from);
+        let words = self
+            .line
+            .iter()
+            .cloned()
+            .chain(added)
+            .map(OsString::into_vec);
+        let words: Result<Vec<CString>, _> = words.map(CString::new).collect();
+        let path = CString::new(self.path.as_os_str().as_bytes());
+        let kept = |flag| fcntl(file, FcntlArg::F_SETFD(flag));
+        let executed = match (path, words) {
+            (Ok(path), Ok(words)) => kept(FdFlag::empty()).and_then(|_| execv(&path, &words)),
+            _ => Err(Errno::EINVAL),
+        };
+        let _ = kept(FdFlag::FD_CLOEXEC);
+        executed.map_err(|errno| self.not_executed(ErrnoText(errno)))
+    }
+
+    fn not_executed(&self, why: ErrnoText) -> String {
+        format!("{} cannot be executed: {why}", self.path.display())
+    }
+}
+
+impl Trial {
+    /// Returns whether it could begin, and if not, why. `None`: it has not said so yet.
+    pub fn result(&mut self, now: Duration) -> Option<Result<(), String>> {
+        match self.child.try_wait() {
+            Ok(None) if now < self.until => None,
+            Ok(None) => Some(Err("the program on disk does not answer".to_owned())),
+            Ok(Some(status)) if status.success() => Some(Ok(())),
+            Ok(Some(status)) => {
+                let mut text = Vec::new();
+                let stderr = self.child.stderr.take();
+                let _ = stderr.map(|stderr| stderr.take(MOST).read_to_end(&mut text));
+                let text = String::from_utf8_lossy(&text);
+                let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+                let line = line.map(|line| {
+                    let line = line.trim_start_matches("listenup: ");
+                    line.trim_start_matches("error: ").to_owned()
+                });
+                Some(Err(line.unwrap_or_else(|| {
+                    format!("the program on disk ends with {status}")
+                })))
+            }
+            Err(error) => Some(Err(ErrnoText::from(&error).to_string())),
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // Not waited for: it could be in a call that no signal ends.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The open file, the calls that write and read it, and the marks by which a change shows.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use rustix::fs::{FlockOperation, flock};
+
+use super::Unfit;
+use crate::errno::ErrnoText;
+
+/// How long after a write the content is read to notice a change by others: longer than a step of the kernel's clock for
+/// files, which is up to 10 ms (CONFIG_HZ=100).
+const SETTLES: Duration = Duration::from_millis(20);
+/// Bytes that are read of the file.
+const MOST: usize = 64;
+
+/// A device and an inode.
+pub(super) type Id = (u64, u64);
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Has the lock, and is written to and read.
+    pub file: File,
+    /// Is closed after a write, which keepalived notices, and opened again.
+    reserve: Option<File>,
+    pub mark: Mark,
+    /// When the file was written or its times were set. `None`: the mark alone shows each change.
+    pub fresh: Option<Duration>,
+}
+
+/// What changes with each change of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub id: Id,
+    length: u64,
+    modified: (i64, i64),
+    /// Cannot be set back.
+    changed: (i64, i64),
+}
+
+impl Held {
+    pub fn open(path: &Path) -> Result<Self, Unfit> {
+        let existed = path.exists();
+        let file = options().read(true).create(true).mode(0o644).open(path)?;
+        if !existed {
+            // Whatever the umask is.
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o644));
+        }
+        Self::new(file, path)
+    }
+
+    pub fn new(file: File, path: &Path) -> Result<Self, Unfit> {
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(Unfit::NotRegular);
+        }
+        Ok(Self {
+            reserve: options().open(path).ok(),
+            file,
+            mark: Mark::of(&found),
+            fresh: None,
+        })
+    }
+
+    pub fn lock(&self) -> bool {
+        let lock = FlockOperation::NonBlockingLockExclusive;
+        // A file system without locks is left to the person who has chosen it.
+        flock(&self.file, lock) != Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
+    /// True if the file says this. Its content is read unless the mark shows that nothing has changed.
+    pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> io::Result<bool> {
+        if *found == self.mark && self.fresh.is_none() {
+            return Ok(true);
+        }
+        if self
+            .fresh
+            .is_some_and(|since| now.saturating_sub(since) > SETTLES)
+        {
+            self.fresh = None;
+        }
+        self.mark = *found;
+        let mut text = [0; MOST];
+        let length = self.file.read_at(&mut text, 0)?;
+        Ok(text
+            .get(..length)
+            .unwrap_or_default()
+            .starts_with(line(value).as_bytes()))
+    }
+
+    pub fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
+        let line = line(value);
+        self.file.write_all_at(line.as_bytes(), 0)?;
+        let length = line.len() as u64;
+        if self.file.metadata().map_or(0, |found| found.len()) > length {
+            // For people: strtol(3) has ended before.
+            let _ = self.file.set_len(length);
+        }
+        // keepalived reads the file when this is closed.
+        drop(match self.reserve.take() {
+            Some(reserve) => reserve,
+            None => options()
+                .open(path)
+                .map_err(|error| Unfit::NotTold(ErrnoText::from(&error).0))?,
+        });
+        self.reserve = options().open(path).ok();
+        self.mark = self
+            .file
+            .metadata()
+            .map_or(self.mark, |found| Mark::of(&found));
+        self.fresh = Some(now);
+        Ok(())
+    }
+}
+
+/// Returns the number in a file as keepalived reads it, or `None` if there is none.
+///
+/// # Errors
+/// Returns why it must be something else than a track file.
+pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(None);
+    };
+    if !found.is_file() {
+        return Err(Unfit::NotRegular);
+    }
+    let mut text = [0; MOST];
+    let length = File::open(path).and_then(|file| file.read_at(&mut text, 0));
+    let text = text.get(..length.unwrap_or(0)).unwrap_or_default();
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match std::str::from_utf8(first).map(|first| first.trim().parse()) {
+        Ok(Ok(number)) => Ok(Some(number)),
+        _ if text.trim_ascii().is_empty() => Ok(None),
+        _ => Err(Unfit::NotANumber),
+    }
+}
+
+/// True if the file at this path is this open one.
+pub fn is_same(file: &OwnedFd, path: &Path) -> bool {
+    let file = file
+        .try_clone()
+        .and_then(|file| File::from(file).metadata());
+    file.is_ok_and(|found| found.is_file() && id(path).is_ok_and(|id| id == Mark::of(&found).id))
+}
+
+pub(super) fn is_in_the_way(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Writes a number into a file that may be another process's or another thread's, and never waits for a FIFO.
+///
+/// # Errors
+/// Returns why it may not be there.
+pub fn write_once(path: &Path, value: i16) -> io::Result<()> {
+    options()
+        .open(path)?
+        .write_all_at(line(value).as_bytes(), 0)
+}
+
+/// A symbolic link is refused, and a FIFO not waited for.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    options.custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    options
+}
+
+pub(super) fn line(value: i16) -> String {
+    format!("{value}\n")
+}
+
+pub(super) fn id(path: &Path) -> io::Result<Id> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+impl Mark {
+    pub fn of(found: &Metadata) -> Self {
+        Self {
+            id: (found.dev(), found.ino()),
+            length: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}

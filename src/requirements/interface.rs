@@ -1,0 +1,51 @@
+//! `--interface`: how connections come in by the device with a name.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
+
+use crate::clock::Deadline;
+use crate::domain::{Doubt, Entrance, Obstacle};
+use crate::errno::ErrnoText;
+use crate::host::vrf;
+use crate::source::{Fault, netlink};
+
+/// How connections come in by the device with this name.
+///
+/// # Errors
+/// Returns that there is no such device, or why it could not be looked up.
+pub(super) fn entrance(
+    interface: &str,
+    proc: &Path,
+    deadline: Deadline<'_>,
+) -> Result<Entrance, Obstacle> {
+    let no_such = || {
+        let why = ErrnoText(Errno::ENODEV);
+        Obstacle::NoSuch(format!("there is no interface {interface}: {why}"))
+    };
+    let index = if_nametoindex(interface).map_err(|errno| match errno {
+        Errno::ENODEV => no_such(),
+        // The C library says ENOENT where it has no descriptor left to ask with.
+        _ => {
+            let why = ErrnoText(errno);
+            Doubt::new(format_args!(
+                "the interface {interface} cannot be looked up: {why}"
+            ))
+            .into()
+        }
+    })?;
+    vrf::entrance(index, proc, deadline).map_err(|fault| match fault {
+        Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
+        Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
+        fault => not_asked(interface, &fault),
+    })
+}
+
+fn not_asked(interface: &str, why: &dyn Display) -> Obstacle {
+    Doubt::new(format_args!(
+        "whether the interface {interface} belongs to a VRF or a bridge cannot be looked up: {why}"
+    ))
+    .into()
+}

@@ -1,0 +1,121 @@
+//! Listeners that no connection finds: what sock_diag does not say of them, and other parts of the kernel do.
+//!
+//! Nothing of it is asked for a listener on a wildcard that is bound to no device.
+
+use std::collections::BTreeMap;
+
+use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
+
+use super::Fault;
+use super::conversation::{Channel, Conversation};
+use super::socket::Socket;
+use crate::clock::Deadline;
+use crate::domain::{Connection, Device, Listener, Place, Protocol, Target, Unreachable};
+use crate::source::{self, ByteOrder};
+
+/// The index of `lo`, which every network namespace has.
+const LOOPBACK: u32 = 1;
+
+/// The backlog of the kernel's own listeners for MPTCP endpoints, which net.core.somaxconn does not bound
+/// (net/mptcp/pm_kernel.c, mptcp_pm_nl_create_listen_socket).
+const ENDPOINT_BACKLOG: u32 = 1024;
+
+/// What was found out about devices in one look.
+#[derive(Default)]
+pub(super) struct Devices {
+    rtnetlink: Option<Conversation<Socket>>,
+    known: BTreeMap<u32, Option<Unreachable>>,
+}
+
+impl Devices {
+    /// The listener with what its device says of it.
+    pub(super) fn judge(&mut self, listener: &Listener, deadline: Deadline<'_>) -> Listener {
+        let unreachable = match listener.device {
+            Device::Any | Device::Unknown | Device::Index(LOOPBACK) => None,
+            Device::Index(index) => match self.known.get(&index) {
+                Some(known) => *known,
+                None => {
+                    let found = self.find_out(index, deadline);
+                    self.known.insert(index, found);
+                    found
+                }
+            },
+        };
+        Listener {
+            unreachable,
+            ..listener.clone()
+        }
+    }
+
+    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
+        let mut conversation = match self.rtnetlink.take() {
+            Some(conversation) => conversation,
+            None => match Socket::open(SockProtocol::NetlinkRoute) {
+                Ok(socket) => Conversation::new(socket, ByteOrder::NATIVE),
+                Err(_) => return Some(Unreachable::DeviceNotKnown),
+            },
+        };
+        match conversation.link(index, deadline) {
+            Ok(link) => {
+                self.rtnetlink = Some(conversation);
+                link.port_of.map(Unreachable::PortOf)
+            }
+            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENODEV))) => {
+                self.rtnetlink = Some(conversation);
+                Some(Unreachable::DeviceGone)
+            }
+            Err(_) => Some(Unreachable::DeviceNotKnown),
+        }
+    }
+}
+
+/// Whether it looks like a listener of the kernel for an MPTCP endpoint, as some others do.
+pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
+    listener.protocol == Protocol::Tcp
+        && listener.device == Device::Any
+        && !listener.address.to_canonical().is_unspecified()
+        && listener.queue.and_then(|queue| queue.limit) == Some(ENDPOINT_BACKLOG)
+}
+
+impl<C: Channel> Conversation<C> {
+    /// The listener with whether it is the kernel's for an MPTCP endpoint: that is the only MPTCP listener whose MPTCP
+    /// socket has no port. A kernel that does not list MPTCP listeners (before Linux 5.18) does not say.
+    ///
+    /// # Errors
+    /// No answer.
+    pub(super) fn judge_endpoint(
+        &mut self,
+        listener: Listener,
+        deadline: Deadline<'_>,
+    ) -> Result<Listener, source::Fault> {
+        let unreachable = match self.is_endpoint(&listener, deadline)? {
+            true => Some(Unreachable::MptcpEndpoint),
+            false => listener.unreachable,
+        };
+        Ok(Listener {
+            unreachable,
+            ..listener
+        })
+    }
+
+    fn is_endpoint(
+        &mut self,
+        listener: &Listener,
+        deadline: Deadline<'_>,
+    ) -> Result<bool, source::Fault> {
+        let Ok(port) = listener.port.try_into() else {
+            return Ok(false);
+        };
+        let target = Target::from(Place::Address(listener.address.to_canonical(), port));
+        let Some(connection) = Connection::to(target, None) else {
+            return Ok(false);
+        };
+        if !self.is_mptcp(connection, listener, deadline)? {
+            return Ok(false);
+        }
+        let listeners = self.mptcp_listeners(listener.address.is_ipv6(), deadline)?;
+        let own = |one: &&Listener| one.inode == listener.inode;
+        Ok(listeners.iter().find(own).is_some_and(|one| one.port == 0))
+    }
+}

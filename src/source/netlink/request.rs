@@ -1,0 +1,186 @@
+//! The bytes of requests of NETLINK_SOCK_DIAG. Nothing here touches a socket.
+//!
+//! Layouts: `struct inet_diag_req_v2` and `inet_diag_sockid` in linux/inet_diag.h; sock_diag(7). Numbers
+//! are in the machine's byte order, ports and addresses in the network's.
+
+use std::net::IpAddr;
+
+use super::filter;
+use super::wire::{
+    AF_INET, AF_INET6, ALIGN, HEADER, INET_DIAG_SKMEMINFO, NLM_F_DUMP, NLM_F_REQUEST,
+    SOCK_DIAG_BY_FAMILY, state,
+};
+use crate::domain::{Connection, Family, Protocol, Target};
+use crate::source::{ByteOrder, Ports};
+
+const IPPROTO_TCP: u8 = 6;
+const IPPROTO_UDP: u8 = 17;
+const IPPROTO_MPTCP: u32 = 262;
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_REQ_PROTOCOL: u16 = 3;
+const INET_DIAG_INFO: u16 = 2;
+/// Bytes of `struct inet_diag_req_v2`.
+const BODY: usize = 56;
+
+/// The request for a dump of the listeners of this family on these ports.
+///
+/// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
+/// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
+/// `idiag_sport`, more by a bytecode. Of UDP the kernel walks its one table, past the sockets of the whole host,
+/// and sends what passes the same filters (net/ipv4/udp_diag.c, `udp_dump`).
+pub(super) fn dump(
+    protocol: Protocol,
+    family: Family,
+    ports: Ports<'_>,
+    sequence: u32,
+    order: ByteOrder,
+) -> Vec<u8> {
+    let (port, bytecode) = match ports {
+        Ports::All => (0, None),
+        Ports::These([port]) => (*port, None),
+        Ports::These(ports) => (0, Some(filter::bytecode(ports, order))),
+    };
+    Request {
+        flags: NLM_F_DUMP,
+        protocol,
+        family,
+        ports: (port, 0),
+        addresses: [[0; 16]; 2],
+        interface: 0,
+        extensions: extensions(protocol),
+        attribute: bytecode.map(|code| (INET_DIAG_REQ_BYTECODE, code)),
+    }
+    .encode(sequence, order)
+}
+
+/// The request for the one socket that this connection would find: it asks the function that finds the
+/// listener for a SYN, or the socket for a datagram, BPF sk_lookup included (net/ipv4/inet_diag.c,
+/// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). The latter takes the request for the datagram: where
+/// it goes to is `idiag_dst`.
+pub(super) fn exact(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    let extensions = extensions(connection.target.protocol);
+    lookup(connection, extensions).encode(sequence, order)
+}
+
+/// The same request for a TCP listener, for an answer that also says which protocol above TCP the socket belongs to.
+pub(super) fn upper_layer(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    lookup(connection, 1 << (INET_DIAG_INFO - 1)).encode(sequence, order)
+}
+
+/// The request for a dump of the MPTCP listeners of this family (net/mptcp/mptcp_diag.c, mptcp_diag_dump_listeners).
+pub(super) fn mptcp(family: Family, sequence: u32, order: ByteOrder) -> Vec<u8> {
+    Request {
+        flags: NLM_F_DUMP,
+        protocol: Protocol::Tcp,
+        family,
+        ports: (0, 0),
+        addresses: [[0; 16]; 2],
+        interface: 0,
+        extensions: 0,
+        attribute: Some((
+            INET_DIAG_REQ_PROTOCOL,
+            order.bytes32(IPPROTO_MPTCP).to_vec(),
+        )),
+    }
+    .encode(sequence, order)
+}
+
+/// The parts of an answer that are sent only if they are asked for: of UDP the limit of the receive queue, and what was
+/// dropped.
+const fn extensions(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => 0,
+        Protocol::Udp => 1 << (INET_DIAG_SKMEMINFO - 1),
+    }
+}
+
+fn lookup(connection: Connection, extensions: u8) -> Request {
+    let (mut local, any) = ([0; 16], [0; 16]);
+    let family = match connection.address {
+        IpAddr::V4(address) => {
+            local
+                .iter_mut()
+                .zip(address.octets())
+                .for_each(|(byte, octet)| *byte = octet);
+            Family::V4
+        }
+        IpAddr::V6(address) => {
+            local = address.octets();
+            Family::V6
+        }
+    };
+    let Target { protocol, .. } = connection.target;
+    let port = connection.target.port();
+    let (ports, addresses) = match protocol {
+        Protocol::Tcp => ((port, 0), [local, any]),
+        Protocol::Udp => ((connection.source_port, port), [any, local]),
+    };
+    Request {
+        flags: 0,
+        protocol,
+        family,
+        ports,
+        addresses,
+        interface: connection.interface.unwrap_or(0),
+        extensions,
+        attribute: None,
+    }
+}
+
+/// What differs between requests.
+struct Request {
+    /// Beside NLM_F_REQUEST.
+    flags: u16,
+    protocol: Protocol,
+    family: Family,
+    /// `idiag_sport` and `idiag_dport`; 0: any.
+    ports: (u16, u16),
+    /// `idiag_src` and `idiag_dst` as the kernel has them: an IPv4 address in the first four bytes. Zeros: any.
+    addresses: [[u8; 16]; 2],
+    /// The index of a device; 0: any.
+    interface: u32,
+    /// `idiag_ext`.
+    extensions: u8,
+    /// The type and value of the one attribute.
+    attribute: Option<(u16, Vec<u8>)>,
+}
+
+impl Request {
+    fn encode(self, sequence: u32, order: ByteOrder) -> Vec<u8> {
+        let attribute = self
+            .attribute
+            .as_ref()
+            .map_or(0, |(_, value)| ALIGN + value.len());
+        let length = HEADER + BODY + attribute;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend(order.bytes32(length as u32));
+        bytes.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
+        bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
+        bytes.extend(order.bytes32(sequence));
+        bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+        let protocol = match self.protocol {
+            Protocol::Tcp => IPPROTO_TCP,
+            Protocol::Udp => IPPROTO_UDP,
+        };
+        bytes.extend([family_number(self.family), protocol, self.extensions, 0]);
+        bytes.extend(order.bytes32(1 << state(self.protocol))); // idiag_states
+        bytes.extend(self.ports.0.to_be_bytes());
+        bytes.extend(self.ports.1.to_be_bytes());
+        bytes.extend(self.addresses.as_flattened());
+        bytes.extend(order.bytes32(self.interface)); // idiag_if
+        bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
+        if let Some((kind, value)) = self.attribute {
+            bytes.extend(order.bytes16(attribute as u16));
+            bytes.extend(order.bytes16(kind));
+            bytes.extend(value);
+        }
+        bytes
+    }
+}
+
+const fn family_number(family: Family) -> u8 {
+    match family {
+        Family::V4 => AF_INET,
+        Family::V6 => AF_INET6,
+    }
+}

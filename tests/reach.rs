@@ -1,0 +1,287 @@
+//! Listeners that connections find or not, against what connect(2) and a datagram really do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use common::bpf::Steering;
+use common::node::Node;
+use common::program::listenup;
+use common::sockets::{listen, listen_with};
+use common::udp::bound_with;
+use common::watcher::Watcher;
+use common::{in_namespace, ip};
+
+/// Whether a connection from this thread's namespace is accepted.
+fn connects(to: &str) -> bool {
+    let to: SocketAddr = to.parse().unwrap();
+    TcpStream::connect_timeout(&to, Duration::from_secs(2)).is_ok()
+}
+
+fn on(device: &'static [u8]) -> impl Fn(&Socket) {
+    move |socket| socket.bind_device(Some(device)).unwrap()
+}
+
+/// A device that is one end of a pair, with the address 192.0.2.1.
+fn make_device() {
+    ip("link add d0 type veth peer name p0");
+    ip("address add 192.0.2.1/24 dev d0");
+    ip("link set d0 up");
+    ip("link set p0 up");
+}
+
+#[test]
+fn a_listener_whose_device_is_gone_does_not_listen() {
+    for comes_back in [false, true] {
+        in_namespace(move || {
+            make_device();
+            let _tcp = listen_with("0.0.0.0", 443, on(b"d0"));
+            let _udp = bound_with("0.0.0.0", 53, on(b"d0"));
+            let index = nix::net::if_::if_nametoindex("d0").unwrap();
+            for source in ["auto", "sock_diag"] {
+                listenup(&format!("check --source {source} 443 192.0.2.1:443 udp:53")).exits(0);
+            }
+            ip("link delete d0");
+            if comes_back {
+                make_device();
+            }
+            assert!(!connects("192.0.2.1:443"));
+            for source in ["auto", "sock_diag"] {
+                for (target, listens) in [
+                    ("443", "0.0.0.0:443 is bound"),
+                    ("192.0.2.1:443", "0.0.0.0:443 is bound"),
+                    ("udp:53", "0.0.0.0:53 is bound"),
+                    ("udp:192.0.2.1:53", "0.0.0.0:53 is bound"),
+                ] {
+                    listenup(&format!("check --source {source} {target}"))
+                        .exits(1)
+                        .stdout_has(&format!(
+                            "{listens} to device number {index}, which is gone\n"
+                        ));
+                }
+                listenup(&format!("check --source {source} --absent 443")).exits(0);
+                listenup(&format!("check --source {source} --owner-user root 443")).exits(1);
+            }
+            listenup("list -t").stdout_has(&format!("number {index} (gone)"));
+        });
+    }
+}
+
+#[test]
+fn a_listener_whose_device_went_to_another_namespace_does_not_listen() {
+    in_namespace(|| {
+        make_device();
+        let _tcp = listen_with("0.0.0.0", 443, on(b"d0"));
+        listenup("check 443").exits(0);
+        let other = Node::new();
+        ip(&format!("link set d0 netns {}", other.path()));
+        listenup("check 443").exits(1);
+    });
+}
+
+#[test]
+fn the_watch_says_down_when_the_device_of_the_listener_goes() {
+    in_namespace(|| {
+        make_device();
+        let _tcp = listen_with("0.0.0.0", 443, on(b"d0"));
+        let watcher = Watcher::start("--every 50ms 443");
+        watcher.await_value("0");
+        ip("link delete d0");
+        watcher.await_value("1");
+    });
+}
+
+/// A neighbour with 192.0.2.2 on the other end of `d0`, which has 192.0.2.1.
+fn neighbour() -> Node {
+    let peer = Node::new();
+    peer.plug("p0", "d0", &["192.0.2.2/24"]);
+    ip("address add 192.0.2.1/24 dev d0");
+    ip("link set d0 up");
+    peer
+}
+
+#[track_caller]
+fn await_connect(peer: &Node, expected: bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while peer.run(|| connects("192.0.2.1:443")) != expected {
+        assert!(Instant::now() < deadline, "it never becomes {expected}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_listener_on_a_port_of_a_bridge_does_not_listen_and_one_on_the_bridge_does() {
+    in_namespace(|| {
+        let (master, kind) = ("br0", "bridge");
+        let peer = neighbour();
+        let _on_port = listen_with("0.0.0.0", 443, on(b"d0"));
+        await_connect(&peer, true);
+        ip(&format!("link add {master} type {kind}"));
+        ip("address del 192.0.2.1/24 dev d0");
+        ip("link set d0 down");
+        ip(&format!("link set d0 master {master}"));
+        ip(&format!("address add 192.0.2.1/24 dev {master}"));
+        ip(&format!("link set {master} up"));
+        ip("link set d0 up");
+        await_connect(&peer, false);
+        for line in [
+            "443",
+            "192.0.2.1:443",
+            "--interface d0 443",
+            &format!("--interface {master} 443"),
+        ] {
+            listenup(&format!("check {line}"))
+                .exits(1)
+                .stdout_has(&format!(
+                    "0.0.0.0:443 is bound to d0, a port of {master}, by which nothing comes in\n"
+                ));
+        }
+        let device: &'static [u8] = master.as_bytes();
+        let _on_master = listen_with("0.0.0.0", 443, on(device));
+        await_connect(&peer, true);
+        for line in [
+            "443",
+            "192.0.2.1:443",
+            "--interface d0 443",
+            &format!("--interface {master} 443"),
+        ] {
+            listenup(&format!("check {line}"))
+                .exits(0)
+                .stdout_has(&format!("(device {master})"));
+        }
+    });
+}
+
+/// An MPTCP listener.
+fn mptcp(address: &str, port: u16, backlog: i32) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(262))).unwrap();
+    let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(backlog).unwrap();
+    socket
+}
+
+#[test]
+fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
+    in_namespace(|| {
+        ip("address add 192.0.2.1/24 dev lo");
+        let settings = ["-qw", "net.mptcp.enabled=1", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 192.0.2.1 port 4433 signal");
+        assert!(!connects("192.0.2.1:4433"));
+        for source in ["auto", "sock_diag"] {
+            for line in ["4433", "192.0.2.1:4433", "--owner-user root 4433"] {
+                listenup(&format!("check --source {source} {line}"))
+                    .exits(1)
+                    .stdout_has("192.0.2.1:4433 is the kernel's for an MPTCP endpoint");
+            }
+            listenup(&format!("check --source {source} --absent 4433")).exits(0);
+        }
+        // The same address and backlog.
+        let _others = [mptcp("192.0.2.1", 4434, 1024), mptcp("192.0.2.1", 4435, 16)];
+        let plain = listen("192.0.2.1", 4436);
+        plain.listen(1024).unwrap();
+        for port in 4434..=4436 {
+            assert!(connects(&format!("192.0.2.1:{port}")));
+            for target in [format!("{port}"), format!("192.0.2.1:{port}")] {
+                listenup(&format!("check {target}")).exits(0);
+                listenup(&format!("check --owner-user root {target}")).exits(0);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_a_bpf_program_steers_to_another_port_listens_for_all_options_alike() {
+    in_namespace(|| {
+        let served = listen("127.0.0.1", 8080);
+        let _steering = Steering::of(443, &served);
+        assert!(connects("127.0.0.1:443"));
+        let text = "listening on 127.0.0.1:8080";
+        for line in [
+            "443",
+            "127.0.0.1:443",
+            "192.0.2.9:443",
+            "443 80 --any",
+            "--max-queue 90% 443",
+            "--owner-user root 443",
+            "--owner-user root 127.0.0.1:443",
+            "--interface lo 443",
+            "--retry-for 50ms 443",
+        ] {
+            listenup(&format!("check {line}")).exits(0).stdout_has(text);
+        }
+        listenup("check --absent 443").exits(1).stdout_has(text);
+        listenup("check --owner-user nobody 443").exits(1);
+        // No wildcard is bound, which is what this asks for.
+        listenup("check 0.0.0.0:443").exits(1);
+        for target in ["443", "127.0.0.1:443"] {
+            listenup(&format!("list {target}"))
+                .exits(0)
+                .stdout_has("8080");
+        }
+        listenup("list 0.0.0.0:443").exits(1);
+    });
+}
+
+#[test]
+fn an_owner_is_that_of_the_listener_to_which_a_bpf_program_steers() {
+    in_namespace(|| {
+        let served = listen("127.0.0.1", 8080);
+        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
+        let _bypassed = listen("0.0.0.0", 443);
+        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(0));
+        listenup("check --owner-user nobody 443 127.0.0.1:443").exits(0);
+        let _steering = Steering::of(443, &served);
+        for target in ["443", "127.0.0.1:443"] {
+            listenup(&format!("check --owner-user nobody {target}"))
+                .exits(1)
+                .stdout_has("127.0.0.1:8080 belongs to root, not to nobody");
+            listenup(&format!("check --owner-user root {target}")).exits(0);
+        }
+    });
+}
+
+#[test]
+fn a_no_says_where_else_on_the_port_something_listens() {
+    in_namespace(|| {
+        ip("address add 192.0.2.1/32 dev lo");
+        let _local = listen("127.0.0.1", 443);
+        let said = "192.0.2.1:443: not listening; 127.0.0.1:443 listens";
+        for source in ["auto", "sock_diag", "proc"] {
+            let line = format!("check --source {source} 192.0.2.1:443");
+            listenup(&line).exits(1).stdout(&format!("{said}\n"));
+        }
+        listenup("check --format nagios 192.0.2.1:443")
+            .exits(2)
+            .stdout_has(said);
+        listenup("check --format json 192.0.2.1:443")
+            .exits(1)
+            .stdout_has(r#""elsewhere":[{"address":"127.0.0.1""#);
+        listenup("check -q --log stderr 192.0.2.1:443")
+            .exits(1)
+            .stderr_has(said);
+        // For a port itself there is nowhere else, and of the other protocol nothing is said.
+        listenup("check udp:443")
+            .exits(1)
+            .stdout("udp:443: not bound\n");
+        let _more: Vec<Socket> = (2..9)
+            .map(|last| listen(&format!("127.0.0.{last}"), 443))
+            .collect();
+        let many = listenup("check 192.0.2.1:443").exits(1);
+        assert!(many.stdout.ends_with("; and others\n"), "{many:?}");
+        assert_eq!(many.stdout.matches(":443 listens").count(), 3, "{many:?}");
+    });
+}

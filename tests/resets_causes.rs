@@ -1,0 +1,509 @@
+//! `listenup resets` as root, with the kernel's trace: every cause made for real, and the port, the peer, the process
+//! and the reason in the summary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use socket2::{Domain, Socket, TcpKeepalive, Type};
+
+use common::ip;
+use common::program::{stop, this_process};
+use common::service::Service;
+use common::sockets::{bind, listen, tcp};
+use common::traced::*;
+use common::watch::Watch;
+
+#[test]
+fn nothing_listens() {
+    with_an_address(|address| {
+        let watch = Watch::traced("--for 1s --every 1s");
+        for _ in 0..3 {
+            TcpStream::connect(at(&address, 81)).unwrap_err();
+        }
+        watch
+            .end()
+            .exits(0)
+            .stderr("")
+            .has_line(
+                NO_LISTENER,
+                &format!(
+                    "sent by {address}:81: 3 to {address} (NO_SOCKET); nothing listens there now"
+                ),
+                &[],
+            )
+            // The same resets at the other end of a connection within this machine.
+            .has_not(&format!("received by {address}"))
+            .has_not("resets sent, cause")
+            .has_not("established connections cut: EstabResets")
+            .has_not("connections failed to open");
+    });
+}
+
+#[test]
+fn a_service_that_went_a_moment_ago() {
+    with_an_address(|address| {
+        let listener = listen(&address, 80);
+        let watch = Watch::traced("--for 2s --every 1s");
+        drop(listener);
+        TcpStream::connect(at(&address, 80)).unwrap_err();
+        let said = watch.end().exits(0).has_line(
+            NO_LISTENER,
+            &format!("sent by {address}:80: 1 to {address} (NO_SOCKET)"),
+            &["; nothing is listening now; something listened until HH:MM:SS"],
+        );
+        let live = said.stdout.lines().next().unwrap();
+        let expected =
+            format!("HH:MM:SS AttemptFails 1, OutRsts 1, most at {address}:80: 1, {NO_LISTENER}");
+        assert_eq!(live, expected);
+    });
+}
+
+#[test]
+fn unread_data_and_so_linger_and_data_after_the_close() {
+    with_an_address(|address| {
+        let listener = listen(&address, 80);
+        let to = at(&address, 80);
+        let watch = Watch::traced("--for 2s --every 2s");
+        let (mut client, server) = pair(&listener, to);
+        client.write_all(b"x").unwrap();
+        drop(server);
+        let (_other, server) = pair(&listener, to);
+        reset_by_close(server);
+        // The client acknowledges the end, so that a TIME_WAIT socket answers what it sends.
+        let (mut late, server) = pair(&listener, to);
+        drop(server);
+        late.write_all(b"x").unwrap();
+        let this = this_process();
+        let sent = format!("sent by {address}:80: 1 to {address}");
+        let open = format!("open: {this} listens on {address}:80");
+        watch
+            .end()
+            .exits(0)
+            .has(
+                UNREAD_DATA,
+                &format!("{sent} (TCP_ABORT_ON_CLOSE); by {this}; {open}"),
+            )
+            .has(ABORTED, &format!("{sent} (TCP_STATE); by {this}; {open}"))
+            .has_line(AFTER_CLOSE, &sent, &[&open]);
+    });
+}
+
+/// The kernel traces a received reset as well, which nobody sent.
+#[test]
+fn data_after_a_close_that_the_peer_has_not_acknowledged() {
+    with_a_peer(|ours, node, theirs| {
+        let listener = listen(&ours, 80);
+        let to = at(&ours, 80);
+        let mut client = node.run(move || tcp_from(&theirs, to));
+        client.set_recv_buffer_size(2048).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        server.set_nonblocking(true).unwrap();
+        while server.write(&[0; 4096]).is_ok() {}
+        let watch = Watch::traced("--for 2s --every 2s");
+        drop(server);
+        client.write_all(b"x").unwrap();
+        watch
+            .end()
+            .exits(0)
+            .has_line(
+                AFTER_CLOSE,
+                &format!("sent by {ours}:80: 1 to "),
+                &["(TCP_ABORT_ON_DATA)"],
+            )
+            .has_not(&format!("received by {ours}"));
+    });
+}
+
+/// connect(2) with AF_UNSPEC ends a connection as SO_LINGER does, but for the counter.
+#[test]
+fn a_connection_that_is_dissolved() {
+    with_an_address(|address| {
+        let listener = listen(&address, 80);
+        let (_client, server) = pair(&listener, at(&address, 80));
+        let watch = Watch::traced("--for 1s --every 1s");
+        let unspecified = [0_u8; 16];
+        // SAFETY: the pointer is to as many bytes as the length says.
+        let result = unsafe { libc::connect(server.as_raw_fd(), unspecified.as_ptr().cast(), 16) };
+        assert_eq!(result, 0);
+        watch.end().exits(0).has_line(
+            ABORTED,
+            &format!("sent by {address}:80: 1 to {address} (TCP_STATE)"),
+            &["not by SO_LINGER 0"],
+        );
+    });
+}
+
+/// A program of another name: a copy of bash.
+fn program(folder: &tempfile::TempDir, name: &str, script: &str) -> Child {
+    let path = folder.path().join(name);
+    let copied = Command::new("install").arg("/bin/bash").arg(&path).status();
+    assert!(copied.unwrap().success());
+    Command::new(&path).args(["-c", script]).spawn().unwrap()
+}
+
+#[test]
+fn two_processes_at_one_place() {
+    with_an_address(|address| {
+        let listener = listen(&address, 8443);
+        let folder = tempfile::tempdir().unwrap();
+        let watch = Watch::traced("--for 4s --every 1s");
+        // Each has a greeting in its queue when it closes.
+        let script = |count: u32| {
+            format!(
+                "for i in $(seq {count}); do exec 3<>/dev/tcp/{address}/8443; read -N1 -u3; exec 3>&-; done; sleep 5; true"
+            )
+        };
+        let mut programs = [("culprit", 9), ("innocent", 1)].map(|(name, count)| {
+            let program = program(&folder, name, &script(count));
+            for _ in 0..count {
+                listener.accept().unwrap().0.write_all(b"hello").unwrap();
+            }
+            program
+        });
+        let [culprit, innocent] = [0, 1].map(|index| programs[index].id());
+        let said = watch.end().exits(0);
+        for program in &mut programs {
+            program.kill().unwrap();
+            program.wait().unwrap();
+        }
+        said.has(
+            UNREAD_DATA,
+            &format!(
+                "sent by {address} as a client of port 8443: 10 to {address} (TCP_ABORT_ON_CLOSE); by culprit \
+                 ({culprit}) 9 times, innocent ({innocent}) once"
+            ),
+        );
+    });
+}
+
+/// The connections are in the queue: the service is stopped before they come.
+#[test]
+fn a_service_that_is_killed() {
+    with_an_address(|address| {
+        let service = Service::on(&[&format!("{address}:80")]);
+        let pid = Pid::from_raw(service.pid().try_into().unwrap());
+        stop(pid);
+        let _clients = [(); 3].map(|()| tcp_to(&address, 80));
+        let watch = Watch::traced("--for 2s --every 1s");
+        kill(pid, Signal::SIGKILL).unwrap();
+        drop(service);
+        watch
+            .end()
+            .exits(0)
+            .has_line(
+                LISTENER_CLOSED,
+                &format!("sent by {address}:80: 3 to {address} (TCP_STATE); by "),
+                &[
+                    "by listener (thread ",
+                    ", ended)",
+                    "something listened until HH:MM:SS",
+                ],
+            )
+            .has_line(
+                LISTENER_CLOSED,
+                "next: the service stopped, restarted or was killed",
+                &[],
+            )
+            .has_not("SO_LINGER");
+    });
+}
+
+#[test]
+fn a_service_that_starts_again() {
+    with_an_address(|address| {
+        let place = format!("{address}:80");
+        let before = Service::on(&[&place]);
+        stop(Pid::from_raw(before.pid().try_into().unwrap()));
+        let _client = tcp_to(&address, 80);
+        let watch = Watch::traced("--for 3s --every 1s");
+        drop(before);
+        let after = Service::on(&[&place]);
+        watch.end().exits(0).has_line(
+            LISTENER_CLOSED,
+            &format!("sent by {place}: 1 to {address} (TCP_STATE); by "),
+            &[
+                &format!("({}) listens on {place}", after.pid()),
+                "the service has started again",
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_connection_that_ss_ends() {
+    with_an_address(|address| {
+        let listener = listen(&address, 80);
+        let _pair = pair(&listener, at(&address, 80));
+        let watch = Watch::traced("--for 1s --every 1s");
+        sh_here(&format!("ss -K src {address} sport = :80 >/dev/null"));
+        watch
+            .end()
+            .exits(0)
+            .has_line(
+                "ended by a tool for administrators",
+                &format!("sent by {address}:80: 1 to {address} (TCP_STATE); by ss ("),
+                &[],
+            )
+            .has_not(ABORTED);
+    });
+}
+
+#[test]
+fn multipath_tcp_that_closes_fast() {
+    with_an_address(|address| {
+        let mptcp = || Socket::new(Domain::IPV4, Type::STREAM, Some(libc::IPPROTO_MPTCP.into()));
+        let Ok(listener) = mptcp() else {
+            let enabled = std::path::Path::new("/proc/sys/net/mptcp/enabled").exists();
+            assert!(!enabled, "this kernel has Multipath TCP");
+            return;
+        };
+        listener.set_reuse_address(true).unwrap();
+        listener.bind(&at(&address, 80).into()).unwrap();
+        listener.listen(16).unwrap();
+        let mut client = mptcp().unwrap();
+        client.connect(&at(&address, 80).into()).unwrap();
+        let server = listener.accept().unwrap().0;
+        let watch = Watch::traced("--for 2s --every 2s");
+        client.write_all(b"hello").unwrap();
+        server.peek(&mut [std::mem::MaybeUninit::uninit()]).unwrap();
+        drop(server);
+        watch
+            .end()
+            .exits(0)
+            .has_line(
+                "reset by Multipath TCP",
+                &format!("sent by {address}:80: 1 to {address} (TCP_ABORT_ON_CLOSE)"),
+                &[&format!("by {}", this_process())],
+            )
+            .has_not(UNREAD_DATA);
+    });
+}
+
+#[test]
+fn an_accept_queue_that_resets() {
+    with_an_address(|address| {
+        let listener = bind(tcp(&address), &address, 80);
+        let mut clients = overflow_with_a_reset(&listener, &address, 80);
+        let watch = Watch::traced("--for 2s --every 2s");
+        for client in &mut clients[2..] {
+            client.write_all(b"x").unwrap();
+        }
+        let this = this_process();
+        watch
+            .end()
+            .exits(0)
+            .has(
+                ACCEPT_QUEUE,
+                &format!(
+                    "sent by {address}:80: 1 to peers that the kernel does not name (INVALID_SYN); open: {this} \
+                     listens on {address}:80"
+                ),
+            )
+            .has(
+                ACCEPT_QUEUE,
+                &format!("{address}:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2"),
+            );
+    });
+}
+
+#[test]
+fn a_client_of_a_busy_proxy() {
+    with_a_peer(|ours, node, theirs| {
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535").unwrap();
+        let (address, to) = (theirs.clone(), at(&theirs, 40_000));
+        let listener = node.run(move || listen(&address, 40_000));
+        let watch = Watch::traced("--for 2s --every 1s");
+        for _ in 0..20 {
+            let client = tcp_from(&ours, to);
+            let mut server = listener.accept().unwrap().0;
+            server.write_all(b"hello").unwrap();
+            client.peek(&mut [std::mem::MaybeUninit::uninit()]).unwrap();
+        }
+        let this = this_process();
+        let start = format!(
+            "sent by {ours} as a client of port 40000: 20 to {theirs} (TCP_ABORT_ON_CLOSE); by {this}"
+        );
+        watch.end().exits(0).has(UNREAD_DATA, &start);
+    });
+}
+
+#[test]
+fn a_port_scan_and_the_reset_that_matters() {
+    with_a_peer(|ours, node, theirs| {
+        let listener = listen(&ours, 80);
+        let watch = Watch::traced("--for 3s --every 1s");
+        let (to, from) = (ours.clone(), theirs.clone());
+        node.run(move || {
+            for port in 1000..2300 {
+                let client = bind(tcp(&from), &from, 0);
+                client.connect(&at(&to, port).into()).unwrap_err();
+            }
+        });
+        let to = at(&ours, 80);
+        let from = theirs.clone();
+        let _client = node.run(move || tcp_from(&from, to));
+        reset_by_close(listener.accept().unwrap().0);
+        watch
+            .end()
+            .exits(0)
+            .has(
+                "port scan",
+                &format!("sent by {ours}: 1300 to {theirs} (NO_SOCKET); 1300 ports"),
+            )
+            .has_line(ABORTED, &format!("sent by {ours}:80: 1 to {theirs}"), &[])
+            .has_not(&format!("sent by {ours}:1"))
+            .has_not("too many places");
+    });
+}
+
+#[test]
+fn an_address_that_went_with_connections_on_it() {
+    with_a_peer(|ours, node, theirs| {
+        let listener = listen("0.0.0.0", 80);
+        let (to, client) = (at(&ours, 80), theirs.clone());
+        let _client = node.run(move || tcp_from(&client, to));
+        let server = listener.accept().unwrap().0;
+        let watch = Watch::traced("--for 3s --every 1s");
+        ip(&format!("address del {ours}/30 dev to-node"));
+        sleep(Duration::from_millis(1500));
+        reset_by_close(server);
+        let this = this_process();
+        let said = watch.end().exits(0).has(
+            ABORTED,
+            &format!(
+                "sent by {ours}:80: 1 to {theirs} (TCP_STATE); by {this}; open: {this} listens on 0.0.0.0:80; \
+                 {ours} was removed from this machine at HH:MM:SS"
+            ),
+        );
+        let moved = format!("HH:MM:SS address {ours} was removed\n");
+        let count = said.stdout.matches(&moved).count();
+        assert_eq!(count, 2, "live and at the end: {said:#?}");
+    });
+}
+
+#[test]
+fn keepalives_without_an_answer() {
+    with_a_peer(|ours, node, theirs| {
+        let listener = listen(&ours, 80);
+        let (to, client) = (at(&ours, 80), theirs.clone());
+        let _client = node.run(move || tcp_from(&client, to));
+        let server = listener.accept().unwrap().0;
+        let second = Duration::from_secs(1);
+        let keepalive = TcpKeepalive::new().with_time(second).with_interval(second);
+        server
+            .set_tcp_keepalive(&keepalive.with_retries(1))
+            .unwrap();
+        let watch = Watch::traced("--for 5s --every 5s");
+        node.ip("link set e0 down");
+        let told = format!(
+            "sent by {ours}:80: 1 to {theirs} (TCP_KEEPALIVE_TIMEOUT); open: {} listens on {ours}:80",
+            this_process()
+        );
+        watch
+            .end()
+            .exits(0)
+            .has(TIME_OUT, &told)
+            .has_not("cause not counted");
+    });
+}
+
+/// The firewall sends the reset itself, without a socket: neither a counter nor the trace has it there.
+/// The client sees it come.
+#[test]
+fn a_firewall_that_rejects() {
+    with_a_peer(|ours, node, theirs| {
+        node.run(|| {
+            nft(
+                "table inet t { chain in { type filter hook input priority 0; tcp dport 80 counter reject with \
+                 tcp reset; }; }",
+            );
+        });
+        let there = node.run(|| Watch::traced("--for 2s --every 2s"));
+        let here = Watch::traced("--for 2s --every 2s");
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        here.end().exits(0).has(
+            BY_PEER,
+            &format!("received by {ours} as a client of port 80: 1 from {theirs}"),
+        );
+        there
+            .end()
+            .exits(0)
+            .has(
+                "rejected by this machine's firewall",
+                "nft rule inet t in handle 2: 1",
+            )
+            .has_not(&format!("sent by {theirs}"));
+    });
+}
+
+#[test]
+fn a_process_cannot_write_to_the_terminal_by_its_name() {
+    with_an_address(|address| {
+        let listener = listen(&address, 80);
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "printf 'a\\033[31mb' >/proc/$$/comm; exec 3<>/dev/tcp/{address}/80; read -N1 -u3; exec 3>&-; \
+             sleep 5; true"
+        );
+        let watch = Watch::traced("--for 2s --every 1s");
+        let mut client = program(&folder, "client", &script);
+        listener.accept().unwrap().0.write_all(b"hello").unwrap();
+        let said = watch.end().exits(0);
+        client.kill().unwrap();
+        client.wait().unwrap();
+        let said = said.has_line(
+            UNREAD_DATA,
+            &format!("sent by {address} as a client of port 80: 1 to "),
+            &["by a\u{fffd}[31mb ("],
+        );
+        let text = said.stdout.replace('\n', "");
+        assert!(!text.contains(char::is_control), "{said:#?}");
+    });
+}
+
+/// A reader that has an end.
+#[track_caller]
+fn await_reset(mut client: Socket) {
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let error = client.read(&mut [0; 16]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn ipv6() {
+    with_an_address(|_| {
+        let [.., a, b] = std::process::id().to_be_bytes();
+        let address = format!("2001:db8::{a:x}:{b:x}");
+        ip(&format!("address add {address}/128 dev lo nodad"));
+        let listener = listen("::", 80);
+        let watch = Watch::traced("--for 2s --every 1s");
+        let (client, server) = pair(&listener, at(&address, 80));
+        reset_by_close(server);
+        await_reset(client);
+        TcpStream::connect(at(&address, 81)).unwrap_err();
+        let sent = |port| format!("sent by [{address}]:{port}: 1 to {address} (");
+        watch
+            .end()
+            .exits(0)
+            .has_line(ABORTED, &sent(80), &["listens on [::]:80"])
+            .has_line(NO_LISTENER, &sent(81), &["nothing listens there now"]);
+    });
+}

@@ -1,0 +1,303 @@
+//! `listenup watch`: how the file is written where that is hard, and what is said if it cannot be written.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::Resource;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use common::confined::Confined;
+use common::program::{LISTENUP, listenup};
+use common::sockets::listen;
+use common::watcher::{Killed, Watcher, await_says, says};
+use common::{Mounted, in_namespace};
+
+/// A tmpfs with these options, which goes with the value.
+fn disk(options: &str) -> (Mounted, PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk");
+    fs::create_dir(&path).unwrap();
+    mount_tmpfs(&path, options);
+    (Mounted(path.clone()), path, folder)
+}
+
+fn mount_tmpfs(path: &Path, options: &str) {
+    let tmpfs = Some("tmpfs");
+    mount(tmpfs, path, tmpfs, MsFlags::empty(), Some(options)).unwrap();
+}
+
+/// Fills a file system, in bytes and in inodes.
+fn fill(folder: &Path) {
+    let mut big = File::create(folder.join("big")).unwrap();
+    while big.write_all(&[0; 4096]).is_ok() {}
+    let mut names = 0..10_000;
+    let is_full = names.any(|name| File::create(folder.join(name.to_string())).is_err());
+    assert!(is_full);
+}
+
+fn start(track: &Path, words: &str) -> Killed {
+    let mut command = Command::new(LISTENUP);
+    command.arg("watch").args(words.split_whitespace());
+    command.arg("--track-file").arg(track);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Killed(command.spawn().unwrap())
+}
+
+/// Removes a folder in which a watch makes its file again.
+fn remove(folder: &Path) {
+    while folder.exists() {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id() as i32)
+}
+
+/// Sends SIGTERM. The exit code, stdout and stderr.
+fn end(mut watch: Killed) -> (i32, String, String) {
+    kill(pid(&watch.0), Signal::SIGTERM).unwrap();
+    let [mut stdout, mut stderr] = [String::new(), String::new()];
+    std::io::Read::read_to_string(watch.0.stdout.as_mut().unwrap(), &mut stdout).unwrap();
+    std::io::Read::read_to_string(watch.0.stderr.as_mut().unwrap(), &mut stderr).unwrap();
+    (watch.0.wait().unwrap().code().unwrap(), stdout, stderr)
+}
+
+#[test]
+fn where_no_file_can_be_made_it_is_written_in_place() {
+    in_namespace(|| {
+        let (_mounted, disk, _folder) = disk("size=64k,nr_inodes=16");
+        let track = disk.join("track");
+        for down in ["1", "-254"] {
+            let socket = listen("127.0.0.1", 443);
+            let watch = start(&track, &format!("--down-value {down} 443"));
+            await_says(&track, "0");
+            let inode = fs::metadata(&track).unwrap().ino();
+            fill(&disk);
+            drop(socket);
+            await_says(&track, down);
+            let _socket = listen("127.0.0.1", 443);
+            await_says(&track, "0");
+            let (code, _, stderr) = end(watch);
+            assert_eq!((code, stderr.as_str()), (0, ""));
+            assert_eq!(says(&track), down);
+            assert_eq!(fs::metadata(&track).unwrap().ino(), inode);
+        }
+    });
+}
+
+#[test]
+fn a_mounted_file_and_a_limit_on_descriptors_are_no_obstacle() {
+    in_namespace(|| {
+        // Mounts of this thread alone.
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        let none = None::<&str>;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(none, "/", none, private, none).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [host, track] = ["host", "track"].map(|name| folder.path().join(name));
+        fs::write(&host, "").unwrap();
+        fs::write(&track, "").unwrap();
+        mount(Some(&host), &track, none, MsFlags::MS_BIND, none).unwrap();
+        let socket = listen("127.0.0.1", 443);
+        let watch = start(&track, "443");
+        await_says(&host, "0");
+        common::program::await_call(watch.0.id(), &[nix::libc::SYS_ppoll]);
+        // As many as it has open.
+        let open = fs::read_dir(format!("/proc/{}/fd", watch.0.id())).unwrap();
+        let open = open.count();
+        let mut prlimit = Command::new("prlimit");
+        prlimit.arg(format!("--pid={}", watch.0.id()));
+        let limited = prlimit.arg(format!("--nofile={open}")).status();
+        assert!(limited.unwrap().success());
+        drop(socket);
+        await_says(&host, "1");
+        let (code, _, stderr) = end(watch);
+        assert_eq!((code, stderr.as_str()), (0, ""));
+    });
+}
+
+#[test]
+fn while_the_file_is_wrong_it_says_so_and_feeds_no_watchdog() {
+    in_namespace(|| {
+        let (mounted, disk, _folder) = disk("size=64k");
+        let _socket = listen("127.0.0.1", 443);
+        let notices = tempfile::tempdir().unwrap();
+        let watcher = Watcher::start_at(
+            &disk.join("track"),
+            notices,
+            Confined::new("sh"),
+            "--every 5ms --format json 443",
+        );
+        assert_eq!(watcher.says(), "0");
+        drop(mounted);
+        remove(&disk);
+        watcher.await_notice("STATUS=TROUBLE: ");
+        watcher.forget_notices(Duration::from_millis(1_200));
+        assert_eq!(watcher.notice(), None, "no WATCHDOG=1");
+        fs::create_dir(&disk).unwrap();
+        watcher.await_value("0");
+        watcher.await_notice("WATCHDOG=1");
+        remove(&disk);
+        watcher.forget_notices(Duration::from_secs(20));
+        watcher.await_notice("STATUS=TROUBLE: ");
+        let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
+        let shown = disk.display();
+        for line in [
+            format!("{shown}/track cannot be written: No such file or directory (ENOENT)\n"),
+            format!("{shown}/track is written again: it says 0\n"),
+            format!("{shown} is another folder than when the watch began: reload keepalived, "),
+        ] {
+            assert!(said.stderr.contains(&line), "{line} {said:?}");
+        }
+        let right = said.stdout.lines().map(|line| {
+            common::schema::document(&format!("{line}\n"), "watch");
+            let document: serde_json::Value = serde_json::from_str(line).unwrap();
+            document["file_is_right"].as_bool().unwrap()
+        });
+        let right: Vec<bool> = right.collect();
+        assert_eq!(right, [true, false, true, false], "{said:?}");
+    });
+}
+
+#[test]
+fn a_folder_that_is_mounted_over_is_said_and_the_file_is_there_again() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start_in(folder, Confined::new("sh"), "--every 5ms 443");
+        let over = watcher.file.parent().unwrap().to_owned();
+        mount_tmpfs(&over, "size=64k");
+        let mounted = Mounted(over.clone());
+        watcher.await_value("0");
+        drop(socket);
+        watcher.await_value("1");
+        drop(mounted);
+        watcher.await_value("1");
+        let said = watcher.end_with(Signal::SIGTERM).0.exits(0);
+        let line = format!("{} is another folder than when", over.display());
+        assert_eq!(said.stderr.matches(&line).count(), 2, "{said:?}");
+    });
+}
+
+#[test]
+fn a_change_by_others_is_noticed_also_if_its_time_is_set_back() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms 443");
+        thread::sleep(Duration::from_millis(300));
+        for _ in 0..20 {
+            let file = File::options().write(true).open(&watcher.file).unwrap();
+            let modified = file.metadata().unwrap().modified().unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, b"1", 0).unwrap();
+            file.set_modified(modified).unwrap();
+            drop(file);
+            watcher.await_value("0");
+            thread::sleep(Duration::from_millis(30));
+        }
+        let said = watcher.end();
+        let line = "another process had changed ";
+        assert_eq!(said.stderr.matches(line).count(), 1, "{said:?}");
+    });
+}
+
+#[test]
+fn what_is_not_a_track_file_is_refused_and_left_alone() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let fifo = path("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let null = path("null");
+        let kind = nix::sys::stat::SFlag::S_IFCHR;
+        let all = nix::sys::stat::Mode::all();
+        nix::sys::stat::mknod(&null, kind, all, nix::sys::stat::makedev(1, 3)).unwrap();
+        fs::write(path("victim"), "0\n").unwrap();
+        std::os::unix::fs::symlink(path("victim"), path("link")).unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        fs::write(path("text"), "a text of somebody\n").unwrap();
+        for (name, why) in [
+            ("fifo", "it is not a regular file"),
+            ("null", "it is not a regular file"),
+            ("link", "it is not a regular file"),
+            ("folder", "it is not a regular file"),
+            ("text", "it holds something that is not a number"),
+        ] {
+            let shown = path(name).display().to_string();
+            let said = listenup(&format!("watch --track-file {shown} 443")).exits(1);
+            assert_eq!(said.stderr, format!("listenup: {shown}: {why}\n"));
+        }
+        assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
+        assert!(fs::metadata(&fifo).unwrap().file_type().is_fifo());
+        assert_eq!(says(&path("text")), "a text of somebody");
+        assert_eq!(says(&path("victim")), "0");
+    });
+}
+
+#[test]
+fn a_second_watch_of_a_file_does_not_begin() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("443");
+        let shown = watcher.file.display().to_string();
+        let said = listenup(&format!("watch --track-file {shown} 80")).exits(1);
+        let why = "another watch keeps it";
+        assert_eq!(said.stderr, format!("listenup: {shown}: {why}\n"));
+        assert_eq!(watcher.says(), "0");
+        // The lock goes with the process, however that ends.
+        let (_, folder) = watcher.end_with(Signal::SIGKILL);
+        fs::remove_file(folder.path().join("notify")).unwrap();
+        Watcher::start_in(folder, Confined::new("sh"), "443").end();
+    });
+}
+
+#[test]
+fn it_is_not_ready_before_the_file_is_there() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let later = folder.path().join("later");
+        let track = later.join("track");
+        let notices = tempfile::tempdir().unwrap();
+        let watcher = Watcher::spawn_at(&track, notices, Confined::new("sh"), "--every 5ms 443");
+        watcher.await_notice("STATUS=TROUBLE: ");
+        watcher.forget_notices(Duration::from_millis(1_500));
+        assert_eq!(watcher.notice(), None);
+        fs::create_dir(&later).unwrap();
+        watcher.await_value("0");
+        watcher.await_notice("READY=1");
+        let said = watcher.end();
+        assert!(said.stderr.contains("reload keepalived"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_said_and_the_end_is_in_trouble() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("track");
+        let mut command = Confined::new(LISTENUP)
+            .limited(Resource::RLIMIT_FSIZE, 0)
+            .into_command();
+        command.args(["watch", "443", "--track-file"]).arg(&track);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let watch = Killed(command.spawn().unwrap());
+        thread::sleep(Duration::from_millis(500));
+        let (code, _, stderr) = end(watch);
+        let shown = track.display();
+        let line = format!("listenup: {shown} cannot be written: File too large (EFBIG)\n");
+        assert_eq!((code, stderr.matches(&line).count()), (3, 1), "{stderr}");
+    });
+}

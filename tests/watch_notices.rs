@@ -1,0 +1,248 @@
+//! `listenup watch`: what the service manager, Prometheus and Nagios are told.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::Signal;
+
+use common::confined::Confined;
+use common::in_namespace;
+use common::program::{LISTENUP, Said, listenup};
+use common::sockets::listen;
+use common::watcher::{Killed, Watcher, await_says};
+
+#[test]
+fn what_a_full_socket_does_not_take_is_sent_again() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let [path, track] = ["notify", "track"].map(|name| folder.path().join(name));
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let others = UnixDatagram::unbound().unwrap();
+        others.set_nonblocking(true).unwrap();
+        let full = |others: &UnixDatagram| {
+            while others.send_to(b"OTHERS=1", &path).is_ok() {}
+            let error = others.send_to(b"OTHERS=1", &path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        };
+        full(&others);
+        let mut command = Command::new(LISTENUP);
+        command.args(["watch", "443", "--track-file"]).arg(&track);
+        command.env("NOTIFY_SOCKET", &path).stdout(Stdio::null());
+        let _watch = Killed(command.spawn().unwrap());
+        await_says(&track, "0");
+        thread::sleep(Duration::from_millis(300));
+        manager
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut text = [0; 4096];
+        let own = std::iter::from_fn(|| {
+            let length = manager.recv(&mut text).ok()?;
+            Some(String::from_utf8_lossy(&text[..length]).into_owned())
+        });
+        let own = own
+            .skip_while(|text| text == "OTHERS=1")
+            .take(1)
+            .collect::<String>();
+        assert!(own.starts_with("READY=1\nSTATUS=up (0) since "), "{own:?}");
+    });
+}
+
+#[test]
+fn the_watchdog_is_fed_between_the_looks_of_retry_for() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--retry-for 600s --timeout 601s 443");
+        drop(socket);
+        watcher.forget_notices(Duration::from_millis(1_900));
+        // Its WatchdogSec is two seconds.
+        for _ in 0..8 {
+            assert!(watcher.notice().is_some());
+        }
+        assert_eq!(watcher.says(), "0");
+        watcher.end();
+    });
+}
+
+#[test]
+fn a_long_first_look_is_not_a_start_that_timed_out() {
+    in_namespace(|| {
+        let watcher = Watcher::start("--retry-for 600s --timeout 601s 443");
+        assert_eq!(watcher.says(), "1");
+        let _socket = listen("127.0.0.1", 443);
+        watcher.await_value("0");
+        watcher.end();
+    });
+}
+
+#[test]
+fn the_status_says_since_when_and_how_often_and_trouble() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms 443");
+        drop(socket);
+        watcher.await_notice(", 1 change in the last hour: 443: not listening");
+        let _socket = listen("127.0.0.1", 443);
+        watcher.await_notice(", 2 changes in the last hour: 443: listening on 127.0.0.1:443");
+        watcher.end();
+    });
+}
+
+/// The value of a metric.
+#[track_caller]
+fn metric(text: &str, name: &str) -> f64 {
+    let begin = format!("listenup_watch_{name}{{track_file=");
+    let line = text.lines().find(|line| line.starts_with(&begin)).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn metrics_are_in_prometheus_form_and_never_half() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a b\"c.prom");
+        let track = folder.path().join("track");
+        let mut command = Command::new(LISTENUP);
+        command
+            .args(["watch", "-q", "443", "--track-file"])
+            .arg(&track);
+        let _watch = Killed(command.arg("--metrics").arg(&file).spawn().unwrap());
+        await_says(&track, "0");
+        let read = || fs::read_to_string(&file).unwrap_or_default();
+        let await_metric = |name: &str, value: f64| {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while read().is_empty() || metric(&read(), name) != value {
+                assert!(Instant::now() < deadline, "{}", read());
+                thread::sleep(Duration::from_millis(5));
+            }
+        };
+        await_metric("up", 1.0);
+        drop(socket);
+        await_metric("up", 0.0);
+        let text = read();
+        assert_eq!(metric(&text, "changes_total"), 1.0);
+        assert_eq!(metric(&text, "file_right"), 1.0);
+        assert_eq!(metric(&text, "events_lost_total"), 0.0);
+        assert!(metric(&text, "looks_total") >= 2.0);
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        for name in ["last_change", "last_look"] {
+            let at = metric(&text, &format!("{name}_timestamp_seconds"));
+            assert!(now - at < 60.0 && at <= now, "{name}: {at}");
+        }
+        for line in text.lines() {
+            assert!(
+                line.starts_with("# HELP listenup_watch_")
+                    || line.starts_with("# TYPE listenup_watch_")
+                    || line.starts_with("listenup_watch_"),
+                "{line}"
+            );
+        }
+        assert!(text.ends_with('\n'));
+        // Nothing else lies in a folder that is collected.
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 2);
+    });
+}
+
+#[test]
+fn metrics_that_cannot_be_written_are_said_once_and_keep_nothing_up() {
+    in_namespace(|| {
+        let watcher = Watcher::start("--every 5ms --metrics /nowhere/listenup.prom 443");
+        for _ in 0..3 {
+            let socket = listen("127.0.0.1", 443);
+            watcher.await_value("0");
+            drop(socket);
+            watcher.await_value("1");
+        }
+        let line = "listenup: /nowhere/listenup.prom cannot be written: No such file or directory (ENOENT)\n";
+        watcher.end().stderr(line);
+    });
+}
+
+fn status(file: &Path, words: &str) -> Said {
+    listenup(&format!(
+        "watch --status --track-file {} {words}",
+        file.display()
+    ))
+}
+
+#[test]
+fn the_status_for_nagios_is_about_the_watch_and_the_file() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("443");
+        let file = watcher.file.clone();
+        let shown = file.display().to_string();
+        let line = |text: &str| format!("LISTENUP WATCH {text}\n").replace("FILE", &shown);
+        status(&file, "443")
+            .exits(0)
+            .stdout(&line("OK - FILE says 0, as a look does"))
+            .stderr("");
+        // Of another port than the watch.
+        let said = status(&file, "444").exits(2);
+        assert_eq!(
+            said.stdout,
+            line("CRITICAL - FILE says 0, and a look says 1")
+        );
+        drop(socket);
+        watcher.await_value("1");
+        status(&file, "443")
+            .exits(0)
+            .stdout(&line("OK - FILE says 1, as a look does"));
+        status(&file, "--down-value 9 443").exits(2);
+        watcher.signal(Signal::SIGSTOP);
+        thread::sleep(Duration::from_millis(6_500));
+        let said = status(&file, "443").exits(2);
+        assert!(
+            said.stdout.contains("CRITICAL - the watch of")
+                && said.stdout.contains("has not moved for "),
+            "{said:?}"
+        );
+        watcher.signal(Signal::SIGCONT);
+        watcher.await_notice("WATCHDOG=1");
+        let (_, folder) = watcher.end_with(Signal::SIGKILL);
+        status(&file, "443")
+            .exits(2)
+            .stdout(&line("CRITICAL - no watch keeps FILE"));
+        fs::remove_file(&file).unwrap();
+        let why = "CRITICAL - FILE cannot be read: No such file or directory (ENOENT)";
+        status(&file, "443").exits(2).stdout(&line(why));
+        status(&file, "443x").exits(1);
+        drop(folder);
+    });
+}
+
+#[test]
+fn a_call_that_does_not_return_ends_in_down_without_a_service_manager() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("track");
+        // A supervisor that never answers holds the subscription to events, in bind(2). Its descriptor must not be closed.
+        let keep = "for n in 3 4 5 6 7 8 9; do
+                case $(readlink /proc/$$/fd/$n) in *seccomp*) eval \"exec 2>&$n\" ;; esac
+            done
+            exec \"$0\" \"$@\"";
+        let mut command = Confined::new("sh")
+            .stuck_in(nix::libc::SYS_bind)
+            .into_command();
+        command.args(["-c", keep, LISTENUP]);
+        fs::write(&track, "0\n").unwrap();
+        command
+            .args(["watch", "--initial", "keep", "443", "--track-file"])
+            .arg(&track);
+        let mut watch = Killed(command.stdout(Stdio::null()).spawn().unwrap());
+        await_says(&track, "1");
+        assert!(!watch.0.wait().unwrap().success());
+    });
+}
