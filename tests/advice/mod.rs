@@ -112,6 +112,8 @@ pub struct Fix {
     pub after: fn(&Path),
     /// It depends on more than the configuration.
     pub is_local: bool,
+    /// It only looks something up, so the finding stays.
+    pub looks_up: bool,
 }
 
 /// A code, a configuration that has it, and its fix.
@@ -161,8 +163,18 @@ impl Row {
             executes: None,
             after: nothing,
             is_local: false,
+            looks_up: false,
         });
         self
+    }
+
+    /// The fix says what to look up.
+    pub fn looks_up(self, says: &'static str) -> Self {
+        let mut row = self.fix(says, &[]);
+        if let Some(fix) = &mut row.fix {
+            fix.looks_up = true;
+        }
+        row
     }
 
     /// The fix is written in place of this text.
