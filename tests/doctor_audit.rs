@@ -141,14 +141,14 @@ fn a_check_of_a_real_server() {
         };
         let call = "misc_path \"FOLDER/listenup check -q 443\"";
         let (found, effect) = look(call);
-        assert_eq!(found, "LU412:8");
+        assert_eq!(found, "LU412:8 LU244:8");
         assert!(
             effect.ends_with("The real server is down until this check passes"),
             "{effect}"
         );
         let _listener = listen("::", 443);
-        assert_eq!(look(call).0, "LU411:8");
-        assert_eq!(look(&format!("{call}\n misc_dynamic")).0, "LU411:8");
+        assert_eq!(look(call).0, "LU411:8 LU244:8");
+        assert_eq!(look(&format!("{call}\n misc_dynamic")).0, "LU411:8 LU244:8");
         let (found, effect) = look(&format!("{call}\n user nosuch"));
         assert_eq!(found, "LU203:9");
         assert_eq!(
@@ -156,7 +156,7 @@ fn a_check_of_a_real_server() {
             "keepalived drops MISC_CHECK of 127.0.0.1 443: no failure has an effect"
         );
         let slow = "misc_path \"FOLDER/listenup check --timeout 2s 443\"\n misc_timeout 1";
-        assert_eq!(look(slow).0, "LU406:8");
+        assert_eq!(look(slow).0, "LU406:8 LU244:8");
         let distinct =
             "misc_path \"FOLDER/listenup check --exit-codes distinct 443\"\n misc_dynamic";
         assert_eq!(look(distinct).0, "LU408:8");

@@ -75,6 +75,23 @@ pub fn commands() -> Vec<Row> {
         )
         .kind(Kind::Tests),
         row("LU411", GOOD, &[]),
+        row("LU244", SERVER, &[]),
+        row(
+            "LU416",
+            SERVER,
+            &[
+                ("real_server 127.0.0.1", "real_server 192.0.2.9"),
+                ("check -q 443", "check -q 192.0.2.9:443"),
+            ],
+        )
+        .fix(
+            "use a TCP_CHECK in place of the MISC_CHECK",
+            &[(
+                "MISC_CHECK {\n   misc_path \"FOLDER/listenup check -q 192.0.2.9:443\"\n   misc_timeout 1\n",
+                "TCP_CHECK {\n",
+            )],
+        )
+        .kind(Kind::Tests),
         call("LU412", "check -q 8080"),
         nobody(
             "LU413",

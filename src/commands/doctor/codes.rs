@@ -67,9 +67,11 @@ pub fn decides_result(code: &Code) -> bool {
         &command::NOT_A_CHECK,
         &command::HELP,
         &command::REFUSED,
+        &command::DYNAMIC,
         &command::UNKNOWN_IS_UP,
         &command::COULD_NOT_TELL,
         &command::NAMES_NOTHING,
+        &command::REMOTE,
         &command::OTHER_NAMESPACE,
         &live::FOLDER_NOT_WATCHED,
     ];

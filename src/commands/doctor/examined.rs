@@ -25,6 +25,19 @@ pub struct Conf {
     pub running: Option<Running>,
 }
 
+impl Conf {
+    /// True if it makes keepalived do something, or if that is not known.
+    pub fn has_subject(&self) -> bool {
+        let Config {
+            instances,
+            virtual_servers,
+            complete,
+            ..
+        } = &self.config;
+        !instances.is_empty() || !virtual_servers.is_empty() || !complete
+    }
+}
+
 /// All that is examined.
 #[derive(Debug, Default)]
 pub struct Examined {

@@ -29,6 +29,7 @@ use std::path::Path;
 use self::audit::Audit;
 use self::codes::Code;
 use self::command::{Accounts, Evaluations, OwnImage};
+use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
 use crate::clock::SystemClock;
@@ -141,7 +142,7 @@ fn examine(options: &DoctorOptions) -> Report {
         targets.extend(audited.targets);
     }
     Report {
-        has_subject: !examined.confs.is_empty() || !options.targets.is_empty(),
+        has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
         examined: examined.lines,
         findings: findings.into_sorted(),
         block: (!has_check).then(|| snippet::block(&listenup, &targets)),

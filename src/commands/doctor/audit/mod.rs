@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
-use super::codes::audit::SECURITY_OFF;
+use super::codes::audit::{SECURITY_OFF, SERVER_TAKEN_OUT};
 use super::codes::command::INDIRECT;
 use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, NeverRun};
@@ -103,6 +103,16 @@ impl Audit<'_> {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
         findings.extend(weights::instances(self.config, &decided));
+        let checks = checks::of(self.config).into_iter();
+        let of_servers = checks.filter(|check| {
+            let is_of_server = matches!(check.on_failure, OnFailure::Server { .. });
+            is_of_server && self.runs(check) && !decided.contains(&check.name)
+        });
+        findings.extend(of_servers.map(|check| {
+            SERVER_TAKEN_OUT
+                .with(&[("name", &check.name)])
+                .at(check.place())
+        }));
     }
 
     /// Reports that there is no script security, if adding it keeps all scripts.

@@ -205,15 +205,21 @@ table! {
     MOVES_BY_FAULT = ok(
         "LU241",
         "({instance}) if {checks} fails, this node enters FAULT and gives up {addresses}",
-        "With weight 0 a failure puts the instance into FAULT. Another node takes the address. Checks about which a \
-         problem is reported are not in this line.",
+        "With weight 0 a failure puts the instance into FAULT. Another node takes the address. Checks whose result does \
+         not depend on a service, as another finding says, are not in this line.",
     );
     MOVES_BY_PRIORITY = ok(
         "LU242",
         "({instance}) if {checks} fails, the priority changes from {good} to {bad}; {addresses} moves if another node \
          has a higher priority",
         "A weight changes the priority only. Whether the address moves depends on the priorities of the other nodes. \
-         Checks about which a problem is reported are not in this line.",
+         Checks whose result does not depend on a service, as another finding says, are not in this line.",
+    );
+    SERVER_TAKEN_OUT = ok(
+        "LU244",
+        "{name}: if it fails, the real server is taken out",
+        "A MISC_CHECK that fails takes its real server out of the virtual server, until it succeeds again. Checks whose result \
+         does not depend on a service, as another finding says, have no such line.",
     );
     NOTHING_CHECKED = note(
         "LU243",

@@ -119,6 +119,13 @@ table! {
         "install the same version of listenup in both places",
         "The doctor compares the program with its own and executes neither.",
     );
+    REMOTE = problem(
+        "LU416",
+        "{name}: does not check {address}, which is not an address of this host",
+        "listenup looks at the sockets of this host only",
+        "use a TCP_CHECK in place of the MISC_CHECK",
+        "listenup asks the kernel of this host. A real server on another host must be checked over the network.",
+    );
     OTHER_NAMESPACE = problem(
         "LU421",
         "{name}: always fails: {fails}",
@@ -240,24 +247,20 @@ impl Answer {
 
 impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (
-            index,
-            Answer {
-                target,
-                answer,
-                reason,
-            },
-        ) in self.0.iter().enumerate()
-        {
+        for (index, answer) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            // "80 is listening", "80: could not tell".
-            let verb = if answer.ends_with("listening") {
-                " is "
-            } else {
-                ": "
+            let target = &answer.target;
+            let word = match target.starts_with("udp:") {
+                true => answer.answer.replace("listening", "bound"),
+                false => answer.answer.clone(),
             };
-            write!(f, "{separator}{target}{verb}{answer}")?;
-            if let Some(reason) = reason {
+            // "80 is listening", "80: could not tell".
+            let verb = match answer.answer.ends_with("listening") {
+                true => " is ",
+                false => ": ",
+            };
+            write!(f, "{separator}{target}{verb}{word}")?;
+            if let Some(reason) = &answer.reason {
                 write!(f, ": {reason}")?;
             }
         }

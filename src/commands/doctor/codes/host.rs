@@ -7,7 +7,7 @@ table! {
         "LU601",
         "listenup reads /proc, which takes longer the more connections there are",
         "sock_diag does not answer: {error}",
-        "allow the check NETLINK_SOCK_DIAG sockets: see seccomp, SELinux and containers in listenup-check(1)",
+        "allow the check AF_NETLINK sockets: a seccomp profile, a container or SELinux refuses them (see listenup-keepalived(7))",
         "sock_diag lists listening sockets only. /proc lists all connections, too.",
     );
     NO_PROC = note(

@@ -18,7 +18,7 @@ use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE,
-    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, UNKNOWN_IS_UP, UntilItPasses,
+    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
@@ -117,6 +117,11 @@ impl Attempt<'_> {
     }
 
     fn finding(&self, found: &Evaluation) -> Finding {
+        if let OnFailure::Server { .. } = self.check.on_failure {
+            if let Some((address, _)) = self.options.targets.iter().find_map(unbindable) {
+                return self.with(&REMOTE, &[("address", &address)]);
+            }
+        }
         let answered = |code, answer: &Answers| self.with(code, &[("answer", answer)]);
         match found {
             Evaluation::Succeeds(answers) => answered(&CURRENT, answers),
