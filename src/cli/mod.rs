@@ -313,6 +313,8 @@ mod tests {
             "DURATION" => "400ms".to_owned(),
             "N" | "N|N%" => "1".to_owned(),
             "[-]FILE" => "-lo".to_owned(),
+            "VERSION" => "2.3.4".to_owned(),
+            "CODE" => "LU101".to_owned(),
             _ => "lo".to_owned(),
         }))
     }

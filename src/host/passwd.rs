@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(groups.group("staff"), None);
         assert_eq!(groups.lookup_size("root"), Some(16 + 8));
         assert_eq!(groups.lookup_size("staff"), Some(24 + 3 * 8));
-        assert_eq!(groups.file_size(), 54);
+        assert_eq!(groups.file_size(), 49);
     }
 
     #[test]
