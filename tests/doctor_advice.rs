@@ -31,11 +31,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("LU217", "doctor_audit: a_file_system_that_executes_nothing"),
     (
         "LU222",
-        "doctor_audit: only_root_runs_a_check_as_another_user",
+        "doctor_audit: only_root_finds_out_what_another_user_sees",
     ),
     (
         "LU417",
-        "doctor_audit: only_root_runs_a_check_as_another_user",
+        "doctor_audit: only_root_finds_out_what_another_user_sees",
     ),
     ("LU421", "doctor_cases: each_report_is_diagnosed"),
     (
