@@ -143,7 +143,10 @@ fn no_file_is_opened_past_the_reader_of_untrusted_files() {
             "src/host/netns.rs",
             Some(("netns.rs", "File::open(\"/proc/self/ns/net\")")),
         ),
-        ("src/commands/watch", Some(("open_file.rs", "OpenOptions"))),
+        (
+            "src/commands/watch/track_file",
+            Some(("open_file.rs", "OpenOptions")),
+        ),
     ] {
         let place = Path::new(place);
         let files = match place.is_dir() {
