@@ -26,8 +26,8 @@ const LONGEST_COMM: u64 = 256;
 /// Bytes of /proc/PID/status, which has some 60 lines.
 const LONGEST_STATUS: u64 = 64 << 10;
 
-/// Bytes of /proc/PID/cmdline that are read for its first argument: PATH_MAX.
-const LONGEST_FIRST_ARGUMENT: u64 = 4096;
+/// Bytes that are read of a process's stat, cgroup and cmdline, of which the first argument is a path: PATH_MAX.
+const LONGEST_FILE: u64 = 4096;
 
 /// How many descriptors of each process are read before the rest of any. A service opens its listeners first, so they
 /// have the lowest numbers; the many descriptors of a busy one are its connections.
@@ -139,9 +139,7 @@ impl Processes {
         if fs::read_link(folder.join("exe")).is_ok_and(|link| file(link.as_os_str().as_bytes())) {
             return Some("the file that it runs");
         }
-        let line = RegularFile::open_in_proc(&folder.join("cmdline"))
-            .and_then(|file| file.read_start(LONGEST_FIRST_ARGUMENT))
-            .unwrap_or_default();
+        let line = self.file_of(process, "cmdline").unwrap_or_default();
         let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
         file(first.strip_prefix(b"-").unwrap_or(first)).then_some("its first argument")
     }
@@ -168,17 +166,23 @@ impl Processes {
 
     /// When a process was started: the 22nd field of /proc/PID/stat. The second one can have spaces and brackets in it.
     fn started(&self, process: &Process) -> Option<u64> {
-        let stat = fs::read(self.proc.join(process.pid.to_string()).join("stat")).ok()?;
+        let stat = self.file_of(process, "stat")?;
         let stat = String::from_utf8_lossy(&stat);
         let (_, rest) = stat.rsplit_once(')')?;
         rest.split_whitespace().nth(19)?.parse().ok()
     }
 
+    /// One of the files of a process, as far as its first page. `None` if it cannot be read.
+    fn file_of(&self, process: &Process, name: &str) -> Option<Vec<u8>> {
+        let path = self.proc.join(process.pid.to_string()).join(name);
+        let file = RegularFile::open_in_proc(&path).ok()?;
+        file.read_start(LONGEST_FILE).ok()
+    }
+
     /// The id of a process's cgroup, which is the inode of its folder.
     fn cgroup(&self, process: &Process) -> Option<u64> {
-        let line =
-            fs::read_to_string(self.proc.join(process.pid.to_string()).join("cgroup")).ok()?;
-        let path = line.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let lines = String::from_utf8(self.file_of(process, "cgroup")?).ok()?;
+        let path = lines.lines().find_map(|line| line.strip_prefix("0::/"))?;
         let folder = Path::new("/sys/fs/cgroup").join(path);
         fs::metadata(folder).ok().map(|found| found.ino())
     }

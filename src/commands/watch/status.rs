@@ -1,6 +1,6 @@
 //! `--status`: whether a watch with these options is alive, and whether its file says what a look says now.
 
-use std::fs::{File, metadata};
+use std::fs::metadata;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +14,7 @@ use crate::cli::WatchOptions;
 use crate::clock::{Clock, Shown};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, OnUnknown, Verdict};
 use crate::report::writer::{self, Wait};
+use crate::untrusted::RegularFile;
 
 /// How old the modification time of the file of a watch that is alive can be, apart from one look.
 const OLDEST: Duration = Duration::from_secs(5);
@@ -45,12 +46,9 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
 fn find(options: &WatchOptions) -> Result<String, String> {
     let path = &options.track_file;
     let shown = path.display();
-    let file = File::open(path).map_err(|error| {
-        format!(
-            "{shown} cannot be read: {}",
-            crate::errno::ErrnoText::from(&error)
-        )
-    })?;
+    let file = RegularFile::open(path)
+        .map_err(|error| format!("{shown} cannot be read: {error}"))?
+        .into_file();
     let lock = FlockOperation::NonBlockingLockShared;
     if flock(&file, lock) != Err(rustix::io::Errno::WOULDBLOCK) {
         return Err(format!("no watch keeps {shown}"));

@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::Unfit;
 use crate::errno::ErrnoText;
+use crate::untrusted::RegularFile;
 
 /// How long after a write the content is read to notice a change by others: longer than a step of the kernel's clock for
 /// files, which is up to 10 ms (CONFIG_HZ=100).
@@ -130,9 +131,8 @@ pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
     if !found.is_file() {
         return Err(Unfit::NotRegular);
     }
-    let mut text = [0; MOST];
-    let length = File::open(path).and_then(|file| file.read_at(&mut text, 0));
-    let text = text.get(..length.unwrap_or(0)).unwrap_or_default();
+    let text = RegularFile::open(path).and_then(|file| file.read_start(MOST as u64));
+    let text = text.unwrap_or_default();
     let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     match std::str::from_utf8(first).map(|first| first.trim().parse()) {
         Ok(Ok(number)) => Ok(Some(number)),
