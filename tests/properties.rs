@@ -12,21 +12,26 @@ use proptest::prelude::*;
 
 /// Any target: a port, or an address of either family and a port, of either protocol.
 fn target() -> impl Strategy<Value = Target> {
-    (1_u16.., any::<Option<(bool, u128)>>(), any::<bool>()).prop_map(|(port, address, udp)| {
-        let port = NonZeroU16::new(port).unwrap();
-        let place = match address {
-            None => Place::Port(port),
-            Some((true, bits)) => Place::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
-            Some((false, bits)) => {
-                Place::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
-            }
-        };
-        let protocol = match udp {
-            true => Protocol::Udp,
-            false => Protocol::Tcp,
-        };
-        Target { protocol, place }
-    })
+    (1_u16.., any::<Option<(bool, u128)>>(), any::<bool>())
+        .prop_map(|(port, address, udp)| {
+            let port = NonZeroU16::new(port).unwrap();
+            let place = match address {
+                None => Place::Port(port),
+                Some((true, bits)) => Place::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
+                Some((false, bits)) => {
+                    Place::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
+                }
+            };
+            let protocol = match udp {
+                true => Protocol::Udp,
+                false => Protocol::Tcp,
+            };
+            Target { protocol, place }
+        })
+        .prop_filter("nothing connects there", |target| match target.place {
+            Place::Address(address, _) => !address.is_multicast() && address != Ipv4Addr::BROADCAST,
+            Place::Port(_) => true,
+        })
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
