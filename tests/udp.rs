@@ -249,11 +249,11 @@ fn what_a_kernel_refuses_is_never_taken_for_not_bound() {
 }
 
 #[test]
-fn the_doctor_says_what_both_sources_see() {
+fn the_doctor_says_which_targets_are_bound() {
     in_namespace(|| {
         let _socket = bound("127.0.0.1", 53);
         let said = listenup("doctor udp:53 udp:54");
-        said.stdout_has("udp:53: sock_diag: bound to 127.0.0.1:53; /proc: bound to 127.0.0.1:53\n")
-            .stdout_has("udp:54: sock_diag: not bound; /proc: not bound\n");
+        said.stdout_has("ok       udp:53 is bound to 127.0.0.1:53 [LU611]\n")
+            .stdout_has("failing  udp:54 is not bound: a check for it would fail now [LU613]\n");
     });
 }

@@ -40,6 +40,8 @@ fn the_file_follows_the_listener_and_is_never_empty() {
             }
         });
         for _ in 0..20 {
+            // After a look for an event comes a rest, by the processor time that it has taken.
+            thread::sleep(Duration::from_millis(300));
             drop(socket.take());
             watcher.await_value("1");
             socket = Some(listen("127.0.0.1", 443));
