@@ -143,6 +143,24 @@ impl Verdicts {
         let enough = listening > 0 && targets.len() > 1 && stderr.is_empty();
         let reasons =
             doubts.iter().all(|why| stderr.contains(why)) && doubts.is_empty() == stderr.is_empty();
+        // Where else on the port something listens follows a "no"; the product of listeners and clients is about that.
+        let said: String = said
+            .lines()
+            .map(|line| {
+                format!(
+                    "{}\n",
+                    line.split(": not listening; ")
+                        .next()
+                        .map_or(line.to_owned(), |name| {
+                            if name == line {
+                                line.to_owned()
+                            } else {
+                                format!("{name}: not listening")
+                            }
+                        })
+                )
+            })
+            .collect();
         let right = status.code() == Some(code) && agree(&said, &stdout) && (reasons || enough);
         self.note(right, || {
             let lines = said.lines().zip(stdout.lines());
