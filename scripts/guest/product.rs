@@ -11,7 +11,7 @@ use socket2::{Protocol, Socket};
 use crate::ip;
 use crate::sockets::{bind, tcp};
 use crate::udp::udp;
-use crate::verdicts::Verdicts;
+use crate::verdicts::{Verdicts, without_elsewhere};
 use crate::vrf::{client_of, enter, finds, namespace, set};
 
 /// The addresses that listeners are bound to. The host has 192.0.2.10 and 2001:db8::10 in the VRF `red`, on its device
@@ -283,7 +283,7 @@ fn says(
         .output()
         .unwrap();
     let (stdout, stderr) = (
-        String::from_utf8_lossy(&stdout),
+        without_elsewhere(&String::from_utf8_lossy(&stdout)),
         String::from_utf8_lossy(&stderr),
     );
     let answer = |target: &String| {
