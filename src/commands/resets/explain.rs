@@ -16,8 +16,6 @@ use crate::host::wall::WallTime;
 
 /// How long an address explains something after it was added.
 const RECENT: Duration = Duration::from_secs(3600);
-/// An address that was added within this time after the first one came with the machine or container.
-const WITH_THE_FIRST: Duration = Duration::from_secs(60);
 /// The ports of SMB (Samba): over NetBIOS, and directly.
 const SMB: [u16; 2] = [139, 445];
 
@@ -78,7 +76,6 @@ fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
         return Some(Reason::Added(
             change.address,
             monitor.started.after(change.at),
-            true,
         ));
     }
     let time = clock_gettime(ClockId::Monotonic);
@@ -88,12 +85,10 @@ fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
         .wrapping_add(time.tv_nsec / 10_000_000) as u32;
     let all = monitor.addresses.as_ref()?.iter();
     let ages = all.filter_map(|(address, added)| Some((addresses::age((*added)?, time), *address)));
-    let first = ages.clone().map(|(age, _)| age).max()?;
     let (age, address) = ages
         .filter(|(_, address)| serves(address) && !address.is_loopback())
         .min()?;
-    let has_moved = first.saturating_sub(age) > WITH_THE_FIRST;
-    (age < RECENT).then(|| Reason::Added(address, WallTime::now().before(age), has_moved))
+    (age < RECENT).then(|| Reason::Added(address, WallTime::now().before(age)))
 }
 
 fn by_listener(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {

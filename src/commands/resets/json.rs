@@ -135,8 +135,7 @@ fn place(place: &ResetPlace) -> Value {
 
 fn reason(reason: &Reason) -> Value {
     let (what, address, at) = match reason {
-        Reason::Added(address, at, true) => ("address added", Some(address), Some(at)),
-        Reason::Added(address, at, false) => ("machine started", Some(address), Some(at)),
+        Reason::Added(address, at) => ("address added", Some(address), Some(at)),
         Reason::Removed(at) => ("address removed", None, Some(at)),
         Reason::NotHere => ("address not here", None, None),
         Reason::ListenerGone(at) => ("listener gone", None, Some(at)),

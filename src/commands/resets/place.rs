@@ -43,8 +43,8 @@ pub struct ResetPlace {
 /// A fact that explains resets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// This address was added at this time. True: it moved here, since the machine had others long before.
-    Added(IpAddr, WallTime, bool),
+    /// This address was added at this time: it moved here, or this machine or container started.
+    Added(IpAddr, WallTime),
     /// The address was removed at this time.
     Removed(WallTime),
     /// The machine does not have the address.

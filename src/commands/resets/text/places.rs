@@ -155,12 +155,8 @@ fn times(count: u64) -> String {
 fn in_words(reason: &Reason, local: Option<IpAddr>) -> String {
     let local = local.map_or_else(|| "the address".to_owned(), |local| local.to_string());
     match reason {
-        Reason::Added(address, at, true) => format!(
+        Reason::Added(address, at) => format!(
             "{address} was added to this machine at {}, which has no connections to it from before",
-            at.clock()
-        ),
-        Reason::Added(_, at, false) => format!(
-            "this machine or container started at {}, and has no connections from before",
             at.clock()
         ),
         Reason::Removed(at) => format!("{local} was removed from this machine at {}", at.clock()),
