@@ -93,19 +93,16 @@ static BLOCKS: &[Row] = &[
     row("virtual_server", "real_server", Block::RealServer, REAL_SERVER),
     row("real_server", "MISC_CHECK", Block::MiscCheck, MISC_CHECK),
     row("real_server", "FILE_CHECK", Block::FileCheck, FILE_CHECK),
-    row("real_server", "SMTP_CHECK", Block::Other, SMTP_CHECK),
-    row("real_server", "TCP_CHECK", Block::Other, CONNECTING),
-    row("real_server", "PING_CHECK", Block::Other, CONNECTING),
-    row("real_server", "UDP_CHECK", Block::Other, UDP_CHECK),
-    row("real_server", "HTTP_GET", Block::Other, HTTP_GET),
-    row("real_server", "SSL_GET", Block::Other, HTTP_GET),
-    row("real_server", "DNS_CHECK", Block::Other, DNS_CHECK),
-    row("real_server", "BFD_CHECK", Block::Other, BFD_CHECK),
+    row("real_server", "SMTP_CHECK", Block::Other, CHECK),
+    row("real_server", "TCP_CHECK", Block::Other, CHECK),
+    row("real_server", "PING_CHECK", Block::Other, CHECK),
+    row("real_server", "UDP_CHECK", Block::Other, CHECK),
+    row("real_server", "HTTP_GET", Block::Other, CHECK),
+    row("real_server", "SSL_GET", Block::Other, CHECK),
+    row("real_server", "DNS_CHECK", Block::Other, CHECK),
+    row("real_server", "BFD_CHECK", Block::Other, CHECK),
     row("vrrp_instance", "authentication", Block::Other, AUTHENTICATION),
     row("vrrp_instance", "auth_hmac", Block::Other, AUTH_HMAC),
-    row("SMTP_CHECK", "host", Block::Other, CONNECTING),
-    row("HTTP_GET", "url", Block::Other, URL),
-    row("SSL_GET", "url", Block::Other, URL),
     row("", "track_group", Block::Other, TRACK_GROUP),
     row("", "garp_group", Block::Other, GARP_GROUP),
     row("", "bfd_instance", Block::Other, BFD_INSTANCE),
@@ -276,43 +273,16 @@ const MISC_CHECK: &str = "
     user
 ";
 
-const CONNECTING: &str = "
+/// The keywords of all other checks of real servers. Which of them belongs to which check is not told apart.
+const CHECK: &str = "
     connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures
-";
-
-const SMTP_CHECK: &str = "
-    helo_name connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry!
-    delay_before_retry! warmup! delay_loop! alpha log_all_failures host{}
-";
-
-const UDP_CHECK: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures payload require_reply min_reply_length! max_reply_length!
-";
-
-const HTTP_GET: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures nb_get_retry! virtualhost http_protocol enable_sni fast_recovery
-    tls_compliant@2.2.8 url{}
-";
-
-const URL: &str = "
-    path! digest! status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
-    regex_stack
-";
-
-const DNS_CHECK: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures type! name!
+    warmup! delay_loop! alpha log_all_failures helo_name host[] payload require_reply min_reply_length!
+    max_reply_length! nb_get_retry! virtualhost http_protocol enable_sni fast_recovery tls_compliant@2.2.8 url[]
+    type! name
 ";
 
 const FILE_CHECK: &str = "
     track_file! weight
-";
-
-const BFD_CHECK: &str = "
-    name alpha
 ";
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Place;
+use super::Location;
 use super::diagnostic::Problem;
 use super::reader::Reader;
 use super::words::lossy;
@@ -15,8 +15,8 @@ impl Reader<'_> {
     /// Reads the lines of this text in place of files. `main` is the name of the main file.
     pub fn load(&mut self, text: &[u8], main: &Path) {
         let mut lines = Vec::new();
-        let mut open: Vec<(Place, Arc<Path>)> = Vec::new();
-        let (mut place, mut folder) = (Place::new(main, 0), parent(main));
+        let mut open: Vec<(Location, Arc<Path>)> = Vec::new();
+        let (mut place, mut folder) = (Location::new(main, 0), parent(main));
         for line in text.split(|byte| *byte == b'\n') {
             if let Some(message) = line.strip_prefix(b"#! ") {
                 if !message.is_empty() {
@@ -29,12 +29,12 @@ impl Reader<'_> {
                 let path = folder.join(OsStr::from_bytes(name));
                 // The main file can be named relative to another folder.
                 if is_main {
-                    place = Place::new(main, 0);
+                    place = Location::new(main, 0);
                 } else {
                     if name.contains(&b'/') {
                         folder = parent(&path);
                     }
-                    place = Place::new(&path, 0);
+                    place = Location::new(&path, 0);
                 }
                 let file = place.file.to_path_buf();
                 if self.known.insert(file.clone()) {

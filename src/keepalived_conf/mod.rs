@@ -13,12 +13,11 @@ mod expansion;
 mod files;
 pub mod fuzzing;
 mod glob;
-mod include;
 mod keywords;
 mod loaded;
+mod location;
 mod model;
 mod opening;
-mod place;
 mod reader;
 mod spelling;
 mod template;
@@ -30,17 +29,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use blocks::Walk;
-use include::Strict;
+use blocks::Parser;
+use opening::Strict;
 use reader::{Context, Reader};
 
 pub use diagnostic::{Diagnostic, Problem};
 pub use files::{Disk, Files, Kind};
+pub use location::Location;
 pub use model::{
-    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, RealServer, Script,
-    Set, State, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User, VirtualServer, Weight,
+    Command, Config, Effective, Globals, Group, Instance, MiscCheck, RealServer, Script, Spanned,
+    State, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer, Weight,
 };
-pub use place::Place;
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;
 
@@ -68,7 +67,7 @@ impl Reading<'_> {
     }
 
     /// Returns whether a running keepalived that has loaded this text would load the same from the files.
-    pub fn is_loaded(self, text: &[u8], folder: &Path, main: &Path) -> bool {
+    pub fn matches_loaded(self, text: &[u8], folder: &Path, main: &Path) -> bool {
         let on_disk = lines(&self.context(true), |reader| open(reader, folder, main));
         on_disk == lines(&self.context(false), |reader| reader.load(text, main))
     }
@@ -92,14 +91,14 @@ pub fn instance_id(host_name: &[u8]) -> &[u8] {
 
 fn open(reader: &mut Reader, folder: &Path, main: &Path) {
     reader.folder = Arc::from(folder);
-    reader.place = Place::new(folder.join(main), 0);
-    reader.open(main.as_os_str().as_bytes(), Strict::new(b'w'), false);
+    reader.place = Location::new(folder.join(main), 0);
+    reader.open(main.as_os_str().as_bytes(), Strict::Matches);
 }
 
 fn finish(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Config {
     let mut reader = Reader::new(cx);
     begin(&mut reader);
-    let (reader, mut builder) = Walk::new(reader).read();
+    let (reader, mut builder) = Parser::new(reader).read();
     builder.finish();
     let diagnostics = cx.diagnostics.take().into_list();
     let fatal = diagnostics.iter().find(|one| one.problem.is_fatal());

@@ -1,48 +1,69 @@
-//! Opens the files that are included, one after the other (lib/parser.c, `open_glob_file`, `check_glob_file`).
+//! The files that lines include, one after the other (lib/parser.c, `check_include`, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Place;
+use super::Location;
+use super::comment::skip_blanks;
 use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
-use super::include::Strict;
 use super::reader::{MAX_FILE, Open, Reader};
 use super::template::placeholder;
-use super::words::lossy;
+use super::words::{is_space, lossy};
 
 /// How deep files can include each other.
 const DEEPEST: usize = 64;
 
-impl Reader<'_> {
-    /// Includes what a line names.
-    pub(super) fn include(&mut self, pattern: &[u8], strict: Strict) {
-        if self.loaded.is_none() {
-            if self.twice {
-                self.report(Problem::IncludedTwice, &[]);
-            }
-            self.open(pattern, strict, self.twice);
-        }
-    }
+/// What keeps keepalived from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strict {
+    /// Nothing: `include`.
+    No,
+    /// A file that was found cannot be read: `includer`, `includeb`.
+    Readable,
+    /// The same, and a file that is named without wildcards does not exist: `includem`.
+    Exists,
+    /// The same, and wildcards match nothing: `includew`, `includea`, and the main file.
+    Matches,
+}
 
+/// Returns the name that a line includes, with its quotes, if it does.
+pub(super) fn directive(line: &[u8]) -> Option<(&[u8], Strict)> {
+    let rest = line.strip_prefix(b"include")?;
+    let end = rest.iter().position(|byte| is_space(*byte))?;
+    let (letter, pattern) = rest.split_at(end);
+    let strict = match letter {
+        [] => Strict::No,
+        b"r" | b"b" => Strict::Readable,
+        b"m" => Strict::Exists,
+        b"w" | b"a" => Strict::Matches,
+        _ => return None,
+    };
+    Some((skip_blanks(pattern.get(1..).unwrap_or_default()), strict))
+}
+
+impl Reader<'_> {
     /// Opens the first of the files that match a pattern. The others follow.
-    pub fn open(&mut self, pattern: &[u8], strict: Strict, twice: bool) {
+    pub fn open(&mut self, pattern: &[u8], strict: Strict) {
         let folder = self.folder.clone();
-        let found = glob::find(self.cx.files, &folder, pattern, &mut self.searches);
-        let Some(found) = found else {
-            return self.report(Problem::Limits, &[]);
+        let shown = lossy(pattern);
+        let unquoted = shown.trim_matches(['"', '\'']);
+        let problem = match glob::find(self.cx.files, &folder, pattern, &mut self.names_left) {
+            Found::Paths(paths) => return self.open_next(paths.into_iter(), folder, strict),
+            Found::TooMany => return self.report(Problem::Limits, &[]),
+            Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
+            Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
+            Found::NoMatch if strict >= Strict::Matches => Problem::FileMissing,
+            Found::Missing if unquoted != shown => Problem::IncludeQuoted,
+            Found::Missing => Problem::IncludeMissing,
+            Found::NoMatch => Problem::IncludeMatchesNothing,
         };
-        let strict = if self.check {
-            Strict::new(b'a')
-        } else {
-            strict
-        };
-        if self.check_found(pattern, &found, strict) {
-            self.open_next(found.paths.into_iter(), folder, strict, twice);
-        }
+        let is_quoted = problem == Problem::IncludeQuoted;
+        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &shown };
+        self.report(problem, &[("pattern", name)]);
     }
 
     /// Continues with the next file of the same `include`, or with the line after it.
@@ -54,32 +75,7 @@ impl Reader<'_> {
         if let Some(outer) = self.stack.last() {
             self.place = outer.place.clone();
         }
-        self.open_next(ended.others, ended.folder_after, ended.strict, ended.twice);
-    }
-
-    /// Reports files that do not exist. Returns whether there is one to open.
-    fn check_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
-        let is_empty = found.paths.is_empty();
-        if !found.missing && !is_empty {
-            return true;
-        }
-        let is_fatal = match (found.missing, is_empty && !glob::has_brace(pattern)) {
-            (false, _) => found.wildcards && strict.matches,
-            (true, true) => strict.exists,
-            (true, false) => strict.braces,
-        };
-        let is_quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
-        let pattern = lossy(pattern);
-        let unquoted = pattern.trim_matches(['"', '\'']);
-        let problem = match found.missing {
-            _ if is_fatal || self.stack.is_empty() => Problem::FileMissing,
-            true if is_quoted => Problem::IncludeQuoted,
-            true => Problem::IncludeMissing,
-            false => Problem::IncludeMatchesNothing,
-        };
-        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &pattern };
-        self.report(problem, &[("pattern", name)]);
-        !(is_empty || found.missing && strict.braces)
+        self.open_next(ended.others, ended.folder_after, ended.strict);
     }
 
     /// Opens the first of these paths that is a file to be read.
@@ -88,18 +84,17 @@ impl Reader<'_> {
         mut paths: std::vec::IntoIter<Vec<u8>>,
         folder_after: Arc<Path>,
         strict: Strict,
-        twice: bool,
     ) {
         while let Some(path) = paths.next() {
             let full = self.folder.join(OsStr::from_bytes(&path));
-            let Some(bytes) = self.bytes(&path, &full, strict) else {
+            let Some(bytes) = self.bytes(&full, strict) else {
                 continue;
             };
             if self.known.insert(full.clone()) {
                 self.read.push(full.clone());
             }
             if let Some((line, sample)) = placeholder(&bytes) {
-                let place = Place::new(full, line);
+                let place = Location::new(full, line);
                 self.cx
                     .report(&place, Problem::Template, &[("sample", &sample)]);
                 continue;
@@ -111,18 +106,17 @@ impl Reader<'_> {
             self.stack.push(Open {
                 bytes,
                 at: 0,
-                place: Place::new(full, 0),
+                place: Location::new(full, 0),
                 others: paths,
                 folder_after,
                 strict,
-                twice,
             });
             return;
         }
     }
 
     /// Returns the bytes of a file, if keepalived reads it.
-    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Option<Vec<u8>> {
+    fn bytes(&mut self, full: &Path, strict: Strict) -> Option<Vec<u8>> {
         let file = full.display();
         if self.stack.iter().any(|open| &*open.place.file == full) {
             self.report(Problem::IncludeCircle, &[("file", &file)]);
@@ -133,12 +127,8 @@ impl Reader<'_> {
             return None;
         }
         self.opens_left -= 1;
-        let kind = match path.ends_with(b"/") {
-            true => Some(Kind::Folder),
-            false => self.cx.files.kind(full),
-        };
         let left = self.bytes_left.min(MAX_FILE);
-        let problem = match kind {
+        let problem = match self.cx.files.kind(full) {
             Some(Kind::Regular { executable: false }) => {
                 match self.cx.files.read(full, left.saturating_add(1)) {
                     Ok(bytes) if bytes.len() <= left => {
@@ -150,10 +140,9 @@ impl Reader<'_> {
                 }
             }
             Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
-            Some(Kind::Folder) => Problem::FileIsFolder,
-            Some(Kind::Other) | None => Problem::FileUnreadable,
+            _ => Problem::FileUnreadable,
         };
-        let is_refused = strict.readable && problem != Problem::Limits;
+        let is_refused = strict >= Strict::Readable && problem != Problem::Limits;
         let problem = if is_refused {
             Problem::FileRefused
         } else {
@@ -161,5 +150,27 @@ impl Reader<'_> {
         };
         self.report(problem, &[("file", &file)]);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Strict, directive};
+
+    #[test]
+    fn lines() {
+        for (line, found) in [
+            ("include a", Some(("a", Strict::No))),
+            ("include \t a b", Some(("a b", Strict::No))),
+            ("include \"a\"", Some(("\"a\"", Strict::No))),
+            ("includem\ta", Some(("a", Strict::Exists))),
+            ("includea x", Some(("x", Strict::Matches))),
+            ("include", None),
+            ("includes a", None),
+            ("includea", None),
+        ] {
+            let found = found.map(|(pattern, strict)| (pattern.as_bytes(), strict));
+            assert_eq!(directive(line.as_bytes()), found, "{line}");
+        }
     }
 }

@@ -10,10 +10,9 @@ use super::comment::{decomment, skip_blanks, trim_end};
 use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
-use super::glob::Budget;
-use super::include::{Strict, directive};
+use super::opening::{Strict, directive};
 use super::words::plain;
-use super::{Place, Set, Version};
+use super::{Location, Spanned, Version};
 
 /// keepalived's buffer holds this many bytes of a line.
 pub(super) const LONGEST: usize = 1023;
@@ -25,6 +24,8 @@ const MAX_EXPANSIONS: usize = 5000;
 pub(super) const MAX_FILE: usize = 1 << 20;
 /// All files together have at most this many bytes.
 const MAX_BYTES: usize = 4 << 20;
+/// At most this many names of files in folders are read.
+const MAX_NAMES: usize = 100_000;
 /// Files are opened at most this many times.
 const MAX_OPENS: usize = 10_000;
 
@@ -33,7 +34,7 @@ const MAX_OPENS: usize = 10_000;
 pub(super) struct Line {
     pub text: Vec<u8>,
     pub words: Vec<String>,
-    pub place: Place,
+    pub place: Location,
     /// True if the file has another text there, because a definition was put in.
     pub expanded: bool,
     /// True if a value of the line is not known, so that only its block counts.
@@ -54,12 +55,12 @@ impl Line {
         self.words.get(from..).unwrap_or_default().join(" ")
     }
 
-    pub fn set<T>(&self, value: T) -> Set<T> {
+    pub fn set<T>(&self, value: T) -> Spanned<T> {
         let place = self.place.clone();
-        Set { value, place }
+        Spanned { value, place }
     }
 
-    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
+    pub fn set_word(&self, at: usize) -> Option<Spanned<String>> {
         self.word(at).map(|word| self.set(word.to_owned()))
     }
 }
@@ -76,8 +77,8 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// Reports a problem. A difference between versions is reported if the version is not known.
-    pub fn report(&self, place: &Place, problem: Problem, values: Values) {
-        if self.version.is_none() || !problem.is_difference() {
+    pub fn report(&self, place: &Location, problem: Problem, values: Values) {
+        if self.version.is_none() || problem != Problem::VersionsDiffer {
             self.diagnostics.borrow_mut().add(place, problem, values);
         }
     }
@@ -92,18 +93,16 @@ impl Context<'_> {
 pub(super) struct Open {
     pub bytes: Vec<u8>,
     pub at: usize,
-    pub place: Place,
+    pub place: Location,
     /// Other files that the same `include` found.
     pub others: std::vec::IntoIter<Vec<u8>>,
     /// The folder of relative paths after the file.
     pub folder_after: Arc<Path>,
     pub strict: Strict,
-    /// True if the line that includes it does not begin with `include`. keepalived reads such a file twice.
-    pub twice: bool,
 }
 
 /// A line that keepalived has loaded, and the folder of relative paths in it.
-pub(super) type Loaded = (Place, Arc<Path>, Vec<u8>);
+pub(super) type Loaded = (Location, Arc<Path>, Vec<u8>);
 
 /// The way through the lines of all files.
 pub(super) struct Reader<'a> {
@@ -112,21 +111,18 @@ pub(super) struct Reader<'a> {
     /// The lines that keepalived has loaded, in place of files.
     pub loaded: Option<std::vec::IntoIter<Loaded>>,
     pub folder: Arc<Path>,
-    pub place: Place,
-    /// True if `include_check` makes each include strict.
-    pub check: bool,
+    pub place: Location,
     pub definitions: Definitions,
     pub read: Vec<PathBuf>,
     pub known: HashSet<PathBuf>,
     pub bytes_left: usize,
     pub opens_left: usize,
-    pub searches: Budget,
+    pub names_left: usize,
     /// The lines that are not empty and do not include, if they are wanted.
     pub copy: Option<Vec<Vec<u8>>>,
     pub expansions_left: usize,
     pub expanded: bool,
     pub unread: bool,
-    pub twice: bool,
     /// The definition that the next lines belong to.
     continued: Option<(Vec<u8>, Vec<u8>)>,
     /// The lines that are still to come of definitions.
@@ -142,19 +138,17 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             loaded: None,
             folder: Arc::from(Path::new("")),
-            place: Place::default(),
-            check: false,
+            place: Location::default(),
             definitions: Definitions::standard(),
             read: Vec::new(),
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
             opens_left: MAX_OPENS,
-            searches: Budget::default(),
+            names_left: MAX_NAMES,
             copy: None,
             expansions_left: 0,
             expanded: false,
             unread: false,
-            twice: false,
             continued: None,
             pending: Vec::new(),
             rest: None,
@@ -173,11 +167,18 @@ impl<'a> Reader<'a> {
             if self.continue_definition(&text) {
                 continue;
             }
+            let begins_so = directive(&text).is_some();
             let Some(text) = self.expand(text) else {
                 continue;
             };
             if let Some((pattern, strict)) = directive(&text) {
-                self.include(pattern, strict);
+                // What keepalived has loaded contains the lines of the files.
+                if self.loaded.is_none() {
+                    if !begins_so {
+                        self.report(Problem::IncludedTwice, &[]);
+                    }
+                    self.open(pattern, strict);
+                }
             } else if !text.is_empty() {
                 return Some(self.until_brace(text));
             }
@@ -193,7 +194,6 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self) -> Option<Vec<u8>> {
-        self.twice = true;
         if self.lines_left == 0 {
             self.report(Problem::Limits, &[]);
             self.end();
@@ -208,9 +208,7 @@ impl<'a> Reader<'a> {
         }
         self.expanded = false;
         self.expansions_left = MAX_EXPANSIONS;
-        let text = self.raw()?;
-        self.twice = directive(&text).is_none();
-        Some(text)
+        self.raw()
     }
 
     /// Returns the next line of a definition of several lines.
@@ -234,7 +232,7 @@ impl<'a> Reader<'a> {
     /// Returns whether a definition can be put in. One that contains itself has no end.
     pub(super) fn count_expansion(&mut self) -> bool {
         if self.expansions_left == 0 {
-            self.report(Problem::EndlessDefinition, &[]);
+            self.report(Problem::Limits, &[]);
             self.end();
             return false;
         }
@@ -279,20 +277,8 @@ impl<'a> Reader<'a> {
                 );
             }
             if text.len() > LONGEST || text.contains(&0) {
-                let is_long = text.len() > LONGEST;
-                self.report(
-                    if is_long {
-                        Problem::LongLine
-                    } else {
-                        Problem::Nul
-                    },
-                    &[],
-                );
+                self.report(Problem::Garbled, &[]);
                 continue;
-            }
-            let is_margin = matches!(text.first(), Some(b'#' | b'!'));
-            if is_margin && self.stack.iter().any(|open| open.twice) {
-                self.report(Problem::IncludedComment, &[]);
             }
             let text = self.without_comment(&text);
             if text.is_empty() {
@@ -334,16 +320,13 @@ impl<'a> Reader<'a> {
         let mut found = decomment(text);
         let is_part = self.continued.is_some() || found.text.starts_with(b"$");
         if found.continues && is_part {
-            self.report(Problem::CommentsDiffer, &[]);
+            self.report(Problem::VersionsDiffer, &[]);
         }
         if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
             found.text.pop();
         }
         if found.open_quote {
             self.report(Problem::OpenQuote, &[]);
-        }
-        if found.escaped {
-            self.report(Problem::EscapedComment, &[]);
         }
         found.text
     }

@@ -127,7 +127,7 @@ impl Audit<'_> {
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
         let main = self.config.files.first()?;
-        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+        Some(finding.at(&crate::keepalived_conf::Location::new(main, 0)))
     }
 
     fn runners(&self) -> Runners<'_> {

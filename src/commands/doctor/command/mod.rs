@@ -25,7 +25,7 @@ use super::findings::Finding;
 use crate::cli::CheckOptions;
 use crate::domain::{Obstacle, Place as Endpoint, Target, Wanted};
 use crate::host::netns::Netns;
-use crate::keepalived_conf::Set;
+use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
@@ -52,7 +52,7 @@ pub struct Attempt<'a> {
     /// What the evaluations share.
     pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
-    pub netns: Option<&'a Set<String>>,
+    pub netns: Option<&'a Spanned<String>>,
 }
 
 impl Attempt<'_> {
@@ -96,7 +96,7 @@ impl Attempt<'_> {
         let image = self.image.as_ref().map_err(unreadable)?;
         match RegularFile::open(self.path).and_then(|file| image.is_in(&file)) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.with(&OTHER_FILE, &[("program", &self.path.display())])),
+            Ok(false) => Err(self.with(OTHER_FILE, &[("program", &self.path.display())])),
             Err(error) => Err(unreadable(&error)),
         }
     }
@@ -119,31 +119,31 @@ impl Attempt<'_> {
     fn finding(&self, found: &Evaluation) -> Finding {
         if let OnFailure::Server { .. } = self.check.on_failure {
             if let Some((address, _)) = self.options.targets.iter().find_map(unbindable) {
-                return self.with(&REMOTE, &[("address", &address)]);
+                return self.with(REMOTE, &[("address", &address)]);
             }
         }
         let answered = |code, answer: &Answers| self.with(code, &[("answer", answer)]);
         match found {
-            Evaluation::Succeeds(answers) => answered(&CURRENT, answers),
-            Evaluation::Fails(answers) => answered(&FAILING, answers),
-            Evaluation::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
-            Evaluation::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
-            Evaluation::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
+            Evaluation::Succeeds(answers) => answered(CURRENT, answers),
+            Evaluation::Fails(answers) => answered(FAILING, answers),
+            Evaluation::UnknownIsUp(answers) => answered(UNKNOWN_IS_UP, answers),
+            Evaluation::CouldNotTell(answers) => answered(COULD_NOT_TELL, answers),
+            Evaluation::Refused(why) => self.with(NAMES_NOTHING, &[("answer", why)]),
             Evaluation::Unknown(why) => self.not_evaluated(why),
         }
     }
 
     fn not_evaluated(&self, why: &NotEvaluated) -> Finding {
-        self.with(&NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
+        self.with(NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.
-    fn elsewhere(&self, inside: &Answers, set: &Set<String>) -> Option<Finding> {
+    fn elsewhere(&self, inside: &Answers, set: &Spanned<String>) -> Option<Finding> {
         let Evaluation::Succeeds(outside) = self.evaluate() else {
             return None;
         };
         let finding = self.with(
-            &OTHER_NAMESPACE,
+            OTHER_NAMESPACE,
             &[
                 ("netns", &set.value),
                 ("inside", inside),
@@ -162,7 +162,7 @@ impl Attempt<'_> {
         targets.find_map(|target| {
             let (address, sysctl) = unbindable(target)?;
             Some(self.with(
-                &DEADLOCK,
+                DEADLOCK,
                 &[
                     ("address", &address),
                     ("sysctl", &sysctl),

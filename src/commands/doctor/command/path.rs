@@ -87,7 +87,7 @@ impl Program<'_> {
             return Ok(program.to_owned());
         }
         if program.components().count() > 1 || program.starts_with(".") {
-            return Err(self.finding(&NOT_ABSOLUTE, &[]));
+            return Err(self.finding(NOT_ABSOLUTE, &[]));
         }
         let found = SEARCHED
             .iter()
@@ -96,7 +96,7 @@ impl Program<'_> {
             let part = fs::metadata(path).map(|found| Part::new(path, &found));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
-        found.next().ok_or_else(|| self.finding(&NOT_IN_PATH, &[]))
+        found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
     }
 
     /// Returns why keepalived does not run the file at this path, and what other users can change.
@@ -104,12 +104,12 @@ impl Program<'_> {
         let resolved = match ResolvedPath::of(path) {
             Ok(resolved) => resolved,
             Err((path, error)) if error.kind() == io::ErrorKind::NotFound => {
-                return vec![self.finding(&PROGRAM_MISSING, &[("path", &path.display())])];
+                return vec![self.finding(PROGRAM_MISSING, &[("path", &path.display())])];
             }
             Err((path, error)) => {
                 let error = ErrnoText::from(&error);
                 let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
-                return vec![self.finding(&PATH_UNREADABLE, values)];
+                return vec![self.finding(PATH_UNREADABLE, values)];
             }
         };
         let file = &resolved.file;
@@ -131,17 +131,17 @@ impl Program<'_> {
             .iter()
             .filter(|part| !part.can_execute(self.user));
         let mut findings: Vec<Finding> = closed
-            .map(|part| of_part(&FOLDER_NOT_ENTERED, part))
+            .map(|part| of_part(FOLDER_NOT_ENTERED, part))
             .collect();
         if file.kind() != S_IFREG {
-            findings.push(of_part(&PATH_NOT_REGULAR, file));
+            findings.push(of_part(PATH_NOT_REGULAR, file));
         } else if !file.can_execute(self.user) {
-            findings.push(of_part(&NOT_EXECUTABLE, file));
+            findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
         let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
         if is_noexec {
-            findings.push(of_part(&ON_NOEXEC, file));
+            findings.push(of_part(ON_NOEXEC, file));
         }
         if file.runs_privileged(self.user) {
             let parts = resolved.folders.iter().chain(&resolved.link).chain([file]);
@@ -153,10 +153,10 @@ impl Program<'_> {
     fn unsafe_part(&self, part: &Part, shown: &str) -> Option<Finding> {
         let weakness = part.weakness()?;
         let code = match (self.security, part.kind()) {
-            (Security::Enabled, S_IFDIR) => &UNSAFE_FOLDER,
-            (Security::Enabled, _) => &UNSAFE_FILE,
-            (Security::Disabled, S_IFDIR) => &UNSAFE_FOLDER_RUNS,
-            (Security::Disabled, _) => &UNSAFE_FILE_RUNS,
+            (Security::Enabled, S_IFDIR) => UNSAFE_FOLDER,
+            (Security::Enabled, _) => UNSAFE_FILE,
+            (Security::Disabled, S_IFDIR) => UNSAFE_FOLDER_RUNS,
+            (Security::Disabled, _) => UNSAFE_FILE_RUNS,
         };
         let path = part.path.display();
         let program = self.program.display();
