@@ -33,8 +33,10 @@ struct Frame {
 struct Unknown {
     place: Location,
     keyword: String,
-    /// `None`: it follows from something that is reported.
+    /// `None`: it follows from something that is reported, or its block has keywords that are not in the table.
     problem: Option<Problem>,
+    /// The problem if a block follows.
+    of_block: Option<Problem>,
     block: String,
     home: &'static str,
     meant: &'static str,
@@ -183,7 +185,12 @@ impl<'a> Parser<'a> {
             return true;
         }
         self.reader.report(Problem::KeywordTooNew, values);
-        self.unknown = keyword.opens().then(|| Unknown::new(&TOP, line, "", None));
+        // Its block is read as the lines around it, which follows from that.
+        self.unknown = keyword.opens().then(|| Unknown {
+            problem: None,
+            of_block: None,
+            ..Unknown::new(&TOP, line, "")
+        });
         false
     }
 
@@ -260,48 +267,24 @@ impl<'a> Parser<'a> {
         let first = line.keyword();
         let Some((frame, outer)) = self.frames.split_last() else {
             let is_part = self.last.is_some_and(|last| last.find(first).is_some());
-            let problem = Some(Problem::UnknownKeyword);
-            let mut unknown = self.unknown_line(&TOP, line, "", problem);
+            let mut unknown = Unknown::new(&TOP, line, "");
             if self.lost {
-                unknown.problem = None;
+                (unknown.problem, unknown.of_block) = (None, None);
             } else if is_part {
                 self.lost = true;
                 unknown.problem = Some(Problem::BlockEndsEarly);
+                unknown.of_block = unknown.problem;
             }
             self.unknown = Some(unknown);
             return;
         };
         let rows = outer.iter().map(|frame| frame.node.row).chain([&TOP]);
-        if rows
-            .filter_map(|row| row.find(first))
-            .any(|found| found.opens())
-        {
+        let mut found = rows.filter_map(|row| row.find(first));
+        if found.any(|found| found.opens()) {
             return self.unclosed(line);
         }
-        let problem = Some(Problem::UnknownKeyword);
-        self.unknown =
-            Some(self.unknown_line(frame.node.row, line, &frame.node.line.rest(0), problem));
-    }
-
-    /// What is meant is looked for as long as that can be reported.
-    fn unknown_line(
-        &self,
-        row: &Row,
-        line: &Line,
-        block: &str,
-        problem: Option<Problem>,
-    ) -> Unknown {
-        match self.reader.cx.diagnostics.borrow().is_full() {
-            true => Unknown {
-                place: line.place.clone(),
-                keyword: line.keyword().to_owned(),
-                problem,
-                block: String::new(),
-                home: "",
-                meant: "",
-            },
-            false => Unknown::new(row, line, block, problem),
-        }
+        let block = frame.node.line.rest(0);
+        self.unknown = Some(Unknown::new(frame.node.row, line, &block));
     }
 
     fn report_unknown(&mut self) {
@@ -333,13 +316,7 @@ impl<'a> Parser<'a> {
         let Some(unknown) = self.unknown.take() else {
             return;
         };
-        self.report(
-            &unknown,
-            match unknown.problem {
-                Some(Problem::UnknownKeyword) => Some(Problem::UnknownBlock),
-                other => other,
-            },
-        );
+        self.report(&unknown, unknown.of_block);
         self.builder.has_gap = true;
         self.skipped = self.frames.len() + 1;
         while !self.frames.is_empty() {
@@ -350,18 +327,22 @@ impl<'a> Parser<'a> {
 
 impl Unknown {
     /// A keyword that is not in the table of its block.
-    fn new(row: &Row, line: &Line, block: &str, problem: Option<Problem>) -> Self {
+    fn new(row: &Row, line: &Line, block: &str) -> Self {
         let keyword = line.keyword();
         let (meant, home) = (row.suggest(keyword), home(keyword));
-        let problem = match problem {
-            Some(Problem::UnknownKeyword) if home.is_some() => Some(Problem::MisplacedKeyword),
-            Some(Problem::UnknownKeyword) if meant.is_some() => Some(Problem::MisspelledKeyword),
-            other => other,
+        let problem = match (home, meant) {
+            (_, Some(_)) if row.has_others() => Some(Problem::MisspelledKeyword),
+            _ if row.has_others() => None,
+            (Some(_), _) => Some(Problem::MisplacedKeyword),
+            (None, Some(_)) => Some(Problem::MisspelledKeyword),
+            (None, None) => Some(Problem::UnknownKeyword),
         };
+        let of_block = problem.filter(|problem| *problem != Problem::UnknownKeyword);
         Self {
             place: line.place.clone(),
             keyword: keyword.to_owned(),
             problem,
+            of_block: of_block.or(Some(Problem::UnknownBlock)),
             block: block.to_owned(),
             home: home.unwrap_or_default(),
             meant: meant.unwrap_or_default(),

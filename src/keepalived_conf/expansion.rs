@@ -94,10 +94,10 @@ impl Reader<'_> {
                 Some(Value::Text(text)) => text.to_vec(),
                 Some(Value::Lines(text)) if is_last => {
                     let text = Arc::clone(text);
-                    self.begin_lines(text, 0)
+                    self.begin_lines(text)
                 }
                 Some(Value::Folder) => {
-                    let real = self.cx.files.real(&self.folder);
+                    let real = self.cx.files.real(&self.source.folder);
                     real.as_os_str().as_bytes().to_owned()
                 }
                 Some(Value::Id) => self.cx.id.to_owned(),

@@ -10,7 +10,7 @@ use super::comment::skip_blanks;
 use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
-use super::reader::{MAX_FILE, Open, Reader};
+use super::reader::{MAX_FILE, Open, Origin, Reader, Source};
 use super::template::placeholder;
 use super::words::{is_space, lossy};
 
@@ -46,13 +46,19 @@ pub(super) fn directive(line: &[u8]) -> Option<(&[u8], Strict)> {
 }
 
 impl Reader<'_> {
-    /// Opens the first of the files that match a pattern. The others follow.
+    /// Opens the files that match a pattern. Their lines come next.
     pub fn open(&mut self, pattern: &[u8], strict: Strict) {
-        let folder = self.folder.clone();
+        let folder = self.source.folder.clone();
         let shown = lossy(pattern);
         let unquoted = shown.trim_matches(['"', '\'']);
         let problem = match glob::find(self.cx.files, &folder, pattern, &mut self.names_left) {
-            Found::Paths(paths) => return self.open_next(paths.into_iter(), folder, strict),
+            Found::Paths(paths) => {
+                let opened: Vec<Open> = paths
+                    .iter()
+                    .filter_map(|path| self.open_one(path, strict))
+                    .collect();
+                return self.stack.extend(opened.into_iter().rev());
+            }
             Found::TooMany => return self.report(Problem::Limits, &[]),
             Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
             Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
@@ -66,63 +72,48 @@ impl Reader<'_> {
         self.report(problem, &[("pattern", name)]);
     }
 
-    /// Continues with the next file of the same `include`, or with the line after it.
-    pub(super) fn next_file(&mut self) {
-        let Some(ended) = self.stack.pop() else {
-            return;
+    /// Opens a file, if keepalived reads it.
+    fn open_one(&mut self, path: &[u8], strict: Strict) -> Option<Open> {
+        let source = self.source.clone();
+        let full = source.folder.join(OsStr::from_bytes(path));
+        let bytes = self.bytes(&full, strict)?;
+        if self.known.insert(full.clone()) {
+            self.read.push(full.clone());
+        }
+        if let Some((line, sample)) = placeholder(&bytes) {
+            let (place, values) = (Location::new(full, line), &[("sample", &sample as _)]);
+            self.cx.report(&place, Problem::Template, values);
+            return None;
+        }
+        // keepalived changes to the folder of a file that is named with one.
+        let folder = match full.parent() {
+            Some(folder) if path.contains(&b'/') => Arc::from(folder),
+            _ => source.folder.clone(),
         };
-        self.folder = ended.folder_after.clone();
-        if let Some(outer) = self.stack.last() {
-            self.place = outer.place.clone();
-        }
-        self.open_next(ended.others, ended.folder_after, ended.strict);
-    }
-
-    /// Opens the first of these paths that is a file to be read.
-    fn open_next(
-        &mut self,
-        mut paths: std::vec::IntoIter<Vec<u8>>,
-        folder_after: Arc<Path>,
-        strict: Strict,
-    ) {
-        while let Some(path) = paths.next() {
-            let full = self.folder.join(OsStr::from_bytes(&path));
-            let Some(bytes) = self.bytes(&full, strict) else {
-                continue;
-            };
-            if self.known.insert(full.clone()) {
-                self.read.push(full.clone());
-            }
-            if let Some((line, sample)) = placeholder(&bytes) {
-                let place = Location::new(full, line);
-                self.cx
-                    .report(&place, Problem::Template, &[("sample", &sample)]);
-                continue;
-            }
-            // keepalived changes to the folder of a file that is named with one.
-            if let (true, Some(folder)) = (path.contains(&b'/'), full.parent()) {
-                self.folder = Arc::from(folder);
-            }
-            self.stack.push(Open {
-                bytes,
-                at: 0,
-                place: Location::new(full, 0),
-                others: paths,
-                folder_after,
-                strict,
-            });
-            return;
-        }
+        let place = Location::new(full, 0);
+        Some(Open {
+            text: Arc::from(bytes),
+            at: 0,
+            source: Arc::new(Source {
+                file: place.file.clone(),
+                folder,
+                parent: Some(source),
+            }),
+            place,
+            origin: Origin::File,
+        })
     }
 
     /// Returns the bytes of a file, if keepalived reads it.
     fn bytes(&mut self, full: &Path, strict: Strict) -> Option<Vec<u8>> {
         let file = full.display();
-        if self.stack.iter().any(|open| &*open.place.file == full) {
+        // The first source is where the main file is named.
+        let mut chain = self.source.chain().filter(|source| source.parent.is_some());
+        if chain.any(|source| &*source.file == full) {
             self.report(Problem::IncludeCircle, &[("file", &file)]);
             return None;
         }
-        if self.stack.len() >= DEEPEST || self.opens_left == 0 {
+        if self.source.chain().count() > DEEPEST || self.opens_left == 0 {
             self.report(Problem::Limits, &[]);
             return None;
         }
@@ -142,11 +133,10 @@ impl Reader<'_> {
             Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
             _ => Problem::FileUnreadable,
         };
-        let is_refused = strict >= Strict::Readable && problem != Problem::Limits;
-        let problem = if is_refused {
-            Problem::FileRefused
-        } else {
-            problem
+        let problem = match problem {
+            Problem::Limits => problem,
+            _ if strict >= Strict::Readable => Problem::FileRefused,
+            _ => problem,
         };
         self.report(problem, &[("file", &file)]);
         None

@@ -10,7 +10,7 @@ use super::comment::{decomment, skip_blanks, trim_end};
 use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
-use super::opening::{Strict, directive};
+use super::opening::directive;
 use super::words::plain;
 use super::{Location, Spanned, Version};
 
@@ -89,28 +89,60 @@ impl Context<'_> {
     }
 }
 
-/// A file that is being read.
-pub(super) struct Open {
-    pub bytes: Vec<u8>,
-    pub at: usize,
-    pub place: Location,
-    /// Other files that the same `include` found.
-    pub others: std::vec::IntoIter<Vec<u8>>,
-    /// The folder of relative paths after the file.
-    pub folder_after: Arc<Path>,
-    pub strict: Strict,
+/// A file, or what keepalived has loaded of one.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub file: Arc<Path>,
+    /// Where relative paths in it begin.
+    pub folder: Arc<Path>,
+    /// The file that includes it.
+    pub parent: Option<Arc<Source>>,
 }
 
-/// A line that keepalived has loaded, and the folder of relative paths in it.
-pub(super) type Loaded = (Location, Arc<Path>, Vec<u8>);
+impl Source {
+    /// Returns the file and those that include it.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |source| source.parent.as_deref())
+    }
+}
+
+/// Where a text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    File,
+    /// A definition of several lines.
+    Definition,
+    /// What follows a brace in a line.
+    Rest,
+}
+
+/// A text that is still to be read.
+pub(super) struct Open {
+    pub text: Arc<[u8]>,
+    pub at: usize,
+    /// The last line that was read.
+    pub place: Location,
+    pub source: Arc<Source>,
+    pub origin: Origin,
+}
+
+impl Open {
+    fn next_line(&mut self) -> Option<Vec<u8>> {
+        let left = self.text.get(self.at..).filter(|left| !left.is_empty())?;
+        let end = left.iter().position(|byte| *byte == b'\n');
+        let line = left.get(..end.unwrap_or(left.len()))?.to_vec();
+        self.at += line.len() + 1;
+        self.place.line += usize::from(self.origin == Origin::File);
+        Some(line)
+    }
+}
 
 /// The way through the lines of all files.
 pub(super) struct Reader<'a> {
     pub cx: &'a Context<'a>,
+    /// The texts that are still to be read; the last one comes next.
     pub stack: Vec<Open>,
-    /// The lines that keepalived has loaded, in place of files.
-    pub loaded: Option<std::vec::IntoIter<Loaded>>,
-    pub folder: Arc<Path>,
+    pub source: Arc<Source>,
     pub place: Location,
     pub definitions: Definitions,
     pub read: Vec<PathBuf>,
@@ -125,20 +157,23 @@ pub(super) struct Reader<'a> {
     pub unread: bool,
     /// The definition that the next lines belong to.
     continued: Option<(Vec<u8>, Vec<u8>)>,
-    /// The lines that are still to come of definitions.
-    pending: Vec<(Arc<[u8]>, usize)>,
-    rest: Option<Vec<u8>>,
     lines_left: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(cx: &'a Context<'a>) -> Self {
+    /// Returns a reader whose relative paths begin in this folder, and which names this file.
+    pub fn new(cx: &'a Context<'a>, folder: &Path, main: &Path) -> Self {
+        let place = Location::new(main, 0);
+        let source = Source {
+            file: place.file.clone(),
+            folder: Arc::from(folder),
+            parent: None,
+        };
         Self {
             cx,
             stack: Vec::new(),
-            loaded: None,
-            folder: Arc::from(Path::new("")),
-            place: Location::default(),
+            source: Arc::new(source),
+            place,
             definitions: Definitions::standard(),
             read: Vec::new(),
             known: HashSet::new(),
@@ -150,8 +185,6 @@ impl<'a> Reader<'a> {
             expanded: false,
             unread: false,
             continued: None,
-            pending: Vec::new(),
-            rest: None,
             lines_left: MAX_LINES,
         }
     }
@@ -173,7 +206,7 @@ impl<'a> Reader<'a> {
             };
             if let Some((pattern, strict)) = directive(&text) {
                 // What keepalived has loaded contains the lines of the files.
-                if self.loaded.is_none() {
+                if self.cx.on_disk {
                     if !begins_so {
                         self.report(Problem::IncludedTwice, &[]);
                     }
@@ -188,45 +221,62 @@ impl<'a> Reader<'a> {
     /// Ends the reading: the rest of the files is not read.
     pub fn end(&mut self) {
         self.stack.clear();
-        self.pending.clear();
-        self.rest = None;
-        self.loaded = self.loaded.take().map(|_| Vec::new().into_iter());
     }
 
+    /// Returns the next text: a line without its comment, or what comes next of one.
     fn take(&mut self) -> Option<Vec<u8>> {
-        if self.lines_left == 0 {
-            self.report(Problem::Limits, &[]);
-            self.end();
+        loop {
+            let open = self.stack.last_mut()?;
+            let Some(text) = open.next_line() else {
+                self.stack.pop();
+                continue;
+            };
+            (self.place, self.source) = (open.place.clone(), open.source.clone());
+            let origin = open.origin;
+            if self.lines_left == 0 {
+                self.report(Problem::Limits, &[]);
+                self.end();
+                return None;
+            }
+            self.lines_left -= 1;
+            self.unread &= origin == Origin::Rest;
+            match origin {
+                Origin::Rest => return Some(text),
+                Origin::Definition if !self.count_expansion() => return None,
+                Origin::Definition => {
+                    self.expanded = true;
+                    return Some(text);
+                }
+                Origin::File => {
+                    self.expanded = false;
+                    self.expansions_left = MAX_EXPANSIONS;
+                    if let Some(text) = self.raw(text) {
+                        return Some(text);
+                    }
+                }
+            }
         }
-        self.lines_left = self.lines_left.saturating_sub(1);
-        if let Some(rest) = self.rest.take() {
-            return Some(rest);
-        }
-        self.unread = false;
-        if let Some(text) = self.line_of_definition() {
-            return Some(text);
-        }
-        self.expanded = false;
-        self.expansions_left = MAX_EXPANSIONS;
-        self.raw()
     }
 
-    /// Returns the next line of a definition of several lines.
-    fn line_of_definition(&mut self) -> Option<Vec<u8>> {
-        let (text, at) = self.pending.pop()?;
-        self.expanded = true;
-        self.count_expansion().then(|| self.begin_lines(text, at))
+    /// Puts a text before all others.
+    fn push(&mut self, text: Arc<[u8]>, at: usize, origin: Origin) {
+        let (place, source) = (self.place.clone(), self.source.clone());
+        self.stack.push(Open {
+            text,
+            at,
+            place,
+            source,
+            origin,
+        });
     }
 
-    /// Returns the line there of a definition of several lines. The others come next.
-    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>, at: usize) -> Vec<u8> {
-        let left = text.get(at..).unwrap_or_default();
-        let end = left.iter().position(|byte| *byte == b'\n');
-        let first = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
-        if let Some(end) = end {
-            self.pending.push((text, at + end + 1));
-        }
-        first.unwrap_or_default()
+    /// Returns the first line of a definition of several lines. The others come next.
+    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>) -> Vec<u8> {
+        let end = text.iter().position(|byte| *byte == b'\n');
+        let end = end.unwrap_or(text.len());
+        let first = text.get(..end).unwrap_or_default().to_vec();
+        self.push(text, end + 1, Origin::Definition);
+        first
     }
 
     /// Returns whether a definition can be put in. One that contains itself has no end.
@@ -263,56 +313,28 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Returns the next line of a file, without its comment.
-    fn raw(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let mut text = self.line_of_file()?;
-            while text.last() == Some(&b'\r') {
-                text.pop();
-            }
-            if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
-                self.report(
-                    Problem::ByteOrderMark,
-                    &[("file", &self.place.file.display())],
-                );
-            }
-            if text.len() > LONGEST || text.contains(&0) {
-                self.report(Problem::Garbled, &[]);
-                continue;
-            }
-            let text = self.without_comment(&text);
-            if text.is_empty() {
-                self.continue_definition(b"");
-                continue;
-            }
-            if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
-                copy.push(text.clone());
-            }
-            return Some(text);
+    /// Returns a line of a file without its comment. `None`: nothing is left of it.
+    fn raw(&mut self, mut text: Vec<u8>) -> Option<Vec<u8>> {
+        while text.last() == Some(&b'\r') {
+            text.pop();
         }
-    }
-
-    fn line_of_file(&mut self) -> Option<Vec<u8>> {
-        if let Some(lines) = &mut self.loaded {
-            let (place, folder, text) = lines.next()?;
-            (self.place, self.folder) = (place, folder);
-            return Some(text);
+        if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
+            let file = self.place.file.display();
+            self.report(Problem::ByteOrderMark, &[("file", &file)]);
         }
-        loop {
-            let open = self.stack.last_mut()?;
-            let left = open.bytes.get(open.at..).unwrap_or_default();
-            if left.is_empty() {
-                self.next_file();
-                continue;
-            }
-            let end = left.iter().position(|byte| *byte == b'\n');
-            let text = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
-            let text = text.unwrap_or_default();
-            open.at += text.len() + 1;
-            open.place.line += 1;
-            self.place = open.place.clone();
-            return Some(text);
+        if text.len() > LONGEST || text.contains(&0) {
+            self.report(Problem::Garbled, &[]);
+            return None;
         }
+        let text = self.without_comment(&text);
+        if text.is_empty() {
+            self.continue_definition(b"");
+            return None;
+        }
+        if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
+            copy.push(text.clone());
+        }
+        Some(text)
     }
 
     /// Cuts the comment.
@@ -336,8 +358,7 @@ impl<'a> Reader<'a> {
         if let Some(at) = brace(&text) {
             let mut rest = text.split_off(at.max(1));
             trim_end(&mut rest);
-            let rest = skip_blanks(&rest);
-            self.rest = (!rest.is_empty()).then(|| rest.to_owned());
+            self.push(Arc::from(skip_blanks(&rest)), 0, Origin::Rest);
         }
         trim_end(&mut text);
         Line {

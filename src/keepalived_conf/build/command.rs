@@ -1,7 +1,6 @@
 //! Lines with a command (lib/notify.c, `set_script_params_array`): keepalived reads the raw line once more, and splits its
 //! second word by the same rules.
 
-use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
 use super::super::model::Command;
 use super::super::reader::{Context, Line};
@@ -82,31 +81,6 @@ impl Context<'_> {
             self.report(&line.place, Problem::CommandDropped, values);
         }
         Some(command)
-    }
-
-    /// Examines the lines of a block with a program for an event.
-    pub(super) fn check_events(&self, node: &Node) {
-        let is_event = |line: &&Line| {
-            let keyword = line.keyword();
-            let is_notify = keyword.starts_with("notify")
-                && !keyword.starts_with("notify_fifo")
-                && keyword != "notify_priority_changes";
-            let others = [
-                "startup_script",
-                "shutdown_script",
-                "quorum_up",
-                "quorum_down",
-            ];
-            is_notify || keyword.ends_with("notify_fifo_script") || others.contains(&keyword)
-        };
-        for line in node.lines.iter().filter(is_event) {
-            if line.words.len() > 1 && !line.unread {
-                self.command(line);
-            }
-        }
-        node.blocks
-            .iter()
-            .for_each(|block| self.check_events(block));
     }
 
     /// Reports a block that has no line of this keyword, so that keepalived removes it.

@@ -47,7 +47,6 @@ impl<'a> Builder<'a> {
 
     /// Takes a block at top level.
     pub fn block(&mut self, node: &Node) {
-        self.cx.check_events(node);
         match node.row.block {
             Block::GlobalDefs => node.lines.iter().for_each(|line| self.root_value(line)),
             Block::Script => self.script(node),

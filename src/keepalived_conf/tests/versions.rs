@@ -93,15 +93,19 @@ fn versions_differ() {
             vec!["6 FileCheckCrash"],
         ),
         (
-            "global_defs {\n json_version 2\n}\n",
+            "vrrp_instance VI {\n interface a\n virtual_router_id 1\n no_virtual_ipaddress\n}\n",
             "2.2.7",
-            vec!["2 KeywordTooNew json_version|2.2.8"],
+            vec!["4 KeywordTooNew no_virtual_ipaddress|2.2.8"],
         ),
-        ("global_defs {\n json_version 2\n}\n", "2.2.8", vec![]),
         (
-            "global_defs {\n json_version 2\n}\n",
+            "global_defs {\n set_supplementary_groups\n}\n",
             "",
             vec!["2 VersionsDiffer"],
+        ),
+        (
+            "global_defs {\n of_a_new_version 2\n script_usr a\n}\n",
+            "2.2.7",
+            vec!["3 MisspelledKeyword script_usr|global_defs||script_user"],
         ),
         (
             "global_defs {\n set_supplementary_groups\n}\n",

@@ -90,7 +90,7 @@ fn examples() -> Vec<(Problem, String, &'static str)> {
         (BlockEndsEarly, script("}\n fall 2"), "2.3.3"),
         (
             KeywordTooNew,
-            "global_defs {\n json_version 2\n}\n".into(),
+            "global_defs {\n set_supplementary_groups\n}\n".into(),
             "2.2.7",
         ),
         (UnknownBlock, script("nonsense {\n }"), "2.3.3"),
