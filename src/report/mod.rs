@@ -36,13 +36,6 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// The listeners on the port of a target that they do not serve.
-    fn elsewhere(&self, target: &Target) -> impl Iterator<Item = &Listener> {
-        let place = (target.protocol, target.port());
-        let listeners = self.outcome.elsewhere.iter();
-        listeners.filter(move |one| (one.protocol, one.port) == place)
-    }
-
     /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
     /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
@@ -58,7 +51,7 @@ impl CheckResult {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
             answer => {
                 let words = text::in_words(target, answer, self.verdict);
-                let elsewhere = text::elsewhere(self, target, answer);
+                let elsewhere = text::elsewhere(&self.outcome, target, answer);
                 format!("{target}: {words}{elsewhere}")
             }
         });
@@ -129,6 +122,13 @@ pub fn device_name(index: u32) -> String {
         Ok(name) if !name.is_empty() => printable_bytes(name.as_bytes()),
         Ok(_) | Err(_) => format!("number {index}"),
     }
+}
+
+/// Where else on the port of a target something listens, in a few words: empty if nothing does, or the answer is not
+/// "not listening".
+pub fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
+    let text = text::elsewhere(outcome, target, answer);
+    text.trim_start_matches("; ").to_owned()
 }
 
 /// Why no connection finds a listener, in words that follow its address and port.

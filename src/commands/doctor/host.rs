@@ -7,7 +7,8 @@ use super::codes::{LISTENING, NO_PROC, NO_SOCK_DIAG, NO_SOURCE, NOT_LISTENING, T
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Answer, NoRequirements, Place, Protocol, Target};
-use crate::engine::{CheckSpec, SourceChain, Timing, judge, look};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
+use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
 use crate::source::{Fault, Source, SourceChoice};
@@ -44,7 +45,8 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
         let mut chain = SourceChain::chosen(SourceChoice::Auto, proc);
         let limit = Deadline::new(clock, LIMIT);
         let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
-        findings.extend(outcome.answers.iter().map(finding));
+        let answers = outcome.answers.iter();
+        findings.extend(answers.map(|(target, answer)| finding(&outcome, target, answer)));
     }
     findings
 }
@@ -59,7 +61,7 @@ fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), Fault> {
     }
 }
 
-fn finding((target, answer): &(Target, Answer)) -> Finding {
+fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
     let (listening, on) = match target.protocol {
         Protocol::Tcp => ("listening", "on"),
         Protocol::Udp => ("bound", "to"),
@@ -75,7 +77,11 @@ fn finding((target, answer): &(Target, Answer)) -> Finding {
             ]);
         }
         Answer::NotListening => {
-            return NOT_LISTENING.with(&[("target", target), ("listening", &listening)]);
+            return NOT_LISTENING.with(&[
+                ("target", target),
+                ("listening", &listening),
+                ("elsewhere", &elsewhere(outcome, target, answer)),
+            ]);
         }
         Answer::CouldNotTell(doubt) => doubt.to_string(),
         Answer::NotChecked => "not checked".to_owned(),

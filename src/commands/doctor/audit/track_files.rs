@@ -10,7 +10,7 @@ use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
-    FILE_WEIGHT, Meaning, RunAsRoot, TRACK_PROCESS, WeightSource, WriterFix, WriterStatus,
+    FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source, writer_fix, writer_status,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
@@ -77,7 +77,11 @@ impl TrackedFile<'_> {
             }
             Err(error) => {
                 let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
-                let fix = RunAsRoot(is_refused);
+                let fix = if is_refused {
+                    "run the doctor as root"
+                } else {
+                    ""
+                };
                 return vec![self.finding(FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
             }
         };
@@ -99,8 +103,8 @@ impl TrackedFile<'_> {
             return None;
         }
         let source = match self.file.weight {
-            None if weight.value == 1 => WeightSource::Default,
-            _ => WeightSource::Set(weight.value),
+            None if weight.value == 1 => weight_source(None),
+            _ => weight_source(Some(weight.value)),
         };
         let change = format!("{:+}", weight.value);
         Some(self.finding(FILE_WEIGHT, &[("change", &change), ("cause", &source)]))
@@ -127,9 +131,9 @@ impl TrackedFile<'_> {
         let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
         let values: &[(_, &dyn Display)] = &[
             ("value", &value),
-            ("meaning", &Meaning { value, by_fault }),
+            ("meaning", &meaning(value, by_fault)),
             ("age", &age(changed)),
-            ("status", &WriterStatus(WriterFix::of(self.path))),
+            ("status", &writer_status(self.path)),
         ];
         self.finding(FILE_VALUE, values)
     }
@@ -143,7 +147,7 @@ impl TrackedFile<'_> {
             ("name", &self.file.name),
             ("path", &self.path.display()),
             ("never", &NeverRun(on_failure)),
-            ("fix", &WriterFix::of(self.path)),
+            ("fix", &writer_fix(self.path)),
         ];
         code.with(&[values, common].concat())
     }

@@ -26,6 +26,7 @@ codes! {
     UNSAFE_FOLDER_RUNS = "LU220";
     UNSAFE_FILE_RUNS = "LU221";
     PATH_UNREADABLE = "LU222";
+    NOT_READABLE = "LU223";
     REVERSE_ZERO = "LU231";
     REVERSE = "LU232";
     REVERSE_OTHER = "LU233";
@@ -69,102 +70,44 @@ impl Weakness {
     }
 }
 
-/// What to do if this user is not allowed to read something.
-#[derive(Clone, Copy, Debug)]
-pub struct RunAsRoot(pub bool);
-
-impl fmt::Display for RunAsRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0 { "run the doctor as root" } else { "" })
+/// Returns what a number in a track_file means. `by_fault`: a number other than 0 puts the instance into FAULT.
+pub fn meaning(value: i32, by_fault: bool) -> String {
+    match (value, by_fault) {
+        (0, _) => "up".to_owned(),
+        (_, true) => "down".to_owned(),
+        (value, false) => format!("{value:+} times the weight is added to the priority"),
     }
 }
 
-/// What a number in a track_file means.
-#[derive(Clone, Copy, Debug)]
-pub struct Meaning {
-    /// The number.
-    pub value: i32,
-    /// A number other than 0 puts the instance into FAULT.
-    pub by_fault: bool,
-}
-
-impl fmt::Display for Meaning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.value, self.by_fault) {
-            (0, _) => f.write_str("up"),
-            (_, true) => f.write_str("down"),
-            (value, false) => write!(f, "{value:+} times the weight is added to the priority"),
-        }
+/// Returns where the weight of a track_file comes from.
+pub fn weight_source(weight: Option<i32>) -> String {
+    match weight {
+        None => "the block has no weight, and keepalived uses 1".to_owned(),
+        Some(weight) => format!("its weight is {weight}"),
     }
 }
 
-/// Where the weight of a track_file comes from.
-#[derive(Clone, Copy, Debug)]
-pub enum WeightSource {
-    /// The block has none.
-    Default,
-    /// It is written.
-    Set(i32),
+/// Returns the name of the unit listenup-watch@ that writes a file.
+fn unit(path: &Path) -> Option<&str> {
+    let rest = path.to_str()?.strip_prefix("/run/listenup-watch-")?;
+    let unit = rest.strip_suffix("/track")?;
+    Some(unit).filter(|unit| !unit.is_empty() && !unit.contains('/'))
 }
 
-impl fmt::Display for WeightSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the block has no weight, and keepalived uses 1"),
-            Self::Set(weight) => write!(f, "its weight is {weight}"),
-        }
+/// Returns how to have a file updated.
+pub fn writer_fix(path: &Path) -> String {
+    match unit(path) {
+        Some(unit) => format!("systemctl enable --now listenup-watch@{unit}"),
+        None => format!(
+            "start the program that writes {}; for a port: file /run/listenup-watch-PORT/track, and systemctl enable \
+             --now listenup-watch@PORT",
+            path.display()
+        ),
     }
 }
 
-/// How to have a file updated.
-#[derive(Clone, Debug)]
-pub enum WriterFix {
-    /// The unit listenup-watch@ of this name writes the file.
-    Unit(String),
-    /// Another program writes it.
-    Other(String),
-}
-
-impl WriterFix {
-    /// Returns what writes the file at this path.
-    pub fn of(path: &Path) -> Self {
-        let text = path.to_string_lossy();
-        let unit = text
-            .strip_prefix("/run/listenup-watch-")
-            .and_then(|rest| rest.strip_suffix("/track"));
-        match unit.filter(|unit| !unit.is_empty() && !unit.contains('/')) {
-            Some(unit) => Self::Unit(unit.to_owned()),
-            None => Self::Other(text.into_owned()),
-        }
-    }
-}
-
-impl fmt::Display for WriterFix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unit(unit) => write!(f, "systemctl enable --now listenup-watch@{unit}"),
-            Self::Other(path) => write!(
-                f,
-                "start the program that writes {path}; for a port: file /run/listenup-watch-PORT/track, and systemctl \
-                 enable --now listenup-watch@PORT"
-            ),
-        }
-    }
-}
-
-/// How to find out whether something updates a file.
-#[derive(Clone, Debug)]
-pub struct WriterStatus(pub WriterFix);
-
-impl fmt::Display for WriterStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match &self.0 {
-            WriterFix::Unit(unit) => unit.as_str(),
-            WriterFix::Other(_) => "*",
-        };
-        write!(
-            f,
-            "to see whether its writer runs: systemctl status 'listenup-watch@{unit}'"
-        )
-    }
+/// Returns how to find out whether something updates a file.
+pub fn writer_status(path: &Path) -> String {
+    let unit = unit(path).unwrap_or("*");
+    format!("to see whether its writer runs: systemctl status 'listenup-watch@{unit}'")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::codes;
 use crate::clock::Shown;
 use crate::commands::doctor::checks::OnFailure;
-use crate::domain::{self, Target};
+use crate::domain::{Answer, Protocol, Target};
 use crate::untrusted::ReadError;
 
 codes! {
@@ -31,31 +31,15 @@ codes! {
     DEADLOCK = "LU423";
 }
 
-/// What happens until a check that fails passes again.
-#[derive(Clone, Debug)]
-pub struct UntilItPasses {
-    /// What its result is for.
-    pub on_failure: OnFailure,
-    /// The instances on which it acts.
-    pub instances: Vec<String>,
-}
-
-impl fmt::Display for UntilItPasses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.instances.join(", ");
-        match self.on_failure {
-            OnFailure::Unused => f.write_str("Nothing tracks this check"),
-            OnFailure::Fault => write!(f, "{all} is in FAULT until this check passes"),
-            OnFailure::Priority => {
-                write!(
-                    f,
-                    "{all} has the priority of a failure until this check passes"
-                )
-            }
-            OnFailure::Server { .. } => {
-                f.write_str("The real server is down until this check passes")
-            }
+/// Returns what happens until a check that fails passes again. `instances` are those on which it acts.
+pub fn until_it_passes(on_failure: OnFailure, instances: &str) -> String {
+    match on_failure {
+        OnFailure::Unused => "Nothing tracks this check".to_owned(),
+        OnFailure::Fault => format!("{instances} is in FAULT until this check passes"),
+        OnFailure::Priority => {
+            format!("{instances} has the priority of a failure until this check passes")
         }
+        OnFailure::Server { .. } => "The real server is down until this check passes".to_owned(),
     }
 }
 
@@ -98,49 +82,27 @@ impl fmt::Display for NotEvaluated {
     }
 }
 
-/// What a check found: its targets and what listenup says of each.
+/// What a check found: what listenup says of each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answers(pub Vec<Answer>);
-
-/// What listenup says of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The target.
-    pub target: String,
-    /// listenup's word.
-    pub answer: String,
-    /// listenup's reason.
-    pub reason: Option<String>,
-}
-
-impl Answer {
-    /// An answer about a target, in words.
-    pub fn of((target, answer): &(Target, domain::Answer)) -> Self {
-        let (word, reason) = answer.in_words();
-        Self {
-            target: target.to_string(),
-            answer: word.to_owned(),
-            reason,
-        }
-    }
-}
+pub struct Answers(pub Vec<(Target, Answer)>);
 
 impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, answer) in self.0.iter().enumerate() {
+        for (index, (target, answer)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let target = &answer.target;
-            let word = match target.starts_with("udp:") {
-                true => answer.answer.replace("listening", "bound"),
-                false => answer.answer.clone(),
-            };
+            let (word, reason) = answer.in_words();
             // "80 is listening", "80: could not tell".
-            let verb = match answer.answer.ends_with("listening") {
-                true => " is ",
-                false => ": ",
+            let verb = if word.ends_with("listening") {
+                " is "
+            } else {
+                ": "
+            };
+            let word = match target.protocol {
+                Protocol::Tcp => word.to_owned(),
+                Protocol::Udp => word.replace("listening", "bound"),
             };
             write!(f, "{separator}{target}{verb}{word}")?;
-            if let Some(reason) = &answer.reason {
+            if let Some(reason) = &reason {
                 write!(f, ": {reason}")?;
             }
         }

@@ -18,7 +18,8 @@ use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE,
-    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
+    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP,
+    until_it_passes,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
@@ -31,7 +32,7 @@ use crate::untrusted::{ReadError, RegularFile};
 pub use arguments::Invocation;
 pub use evaluation::Evaluations;
 pub use own_image::OwnImage;
-pub use path::{Program, Security, Weakness, is_safe};
+pub use path::{Program, Weakness, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
 
 /// Bytes of a number in /proc/sys.
@@ -53,6 +54,11 @@ pub struct Attempt<'a> {
     pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Spanned<String>>,
+}
+
+/// Returns that the check of this name was not evaluated.
+pub fn not_evaluated(name: &str, why: &NotEvaluated) -> Finding {
+    NOT_EVALUATED.with(&[("name", &name), ("why", why), ("fix", &why.fix())])
 }
 
 impl Attempt<'_> {
@@ -134,7 +140,7 @@ impl Attempt<'_> {
     }
 
     fn not_evaluated(&self, why: &NotEvaluated) -> Finding {
-        self.with(NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
+        not_evaluated(&self.check.name, why)
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.
@@ -182,14 +188,9 @@ impl Attempt<'_> {
             name, on_failure, ..
         } = self.check;
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
-        let instances = tracked_by
-            .into_iter()
-            .flatten()
-            .map(|by| by.instance.clone());
-        let now = UntilItPasses {
-            on_failure: *on_failure,
-            instances: instances.collect(),
-        };
+        let instances = tracked_by.into_iter().flatten();
+        let instances: Vec<&str> = instances.map(|by| by.instance.as_str()).collect();
+        let now = until_it_passes(*on_failure, &instances.join(", "));
         let common: &[(&'static str, &dyn std::fmt::Display)] = &[
             ("name", name),
             ("user", &self.user.name),
