@@ -159,8 +159,8 @@ table! {
     NOT_READABLE = problem(
         "LU223",
         "{name}: always fails: {fails}",
-        "user {user} cannot read the script {file}",
-        "chmod 755 {file}, and let {user} search its folders",
+        "user {user} cannot read the script {file}: {error}",
+        "move {file} to /usr/libexec/keepalived (root:root 0755), and write its new path into the line",
         "The shell that runs a script reads it as the user of the script. The permission to execute it is not enough. \
          The doctor reads a script as that user, so nothing in it is examined.",
     );
