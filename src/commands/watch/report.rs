@@ -1,5 +1,5 @@
-//! What a watch says: a line for each change of the state on stdout and to the log, trouble on stderr. It waits for no
-//! reader: if nothing reads, a line is lost.
+//! The output of a watch: a line for each change of the state on stdout and to the log, trouble on stderr. It does not wait for
+//! a reader: if nothing reads, a line is lost.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use crate::report::writer::{self, Wait};
 use crate::report::{self, CheckResult, Format};
 use crate::untrusted::text::printable;
 
-/// Says it.
+/// Writes to stdout, stderr and the log.
 #[derive(Debug)]
 pub struct Reporter<'a> {
     options: &'a WatchOptions,
@@ -27,11 +27,11 @@ pub struct Reporter<'a> {
 pub struct Report<'a> {
     /// `None`: there was no verdict yet.
     pub state: Option<State>,
-    /// What the file should say.
+    /// The number that the file should hold.
     pub value: i16,
-    /// The judgement.
+    /// The last verdict.
     pub checked: &'a CheckResult,
-    /// How long after the kernel's event the file said so. `None`: no event was the reason.
+    /// The time from the kernel's event to the new value. `None`: the reason was not an event.
     pub since_event: Option<Duration>,
     /// The changes so far.
     pub history: &'a History,
@@ -42,7 +42,7 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// In one line, without the time of day.
+    /// Returns the report in one line, without the time of day.
     pub fn text(&self) -> String {
         let since = match self.since_event {
             Some(since) => format!(" ({} after the event)", Shown(since)),
@@ -56,7 +56,7 @@ impl Report<'_> {
         printable(&format!("{word} ({value}): {reason}{since}{trouble}"))
     }
 
-    /// What `systemctl status` shows: the trouble first.
+    /// Returns the line for `systemctl status`: the trouble first.
     pub fn status(&self) -> String {
         let trouble = self
             .trouble
@@ -96,12 +96,12 @@ fn word(state: Option<State>) -> &'static str {
     match state {
         Some(State::Up) => "up",
         Some(State::Down) => "down",
-        None => "not known",
+        None => "unknown",
     }
 }
 
 impl<'a> Reporter<'a> {
-    /// For these options; with `-v` it also says what happens in between.
+    /// Returns a reporter for these options. With `-v` it also reports looks.
     pub fn new(options: &'a WatchOptions) -> Self {
         if options.check.verbose {
             log::verbose::to_stderr_of("listenup::commands::watch");
@@ -112,7 +112,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The state has changed.
+    /// Reports a change of the state.
     pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
         log::changed(
@@ -132,19 +132,19 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The trouble with the file has changed, which [`Reporter::trouble`] has said in words.
+    /// Reports a change of the trouble with the file, which [`Reporter::trouble`] has already put in words.
     pub fn file_changed(&self, report: &Report<'_>) {
         if self.options.check.format == Format::Json && !self.options.check.quiet {
             let _ = writer::stdout(report.json(&now()), Wait::Never);
         }
     }
 
-    /// The state was asked for.
+    /// Prints the state to stderr.
     pub fn state(&self, report: &Report<'_>) {
         report::line_to_stderr(report.text(), Wait::Never);
     }
 
-    /// Something that a person should know.
+    /// Reports a problem.
     pub fn trouble(&self, text: &str) {
         let log = self.options.check.log;
         if log != Log::Journald || !self.is_journal {
@@ -156,7 +156,7 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// The time of day in UTC (RFC 3339).
+/// Returns the time of day in UTC (RFC 3339).
 fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
