@@ -90,7 +90,7 @@ fn text(label: &str, report: &Report<'_>, looks: &Looks<'_>) -> String {
         since.as_secs_f64()
     };
     let file = format!("{{track_file=\"{label}\"}}");
-    let up = u8::from(report.state == Some(State::Up));
+    let up = u8::from(report.state == State::Up);
     let right = u8::from(report.is_file_right);
     let changes = report.history.changes;
     let (change, look) = (seconds(report.history.since), seconds(looks.last));

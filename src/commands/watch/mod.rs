@@ -275,7 +275,7 @@ impl<'a> Watch<'a> {
 
     fn report(&self, since_event: Option<Duration>) -> Option<Report<'_>> {
         Some(Report {
-            state: self.debouncer.state(),
+            state: self.debouncer.state()?,
             value: self.value(),
             checked: self.last.as_ref()?,
             since_event,

@@ -25,8 +25,8 @@ pub struct Reporter<'a> {
 /// The state of a watch, and why it is so.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// `None`: there was no verdict yet.
-    pub state: Option<State>,
+    /// Up or down.
+    pub state: State,
     /// The number that the file should hold.
     pub value: i16,
     /// The last verdict.
@@ -48,7 +48,7 @@ impl Report<'_> {
             Some(since) => format!(" ({} after the event)", Shown(since)),
             None => String::new(),
         };
-        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
         let trouble = self
             .trouble
             .map(|trouble| format!("; {trouble}"))
@@ -62,7 +62,7 @@ impl Report<'_> {
             .trouble
             .map(|trouble| format!("TROUBLE: {trouble}; "))
             .unwrap_or_default();
-        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
         let since = humantime::format_rfc3339_seconds(self.history.since);
         let changes = match self.history.last_hour() {
             1 => "1 change".to_owned(),
@@ -76,7 +76,7 @@ impl Report<'_> {
         line(&json!({
             "version": VERSION,
             "time": now,
-            "state": word(self.state),
+            "state": self.state.word(),
             "value": self.value,
             "verdict": checked.verdict.to_string(),
             "healthy": checked.verdict.is_healthy(),
@@ -89,14 +89,6 @@ impl Report<'_> {
             "file_is_right": self.is_file_right,
             "trouble": self.trouble,
         }))
-    }
-}
-
-fn word(state: Option<State>) -> &'static str {
-    match state {
-        Some(State::Up) => "up",
-        Some(State::Down) => "down",
-        None => "unknown",
     }
 }
 
@@ -118,7 +110,7 @@ impl<'a> Reporter<'a> {
         log::changed(
             check.log,
             report.checked,
-            word(report.state),
+            report.state.word(),
             report.since_event,
         );
         log::verbose::flush(Wait::No);

@@ -17,6 +17,14 @@ impl State {
     pub fn of(value: i64) -> Self {
         if value == 0 { Self::Up } else { Self::Down }
     }
+
+    /// Returns its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
 }
 
 /// The changes of the state so far.
