@@ -12,7 +12,7 @@ use super::listener::{Device, Listener};
 use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
 use super::serves::Serves;
-use super::target::{Place, Rank, Target};
+use super::target::{Endpoint, Rank, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
 #[derive(Clone, Debug, Default)]
@@ -136,13 +136,13 @@ impl Candidates {
 
     /// What they amount to for connections that come in so. `None`: there is none.
     pub(super) fn decide(&self, target: Target, entrance: Option<&Entrance>) -> Option<Decision> {
-        let deciding = match target.place {
+        let deciding = match target.endpoint {
             // Any listener on the port will do, so the best one decides.
-            Place::Port(_) => {
+            Endpoint::Port(_) => {
                 let best = self.0.iter().rev();
                 best.max_by_key(|one| one.order()).into_iter().collect()
             }
-            Place::Address(..) => self.that_may_be_found(entrance),
+            Endpoint::Address(..) => self.that_may_be_found(entrance),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();

@@ -8,7 +8,7 @@ use super::listener::{Device, Listener};
 use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
 use super::serves::{Serves, Unless};
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
 use super::verdict::Answer;
 
 #[derive(Clone, Debug)]
@@ -67,28 +67,28 @@ impl Entry {
         // For what is elsewhere no rule holds: a BPF program has chosen it.
         let is_steered = self.target.is_steered_to(listener);
         let by_rules = self.target.served_by_place(listener) != Serves::No;
-        match (&mut self.finding, self.target.place) {
+        match (&mut self.finding, self.target.endpoint) {
             (Finding::Settled(_), _) => {}
             _ if is_steered => {
                 self.finding = Finding::Open;
                 self.add(listener, requirements.compliance(listener));
             }
             _ if !by_rules => {}
-            (Finding::Open, Place::Port(_)) => {
+            (Finding::Open, Endpoint::Port(_)) => {
                 if self.target.served_by(listener, entrance) == Serves::Yes {
                     self.add(listener, requirements.compliance(listener));
                 }
             }
-            (Finding::Seen(candidates), Place::Port(_)) => {
+            (Finding::Seen(candidates), Endpoint::Port(_)) => {
                 candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
             // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
-            (Finding::Seen(candidates), Place::Address(..))
+            (Finding::Seen(candidates), Endpoint::Address(..))
                 if entrance.is_none() && candidates.any_is_bound() =>
             {
                 candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
-            (_, Place::Address(..)) => {
+            (_, Endpoint::Address(..)) => {
                 self.found_for_address(connection, entrance, listener, is_group, requirements);
             }
         }

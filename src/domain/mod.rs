@@ -24,5 +24,5 @@ pub use protocol::Protocol;
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
 pub use serves::{Serves, Unless};
 pub use survey::Survey;
-pub use target::{Place, Target, TargetError};
+pub use target::{Endpoint, Target, TargetError};
 pub use verdict::{Answer, Verdict, Wanted};

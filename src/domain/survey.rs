@@ -13,7 +13,7 @@ use super::listener::{Device, Family, Listener};
 use super::protocol::Protocol;
 use super::requirement::{Compliance, Requirements};
 use super::serves::Serves;
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
@@ -230,7 +230,7 @@ impl Survey {
     pub fn connections_wanted(&self) -> Vec<Connection> {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
-            if matches!(target.place, Place::Port(_)) {
+            if matches!(target.endpoint, Endpoint::Port(_)) {
                 return match self.localhost_asked {
                     true => Vec::new(),
                     false => self.to_localhost(target).to_vec(),

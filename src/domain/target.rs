@@ -18,12 +18,12 @@ pub struct Target {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Where.
-    pub place: Place,
+    pub endpoint: Endpoint,
 }
 
 /// A port, or an address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum Endpoint {
     /// Any listener on this port, whatever its address and family.
     Port(NonZeroU16),
     /// A listener that a connection to this address and port would find. The unspecified address
@@ -46,8 +46,8 @@ pub(super) struct Rank(u8);
 impl Target {
     /// The port, in host order; never 0.
     pub fn port(&self) -> u16 {
-        match &self.place {
-            Place::Port(port) | Place::Address(_, port) => port.get(),
+        match &self.endpoint {
+            Endpoint::Port(port) | Endpoint::Address(_, port) => port.get(),
         }
     }
 
@@ -55,8 +55,8 @@ impl Target {
     /// IPv4 address (dual-stack, IPv4-mapped), never the other way round.
     pub fn served_by_family(&self, family: Family) -> bool {
         !matches!(
-            (self.place, family),
-            (Place::Address(IpAddr::V6(_), _), Family::V4)
+            (self.endpoint, family),
+            (Endpoint::Address(IpAddr::V6(_), _), Family::V4)
         )
     }
 
@@ -99,7 +99,7 @@ impl Target {
     /// there: a BPF program (sk_lookup) has chosen it. A wildcard asks for what is bound, and nothing is steered to it.
     pub(super) fn is_steered_to(&self, listener: &Listener) -> bool {
         let asks_for_wildcard =
-            matches!(self.place, Place::Address(address, _) if address.is_unspecified());
+            matches!(self.endpoint, Endpoint::Address(address, _) if address.is_unspecified());
         !asks_for_wildcard
             && listener.protocol == self.protocol
             && listener.reachable() != Serves::No
@@ -108,7 +108,7 @@ impl Target {
 
     /// True if it has an address that a device other than `lo` can have.
     fn has_own_address(&self) -> bool {
-        matches!(self.place, Place::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
+        matches!(self.endpoint, Endpoint::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
     }
 
     /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address, also if
@@ -119,8 +119,8 @@ impl Target {
         &self,
         entrance: Option<&'e Entrance>,
     ) -> Option<Cow<'e, Entrance>> {
-        match self.place {
-            Place::Address(address, _) if address.is_loopback() => {
+        match self.endpoint {
+            Endpoint::Address(address, _) if address.is_loopback() => {
                 let vrf = entrance.filter(|entrance| entrance.vrf.is_some());
                 Some(Cow::Owned(
                     vrf.map_or(Entrance::LO, |vrf| vrf.only_by(None)),
@@ -132,7 +132,7 @@ impl Target {
 
     /// The same without the protocol and the port.
     fn reached_by(&self, listener: &Listener) -> Serves {
-        let Place::Address(wanted, _) = self.place else {
+        let Endpoint::Address(wanted, _) = self.endpoint else {
             return Serves::Yes;
         };
         match (listener.reach(), wanted) {
@@ -150,8 +150,8 @@ impl Target {
     /// The rank of a listener that serves the target. A port asks for no address, so there all are
     /// equal.
     pub(super) fn rank(&self, listener: &Listener) -> Rank {
-        Rank(match (self.place, listener.reach(), self.protocol) {
-            (Place::Port(_), ..) => 0,
+        Rank(match (self.endpoint, listener.reach(), self.protocol) {
+            (Endpoint::Port(_), ..) => 0,
             (_, Reach::One(_), _) => 2,
             (_, _, Protocol::Tcp) => u8::from(listener.address.is_ipv4()),
             (_, _, Protocol::Udp) if matches!(listener.device, Device::Index(_)) => 2,
@@ -160,12 +160,12 @@ impl Target {
     }
 }
 
-impl From<Place> for Target {
+impl From<Endpoint> for Target {
     /// A target for TCP.
-    fn from(place: Place) -> Self {
+    fn from(endpoint: Endpoint) -> Self {
         Self {
             protocol: Protocol::Tcp,
-            place,
+            endpoint,
         }
     }
 }
@@ -174,13 +174,13 @@ impl fmt::Display for Target {
     /// TCP, the usual, is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
-            Protocol::Tcp => self.place.fmt(f),
-            Protocol::Udp => write!(f, "udp:{}", self.place),
+            Protocol::Tcp => self.endpoint.fmt(f),
+            Protocol::Udp => write!(f, "udp:{}", self.endpoint),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(port) => write!(f, "{port}"),
@@ -277,29 +277,29 @@ impl FromStr for Target {
         if text.contains(',') {
             return Err(TargetError::Several);
         }
-        let (protocol, place) = match text.strip_prefix("udp:") {
-            Some(place) => (Protocol::Udp, place),
+        let (protocol, endpoint) = match text.strip_prefix("udp:") {
+            Some(endpoint) => (Protocol::Udp, endpoint),
             None => (Protocol::Tcp, text.strip_prefix("tcp:").unwrap_or(text)),
         };
-        if let Some((word, _)) = place.split_once(':') {
+        if let Some((word, _)) = endpoint.split_once(':') {
             if OTHER_PROTOCOLS.contains(&word) {
                 return Err(TargetError::OtherProtocol);
             }
         }
-        let place = place.parse()?;
-        match (protocol, place) {
-            (Protocol::Tcp, Place::Address(address, _)) if takes_no_connections(address) => {
+        let endpoint = endpoint.parse()?;
+        match (protocol, endpoint) {
+            (Protocol::Tcp, Endpoint::Address(address, _)) if takes_no_connections(address) => {
                 Err(TargetError::NoConnections)
             }
-            (Protocol::Udp, Place::Address(address, _)) if address.is_multicast() => {
+            (Protocol::Udp, Endpoint::Address(address, _)) if address.is_multicast() => {
                 Err(TargetError::Group)
             }
-            _ => Ok(Self { protocol, place }),
+            _ => Ok(Self { protocol, endpoint }),
         }
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Endpoint {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {

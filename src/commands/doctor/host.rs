@@ -9,7 +9,7 @@ use super::codes::host::{
 };
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Answer, Listener, NoRequirements, Place, Protocol, Target};
+use crate::domain::{Answer, Endpoint, Listener, NoRequirements, Protocol, Target};
 use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
 use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_millis(500);
 /// What is asked for without a target, to see whether a source answers.
 const SAMPLE: Target = Target {
     protocol: Protocol::Tcp,
-    place: Place::Port(NonZeroU16::MIN.saturating_add(442)),
+    endpoint: Endpoint::Port(NonZeroU16::MIN.saturating_add(442)),
 };
 
 /// Asks both sources.

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{Connection, Family, Listener, Place, Protocol, Target};
+use crate::domain::{Connection, Endpoint, Family, Listener, Protocol, Target};
 use crate::source;
 
 /// The sequence number that an answer must bear.
@@ -148,7 +148,7 @@ fn exact(
     let connection = Connection {
         target: Target {
             protocol,
-            place: Place::Port(NonZeroU16::MIN),
+            endpoint: Endpoint::Port(NonZeroU16::MIN),
         },
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,
