@@ -9,7 +9,7 @@ use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Listener, Obstacle, Place, Protocol, Queue, Target};
+use crate::domain::{Endpoint, Listener, Obstacle, Protocol, Queue, Target};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
@@ -64,8 +64,8 @@ impl ListenerSnapshot {
         clock: &dyn Clock,
     ) -> (Self, Vec<String>) {
         let target = |(address, port)| match (address, NonZeroU16::new(port)?) {
-            (Some(address), port) => Some(Place::Address(address, port)),
-            (None, port) => Some(Place::Port(port)),
+            (Some(address), port) => Some(Endpoint::Address(address, port)),
+            (None, port) => Some(Endpoint::Port(port)),
         };
         let mut targets: Vec<Target> = ports.filter_map(target).map(Target::from).collect();
         targets.sort_by_key(Target::to_string);
