@@ -9,6 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
+
 use super::looks::Looks;
 use super::report::Report;
 use super::state::State;
@@ -69,8 +71,13 @@ impl Metrics {
         self.trouble.clone().filter(|_| is_new)
     }
 
-    /// By a new file that takes the place of the old one, so that no reader sees a half.
+    /// By a new file that takes the place of the old one, so that no reader sees a half. It takes the place of nothing else,
+    /// such as /dev/null.
     fn write(&self, text: &str) -> io::Result<()> {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| !found.is_file()) {
+            return Err(Errno::EEXIST.into());
+        }
         let mut draft = self.path.clone().into_os_string();
         draft.push(".new");
         let _ = fs::remove_file(&draft);
