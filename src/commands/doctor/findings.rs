@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Display};
 use std::hash::{Hash, Hasher};
 
-use crate::keepalived_conf::Place;
+use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
 /// How bad it is.
@@ -67,7 +67,7 @@ pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
     /// The line that it is about. `None`: it is not about a file of keepalived's configuration.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     values: Vec<(&'static str, String)>,
     /// The text of the fix; that of the code unless something better is known.
     fix: &'static str,
@@ -89,7 +89,7 @@ impl Finding {
     }
 
     /// Returns the same finding at this place.
-    pub fn at(self, place: &Place) -> Self {
+    pub fn at(self, place: &Location) -> Self {
         Self {
             place: Some(place.clone()),
             ..self
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_controlled() {
-        let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Place::new("/a\x07b", 3));
+        let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Location::new("/a\x07b", 3));
         let text = found.to_string();
         assert!(text.starts_with("problem  /a\u{fffd}b:3: "), "{text}");
         assert!(text.contains("a\u{fffd}[2Jb\u{fffd}c\u{fffd}"), "{text}");
@@ -298,7 +298,7 @@ mod tests {
         for value in ["a", "b", "a"] {
             findings.add(finding(&[("pattern", value)]));
         }
-        findings.add(finding(&[("pattern", "a")]).at(&Place::new("/a", 1)));
+        findings.add(finding(&[("pattern", "a")]).at(&Location::new("/a", 1)));
         assert_eq!(findings.len(), 3);
     }
 }

@@ -18,8 +18,8 @@ use super::codes::command::{INDIRECT, NotEvaluated};
 use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, IfDown, NeverRun};
 use super::command::{
-    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
-    arguments, not_evaluated,
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
+    not_evaluated,
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
@@ -159,7 +159,7 @@ impl Audit<'_> {
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
         let main = self.config.files.first()?;
-        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+        Some(finding.at(&crate::keepalived_conf::Location::new(main, 0)))
     }
 
     fn runners(&self) -> Runners<'_> {
@@ -283,10 +283,7 @@ impl Audit<'_> {
             name: &check.name,
             program: &program,
             user,
-            security: match self.config.globals.script_security {
-                Some(_) => Security::Enabled,
-                None => Security::Disabled,
-            },
+            is_secured: self.config.globals.script_security.is_some(),
             never: NeverRun(check.on_failure),
         };
         match program.find() {

@@ -11,6 +11,7 @@ use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::user::{Accounts, ScriptUser};
+use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FOLDER_NOT_ENTERED, NOT_ABSOLUTE, NOT_EXECUTABLE, NOT_IN_PATH, ON_NOEXEC, PATH_NOT_REGULAR,
@@ -33,15 +34,6 @@ const SEARCHED: [&str; 6] = [
     "/bin",
 ];
 
-/// What keepalived does with a program that users other than root can change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// It does not run it (`enable_script_security`).
-    Enabled,
-    /// It logs a warning and runs it.
-    Disabled,
-}
-
 /// A program and who runs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
@@ -51,8 +43,8 @@ pub struct Program<'a> {
     pub program: &'a Path,
     /// The user.
     pub user: &'a ScriptUser,
-    /// What keepalived does with it if it is unsafe.
-    pub security: Security,
+    /// True if keepalived does not run an unsafe program (`enable_script_security`); else it logs a warning.
+    pub is_secured: bool,
     /// What follows if it never runs.
     pub never: NeverRun,
 }
@@ -88,7 +80,7 @@ impl Program<'_> {
             return Ok(program.to_owned());
         }
         if program.components().count() > 1 || program.starts_with(".") {
-            return Err(self.finding(&NOT_ABSOLUTE, &[]));
+            return Err(self.finding(NOT_ABSOLUTE, &[]));
         }
         let found = SEARCHED
             .iter()
@@ -97,7 +89,7 @@ impl Program<'_> {
             let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
-        found.next().ok_or_else(|| self.finding(&NOT_IN_PATH, &[]))
+        found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
     }
 
     /// Returns why keepalived does not run the file at this path, and what other users can change. If they can replace a part
@@ -106,12 +98,12 @@ impl Program<'_> {
         let resolved = match ResolvedPath::of(path) {
             Ok(resolved) => resolved,
             Err((path, error)) if error.kind() == io::ErrorKind::NotFound => {
-                return vec![self.finding(&PROGRAM_MISSING, &[("path", &path.display())])];
+                return vec![self.finding(PROGRAM_MISSING, &[("path", &path.display())])];
             }
             Err((path, error)) => {
                 let error = ErrnoText::from(&error);
                 let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
-                return vec![self.finding(&PATH_UNREADABLE, values)];
+                return vec![self.finding(PATH_UNREADABLE, values)];
             }
         };
         let file = &resolved.file;
@@ -138,18 +130,18 @@ impl Program<'_> {
             .iter()
             .filter(|part| !part.can_execute(self.user));
         let mut findings: Vec<Finding> = closed
-            .map(|part| of_part(&FOLDER_NOT_ENTERED, part))
+            .map(|part| of_part(FOLDER_NOT_ENTERED, part))
             .collect();
         if file.kind() != S_IFREG {
-            findings.push(of_part(&PATH_NOT_REGULAR, file));
+            findings.push(of_part(PATH_NOT_REGULAR, file));
         } else if !file.can_execute(self.user) {
-            findings.push(of_part(&NOT_EXECUTABLE, file));
+            findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
         let place = Place::of(&file.path).ok();
         let system = place.and_then(|place| statvfs(&place.path()).ok());
         if system.is_some_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
-            findings.push(of_part(&ON_NOEXEC, file));
+            findings.push(of_part(ON_NOEXEC, file));
         }
         if file.runs_privileged(self.user) {
             let parts = resolved.folders.iter().chain(&resolved.link).chain([file]);
@@ -161,11 +153,11 @@ impl Program<'_> {
 
     fn unsafe_part(&self, part: &Part, shown: &str) -> Option<Finding> {
         let weakness = part.weakness()?;
-        let code = match (self.security, part.kind()) {
-            (Security::Enabled, S_IFDIR) => &UNSAFE_FOLDER,
-            (Security::Enabled, _) => &UNSAFE_FILE,
-            (Security::Disabled, S_IFDIR) => &UNSAFE_FOLDER_RUNS,
-            (Security::Disabled, _) => &UNSAFE_FILE_RUNS,
+        let code = match (self.is_secured, part.kind()) {
+            (true, S_IFDIR) => UNSAFE_FOLDER,
+            (true, _) => UNSAFE_FILE,
+            (false, S_IFDIR) => UNSAFE_FOLDER_RUNS,
+            (false, _) => UNSAFE_FILE_RUNS,
         };
         let path = part.path.display();
         let program = self.program.display();
@@ -237,8 +229,8 @@ pub fn is_safe(path: &Path) -> bool {
         name: "",
         program: path,
         user: &root,
-        security: Security::Enabled,
-        never: NeverRun::default(),
+        is_secured: true,
+        never: NeverRun(OnFailure::Unused),
     };
     program.examine(path, &Accounts::default()).is_empty()
 }
