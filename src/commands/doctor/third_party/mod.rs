@@ -115,7 +115,7 @@ pub fn calls_listenup(check: &Check<'_>) -> bool {
     words.any(|word| base_name(word) == "listenup")
 }
 
-/// Returns the script that a shell reads when a check runs. Its path is absolute.
+/// Returns the script that a shell reads when a check runs.
 pub fn script_of(check: &Check<'_>) -> Option<PathBuf> {
     script::read_by_shell(&words_of(check))
 }

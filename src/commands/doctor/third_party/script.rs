@@ -43,25 +43,26 @@ pub fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, ReadError> {
     RegularFile::open(path)?.read(Limits { bytes, lines })
 }
 
-/// Returns the script of a check with these words, and its arguments. `None`: a shell without one. A file that is executed
-/// itself can also be a program.
+/// Returns the script of a check with these words, and its arguments. `None`: a shell without one, or a relative path, which
+/// leads to another file where keepalived runs. A file that is executed itself can also be a program.
 fn file(words: &[String]) -> Option<(&String, &[String])> {
     let shell = is_bash(base_name(words.first()?));
-    match words {
+    let found = match words {
         [_, option, ..] if shell.is_some() && option == "-c" => None,
         [_, file, rest @ ..] if shell.is_some() => Some((file, rest)),
         [file, rest @ ..] => Some((file, rest)),
         [] => None,
-    }
+    };
+    found.filter(|(file, _)| file.starts_with('/'))
 }
 
-/// Returns the file that a shell reads when a check with these words runs, if its path is absolute.
+/// Returns the file that a shell reads when a check with these words runs.
 pub fn read_by_shell(words: &[String]) -> Option<PathBuf> {
     let (file, _) = file(words)?;
     let path = PathBuf::from(file);
     let start = || RegularFile::open(&path)?.read_start(2);
     let is_script = Some(file) != words.first() || start().is_ok_and(|start| start == b"#!");
-    (path.is_absolute() && is_script).then_some(path)
+    is_script.then_some(path)
 }
 
 impl Script {
