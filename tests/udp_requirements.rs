@@ -44,7 +44,7 @@ fn the_receive_queue_is_judged_in_bytes_and_drops_are_counted() {
             .stdout_has(" dropped so far\n");
         listenup("check --source proc --max-queue 90% udp:53")
             .exits(1)
-            .stderr_has("127.0.0.1:53 is bound, but the limit of its receive queue is not known");
+            .stdout_has("127.0.0.1:53 is bound, but the limit of its receive queue is not known");
         listenup("check --max-queue 0 --format nagios udp:53")
             .exits(1)
             .stdout_has("B;0;;0;8192\n");
@@ -167,7 +167,7 @@ fn of_sockets_with_so_reuseaddr_the_one_bound_last_is_judged() {
             // By /proc alone it cannot be told.
             listenup(&format!("check --source proc {target} --owner-user root"))
                 .exits(1)
-                .stderr_has("which of these sockets a datagram would reach is not known");
+                .stdout_has("which of these sockets a datagram would reach is not known");
             listenup(&format!("check --source proc {target}")).exits(0);
         }
     });

@@ -145,7 +145,7 @@ fn is_path(word: &OsStr) -> bool {
 
 fn neither(word: &OsStr, error: &TargetError) -> String {
     let word = word.to_string_lossy();
-    format!("{word}: {error}; a file needs its path, such as ./{word}")
+    format!("{word}: for a file, write ./{word}; as a target: {error}")
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl CheckResult {
         let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
             answer => {
-                let words = text::in_words(target, answer, self.verdict);
+                let words = text::describe(target, answer, self.verdict);
                 let elsewhere = text::elsewhere(&self.outcome, target, answer);
                 format!("{target}: {words}{elsewhere}")
             }
@@ -61,8 +61,8 @@ impl CheckResult {
     }
 }
 
-/// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
-/// not have it. A stream that is closed or full changes nothing.
+/// Prints how a check ended: to stdout unless `quiet`. Warnings, and with `quiet` the reasons for "could not tell", go to
+/// stderr if stdout does not have them. A stream that is closed or full changes nothing.
 pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
@@ -72,9 +72,14 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
         };
         let _ = writer::stdout(&text, wait);
     }
-    if quiet || format == Format::Text {
-        for line in text::doubts(&checked.outcome) {
+    if quiet {
+        for line in text::unknown_reasons(&checked.outcome) {
             line_to_stderr(line, wait);
+        }
+    }
+    if quiet || format == Format::Text {
+        for warning in &checked.outcome.warnings {
+            line_to_stderr(format_args!("warning: {warning}"), wait);
         }
     }
 }
