@@ -146,7 +146,7 @@ fn what_is_wrong_changes_nothing_and_is_said() {
         fs::remove_file(place.path("listenup")).unwrap();
         reload(&watcher);
         let said = watcher.end();
-        let begin = "listenup: no reload, it goes on as before: ";
+        let begin = "listenup: reload failed, the watch goes on as before: ";
         let lines: Vec<&str> = said
             .stderr
             .lines()
@@ -161,7 +161,7 @@ fn what_is_wrong_changes_nothing_and_is_said() {
             "cannot be executed: Exec format error (ENOEXEC)",
             "it is broken",
             "the program on disk ends with exit status: 1",
-            "the program on disk does not answer",
+            "the program on disk does not finish --check-options",
             "cannot be executed: No such file or directory (ENOENT)",
         ];
         assert_eq!(lines.len(), expected.len(), "{said:#?}");
@@ -344,4 +344,59 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
             .unwrap();
         assert_eq!(stderr, "");
     });
+}
+
+#[test]
+fn a_program_that_cannot_take_over_leaves_down() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let [track, other] = ["track", "other"].map(|name| folder.path().join(name));
+        fs::write(&track, "0\n").unwrap();
+        // The file was replaced while the program was executed.
+        let script = "exec \"$0\" watch --track-file \"$1\" 443 --reloaded 7 7<>\"$2\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, LISTENUP])
+            .args([&other, &track]);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.contains("a reload cannot change the file"),
+            "{stderr}"
+        );
+        assert_eq!(
+            (output.status.code(), says(&track).as_str()),
+            (Some(1), "1")
+        );
+    });
+}
+
+#[test]
+fn an_options_file_holds_options_of_a_watch_alone() {
+    for option in ["--status", "--check-options", "--options-file=x"] {
+        let place = Place::new(option);
+        let options = place.path("options").display().to_string();
+        let track = place.path("track").display().to_string();
+        let said = listenup(&format!(
+            "watch --options-file {options} --track-file {track} 443"
+        ));
+        let name = option.trim_end_matches("=x");
+        let why = format!("{options}: {name} cannot be in an options file");
+        assert!(said.exits(1).stderr.contains(&why));
+    }
+    // It would be read as one without options.
+    let place = Place::new("");
+    let fifo = place.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    let words = format!(
+        "watch --check-options --options-file -{} 443",
+        fifo.display()
+    );
+    let track = place.path("track");
+    let said = listenup(&format!("{words} --track-file {}", track.display())).exits(1);
+    assert!(
+        said.stderr
+            .contains("cannot be read: it is not a regular file")
+    );
 }

@@ -83,11 +83,16 @@ pub fn run(options: &ListOptions) -> ExitStatus {
             return failed;
         }
     };
+    let nothing = listing.listeners.is_empty();
     let text = match options.format {
         Format::Json => report::json::line(&json::listing(&listing)),
+        Format::Text | Format::Nagios if nothing => String::new(),
         Format::Text | Format::Nagios => table::listing(&listing),
     };
     let delivered = report::deliver(&text, Wait::Always);
+    if nothing && options.format != Format::Json {
+        report::line_to_stderr(no_listeners(&options.targets), Wait::Always);
+    }
     for warning in &listing.warnings {
         report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
     }
@@ -97,12 +102,19 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !listing.complete {
         return failed;
     }
-    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
-    ExitStatus::of_search(if nothing {
+    ExitStatus::of_search(if nothing && !options.targets.is_empty() {
         ExitReason::NothingFound
     } else {
         ExitReason::Done
     })
+}
+
+fn no_listeners(targets: &[Target]) -> String {
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    match targets.is_empty() {
+        true => "no listeners found".to_owned(),
+        false => format!("no listeners found for {}", targets.join(" ")),
+    }
 }
 
 fn no_list(doubt: &Doubt, wait: Wait<'_>) {

@@ -1,7 +1,7 @@
-//! What systemd is told (sd_notify(3)), if NOTIFY_SOCKET names its socket.
+//! Messages to systemd (sd_notify(3)), if NOTIFY_SOCKET names its socket.
 //!
-//! Crate sd-notify waits while that socket is full, which must not keep the file from its value. Here a message that does
-//! not fit is sent again at the next beat.
+//! The crate sd-notify waits while that socket is full, and the file would wait, too. Here a message that does not fit is sent
+//! again at the next beat.
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -12,26 +12,28 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 use rustix::time::{ClockId, clock_gettime};
 
-/// When a start is over at the latest, if the file says what it should: a first look can take longer.
+use crate::untrusted::text::printable;
+
+/// The longest start, if the file says what it should: a first look can take longer.
 const READY_AFTER: Duration = Duration::from_secs(1);
 
-/// The shortest time between two beats.
-const LEAST: Duration = Duration::from_millis(1);
+/// The most characters of a status: systemd ignores a message of more than 4,096 bytes, with all that is in it.
+const LONGEST_STATUS: usize = 900;
 
-/// The service manager, and what it does not know yet.
+/// The shortest time between two beats.
+const SHORTEST_BEAT: Duration = Duration::from_millis(1);
+
+/// The connection to systemd, and the messages that were not sent yet.
 #[derive(Debug)]
 pub struct Systemd {
     address: Option<UnixAddr>,
     socket: Option<OwnedFd>,
     watchdog: Option<Duration>,
     fed: Option<Duration>,
-    /// Whether the file says what it should. If not, the watchdog is not fed.
+    /// True if the file says what it should. Otherwise the watchdog is not fed.
     pub is_file_right: bool,
-    /// True until systemd was told that a start or a reload is over.
-    is_busy: bool,
-    /// True if it is over once the file is right.
-    is_over: bool,
-    is_reload: bool,
+    /// From when on READY=1 is sent, once the file is right. `None`: it was sent.
+    ready_at: Option<Duration>,
     unsent: String,
     status: String,
     is_status_sent: bool,
@@ -55,9 +57,7 @@ impl Systemd {
             watchdog: watchdog.map(Duration::from_micros),
             fed: None,
             is_file_right: false,
-            is_busy: true,
-            is_over: false,
-            is_reload: false,
+            ready_at: Some(READY_AFTER),
             unsent: String::new(),
             status: String::new(),
             is_status_sent: true,
@@ -67,46 +67,49 @@ impl Systemd {
         systemd
     }
 
-    /// Returns how long it can be between two beats.
+    /// Returns the longest time between two beats.
     pub fn beat_every(&self) -> Option<Duration> {
         let every = self.watchdog.map(|watchdog| watchdog / 4);
-        every.map(|every| every.max(LEAST))
+        every.map(|every| every.max(SHORTEST_BEAT))
     }
 
-    /// The start or the reload is over, once the file says what it should.
+    /// Ends the start or the reload, once the file says what it should.
     pub fn ready(&mut self) {
-        self.is_over = true;
+        self.ready_at = self.ready_at.map(|_| Duration::ZERO);
     }
 
-    /// A reload has begun.
+    /// Begins a reload.
     pub fn reloading(&mut self) {
-        (self.is_busy, self.is_over, self.is_reload) = (true, false, true);
+        self.ready_at = Some(Duration::MAX);
         let monotonic = clock_gettime(ClockId::Monotonic);
         let usec = monotonic.tv_sec * 1_000_000 + monotonic.tv_nsec / 1_000;
         self.unsent += &format!("RELOADING=1\nMONOTONIC_USEC={usec}\n");
         self.send("");
     }
 
-    /// What `systemctl status` shows, on one line.
+    /// Sets the line that `systemctl status` shows.
     pub fn status(&mut self, status: &str) {
-        let status = status.replace('\n', " ");
+        let mut status = printable(status);
+        if let Some((end, _)) = status.char_indices().nth(LONGEST_STATUS) {
+            status.truncate(end);
+            status += "...";
+        }
         if status != self.status {
             self.status = status;
             self.is_status_sent = false;
         }
     }
 
-    /// The end has begun.
+    /// Announces the end.
     pub fn stopping(&mut self) {
         self.unsent += "STOPPING=1\n";
         self.send("");
     }
 
-    /// Sends what was not sent yet, and feeds the watchdog four times as often as it needs.
+    /// Sends the messages that were not sent yet, and feeds the watchdog four times as often as necessary.
     pub fn beat(&mut self, now: Duration) {
-        let is_over = self.is_over || (now > READY_AFTER && !self.is_reload);
-        if self.is_busy && is_over && self.is_file_right {
-            self.is_busy = false;
+        if self.is_file_right && self.ready_at.is_some_and(|at| now >= at) {
+            self.ready_at = None;
             self.unsent += "READY=1\n";
         }
         let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);
@@ -119,7 +122,7 @@ impl Systemd {
         }
     }
 
-    /// Returns true if it was sent, together with what was not sent before.
+    /// Sends this together with the messages that were not sent yet. Returns true if that succeeded.
     fn send(&mut self, more: &str) -> bool {
         let status = match self.is_status_sent {
             true => String::new(),
