@@ -50,14 +50,31 @@ const ALLOWED: [&str; 5] = [
 ];
 
 /// Folders and files whose texts have not been edited yet.
-const PENDING: [&str; 21] = [
+const PENDING: [&str; 38] = [
     "CONTRIBUTING.md",
     "SECURITY.md",
     "packaging",
     "src/cli",
     "src/clock.rs",
     "src/commands/check",
-    "src/commands/doctor",
+    "src/commands/doctor/audit",
+    "src/commands/doctor/checks.rs",
+    "src/commands/doctor/codes.rs",
+    "src/commands/doctor/codes/audit.rs",
+    "src/commands/doctor/codes/command.rs",
+    "src/commands/doctor/codes/conf",
+    "src/commands/doctor/codes/conf.rs",
+    "src/commands/doctor/codes/host.rs",
+    "src/commands/doctor/codes/live.rs",
+    "src/commands/doctor/codes/outcome.rs",
+    "src/commands/doctor/command",
+    "src/commands/doctor/examined.rs",
+    "src/commands/doctor/findings.rs",
+    "src/commands/doctor/host.rs",
+    "src/commands/doctor/json.rs",
+    "src/commands/doctor/live",
+    "src/commands/doctor/mod.rs",
+    "src/commands/doctor/snippet.rs",
     "src/commands/list",
     "src/commands/mod.rs",
     "src/commands/resets",
