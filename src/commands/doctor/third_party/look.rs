@@ -183,15 +183,15 @@ fn nc(words: &[&str], scene: Scene<'_>) -> Option<Look> {
         [options @ .., host, port] => (options, host, port),
         _ => return None,
     };
-    let seconds = |text: &str| text.parse::<u16>().is_ok();
-    let is_known = |option: &&str| {
-        let is_letters = option
-            .strip_prefix('-')
-            .is_some_and(|letters| letters.chars().all(|one| "zvnw".contains(one)));
-        is_letters || seconds(option) || option.strip_prefix("-w").is_some_and(seconds)
+    let options = options.join(" ").replace("w ", "w");
+    let is_known = |option: &str| {
+        let letters = option.trim_end_matches(|c: char| c.is_ascii_digit());
+        let flags = letters.strip_suffix('w').filter(|_| letters != option);
+        let flags = flags.or(Some(letters).filter(|_| letters == option));
+        let flags = flags.and_then(|flags| flags.strip_prefix('-'));
+        flags.is_some_and(|flags| flags.chars().all(|one| "zvn".contains(one)))
     };
-    let is_zero = |option: &&str| option.starts_with('-') && option.contains('z');
-    let known = options.iter().all(is_known) && options.iter().any(is_zero);
+    let known = options.split(' ').all(is_known) && options.contains('z');
     known.then(|| connection(host, port, scene))?
 }
 

@@ -170,7 +170,10 @@ impl Reader<'_> {
             let operator = operators.find(|one| self.rest.starts_with(one) && !is_quote(one));
             self.skip(operator.unwrap_or_default());
             match operator {
+                None if self.skip("\\\n") => {}
                 None if !self.rest.is_empty() => words.push(self.word()?),
+                // A pipe goes on in the next line.
+                Some("\n") if words.is_empty() && !stages.is_empty() => {}
                 Some("|") => stages.push(std::mem::take(&mut words)),
                 operator => {
                     stages.push(words);
