@@ -126,7 +126,7 @@ impl fmt::Display for Fault {
             Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
             Self::Proc(fault) => write!(f, "{fault}"),
             Self::TimeIsUp(whole) => {
-                write!(f, "the time limit of {} is over", Shown(*whole))
+                write!(f, "timed out after {}", Shown(*whole))
             }
         }
     }
