@@ -67,8 +67,8 @@ fn run(program: &str, count: u64, what: &str, options: &[String], folder: &Path)
 struct Watch {
     child: Child,
     file: PathBuf,
-    /// Tells of each rename in the file's folder, as keepalived has it told.
-    renames: Inotify,
+    /// Waits for the event after which keepalived reads the file: one that was open for writing is closed.
+    writes: Inotify,
 }
 
 impl Watch {
@@ -80,14 +80,14 @@ impl Watch {
             .arg(&file)
             .args(options)
             .arg(PORT.to_string());
-        let renames = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        renames.add_watch(folder, AddWatchFlags::IN_MOVED_TO)?;
+        let writes = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+        writes.add_watch(folder, AddWatchFlags::IN_CLOSE_WRITE)?;
         let said = fs::File::create(folder.join("said"))?;
         let child = command.stdout(said).spawn()?;
         let watch = Self {
             child,
             file,
-            renames,
+            writes,
         };
         watch.wait_for("1\n")?;
         // The first verdict says so, too.
@@ -103,9 +103,9 @@ impl Watch {
             if left.is_zero() {
                 return Err(format!("the file does not say {value:?}").into());
             }
-            let mut readable = [PollFd::new(self.renames.as_fd(), PollFlags::POLLIN)];
+            let mut readable = [PollFd::new(self.writes.as_fd(), PollFlags::POLLIN)];
             poll(&mut readable, PollTimeout::try_from(left)?)?;
-            match self.renames.read_events() {
+            match self.writes.read_events() {
                 Ok(_) | Err(Errno::EAGAIN) => {}
                 Err(errno) => return Err(errno.into()),
             }

@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -129,6 +129,47 @@ fn another_user_gets_the_same_answers_but_for_processes_and_namespaces() {
             let could_not_tell =
                 own.stdout.contains("could not tell") || own.stderr.contains("could not tell");
             assert_eq!(could_not_tell, code == "LU414", "{arguments}: {own:#?}");
+        }
+    });
+}
+
+/// The findings quote scripts. A user who owns the path of one can let it lead to any file.
+#[test]
+fn no_finding_quotes_a_script_that_its_user_cannot_read() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let closed = path.join("closed");
+        fs::create_dir(&closed).unwrap();
+        let script = closed.join("script");
+        executable(
+            &script,
+            b"#!/bin/sh\nss -tln | grep :443 && systemctl restart secret\n",
+        );
+        symlink(&script, path.join("check.sh")).unwrap();
+        lchown(path.join("check.sh"), Some(NOBODY), None).unwrap();
+        for (of_folder, of_script, user, is_quoted) in [
+            (0o755, 0o755, "nobody", true),
+            (0o700, 0o755, "nobody", false),
+            (0o755, 0o711, "nobody", false),
+            // The group is root's, as the doctor's is.
+            (0o755, 0o751, "nobody", false),
+            (0o700, 0o711, "root", true),
+        ] {
+            fs::set_permissions(&closed, Permissions::from_mode(of_folder)).unwrap();
+            fs::set_permissions(&script, Permissions::from_mode(of_script)).unwrap();
+            for command in ["FOLDER/check.sh", "/bin/sh FOLDER/check.sh"] {
+                let conf = conf_with(&format!("script \"{command}\""), &format!("user {user}"));
+                let said = doctor_reads(path, &conf, "");
+                let conf = path.join("keepalived.conf");
+                let rewrite = doctor(path, &format!("--rewrite {}", conf.display()));
+                let all = [said.stdout, rewrite.stdout, rewrite.stderr].concat();
+                let what = format!("{of_folder:o} {of_script:o} {user} {command}: {all}");
+                assert_eq!(all.contains("secret"), is_quoted, "{what}");
+                // The shell cannot read it, either: LU214 is about its folders.
+                let is_reported = all.contains("LU223") || all.contains("LU214");
+                assert_eq!(is_reported, !is_quoted, "{what}");
+            }
         }
     });
 }

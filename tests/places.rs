@@ -238,7 +238,8 @@ fn what_is_bound_to_another_device_does_not_serve_a_loopback_address() {
             ("127.0.0.1:446", 0),
             ("[::1]:447", 0),
             ("--interface va 192.0.2.1:444", 0),
-            ("--interface va 127.0.0.1:446", 1),
+            ("--interface va 127.0.0.1:444", 1),
+            ("--interface va 127.0.0.1:446", 0),
         ] {
             for source in ["auto", "netlink"] {
                 listenup(&format!(

@@ -120,3 +120,21 @@ fn the_example_of_options_has_lines_that_the_program_takes() {
     assert_eq!(options.check.targets.len(), 2);
     assert_eq!(options.rise, std::time::Duration::from_secs(1));
 }
+
+#[test]
+fn the_file_and_the_number_for_down_are_those_of_exec_stop_post() {
+    for option in ["--down-value=-50", "--track-file=/run/other"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("watch-web");
+        fs::write(&file, option).unwrap();
+        let start = words("ExecStart=/usr/bin/listenup");
+        let start = start.into_iter().map(|word| match word.to_str() {
+            Some(word) if word.starts_with("--options-file=") => {
+                format!("--options-file={}", file.display()).into()
+            }
+            _ => word,
+        });
+        let refusal = listenup::cli::parse(start).unwrap_err().to_string();
+        assert!(refusal.contains(&option[..8]), "{refusal}");
+    }
+}

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -227,8 +227,17 @@ fn events_that_were_lost_are_a_reason_to_look() {
             drop(members);
         }
         drop(first);
-        // The kernel tells of them a little later (sock_diag_broadcast_destroy_work).
-        thread::sleep(Duration::from_millis(300));
+        // The kernel sends them a little later (sock_diag_broadcast_destroy_work), and counts what does not fit.
+        let has_drops = || {
+            let sockets = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+            let drops = |line: &str| line.split_whitespace().nth(8)?.parse::<u64>().ok();
+            sockets.lines().filter_map(drops).any(|drops| drops > 0)
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !has_drops() {
+            assert!(Instant::now() < deadline);
+            thread::sleep(Duration::from_millis(10));
+        }
         watcher.signal(Signal::SIGCONT);
         watcher.await_value("1");
         let said = watcher.end();

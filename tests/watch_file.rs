@@ -6,17 +6,21 @@ mod common;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::resource::Resource;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::fs::{FlockOperation, flock};
 
 use common::confined::Confined;
 use common::program::{LISTENUP, listenup};
@@ -142,8 +146,11 @@ fn while_the_file_is_wrong_it_says_so_and_feeds_no_watchdog() {
             "--every 5ms --format json 443",
         );
         assert_eq!(watcher.says(), "0");
+        // Stopped, so that it makes no file in the folder below.
+        watcher.signal(Signal::SIGSTOP);
         drop(mounted);
         remove(&disk);
+        watcher.signal(Signal::SIGCONT);
         watcher.await_notice("STATUS=TROUBLE: ");
         watcher.forget_notices(Duration::from_millis(1_200));
         assert_eq!(watcher.notice(), None, "no WATCHDOG=1");
@@ -299,5 +306,59 @@ fn a_file_that_may_not_grow_is_said_and_the_end_is_in_trouble() {
         let shown = track.display();
         let line = format!("listenup: {shown} cannot be written: File too large (EFBIG)\n");
         assert_eq!((code, stderr.matches(&line).count()), (3, 1), "{stderr}");
+    });
+}
+
+#[test]
+fn who_can_only_read_the_file_cannot_lock_a_watch_out() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("track");
+        fs::write(&track, "1\n").unwrap();
+        let reader = File::open(&track).unwrap();
+        flock(&reader, FlockOperation::LockExclusive).unwrap();
+        let whole = libc::flock {
+            l_type: libc::F_RDLCK as i16,
+            l_whence: libc::SEEK_SET as i16,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        fcntl(&reader, FcntlArg::F_OFD_SETLK(&whole)).unwrap();
+        let _watch = start(&track, "443");
+        await_says(&track, "0");
+    });
+}
+
+#[test]
+fn an_unwritable_file_in_its_way_is_replaced_in_one_step() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("track");
+        // keepalived makes it so as root, if it has init_file and begins first.
+        fs::write(&track, "1\n").unwrap();
+        fs::set_permissions(&track, PermissionsExt::from_mode(0o444)).unwrap();
+        let nobody = Some(65_534);
+        chown(folder.path(), nobody, nobody).unwrap();
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let events = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
+        // What keepalived waits for.
+        let what =
+            AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
+        events.add_watch(folder.path(), what).unwrap();
+        let mut command = Confined::new(LISTENUP).by_nobody().into_command();
+        command
+            .args(["watch", "443", "--down-value=2", "--track-file"])
+            .arg(&track);
+        command.stdout(Stdio::null());
+        let _watch = Killed(command.spawn().unwrap());
+        await_says(&track, "2");
+        let events = events.read_events().unwrap();
+        let is_removed = |event: &nix::sys::inotify::InotifyEvent| {
+            event.mask.contains(AddWatchFlags::IN_DELETE)
+                && event.name.as_deref() == track.file_name()
+        };
+        assert!(!events.iter().any(is_removed), "{events:?}");
     });
 }

@@ -6,19 +6,23 @@ mod common;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::Pid;
 
 use common::confined::Confined;
 use common::in_namespace;
 use common::program::{LISTENUP, Said, listenup};
 use common::sockets::listen;
-use common::watcher::{Killed, Watcher, await_says};
+use common::watcher::{Killed, Watcher, await_says, says};
 
 #[test]
 fn what_a_full_socket_does_not_take_is_sent_again() {
@@ -244,5 +248,109 @@ fn a_call_that_does_not_return_ends_in_down_without_a_service_manager() {
         let mut watch = Killed(command.stdout(Stdio::null()).spawn().unwrap());
         await_says(&track, "1");
         assert!(!watch.0.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn no_message_is_longer_than_systemd_reads() {
+    in_namespace(|| {
+        let ports = (1..=300).map(|port| format!("[2001:db8::1:10]:{port}"));
+        let ports: Vec<String> = ports.collect();
+        let _socket = listen("::1", 443);
+        let watcher = Watcher::spawn_in(&format!("--any [::1]:443 {}", ports.join(" ")));
+        // systemd ignores a message of more than 4,096 bytes (NOTIFY_BUFFER_MAX), the READY=1 in it included.
+        let mut is_ready = false;
+        while !is_ready {
+            let notice = watcher.notice().unwrap();
+            assert!(notice.len() < 4096, "{}", notice.len());
+            is_ready = notice.contains("READY=1");
+        }
+        watcher.end();
+    });
+}
+
+#[test]
+fn metrics_replace_no_other_file() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (null, text, track) = (path("null"), path("text"), path("track"));
+        mknod(
+            &null,
+            SFlag::S_IFCHR,
+            Mode::from_bits_truncate(0o666),
+            makedev(1, 3),
+        )
+        .unwrap();
+        for name in ["text", "text.new"] {
+            fs::write(path(name), "a text of somebody").unwrap();
+        }
+        for (metrics, why) in [
+            (&null, "it is not a regular file"),
+            (&text, "it holds something that is not metrics of a watch"),
+            (&track, "it holds something that is not metrics of a watch"),
+        ] {
+            let words = format!("--every 5ms --metrics {} 443", metrics.display());
+            let notices = tempfile::tempdir().unwrap();
+            let watcher = Watcher::start_at(&track, notices, Confined::new("sh"), &words);
+            watcher.await_value("0");
+            let line = format!("listenup: {} cannot be written: {why}\n", metrics.display());
+            watcher.end().stderr(&line);
+            assert_eq!(says(&track), "1");
+        }
+        assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
+        assert_eq!(
+            [says(&text), says(&path("text.new"))],
+            ["a text of somebody"; 2]
+        );
+    });
+}
+
+#[test]
+fn what_controls_a_terminal_is_not_printed() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("a\u{1b}[2Jb\u{202e}").join("track");
+        let mut command = Command::new(LISTENUP);
+        command.args(["watch", "443", "--track-file"]).arg(&track);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let watch = command.spawn().unwrap();
+        thread::sleep(Duration::from_millis(500));
+        kill(Pid::from_raw(watch.id() as i32), Signal::SIGTERM).unwrap();
+        let said = Said::of("watch".to_owned(), watch.wait_with_output().unwrap());
+        assert!(said.stdout.contains("cannot be written"), "{said:?}");
+        let status = Command::new(LISTENUP)
+            .args(["watch", "--status", "443", "--track-file"])
+            .arg(&track)
+            .output()
+            .unwrap();
+        let status = Said::of("status".to_owned(), status);
+        for text in [&said.stdout, &said.stderr, &status.stdout] {
+            assert!(text.contains("a\u{fffd}[2Jb\u{fffd}/track"), "{text:?}");
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+        }
+    });
+}
+
+#[test]
+fn a_signal_ends_the_status_at_once() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("443");
+        let mut command = Command::new(LISTENUP);
+        // It waits for eight seconds before it says that they differ.
+        command.args(["watch", "--status", "--fall=60s", "444", "--track-file"]);
+        let status = command
+            .arg(&watcher.file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(500));
+        kill(Pid::from_raw(status.id() as i32), Signal::SIGINT).unwrap();
+        let output = status.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32));
+        assert_eq!(output.stdout, b"");
     });
 }

@@ -345,3 +345,44 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
         assert_eq!(stderr, "");
     });
 }
+
+#[test]
+fn a_program_that_cannot_take_over_leaves_down() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let [track, other] = ["track", "other"].map(|name| folder.path().join(name));
+        fs::write(&track, "0\n").unwrap();
+        // The file was replaced while the program was executed.
+        let script = "exec \"$0\" watch --track-file \"$1\" 443 --reloaded 7 7<>\"$2\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, LISTENUP])
+            .args([&other, &track]);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.contains("a reload cannot change the file"),
+            "{stderr}"
+        );
+        assert_eq!(
+            (output.status.code(), says(&track).as_str()),
+            (Some(1), "1")
+        );
+    });
+}
+
+#[test]
+fn an_options_file_holds_options_of_a_watch_alone() {
+    for option in ["--status", "--check-options", "--options-file=x"] {
+        let place = Place::new(option);
+        let options = place.path("options").display().to_string();
+        let track = place.path("track").display().to_string();
+        let said = listenup(&format!(
+            "watch --options-file {options} --track-file {track} 443"
+        ));
+        let name = option.trim_end_matches("=x");
+        let why = format!("{options}: {name} cannot be in an options file");
+        assert!(said.exits(1).stderr.contains(&why));
+    }
+}

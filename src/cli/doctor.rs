@@ -41,7 +41,7 @@ const DOCTOR_HELP: &str = "\
 Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. Every listenup
 check in the configuration is evaluated once, in this process. Nothing is executed.
 
-Exit status: 0 no problems found, 1 a problem, 3 no problem, but a check is failing right now.";
+Exit status: 0 no problems found, 1 a problem or not finished, 3 no problem, but a check is failing right now.";
 
 pub(super) fn command(command: Command) -> Command {
     command

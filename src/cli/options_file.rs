@@ -13,6 +13,8 @@ use nix::fcntl::OFlag;
 use crate::errno::ErrnoText;
 
 const OPTION: &[u8] = b"--options-file";
+/// Options that are not of a watch.
+const ELSEWHERE: [&str; 3] = ["--options-file", "--check-options", "--status"];
 /// The longest file, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
@@ -82,9 +84,17 @@ fn read(path: &OsStr) -> Result<Vec<OsString>, String> {
             return Err(format!("{shown} cannot be read: {why}"));
         }
     }
-    arguments(&text).map_err(|(number, advice)| {
+    let arguments = arguments(&text).map_err(|(number, advice)| {
         format!("{shown}:{number}: a line is one argument: write {advice}")
-    })
+    })?;
+    let is_there = |name: &&str| {
+        let mut names = arguments.iter().filter_map(option);
+        names.any(|given| given == name.as_bytes())
+    };
+    match ELSEWHERE.into_iter().find(is_there) {
+        Some(name) => Err(format!("{shown}: {name} cannot be in an options file")),
+        None => Ok(arguments),
+    }
 }
 
 /// The arguments, one a line. Blank lines and those that begin with `#` are comments.

@@ -18,7 +18,7 @@ const PROC: &str = "/proc";
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
-    /// The network namespace that the thread has not entered yet.
+    /// The network namespace that is entered for each look. `None` if the thread stays in its own.
     netns: Option<&'a Netns>,
     /// The drops of UDP sockets when they were judged last. `None` if they were not judged yet.
     drops: Option<Drops>,
@@ -30,8 +30,7 @@ const DROPS_WATCHED: Duration = Duration::from_millis(100);
 const DROPS_SHARE: u32 = 4;
 
 impl<'a> Checker<'a> {
-    /// Makes a checker for the network namespace of `--netns`. The calling thread enters it when it judges first, and
-    /// stays there.
+    /// Makes a checker for the network namespace of `--netns`. The calling thread enters it and stays there.
     pub fn new(options: &'a CheckOptions) -> Self {
         Self {
             options,
@@ -126,7 +125,6 @@ impl<'a> Checker<'a> {
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);
         let entrance = requirements.look_up_names().ok()?;
-        self.netns = None;
         let mut survey = spec.survey_by(entrance);
         let mut sources = self.chain.sources();
         let answered =

@@ -10,7 +10,7 @@ use super::doubt::Doubt;
 use super::entrance::Entrance;
 use super::listener::{Device, Listener};
 use super::protocol::Protocol;
-use super::requirement::Compliance;
+use super::requirement::{Compliance, Requirements};
 use super::serves::Serves;
 use super::target::{Place, Rank, Target};
 
@@ -85,20 +85,24 @@ impl Candidates {
         }
     }
 
-    /// Takes note of what the kernel's own lookups for datagrams from several ports have found: several sockets are a
-    /// group, and one alone gets everything that is sent to its address.
-    pub(super) fn resolve(&mut self, found: &[Listener], compliance: impl FnOnce() -> Compliance) {
-        let [listener, others @ ..] = found else {
+    /// Takes note of the socket that the kernel's own lookup has found for a datagram, the best one if it has found
+    /// several. One alone gets everything that is sent to its address. Several are members of a SO_REUSEPORT group that
+    /// gets everything; whether a better socket than these is a member, too, is not known.
+    pub(super) fn resolve(
+        &mut self,
+        found: &Listener,
+        is_group: bool,
+        compliance: impl FnOnce() -> Compliance,
+    ) {
+        let group = |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, found);
+        let Some(known) = self.0.iter_mut().find(group) else {
             return;
         };
-        let group =
-            |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, listener);
-        if let Some(known) = self.0.iter_mut().find(group) {
+        let compliance = compliance();
+        if !is_group || order(&compliance) >= order(&known.compliance) {
             known.mixed = false;
-            if others.is_empty() {
-                known.listener = listener.clone();
-                known.compliance = compliance();
-            }
+            known.listener = found.clone();
+            known.compliance = compliance;
         }
     }
 
@@ -113,7 +117,6 @@ impl Candidates {
     pub(super) fn keep(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
-        self.0.iter_mut().for_each(|one| one.mixed = false);
         let known = |one: &Candidate| !matches!(one.compliance, Compliance::Unknown(_));
         self.0.iter().any(known)
     }
@@ -208,10 +211,29 @@ impl Candidate {
     }
 }
 
+/// The best of the listeners that the kernel's own lookup has found.
+pub(super) fn best<'l>(
+    found: &'l [Listener],
+    requirements: &mut dyn Requirements,
+) -> Option<&'l Listener> {
+    match found {
+        [] | [_] => found.first(),
+        _ => {
+            let best = found.iter().rev();
+            best.max_by_key(|one| order(&requirements.compliance(one)))
+        }
+    }
+}
+
 /// Whether the kernel spreads connections over both, or finds them at least by the same steps: bound to
-/// the same address, as bound, and the same device.
+/// the same address and the same device. Of UDP sockets on an IPv4 address and on the same one as IPv4-mapped, one can get
+/// everything.
 fn is_same_group(one: &Listener, other: &Listener) -> bool {
-    one.address == other.address && one.device == other.device
+    let address = |listener: &Listener| match listener.protocol {
+        Protocol::Tcp => listener.address,
+        Protocol::Udp => listener.address.to_canonical(),
+    };
+    address(one) == address(other) && one.device == other.device
 }
 
 /// Of listeners that a connection could find alike, one that is fit will do, and one of which it is

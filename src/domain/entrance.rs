@@ -8,6 +8,9 @@ use super::listener::{Device, Listener};
 use super::protocol::Protocol;
 use super::serves::{Serves, Unless};
 
+/// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
+const LOOPBACK: u32 = 1;
+
 /// How connections come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entrance {
@@ -31,6 +34,9 @@ pub struct Vrf {
 }
 
 impl Entrance {
+    /// By `lo`.
+    pub(super) const LO: Self = Self::by(LOOPBACK);
+
     /// By a device that belongs to no VRF.
     pub const fn by(device: u32) -> Self {
         Self { device, vrf: None }
@@ -54,9 +60,12 @@ impl Entrance {
         self.vrf.as_ref().map_or(&[], |vrf| &vrf.enslaved)
     }
 
-    /// Whether what comes in can find this listener, as far as devices decide it.
+    /// Whether what comes in can find this listener, as far as devices decide it. The kernel drops what comes in by a
+    /// device other than `lo` for a loopback address, and a VRF has such addresses of its own.
     pub(super) fn reaches(&self, listener: &Listener) -> Serves {
+        let is_loopback = listener.address.to_canonical().is_loopback();
         match (listener.device, &self.vrf) {
+            (_, None) if is_loopback && self.device != LOOPBACK => Serves::No,
             (Device::Unknown, _) => Serves::Unless(Unless::OtherDevice),
             (Device::Any, None) => Serves::Yes,
             (Device::Any, Some(vrf)) => match vrf.accept(listener.protocol) {
@@ -132,6 +141,34 @@ mod tests {
         ] {
             let found = reaches(&entrance, protocol);
             assert_eq!(found, expected, "{entrance:?} {protocol:?}");
+        }
+    }
+
+    #[test]
+    fn only_lo_and_a_vrf_reach_a_listener_on_a_loopback_address() {
+        let vrf = Entrance {
+            device: 7,
+            vrf: Some(Vrf {
+                tcp_accept: Some(true),
+                ..Vrf::default()
+            }),
+        };
+        for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            let listener = Listener {
+                device: Device::Any,
+                ..Listener::at(address.parse::<std::net::IpAddr>().unwrap(), 443)
+            };
+            for (entrance, expected) in [
+                (&Entrance::LO, Serves::Yes),
+                (&Entrance::by(2), Serves::No),
+                (&vrf, Serves::Yes),
+            ] {
+                assert_eq!(
+                    entrance.reaches(&listener),
+                    expected,
+                    "{address} {entrance:?}"
+                );
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of one target.
 
-use super::candidates::{Candidates, Decision};
+use super::candidates::{Candidates, Decision, best};
 use super::connection::Connection;
 use super::doubt::Doubt;
 use super::entrance::Entrance;
@@ -60,9 +60,10 @@ impl Entry {
         found: &[Listener],
         requirements: &mut dyn Requirements,
     ) {
-        let Some(listener) = found.first() else {
+        let Some(listener) = best(found, requirements) else {
             return;
         };
+        let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
         // For what is elsewhere no rule holds: a BPF program has chosen it.
         let is_steered = self.target.is_steered_to(listener);
         let by_rules = self.target.served_by_place(listener) != Serves::No;
@@ -79,16 +80,16 @@ impl Entry {
                 }
             }
             (Finding::Seen(candidates), Place::Port(_)) => {
-                candidates.resolve(found, || requirements.compliance(listener));
+                candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
             // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
             (Finding::Seen(candidates), Place::Address(..))
                 if entrance.is_none() && candidates.any_is_bound() =>
             {
-                candidates.resolve(found, || requirements.compliance(listener));
+                candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
             (_, Place::Address(..)) => {
-                self.found_for_address(connection, entrance, found, requirements);
+                self.found_for_address(connection, entrance, listener, is_group, requirements);
             }
         }
     }
@@ -97,16 +98,14 @@ impl Entry {
         &mut self,
         connection: Connection,
         entrance: Option<&Entrance>,
-        found: &[Listener],
+        listener: &Listener,
+        is_group: bool,
         requirements: &mut dyn Requirements,
     ) {
-        let Some(listener) = found.first() else {
-            return;
-        };
-        // The lookup finds what is bound to no device whether or not a VRF lets it.
-        let serves = match entrance {
-            Some(entrance) if listener.device == Device::Any => entrance.reaches(listener),
-            _ => Serves::Yes,
+        // The lookup finds what is bound to no device whether or not a VRF lets it, and on lo whichever address it is.
+        let serves = match listener.device {
+            Device::Unknown => Serves::Yes,
+            Device::Any | Device::Index(_) => self.target.served_by_device(listener, entrance),
         };
         let enslaved = entrance.map_or(&[][..], Entrance::enslaved);
         let on_enslaved = listener.device.is_one_of(enslaved);
@@ -119,10 +118,12 @@ impl Entry {
         // Between one on the VRF and one on an enslaved device it has not chosen.
         let beside = matches!(&self.finding, Finding::Seen(others) if others.any_is_on(enslaved));
         let chosen = serves == Serves::Yes && !on_enslaved && !beside;
-        let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
         let shown = match &mut self.finding {
             Finding::Settled(_) => return,
-            Finding::Seen(candidates) if chosen && is_group => candidates.keep(listener),
+            Finding::Seen(candidates) if chosen && is_group => {
+                candidates.resolve(listener, true, || requirements.compliance(listener));
+                candidates.keep(listener)
+            }
             Finding::Seen(_) | Finding::Open => false,
         };
         if shown {

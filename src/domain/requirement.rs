@@ -66,8 +66,8 @@ pub trait Requirements {
     fn any(&self) -> bool;
 
     /// Looks up again what the requirements name, such as a user or an interface, and returns how connections come
-    /// in. `None` if they can come in by any device. A new moment begins with it: what was known of listeners before
-    /// can be out of date.
+    /// in. `None` if they can come in by any device. A new moment begins with it, which can be in another network
+    /// namespace.
     ///
     /// # Errors
     /// Returns the name that was not found, or why it could not be looked up.

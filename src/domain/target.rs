@@ -32,9 +32,6 @@ pub enum Place {
     Address(IpAddr, NonZeroU16),
 }
 
-/// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
-const LOOPBACK: u32 = 1;
-
 /// How specific a listener is to an address, as far as it decides which one a connection finds. The kernel looks for one
 /// on the address first, then for a wildcard.
 ///
@@ -66,15 +63,27 @@ impl Target {
     /// Whether this listener serves the target for connections that come in so. `None`: by whichever device it may be
     /// bound to.
     pub fn served_by(&self, listener: &Listener, entrance: Option<&Entrance>) -> Serves {
-        let by_place = self.served_by_place(listener);
-        match (self.comes_in_by(entrance), listener.device) {
-            // Who named no device does not ask for more than /proc can tell.
-            (_, Device::Unknown) if entrance.is_none() => by_place,
-            (Some(entrance), _) => by_place.and(entrance.reaches(listener)),
-            (None, Device::Index(LOOPBACK)) if self.is_one_address() => {
-                by_place.and(Serves::Unless(Unless::NotOnLo))
+        self.served_by_place(listener)
+            .and(self.served_by_device(listener, entrance))
+    }
+
+    /// Whether connections that come in so find this listener, as far as devices decide it.
+    pub(super) fn served_by_device(
+        &self,
+        listener: &Listener,
+        entrance: Option<&Entrance>,
+    ) -> Serves {
+        let entrance_of_target = self.comes_in_by(entrance);
+        match (entrance_of_target.as_deref(), listener.device) {
+            // Without --interface no more is asked for than /proc shows.
+            (_, Device::Unknown) if entrance.is_none() => Serves::Yes,
+            (None | Some(&Entrance::LO), device)
+                if device == Device::Index(Entrance::LO.device) && self.has_own_address() =>
+            {
+                Serves::Unless(Unless::NotOnLo)
             }
-            _ => by_place,
+            (Some(entrance), _) => entrance.reaches(listener),
+            (None, _) => Serves::Yes,
         }
     }
 
@@ -97,24 +106,24 @@ impl Target {
             && self.served_by_place(listener) == Serves::No
     }
 
-    /// Whether it has an address that is not the wildcard.
-    fn is_one_address(&self) -> bool {
-        matches!(self.place, Place::Address(address, _) if !address.is_unspecified())
+    /// True if it has an address that a device other than `lo` can have.
+    fn has_own_address(&self) -> bool {
+        matches!(self.place, Place::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
     }
 
-    /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address. What is
-    /// sent there leaves by no other device, and the kernel drops what comes in by another (net/ipv4/route.c,
-    /// ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core); in a VRF its own device takes the part of `lo`. `None`:
-    /// by any. An address that is assigned to a device can be reached through every device.
+    /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address, also if
+    /// another device was named. What is sent there leaves by no other device, and the kernel drops what comes in by
+    /// another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). In a VRF its own device takes
+    /// the part of `lo`. `None`: by any. An address that is assigned to a device can be reached through every device.
     pub(super) fn comes_in_by<'e>(
         &self,
         entrance: Option<&'e Entrance>,
     ) -> Option<Cow<'e, Entrance>> {
         match self.place {
             Place::Address(address, _) if address.is_loopback() => {
-                let by_lo = Entrance::by(LOOPBACK);
+                let vrf = entrance.filter(|entrance| entrance.vrf.is_some());
                 Some(Cow::Owned(
-                    entrance.map_or(by_lo, |entrance| entrance.only_by(None)),
+                    vrf.map_or(Entrance::LO, |vrf| vrf.only_by(None)),
                 ))
             }
             _ => entrance.map(Cow::Borrowed),

@@ -155,6 +155,7 @@ impl CheckRun<'_> {
             }
             self.pause(self.timing.retry_every.min(self.retry.left()));
             self.look_up_names()?;
+            chain.close();
         }
     }
 

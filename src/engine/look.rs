@@ -3,11 +3,12 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Listener, Protocol, Requirements, Survey};
+use crate::domain::{Compliance, Connection, Family, Listener, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// From how many ports the kernel is asked for the socket that gets a datagram: a group of two is taken for one socket once
-/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`), and of a group the second or third ends it.
+/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). Of a group the second or third ends it, if one meets the
+/// requirements.
 const SOURCE_PORTS: u16 = 32;
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
@@ -129,7 +130,8 @@ pub fn look_up(
             Protocol::Udp if requirements.any() => SOURCE_PORTS,
             Protocol::Tcp | Protocol::Udp => 1,
         };
-        let answer = ask_for(source, connection, most, deadline);
+        let is_fit = &mut |one: &Listener| requirements.compliance(one) == Compliance::Compliant;
+        let answer = ask_for(source, connection, most, is_fit, deadline);
         if let Ok(found) = &answer {
             survey.found(connection, found, requirements);
         }
@@ -148,12 +150,13 @@ pub fn look_up(
     }
 }
 
-/// The listeners that the kernel finds for a connection from up to so many ports: none, one, or the first two that differ,
-/// which are members of an SO_REUSEPORT group.
+/// Returns the listeners that the kernel finds for a connection from up to `most` ports: none, one, or members of a
+/// SO_REUSEPORT group, up to one that meets the requirements.
 fn ask_for(
     source: &mut dyn Source,
     connection: Connection,
     most: u16,
+    is_fit: &mut dyn FnMut(&Listener) -> bool,
     deadline: Deadline<'_>,
 ) -> Result<Vec<Listener>, Fault> {
     let mut found: Vec<Listener> = Vec::new();
@@ -167,9 +170,9 @@ fn ask_for(
         };
         if !found.iter().any(|known| known.is_same(&listener)) {
             found.push(listener);
-        }
-        if found.len() > 1 {
-            break;
+            if found.len() > 1 && found.iter().any(&mut *is_fit) {
+                break;
+            }
         }
     }
     Ok(found)

@@ -71,6 +71,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The listeners on the port of a target that they do not serve.
+    pub fn elsewhere_of(&self, target: &Target) -> impl Iterator<Item = &Listener> {
+        let place = (target.protocol, target.port());
+        let listeners = self.elsewhere.iter();
+        listeners.filter(move |one| (one.protocol, one.port) == place)
+    }
+
     /// The outcome where no look is possible.
     pub fn in_doubt(targets: &[Target], doubt: &Doubt) -> Self {
         let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));

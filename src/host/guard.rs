@@ -159,8 +159,8 @@ pub fn overdue(limit: Duration) -> Doubt {
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
     let what = match wchan.trim() {
-        "" => "before the check was done".to_owned(),
-        "0" => "while the check was still working".to_owned(),
+        "" => "before the work was done".to_owned(),
+        "0" => "while the work was still going on".to_owned(),
         function => format!("in a system call that does not return (kernel function {function})"),
     };
     Doubt::new(format_args!("timed out after {limit}, {what}"))

@@ -36,13 +36,6 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// The listeners on the port of a target that they do not serve.
-    fn elsewhere(&self, target: &Target) -> impl Iterator<Item = &Listener> {
-        let place = (target.protocol, target.port());
-        let listeners = self.outcome.elsewhere.iter();
-        listeners.filter(move |one| (one.protocol, one.port) == place)
-    }
-
     /// The statuses with their reasons, and the warnings, in one line. If the check failed, the line begins with the
     /// cause, since a pager or a list of services can cut the rest.
     pub fn reason(&self) -> String {
@@ -56,7 +49,7 @@ impl CheckResult {
         }
         let answers = answers.into_iter().map(|(target, answer)| {
             let words = text::describe(target, answer, self.verdict);
-            let elsewhere = text::elsewhere(self, target, answer);
+            let elsewhere = text::elsewhere(&self.outcome, target, answer);
             format!("{target}: {words}{elsewhere}")
         });
         let said = text::missing(self).into_iter().chain(answers);
@@ -130,6 +123,13 @@ pub fn device_name(index: u32) -> String {
         Ok(name) if !name.is_empty() => printable_bytes(name.as_bytes()),
         Ok(_) | Err(_) => format!("number {index}"),
     }
+}
+
+/// Names the listeners elsewhere on the port of a target in a few words. Empty if there are none, or the status is not "not
+/// listening".
+pub fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
+    let text = text::elsewhere(outcome, target, answer);
+    text.trim_start_matches("; ").to_owned()
 }
 
 /// Returns the reason why no connection finds a listener, in words that follow its address and port.

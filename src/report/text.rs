@@ -8,7 +8,7 @@ use crate::engine::Outcome;
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = describe(target, answer, checked.verdict);
-        let elsewhere = elsewhere(checked, target, answer);
+        let elsewhere = elsewhere(&checked.outcome, target, answer);
         format!("{target}: {words}{elsewhere}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
@@ -53,7 +53,7 @@ pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> St
 }
 
 /// Names the listeners elsewhere on the port of a target that is not listening: up to a few, each once.
-pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer) -> String {
+pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
     if *answer != Answer::NotListening {
         return String::new();
     }
@@ -62,7 +62,7 @@ pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer)
         Protocol::Udp => "is bound",
     };
     let mut places: Vec<String> = Vec::new();
-    for listener in checked.elsewhere(target) {
+    for listener in outcome.elsewhere_of(target) {
         let words = match unreachable(listener) {
             Some(why) => format!("; {listener} {why}"),
             None => format!("; {listener}{} {is}", device(listener)),

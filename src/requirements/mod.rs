@@ -38,7 +38,7 @@ pub struct Demands<'a> {
     pub owner: &'a Owner,
     /// The device by which connections come in.
     pub interface: Option<&'a str>,
-    /// The network namespace, if the calling thread is to enter it.
+    /// The network namespace that the calling thread enters before names are looked up. `None` to stay.
     pub netns: Option<&'a Netns>,
     /// The user beyond whose rights no process is looked into. `None` for the user of this process.
     pub viewer: Option<Viewer>,
@@ -118,9 +118,8 @@ impl Requirements for RequirementChecker<'_> {
 
     fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
         if let Some(netns) = self.demands.netns {
+            // The names below are those of the namespace.
             netns.enter()?;
-            // For good: the names below are those of the namespace.
-            self.demands.netns = None;
         }
         self.uid = match self
             .demands

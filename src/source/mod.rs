@@ -57,6 +57,9 @@ pub trait Source {
     /// Begins a check, for which nothing holds that an earlier one has shown.
     fn begin_check(&mut self) {}
 
+    /// Closes what is open: the calling thread can be in another network namespace now.
+    fn close(&mut self) {}
+
     /// Hands every listener that the question asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
     /// was not there.
@@ -90,6 +93,10 @@ impl<S: Source + ?Sized> Source for &mut S {
 
     fn begin_check(&mut self) {
         (**self).begin_check();
+    }
+
+    fn close(&mut self) {
+        (**self).close();
     }
 
     fn listeners(

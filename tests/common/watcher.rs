@@ -70,6 +70,14 @@ impl Watcher {
         Self::spawn_of(Path::new(LISTENUP), file, folder, confined, words)
     }
 
+    /// Begins in a folder of its own, and waits for nothing.
+    #[track_caller]
+    pub fn spawn_in(words: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("track");
+        Self::spawn_at(&file, folder, Confined::new("sh"), words)
+    }
+
     fn spawn_of(
         program: &Path,
         file: &Path,
@@ -119,7 +127,7 @@ impl Watcher {
 
     /// What systemd would be told next.
     pub fn notice(&self) -> Option<String> {
-        let mut text = [0; 4096];
+        let mut text = [0; 65_536];
         let length = loop {
             match self.manager.recv(&mut text) {
                 Ok(length) => break length,

@@ -47,6 +47,7 @@ pub fn decides_result(code: &Code) -> bool {
         &audit::ON_NOEXEC,
         &audit::UNSAFE_FOLDER,
         &audit::UNSAFE_FILE,
+        &audit::NOT_READABLE,
         &audit::REVERSE_ZERO,
         &audit::FILE_ABSENT,
         &audit::FILE_NO_NUMBER,

@@ -9,8 +9,9 @@ use super::codes::host::{
 };
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Answer, NoRequirements, Place, Protocol, Target};
-use crate::engine::{CheckSpec, SourceChain, Timing, judge, look};
+use crate::domain::{Answer, Listener, NoRequirements, Place, Protocol, Target};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
+use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
 use crate::source::{Fault, Source};
@@ -43,7 +44,7 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &Path) -> Vec<Findin
         (&mut tables, unavailable.1.is_ok()),
     ];
     let available = sources.into_iter().filter(|(_, answers)| *answers);
-    let said: Vec<(&str, Vec<(Target, Answer)>)> = available
+    let said: Vec<(&str, Outcome)> = available
         .map(|(source, _)| (source.name(), ask(source, targets, clock)))
         .collect();
     findings.extend((0..targets.len()).filter_map(|index| target(&said, index)));
@@ -61,10 +62,7 @@ fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), Fault> {
 }
 
 /// Returns the answers of one source, with all the care of a check.
-fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(Target, Answer)> {
-    if targets.is_empty() {
-        return Vec::new();
-    }
+fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Outcome {
     let timing = Timing {
         timeout: LIMIT,
         retry_for: Duration::ZERO,
@@ -73,20 +71,30 @@ fn ask(source: &mut dyn Source, targets: &[Target], clock: &dyn Clock) -> Vec<(T
     let spec = CheckSpec::all_listening(targets.iter().copied());
     let mut chain = SourceChain::of(source);
     let limit = Deadline::new(clock, LIMIT);
-    judge(&spec, &mut chain, &mut NoRequirements, timing, limit).answers
+    judge(&spec, &mut chain, &mut NoRequirements, timing, limit)
 }
 
 /// Returns what the sources say of one target.
-fn target(said: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Finding> {
-    let (target, _) = said.first()?.1.get(index)?;
+fn target(said: &[(&str, Outcome)], index: usize) -> Option<Finding> {
+    let (target, _) = said.first()?.1.answers.get(index)?;
     let mut listener = None;
     let mut absent = None;
     let mut doubt = None;
-    for (name, answers) in said {
-        let (_, answer) = answers.get(index)?;
+    let mut other_places = String::new();
+    for (name, outcome) in said {
+        let (_, answer) = outcome.answers.get(index)?;
+        if other_places.is_empty() {
+            other_places = elsewhere(outcome, target, answer);
+        }
         match answer {
             // Without requirements nothing violates any.
-            Answer::Listening(found) | Answer::Violates(found, _) => listener = Some((name, found)),
+            Answer::Listening(found) | Answer::Violates(found, _)
+                if !is_known_elsewhere(said, target, found) =>
+            {
+                listener = Some((name, found));
+            }
+            // Another source knows more of this listener.
+            Answer::Listening(_) | Answer::Violates(..) => {}
             Answer::NotListening => absent = Some(name),
             Answer::CouldNotTell(found) => doubt = Some(found.to_string()),
             Answer::NotChecked => doubt = Some("not checked".to_owned()),
@@ -111,11 +119,24 @@ fn target(said: &[(&str, Vec<(Target, Answer)>)], index: usize) -> Option<Findin
             ("listening", &listening),
             ("listener", found),
         ]),
-        (None, Some(_)) => NOT_LISTENING.with(&[("target", target), ("listening", &listening)]),
+        (None, Some(_)) => NOT_LISTENING.with(&[
+            ("target", target),
+            ("listening", &listening),
+            ("elsewhere", &other_places),
+        ]),
         (None, None) => {
             TARGET_UNKNOWN.with(&[("target", target), ("doubt", &doubt.unwrap_or_default())])
         }
     })
+}
+
+/// Returns true if a source has seen this listener and knows that it does not serve the target, as of a device that only
+/// sock_diag knows.
+fn is_known_elsewhere(said: &[(&str, Outcome)], target: &Target, found: &Listener) -> bool {
+    let mut elsewhere = said
+        .iter()
+        .flat_map(|(_, outcome)| outcome.elsewhere_of(target));
+    elsewhere.any(|known| known.is_same(found))
 }
 
 #[cfg(test)]
@@ -124,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Request, parse};
-    use crate::domain::{Doubt, Listener};
+    use crate::domain::Doubt;
 
     #[test]
     fn the_limit_is_that_of_a_check() {
@@ -152,8 +173,11 @@ mod tests {
             (&doubt, &down, &NOT_LISTENING),
             (&doubt, &doubt, &TARGET_UNKNOWN),
         ] {
-            let said = [("one", one), ("other", other)]
-                .map(|(name, answer)| (name, vec![(target, answer.clone())]));
+            let said = [("one", one), ("other", other)].map(|(name, answer)| {
+                let outcome = Outcome::in_doubt(&[target], &Doubt::new("why"));
+                let answers = vec![(target, answer.clone())];
+                (name, Outcome { answers, ..outcome })
+            });
             let finding = super::target(&said, 0).unwrap();
             assert_eq!(finding.code.id, code.id, "{finding}");
         }

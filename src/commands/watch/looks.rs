@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -39,6 +39,8 @@ pub struct Looks<'a> {
     pub lost: u64,
     /// How many looks there were.
     pub count: u64,
+    /// When the last one was, by the time of day.
+    pub last: SystemTime,
     /// When the next look is due, and before when no event is a reason for one.
     due: Duration,
     rest_until: Duration,
@@ -50,7 +52,7 @@ pub struct Looks<'a> {
     took: Duration,
     by_proc: bool,
     said_slow: bool,
-    said_proc: Option<bool>,
+    said_proc: bool,
     news: Vec<String>,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Looks<'a> {
             refused: None,
             lost: 0,
             count: 0,
+            last: SystemTime::UNIX_EPOCH,
             due: Duration::ZERO,
             rest_until: Duration::ZERO,
             cross_check: Duration::ZERO,
@@ -75,7 +78,7 @@ impl<'a> Looks<'a> {
             took: Duration::ZERO,
             by_proc: false,
             said_slow: false,
-            said_proc: None,
+            said_proc: options.source == SourceChoice::Proc,
             news: Vec::new(),
         }
     }
@@ -102,44 +105,53 @@ impl<'a> Looks<'a> {
     /// comes first: nothing more is needed if `is_steady` says that its outcome changes nothing.
     pub fn look(
         &mut self,
-        pulse: &Pulse,
+        clock: &dyn Clock,
         is_event: bool,
         is_steady: impl Fn(&Outcome) -> bool,
     ) -> Outcome {
         let cpu = is_event.then(cpu_time);
         self.count += 1;
+        self.last = SystemTime::now();
         let mut timing = self.options.timing;
         let first = self.was_missing.then(|| {
             let once = Timing {
                 retry_for: Duration::ZERO,
                 ..timing
             };
-            let is_spared = pulse.now() < self.cross_check;
-            let outcome = self.judge(pulse, once, is_spared);
+            let is_spared = clock.now() < self.cross_check;
+            let outcome = self.judge(clock, once, is_spared);
             if is_spared {
                 self.took = outcome.took;
             } else {
-                self.cross_check = pulse.now() + (outcome.took * SHARE).max(self.every);
+                self.cross_check = clock.now() + (outcome.took * SHARE).max(self.every);
             }
             outcome
         });
         let outcome = first.filter(is_steady).unwrap_or_else(|| {
             timing.retry_every = timing.retry_every.max(self.rest());
-            self.judge(pulse, timing, false)
+            self.judge(clock, timing, false)
         });
-        self.pace(pulse, &outcome, cpu);
+        self.pace(clock, &outcome, cpu);
         outcome
     }
 
-    fn pace(&mut self, pulse: &Pulse, outcome: &Outcome, cpu: Option<Duration>) {
+    fn pace(&mut self, clock: &dyn Clock, outcome: &Outcome, cpu: Option<Duration>) {
         let is_met = |answer: &Answer| matches!(answer, Answer::Listening(_) | Answer::NotChecked);
         self.was_missing = !outcome.answers.iter().all(|(_, answer)| is_met(answer));
         if !self.was_missing {
             self.took = outcome.took;
         }
-        self.by_proc = outcome.source == Some("/proc");
-        self.tell_source();
-        let (now, rest) = (pulse.now(), self.rest());
+        let by_proc = outcome.source == Some("/proc");
+        if by_proc && self.by_proc && !self.said_proc {
+            // Not after a single fault.
+            self.said_proc = true;
+            self.news.push(
+                "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why"
+                    .to_owned(),
+            );
+        }
+        self.by_proc = by_proc;
+        let (now, rest) = (clock.now(), self.rest());
         self.due = now + rest.max(self.every);
         if let Some(cpu) = cpu {
             self.rest_until = now + cpu_time().saturating_sub(cpu) * SHARE;
@@ -161,31 +173,16 @@ impl<'a> Looks<'a> {
         }
     }
 
-    /// Says that sock_diag does not answer, and so there are no events either. Not after a single fault.
-    fn tell_source(&mut self) {
-        self.said_proc = match (self.by_proc, self.said_proc) {
-            (true, None) => Some(self.options.source == SourceChoice::Proc),
-            (true, Some(false)) => {
-                self.news.push(
-                    "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why".to_owned(),
-                );
-                Some(true)
-            }
-            (false, Some(false)) => None,
-            (_, said) => said,
-        };
-    }
-
     /// Asks the judge. What does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
-    fn judge(&mut self, pulse: &Pulse, timing: Timing, is_spared: bool) -> Outcome {
-        let deadline = Deadline::new(pulse, timing.timeout);
-        let retry = Deadline::new(pulse, timing.retry_for);
+    fn judge(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
+        let deadline = Deadline::new(clock, timing.timeout);
+        let retry = Deadline::new(clock, timing.retry_for);
         loop {
             let timing = Timing {
                 retry_for: retry.left(),
                 ..timing
             };
-            let judged = self.judge_once(pulse, timing, deadline, is_spared);
+            let judged = self.judge_once(clock, timing, deadline, is_spared);
             let obstacle = match judged {
                 Ok(outcome) => return outcome,
                 Err(obstacle) => obstacle,
@@ -199,14 +196,14 @@ impl<'a> Looks<'a> {
 
     fn judge_once(
         &mut self,
-        pulse: &Pulse,
+        clock: &dyn Clock,
         timing: Timing,
         deadline: Deadline<'_>,
         is_spared: bool,
     ) -> Result<Outcome, Obstacle> {
         let mut checker = self.follow()?;
         // Before the look, so that nothing is missed after it.
-        self.subscribe(pulse.now());
+        self.subscribe(clock.now());
         checker.spare_second_opinion(is_spared);
         let judged = checker.judge_for(timing, deadline);
         self.checker = Some(checker);

@@ -3,16 +3,18 @@
 //! Times are times of day and not ages, as Prometheus advises: an age in the file of a watch that has died would stay
 //! small for ever.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
 
 use super::looks::Looks;
 use super::report::Report;
 use super::state::State;
+use super::track_file::replace;
 use crate::errno::ErrnoText;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// How often the file is written if nothing changes.
 const EVERY: Duration = Duration::from_secs(5);
@@ -56,92 +58,67 @@ impl Metrics {
             return None;
         }
         self.written = Some(now);
-        let written = self.write(&text(&self.label, report, looks.count, looks.lost));
-        let trouble = written.err().map(|error| {
-            format!(
-                "{} cannot be written: {}",
-                self.path.display(),
-                ErrnoText::from(&error)
-            )
-        });
+        let written = self.write(&text(&self.label, report, looks));
+        let path = self.path.display();
+        let trouble = written
+            .err()
+            .map(|why| format!("{path} cannot be written: {why}"));
         let is_new = trouble != self.trouble;
         self.trouble = trouble;
         self.trouble.clone().filter(|_| is_new)
     }
 
-    /// By a new file that takes the place of the old one, so that no reader sees a half.
-    fn write(&self, text: &str) -> io::Result<()> {
-        let mut draft = self.path.clone().into_os_string();
-        draft.push(".new");
-        let _ = fs::remove_file(&draft);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&draft)?;
-        let written = file.write_all(text.as_bytes());
-        let written = written.and_then(|()| fs::rename(&draft, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&draft);
+    /// Replaces the file, if it is one of these.
+    fn write(&self, text: &str) -> Result<(), String> {
+        let text_of = |error: io::Error| ErrnoText::from(&error).to_string();
+        match RegularFile::open(&self.path).and_then(|file| file.read_start(BEGIN.len() as u64)) {
+            Ok(begin) if begin.is_empty() || begin == BEGIN.as_bytes() => {}
+            Ok(_) => return Err("it holds something that is not metrics of a watch".to_owned()),
+            Err(ReadError::System(Errno::ENOENT)) => {}
+            Err(error) => return Err(error.to_string()),
         }
-        written
+        replace(&self.path, text.as_bytes())
+            .map(drop)
+            .map_err(text_of)
     }
 }
 
-fn text(label: &str, report: &Report<'_>, looks: u64, lost: u64) -> String {
+const BEGIN: &str = "# HELP listenup_watch_";
+
+fn text(label: &str, report: &Report<'_>, looks: &Looks<'_>) -> String {
     let seconds = |time: SystemTime| {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        format!("{:.3}", since.as_secs_f64())
+        since.as_secs_f64()
     };
-    let is_up = u8::from(report.state == Some(State::Up));
-    let metrics = [
-        (
-            "up",
-            "gauge",
-            "1 if the file should say up (0).",
-            is_up.to_string(),
-        ),
-        (
-            "file_right",
-            "gauge",
-            "1 if the file says what it should.",
-            u8::from(report.is_file_right).to_string(),
-        ),
-        (
-            "changes_total",
-            "counter",
-            "Changes of the state.",
-            report.history.changes.to_string(),
-        ),
-        (
-            "last_change_timestamp_seconds",
-            "gauge",
-            "Time of day of the last change.",
-            seconds(report.history.since),
-        ),
-        (
-            "last_look_timestamp_seconds",
-            "gauge",
-            "Time of day of the last look.",
-            seconds(SystemTime::now()),
-        ),
-        (
-            "looks_total",
-            "counter",
-            "Looks for the targets.",
-            looks.to_string(),
-        ),
-        (
-            "events_lost_total",
-            "counter",
-            "How many times events of the kernel were lost.",
-            lost.to_string(),
-        ),
-    ];
-    metrics
-        .map(|(name, kind, help, value)| {
-            let name = format!("listenup_watch_{name}");
-            format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{track_file=\"{label}\"}} {value}\n")
-        })
-        .concat()
+    let file = format!("{{track_file=\"{label}\"}}");
+    let up = u8::from(report.state == Some(State::Up));
+    let right = u8::from(report.is_file_right);
+    let changes = report.history.changes;
+    let (change, look) = (seconds(report.history.since), seconds(looks.last));
+    let (looks, lost) = (looks.count, looks.lost);
+    format!(
+        "\
+# HELP listenup_watch_up 1 if the file should say up (0).
+# TYPE listenup_watch_up gauge
+listenup_watch_up{file} {up}
+# HELP listenup_watch_file_right 1 if the file says what it should.
+# TYPE listenup_watch_file_right gauge
+listenup_watch_file_right{file} {right}
+# HELP listenup_watch_changes_total Changes of the state.
+# TYPE listenup_watch_changes_total counter
+listenup_watch_changes_total{file} {changes}
+# HELP listenup_watch_last_change_timestamp_seconds Time of day of the last change.
+# TYPE listenup_watch_last_change_timestamp_seconds gauge
+listenup_watch_last_change_timestamp_seconds{file} {change:.3}
+# HELP listenup_watch_last_look_timestamp_seconds Time of day of the last look.
+# TYPE listenup_watch_last_look_timestamp_seconds gauge
+listenup_watch_last_look_timestamp_seconds{file} {look:.3}
+# HELP listenup_watch_looks_total Looks for the targets.
+# TYPE listenup_watch_looks_total counter
+listenup_watch_looks_total{file} {looks}
+# HELP listenup_watch_events_lost_total How many times events of the kernel were lost.
+# TYPE listenup_watch_events_lost_total counter
+listenup_watch_events_lost_total{file} {lost}
+"
+    )
 }

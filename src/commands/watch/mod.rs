@@ -23,6 +23,8 @@ mod status;
 mod systemd;
 mod track_file;
 
+use std::cell::RefCell;
+use std::fs::File;
 use std::time::Duration;
 
 use tracing::debug;
@@ -89,7 +91,7 @@ fn could_begin(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
     track_file::value(&options.track_file).map_err(unfit)?;
     if let Some(fd) = options.reloaded {
         let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
-        if !track_file::is_same(&file, &options.track_file) {
+        if !track_file::is_same(&file.into(), &options.track_file) {
             return Err(unfit(Unfit::NotHandedOver));
         }
     }
@@ -122,7 +124,7 @@ struct Watch<'a> {
     damper: Damper,
     history: History,
     last: Option<CheckResult>,
-    metrics: Option<Metrics>,
+    metrics: RefCell<Option<Metrics>>,
     program: Program,
     trial: Option<Trial>,
     /// When the service manager and the metrics had the last report.
@@ -136,9 +138,10 @@ impl<'a> Watch<'a> {
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
         let handed_over = handed_over.map_err(|_| unfit(Unfit::NotHandedOver))?;
         let is_kept = handed_over.is_some() || options.initial == Initial::Keep;
-        let mut file = TrackFile::open(&options.track_file, handed_over).map_err(unfit)?;
-        let before = track_file::value(&options.track_file).map_err(unfit)?;
-        let before = before.filter(|_| is_kept).map(State::of);
+        let (path, down) = (&options.track_file, options.down_value);
+        let handed_over = handed_over.map(File::from);
+        let (mut file, found) = TrackFile::open(path, handed_over, down).map_err(unfit)?;
+        let before = found.filter(|_| is_kept).map(State::of);
         if before.is_none() {
             file.keep(options.down_value, Duration::ZERO);
         }
@@ -161,6 +164,8 @@ impl<'a> Watch<'a> {
                 "users other than root can write to {folder}: they can move the address"
             ));
         }
+        let metrics = options.metrics.as_ref();
+        let metrics = metrics.map(|path| Metrics::new(path, &options.track_file));
         let mut watch = Self {
             options,
             reporter,
@@ -170,10 +175,7 @@ impl<'a> Watch<'a> {
             damper: Damper::new(options.rise, options.fall, before),
             history: History::new(),
             last: None,
-            metrics: options
-                .metrics
-                .as_ref()
-                .map(|path| Metrics::new(path, &options.track_file)),
+            metrics: RefCell::new(metrics),
             program: Program::of(&options.line),
             trial: None,
             told: Duration::ZERO,
@@ -254,9 +256,7 @@ impl<'a> Watch<'a> {
         }
         self.told = now;
         self.history.forget(now);
-        let mut metrics = self.metrics.take();
         let Some(report) = self.report(since_event) else {
-            self.metrics = metrics;
             return;
         };
         match changed {
@@ -265,11 +265,10 @@ impl<'a> Watch<'a> {
             None => {}
         }
         self.pulse.systemd().status(&report.status());
-        let trouble = metrics
-            .as_mut()
-            .and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
+        let mut metrics = self.metrics.borrow_mut();
+        let metrics = metrics.as_mut();
+        let trouble = metrics.and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
         trouble.iter().for_each(|text| self.reporter.trouble(text));
-        self.metrics = metrics;
     }
 
     fn report(&self, since_event: Option<Duration>) -> Option<Report<'_>> {

@@ -12,6 +12,7 @@ use crate::log::{self, Log};
 use crate::report::json::{VERSION, line};
 use crate::report::writer::{self, Wait};
 use crate::report::{self, CheckResult, Format};
+use crate::untrusted::text::printable;
 
 /// Says it.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Report<'_> {
             .trouble
             .map(|trouble| format!("; {trouble}"))
             .unwrap_or_default();
-        format!("{word} ({value}): {reason}{since}{trouble}")
+        printable(&format!("{word} ({value}): {reason}{since}{trouble}"))
     }
 
     /// What `systemctl status` shows: the trouble first.

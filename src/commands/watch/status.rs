@@ -1,20 +1,17 @@
 //! `--status`: whether a watch with these options is alive, and whether its file says what a look says now.
 
-use std::fs::metadata;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::looks::Looks;
-use super::pulse::Pulse;
 use super::state::State;
 use super::{state_of, track_file};
 use crate::cli::WatchOptions;
-use crate::clock::{Clock, Shown};
+use crate::clock::{Clock, Shown, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, OnUnknown, Verdict};
 use crate::report::writer::{self, Wait};
 use crate::untrusted::RegularFile;
+use crate::untrusted::text::printable;
 
 /// How old the modification time of the file of a watch that is alive can be, apart from one look.
 const OLDEST: Duration = Duration::from_secs(5);
@@ -30,7 +27,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
         Ok(text) => (ExitReason::Done, "OK", text),
         Err(text) => (ExitReason::Verdict(Verdict::NotListening), "CRITICAL", text),
     };
-    let text = text.replace(['|', '\n'], " ");
+    let text = printable(&text.replace('|', " "));
     let written = writer::stdout(format!("LISTENUP WATCH {word} - {text}\n"), Wait::Always);
     ExitStatus {
         reason: if written.is_ok() {
@@ -49,12 +46,10 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let file = RegularFile::open(path)
         .map_err(|error| format!("{shown} cannot be read: {error}"))?
         .into_file();
-    let lock = FlockOperation::NonBlockingLockShared;
-    if flock(&file, lock) != Err(rustix::io::Errno::WOULDBLOCK) {
+    if !track_file::is_locked(&file) {
         return Err(format!("no watch keeps {shown}"));
     }
-    drop(file);
-    let modified = metadata(path).and_then(|found| found.modified());
+    let modified = file.metadata().and_then(|found| found.modified());
     // A modification time in the future is one before the clock was set back.
     let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
     let age = age.unwrap_or(Duration::MAX);
@@ -69,11 +64,11 @@ fn find(options: &WatchOptions) -> Result<String, String> {
 
 /// Waits until the file says what a look says: `--rise` and `--fall` hold a change back.
 fn agree(options: &WatchOptions) -> Result<String, String> {
-    let pulse = Pulse::new().map_err(|errno| format!("signals cannot be read: {errno}"))?;
+    let clock = SystemClock::start();
     let mut looks = Looks::new(&options.check, options.every);
     let limit = (options.rise.max(options.fall) + DIFFER).min(LIMIT);
     loop {
-        let outcome = looks.look(&pulse, false, |_| false);
+        let outcome = looks.look(&clock, false, |_| false);
         let state = state_of(&options.check, &outcome);
         let wanted = match state {
             State::Up => 0,
@@ -84,7 +79,7 @@ fn agree(options: &WatchOptions) -> Result<String, String> {
         if found == Some(wanted) {
             return Ok(format!("says {wanted}, as a look does"));
         }
-        if pulse.now() > limit {
+        if clock.now() > limit {
             let says = found.map_or("nothing".to_owned(), |found| found.to_string());
             let path = options.track_file.display();
             return Err(format!("{path} says {says}, and a look says {wanted}"));

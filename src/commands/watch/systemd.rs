@@ -12,8 +12,13 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::untrusted::text::printable;
+
 /// When a start is over at the latest, if the file says what it should: a first look can take longer.
 const READY_AFTER: Duration = Duration::from_secs(1);
+
+/// The most characters of a status: systemd ignores a message of more than 4,096 bytes, with all that is in it.
+const LONGEST_STATUS: usize = 900;
 
 /// The shortest time between two beats.
 const LEAST: Duration = Duration::from_millis(1);
@@ -27,11 +32,8 @@ pub struct Systemd {
     fed: Option<Duration>,
     /// Whether the file says what it should. If not, the watchdog is not fed.
     pub is_file_right: bool,
-    /// True until systemd was told that a start or a reload is over.
-    is_busy: bool,
-    /// True if it is over once the file is right.
-    is_over: bool,
-    is_reload: bool,
+    /// From when on READY=1 is sent, once the file is right. `None`: it was sent.
+    ready_at: Option<Duration>,
     unsent: String,
     status: String,
     is_status_sent: bool,
@@ -55,9 +57,7 @@ impl Systemd {
             watchdog: watchdog.map(Duration::from_micros),
             fed: None,
             is_file_right: false,
-            is_busy: true,
-            is_over: false,
-            is_reload: false,
+            ready_at: Some(READY_AFTER),
             unsent: String::new(),
             status: String::new(),
             is_status_sent: true,
@@ -75,12 +75,12 @@ impl Systemd {
 
     /// The start or the reload is over, once the file says what it should.
     pub fn ready(&mut self) {
-        self.is_over = true;
+        self.ready_at = self.ready_at.map(|_| Duration::ZERO);
     }
 
     /// A reload has begun.
     pub fn reloading(&mut self) {
-        (self.is_busy, self.is_over, self.is_reload) = (true, false, true);
+        self.ready_at = Some(Duration::MAX);
         let monotonic = clock_gettime(ClockId::Monotonic);
         let usec = monotonic.tv_sec * 1_000_000 + monotonic.tv_nsec / 1_000;
         self.unsent += &format!("RELOADING=1\nMONOTONIC_USEC={usec}\n");
@@ -89,7 +89,11 @@ impl Systemd {
 
     /// What `systemctl status` shows, on one line.
     pub fn status(&mut self, status: &str) {
-        let status = status.replace('\n', " ");
+        let mut status = printable(status);
+        if let Some((end, _)) = status.char_indices().nth(LONGEST_STATUS) {
+            status.truncate(end);
+            status += "...";
+        }
         if status != self.status {
             self.status = status;
             self.is_status_sent = false;
@@ -104,9 +108,8 @@ impl Systemd {
 
     /// Sends what was not sent yet, and feeds the watchdog four times as often as it needs.
     pub fn beat(&mut self, now: Duration) {
-        let is_over = self.is_over || (now > READY_AFTER && !self.is_reload);
-        if self.is_busy && is_over && self.is_file_right {
-            self.is_busy = false;
+        if self.is_file_right && self.ready_at.is_some_and(|at| now >= at) {
+            self.ready_at = None;
             self.unsent += "READY=1\n";
         }
         let is_hungry = |every| self.fed.is_none_or(|fed| now.saturating_sub(fed) >= every);

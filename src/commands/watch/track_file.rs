@@ -11,9 +11,9 @@ mod open_file;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -23,15 +23,13 @@ use nix::sys::time::TimeSpec;
 use crate::errno::ErrnoText;
 use crate::host::folders;
 
-use self::open_file::{Held, Id, Mark, id, is_in_the_way};
-pub use self::open_file::{is_same, value, write_once};
+use self::open_file::{Held, Id, Mark, id, is_in_the_way, line};
+pub use self::open_file::{is_locked, is_same, replace, value, write_once};
 
 /// How often the modification time is set, by which `--status` knows that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
 /// How long it is not said again that the file was changed by others.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
-/// How many times 50 ms to wait for the lock: `--status` and a check before a reload hold it for a moment.
-const TRIES: u32 = 30;
 
 /// The file, its lock and its trouble.
 #[derive(Debug)]
@@ -89,12 +87,16 @@ impl fmt::Display for Unfit {
 }
 
 impl TrackFile {
-    /// Opens or makes the file and locks it. What keeps it from that for a time, such as a folder that does not exist, is
-    /// a matter of [`TrackFile::keep`].
+    /// Opens or makes the file and locks it. Returns the number in it, too. A temporary obstacle, such as a folder that does not
+    /// exist, is left to [`TrackFile::keep`].
     ///
     /// # Errors
-    /// Returns why no watch can begin with this file.
-    pub fn open(path: &Path, handed_over: Option<OwnedFd>) -> Result<Self, Unfit> {
+    /// Returns why no watch can begin with this file. Then a file that was handed over says `down`.
+    pub fn open(
+        path: &Path,
+        handed_over: Option<File>,
+        down: i16,
+    ) -> Result<(Self, Option<i64>), Unfit> {
         let mut file = Self {
             path: path.to_owned(),
             held: None,
@@ -106,21 +108,22 @@ impl TrackFile {
             said_changed: None,
             news: Vec::new(),
         };
-        let found = value(path)?;
-        let held = match handed_over {
-            Some(fd) if !is_same(&fd, path) => Err(Unfit::NotHandedOver),
-            Some(fd) => Held::new(File::from(fd), path),
-            None => Held::open(path),
+        let (found, held) = match handed_over {
+            Some(handed_over) if is_same(&handed_over, path) => (
+                value(path).unwrap_or_default(),
+                Held::new(handed_over, path),
+            ),
+            Some(handed_over) => {
+                let _ = handed_over.write_all_at(line(down).as_bytes(), 0);
+                return Err(Unfit::NotHandedOver);
+            }
+            None => (value(path)?, Held::open(path)),
         };
         let mut held = match held {
-            Err(Unfit::System(_)) => return Ok(file),
+            Err(Unfit::System(_)) => return Ok((file, found)),
             held => held?,
         };
-        let mut tries = (0..TRIES).take_while(|_| !held.lock());
-        if tries.any(|try_| {
-            sleep(Duration::from_millis(50));
-            try_ + 1 == TRIES
-        }) {
+        if !held.lock() {
             return Err(Unfit::Locked);
         }
         file.folder = id(file.folder_path()).ok();
@@ -130,7 +133,7 @@ impl TrackFile {
         let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
         file.value = found.and_then(|found| found.try_into().ok()).filter(says);
         file.held = Some(held);
-        Ok(file)
+        Ok((file, found))
     }
 
     /// Makes sure that the file says this, and that its modification time is of this second.
@@ -210,8 +213,7 @@ impl TrackFile {
                 if why == Unfit::System(Errno::EACCES)
                     || self.folder.is_some() && is_in_the_way(&self.path) =>
             {
-                fs::remove_file(&self.path)?;
-                Held::open(&self.path)?
+                Held::new(replace(&self.path, line(value).as_bytes())?, &self.path)?
             }
             opened => opened?,
         };

@@ -214,6 +214,39 @@ fn the_kernel_s_choice_leaves_its_group_alone() {
 }
 
 #[test]
+fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
+    let socket = |address: &str, inode| Listener {
+        protocol: Protocol::Udp,
+        inode: Some(inode),
+        ..on(address, Device::Any)
+    };
+    let target = "udp:127.0.0.1:443";
+    let seen = [
+        (socket("127.0.0.1", 1), Compliance::Compliant),
+        (socket("::ffff:127.0.0.1", 2), full()),
+    ];
+    assert!(decided(target, None, &seen).starts_with("which of these sockets"));
+    for (is_group, compliance, expected) in [
+        (false, Compliance::Compliant, "ok"),
+        (false, full(), "full"),
+        (true, Compliance::Compliant, "ok"),
+        // The better socket could be a member of the group, or get nothing.
+        (true, full(), "contested"),
+        (true, unknown(), "contested"),
+    ] {
+        let mut candidates = of(target, &seen);
+        candidates.resolve(&socket("127.0.0.1", 2), is_group, || compliance.clone());
+        let decision = candidates.decide(target.parse().unwrap(), None);
+        let end = match decision.unwrap() {
+            Decision::Agreed(_, Compliance::Compliant) => "ok",
+            Decision::Agreed(..) => "full",
+            Decision::Contested(..) => "contested",
+        };
+        assert_eq!(end, expected, "{is_group} {compliance:?}");
+    }
+}
+
+#[test]
 fn whether_one_is_bound_to_a_device() {
     for (device, bound) in [
         (Device::Any, false),

@@ -260,7 +260,7 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
 }
 
 #[test]
-fn without_a_named_device_only_loopback_addresses_come_in_by_lo() {
+fn only_loopback_addresses_come_in_by_lo_whether_it_is_named_or_not() {
     let not_on_lo = Serves::Unless(Unless::NotOnLo);
     for (target, on_lo, on_another) in [
         ("443", Serves::Yes, Serves::Yes),
@@ -280,6 +280,10 @@ fn without_a_named_device_only_loopback_addresses_come_in_by_lo() {
                 expected,
                 "{target} {device}"
             );
+            // If lo is named, what is bound to another device does not count.
+            let by_lo = if device == 1 { expected } else { Serves::No };
+            let served = target.served_by(&bound, Some(&Entrance::LO));
+            assert_eq!(served, by_lo, "{target} {device}");
         }
     }
 }

@@ -57,6 +57,10 @@ impl Source for Netlink {
         "sock_diag"
     }
 
+    fn close(&mut self) {
+        self.conversation = None;
+    }
+
     fn listeners(
         &mut self,
         question: Question<'_>,

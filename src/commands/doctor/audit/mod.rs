@@ -6,22 +6,25 @@ mod weights;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+
 use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
-use super::codes::audit::{SECURITY_OFF, SERVER_TAKEN_OUT};
+use super::codes::audit::{NOT_READABLE, SECURITY_OFF, SERVER_TAKEN_OUT};
 use super::codes::command::INDIRECT;
 use super::codes::live::SCRIPTS_NOT_RUN;
-use super::codes::outcome::{Dropped, NeverRun};
+use super::codes::outcome::{Dropped, IfDown, NeverRun};
 use super::command::{
     Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
-    arguments,
+    arguments, not_evaluated,
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
 use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
-use crate::untrusted::ReadError;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// What is the same for all checks of a configuration.
 pub struct Audit<'a> {
@@ -63,6 +66,25 @@ pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
         is_root: user.uid == 0,
         listenup,
     }
+}
+
+/// Reports a script that its user cannot read. Only root and that user can find out.
+fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
+    let file = third_party::script_of(check)?;
+    let own = geteuid();
+    let opened = user.reads(|| RegularFile::open(&file).err()).ok()?;
+    let is_refused = opened == Some(ReadError::System(Errno::EACCES));
+    if !is_refused || !own.is_root() && own.as_raw() != user.uid {
+        return None;
+    }
+    let fails = IfDown(check.on_failure);
+    let finding = NOT_READABLE.with(&[
+        ("name", &check.name),
+        ("fails", &fails),
+        ("user", &user.name),
+        ("file", &file.display()),
+    ]);
+    Some(finding.at(check.place()))
 }
 
 impl Audit<'_> {
@@ -158,8 +180,14 @@ impl Audit<'_> {
             Accounts::root()
         });
         let path = self.path(check, &user, findings);
+        if !findings.since(before).iter().any(Finding::is_problem) {
+            findings.extend(unreadable(check, &user));
+        }
+        let calls_listenup = || third_party::calls_listenup(check);
         let invocation = match arguments::classify(check, self.own, path.as_deref()) {
-            Invocation::None if third_party::calls_listenup(check) => Invocation::ViaWrapper,
+            Invocation::None if user.reads(calls_listenup).unwrap_or(false) => {
+                Invocation::ViaWrapper
+            }
             invocation => invocation,
         };
         let is_well = |findings: &Findings| {
@@ -200,7 +228,8 @@ impl Audit<'_> {
             }
             Invocation::ViaWrapper => {
                 let setting = setting(&user, self.listenup);
-                findings.extend(third_party::start(check, self.config, setting));
+                let start = || third_party::start(check, self.config, setting);
+                findings.extend(user.reads(start).into_iter().flatten());
                 findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
                 weights(None, findings);
             }
@@ -208,9 +237,20 @@ impl Audit<'_> {
                 // keepalived drops the script of a user who does not exist.
                 if has_user {
                     let setting = setting(&user, self.listenup);
-                    let targets = third_party::targets(check, self.config, setting.clone());
-                    audited.targets.extend(targets);
-                    findings.extend(third_party::examine(check, self.config, setting));
+                    let examined = user.reads(|| {
+                        let targets = third_party::targets(check, self.config, setting.clone());
+                        (targets, third_party::examine(check, self.config, setting))
+                    });
+                    match examined {
+                        Ok((targets, found)) => {
+                            audited.targets.extend(targets);
+                            findings.extend(found);
+                        }
+                        Err(why) => {
+                            let finding = not_evaluated(&check.name, &why);
+                            findings.add(finding.at(check.place()));
+                        }
+                    }
                 }
                 weights(None, findings);
             }

@@ -156,6 +156,14 @@ table! {
         "run the doctor as root",
         "The doctor looks at the owner and the mode of each part of the path.",
     );
+    NOT_READABLE = problem(
+        "LU223",
+        "{name}: always fails: {fails}",
+        "user {user} cannot read the script {file}",
+        "chmod 755 {file}, and let {user} search its folders",
+        "The shell that runs a script reads it as the user of the script. The permission to execute it is not enough. \
+         The doctor reads a script as that user, so nothing in it is examined.",
+    );
 
     REVERSE_ZERO = problem(
         "LU231",

@@ -35,7 +35,7 @@ table! {
     NOT_LISTENING = failing(
         "LU613",
         "{target} is not {listening}: a check for it would fail now",
-        "",
+        "{elsewhere}",
         "",
         "All sources that answer agree.",
     );

@@ -55,6 +55,11 @@ pub struct Attempt<'a> {
     pub netns: Option<&'a Set<String>>,
 }
 
+/// Returns that the check of this name was not evaluated.
+pub fn not_evaluated(name: &str, why: &NotEvaluated) -> Finding {
+    NOT_EVALUATED.with(&[("name", &name), ("why", why), ("fix", &why.fix())])
+}
+
 impl Attempt<'_> {
     /// Evaluates the check, and returns what that shows.
     pub fn examine(&self) -> Vec<Finding> {
@@ -134,7 +139,7 @@ impl Attempt<'_> {
     }
 
     fn not_evaluated(&self, why: &NotEvaluated) -> Finding {
-        self.with(&NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
+        not_evaluated(&self.check.name, why)
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.

@@ -32,6 +32,8 @@ mod test;
 mod tokens;
 mod word;
 
+use std::path::PathBuf;
+
 use self::probe::{Scene, base_name};
 use self::run::{Context, Run, is_bash};
 use self::script::Script;
@@ -111,6 +113,11 @@ pub fn calls_listenup(check: &Check<'_>) -> bool {
     let tokens = tokens.unwrap_or_default();
     let mut words = tokens.iter().filter_map(|(_, token)| token.plain());
     words.any(|word| base_name(word) == "listenup")
+}
+
+/// Returns the script that a shell reads when a check runs. Its path is absolute.
+pub fn script_of(check: &Check<'_>) -> Option<PathBuf> {
+    script::read_by_shell(&words_of(check))
 }
 
 fn words_of(check: &Check<'_>) -> Vec<String> {

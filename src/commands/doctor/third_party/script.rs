@@ -43,26 +43,42 @@ pub fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, ReadError> {
     RegularFile::open(path)?.read(Limits { bytes, lines })
 }
 
+/// Returns the script of a check with these words, and its arguments. `None`: a shell without one. A file that is executed
+/// itself can also be a program.
+fn file(words: &[String]) -> Option<(&String, &[String])> {
+    let shell = is_bash(base_name(words.first()?));
+    match words {
+        [_, option, ..] if shell.is_some() && option == "-c" => None,
+        [_, file, rest @ ..] if shell.is_some() => Some((file, rest)),
+        [file, rest @ ..] => Some((file, rest)),
+        [] => None,
+    }
+}
+
+/// Returns the file that a shell reads when a check with these words runs, if its path is absolute.
+pub fn read_by_shell(words: &[String]) -> Option<PathBuf> {
+    let (file, _) = file(words)?;
+    let path = PathBuf::from(file);
+    let start = || RegularFile::open(&path)?.read_start(2);
+    let is_script = Some(file) != words.first() || start().is_ok_and(|start| start == b"#!");
+    (path.is_absolute() && is_script).then_some(path)
+}
+
 impl Script {
     /// Returns what a check with these words executes. `None`: a program, or a file that cannot be read.
     pub fn of(words: &[String]) -> Option<Self> {
         let program = words.first()?;
         let shell = is_bash(base_name(program));
-        let (file, arguments) = match words {
-            // keepalived starts a shell for this command alone (lib/notify.c).
-            _ if program.starts_with('<') => {
-                let text = words.join(" ");
-                return Some(Self {
-                    text,
-                    bash: is_bash("sh"),
-                    ..Self::default()
-                });
-            }
-            [_, option, ..] if shell.is_some() && option == "-c" => return None,
-            [_, file, rest @ ..] if shell.is_some() => (file, rest),
-            [file, rest @ ..] => (file, rest),
-            [] => return None,
-        };
+        // keepalived starts a shell for this command alone (lib/notify.c).
+        if program.starts_with('<') {
+            let text = words.join(" ");
+            return Some(Self {
+                text,
+                bash: is_bash("sh"),
+                ..Self::default()
+            });
+        }
+        let (file, arguments) = file(words)?;
         let bytes = read(Path::new(file), LIMIT)
             .ok()
             .filter(|bytes| !bytes.contains(&0))?;

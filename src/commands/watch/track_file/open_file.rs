@@ -2,13 +2,12 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use rustix::fs::{FlockOperation, flock};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 
 use super::Unfit;
 use crate::errno::ErrnoText;
@@ -69,10 +68,14 @@ impl Held {
         })
     }
 
+    /// Locks the file. Returns false if another watch has the lock.
+    ///
+    /// The lock belongs to the open file, so a reload keeps it. It is one for writing (F_OFD_SETLK): a user who can only read
+    /// the file cannot get it, and cannot keep a watch from the file, as with flock(2). A file system without locks is left
+    /// to the person who has chosen it.
     pub fn lock(&self) -> bool {
-        let lock = FlockOperation::NonBlockingLockExclusive;
-        // A file system without locks is left to the person who has chosen it.
-        flock(&self.file, lock) != Err(rustix::io::Errno::WOULDBLOCK)
+        let lock = whole_file(libc::F_WRLCK);
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || !is_locked(&self.file)
     }
 
     /// True if the file says this. Its content is read unless the mark shows that nothing has changed.
@@ -120,6 +123,46 @@ impl Held {
     }
 }
 
+/// True if a watch has locked this file, which another open file must show.
+pub fn is_locked(file: &File) -> bool {
+    let mut lock = whole_file(libc::F_RDLCK);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && i32::from(lock.l_type) == libc::F_WRLCK
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: i16::try_from(kind).unwrap_or_default(),
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+/// Puts a new file with this content in the place of what exists at this path, in one step: no reader sees a part of it, or
+/// nothing.
+///
+/// # Errors
+/// Returns why that failed. What exists there is then unchanged.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = path.with_file_name(format!(".{name}.listenup"));
+    let _ = fs::remove_file(&draft);
+    let file = options()
+        .read(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(&draft)?;
+    let written = file
+        .set_permissions(fs::Permissions::from_mode(0o644))
+        .and_then(|()| file.write_all_at(content, 0))
+        .and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written.map(|()| file)
+}
+
 /// Returns the number in a file as keepalived reads it, or `None` if there is none.
 ///
 /// # Errors
@@ -142,21 +185,19 @@ pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
 }
 
 /// True if the file at this path is this open one.
-pub fn is_same(file: &OwnedFd, path: &Path) -> bool {
-    let file = file
-        .try_clone()
-        .and_then(|file| File::from(file).metadata());
-    file.is_ok_and(|found| found.is_file() && id(path).is_ok_and(|id| id == Mark::of(&found).id))
+pub fn is_same(file: &File, path: &Path) -> bool {
+    let found = file.metadata().map(|found| Mark::of(&found));
+    found.is_ok_and(|found| id(path).is_ok_and(|id| id == found.id))
 }
 
 pub(super) fn is_in_the_way(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Writes a number into a file that may be another process's or another thread's, and never waits for a FIFO.
+/// Writes a number into a file that another thread has open. It does not wait for a FIFO.
 ///
 /// # Errors
-/// Returns why it may not be there.
+/// Returns why the number was not written.
 pub fn write_once(path: &Path, value: i16) -> io::Result<()> {
     options()
         .open(path)?

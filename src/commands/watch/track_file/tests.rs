@@ -11,7 +11,9 @@ fn content(file: &TrackFile) -> String {
 }
 
 fn open(folder: &tempfile::TempDir) -> TrackFile {
-    TrackFile::open(&folder.path().join("service"), None).unwrap()
+    TrackFile::open(&folder.path().join("service"), None, 1)
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn a_folder_that_others_can_write_to_is_weak() {
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let inner = folder.path().join("inner");
     fs::create_dir(&inner).unwrap();
-    let file = TrackFile::open(&inner.join("service"), None).unwrap();
+    let file = TrackFile::open(&inner.join("service"), None, 1).unwrap().0;
     for (mode, weak) in [
         (0o755, false),
         (0o757, true),

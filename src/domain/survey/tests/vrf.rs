@@ -132,7 +132,10 @@ fn by_an_enslaved_device_both_are_asked_about() {
     for (entrance, expected) in [
         // For the port two, to 127.0.0.1 and ::1.
         (None, vec![None, None, None, Some(1)]),
-        (Some(Entrance::by(2)), vec![Some(2); 4]),
+        (
+            Some(Entrance::by(2)),
+            vec![Some(2), Some(2), Some(2), Some(1)],
+        ),
         (in_a_vrf(&[], None), vec![Some(7); 4]),
         (in_a_vrf(&[2, 3], None), vec![Some(7); 4]),
         (
