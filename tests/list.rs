@@ -149,7 +149,7 @@ fn without_processes_there_is_still_the_list() {
         let _socket = listen("127.0.0.1", 443);
         let root = folder_with_listenup();
         let said = Confined::listenup_in_root(root.path()).run("list -p").exits(0).stderr(
-            "listenup: warning: the processes are not known: /proc cannot be listed: No such file or \
+            "listenup: warning: the processes are unknown: /proc cannot be listed: No such file or \
              directory (ENOENT)\n",
         );
         let row = said.stdout.lines().nth(1).unwrap();

@@ -262,7 +262,7 @@ fn every_page_has_its_sections() {
         "QUOTING",
         "PATHS AND USERS",
         "UPGRADES AND REMOVAL",
-        "TRACK_FILE AGAINST VRRP_SCRIPT",
+        "TRACK_FILE OR VRRP_SCRIPT?",
         "SELINUX",
         "WHAT IT CANNOT SEE",
     ] {

@@ -181,8 +181,8 @@ fn wrong_usage() {
             "--for 500ms --every 1s",
             "--for 500ms must be at least --every 1s",
         ),
-        ("--for 0s", "it must be longer than nothing"),
-        ("--every 0ms", "it must be longer than nothing"),
+        ("--for 0s", "it must be greater than zero"),
+        ("--every 0ms", "it must be greater than zero"),
         ("--every 1", "expected a number and a unit, such as 200ms"),
         ("--for", "a value is required for '--for <DURATION>'"),
         (

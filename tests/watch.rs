@@ -363,7 +363,7 @@ fn a_wrong_line_is_refused() {
             ),
             (
                 "watch --track-file f --down-value 0 443",
-                "0 is what keepalived takes for up",
+                "keepalived treats 0 as up",
             ),
             (
                 "watch --track-file f --down-value 255 443",
@@ -388,7 +388,7 @@ fn a_wrong_line_is_refused() {
             ("watch --track-file f", "<TARGET>"),
             (
                 "watch --track-file f --default-target web",
-                "no target is named, and web is not one: ",
+                "no target is given, and web is not a target: ",
             ),
             (
                 "watch --track-file f --options-file /nowhere 443",

@@ -1,10 +1,10 @@
-//! Lines for a person.
+//! Reports for a person.
 
 use super::{CheckResult, device_name, unreachable};
 use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
 use crate::engine::Outcome;
 
-/// One line a target, and one for what is missing.
+/// Renders a line for each target, and a line for the shortfall.
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = describe(target, answer, checked.verdict);
@@ -16,7 +16,7 @@ pub(super) fn answers(checked: &CheckResult) -> String {
     lines.chain(missing).collect()
 }
 
-/// How many targets are as wanted and how many should be, where that is fewer than all and not met.
+/// Says how many targets meet the expectation and how many must. `None` if the check succeeded, or all of them must.
 pub(super) fn missing(checked: &CheckResult) -> Option<String> {
     let CheckResult { wanted, needed, .. } = *checked;
     let answers = &checked.outcome.answers;
@@ -52,7 +52,7 @@ pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> St
     }
 }
 
-/// Where else on the port something listens, behind a "no": up to a few places, each once.
+/// Names the listeners elsewhere on the port of a target that is not listening: up to a few, each once.
 pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
     if *answer != Answer::NotListening {
         return String::new();
@@ -78,7 +78,7 @@ pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> 
     places.concat()
 }
 
-/// How many other places a "no" names.
+/// The number of other listeners that a "not listening" names.
 const MOST_PLACES: usize = 3;
 
 /// Returns each different reason for "could not tell" once, with the first target that it concerns.
@@ -96,7 +96,7 @@ pub(super) fn unknown_reasons(outcome: &Outcome) -> Vec<String> {
     lines
 }
 
-/// The device as ss(8) has it in words.
+/// Names the device as ss(8) does.
 fn device(listener: &Listener) -> String {
     match listener.device {
         Device::Index(index) => format!(" (device {})", device_name(index)),
