@@ -8,6 +8,7 @@ use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, 
 use super::findings::{Finding, Findings};
 use super::live::{self, Loaded, Running};
 use crate::keepalived_conf::{Config, Disk, Location, Reading, Version, instance_id};
+use crate::untrusted;
 
 /// The file that keepalived reads by default.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
@@ -67,7 +68,7 @@ pub fn read(
         return of_files(named, version);
     }
     if !has_loaded {
-        return match default[0].exists() {
+        return match untrusted::metadata(&default[0]).is_ok() {
             true => of_files(&default, version),
             false => Examined {
                 confs: Vec::new(),

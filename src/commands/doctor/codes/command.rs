@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::codes;
 use crate::clock::Shown;
 use crate::commands::doctor::checks::OnFailure;
@@ -62,7 +64,10 @@ impl NotEvaluated {
     /// Returns what to do.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::NotRoot(_) | Self::Unreadable(_) | Self::System(_) => "run the doctor as root",
+            Self::NotRoot(_) | Self::System(_) => "run the doctor as root",
+            Self::Unreadable(ReadError::System(Errno::EACCES | Errno::EPERM)) => {
+                "run the doctor as root"
+            }
             _ => "run the line by hand",
         }
     }

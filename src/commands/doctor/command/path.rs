@@ -21,7 +21,8 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
-use crate::untrusted;
+use crate::host::folders::weak_part;
+use crate::untrusted::{self, Place};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -85,13 +86,14 @@ impl Program<'_> {
             .iter()
             .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
-            let part = fs::metadata(path).map(|found| Part::new(path, &found));
+            let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
         found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
     }
 
-    /// Returns why keepalived does not run the file at this path, and what other users can change.
+    /// Returns why keepalived does not run the file at this path, and what other users can change. If they can replace a part
+    /// of the path, no fix is a chmod or chown: that could reach another file.
     pub fn examine(&self, path: &Path, accounts: &Accounts) -> Vec<Finding> {
         let resolved = match ResolvedPath::of(path) {
             Ok(resolved) => resolved,
@@ -113,10 +115,15 @@ impl Program<'_> {
                 part.mode & 0o7777
             )
         };
+        let is_replaceable = weak_part(path, 0).is_some_and(|part| part.path != file.path);
+        let safe = |finding: Finding| match is_replaceable {
+            true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
+            false => finding,
+        };
         let of_part = |code, part: &Part| {
             let values: &[(_, &dyn Display)] =
                 &[("part", &shown(part)), ("path", &part.path.display())];
-            self.finding(code, values)
+            safe(self.finding(code, values))
         };
         let closed = resolved
             .folders
@@ -131,13 +138,15 @@ impl Program<'_> {
             findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
-        let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
-        if is_noexec {
+        let place = Place::of(&file.path).ok();
+        let system = place.and_then(|place| statvfs(&place.path()).ok());
+        if system.is_some_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
             findings.push(of_part(ON_NOEXEC, file));
         }
         if file.runs_privileged(self.user) {
             let parts = resolved.folders.iter().chain(&resolved.link).chain([file]);
-            findings.extend(parts.filter_map(|part| self.unsafe_part(part, &shown(part))));
+            let found = parts.filter_map(|part| self.unsafe_part(part, &shown(part)));
+            findings.extend(found.map(safe));
         }
         findings
     }
