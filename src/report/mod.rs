@@ -96,8 +96,9 @@ pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
 
 /// Says that a command line which could be read names what does not exist.
 pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+    let what = printable(what);
     let full = format!("listenup: wrong usage: {what}\n");
-    wrong_usage(&full, what, format, wait);
+    wrong_usage(&full, &what, format, wait);
 }
 
 /// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::codes::{LISTENING, NO_PROC, NO_SOCK_DIAG, NO_SOURCE, NOT_LISTENING, TARGET_UNKNOWN};
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
-use crate::domain::{Answer, NoRequirements, Place, Protocol, Target};
+use crate::domain::{Answer, Endpoint, NoRequirements, Protocol, Target};
 use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
 use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
@@ -20,7 +20,7 @@ const LIMIT_OF_ANSWER: Duration = Duration::from_secs(5);
 /// What is asked for to see whether a source answers.
 const SAMPLE: Target = Target {
     protocol: Protocol::Tcp,
-    place: Place::Port(NonZeroU16::MIN.saturating_add(442)),
+    endpoint: Endpoint::Port(NonZeroU16::MIN.saturating_add(442)),
 };
 
 /// Asks each source whether it answers, and then about the targets as a check does.

@@ -9,13 +9,13 @@ use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Listener, Obstacle, Place, Protocol, Queue, Target};
+use crate::domain::{Endpoint, Listener, Obstacle, Protocol, Queue, Target};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
 
 /// The limit on finding the owners: processes with very many sockets take long.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The owner of a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl ListenerSnapshot {
         clock: &dyn Clock,
     ) -> (Self, Vec<String>) {
         let target = |(address, port)| match (address, NonZeroU16::new(port)?) {
-            (Some(address), port) => Some(Place::Address(address, port)),
-            (None, port) => Some(Place::Port(port)),
+            (Some(address), port) => Some(Endpoint::Address(address, port)),
+            (None, port) => Some(Endpoint::Port(port)),
         };
         let mut targets: Vec<Target> = ports.filter_map(target).map(Target::from).collect();
         targets.sort_by_key(Target::to_string);
@@ -84,8 +84,9 @@ impl ListenerSnapshot {
         };
         match list::find_out(&options, clock) {
             Ok(listing) => {
-                let owners = "cannot find the owners of all listeners".to_owned();
-                let warnings = listing.warnings.first().map(|_| owners);
+                let unread =
+                    "the owners of some listeners are unknown: not all processes could be read";
+                let warnings = listing.warnings.first().map(|_| unread.to_owned());
                 (Self(Some(listing)), warnings.into_iter().collect())
             }
             Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),

@@ -24,7 +24,7 @@ use super::codes::command::{
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::domain::{Obstacle, Place as Endpoint, Target, Wanted};
+use crate::domain::{Endpoint, Obstacle, Target, Wanted};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
@@ -204,7 +204,7 @@ impl Attempt<'_> {
 
 /// Returns the address of a target and a sysctl, if only the sysctl lets a program bind the address here.
 fn unbindable(target: &Target) -> Option<(IpAddr, String)> {
-    let Endpoint::Address(address, _) = target.place else {
+    let Endpoint::Address(address, _) = target.endpoint else {
         return None;
     };
     let family = match address {
@@ -222,7 +222,7 @@ fn unbindable(target: &Target) -> Option<(IpAddr, String)> {
 }
 
 /// Returns whether this host has an address. `None`: that could not be found out.
-fn is_assigned(address: IpAddr) -> Option<bool> {
+pub fn is_assigned(address: IpAddr) -> Option<bool> {
     let mut all = getifaddrs().ok()?;
     Some(all.any(|interface| {
         let found = interface.address.as_ref();
