@@ -19,8 +19,7 @@ table! {
         "{name}: not judged: {at} is not understood",
         "",
         "",
-        "The doctor reads a script without running it. It judges a script only if it understands every line. \
-         This script looks at ports or processes and has a line that the doctor does not know.",
+        "The doctor reads a script without running it, and judges it only if it understands every line.",
     );
     NETSTAT_WITH_PIPE = problem(
         "LU302",
@@ -48,24 +47,21 @@ table! {
         "{name}: {program} -c runs \"{first}\" alone, without \"{operator}\" and the other words",
         "the command after -c is one word, and this line has no quotes around it",
         INTO_A_SCRIPT,
-        "In sh -c netstat -tln | grep 443, the command is netstat. The other words are parameters of the shell, \
-         so the check has the result of netstat without options.",
+        "The command after -c is one word. The other words are parameters of the shell, and the command ignores them.",
     );
     MATCHES_OTHER_PORTS = problem(
         "LU306",
         "{name}: grep {pattern} also matches port {also}: if {port} is closed and {also} is open, {if_up}",
         "{at}: nothing limits the number in the pattern",
         "write grep ':{port} ' there, with the colon and the space",
-        "A pattern matches anywhere in a line. 80 is also in 8080, :443 is also in :4430, and both can be in the \
-         number of a process.",
+        "A pattern matches anywhere in a line: 80 is also in 8080, and :443 is also in :4430.",
     );
     COUNTS_CONNECTIONS = problem(
         "LU307",
         "{name}: a connection from or to any port {port} counts as a listener: with one, {if_up}",
         "{at}: {program} shows connections too, since neither -l nor LISTEN limits it to listeners",
         "insert | grep LISTEN after {program} and its options (lsof: add -sTCP:LISTEN to them)",
-        "netstat -an, ss -an and lsof -i show connections as well as listeners. A client's connection to port 443 of \
-         another host has the same number in its line.",
+        "A client's connection to port 443 of another host has the same number in its line.",
     );
     COMPARES_WITH_ONE = problem(
         "LU308",
@@ -79,16 +75,14 @@ table! {
         "{name}: {program} | grep -q fails at random while the port is open; if the check fails with it, {on_failure}",
         "{at}: grep -q exits at the first match, {program} is killed by SIGPIPE, and pipefail makes that the result",
         "remove pipefail from the script, or write grep without -q and with >/dev/null",
-        "With set -o pipefail a pipe fails if any of its commands fails. grep -q closes the pipe early, and \
-         the command before it fails if it still has something to write.",
+        "grep -q closes the pipe early, and the command before it fails if it still has something to write.",
     );
     SUCCEEDS_ALWAYS = problem(
         "LU310",
         "{name}: exits with 0 whether or not {what} is there: {if_up}",
         "{file} never exits with another status; keepalived does not see what a script prints",
         "write exit 1 where {what} is not found",
-        "keepalived reads the exit status of a script. echo 1 prints, and exits with 0. wc and netstat exit \
-         with 0 as well.",
+        "keepalived reads the exit status of a script, not its output. echo 1, wc and netstat exit with 0.",
     );
     PROCESS_ONLY = note(
         "LU313",
@@ -102,24 +96,21 @@ table! {
         "{name}: always succeeds: {if_up}",
         "{program} looks for {process}, and finds keepalived or the check script itself",
         FIND_PORT,
-        "keepalived runs whenever it runs a check. A script check_nginx.sh has nginx in its command line, so a \
-         search of command lines for nginx finds the script.",
+        "A script check_nginx.sh has nginx in its command line, so a search of command lines for nginx finds it.",
     );
     KILLALL_RIGHTS = problem(
         "LU315",
         "{name}: fails while {process} runs as another user than {user}: {if_down}",
         "user {user} can send signals, even signal 0, to its own processes only",
         FIND_PORT,
-        "killall -0 exits with 1 if it can send the signal to no process. kill(2) fails with EPERM for processes of \
-         other users.",
+        "killall -0 exits with 1 if it can send the signal to no process: kill(2) fails with EPERM.",
     );
     OWNER_RIGHTS = problem(
         "LU316",
         "{name}: fails while the service runs as another user than {user}: {if_down}",
         "{program} shows the sockets of other users' processes, or their names, to root only",
         "add the line user root to the block of the check",
-        "netstat -p, ss -p and lsof read /proc/PID/fd. Without rights the column of the process is empty, and \
-         lsof shows nothing.",
+        "Without rights for /proc/PID/fd the column of the process is empty, and lsof shows nothing.",
     );
     NAMES_OF_PORTS = problem(
         "LU317",
@@ -147,8 +138,7 @@ table! {
         "{name}: the check contains {acts}: after it all addresses leave this node until keepalived is started again",
         "{at}",
         "write exit 1 in place of that command: keepalived then gives up the address itself and takes it back later",
-        "A check that fails is enough for keepalived to give up the address. A keepalived that is stopped \
-         does not see when the service is back.",
+        "keepalived gives up the address if a check fails. If it is stopped, it does not see when the service is back.",
     );
     NO_DEV_TCP = problem(
         "LU322",
