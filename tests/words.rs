@@ -60,14 +60,6 @@ const BUT: [&str; 4] = ["how long", "how many", "how much", "how often"];
 /// The most words of a sentence, or of a part of it between colons and semicolons, in a page.
 const LONGEST: usize = 30;
 
-/// Folders and files whose texts have not been edited yet.
-const PENDING: [&str; 3] = ["src/domain", "src/engine", "src/requirements"];
-
-fn is_pending(path: &Path) -> bool {
-    let path = path.to_str().unwrap();
-    PENDING.iter().any(|pending| path.starts_with(pending))
-}
-
 /// A text that somebody reads, and where it is.
 struct Text {
     file: PathBuf,
