@@ -12,11 +12,11 @@ use common::confined::{Call, Confined, folder_with_listenup};
 use common::doctor::{
     codes, conf_with, doctor, doctor_reads, findings_about, findings_of, write_conf,
 };
-use common::in_namespace;
 use common::keepalived::Folder;
 use common::program::{listenup, sh};
 use common::schema::document;
-use common::sockets::listen;
+use common::sockets::{listen, listen_with};
+use common::{in_namespace, ip};
 
 const GOOD: &str = "script \"FOLDER/listenup check -q 443\"";
 
@@ -229,6 +229,35 @@ fn the_targets_of_the_command_line() {
 }
 
 #[test]
+fn a_target_that_is_not_listening_says_where_else_on_its_port_something_listens() {
+    in_namespace(|| {
+        ip("link add d0 type veth peer name p0");
+        let _listeners = [
+            listen("127.0.0.1", 443),
+            listen_with("0.0.0.0", 80, |socket| {
+                socket.bind_device(Some(b"d0")).unwrap();
+            }),
+        ];
+        let folder = Folder::new();
+        for (target, elsewhere) in [
+            ("192.0.2.1:443", "127.0.0.1:443 listens"),
+            // Of a device /proc knows nothing, which is no reason to doubt what sock_diag says.
+            ("127.0.0.1:80", "0.0.0.0:80 (device d0) listens"),
+            ("8080", ""),
+        ] {
+            let (said, found) = findings_of(&folder, target);
+            said.exits(3);
+            let found: Vec<_> = found.iter().map(|one| (&*one.code, &*one.cause)).collect();
+            assert_eq!(found, [("LU613", elsewhere)], "{target}");
+        }
+        listenup("doctor 192.0.2.1:443").exits(3).stdout_has(
+            "failing  192.0.2.1:443 is not listening: a check for it would fail now [LU613]\n         \
+             127.0.0.1:443 listens\n",
+        );
+    });
+}
+
+#[test]
 fn a_refused_source_is_a_note_and_two_are_a_problem() {
     in_namespace(|| {
         let _listener = listen("::", 443);
@@ -376,8 +405,8 @@ fn it_changes_nothing() {
 #[test]
 fn its_command_line() {
     for (line, error) in [
-        ("doctor x", "error: x: "),
-        ("doctor 70000", "a file needs its path, such as ./70000"),
+        ("doctor x", "error: x: for a file, write ./x; as a target: "),
+        ("doctor 70000", "for a file, write ./70000;"),
         (
             "doctor --user",
             "error: a value is required for '--user <USER|UID>'",

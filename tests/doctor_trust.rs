@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -129,6 +129,114 @@ fn another_user_gets_the_same_answers_but_for_processes_and_namespaces() {
             let could_not_tell =
                 own.stdout.contains("could not tell") || own.stderr.contains("could not tell");
             assert_eq!(could_not_tell, code == "LU414", "{arguments}: {own:#?}");
+        }
+    });
+}
+
+/// The findings quote scripts. A user who owns the path of one can let it lead to any file.
+#[test]
+fn no_finding_quotes_a_script_that_its_user_cannot_read() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let closed = path.join("closed");
+        fs::create_dir(&closed).unwrap();
+        let script = closed.join("script");
+        executable(
+            &script,
+            b"#!/bin/sh\nss -tln | grep :443 && systemctl restart secret\n",
+        );
+        symlink(&script, path.join("check.sh")).unwrap();
+        lchown(path.join("check.sh"), Some(NOBODY), None).unwrap();
+        for (of_folder, of_script, user, is_quoted) in [
+            (0o755, 0o755, "nobody", true),
+            (0o700, 0o755, "nobody", false),
+            (0o755, 0o711, "nobody", false),
+            // The group is root's, as the doctor's is.
+            (0o755, 0o751, "nobody", false),
+            (0o700, 0o711, "root", true),
+        ] {
+            fs::set_permissions(&closed, Permissions::from_mode(of_folder)).unwrap();
+            fs::set_permissions(&script, Permissions::from_mode(of_script)).unwrap();
+            for command in ["FOLDER/check.sh", "/bin/sh FOLDER/check.sh"] {
+                let conf = conf_with(&format!("script \"{command}\""), &format!("user {user}"));
+                let said = doctor_reads(path, &conf, "");
+                let conf = path.join("keepalived.conf");
+                let rewrite = doctor(path, &format!("--rewrite {}", conf.display()));
+                let all = [said.stdout, rewrite.stdout, rewrite.stderr].concat();
+                let what = format!("{of_folder:o} {of_script:o} {user} {command}: {all}");
+                assert_eq!(all.contains("secret"), is_quoted, "{what}");
+                // The shell cannot read it, either: LU214 is about its folders.
+                let is_reported = all.contains("LU223") || all.contains("LU214");
+                assert_eq!(is_reported, !is_quoted, "{what}");
+            }
+        }
+    });
+}
+
+/// keepalived runs in another folder. Where the doctor runs, a user can have made a file of the same name.
+#[test]
+fn a_relative_path_leads_to_no_file_where_the_doctor_runs() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        executable(
+            &path.join("check.sh"),
+            b"#!/bin/sh\nss -tln | grep :443 && systemctl restart secret\n",
+        );
+        for (script, is_quoted) in [("FOLDER/check.sh", true), ("check.sh", false)] {
+            common::doctor::write_conf(
+                path,
+                &conf_with(&format!("script \"/bin/sh {script}\""), ""),
+            );
+            let mut command = Confined::new(path.join("listenup")).into_command();
+            let said = Said::by(
+                command
+                    .current_dir(path)
+                    .args(["doctor", "./keepalived.conf"]),
+            );
+            let quotes = said.stdout.contains("restart secret");
+            assert_eq!(quotes, is_quoted, "{script}: {said:#?}");
+        }
+    });
+}
+
+/// A user who can replace a part of a path chooses the file that chmod and chown would change.
+#[test]
+fn no_fix_changes_a_file_that_another_user_chooses() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let secret = path.join("secret");
+        fs::write(&secret, "#!/bin/sh\n").unwrap();
+        let of_user = path.join("user");
+        fs::create_dir(&of_user).unwrap();
+        chown(&of_user, Some(NOBODY), None).unwrap();
+        symlink(&secret, of_user.join("link")).unwrap();
+        executable(&of_user.join("file"), b"#!/bin/sh\n");
+        fs::set_permissions(of_user.join("file"), Permissions::from_mode(0o666)).unwrap();
+        let link = path.join("link");
+        symlink(&secret, &link).unwrap();
+        for (of_file, of_link, is_command) in
+            [(0o600, 0, true), (0o711, 0, false), (0o600, NOBODY, false)]
+        {
+            fs::set_permissions(&secret, Permissions::from_mode(of_file)).unwrap();
+            lchown(&link, Some(of_link), None).unwrap();
+            for (name, is_command) in [
+                ("link", is_command),
+                ("user/link", false),
+                ("user/file", false),
+            ] {
+                for user in ["nobody", "root"] {
+                    let conf = conf_with(&format!("script FOLDER/{name}"), &format!("user {user}"));
+                    let conf = conf.replace(" enable_script_security\n", "");
+                    let text = common::doctor::text(&doctor_reads(path, &conf, ""), path);
+                    let has_command = ["chmod", "chown"].iter().any(|word| text.contains(word));
+                    assert!(has_command <= is_command, "{name} {user}: {text}");
+                    let is_found = ["LU21", "LU22"].iter().any(|code| text.contains(code));
+                    assert!(is_found || user == "root", "{name} {user}: {text}");
+                }
+            }
         }
     });
 }

@@ -109,6 +109,34 @@ fn retries_bridge_a_network_namespace_that_is_away() {
 }
 
 #[test]
+fn retries_follow_the_name_of_a_network_namespace_to_the_one_that_replaces_it() {
+    in_namespace(|| {
+        let (old, new) = (Node::new(), Node::new());
+        let _listener = new.run(|| listen("0.0.0.0", 443));
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join("blue");
+        std::os::unix::fs::symlink(old.path(), &name).unwrap();
+        let checks = |source| {
+            format!(
+                "check --netns {} --source {source} --owner-user root --retry-for 10s --timeout 20s 443",
+                name.display()
+            )
+        };
+        for source in ["auto", "proc"] {
+            let said = meanwhile(checks(source).leak(), || {
+                thread::sleep(Duration::from_millis(300));
+                let other = folder.path().join("other");
+                std::os::unix::fs::symlink(new.path(), &other).unwrap();
+                std::fs::rename(other, &name).unwrap();
+            });
+            said.exits(0);
+            std::fs::remove_file(&name).unwrap();
+            std::os::unix::fs::symlink(old.path(), &name).unwrap();
+        }
+    });
+}
+
+#[test]
 fn retries_bridge_a_file_of_users_that_is_replaced_in_place() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);

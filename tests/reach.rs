@@ -113,8 +113,13 @@ fn neighbour() -> Node {
 
 #[track_caller]
 fn await_connect(peer: &Node, expected: bool) {
+    await_connect_to(peer, "192.0.2.1:443", expected);
+}
+
+#[track_caller]
+fn await_connect_to(peer: &Node, to: &'static str, expected: bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while peer.run(|| connects("192.0.2.1:443")) != expected {
+    while peer.run(move || connects(to)) != expected {
         assert!(Instant::now() < deadline, "it never becomes {expected}");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -283,5 +288,84 @@ fn a_no_says_where_else_on_the_port_something_listens() {
         let many = listenup("check 192.0.2.1:443").exits(1);
         assert!(many.stdout.ends_with("; and others\n"), "{many:?}");
         assert_eq!(many.stdout.matches(":443 listens").count(), 3, "{many:?}");
+    });
+}
+
+/// Whether a connection by a client that is bound to this device is accepted.
+fn connects_by(device: &str, to: &str) -> bool {
+    let to: SocketAddr = to.parse().unwrap();
+    let client = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    client.bind_device(Some(device.as_bytes())).unwrap();
+    client
+        .connect_timeout(&to.into(), Duration::from_secs(2))
+        .is_ok()
+}
+
+#[test]
+fn a_listener_on_lo_is_reached_at_addresses_of_lo_alone() {
+    in_namespace(|| {
+        make_device();
+        ip("address add 2001:db8::1/64 dev d0 nodad");
+        ip("address add 198.51.100.1/32 dev lo");
+        let _v4 = listen_with("0.0.0.0", 443, on(b"lo"));
+        let _v6 = listen_with("::", 444, on(b"lo"));
+        for (target, connects_to_it) in [
+            ("127.0.0.1:443", true),
+            ("[::1]:444", true),
+            ("198.51.100.1:443", true),
+            ("192.0.2.1:443", false),
+            ("[2001:db8::1]:444", false),
+        ] {
+            assert_eq!(connects(target), connects_to_it, "{target}");
+        }
+        for line in ["", "--interface lo "] {
+            for target in ["127.0.0.1:443", "[::1]:444", "443", "444"] {
+                listenup(&format!("check {line}{target}")).exits(0);
+            }
+            // Which device has an address is not looked up.
+            for target in ["198.51.100.1:443", "192.0.2.1:443", "[2001:db8::1]:444"] {
+                listenup(&format!("check --exit-codes distinct {line}{target}"))
+                    .exits(3)
+                    .stderr_has(" listens on lo, but whether the address is on lo is not known");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_device_other_than_lo_reaches_no_listener_on_a_loopback_address() {
+    in_namespace(|| {
+        let peer = neighbour();
+        ip("address add 2001:db8::1/64 dev d0 nodad");
+        let _local = [
+            listen("127.0.0.1", 443),
+            listen("::1", 444),
+            listen("::ffff:127.0.0.1", 445),
+        ];
+        let _all = listen("0.0.0.0", 446);
+        let _other = listen_with("0.0.0.0", 447, on(b"d0"));
+        // A route to 127.0.0.1 by the neighbour's device does not help it.
+        peer.run(|| {
+            assert!(!connects_by("p0", "127.0.0.1:443"));
+            assert!(!connects("192.0.2.1:443"));
+        });
+        await_connect_to(&peer, "192.0.2.1:446", true);
+        for (port, expected) in [(443, 1), (444, 1), (445, 1), (446, 0), (447, 0)] {
+            listenup(&format!("check --interface d0 {port}")).exits(expected);
+        }
+        listenup("check --interface d0 443")
+            .exits(1)
+            .stdout("443: not listening; 127.0.0.1:443 listens\n");
+        // An address of lo is reached by lo, although another device is named for the other targets.
+        for (target, connects_to_it) in [
+            ("127.0.0.1:443", true),
+            ("[::1]:444", true),
+            ("127.0.0.1:446", true),
+            ("127.0.0.1:447", false),
+        ] {
+            assert_eq!(connects(target), connects_to_it, "{target}");
+            listenup(&format!("check --interface d0 192.0.2.1:446 {target}"))
+                .exits(u8::from(!connects_to_it).into());
+        }
     });
 }

@@ -44,7 +44,7 @@ fn the_receive_queue_is_judged_in_bytes_and_drops_are_counted() {
             .stdout_has(" dropped so far\n");
         listenup("check --source proc --max-queue 90% udp:53")
             .exits(1)
-            .stderr_has("127.0.0.1:53 is bound, but the limit of its receive queue is not known");
+            .stdout_has("127.0.0.1:53 is bound, but the limit of its receive queue is not known");
         listenup("check --max-queue 0 --format nagios udp:53")
             .exits(1)
             .stdout_has("B;0;;0;8192\n");
@@ -167,8 +167,77 @@ fn of_sockets_with_so_reuseaddr_the_one_bound_last_is_judged() {
             // By /proc alone it cannot be told.
             listenup(&format!("check --source proc {target} --owner-user root"))
                 .exits(1)
-                .stderr_has("which of these sockets a datagram would reach is not known");
+                .stdout_has("which of these sockets a datagram would reach is not known");
             listenup(&format!("check --source proc {target}")).exits(0);
+        }
+    });
+}
+
+#[test]
+fn a_group_that_takes_all_datagrams_hides_a_socket_with_so_reuseaddr() {
+    in_namespace(|| {
+        let reuse = |socket: &Socket| socket.set_reuse_address(true).unwrap();
+        let _service = shared(0, reuse);
+        let member = |socket: &Socket| {
+            socket.set_reuse_address(true).unwrap();
+            socket.set_reuse_port(true).unwrap();
+        };
+        let thieves = [shared(NOBODY, member), shared(NOBODY, member)];
+        for thief in &thieves {
+            thief.set_nonblocking(true).unwrap();
+        }
+        for _ in 0..20 {
+            let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+            sender.send_to(b"x", "127.0.0.1:53").unwrap();
+        }
+        let received = || {
+            thieves
+                .iter()
+                .filter_map(|thief| thief.recv(&mut [std::mem::MaybeUninit::uninit()]).ok())
+        };
+        let mut count = 0;
+        loop {
+            match received().count() {
+                0 => break,
+                some => count += some,
+            }
+        }
+        assert_eq!(count, 20);
+        for target in ["udp:53", "udp:127.0.0.1:53"] {
+            // The service could be a member that the lookups did not meet.
+            listenup(&format!(
+                "check --exit-codes distinct --owner-user root {target}"
+            ))
+            .exits(3)
+            .stderr_has("which of these sockets a datagram would reach is not known");
+            listenup(&format!("check --owner-user nobody {target}")).exits(0);
+        }
+    });
+}
+
+#[test]
+fn an_ipv4_mapped_address_is_the_ipv4_address_on_which_one_socket_gets_everything() {
+    in_namespace(|| {
+        let reuse = |socket: &Socket| socket.set_reuse_address(true).unwrap();
+        let _service = shared(0, reuse);
+        setfsuid(Uid::from_raw(NOBODY));
+        let mapped = bound_with("::ffff:127.0.0.1", 53, reuse);
+        setfsuid(Uid::from_raw(0));
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(b"x", "127.0.0.1:53").unwrap();
+        mapped.set_nonblocking(true).unwrap();
+        let gets_it = mapped.recv(&mut [std::mem::MaybeUninit::uninit()]).is_ok();
+        let (gets, misses) = if gets_it {
+            ("nobody", "root")
+        } else {
+            ("root", "nobody")
+        };
+        for target in ["udp:53", "udp:127.0.0.1:53"] {
+            listenup(&format!("check --owner-user {gets} {target}")).exits(0);
+            listenup(&format!("check --owner-user {misses} {target}")).exits(1);
+            listenup(&format!("check --source proc --owner-user root {target}"))
+                .exits(1)
+                .stderr_has("which of these sockets a datagram would reach is not known");
         }
     });
 }

@@ -41,7 +41,7 @@ const DOCTOR_HELP: &str = "\
 Nothing is changed. Run it as root, on the host and in the network namespace of keepalived. Every listenup
 check in the configuration is evaluated once, in this process. Nothing is executed.
 
-Exit status: 0 no problems found, 1 a problem, 3 no problem, but a check is failing right now.";
+Exit status: 0 no problems found, 1 a problem or not finished, 3 no problem, but a check is failing right now.";
 
 pub(super) fn command(command: Command) -> Command {
     command
@@ -145,7 +145,7 @@ fn is_path(word: &OsStr) -> bool {
 
 fn neither(word: &OsStr, error: &TargetError) -> String {
     let word = word.to_string_lossy();
-    format!("{word}: {error}; a file needs its path, such as ./{word}")
+    format!("{word}: for a file, write ./{word}; as a target: {error}")
 }
 
 #[cfg(test)]

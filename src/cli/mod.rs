@@ -12,7 +12,7 @@ mod watch;
 use std::ffi::OsString;
 use std::fmt;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, Command};
 
 pub use self::check::{CheckOptions, TIMEOUT};
@@ -129,13 +129,21 @@ fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
         other => other,
     });
     parsed.map_err(|error| Refusal {
-        error,
+        error: without_wrong_tip(error),
         // The watch that is reloaded logs what the program on disk says.
         manners: match reloaded {
             Some(_) => Manners::default(),
             None => Manners::of_a_wrong_line(args),
         },
     })
+}
+
+/// Leaves out clap's advice to write `-- --retry`: no option is meant as a target. A similar option stays.
+fn without_wrong_tip(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {

@@ -18,7 +18,7 @@ const PROC: &str = "/proc";
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
-    /// The network namespace that is still to be entered.
+    /// The network namespace that is entered for each look. `None` to stay.
     netns: Option<&'a Netns>,
     /// What UDP sockets had dropped when they were judged last. `None` if they were not judged yet.
     drops: Option<Drops>,
@@ -30,7 +30,7 @@ const DROPS_WATCHED: Duration = Duration::from_millis(100);
 const DROPS_SHARE: u32 = 4;
 
 impl<'a> Checker<'a> {
-    /// In the network namespace that was asked for, which the calling thread enters for good when it judges first.
+    /// In the network namespace that was asked for, which the calling thread enters and does not leave.
     pub fn new(options: &'a CheckOptions) -> Self {
         Self {
             options,
@@ -123,9 +123,8 @@ impl<'a> Checker<'a> {
     /// are not found, or no source answers.
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);
-        let entrance = requirements.look_up_names().ok()?;
-        self.netns = None;
-        let mut survey = spec.survey_by(entrance);
+        let ingress = requirements.look_up_names().ok()?;
+        let mut survey = spec.survey_via(ingress);
         let mut sources = self.chain.sources();
         let answered =
             sources.any(|source| look(source, &mut survey, &mut requirements, deadline).is_ok());

@@ -7,12 +7,12 @@
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
-use super::entrance::Entrance;
+use super::ingress::Ingress;
 use super::listener::{Device, Listener};
 use super::protocol::Protocol;
-use super::requirement::Compliance;
-use super::serves::Serves;
-use super::target::{Place, Rank, Target};
+use super::reachability::Reachability;
+use super::requirement::{Compliance, Requirements};
+use super::target::{Endpoint, Specificity, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Candidates(Vec<Candidate>);
 #[derive(Clone, Debug)]
 struct Candidate {
     listener: Listener,
-    rank: Rank,
+    specificity: Specificity,
     compliance: Compliance,
     /// Whether it stands for several UDP sockets that differ in whether they meet the requirements. If they have
     /// SO_REUSEADDR and not SO_REUSEPORT, the one that was bound last gets every datagram.
@@ -49,7 +49,7 @@ impl Decision {
 
 impl Candidates {
     /// Whether nothing that is known of this listener could make a difference any more.
-    pub(super) fn outrank(&self, listener: &Listener, rank: Rank) -> bool {
+    pub(super) fn outranks(&self, listener: &Listener, specificity: Specificity) -> bool {
         self.0.iter().any(|known| {
             let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
                 || known.listener.device == listener.device;
@@ -59,16 +59,21 @@ impl Candidates {
                 && is_same_group(&known.listener, listener);
             // Whether one of which something is not known is found at all may be what is not known.
             let surely = !matches!(known.compliance, Compliance::Unknown(_));
-            fit || (wider && surely && known.rank > rank)
+            fit || (wider && surely && known.specificity > specificity)
         })
     }
 
     /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
     /// stands for all. UDP sockets on one address can be such a group or not, which no source says.
-    pub(super) fn add(&mut self, listener: &Listener, rank: Rank, compliance: Compliance) {
+    pub(super) fn add(
+        &mut self,
+        listener: &Listener,
+        specificity: Specificity,
+        compliance: Compliance,
+    ) {
         let new = Candidate {
             listener: listener.clone(),
-            rank,
+            specificity,
             compliance,
             mixed: false,
         };
@@ -85,20 +90,24 @@ impl Candidates {
         }
     }
 
-    /// Takes note of what the kernel's own lookups for datagrams from several ports have found: several sockets are a
-    /// group, and one alone gets everything that is sent to its address.
-    pub(super) fn resolve(&mut self, found: &[Listener], compliance: impl FnOnce() -> Compliance) {
-        let [listener, others @ ..] = found else {
+    /// Takes note of the socket that the kernel's own lookup has found for a datagram, the best one if it has found
+    /// several. One alone gets everything that is sent to its address. Several are members of a SO_REUSEPORT group that
+    /// gets everything; whether a better socket than these is a member, too, is not known.
+    pub(super) fn resolve(
+        &mut self,
+        found: &Listener,
+        is_group: bool,
+        compliance: impl FnOnce() -> Compliance,
+    ) {
+        let group = |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, found);
+        let Some(known) = self.0.iter_mut().find(group) else {
             return;
         };
-        let group =
-            |known: &&mut Candidate| known.mixed && is_same_group(&known.listener, listener);
-        if let Some(known) = self.0.iter_mut().find(group) {
+        let compliance = compliance();
+        if !is_group || order(&compliance) >= order(&known.compliance) {
             known.mixed = false;
-            if others.is_empty() {
-                known.listener = listener.clone();
-                known.compliance = compliance();
-            }
+            known.listener = found.clone();
+            known.compliance = compliance;
         }
     }
 
@@ -110,10 +119,9 @@ impl Candidates {
 
     /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
     /// the requirements is not known from the look.
-    pub(super) fn keep(&mut self, found: &Listener) -> bool {
+    pub(super) fn retain_group_of(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
-        self.0.iter_mut().for_each(|one| one.mixed = false);
         let known = |one: &Candidate| !matches!(one.compliance, Compliance::Unknown(_));
         self.0.iter().any(known)
     }
@@ -125,21 +133,21 @@ impl Candidates {
     }
 
     /// Whether one of them is bound to one of these devices.
-    pub(super) fn any_is_on(&self, devices: &[u32]) -> bool {
+    pub(super) fn any_on_devices(&self, devices: &[u32]) -> bool {
         self.0
             .iter()
             .any(|one| one.listener.device.is_one_of(devices))
     }
 
     /// What they amount to for connections that come in so. `None`: there is none.
-    pub(super) fn decide(&self, target: Target, entrance: Option<&Entrance>) -> Option<Decision> {
-        let deciding = match target.place {
+    pub(super) fn decide(&self, target: Target, ingress: Option<&Ingress>) -> Option<Decision> {
+        let deciding = match target.endpoint {
             // Any listener on the port will do, so the best one decides.
-            Place::Port(_) => {
+            Endpoint::Port(_) => {
                 let best = self.0.iter().rev();
                 best.max_by_key(|one| one.order()).into_iter().collect()
             }
-            Place::Address(..) => self.that_may_be_found(entrance),
+            Endpoint::Address(..) => self.that_may_be_found(ingress),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
@@ -153,18 +161,18 @@ impl Candidates {
     }
 
     /// Those that a connection which comes in so, or by any device, may find.
-    fn that_may_be_found(&self, entrance: Option<&Entrance>) -> Vec<&Candidate> {
-        let ways = self.ways(entrance);
+    fn that_may_be_found(&self, ingress: Option<&Ingress>) -> Vec<&Candidate> {
+        let ways = self.ways(ingress);
         let mut found: Vec<&Candidate> = Vec::new();
         for way in ways {
             let reached = |one: &&Candidate| match (one.listener.device, &way) {
-                (Device::Index(_), Some(way)) => way.reaches(&one.listener) == Serves::Yes,
+                (Device::Index(_), Some(way)) => way.can_reach(&one.listener) == Reachability::Yes,
                 (Device::Index(_), None) => false,
                 (Device::Any | Device::Unknown, _) => true,
             };
             let reached = || self.0.iter().filter(reached);
-            let highest = reached().map(|one| one.rank).max();
-            for one in reached().filter(|one| Some(one.rank) == highest) {
+            let highest = reached().map(|one| one.specificity).max();
+            for one in reached().filter(|one| Some(one.specificity) == highest) {
                 if !found.iter().any(|known| std::ptr::eq(*known, one)) {
                     found.push(one);
                 }
@@ -175,18 +183,18 @@ impl Candidates {
 
     /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
     /// and any other of them. `None`: by a device that none is bound to.
-    fn ways(&self, entrance: Option<&Entrance>) -> Vec<Option<Entrance>> {
+    fn ways(&self, ingress: Option<&Ingress>) -> Vec<Option<Ingress>> {
         let bound = || {
             self.0.iter().filter_map(|one| match one.listener.device {
                 Device::Index(index) => Some(index),
                 Device::Any | Device::Unknown => None,
             })
         };
-        let Some(entrance) = entrance else {
-            let by_them = bound().map(|device| Some(Entrance::by(device)));
+        let Some(ingress) = ingress else {
+            let by_them = bound().map(|device| Some(Ingress::via(device)));
             return std::iter::once(None).chain(by_them).collect();
         };
-        let enslaved = entrance.enslaved();
+        let enslaved = ingress.enslaved();
         let (with, without): (Vec<u32>, Vec<u32>) = enslaved
             .iter()
             .partition(|device| bound().any(|bound| bound == **device));
@@ -194,7 +202,8 @@ impl Candidates {
         let none_is_left = with.is_empty().then_some(None);
         let ways = with.into_iter().chain(by_another).map(Some);
         let ways = ways.chain(none_is_left);
-        ways.map(|device| Some(entrance.only_by(device))).collect()
+        ways.map(|device| Some(ingress.restrict_to(device)))
+            .collect()
     }
 }
 
@@ -208,10 +217,29 @@ impl Candidate {
     }
 }
 
+/// The best of the listeners that the kernel's own lookup has found.
+pub(super) fn best<'l>(
+    found: &'l [Listener],
+    requirements: &mut dyn Requirements,
+) -> Option<&'l Listener> {
+    match found {
+        [] | [_] => found.first(),
+        _ => {
+            let best = found.iter().rev();
+            best.max_by_key(|one| order(&requirements.compliance(one)))
+        }
+    }
+}
+
 /// Whether the kernel spreads connections over both, or finds them at least by the same steps: bound to
-/// the same address, as bound, and the same device.
+/// the same address and the same device. Of UDP sockets on an IPv4 address and on the same one as IPv4-mapped, one can get
+/// everything.
 fn is_same_group(one: &Listener, other: &Listener) -> bool {
-    one.address == other.address && one.device == other.device
+    let address = |listener: &Listener| match listener.protocol {
+        Protocol::Tcp => listener.address,
+        Protocol::Udp => listener.address.to_canonical(),
+    };
+    address(one) == address(other) && one.device == other.device
 }
 
 /// Of listeners that a connection could find alike, one that is fit will do, and one of which it is

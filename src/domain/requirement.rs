@@ -1,7 +1,7 @@
 //! What may be required of a listener beyond that it is there.
 
 use super::doubt::{Doubt, Obstacle};
-use super::entrance::Entrance;
+use super::ingress::Ingress;
 use super::listener::Listener;
 
 /// Whether a listener meets the requirements.
@@ -66,12 +66,12 @@ pub trait Requirements {
     fn any(&self) -> bool;
 
     /// Looks up again what the requirements name, such as a user or an interface, and returns how connections come
-    /// in. `None` if they can come in by any device. A new moment begins with it: what was known of listeners before
-    /// can be out of date.
+    /// in. `None` if they can come in by any device. A new moment begins with it, which can be in another network
+    /// namespace.
     ///
     /// # Errors
     /// Returns the name that was not found, or why it could not be looked up.
-    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
         Ok(None)
     }
 

@@ -63,6 +63,12 @@ impl<'a> SourceChain<'a> {
         all.for_each(|source| source.begin_check());
     }
 
+    /// Closes what the sources have open: the calling thread can be in another network namespace now.
+    pub fn close(&mut self) {
+        let all = self.sources.iter_mut().chain(&mut self.second_opinion);
+        all.for_each(|source| source.close());
+    }
+
     /// The sources in their order.
     pub fn sources(&mut self) -> impl Iterator<Item = &mut (dyn Source + 'a)> {
         self.sources.iter_mut().map(|source| &mut **source as _)

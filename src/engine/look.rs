@@ -3,11 +3,12 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Listener, Protocol, Requirements, Survey};
+use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// From how many ports the kernel is asked for the socket that gets a datagram: a group of two is taken for one socket once
-/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`), and of a group the second or third ends it.
+/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). Of a group the second or third ends it, if one meets the
+/// requirements.
 const SOURCE_PORTS: u16 = 32;
 
 /// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
@@ -24,7 +25,7 @@ pub fn look(
 ) -> Result<(), Fault> {
     survey.begin_look();
     requirements.begin_look();
-    if !requirements.any() && take_shortcuts(source, survey, deadline) {
+    if !requirements.any() && try_exact_lookups(source, survey, deadline) {
         return Ok(());
     }
     let mut outcome = Ok(());
@@ -44,10 +45,10 @@ pub fn look(
     }
     if outcome.is_ok() {
         if requirements.any() {
-            let connections = survey.connections_to_seen();
+            let connections = survey.deciding_lookups();
             look_up(source, survey, requirements, deadline, connections);
         }
-        survey.conclude();
+        survey.finish_pass();
     }
     outcome
 }
@@ -63,7 +64,7 @@ fn ask(
     let mut seen = 0;
     let answer = source.listeners(question, &mut |listener| {
         seen += 1;
-        survey.see(listener, requirements)
+        survey.observe(listener, requirements)
     });
     if enabled!(Level::DEBUG) {
         let end = match &answer {
@@ -86,8 +87,8 @@ fn ask(
 /// Asks for the listener of a few connections, which costs less than a dump, and the same however many listeners there
 /// are. Only a yes counts. Not with requirements:
 /// of an SO_REUSEPORT group the lookup shows one member. Whether nothing is left to ask.
-fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
-    for connection in survey.shortcuts() {
+fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
+    for connection in survey.exact_lookups() {
         if survey.is_settled() {
             return true;
         }
@@ -102,12 +103,12 @@ fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadli
         debug!(
             "{}: {} to {} port {} would find {listener}; took {}",
             source.name(),
-            what_is_sent(connection),
+            protocol_noun(connection),
             connection.address,
             connection.target.port(),
             Shown(clock.now().saturating_sub(started))
         );
-        survey.shortcut_found(connection.target, &listener);
+        survey.exact_hit(connection.target, &listener);
     }
     survey.is_settled()
 }
@@ -119,7 +120,7 @@ pub fn look_up(
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
     deadline: Deadline<'_>,
-    connections: Vec<Connection>,
+    connections: Vec<LookupKey>,
 ) {
     for connection in connections {
         let clock = deadline.clock();
@@ -129,7 +130,8 @@ pub fn look_up(
             Protocol::Udp if requirements.any() => SOURCE_PORTS,
             Protocol::Tcp | Protocol::Udp => 1,
         };
-        let answer = ask_for(source, connection, most, deadline);
+        let is_fit = &mut |one: &Listener| requirements.compliance(one) == Compliance::Compliant;
+        let answer = ask_for(source, connection, most, is_fit, deadline);
         if let Ok(found) = &answer {
             survey.found(connection, found, requirements);
         }
@@ -142,23 +144,24 @@ pub fn look_up(
             };
             let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
-            let sent = what_is_sent(connection);
+            let sent = protocol_noun(connection);
             debug!("{source}: the listener for {sent} to {target} {end}; took {took}");
         }
     }
 }
 
-/// The listeners that the kernel finds for a connection from up to so many ports: none, one, or the first two that differ,
-/// which are members of an SO_REUSEPORT group.
+/// Returns the listeners that the kernel finds for a connection from up to `most` ports: none, one, or members of a
+/// SO_REUSEPORT group, up to one that meets the requirements.
 fn ask_for(
     source: &mut dyn Source,
-    connection: Connection,
+    connection: LookupKey,
     most: u16,
+    is_fit: &mut dyn FnMut(&Listener) -> bool,
     deadline: Deadline<'_>,
 ) -> Result<Vec<Listener>, Fault> {
     let mut found: Vec<Listener> = Vec::new();
     for source_port in 1..=most {
-        let connection = Connection {
+        let connection = LookupKey {
             source_port,
             ..connection
         };
@@ -167,15 +170,15 @@ fn ask_for(
         };
         if !found.iter().any(|known| known.is_same(&listener)) {
             found.push(listener);
-        }
-        if found.len() > 1 {
-            break;
+            if found.len() > 1 && found.iter().any(&mut *is_fit) {
+                break;
+            }
         }
     }
     Ok(found)
 }
 
-fn what_is_sent(connection: Connection) -> &'static str {
+fn protocol_noun(connection: LookupKey) -> &'static str {
     match connection.target.protocol {
         Protocol::Tcp => "a connection",
         Protocol::Udp => "a datagram",

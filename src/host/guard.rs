@@ -160,8 +160,8 @@ pub fn overdue(limit: Duration) -> Doubt {
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
     let what = match wchan.trim() {
-        "" => "and the check is not done".to_owned(),
-        "0" => "and the check is still working".to_owned(),
+        "" => "and the work is not done".to_owned(),
+        "0" => "and the work is still going on".to_owned(),
         function => format!("and a system call has not returned (it waits in {function})"),
     };
     Doubt::new(format_args!("the time limit of {limit} is over, {what}"))

@@ -47,7 +47,7 @@ fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
         "listener": seen.map(listener),
         "elsewhere": match answer {
             Answer::NotListening => {
-                let elsewhere = checked.elsewhere(target).take(MOST_ELSEWHERE);
+                let elsewhere = checked.outcome.elsewhere_of(target).take(MOST_ELSEWHERE);
                 Some(elsewhere.map(listener).collect::<Vec<_>>())
             }
             _ => None,

@@ -36,13 +36,6 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// The listeners on the port of a target that they do not serve.
-    fn elsewhere(&self, target: &Target) -> impl Iterator<Item = &Listener> {
-        let place = (target.protocol, target.port());
-        let listeners = self.outcome.elsewhere.iter();
-        listeners.filter(move |one| (one.protocol, one.port) == place)
-    }
-
     /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
     /// begins with what is in the way, since a pager or a list of services may show no more.
     pub fn reason(&self) -> String {
@@ -57,8 +50,8 @@ impl CheckResult {
         let answers = answers.into_iter().map(|(target, answer)| match answer {
             Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
             answer => {
-                let words = text::in_words(target, answer, self.verdict);
-                let elsewhere = text::elsewhere(self, target, answer);
+                let words = text::describe(target, answer, self.verdict);
+                let elsewhere = text::elsewhere(&self.outcome, target, answer);
                 format!("{target}: {words}{elsewhere}")
             }
         });
@@ -68,8 +61,8 @@ impl CheckResult {
     }
 }
 
-/// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
-/// not have it. A stream that is closed or full changes nothing.
+/// Prints how a check ended: to stdout unless `quiet`. Warnings, and with `quiet` the reasons for "could not tell", go to
+/// stderr if stdout does not have them. A stream that is closed or full changes nothing.
 pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
@@ -79,9 +72,14 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
         };
         let _ = writer::stdout(&text, wait);
     }
-    if quiet || format == Format::Text {
-        for line in text::doubts(&checked.outcome) {
+    if quiet {
+        for line in text::unknown_reasons(&checked.outcome) {
             line_to_stderr(line, wait);
+        }
+    }
+    if quiet || format == Format::Text {
+        for warning in &checked.outcome.warnings {
+            line_to_stderr(format_args!("warning: {warning}"), wait);
         }
     }
 }
@@ -98,8 +96,9 @@ pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
 
 /// Says that a command line which could be read names what does not exist.
 pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+    let what = printable(what);
     let full = format!("listenup: wrong usage: {what}\n");
-    wrong_usage(&full, what, format, wait);
+    wrong_usage(&full, &what, format, wait);
 }
 
 /// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
@@ -129,6 +128,13 @@ pub fn device_name(index: u32) -> String {
         Ok(name) if !name.is_empty() => printable_bytes(name.as_bytes()),
         Ok(_) | Err(_) => format!("number {index}"),
     }
+}
+
+/// Where else on the port of a target something listens, in a few words: empty if nothing does, or the answer is not
+/// "not listening".
+pub fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
+    let text = text::elsewhere(outcome, target, answer);
+    text.trim_start_matches("; ").to_owned()
 }
 
 /// Why no connection finds a listener, in words that follow its address and port.

@@ -7,8 +7,8 @@ use crate::engine::Outcome;
 /// One line a target, and one for what is missing.
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
-        let words = in_words(target, answer, checked.verdict);
-        let elsewhere = elsewhere(checked, target, answer);
+        let words = describe(target, answer, checked.verdict);
+        let elsewhere = elsewhere(&checked.outcome, target, answer);
         format!("{target}: {words}{elsewhere}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
@@ -31,8 +31,8 @@ pub(super) fn missing(checked: &CheckResult) -> Option<String> {
     })
 }
 
-/// An answer without its target and, for "could not tell", without the reason.
-pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> String {
+/// Describes an answer, without its target.
+pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> String {
     let (listening_on, listening) = match target.protocol {
         Protocol::Tcp => ("listening on", "listening"),
         Protocol::Udp => ("bound to", "bound"),
@@ -47,13 +47,13 @@ pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> St
         }
         Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
         Answer::NotListening => format!("not {listening}"),
-        Answer::CouldNotTell(_) => "could not tell".to_owned(),
+        Answer::CouldNotTell(doubt) => format!("could not tell: {doubt}"),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }
 
 /// Where else on the port something listens, behind a "no": up to a few places, each once.
-pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer) -> String {
+pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
     if *answer != Answer::NotListening {
         return String::new();
     }
@@ -62,7 +62,7 @@ pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer)
         Protocol::Udp => "is bound",
     };
     let mut places: Vec<String> = Vec::new();
-    for listener in checked.elsewhere(target) {
+    for listener in outcome.elsewhere_of(target) {
         let words = match unreachable(listener) {
             Some(why) => format!("; {listener} {why}"),
             None => format!("; {listener}{} {is}", device(listener)),
@@ -81,20 +81,18 @@ pub(super) fn elsewhere(checked: &CheckResult, target: &Target, answer: &Answer)
 /// How many other places a "no" names.
 const MOST_PLACES: usize = 3;
 
-/// Each different reason for "could not tell", once, and the warnings.
-pub(super) fn doubts(outcome: &Outcome) -> Vec<String> {
-    let mut said = Vec::new();
+/// Returns each different reason for "could not tell" once, with the first target that it concerns.
+pub(super) fn unknown_reasons(outcome: &Outcome) -> Vec<String> {
+    let mut reasons = Vec::new();
     let mut lines = Vec::new();
     for (target, answer) in &outcome.answers {
-        if let Answer::CouldNotTell(doubt) = answer {
-            if !said.contains(&doubt) {
-                said.push(doubt);
-                lines.push(format!("could not tell ({target}): {doubt}"));
+        if let Answer::CouldNotTell(reason) = answer {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+                lines.push(format!("{target}: could not tell: {reason}"));
             }
         }
     }
-    let warnings = outcome.warnings.iter();
-    lines.extend(warnings.map(|warning| format!("warning: {warning}")));
     lines
 }
 

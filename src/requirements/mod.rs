@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
+use crate::domain::{Compliance, Doubt, Ingress, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
 use crate::host::netns::Netns;
 use crate::host::processes::{Processes, Viewer};
@@ -38,7 +38,7 @@ pub struct Demands<'a> {
     pub owner: &'a Owner,
     /// The device by which connections come in.
     pub interface: Option<&'a str>,
-    /// The network namespace, if the calling thread is to enter it.
+    /// The network namespace that the calling thread enters before names are looked up. `None` to stay.
     pub netns: Option<&'a Netns>,
     /// The user beyond whose rights no process is looked into. `None` for the user of this process.
     pub viewer: Option<Viewer>,
@@ -116,11 +116,10 @@ impl Requirements for RequirementChecker<'_> {
         self.demands.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
         if let Some(netns) = self.demands.netns {
+            // The names below are those of the namespace.
             netns.enter()?;
-            // For good: the names below are those of the namespace.
-            self.demands.netns = None;
         }
         self.uid = match self
             .demands
@@ -135,8 +134,8 @@ impl Requirements for RequirementChecker<'_> {
             Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
             Err(no_such) => return Err(no_such),
         };
-        let entrance = |interface| interface::entrance(interface, self.proc, self.deadline);
-        self.demands.interface.map(entrance).transpose()
+        let ingress = |interface| interface::ingress(interface, self.proc, self.deadline);
+        self.demands.interface.map(ingress).transpose()
     }
 
     fn begin_look(&mut self) {

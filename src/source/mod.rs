@@ -15,7 +15,7 @@ pub use byte_order::ByteOrder;
 pub use choice::SourceChoice;
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Listener, Protocol};
+use crate::domain::{Family, Listener, LookupKey, Protocol};
 
 /// What a source is asked for: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,9 @@ pub trait Source {
     /// Begins a check, for which nothing holds that an earlier one has shown.
     fn begin_check(&mut self) {}
 
+    /// Closes what is open: the calling thread can be in another network namespace now.
+    fn close(&mut self) {}
+
     /// Hands every listener that the question asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
     /// was not there.
@@ -76,7 +79,7 @@ pub trait Source {
     /// No answer, which proves nothing either.
     fn kernel_lookup(
         &mut self,
-        _connection: Connection,
+        _connection: LookupKey,
         _limit: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         Ok(None)
@@ -92,6 +95,10 @@ impl<S: Source + ?Sized> Source for &mut S {
         (**self).begin_check();
     }
 
+    fn close(&mut self) {
+        (**self).close();
+    }
+
     fn listeners(
         &mut self,
         question: Question<'_>,
@@ -102,7 +109,7 @@ impl<S: Source + ?Sized> Source for &mut S {
 
     fn kernel_lookup(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         (**self).kernel_lookup(connection, deadline)

@@ -2,7 +2,9 @@
 
 mod error;
 pub mod file;
+mod permissions;
 pub mod text;
 
 pub use error::ReadError;
 pub use file::{Limits, Place, RegularFile, metadata};
+pub use permissions::with_files_of;

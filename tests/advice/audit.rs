@@ -37,6 +37,13 @@ fn open(folder: &Path) {
     fs::write(folder.join("open/track"), "0\n").unwrap();
 }
 
+/// A script that all users can execute, and only root can read.
+fn script_of_root(folder: &Path) {
+    let script = folder.join("check.sh");
+    fs::write(&script, "#!/bin/sh\nexit 0\n").unwrap();
+    fs::set_permissions(script, Permissions::from_mode(0o711)).unwrap();
+}
+
 /// A group with 100 members.
 fn big_group(folder: &Path) {
     let members: Vec<String> = (0..100).map(|member| format!("member{member}")).collect();
@@ -98,6 +105,9 @@ pub fn audit() -> Vec<Row> {
         moved(program("LU214", "a/listenup", "nobody"), "FOLDER/a/listenup").before(|folder| folder_with(folder, "a", 0o700, 0o755)),
         program("LU215", "a", "root").before(|folder| folder_with(folder, "a", 0o755, 0o755)).fix("the program itself", &[("FOLDER/a", "FOLDER/a/listenup")]).after(|_| ()),
         program("LU216", "a/listenup", "nobody").before(|folder| folder_with(folder, "a", 0o755, 0o700)).fix_command("chmod 755 FOLDER/a/listenup"),
+        row("LU223", GOOD, &[("FOLDER/listenup check -q 443", "FOLDER/check.sh"), (" fall 2\n", " user nobody\n fall 2\n")])
+            .before(script_of_root)
+            .fix("and write its new path into the line", &[("FOLDER/check.sh", "FOLDER/listenup check -q 443")]),
         moved(program("LU218", "a/listenup", "root"), "FOLDER/a/listenup").before(|folder| folder_with(folder, "a", 0o777, 0o755)),
         program("LU219", "a/listenup", "root").before(|folder| folder_with(folder, "a", 0o755, 0o757)).fix_command("chmod o-w FOLDER/a/listenup"),
         moved(insecure(program("LU220", "a/listenup", "root")), "FOLDER/a/listenup").before(|folder| folder_with(folder, "a", 0o777, 0o755)).kind(Kind::Read),

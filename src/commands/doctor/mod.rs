@@ -25,6 +25,7 @@ mod third_party;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use self::audit::Audit;
 use self::codes::Code;
@@ -32,14 +33,19 @@ use self::command::{Accounts, Evaluations, OwnImage};
 use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
-use crate::clock::SystemClock;
+use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus};
+use crate::host::guard::{self, Guard};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
+/// The time limit for all work, without the printing.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The time limit for what waits on purpose. It leaves time for the rest.
+const WAITING: Duration = Duration::from_secs(48);
 
 /// Everything that is printed.
 #[derive(Debug, Default)]
@@ -67,14 +73,20 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
         return explain(code);
     }
+    let guard = Guard::set(LIMIT, failed.number(), || {
+        let why = guard::overdue(LIMIT);
+        report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
+    });
     if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
+        guard.lift();
         report::no_such(&obstacle.to_string(), options.format, Wait::Always);
         return failed;
     }
     if let Some(file) = &options.rewrite {
-        return rewrite(file);
+        return rewrite(file, guard);
     }
     let mut report = examine(options);
+    guard.lift();
     let is_ignored = |finding: &Finding| {
         options
             .ignored
@@ -107,8 +119,9 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
 
 fn examine(options: &DoctorOptions) -> Report {
     let clock = SystemClock::start();
+    let waiting = Deadline::new(&clock, WAITING);
     let mut findings = Findings::default();
-    findings.extend(host::examine(&options.targets, &clock, Path::new(PROC)));
+    findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
     let forced = options.user.as_ref().map(|name| accounts.by_option(name));
     let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());
@@ -136,7 +149,11 @@ fn examine(options: &DoctorOptions) -> Report {
         has_check |=
             audited.calls_listenup || !conf.config.track_files.is_empty() || !conf.config.complete;
         if let Some(running) = &conf.running {
-            findings.extend(live::examine(running, &conf.config, audited.runs_a_script));
+            let left = match audited.runs_a_script {
+                true => waiting.left(),
+                false => Duration::ZERO,
+            };
+            findings.extend(live::examine(running, &conf.config, left));
         }
         audit.outcomes(&audited, &mut findings);
         targets.extend(audited.targets);
@@ -219,10 +236,12 @@ fn explain(code: &Code) -> ExitStatus {
 }
 
 /// Prints the patch to stdout, and what it does not replace to stderr.
-fn rewrite(file: &Path) -> ExitStatus {
+fn rewrite(file: &Path, guard: Guard) -> ExitStatus {
     let own = std::fs::read_link("/proc/self/exe").ok();
     let accounts = Accounts::read(Path::new("/etc"), &mut Findings::default());
-    let done = match rewrite::file(file, own.as_deref(), &accounts) {
+    let rewritten = rewrite::file(file, own.as_deref(), &accounts);
+    guard.lift();
+    let done = match rewritten {
         Ok(rewritten) => {
             for line in rewritten.stricter.iter().chain(&rewritten.left) {
                 report::line_to_stderr(printable(line), Wait::Always);

@@ -66,8 +66,9 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
             let user = runners.user(check.user, Dropped::Check(&check.name));
             let user = user.unwrap_or_else(|_| Accounts::root());
             let setting = audit::setting(&user, &listenup);
-            let done = third_party::replacement(&check, &conf.config, setting);
             let place = check.place();
+            let done = user.reads(|| third_party::replacement(&check, &conf.config, setting));
+            let done = done.unwrap_or_else(|why| Err(Left::NotUnderstood(why.to_string())));
             let replaced = done.and_then(|found| {
                 let Some(replacement) = found else {
                     return Ok(Vec::new());

@@ -12,7 +12,7 @@ use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
     Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
-    Protocol, Serves, Survey, Target,
+    Protocol, Reachability, Survey, Target,
 };
 use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
@@ -83,11 +83,16 @@ pub fn run(options: &ListOptions) -> ExitStatus {
             return failed;
         }
     };
+    let nothing = listing.listeners.is_empty();
     let text = match options.format {
         Format::Json => report::json::line(&json::listing(&listing)),
+        Format::Text | Format::Nagios if nothing => String::new(),
         Format::Text | Format::Nagios => table::listing(&listing),
     };
     let delivered = report::deliver(&text, Wait::Always);
+    if nothing && options.format != Format::Json {
+        report::line_to_stderr(no_listeners(&options.targets), Wait::Always);
+    }
     for warning in &listing.warnings {
         report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
     }
@@ -97,12 +102,19 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !listing.complete {
         return failed;
     }
-    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
-    ExitStatus::of_search(if nothing {
+    ExitStatus::of_search(if nothing && !options.targets.is_empty() {
         ExitReason::NothingFound
     } else {
         ExitReason::Done
     })
+}
+
+fn no_listeners(targets: &[Target]) -> String {
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    match targets.is_empty() {
+        true => "no listeners found".to_owned(),
+        false => format!("no listeners found for {}", targets.join(" ")),
+    }
 }
 
 fn no_list(doubt: &Doubt, wait: Wait<'_>) {
@@ -206,7 +218,7 @@ fn listeners(
 
 fn serves_one(targets: &[Target], listener: &Listener) -> bool {
     let mut targets = targets.iter();
-    targets.any(|target| target.served_by(listener, None) != Serves::No)
+    targets.any(|target| target.served_by(listener, None) != Reachability::No)
 }
 
 /// Adds the listeners elsewhere to which a BPF program steers connections to the targets: by the kernel's own lookup, as
@@ -218,7 +230,7 @@ fn steered(
     listeners: &mut Vec<Listener>,
 ) {
     let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
-    let connections = survey.connections_wanted();
+    let connections = survey.pending_lookups();
     look_up(
         source,
         &mut survey,
@@ -229,7 +241,7 @@ fn steered(
     for (target, answer) in survey.answers(None) {
         if let Answer::Listening(listener) = answer {
             let is_listed = listeners.iter().any(|known| known.is_same(&listener));
-            if !is_listed && target.served_by(&listener, None) == Serves::No {
+            if !is_listed && target.served_by(&listener, None) == Reachability::No {
                 listeners.push(listener);
             }
         }

@@ -4,24 +4,28 @@ mod track_files;
 mod weights;
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::unistd::geteuid;
 
 use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
-use super::codes::audit::{SECURITY_OFF, SERVER_TAKEN_OUT};
-use super::codes::command::INDIRECT;
+use super::codes::audit::{NOT_READABLE, SECURITY_OFF, SERVER_TAKEN_OUT};
+use super::codes::command::{INDIRECT, NotEvaluated};
 use super::codes::live::SCRIPTS_NOT_RUN;
-use super::codes::outcome::{Dropped, NeverRun};
+use super::codes::outcome::{Dropped, IfDown, NeverRun};
 use super::command::{
-    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
-    arguments,
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
+    not_evaluated,
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
 use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
-use crate::untrusted::ReadError;
+use crate::untrusted::{ReadError, RegularFile};
 
 /// What is the same for all checks of a configuration.
 pub struct Audit<'a> {
@@ -63,6 +67,34 @@ pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
         is_root: user.uid == 0,
         listenup,
     }
+}
+
+/// Reports a script that its user cannot read. Only root and that user can find out about permissions.
+fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
+    let file = third_party::script_of(check)?;
+    let error = user.reads(|| RegularFile::open(&file).err()).ok()??;
+    let own = geteuid();
+    let (fix, is_known) = match error {
+        ReadError::System(Errno::EACCES) => {
+            (NOT_READABLE.fix, own.is_root() || own.as_raw() == user.uid)
+        }
+        ReadError::System(Errno::ENOENT | Errno::ENOTDIR) => {
+            ("correct the path in the line, or create {file}", true)
+        }
+        _ => ("", false),
+    };
+    let (fails, file) = (IfDown(check.on_failure), file.display());
+    let values: &[(_, &dyn Display)] = &[
+        ("name", &check.name),
+        ("fails", &fails),
+        ("user", &user.name),
+        ("error", &error),
+    ];
+    let finding = match is_known {
+        true => NOT_READABLE.with(values).with_fix(fix, ("file", &file)),
+        false => not_evaluated(&check.name, &NotEvaluated::Unreadable(error)),
+    };
+    Some(finding.at(check.place()))
 }
 
 impl Audit<'_> {
@@ -127,7 +159,7 @@ impl Audit<'_> {
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
         let main = self.config.files.first()?;
-        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+        Some(finding.at(&crate::keepalived_conf::Location::new(main, 0)))
     }
 
     fn runners(&self) -> Runners<'_> {
@@ -158,8 +190,14 @@ impl Audit<'_> {
             Accounts::root()
         });
         let path = self.path(check, &user, findings);
+        if !findings.since(before).iter().any(Finding::is_problem) {
+            findings.extend(unreadable(check, &user));
+        }
+        let calls_listenup = || third_party::calls_listenup(check);
         let invocation = match arguments::classify(check, self.own, path.as_deref()) {
-            Invocation::None if third_party::calls_listenup(check) => Invocation::ViaWrapper,
+            Invocation::None if user.reads(calls_listenup).unwrap_or(false) => {
+                Invocation::ViaWrapper
+            }
             invocation => invocation,
         };
         let is_well = |findings: &Findings| {
@@ -200,7 +238,8 @@ impl Audit<'_> {
             }
             Invocation::ViaWrapper => {
                 let setting = setting(&user, self.listenup);
-                findings.extend(third_party::start(check, self.config, setting));
+                let start = || third_party::start(check, self.config, setting);
+                findings.extend(user.reads(start).into_iter().flatten());
                 findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
                 weights(None, findings);
             }
@@ -208,9 +247,20 @@ impl Audit<'_> {
                 // keepalived drops the script of a user who does not exist.
                 if has_user {
                     let setting = setting(&user, self.listenup);
-                    let targets = third_party::targets(check, self.config, setting.clone());
-                    audited.targets.extend(targets);
-                    findings.extend(third_party::examine(check, self.config, setting));
+                    let examined = user.reads(|| {
+                        let targets = third_party::targets(check, self.config, setting.clone());
+                        (targets, third_party::examine(check, self.config, setting))
+                    });
+                    match examined {
+                        Ok((targets, found)) => {
+                            audited.targets.extend(targets);
+                            findings.extend(found);
+                        }
+                        Err(why) => {
+                            let finding = not_evaluated(&check.name, &why);
+                            findings.add(finding.at(check.place()));
+                        }
+                    }
                 }
                 weights(None, findings);
             }
@@ -233,10 +283,7 @@ impl Audit<'_> {
             name: &check.name,
             program: &program,
             user,
-            security: match self.config.globals.script_security {
-                Some(_) => Security::Enabled,
-                None => Security::Disabled,
-            },
+            is_secured: self.config.globals.script_security.is_some(),
             never: NeverRun(check.on_failure),
         };
         match program.find() {

@@ -6,10 +6,13 @@ use crate::commands::doctor::codes::audit::{
     ACCOUNTS_UNREADABLE, GROUP_TOO_LARGE, GROUP_UNKNOWN, SCRIPT_USER_MISSING, USER_OPTION_UNKNOWN,
     USER_UNKNOWN,
 };
+use crate::commands::doctor::codes::command::NotEvaluated;
 use crate::commands::doctor::codes::outcome::Dropped;
 use crate::commands::doctor::findings::{Finding, Findings};
+use crate::errno::ErrnoText;
 use crate::host::passwd::Users;
 use crate::keepalived_conf::{Globals, User, Version};
+use crate::untrusted::with_files_of;
 
 /// The first version that makes room for a group as large as /etc/group.
 const ROOM_BY_FILE: Version = Version::new(2, 3, 4);
@@ -34,7 +37,7 @@ pub struct Accounts {
     groups: Users,
 }
 
-/// Who runs the scripts of a configuration.
+/// The users that run the scripts of a configuration.
 #[derive(Debug)]
 pub struct Runners<'a> {
     /// The users there are.
@@ -47,6 +50,19 @@ pub struct Runners<'a> {
     pub complete: bool,
     /// The version of keepalived.
     pub version: Option<Version>,
+}
+
+impl ScriptUser {
+    /// Does work that sees no file which this user cannot read.
+    ///
+    /// # Errors
+    /// Returns why that is not possible. Then nothing is done.
+    pub fn reads<T>(&self, work: impl FnOnce() -> T) -> Result<T, NotEvaluated> {
+        with_files_of(self.uid, self.gid, work).map_err(|errno| {
+            let (user, why) = (&self.name, ErrnoText(errno));
+            NotEvaluated::System(format!("files cannot be read as user {user}: {why}"))
+        })
+    }
 }
 
 impl Accounts {

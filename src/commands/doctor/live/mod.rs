@@ -8,6 +8,7 @@ mod watches;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::checks::OnFailure;
 use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN, VERSIONS_DIFFER};
@@ -17,11 +18,11 @@ use crate::keepalived_conf::{Config, Diagnostic, Version};
 
 pub use process::{Loaded, Obstacle, Running, find, host_name};
 
-/// Returns what a running keepalived does not do although its configuration says so. `runs_a_script`: it is known to have a
-/// script that it should run.
-pub fn examine(running: &Running, config: &Config, runs_a_script: bool) -> Vec<Finding> {
+/// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the end
+/// of a script; zero if no script is sure to run.
+pub fn examine(running: &Running, config: &Config, left: Duration) -> Vec<Finding> {
     let mut findings = not_watched(running, config);
-    findings.extend(scripts_not_run(running, config).filter(|_| runs_a_script));
+    findings.extend(scripts_not_run(running, config, left));
     findings
 }
 
@@ -35,7 +36,7 @@ fn not_watched(running: &Running, config: &Config) -> Vec<Finding> {
     let used = config.track_files.iter();
     let used = used.filter(|file| !file.tracked_by.is_empty() || !file.checked_by.is_empty());
     let not_watched = used.filter_map(|file| {
-        let folder = Path::new(&file.file.as_ref()?.value).parent()?;
+        let folder = Path::new(&file.file.value).parent()?;
         let is_watched = match watches::exists(folder) {
             true => watched.contains(&watches::identity(folder)?),
             false => false,
@@ -56,11 +57,11 @@ fn not_watched(running: &Running, config: &Config) -> Vec<Finding> {
 }
 
 /// Reports that no script ended in a time in which at least one must.
-fn scripts_not_run(running: &Running, config: &Config) -> Option<Finding> {
+fn scripts_not_run(running: &Running, config: &Config, left: Duration) -> Option<Finding> {
     let loaded = running.loaded.as_ref()?;
     let delay = b"vrrp_startup_delay";
     let is_delayed = loaded.text.windows(delay.len()).any(|text| text == delay);
-    let pause = activity::longest_pause(config).filter(|_| !is_delayed)?;
+    let pause = activity::longest_pause(config).filter(|pause| !is_delayed && *pause <= left)?;
     match activity::ends_a_child(&running.children, pause)? {
         true => None,
         false => Some(SCRIPTS_NOT_RUN.with(&[

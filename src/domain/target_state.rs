@@ -1,0 +1,210 @@
+//! What is known of one target.
+
+use super::candidates::{Candidates, Decision, best};
+use super::doubt::Doubt;
+use super::ingress::Ingress;
+use super::listener::{Device, Listener};
+use super::lookup_key::LookupKey;
+use super::protocol::Protocol;
+use super::reachability::{Condition, Reachability};
+use super::requirement::{Compliance, Requirements};
+use super::target::{Endpoint, Target};
+use super::verdict::Answer;
+
+#[derive(Clone, Debug)]
+pub(super) struct TargetState {
+    /// What it is about.
+    pub(super) target: Target,
+    /// What is known of it.
+    pub(super) progress: Progress,
+    /// What only somebody else has seen, who could not settle it.
+    pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Progress {
+    /// No listener seen in this look.
+    Open,
+    /// Those that this look has shown. A better one may still come.
+    Seen(Candidates),
+    /// There is nothing left to ask.
+    Settled(Listener),
+}
+
+impl TargetState {
+    /// Whether this listener cannot make a difference any more.
+    pub(super) fn is_irrelevant(&self, listener: &Listener) -> bool {
+        match &self.progress {
+            Progress::Open => false,
+            Progress::Seen(candidates) => {
+                candidates.outranks(listener, self.target.specificity(listener))
+            }
+            Progress::Settled(_) => true,
+        }
+    }
+
+    pub(super) fn add(&mut self, listener: &Listener, compliance: Compliance) {
+        let specificity = self.target.specificity(listener);
+        let mut candidates = match std::mem::replace(&mut self.progress, Progress::Open) {
+            Progress::Seen(candidates) => candidates,
+            Progress::Open | Progress::Settled(_) => Candidates::default(),
+        };
+        candidates.add(listener, specificity, compliance);
+        self.progress = Progress::Seen(candidates);
+    }
+
+    /// Takes note of what the kernel's own lookup has found for a connection that comes in so: one listener, or several
+    /// for datagrams from different ports.
+    pub(super) fn found(
+        &mut self,
+        connection: LookupKey,
+        ingress: Option<&Ingress>,
+        found: &[Listener],
+        requirements: &mut dyn Requirements,
+    ) {
+        let Some(listener) = best(found, requirements) else {
+            return;
+        };
+        let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
+        // For what is elsewhere no rule holds: a BPF program has chosen it.
+        let is_steered = self.target.is_steered_to(listener);
+        let by_rules = self.target.matches_endpoint(listener) != Reachability::No;
+        match (&mut self.progress, self.target.endpoint) {
+            (Progress::Settled(_), _) => {}
+            _ if is_steered => {
+                self.progress = Progress::Open;
+                self.add(listener, requirements.compliance(listener));
+            }
+            _ if !by_rules => {}
+            (Progress::Open, Endpoint::Port(_)) => {
+                if self.target.served_by(listener, ingress) == Reachability::Yes {
+                    self.add(listener, requirements.compliance(listener));
+                }
+            }
+            (Progress::Seen(candidates), Endpoint::Port(_)) => {
+                candidates.resolve(listener, is_group, || requirements.compliance(listener));
+            }
+            // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
+            (Progress::Seen(candidates), Endpoint::Address(..))
+                if ingress.is_none() && candidates.any_is_bound() =>
+            {
+                candidates.resolve(listener, is_group, || requirements.compliance(listener));
+            }
+            (_, Endpoint::Address(..)) => {
+                self.found_for_address(connection, ingress, listener, is_group, requirements);
+            }
+        }
+    }
+
+    fn found_for_address(
+        &mut self,
+        connection: LookupKey,
+        ingress: Option<&Ingress>,
+        listener: &Listener,
+        is_group: bool,
+        requirements: &mut dyn Requirements,
+    ) {
+        // The lookup finds what is bound to no device whether or not a VRF lets it, and on lo whichever address it is.
+        let serves = match listener.device {
+            Device::Unknown => Reachability::Yes,
+            Device::Any | Device::Index(_) => self.target.is_reached_via(listener, ingress),
+        };
+        let enslaved = ingress.map_or(&[][..], Ingress::enslaved);
+        let on_enslaved = listener.device.is_one_of(enslaved);
+        let asked_about_enslaved = connection
+            .interface
+            .is_some_and(|one| enslaved.contains(&one));
+        if serves == Reachability::No || asked_about_enslaved && !on_enslaved {
+            return;
+        }
+        // Between one on the VRF and one on an enslaved device it has not chosen.
+        let beside =
+            matches!(&self.progress, Progress::Seen(others) if others.any_on_devices(enslaved));
+        let chosen = serves == Reachability::Yes && !on_enslaved && !beside;
+        let shown = match &mut self.progress {
+            Progress::Settled(_) => return,
+            Progress::Seen(candidates) if chosen && is_group => {
+                candidates.resolve(listener, true, || requirements.compliance(listener));
+                candidates.retain_group_of(listener)
+            }
+            Progress::Seen(_) | Progress::Open => false,
+        };
+        if shown {
+            return;
+        }
+        if chosen {
+            self.progress = Progress::Open;
+        }
+        let compliance = match serves {
+            Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+            Reachability::Yes | Reachability::No => requirements.compliance(listener),
+        };
+        self.add(listener, compliance);
+    }
+
+    pub(super) fn decide(&self, ingress: Option<&Ingress>) -> Option<Decision> {
+        match &self.progress {
+            Progress::Seen(candidates) => {
+                let ingress = self.target.ingress_for(ingress);
+                candidates.decide(self.target, ingress.as_deref())
+            }
+            Progress::Open | Progress::Settled(_) => None,
+        }
+    }
+
+    /// The answer where no listener settles it.
+    pub(super) fn answer(&self, ingress: Option<&Ingress>, failure: Option<&Doubt>) -> Answer {
+        let seen = self.decide(ingress).map(Decision::into_compliance);
+        match (seen, failure) {
+            (Some((listener, compliance)), None) => judged(&listener, &compliance),
+            (Some((_, Compliance::Unknown(doubt))), Some(failure)) => {
+                Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
+            }
+            (_, Some(failure)) => Answer::CouldNotTell(failure.clone()),
+            (None, None) => match &self.seen_by_second_opinion_only {
+                Some((listener, compliance)) => judged(listener, compliance),
+                None => Answer::NotListening,
+            },
+        }
+    }
+}
+
+fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
+    match compliance {
+        Compliance::Compliant => Answer::Listening(listener.clone()),
+        Compliance::Violates(violation) => Answer::Violates(listener.clone(), violation.clone()),
+        Compliance::Unknown(doubt) => Answer::CouldNotTell(doubt.clone()),
+    }
+}
+
+pub(super) fn not_known(listener: &Listener, unless: Condition) -> Doubt {
+    let listens = listener.protocol.state_word();
+    Doubt::new(match unless {
+        Condition::V6only => {
+            format!("{listener} {listens}, but whether it takes IPv4 too (V6ONLY) is not known")
+        }
+        Condition::OtherDevice => {
+            format!("{listener} {listens}, but whether it is bound to another device is not known")
+        }
+        Condition::NotOnLo => {
+            format!("{listener} {listens} on lo, but whether the address is on lo is not known")
+        }
+        Condition::DeviceGone => {
+            let Device::Index(index) = listener.device else {
+                return Doubt::new(format_args!(
+                    "{listener} {listens} on a device that is not known"
+                ));
+            };
+            format!(
+                "{listener} {listens} on device number {index}, but whether that device exists is not known"
+            )
+        }
+        Condition::OutsideVrf => {
+            format!(
+                "{listener} {listens} outside the VRF, but whether that counts \
+                 (net.ipv4.{}_l3mdev_accept) is not known",
+                listener.protocol
+            )
+        }
+    })
+}
