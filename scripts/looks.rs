@@ -18,15 +18,15 @@ use std::time::{Duration, Instant};
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{
-    Connection,
     Family::{V4, V6},
+    LookupKey,
     Protocol::Tcp,
 };
 use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
 use percentile::percentile;
 use shows::shows;
 
-fn exactly(source: &mut dyn Source, connection: Connection) -> Result<bool, Fault> {
+fn exactly(source: &mut dyn Source, connection: LookupKey) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
     Ok(source.kernel_lookup(connection, limit)?.is_some())
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         TcpListener::bind("127.0.0.1:1443")?,
         TcpListener::bind("[::1]:16443")?,
     );
-    let connection = Connection::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
+    let connection = LookupKey::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
     let mut open = Netlink::new();
     let opinion = || Proc::second_opinion("/proc");
 

@@ -145,7 +145,9 @@ fn codes() -> String {
             ("", code.explanation),
         ] {
             if !line.is_empty() {
-                page += &format!(".IP\n{label}{}\n", escaped(line));
+                // A paragraph of the table can have several lines.
+                let line = escaped(&line.replace('\n', " "));
+                page += &format!(".IP\n{label}{line}\n");
             }
         }
     }

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{
-    Connection,
     Family::{V4, V6},
+    LookupKey,
     Protocol::Udp,
 };
 use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
@@ -64,7 +64,7 @@ fn holders(count: usize) -> Result<Vec<Child>, Box<dyn Error>> {
     Ok(holders)
 }
 
-fn exactly(connection: Connection) -> Result<bool, Fault> {
+fn exactly(connection: LookupKey) -> Result<bool, Fault> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
     Ok(Netlink::new().kernel_lookup(connection, limit)?.is_some())
@@ -91,8 +91,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let _bound = UdpSocket::bind("127.0.0.1:53")?;
     let _holders = holders(count)?;
-    let here = Connection::to("udp:127.0.0.1:53".parse()?, None).ok_or("no address")?;
-    let nowhere = Connection::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
+    let here = LookupKey::to("udp:127.0.0.1:53".parse()?, None).ok_or("no address")?;
+    let nowhere = LookupKey::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
 
     type Look<'a> = (&'a str, bool, Box<dyn Fn() -> Result<bool, Fault> + 'a>);
     let looks: [Look<'_>; 11] = [

@@ -174,6 +174,46 @@ fn no_finding_quotes_a_script_that_its_user_cannot_read() {
     });
 }
 
+/// A user who can replace a part of a path chooses the file that chmod and chown would change.
+#[test]
+fn no_fix_changes_a_file_that_another_user_chooses() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let secret = path.join("secret");
+        fs::write(&secret, "#!/bin/sh\n").unwrap();
+        let of_user = path.join("user");
+        fs::create_dir(&of_user).unwrap();
+        chown(&of_user, Some(NOBODY), None).unwrap();
+        symlink(&secret, of_user.join("link")).unwrap();
+        executable(&of_user.join("file"), b"#!/bin/sh\n");
+        fs::set_permissions(of_user.join("file"), Permissions::from_mode(0o666)).unwrap();
+        let link = path.join("link");
+        symlink(&secret, &link).unwrap();
+        for (of_file, of_link, is_command) in
+            [(0o600, 0, true), (0o711, 0, false), (0o600, NOBODY, false)]
+        {
+            fs::set_permissions(&secret, Permissions::from_mode(of_file)).unwrap();
+            lchown(&link, Some(of_link), None).unwrap();
+            for (name, is_command) in [
+                ("link", is_command),
+                ("user/link", false),
+                ("user/file", false),
+            ] {
+                for user in ["nobody", "root"] {
+                    let conf = conf_with(&format!("script FOLDER/{name}"), &format!("user {user}"));
+                    let conf = conf.replace(" enable_script_security\n", "");
+                    let text = common::doctor::text(&doctor_reads(path, &conf, ""), path);
+                    let has_command = ["chmod", "chown"].iter().any(|word| text.contains(word));
+                    assert!(has_command <= is_command, "{name} {user}: {text}");
+                    let is_found = ["LU21", "LU22"].iter().any(|code| text.contains(code));
+                    assert!(is_found || user == "root", "{name} {user}: {text}");
+                }
+            }
+        }
+    });
+}
+
 /// Starts a process that has a configuration open as keepalived has it. The command is a Python; `before` runs before the
 /// file is made, and `after` with its descriptor `fd`.
 fn pretender(confined: Confined, before: &str, after: &str) -> Process {

@@ -232,7 +232,7 @@ fn no_text_makes_it_work_without_a_limit() {
         let conf = path.join("keepalived.conf");
         for (text, code) in [
             (conf_with(&script, ""), "LU3"),
-            (pairs.repeat(64), "LU118"),
+            (pairs.repeat(64), "LU114"),
             ("{}".repeat(1 << 20), "LU118"),
         ] {
             fs::write(&conf, text).unwrap();

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use listenup::domain::{
-    Answer, Doubt, Family, Listener, Place, Protocol, Survey, Target, Verdict, Violation, Wanted,
+    Answer, Doubt, Endpoint, Family, Listener, Protocol, Survey, Target, Verdict, Violation, Wanted,
 };
 use proptest::prelude::*;
 
@@ -15,22 +15,26 @@ fn target() -> impl Strategy<Value = Target> {
     (1_u16.., any::<Option<(bool, u128)>>(), any::<bool>())
         .prop_map(|(port, address, udp)| {
             let port = NonZeroU16::new(port).unwrap();
-            let place = match address {
-                None => Place::Port(port),
-                Some((true, bits)) => Place::Address(Ipv4Addr::from_bits(bits as u32).into(), port),
+            let endpoint = match address {
+                None => Endpoint::Port(port),
+                Some((true, bits)) => {
+                    Endpoint::Address(Ipv4Addr::from_bits(bits as u32).into(), port)
+                }
                 Some((false, bits)) => {
-                    Place::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
+                    Endpoint::Address(IpAddr::from(Ipv6Addr::from_bits(bits)).to_canonical(), port)
                 }
             };
             let protocol = match udp {
                 true => Protocol::Udp,
                 false => Protocol::Tcp,
             };
-            Target { protocol, place }
+            Target { protocol, endpoint }
         })
-        .prop_filter("nothing connects there", |target| match target.place {
-            Place::Address(address, _) => !address.is_multicast() && address != Ipv4Addr::BROADCAST,
-            Place::Port(_) => true,
+        .prop_filter("nothing connects there", |target| match target.endpoint {
+            Endpoint::Address(address, _) => {
+                !address.is_multicast() && address != Ipv4Addr::BROADCAST
+            }
+            Endpoint::Port(_) => true,
         })
 }
 

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
-use listenup::domain::Connection;
+use listenup::domain::LookupKey;
 use listenup::source::{Source, netlink::Netlink};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
@@ -294,7 +294,7 @@ fn the_kernels_own_choice_knows_the_interface() {
         let [lo, d0] = ["lo", "d0"].map(|name| if_nametoindex(name).unwrap());
         for (interface, found) in [(Some(lo), true), (Some(d0), false), (None, false)] {
             let target = "127.0.0.1:8443".parse().unwrap();
-            let connection = Connection::to(target, interface).unwrap();
+            let connection = LookupKey::to(target, interface).unwrap();
             let answer = Netlink::new().kernel_lookup(connection, limit);
             assert_eq!(answer.unwrap().is_some(), found, "{interface:?}");
         }

@@ -45,17 +45,10 @@ fn one_document_as_its_schema_says() {
                 [&json!("sent"), &json!(["OutRsts"]), &json!(null)],
             ]
         );
-        let [interval] = document["intervals"].as_array().unwrap().as_slice() else {
-            panic!("{document:#}");
-        };
-        assert_eq!(interval["from"], 0.0);
-        let changes = json!({ "AttemptFails": 1, "OutRsts": 1 });
-        assert_eq!(interval["changes"], changes);
     });
 }
 
-const NOTHING: &str = "nothing that the counters know in 1ms: no reset was sent, and no connection was cut, \
-    refused or dropped";
+const NOTHING: &str = "no resets or dropped connections found by the counters in 1ms";
 
 /// A root whose /proc has these files, and the program.
 fn root_with(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -161,8 +161,7 @@ fn without_rights_the_counters_remain() {
             .run("resets --for 1ms")
             .exits(0)
             .stdout(
-                "nothing that the counters know in 1ms: no reset was sent, and no connection was cut, refused or \
-                 dropped; resets by a firewall are not counted\nbefore: AttemptFails 1, OutRsts 1\n",
+                "no resets or dropped connections found by the counters in 1ms; resets by a firewall are not counted\nbefore: AttemptFails 1, OutRsts 1\n",
             )
             .stderr(&format!(
                 "{COUNTERS_ONLY}{why}); as root with tracefs mounted it also shows ports, peers and processes\n"

@@ -124,8 +124,8 @@ impl<'a> Checker<'a> {
     /// names are not found, or no source answers.
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);
-        let entrance = requirements.look_up_names().ok()?;
-        let mut survey = spec.survey_by(entrance);
+        let ingress = requirements.look_up_names().ok()?;
+        let mut survey = spec.survey_via(ingress);
         let mut sources = self.chain.sources();
         let answered =
             sources.any(|source| look(source, &mut survey, &mut requirements, deadline).is_ok());

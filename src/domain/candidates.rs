@@ -7,12 +7,12 @@
 use std::fmt::Write as _;
 
 use super::doubt::Doubt;
-use super::entrance::Entrance;
+use super::ingress::Ingress;
 use super::listener::{Device, Listener};
 use super::protocol::Protocol;
+use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
-use super::serves::Serves;
-use super::target::{Place, Rank, Target};
+use super::target::{Endpoint, Specificity, Target};
 
 /// The listeners that one look has shown for a target, the best one of each group.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Candidates(Vec<Candidate>);
 #[derive(Clone, Debug)]
 struct Candidate {
     listener: Listener,
-    rank: Rank,
+    specificity: Specificity,
     compliance: Compliance,
     /// Whether it stands for several UDP sockets that differ in whether they meet the requirements. If they have
     /// SO_REUSEADDR and not SO_REUSEPORT, the one that was bound last gets every datagram.
@@ -49,7 +49,7 @@ impl Decision {
 
 impl Candidates {
     /// Whether nothing that is known of this listener could make a difference any more.
-    pub(super) fn outrank(&self, listener: &Listener, rank: Rank) -> bool {
+    pub(super) fn outranks(&self, listener: &Listener, specificity: Specificity) -> bool {
         self.0.iter().any(|known| {
             let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
                 || known.listener.device == listener.device;
@@ -59,16 +59,21 @@ impl Candidates {
                 && is_same_group(&known.listener, listener);
             // Whether one of which something is not known is found at all may be what is not known.
             let surely = !matches!(known.compliance, Compliance::Unknown(_));
-            fit || (wider && surely && known.rank > rank)
+            fit || (wider && surely && known.specificity > specificity)
         })
     }
 
     /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
     /// stands for all. UDP sockets on one address can be such a group or not, which no source says.
-    pub(super) fn add(&mut self, listener: &Listener, rank: Rank, compliance: Compliance) {
+    pub(super) fn add(
+        &mut self,
+        listener: &Listener,
+        specificity: Specificity,
+        compliance: Compliance,
+    ) {
         let new = Candidate {
             listener: listener.clone(),
-            rank,
+            specificity,
             compliance,
             mixed: false,
         };
@@ -114,7 +119,7 @@ impl Candidates {
 
     /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
     /// the requirements is not known from the look.
-    pub(super) fn keep(&mut self, found: &Listener) -> bool {
+    pub(super) fn retain_group_of(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
         let known = |one: &Candidate| !matches!(one.compliance, Compliance::Unknown(_));
@@ -128,21 +133,21 @@ impl Candidates {
     }
 
     /// Whether one of them is bound to one of these devices.
-    pub(super) fn any_is_on(&self, devices: &[u32]) -> bool {
+    pub(super) fn any_on_devices(&self, devices: &[u32]) -> bool {
         self.0
             .iter()
             .any(|one| one.listener.device.is_one_of(devices))
     }
 
     /// What they amount to for connections that come in so. `None`: there is none.
-    pub(super) fn decide(&self, target: Target, entrance: Option<&Entrance>) -> Option<Decision> {
-        let deciding = match target.place {
+    pub(super) fn decide(&self, target: Target, ingress: Option<&Ingress>) -> Option<Decision> {
+        let deciding = match target.endpoint {
             // Any listener on the port will do, so the best one decides.
-            Place::Port(_) => {
+            Endpoint::Port(_) => {
                 let best = self.0.iter().rev();
                 best.max_by_key(|one| one.order()).into_iter().collect()
             }
-            Place::Address(..) => self.that_may_be_found(entrance),
+            Endpoint::Address(..) => self.that_may_be_found(ingress),
         };
         let (first, others) = deciding.split_first()?;
         let listener = first.listener.clone();
@@ -156,18 +161,18 @@ impl Candidates {
     }
 
     /// Those that a connection which comes in so, or by any device, may find.
-    fn that_may_be_found(&self, entrance: Option<&Entrance>) -> Vec<&Candidate> {
-        let ways = self.ways(entrance);
+    fn that_may_be_found(&self, ingress: Option<&Ingress>) -> Vec<&Candidate> {
+        let ways = self.ways(ingress);
         let mut found: Vec<&Candidate> = Vec::new();
         for way in ways {
             let reached = |one: &&Candidate| match (one.listener.device, &way) {
-                (Device::Index(_), Some(way)) => way.reaches(&one.listener) == Serves::Yes,
+                (Device::Index(_), Some(way)) => way.can_reach(&one.listener) == Reachability::Yes,
                 (Device::Index(_), None) => false,
                 (Device::Any | Device::Unknown, _) => true,
             };
             let reached = || self.0.iter().filter(reached);
-            let highest = reached().map(|one| one.rank).max();
-            for one in reached().filter(|one| Some(one.rank) == highest) {
+            let highest = reached().map(|one| one.specificity).max();
+            for one in reached().filter(|one| Some(one.specificity) == highest) {
                 if !found.iter().any(|known| std::ptr::eq(*known, one)) {
                     found.push(one);
                 }
@@ -178,18 +183,18 @@ impl Candidates {
 
     /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
     /// and any other of them. `None`: by a device that none is bound to.
-    fn ways(&self, entrance: Option<&Entrance>) -> Vec<Option<Entrance>> {
+    fn ways(&self, ingress: Option<&Ingress>) -> Vec<Option<Ingress>> {
         let bound = || {
             self.0.iter().filter_map(|one| match one.listener.device {
                 Device::Index(index) => Some(index),
                 Device::Any | Device::Unknown => None,
             })
         };
-        let Some(entrance) = entrance else {
-            let by_them = bound().map(|device| Some(Entrance::by(device)));
+        let Some(ingress) = ingress else {
+            let by_them = bound().map(|device| Some(Ingress::via(device)));
             return std::iter::once(None).chain(by_them).collect();
         };
-        let enslaved = entrance.enslaved();
+        let enslaved = ingress.enslaved();
         let (with, without): (Vec<u32>, Vec<u32>) = enslaved
             .iter()
             .partition(|device| bound().any(|bound| bound == **device));
@@ -197,7 +202,8 @@ impl Candidates {
         let none_is_left = with.is_empty().then_some(None);
         let ways = with.into_iter().chain(by_another).map(Some);
         let ways = ways.chain(none_is_left);
-        ways.map(|device| Some(entrance.only_by(device))).collect()
+        ways.map(|device| Some(ingress.restrict_to(device)))
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::protocol::Protocol;
-use super::serves::{Serves, Unless};
+use super::reachability::{Condition, Reachability};
 
 /// The address family of a socket. An IPv6 socket may serve IPv4 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,7 +104,7 @@ pub enum Device {
 
 /// Which of the connections to IPv4 addresses an address takes, IPV6_V6ONLY aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum AddressScope {
     /// Bound to 0.0.0.0 or to `::ffff:0.0.0.0`.
     WildcardV4,
     /// Bound to `::`: all of IPv6, and of IPv4 unless V6ONLY.
@@ -140,11 +140,11 @@ impl Listener {
     }
 
     /// Whether any connection can find it.
-    pub(super) fn reachable(&self) -> Serves {
+    pub(super) fn reachable(&self) -> Reachability {
         match self.unreachable {
-            None => Serves::Yes,
-            Some(Unreachable::DeviceNotKnown) => Serves::Unless(Unless::DeviceGone),
-            Some(_) => Serves::No,
+            None => Reachability::Yes,
+            Some(Unreachable::DeviceNotKnown) => Reachability::Unless(Condition::DeviceGone),
+            Some(_) => Reachability::No,
         }
     }
 
@@ -162,11 +162,11 @@ impl Listener {
         }
     }
 
-    pub(super) fn reach(&self) -> Reach {
+    pub(super) fn address_scope(&self) -> AddressScope {
         match self.address.to_canonical() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Reach::WildcardV4,
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Reach::WildcardV6,
-            one => Reach::One(one),
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => AddressScope::WildcardV4,
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => AddressScope::WildcardV6,
+            one => AddressScope::One(one),
         }
     }
 }

@@ -2,27 +2,27 @@
 //! no logging. `tests/purity.rs` guards that.
 
 mod candidates;
-mod connection;
 mod doubt;
-mod entrance;
-mod entry;
 mod exit;
+mod ingress;
 mod listener;
+mod lookup_key;
 mod protocol;
+mod reachability;
 mod requirement;
-mod serves;
 mod survey;
 mod target;
+mod target_state;
 mod verdict;
 
-pub use connection::Connection;
 pub use doubt::{Doubt, Obstacle};
-pub use entrance::{Entrance, Vrf};
 pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
+pub use ingress::{Ingress, Vrf};
 pub use listener::{Device, Family, Listener, Queue, Unreachable};
+pub use lookup_key::LookupKey;
 pub use protocol::Protocol;
+pub use reachability::{Condition, Reachability};
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
-pub use serves::{Serves, Unless};
 pub use survey::Survey;
-pub use target::{Place, Target, TargetError};
+pub use target::{Endpoint, Target, TargetError};
 pub use verdict::{Answer, Verdict, Wanted};

@@ -18,7 +18,7 @@ impl Protocol {
     pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
 
     /// What a listener does, in a word for a person: UDP knows no listening.
-    pub fn listens(self) -> &'static str {
+    pub fn state_word(self) -> &'static str {
         match self {
             Self::Tcp => "listens",
             Self::Udp => "is bound",

@@ -1,7 +1,7 @@
 //! What may be required of a listener beyond that it is there.
 
 use super::doubt::{Doubt, Obstacle};
-use super::entrance::Entrance;
+use super::ingress::Ingress;
 use super::listener::Listener;
 
 /// Whether a listener meets the requirements.
@@ -71,7 +71,7 @@ pub trait Requirements {
     ///
     /// # Errors
     /// Returns the name that was not found, or why it could not be looked up.
-    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
         Ok(None)
     }
 

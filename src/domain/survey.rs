@@ -5,25 +5,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use super::candidates::Decision;
-use super::connection::Connection;
 use super::doubt::Doubt;
-use super::entrance::Entrance;
-use super::entry::{Entry, Finding, not_known};
+use super::ingress::Ingress;
 use super::listener::{Device, Family, Listener};
+use super::lookup_key::LookupKey;
 use super::protocol::Protocol;
+use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
-use super::serves::Serves;
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
+use super::target_state::{Progress, TargetState, not_known};
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
-const MOST_SHORTCUTS: usize = 6;
+const MOST_EXACT_LOOKUPS: usize = 6;
 
 /// The targets and what the last look has shown of them.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    entries: Vec<Entry>,
-    entrance: Option<Entrance>,
+    entries: Vec<TargetState>,
+    ingress: Option<Ingress>,
     /// So many targets with a listener are enough.
     enough: usize,
     /// Listeners that the last look has shown and that do not serve an open target on their port.
@@ -34,20 +34,20 @@ pub struct Survey {
 
 impl Survey {
     /// A survey of these targets, of which nothing is known yet; it ends when so many of them have
-    /// a listener. With an entrance, listeners that what comes in by it cannot find do not count.
+    /// a listener. With an ingress, listeners that what comes in by it cannot find do not count.
     pub fn new(
         targets: impl IntoIterator<Item = Target>,
-        entrance: Option<Entrance>,
+        ingress: Option<Ingress>,
         enough: usize,
     ) -> Self {
-        let entry = |target| Entry {
+        let entry = |target| TargetState {
             target,
-            finding: Finding::Open,
+            progress: Progress::Open,
             seen_by_second_opinion_only: None,
         };
         Self {
             entries: targets.into_iter().map(entry).collect(),
-            entrance,
+            ingress,
             enough,
             known_not_serving: Vec::new(),
             localhost_asked: false,
@@ -61,9 +61,9 @@ impl Survey {
     }
 
     /// The places of the targets for which the last look has shown no listener at all.
-    pub fn unseen(&self) -> BTreeSet<usize> {
+    pub fn missing_targets(&self) -> BTreeSet<usize> {
         let entries = self.entries.iter().enumerate();
-        let open = entries.filter(|(_, entry)| matches!(entry.finding, Finding::Open));
+        let open = entries.filter(|(_, entry)| matches!(entry.progress, Progress::Open));
         open.map(|(place, _)| place).collect()
     }
 
@@ -93,14 +93,14 @@ impl Survey {
         self.known_not_serving.clear();
         self.localhost_asked = false;
         for entry in &mut self.entries {
-            if !matches!(entry.finding, Finding::Settled(_)) {
-                entry.finding = Finding::Open;
+            if !matches!(entry.progress, Progress::Settled(_)) {
+                entry.progress = Progress::Open;
             }
         }
     }
 
     /// Takes note of a listener. Breaks when no further one is needed.
-    pub fn see(
+    pub fn observe(
         &mut self,
         listener: &Listener,
         requirements: &mut dyn Requirements,
@@ -111,22 +111,22 @@ impl Survey {
             let target = entry.target;
             let is_about_it =
                 (target.protocol, target.port()) == (listener.protocol, listener.port);
-            if !is_about_it || entry.needs_nothing_of(listener) {
+            if !is_about_it || entry.is_irrelevant(listener) {
                 continue;
             }
-            let compliance = match target.served_by(listener, self.entrance.as_ref()) {
-                Serves::No => {
+            let compliance = match target.served_by(listener, self.ingress.as_ref()) {
+                Reachability::No => {
                     is_elsewhere = true;
                     continue;
                 }
-                Serves::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
-                Serves::Yes => known
+                Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+                Reachability::Yes => known
                     .get_or_insert_with(|| requirements.compliance(listener))
                     .clone(),
             };
             // If one listener meets requirements and another does not, it matters which of them a connection finds.
             if compliance == Compliance::Compliant && !requirements.any() {
-                entry.finding = Finding::Settled(listener.clone());
+                entry.progress = Progress::Settled(listener.clone());
             } else {
                 entry.add(listener, compliance);
             }
@@ -142,12 +142,12 @@ impl Survey {
     }
 
     /// Ends a look that was complete: no better listener is to come.
-    pub fn conclude(&mut self) {
+    pub fn finish_pass(&mut self) {
         for entry in &mut self.entries {
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
-                entry.decide(self.entrance.as_ref())
+                entry.decide(self.ingress.as_ref())
             {
-                entry.finding = Finding::Settled(listener);
+                entry.progress = Progress::Settled(listener);
             }
         }
     }
@@ -155,13 +155,13 @@ impl Survey {
     /// The connections whose listener, by the kernel's own lookup, settles a target at once: to its address, or
     /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
     /// all of them, nor where the device matters.
-    pub fn shortcuts(&mut self) -> Vec<Connection> {
-        if self.entrance.is_some() || self.unsettled().count() > MOST_SHORTCUTS {
+    pub fn exact_lookups(&mut self) -> Vec<LookupKey> {
+        if self.ingress.is_some() || self.unsettled().count() > MOST_EXACT_LOOKUPS {
             return Vec::new();
         }
         let mut connections = Vec::new();
         for target in self.unsettled().map(|entry| entry.target) {
-            match Connection::to(target, None) {
+            match LookupKey::to(target, None) {
                 Some(connection) => connections.push(connection),
                 None => connections.extend(self.to_localhost(target)),
             }
@@ -171,23 +171,23 @@ impl Survey {
     }
 
     /// Where most services can be reached that listen on a port.
-    fn to_localhost(&self, target: Target) -> [Connection; 2] {
+    fn to_localhost(&self, target: Target) -> [LookupKey; 2] {
         let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        localhost.map(|address| Connection {
+        localhost.map(|address| LookupKey {
             target,
             address,
-            interface: self.entrance.as_ref().map(|entrance| entrance.device),
+            interface: self.ingress.as_ref().map(|ingress| ingress.device),
             source_port: 0,
         })
     }
 
     /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port, or if
     /// connections are steered to it.
-    pub fn shortcut_found(&mut self, target: Target, listener: &Listener) {
-        if target.is_steered_to(listener) || target.served_by(listener, None) == Serves::Yes {
+    pub fn exact_hit(&mut self, target: Target, listener: &Listener) {
+        if target.is_steered_to(listener) || target.served_by(listener, None) == Reachability::Yes {
             let entries = self.entries.iter_mut();
             for entry in entries.filter(|entry| entry.target == target) {
-                entry.finding = Finding::Settled(listener.clone());
+                entry.progress = Progress::Settled(listener.clone());
             }
         }
     }
@@ -200,10 +200,10 @@ impl Survey {
     /// The connections by which only the kernel's own lookup knows which of the listeners that were seen they find:
     /// one that a BPF program steers elsewhere, one of several listeners that are not alike, and of UDP the socket that
     /// gets every datagram.
-    pub fn connections_to_seen(&self) -> Vec<Connection> {
+    pub fn deciding_lookups(&self) -> Vec<LookupKey> {
         let mut connections = Vec::new();
         for entry in self.unsettled() {
-            let Finding::Seen(candidates) = &entry.finding else {
+            let Progress::Seen(candidates) = &entry.progress else {
                 continue;
             };
             let target = entry.target;
@@ -211,7 +211,7 @@ impl Survey {
                 Some(connection) => connections.push(connection),
                 None => connections.extend(self.to_localhost(target)),
             }
-            let to_group = |listener: &Listener| Connection {
+            let to_group = |listener: &Listener| LookupKey {
                 target,
                 address: listener.address.to_canonical(),
                 interface: match listener.device {
@@ -227,18 +227,18 @@ impl Survey {
 
     /// The connections to the targets that are not settled. sock_diag can ask about a VRF or about a
     /// device, where a connection finds what is bound to either, so by one that is enslaved there are two.
-    pub fn connections_wanted(&self) -> Vec<Connection> {
+    pub fn pending_lookups(&self) -> Vec<LookupKey> {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
-            if matches!(target.place, Place::Port(_)) {
+            if matches!(target.endpoint, Endpoint::Port(_)) {
                 return match self.localhost_asked {
                     true => Vec::new(),
                     false => self.to_localhost(target).to_vec(),
                 };
             }
-            let entrance = target.comes_in_by(self.entrance.as_ref());
-            let beside = match entrance.as_deref().map(Entrance::enslaved) {
-                Some([device]) => Connection::to(target, Some(*device)),
+            let ingress = target.ingress_for(self.ingress.as_ref());
+            let beside = match ingress.as_deref().map(Ingress::enslaved) {
+                Some([device]) => LookupKey::to(target, Some(*device)),
                 _ => None,
             };
             self.connection(target).into_iter().chain(beside).collect()
@@ -246,42 +246,42 @@ impl Survey {
         both.collect()
     }
 
-    fn connection(&self, target: Target) -> Option<Connection> {
-        let entrance = target.comes_in_by(self.entrance.as_ref());
-        Connection::to(target, entrance.map(|entrance| entrance.device))
+    fn connection(&self, target: Target) -> Option<LookupKey> {
+        let ingress = target.ingress_for(self.ingress.as_ref());
+        LookupKey::to(target, ingress.map(|ingress| ingress.device))
     }
 
     /// Takes note that the kernel finds this listener for this connection, which its address and port can contradict; or
     /// these for datagrams from different ports.
     pub fn found(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         found: &[Listener],
         requirements: &mut dyn Requirements,
     ) {
         let entries = self.entries.iter_mut();
         for entry in entries.filter(|entry| entry.target == connection.target) {
-            let entrance = entry.target.comes_in_by(self.entrance.as_ref());
-            entry.found(connection, entrance.as_deref(), found, requirements);
+            let ingress = entry.target.ingress_for(self.ingress.as_ref());
+            entry.found(connection, ingress.as_deref(), found, requirements);
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
-                entry.decide(self.entrance.as_ref())
+                entry.decide(self.ingress.as_ref())
             {
-                entry.finding = Finding::Settled(listener);
+                entry.progress = Progress::Settled(listener);
             }
         }
     }
 
     /// Takes over what another survey of the same targets has seen where this one has seen no
     /// listener, and names the listeners. Not what this one has seen too and knows more of.
-    pub fn adopt(&mut self, other: &Self) -> Vec<(Target, Listener)> {
+    pub fn merge(&mut self, other: &Self) -> Vec<(Target, Listener)> {
         let mut adopted = Vec::new();
         for (own, other) in self.entries.iter_mut().zip(&other.entries) {
-            let seen = match (&own.finding, &other.finding) {
-                (Finding::Open, Finding::Settled(listener)) => {
+            let seen = match (&own.progress, &other.progress) {
+                (Progress::Open, Progress::Settled(listener)) => {
                     Some((listener.clone(), Compliance::Compliant))
                 }
-                (Finding::Open, _) => other
-                    .decide(self.entrance.as_ref())
+                (Progress::Open, _) => other
+                    .decide(self.ingress.as_ref())
                     .map(Decision::into_compliance),
                 _ => None,
             };
@@ -297,7 +297,7 @@ impl Survey {
             }
             adopted.push((own.target, listener.clone()));
             match compliance {
-                Compliance::Compliant => own.finding = Finding::Settled(listener),
+                Compliance::Compliant => own.progress = Progress::Settled(listener),
                 compliance => own.seen_by_second_opinion_only = Some((listener, compliance)),
             }
         }
@@ -308,10 +308,10 @@ impl Survey {
     /// was not complete, if it was not: without it a target with no listener is not listening.
     pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
         let enough = self.is_settled();
-        let answer = |entry: &Entry| match &entry.finding {
-            Finding::Settled(listener) => Answer::Listening(listener.clone()),
+        let answer = |entry: &TargetState| match &entry.progress {
+            Progress::Settled(listener) => Answer::Listening(listener.clone()),
             _ if enough => Answer::NotChecked,
-            _ => entry.answer(self.entrance.as_ref(), failure),
+            _ => entry.answer(self.ingress.as_ref(), failure),
         };
         self.entries
             .iter()
@@ -319,10 +319,10 @@ impl Survey {
             .collect()
     }
 
-    fn unsettled(&self) -> impl Iterator<Item = &Entry> {
+    fn unsettled(&self) -> impl Iterator<Item = &TargetState> {
         self.entries
             .iter()
-            .filter(|entry| !matches!(entry.finding, Finding::Settled(_)))
+            .filter(|entry| !matches!(entry.progress, Progress::Settled(_)))
     }
 }
 

@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use super::entrance::Entrance;
-use super::listener::{Device, Family, Listener, Reach};
+use super::ingress::Ingress;
+use super::listener::{AddressScope, Device, Family, Listener};
 use super::protocol::Protocol;
-use super::serves::{Serves, Unless};
+use super::reachability::{Condition, Reachability};
 
 /// Where something should listen, and for which protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +18,12 @@ pub struct Target {
     /// TCP or UDP.
     pub protocol: Protocol,
     /// Where.
-    pub place: Place,
+    pub endpoint: Endpoint,
 }
 
 /// A port, or an address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum Endpoint {
     /// Any listener on this port, whatever its address and family.
     Port(NonZeroU16),
     /// A listener that a connection to this address and port would find. The unspecified address
@@ -41,13 +41,13 @@ pub enum Place {
 /// (net/ipv4/udp.c and net/ipv6/udp.c, compute_score and lookup2). Before Linux 5.0 a wildcard on a device could also
 /// come before a socket on the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank(u8);
+pub(super) struct Specificity(u8);
 
 impl Target {
     /// The port, in host order; never 0.
     pub fn port(&self) -> u16 {
-        match &self.place {
-            Place::Port(port) | Place::Address(_, port) => port.get(),
+        match &self.endpoint {
+            Endpoint::Port(port) | Endpoint::Address(_, port) => port.get(),
         }
     }
 
@@ -55,117 +55,117 @@ impl Target {
     /// IPv4 address (dual-stack, IPv4-mapped), never the other way round.
     pub fn served_by_family(&self, family: Family) -> bool {
         !matches!(
-            (self.place, family),
-            (Place::Address(IpAddr::V6(_), _), Family::V4)
+            (self.endpoint, family),
+            (Endpoint::Address(IpAddr::V6(_), _), Family::V4)
         )
     }
 
     /// Whether this listener serves the target for connections that come in so. `None`: by whichever device it may be
     /// bound to.
-    pub fn served_by(&self, listener: &Listener, entrance: Option<&Entrance>) -> Serves {
-        self.served_by_place(listener)
-            .and(self.served_by_device(listener, entrance))
+    pub fn served_by(&self, listener: &Listener, ingress: Option<&Ingress>) -> Reachability {
+        self.matches_endpoint(listener)
+            .and(self.is_reached_via(listener, ingress))
     }
 
     /// Whether connections that come in so find this listener, as far as devices decide it.
-    pub(super) fn served_by_device(
+    pub(super) fn is_reached_via(
         &self,
         listener: &Listener,
-        entrance: Option<&Entrance>,
-    ) -> Serves {
-        let entrance_of_target = self.comes_in_by(entrance);
-        match (entrance_of_target.as_deref(), listener.device) {
+        ingress: Option<&Ingress>,
+    ) -> Reachability {
+        let target_ingress = self.ingress_for(ingress);
+        match (target_ingress.as_deref(), listener.device) {
             // Without --interface no more is asked for than /proc shows.
-            (_, Device::Unknown) if entrance.is_none() => Serves::Yes,
-            (None | Some(&Entrance::LO), device)
-                if device == Device::Index(Entrance::LO.device) && self.has_own_address() =>
+            (_, Device::Unknown) if ingress.is_none() => Reachability::Yes,
+            (None | Some(&Ingress::LO), device)
+                if device == Device::Index(Ingress::LO.device) && self.has_own_address() =>
             {
-                Serves::Unless(Unless::NotOnLo)
+                Reachability::Unless(Condition::NotOnLo)
             }
-            (Some(entrance), _) => entrance.reaches(listener),
-            (None, _) => Serves::Yes,
+            (Some(ingress), _) => ingress.can_reach(listener),
+            (None, _) => Reachability::Yes,
         }
     }
 
     /// Whether this listener serves the target by its protocol, port and address.
-    pub(super) fn served_by_place(&self, listener: &Listener) -> Serves {
+    pub(super) fn matches_endpoint(&self, listener: &Listener) -> Reachability {
         if (listener.protocol, listener.port) != (self.protocol, self.port()) {
-            return Serves::No;
+            return Reachability::No;
         }
-        listener.reachable().and(self.reached_by(listener))
+        listener.reachable().and(self.matches_address(listener))
     }
 
     /// Whether a connection that finds this listener, by its own address and port not one for the target, was steered
     /// there: a BPF program (sk_lookup) has chosen it. A wildcard asks for what is bound, and nothing is steered to it.
     pub(super) fn is_steered_to(&self, listener: &Listener) -> bool {
         let asks_for_wildcard =
-            matches!(self.place, Place::Address(address, _) if address.is_unspecified());
+            matches!(self.endpoint, Endpoint::Address(address, _) if address.is_unspecified());
         !asks_for_wildcard
             && listener.protocol == self.protocol
-            && listener.reachable() != Serves::No
-            && self.served_by_place(listener) == Serves::No
+            && listener.reachable() != Reachability::No
+            && self.matches_endpoint(listener) == Reachability::No
     }
 
     /// True if it has an address that a device other than `lo` can have.
     fn has_own_address(&self) -> bool {
-        matches!(self.place, Place::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
+        matches!(self.endpoint, Endpoint::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
     }
 
     /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address, also if
     /// another device was named. What is sent there leaves by no other device, and the kernel drops what comes in by
     /// another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). In a VRF its own device takes
     /// the part of `lo`. `None`: by any. An address that is assigned to a device can be reached through every device.
-    pub(super) fn comes_in_by<'e>(
-        &self,
-        entrance: Option<&'e Entrance>,
-    ) -> Option<Cow<'e, Entrance>> {
-        match self.place {
-            Place::Address(address, _) if address.is_loopback() => {
-                let vrf = entrance.filter(|entrance| entrance.vrf.is_some());
+    pub(super) fn ingress_for<'e>(&self, ingress: Option<&'e Ingress>) -> Option<Cow<'e, Ingress>> {
+        match self.endpoint {
+            Endpoint::Address(address, _) if address.is_loopback() => {
+                let vrf = ingress.filter(|ingress| ingress.vrf.is_some());
                 Some(Cow::Owned(
-                    vrf.map_or(Entrance::LO, |vrf| vrf.only_by(None)),
+                    vrf.map_or(Ingress::LO, |vrf| vrf.restrict_to(None)),
                 ))
             }
-            _ => entrance.map(Cow::Borrowed),
+            _ => ingress.map(Cow::Borrowed),
         }
     }
 
     /// The same without the protocol and the port.
-    fn reached_by(&self, listener: &Listener) -> Serves {
-        let Place::Address(wanted, _) = self.place else {
-            return Serves::Yes;
+    fn matches_address(&self, listener: &Listener) -> Reachability {
+        let Endpoint::Address(wanted, _) = self.endpoint else {
+            return Reachability::Yes;
         };
-        match (listener.reach(), wanted) {
-            (Reach::WildcardV4, IpAddr::V4(_)) | (Reach::WildcardV6, IpAddr::V6(_)) => Serves::Yes,
-            (Reach::WildcardV6, IpAddr::V4(_)) => match listener.v6only {
-                Some(false) => Serves::Yes,
-                Some(true) => Serves::No,
-                None => Serves::Unless(Unless::V6only),
+        match (listener.address_scope(), wanted) {
+            (AddressScope::WildcardV4, IpAddr::V4(_))
+            | (AddressScope::WildcardV6, IpAddr::V6(_)) => Reachability::Yes,
+            (AddressScope::WildcardV6, IpAddr::V4(_)) => match listener.v6only {
+                Some(false) => Reachability::Yes,
+                Some(true) => Reachability::No,
+                None => Reachability::Unless(Condition::V6only),
             },
-            (Reach::One(bound), wanted) if bound == wanted => Serves::Yes,
-            (Reach::WildcardV4 | Reach::One(_), _) => Serves::No,
+            (AddressScope::One(bound), wanted) if bound == wanted => Reachability::Yes,
+            (AddressScope::WildcardV4 | AddressScope::One(_), _) => Reachability::No,
         }
     }
 
-    /// The rank of a listener that serves the target. A port asks for no address, so there all are
+    /// The specificity of a listener that serves the target. A port asks for no address, so there all are
     /// equal.
-    pub(super) fn rank(&self, listener: &Listener) -> Rank {
-        Rank(match (self.place, listener.reach(), self.protocol) {
-            (Place::Port(_), ..) => 0,
-            (_, Reach::One(_), _) => 2,
-            (_, _, Protocol::Tcp) => u8::from(listener.address.is_ipv4()),
-            (_, _, Protocol::Udp) if matches!(listener.device, Device::Index(_)) => 2,
-            (_, _, Protocol::Udp) => 0,
-        })
+    pub(super) fn specificity(&self, listener: &Listener) -> Specificity {
+        Specificity(
+            match (self.endpoint, listener.address_scope(), self.protocol) {
+                (Endpoint::Port(_), ..) => 0,
+                (_, AddressScope::One(_), _) => 2,
+                (_, _, Protocol::Tcp) => u8::from(listener.address.is_ipv4()),
+                (_, _, Protocol::Udp) if matches!(listener.device, Device::Index(_)) => 2,
+                (_, _, Protocol::Udp) => 0,
+            },
+        )
     }
 }
 
-impl From<Place> for Target {
+impl From<Endpoint> for Target {
     /// A target for TCP.
-    fn from(place: Place) -> Self {
+    fn from(endpoint: Endpoint) -> Self {
         Self {
             protocol: Protocol::Tcp,
-            place,
+            endpoint,
         }
     }
 }
@@ -174,13 +174,13 @@ impl fmt::Display for Target {
     /// TCP, the usual, is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
-            Protocol::Tcp => self.place.fmt(f),
-            Protocol::Udp => write!(f, "udp:{}", self.place),
+            Protocol::Tcp => self.endpoint.fmt(f),
+            Protocol::Udp => write!(f, "udp:{}", self.endpoint),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(port) => write!(f, "{port}"),
@@ -282,29 +282,29 @@ impl FromStr for Target {
         if text.contains(',') {
             return Err(TargetError::Several);
         }
-        let (protocol, place) = match text.strip_prefix("udp:") {
-            Some(place) => (Protocol::Udp, place),
+        let (protocol, endpoint) = match text.strip_prefix("udp:") {
+            Some(endpoint) => (Protocol::Udp, endpoint),
             None => (Protocol::Tcp, text.strip_prefix("tcp:").unwrap_or(text)),
         };
-        if let Some((word, _)) = place.split_once(':') {
+        if let Some((word, _)) = endpoint.split_once(':') {
             if OTHER_PROTOCOLS.contains(&word) {
                 return Err(TargetError::OtherProtocol);
             }
         }
-        let place = place.parse()?;
-        match (protocol, place) {
-            (Protocol::Tcp, Place::Address(address, _)) if takes_no_connections(address) => {
+        let endpoint = endpoint.parse()?;
+        match (protocol, endpoint) {
+            (Protocol::Tcp, Endpoint::Address(address, _)) if takes_no_connections(address) => {
                 Err(TargetError::NoConnections)
             }
-            (Protocol::Udp, Place::Address(address, _)) if address.is_multicast() => {
+            (Protocol::Udp, Endpoint::Address(address, _)) if address.is_multicast() => {
                 Err(TargetError::Group)
             }
-            _ => Ok(Self { protocol, place }),
+            _ => Ok(Self { protocol, endpoint }),
         }
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Endpoint {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {

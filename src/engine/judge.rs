@@ -228,7 +228,7 @@ impl CheckRun<'_> {
     /// Records a complete look by this source. Returns true if the look before it was by the same source and saw
     /// none of the targets that are still missing.
     fn record_misses(&mut self, source: usize) -> bool {
-        let unseen = self.survey.unseen();
+        let unseen = self.survey.missing_targets();
         match &mut self.misses {
             Some(misses) if misses.source == source && unseen.is_subset(&misses.unseen) => {
                 misses.unseen = unseen;
@@ -269,8 +269,8 @@ impl CheckRun<'_> {
     fn look_up_names(&mut self) -> Result<(), Obstacle> {
         loop {
             match self.requirements.look_up_names() {
-                Ok(entrance) => {
-                    self.survey = self.spec.survey_by(entrance);
+                Ok(ingress) => {
+                    self.survey = self.spec.survey_via(ingress);
                     self.warnings.clear();
                     return Ok(());
                 }
@@ -287,7 +287,7 @@ impl CheckRun<'_> {
     /// itself is queried again.
     fn cross_check(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
         let survey = &mut self.survey;
-        let connections = survey.connections_wanted();
+        let connections = survey.pending_lookups();
         look_up(
             source,
             survey,
@@ -298,7 +298,7 @@ impl CheckRun<'_> {
         let Some(misses) = &mut self.misses else {
             return;
         };
-        let wanted = !misses.cross_checked && !survey.unseen().is_empty();
+        let wanted = !misses.cross_checked && !survey.missing_targets().is_empty();
         let Some(other) = second.filter(|_| wanted) else {
             return;
         };
@@ -313,7 +313,7 @@ impl CheckRun<'_> {
                 other.name()
             );
         }
-        for (target, listener) in survey.adopt(&opinion) {
+        for (target, listener) in survey.merge(&opinion) {
             self.warnings.push(format!(
                 "{} shows no listener for {target}, but {} shows {listener}",
                 source.name(),

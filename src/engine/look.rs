@@ -3,7 +3,7 @@
 use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Compliance, Connection, Family, Listener, Protocol, Requirements, Survey};
+use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
 
 /// From how many ports the kernel is asked for the socket that gets a datagram: a group of two is taken for one socket once
@@ -25,7 +25,7 @@ pub fn look(
 ) -> Result<(), Fault> {
     survey.begin_look();
     requirements.begin_look();
-    if !requirements.any() && take_shortcuts(source, survey, deadline) {
+    if !requirements.any() && try_exact_lookups(source, survey, deadline) {
         return Ok(());
     }
     let mut outcome = Ok(());
@@ -45,10 +45,10 @@ pub fn look(
     }
     if outcome.is_ok() {
         if requirements.any() {
-            let connections = survey.connections_to_seen();
+            let connections = survey.deciding_lookups();
             look_up(source, survey, requirements, deadline, connections);
         }
-        survey.conclude();
+        survey.finish_pass();
     }
     outcome
 }
@@ -64,7 +64,7 @@ fn ask(
     let mut seen = 0;
     let answer = source.listeners(question, &mut |listener| {
         seen += 1;
-        survey.see(listener, requirements)
+        survey.observe(listener, requirements)
     });
     if enabled!(Level::DEBUG) {
         let end = match &answer {
@@ -87,8 +87,8 @@ fn ask(
 /// Asks for the listener of a few connections, which costs less than a dump, and the same however many listeners there
 /// are. Only a yes counts. Not with requirements:
 /// of an SO_REUSEPORT group the lookup shows one member. Whether nothing is left to ask.
-fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
-    for connection in survey.shortcuts() {
+fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
+    for connection in survey.exact_lookups() {
         if survey.is_settled() {
             return true;
         }
@@ -103,12 +103,12 @@ fn take_shortcuts(source: &mut dyn Source, survey: &mut Survey, deadline: Deadli
         debug!(
             "{}: {} to {} port {} would find {listener}; took {}",
             source.name(),
-            what_is_sent(connection),
+            protocol_noun(connection),
             connection.address,
             connection.target.port(),
             Shown(clock.now().saturating_sub(started))
         );
-        survey.shortcut_found(connection.target, &listener);
+        survey.exact_hit(connection.target, &listener);
     }
     survey.is_settled()
 }
@@ -120,7 +120,7 @@ pub fn look_up(
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
     deadline: Deadline<'_>,
-    connections: Vec<Connection>,
+    connections: Vec<LookupKey>,
 ) {
     for connection in connections {
         let clock = deadline.clock();
@@ -144,7 +144,7 @@ pub fn look_up(
             };
             let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
-            let sent = what_is_sent(connection);
+            let sent = protocol_noun(connection);
             debug!("{source}: the listener for {sent} to {target} {end}; took {took}");
         }
     }
@@ -154,14 +154,14 @@ pub fn look_up(
 /// SO_REUSEPORT group, up to one that meets the requirements.
 fn ask_for(
     source: &mut dyn Source,
-    connection: Connection,
+    connection: LookupKey,
     most: u16,
     is_fit: &mut dyn FnMut(&Listener) -> bool,
     deadline: Deadline<'_>,
 ) -> Result<Vec<Listener>, Fault> {
     let mut found: Vec<Listener> = Vec::new();
     for source_port in 1..=most {
-        let connection = Connection {
+        let connection = LookupKey {
             source_port,
             ..connection
         };
@@ -178,7 +178,7 @@ fn ask_for(
     Ok(found)
 }
 
-fn what_is_sent(connection: Connection) -> &'static str {
+fn protocol_noun(connection: LookupKey) -> &'static str {
     match connection.target.protocol {
         Protocol::Tcp => "a connection",
         Protocol::Udp => "a datagram",

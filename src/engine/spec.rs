@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Entrance, Listener, Obstacle, Survey, Target, Wanted};
+use crate::domain::{Answer, Doubt, Ingress, Listener, Obstacle, Survey, Target, Wanted};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -39,17 +39,17 @@ impl CheckSpec {
 
     /// A survey of the targets, of which nothing is known yet, for connections that come in by any device.
     pub fn survey(&self) -> Survey {
-        self.survey_by(None)
+        self.survey_via(None)
     }
 
     /// The same for connections that come in so.
-    pub fn survey_by(&self, entrance: Option<Entrance>) -> Survey {
+    pub fn survey_via(&self, ingress: Option<Ingress>) -> Survey {
         let enough = match self.wanted {
             Wanted::Listening => self.needed,
             // With --absent every target must be shown to be absent, so the survey cannot stop early.
             Wanted::Absent => self.targets.len(),
         };
-        Survey::new(self.targets.iter().copied(), entrance, enough)
+        Survey::new(self.targets.iter().copied(), ingress, enough)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use tracing::debug;
 
 use crate::clock::Deadline;
-use crate::domain::{Entrance, Vrf};
+use crate::domain::{Ingress, Vrf};
 use crate::source::netlink::Arrival;
 use crate::source::{Fault, netlink};
 
@@ -14,10 +14,10 @@ use crate::source::{Fault, netlink};
 ///
 /// # Errors
 /// Returns an error if that could not be found out.
-pub fn entrance(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Entrance, Fault> {
+pub fn ingress(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Ingress, Fault> {
     let Arrival { device, vrf } = netlink::arrival(device, deadline)?;
     let Some(index) = vrf else {
-        return Ok(Entrance::by(device));
+        return Ok(Ingress::via(device));
     };
     let enslaved = match index == device {
         true => netlink::enslaved_to(index, deadline)?,
@@ -29,7 +29,7 @@ pub fn entrance(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Entr
         udp_accept: is_set(proc, "udp_l3mdev_accept"),
     };
     debug!("connections come in through the VRF number {index}: {vrf:?}");
-    Ok(Entrance {
+    Ok(Ingress {
         device: index,
         vrf: Some(vrf),
     })

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Entrance, Obstacle};
+use crate::domain::{Doubt, Ingress, Obstacle};
 use crate::errno::ErrnoText;
 use crate::host::vrf;
 use crate::source::{Fault, netlink};
@@ -16,11 +16,11 @@ use crate::source::{Fault, netlink};
 ///
 /// # Errors
 /// Returns that there is no such device, or why it could not be looked up.
-pub(super) fn entrance(
+pub(super) fn ingress(
     interface: &str,
     proc: &Path,
     deadline: Deadline<'_>,
-) -> Result<Entrance, Obstacle> {
+) -> Result<Ingress, Obstacle> {
     let no_such = || {
         let why = ErrnoText(Errno::ENODEV);
         Obstacle::NoSuch(format!("there is no interface {interface}: {why}"))
@@ -36,7 +36,7 @@ pub(super) fn entrance(
             .into()
         }
     })?;
-    vrf::entrance(index, proc, deadline).map_err(|fault| match fault {
+    vrf::ingress(index, proc, deadline).map_err(|fault| match fault {
         Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
         Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
         fault => not_asked(interface, &fault),

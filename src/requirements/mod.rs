@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Entrance, Listener, Obstacle, Requirements};
+use crate::domain::{Compliance, Doubt, Ingress, Listener, Obstacle, Requirements};
 use crate::host::cgroups::full_name;
 use crate::host::netns::Netns;
 use crate::host::processes::{Processes, Viewer};
@@ -116,7 +116,7 @@ impl Requirements for RequirementChecker<'_> {
         self.demands.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
         if let Some(netns) = self.demands.netns {
             // The names below are those of the namespace.
             netns.enter()?;
@@ -134,8 +134,8 @@ impl Requirements for RequirementChecker<'_> {
             Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
             Err(no_such) => return Err(no_such),
         };
-        let entrance = |interface| interface::entrance(interface, self.proc, self.deadline);
-        self.demands.interface.map(entrance).transpose()
+        let ingress = |interface| interface::ingress(interface, self.proc, self.deadline);
+        self.demands.interface.map(ingress).transpose()
     }
 
     fn begin_look(&mut self) {

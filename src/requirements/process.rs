@@ -17,7 +17,7 @@ pub(super) fn judge(
     let unknown = |why: &str| {
         Compliance::Unknown(Doubt::new(format_args!(
             "{listener} {}, but its process is not known: {why}",
-            listener.protocol.listens()
+            listener.protocol.state_word()
         )))
     };
     let Some(inode) = listener.inode else {

@@ -37,7 +37,7 @@ impl MaxQueue {
         let unknown = |what| {
             Compliance::Unknown(Doubt::new(format_args!(
                 "{listener} {}, but the {what} of its {name} is not known",
-                listener.protocol.listens()
+                listener.protocol.state_word()
             )))
         };
         let Some(queue) = listener.queue else {

@@ -23,7 +23,7 @@ impl Units {
         let unknown = |why| {
             Compliance::Unknown(Doubt::new(format_args!(
                 "{listener} {}, but its unit is not known: {why}",
-                listener.protocol.listens()
+                listener.protocol.state_word()
             )))
         };
         let Some(id) = listener.cgroup else {

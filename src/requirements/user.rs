@@ -31,7 +31,7 @@ pub(super) fn judge(
     let unknown = |why| {
         Compliance::Unknown(Doubt::new(format_args!(
             "{listener} {}, but its user is not known{why}",
-            listener.protocol.listens()
+            listener.protocol.state_word()
         )))
     };
     match (uid, listener.uid) {

@@ -15,7 +15,7 @@ pub use byte_order::ByteOrder;
 pub use choice::SourceChoice;
 
 use crate::clock::{Deadline, Shown};
-use crate::domain::{Connection, Family, Listener, Protocol};
+use crate::domain::{Family, Listener, LookupKey, Protocol};
 
 /// A question to a source: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub trait Source {
     /// No answer, which proves nothing either.
     fn kernel_lookup(
         &mut self,
-        _connection: Connection,
+        _connection: LookupKey,
         _limit: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         Ok(None)
@@ -109,7 +109,7 @@ impl<S: Source + ?Sized> Source for &mut S {
 
     fn kernel_lookup(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         (**self).kernel_lookup(connection, deadline)

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource};
 use super::findings::{Finding, Findings};
 use super::live::{self, Loaded, Running};
-use crate::keepalived_conf::{Config, Disk, Place, Reading, Version, instance_id};
+use crate::keepalived_conf::{Config, Disk, Location, Reading, Version, instance_id};
+use crate::untrusted;
 
 /// What keepalived reads unless it is told otherwise.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
@@ -67,7 +68,7 @@ pub fn read(
         return of_files(named, version);
     }
     if !has_loaded {
-        return match default[0].exists() {
+        return match untrusted::metadata(&default[0]).is_ok() {
             true => of_files(&default, version),
             false => Examined {
                 confs: Vec::new(),
@@ -89,9 +90,9 @@ pub fn read(
         } = loaded;
         let reading = reading(id, version);
         let config = reading.read_loaded(text, main);
-        if !reading.is_loaded(text, folder, main) {
+        if !reading.matches_loaded(text, folder, main) {
             let finding = CHANGED.with(&[("pid", &running.pid), ("main", &main.display())]);
-            findings.add(finding.at(&Place::new(main, 0)));
+            findings.add(finding.at(&Location::new(main, 0)));
         }
         if let Some(installed) = live::installed_for(&running) {
             let next = self::reading(id, Some(installed)).read(folder, main);

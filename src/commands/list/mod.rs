@@ -12,7 +12,7 @@ use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
     Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
-    Protocol, Serves, Survey, Target,
+    Protocol, Reachability, Survey, Target,
 };
 use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
@@ -219,7 +219,7 @@ fn listeners(
 
 fn serves_one(targets: &[Target], listener: &Listener) -> bool {
     let mut targets = targets.iter();
-    targets.any(|target| target.served_by(listener, None) != Serves::No)
+    targets.any(|target| target.served_by(listener, None) != Reachability::No)
 }
 
 /// Adds the listeners elsewhere to which a BPF program steers connections to the targets, as the kernel's own lookup
@@ -231,7 +231,7 @@ fn steered(
     listeners: &mut Vec<Listener>,
 ) {
     let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
-    let connections = survey.connections_wanted();
+    let connections = survey.pending_lookups();
     look_up(
         source,
         &mut survey,
@@ -242,7 +242,7 @@ fn steered(
     for (target, answer) in survey.answers(None) {
         if let Answer::Listening(listener) = answer {
             let is_listed = listeners.iter().any(|known| known.is_same(&listener));
-            if !is_listed && target.served_by(&listener, None) == Serves::No {
+            if !is_listed && target.served_by(&listener, None) == Reachability::No {
                 listeners.push(listener);
             }
         }

@@ -2,18 +2,9 @@
 
 use super::trace::event::{Direction, Reset};
 
-/// How bad a cause is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Something to repair, on this machine or on a peer.
-    Problem,
-    /// Worth knowing, and often harmless.
-    Note,
-}
-
-/// A cause of resets, or a symptom where no cause is known.
+/// A cause of resets, or a symptom where no cause is known. See [`Cause::describe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)] // See `Cause::describe`.
+#[allow(missing_docs)]
 pub enum Cause {
     NoListener,
     NoConnection,
@@ -29,56 +20,33 @@ pub enum Cause {
     BadSegment,
     Conntrack,
     Firewall,
-    ByPeer,
-    Scan,
+    Received,
     Attempts,
     Cut,
     Sent,
+    Scan,
 }
 
-/// Everything that is said of a cause.
+/// The texts and counters of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description {
+    /// The cause.
+    pub cause: Cause,
     /// Its name in JSON.
     pub id: &'static str,
     /// Its name for a person.
     pub name: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
     /// The counters that belong to it.
     pub counters: &'static [&'static str],
     /// Settings and levels that belong to it.
     pub state: &'static [&'static str],
-    /// What to do next.
+    /// The next step for an operator.
     pub next: &'static str,
 }
 
 impl Cause {
-    /// All of them, in the order of the report.
-    pub const ALL: [Self; 19] = [
-        Self::NoListener,
-        Self::NoConnection,
-        Self::AcceptQueue,
-        Self::ListenerClosed,
-        Self::UnreadData,
-        Self::AfterClose,
-        Self::Aborted,
-        Self::Destroyed,
-        Self::TimeOut,
-        Self::Memory,
-        Self::Mptcp,
-        Self::BadSegment,
-        Self::Conntrack,
-        Self::Firewall,
-        Self::ByPeer,
-        Self::Attempts,
-        Self::Cut,
-        Self::Sent,
-        Self::Scan,
-    ];
-
-    /// The cause of a traced reset. `reason` is the kernel's name (include/net/rstreason.h); `None`: up to Linux
-    /// 6.9 it gives none. What sends each, in Linux 6.18:
+    /// Returns the cause of a traced reset. `reason` is the kernel's name (include/net/rstreason.h), which is missing
+    /// up to Linux 6.9. The senders of each, in Linux 6.18:
     ///
     /// - TCP_STATE: `tcp_disconnect`, which sets TCP_CLOSE first. close(2) with SO_LINGER 0 calls it, and
     ///   connect(2) with AF_UNSPEC. A listener that closes does so for each connection in its queue, with softirqs
@@ -89,10 +57,10 @@ impl Cause {
     ///   (`tcp_rcv_state_process`, `tcp_timewait_state_process`). Before the former, the kernel traces a received
     ///   reset that nobody sent (`tcp_reset`).
     /// - INVALID_SYN of a listener: `tcp_check_req`, for a full accept queue with tcp_abort_on_overflow.
-    /// - Another reason of a listener: a segment of a connection that it does not know.
+    /// - Another reason of a listener: a segment of a connection that it does not have.
     pub fn of(reset: &Reset, reason: Option<&str>) -> Self {
         if reset.direction == Direction::Received {
-            return Self::ByPeer;
+            return Self::Received;
         }
         match reason {
             None => Self::Sent,
@@ -113,7 +81,7 @@ impl Cause {
         }
     }
 
-    /// True if the thread that ran is the one that closed: it was in a system call for that.
+    /// True if the thread that ran is the one that closed the connection.
     pub fn is_by_thread(self) -> bool {
         matches!(
             self,
@@ -121,7 +89,7 @@ impl Cause {
         )
     }
 
-    /// What moves each counter, and where, in Linux 6.18:
+    /// Returns the description. Each counter is moved by, in Linux 6.18:
     ///
     /// - ListenOverflows: the accept queue is full when a SYN comes (`tcp_conn_request`) or when the
     ///   handshake ends (`tcp_v4_syn_recv_sock`). ListenDrops: a SYN or the end of a handshake is dropped, for that
@@ -143,159 +111,190 @@ impl Cause {
     ///   side or a time-out (`tcp_set_state`).
     /// - OutRsts: a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`).
     pub fn describe(self) -> Description {
-        let problem = |id, name, counters, next| Description {
-            id,
-            name,
-            severity: Severity::Problem,
-            counters,
-            state: &[],
-            next,
-        };
-        let note = |id, name, counters, next| Description {
-            severity: Severity::Note,
-            ..problem(id, name, counters, next)
-        };
-        match self {
-            Self::NoListener => problem(
-                "no_listener",
-                "nothing listens on the port",
-                &[],
-                "start the service, or correct the port that its clients use; listenup list -p shows what listens",
-            ),
-            Self::NoConnection => problem(
-                "no_connection",
-                "no such connection on this machine",
-                &[],
-                "the peer still uses a connection that this machine does not have: after a virtual IP has moved or \
-                 this machine has restarted, it has to connect again; if a NAT or firewall forgets idle connections, \
-                 set a shorter net.ipv4.tcp_keepalive_time than its time-out",
-            ),
-            Self::AcceptQueue => Description {
-                state: &["tcp_abort_on_overflow"],
-                ..problem(
-                    "accept_queue",
-                    "accept queue full",
-                    &["ListenOverflows", "ListenDrops", "TCPReqQFullDrop"],
-                    "the service accepts too slowly, or its backlog (at most net.core.somaxconn) is too small; \
-                     listenup check --max-queue 80% PORT reports the queue before it is full",
-                )
-            },
-            Self::ListenerClosed => problem(
-                "listener_closed",
-                "service closed its listener with connections in the accept queue",
-                &[],
-                "the service stopped, restarted or was killed: check its log, systemctl status, and dmesg for the \
-                 OOM killer",
-            ),
-            Self::UnreadData => problem(
-                "unread_data",
-                "closed with unread data",
-                &["TCPAbortOnClose"],
-                "check that program's log: it closed the socket, or ended, before it had read everything",
-            ),
-            Self::AfterClose => problem(
-                "after_close",
-                "data came after the close",
-                &[],
-                "this machine closed the connection first, and the peer still sent: compare the time-outs of both \
-                 programs, and check whether the program here ended",
-            ),
-            Self::Aborted => problem(
-                "aborted",
-                "aborted by the local application",
-                &["TCPAbortOnData", "TCPAbortOnLinger"],
-                "check that program's log: it closes with SO_LINGER 0, TCP_LINGER2 below 0 or connect to \
-                 AF_UNSPEC; TCPAbortOnData also counts data that came after a close",
-            ),
-            Self::Destroyed => problem(
-                "destroyed",
-                "ended by a tool for administrators",
-                &[],
-                "ss -K or another program that uses SOCK_DESTROY ended these connections: check what runs it",
-            ),
-            Self::TimeOut => problem(
-                "time_out",
-                "peer does not answer",
-                &["TCPAbortOnTimeout"],
-                "the peer has crashed or is unreachable, or a firewall on the way has forgotten the connection and \
-                 drops its packets; ss -tno shows connections with retransmissions",
-            ),
-            Self::Memory => problem(
-                "memory",
-                "out of memory for sockets",
-                &["TCPAbortOnMemory"],
-                "compare orphan in /proc/net/sockstat with net.ipv4.tcp_max_orphans, and mem with net.ipv4.tcp_mem",
-            ),
-            Self::Mptcp => problem(
-                "mptcp",
-                "reset by Multipath TCP",
-                &["MPFastcloseTx", "MPRstTx"],
-                "a program closed a Multipath TCP connection with unread data, or a subflow was refused: check that \
-                 program's log, and nstat -az 'MP*'",
-            ),
-            Self::BadSegment => problem(
-                "bad_segment",
-                "a segment did not fit its connection",
-                &[],
-                "two hosts can have the same address, or a middlebox changes segments; tcpdump -ni any \
-                 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
-            ),
-            Self::Conntrack => Description {
-                state: &["nf_conntrack_count", "nf_conntrack_max"],
-                ..problem(
-                    "conntrack",
-                    "connection tracking",
-                    &[
-                        "nf_conntrack.drop",
-                        "nf_conntrack.early_drop",
-                        "nf_conntrack.insert_failed",
-                        "nf_conntrack.invalid",
-                    ],
-                    "check dmesg for \"table full\", and net.netfilter.nf_conntrack_max; packets that conntrack \
-                     marks invalid bypass NAT, and the receiver resets them",
-                )
-            },
-            Self::Firewall => problem(
-                "firewall",
-                "rejected by this machine's firewall",
-                &[],
-                "nft list ruleset shows the rule; the kernel counts these resets nowhere else",
-            ),
-            Self::ByPeer => problem(
-                "by_peer",
-                "reset by the peer",
-                &[],
-                "check the peer's log, or run listenup resets there; if the peer sent no reset, a firewall or NAT on \
-                 the way did",
-            ),
-            Self::Attempts => problem(
-                "attempts",
-                "connections failed to open",
-                &["AttemptFails"],
-                "refused, reset or unanswered, as a client or as a server: check the service that this machine \
-                 connects to",
-            ),
-            Self::Cut => problem(
-                "cut",
-                "established connections cut",
-                &["EstabResets"],
-                "a reset of either side, or a time-out; as root with tracefs, listenup names the connections",
-            ),
-            Self::Sent => problem(
-                "sent",
-                "resets sent, cause not counted",
-                &["OutRsts"],
-                "as root with tracefs and Linux 6.10 or later, listenup names the cause and the port",
-            ),
-            Self::Scan => note(
-                "scan",
-                "port scan",
-                &[],
-                "harmless, unless the peer should not scan: check the peer",
-            ),
-        }
+        let found = DESCRIPTIONS
+            .iter()
+            .find(|description| description.cause == self);
+        *found.unwrap_or(&PLAIN)
+    }
+
+    /// Returns all causes, in the order of the report.
+    pub fn all() -> impl Iterator<Item = Self> {
+        DESCRIPTIONS.iter().map(|description| description.cause)
     }
 }
+
+const PLAIN: Description = Description {
+    cause: Cause::Sent,
+    id: "",
+    name: "",
+    counters: &[],
+    state: &[],
+    next: "",
+};
+
+/// A description for each cause, in the order of the report.
+const DESCRIPTIONS: [Description; 19] = [
+    Description {
+        cause: Cause::NoListener,
+        id: "no_listener",
+        name: "nothing listened on the port",
+        next: "start the service, or correct the port that its clients use; listenup list -p shows all listeners",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::NoConnection,
+        id: "no_connection",
+        name: "no such connection on this machine",
+        next: "the peer still uses a connection that this machine does not have: after a virtual IP has moved or this \
+               machine has restarted, it has to connect again; if a NAT or firewall forgets idle connections, set a \
+               shorter net.ipv4.tcp_keepalive_time than its time-out",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::AcceptQueue,
+        id: "accept_queue",
+        name: "accept queue full",
+        counters: &["ListenOverflows", "ListenDrops", "TCPReqQFullDrop"],
+        state: &["tcp_abort_on_overflow"],
+        next: "the service accepts too slowly, or its backlog (at most net.core.somaxconn) is too small; listenup \
+               check --max-queue 80% PORT reports the queue before it is full",
+    },
+    Description {
+        cause: Cause::ListenerClosed,
+        id: "listener_closed",
+        name: "listener closed with connections in its accept queue",
+        next: "the service stopped, restarted or was killed, or ss -K ended its listener: check its log, systemctl \
+               status, and dmesg for the OOM killer",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::UnreadData,
+        id: "unread_data",
+        name: "closed with unread data",
+        counters: &["TCPAbortOnClose"],
+        next: "check that program's log: it closed the socket, or ended, before it had read everything",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::AfterClose,
+        id: "after_close",
+        name: "data came after the close",
+        next: "this machine closed the connection first, and the peer still sent: compare the time-outs of both \
+               programs, and check whether the program here ended",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Aborted,
+        id: "aborted",
+        name: "aborted by the local application",
+        counters: &["TCPAbortOnData", "TCPAbortOnLinger"],
+        next: "check that program's log: it closes with SO_LINGER 0, TCP_LINGER2 below 0 or connect to AF_UNSPEC; \
+               TCPAbortOnData also counts data that came after a close",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Destroyed,
+        id: "destroyed",
+        name: "ended by a tool for administrators",
+        next: "ss -K or another program that destroys sockets ended these connections: check what runs it",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::TimeOut,
+        id: "time_out",
+        name: "peer did not answer",
+        counters: &["TCPAbortOnTimeout"],
+        next: "the peer has crashed or is unreachable, or a firewall drops its packets, as one does that has \
+               forgotten an idle connection; ss -tno shows connections with retransmissions",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Memory,
+        id: "memory",
+        name: "out of memory for sockets",
+        counters: &["TCPAbortOnMemory"],
+        next: "compare orphan in /proc/net/sockstat with net.ipv4.tcp_max_orphans, and mem with net.ipv4.tcp_mem",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Mptcp,
+        id: "mptcp",
+        name: "reset by Multipath TCP",
+        counters: &["MPFastcloseTx", "MPRstTx"],
+        next: "a program closed a Multipath TCP connection with unread data, or a subflow was refused: check that \
+               program's log, and nstat -az 'MP*'",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::BadSegment,
+        id: "bad_segment",
+        name: "a segment did not fit its connection",
+        next: "two hosts can have the same address, or a middlebox changes segments; tcpdump -ni any \
+               'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Conntrack,
+        id: "conntrack",
+        name: "connection tracking",
+        counters: &[
+            "nf_conntrack.drop",
+            "nf_conntrack.early_drop",
+            "nf_conntrack.insert_failed",
+            "nf_conntrack.invalid",
+        ],
+        state: &["nf_conntrack_count", "nf_conntrack_max"],
+        next: "check dmesg for \"table full\", and net.netfilter.nf_conntrack_max; packets that conntrack marks \
+               invalid bypass NAT, and the receiver can reset them",
+    },
+    Description {
+        cause: Cause::Firewall,
+        id: "firewall",
+        name: "rejected by this machine's firewall",
+        next: "nft list ruleset shows the rule; TCP does not count these resets",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Received,
+        id: "received",
+        name: "resets received",
+        next: "check the peer's log, or run listenup resets there; if the peer sent no reset, a firewall or NAT did, \
+               on the way or on this machine",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Attempts,
+        id: "attempts",
+        name: "connections failed to open",
+        counters: &["AttemptFails"],
+        next: "refused, reset or unanswered, as a client or as a server: check the service that this machine \
+               connects to",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Cut,
+        id: "cut",
+        name: "established connections cut",
+        counters: &["EstabResets"],
+        next: "a reset of either side, or a time-out; as root with tracefs, listenup names the connections",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Sent,
+        id: "sent",
+        name: "resets sent, cause not counted",
+        counters: &["OutRsts"],
+        next: "as root with tracefs and Linux 6.10 or later, listenup names the cause and the port",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Scan,
+        id: "scan",
+        name: "one peer tried many closed ports",
+        next: "a port scan, often harmless, or a peer whose services are not running here: check the peer",
+        ..PLAIN
+    },
+];
 
 #[cfg(test)]
 mod tests {
@@ -305,8 +304,10 @@ mod tests {
 
     #[test]
     fn each_cause_is_described_once() {
-        let all: BTreeSet<Cause> = Cause::ALL.into();
-        assert_eq!(all.len(), Cause::ALL.len());
+        let all: Vec<Cause> = Cause::all().collect();
+        for (number, cause) in all.iter().enumerate() {
+            assert_eq!((*cause as usize, cause.describe().cause), (number, *cause));
+        }
         let ids: BTreeSet<&str> = all.iter().map(|cause| cause.describe().id).collect();
         assert_eq!(ids.len(), all.len());
         let mut counters = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::entrance::Vrf;
+use super::super::ingress::Vrf;
 use super::super::requirement::Violation;
 use super::*;
 
@@ -28,14 +28,14 @@ fn of(target: &str, listeners: &[(Listener, Compliance)]) -> Candidates {
     let target: Target = target.parse().unwrap();
     let mut candidates = Candidates::default();
     for (listener, compliance) in listeners {
-        candidates.add(listener, target.rank(listener), compliance.clone());
+        candidates.add(listener, target.specificity(listener), compliance.clone());
     }
     candidates
 }
 
 /// The listener that decides and what is known of it, or all that are contested.
 fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
-    match of(target, listeners).decide(target.parse().unwrap(), device.map(Entrance::by).as_ref()) {
+    match of(target, listeners).decide(target.parse().unwrap(), device.map(Ingress::via).as_ref()) {
         None => "none".to_owned(),
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
@@ -60,8 +60,8 @@ fn of_a_group_the_best_one_stands_for_all() {
     }
     // Among equals the first stays: its words are those that are told.
     let mut candidates = of(TARGET, &[(any(), Compliance::Unknown(Doubt::new("first")))]);
-    let rank = TARGET.parse::<Target>().unwrap().rank(&any());
-    candidates.add(&any(), rank, unknown());
+    let specificity = TARGET.parse::<Target>().unwrap().specificity(&any());
+    candidates.add(&any(), specificity, unknown());
     let decision = candidates.decide(TARGET.parse().unwrap(), None).unwrap();
     let (_, compliance) = decision.into_compliance();
     assert_eq!(compliance, Compliance::Unknown(Doubt::new("first")));
@@ -122,9 +122,9 @@ fn a_device_decides_only_for_what_comes_in_on_it() {
 
 #[test]
 fn what_outranks_another_makes_it_of_no_matter() {
-    let outrank = |known: &(Listener, Compliance), other: &Listener| {
-        let rank = TARGET.parse::<Target>().unwrap().rank(other);
-        of(TARGET, std::slice::from_ref(known)).outrank(other, rank)
+    let outranks = |known: &(Listener, Compliance), other: &Listener| {
+        let specificity = TARGET.parse::<Target>().unwrap().specificity(other);
+        of(TARGET, std::slice::from_ref(known)).outranks(other, specificity)
     };
     let ok = |address, device| (on(address, device), Compliance::Compliant);
     let bad = |address, device| (on(address, device), full());
@@ -185,7 +185,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
             false,
         ),
     ] {
-        assert_eq!(outrank(&known, &other), expected, "{known:?} {other:?}");
+        assert_eq!(outranks(&known, &other), expected, "{known:?} {other:?}");
     }
 }
 
@@ -203,7 +203,11 @@ fn the_kernel_s_choice_leaves_its_group_alone() {
         ("192.0.2.1", false, "none"),
     ] {
         let mut candidates = of(TARGET, &listeners);
-        assert_eq!(candidates.keep(&on(found, Device::Any)), known, "{found}");
+        assert_eq!(
+            candidates.retain_group_of(&on(found, Device::Any)),
+            known,
+            "{found}"
+        );
         let left: Vec<_> = candidates
             .0
             .into_iter()
@@ -269,7 +273,7 @@ fn in_a_vrf_every_way_in_counts() {
             tcp_accept: Some(true),
             udp_accept: None,
         });
-        Entrance { device: 7, vrf }
+        Ingress { device: 7, vrf }
     };
     let decided =
         |listeners: &[(Listener, Compliance)], enslaved: &[u32]| match of(TARGET, listeners)

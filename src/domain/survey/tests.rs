@@ -41,11 +41,11 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
         let mut survey = Survey::new([target.parse().unwrap()], None, 1);
         survey.begin_look();
         for listener in listeners {
-            if survey.see(listener, &mut EmptyQueue).is_break() {
+            if survey.observe(listener, &mut EmptyQueue).is_break() {
                 break;
             }
         }
-        survey.conclude();
+        survey.finish_pass();
         let answer = survey.answers(None)[0].1.clone();
         let is_settled = matches!(answer, Answer::Listening(_));
         assert_eq!(survey.is_settled(), is_settled);
@@ -117,11 +117,11 @@ fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
     let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
     assert!(
         survey
-            .see(&on("0.0.0.0", None), &mut NoRequirements)
+            .observe(&on("0.0.0.0", None), &mut NoRequirements)
             .is_break()
     );
     survey.begin_look();
-    assert!(survey.is_settled() && survey.unseen().is_empty());
+    assert!(survey.is_settled() && survey.missing_targets().is_empty());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
     let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
     survey.begin_look();
     let elsewhere = on("127.0.0.1", None);
-    let _ = survey.see(&elsewhere, &mut NoRequirements);
+    let _ = survey.observe(&elsewhere, &mut NoRequirements);
     assert_eq!(survey.elsewhere(), [elsewhere]);
     survey.begin_look();
     assert_eq!(survey.elsewhere(), []);
@@ -138,7 +138,7 @@ fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
 #[test]
 fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
     let mut survey = Survey::new(["443".parse().unwrap()], None, 1);
-    let _ = survey.see(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
+    let _ = survey.observe(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
     assert!(matches!(survey.answers(None)[0].1, Answer::Violates(..)));
     survey.begin_look();
     assert_eq!(survey.answers(None)[0].1, Answer::NotListening);
@@ -146,14 +146,14 @@ fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
 
 /// What comes of it when another source shows this listener and this one has shown those.
 fn adopted(target: &str, shown: &[Listener], other: &Listener) -> Answer {
-    let mut survey = Survey::new([target.parse().unwrap()], Some(Entrance::by(2)), 1);
+    let mut survey = Survey::new([target.parse().unwrap()], Some(Ingress::via(2)), 1);
     let mut second = survey.clone();
     for listener in shown {
-        let _ = survey.see(listener, &mut EmptyQueue);
+        let _ = survey.observe(listener, &mut EmptyQueue);
     }
-    let _ = second.see(other, &mut EmptyQueue);
-    second.conclude();
-    survey.adopt(&second);
+    let _ = second.observe(other, &mut EmptyQueue);
+    second.finish_pass();
+    survey.merge(&second);
     survey.answers(None)[0].1.clone()
 }
 
@@ -199,11 +199,11 @@ fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_anothe
     };
     let targets = ["443", "127.0.0.1:443"].map(|target| target.parse().unwrap());
     let mut survey = Survey::new(targets, None, 2);
-    let _ = survey.see(&v6only, &mut NoRequirements);
+    let _ = survey.observe(&v6only, &mut NoRequirements);
     let mut second = survey.clone();
     second.begin_look();
-    let _ = second.see(&unknown, &mut NoRequirements);
-    assert_eq!(survey.adopt(&second), []);
+    let _ = second.observe(&unknown, &mut NoRequirements);
+    assert_eq!(survey.merge(&second), []);
     assert_eq!(survey.answers(None)[1].1, Answer::NotListening);
 }
 
@@ -221,11 +221,11 @@ fn the_ports_that_are_wanted_are_those_of_open_targets_each_once() {
         [22, 80, 443, 8080]
     );
     let of = |port| Listener::at([0, 0, 0, 0], port);
-    assert!(survey.see(&of(443), &mut NoRequirements).is_continue());
+    assert!(survey.observe(&of(443), &mut NoRequirements).is_continue());
     assert_eq!(survey.ports_wanted(Protocol::Tcp, Family::V4), [22, 8080]);
     // Enough for two is enough.
     let mut survey = Survey::new(targets, None, 2);
-    assert!(survey.see(&of(443), &mut NoRequirements).is_break());
+    assert!(survey.observe(&of(443), &mut NoRequirements).is_break());
     assert!(survey.ports_wanted(Protocol::Tcp, Family::V4).is_empty() && survey.is_settled());
 }
 
@@ -239,17 +239,17 @@ fn the_same_port_of_both_protocols_is_two_targets() {
         protocol: Protocol::Udp,
         ..Listener::at([0, 0, 0, 0], 53)
     };
-    assert!(survey.see(&udp, &mut NoRequirements).is_continue());
-    assert_eq!(survey.unseen(), BTreeSet::from([0, 2]));
-    survey.shortcut_found(targets[2], &Listener::at([0, 0, 0, 0], 443));
-    assert_eq!(survey.unseen(), BTreeSet::from([0, 2]));
+    assert!(survey.observe(&udp, &mut NoRequirements).is_continue());
+    assert_eq!(survey.missing_targets(), BTreeSet::from([0, 2]));
+    survey.exact_hit(targets[2], &Listener::at([0, 0, 0, 0], 443));
+    assert_eq!(survey.missing_targets(), BTreeSet::from([0, 2]));
 }
 
 #[test]
 fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
     let full = on("0.0.0.0", Some(9));
     let fit = |device: u32| on_device("0.0.0.0", Device::Index(device), 0);
-    for (target, entrance, listeners, asked, end) in [
+    for (target, ingress, listeners, asked, end) in [
         (
             "192.0.2.1:443",
             Some(2),
@@ -290,18 +290,18 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
         ),
     ] {
         let target: Target = target.parse().unwrap();
-        let mut survey = Survey::new([target], entrance.map(Entrance::by), 1);
+        let mut survey = Survey::new([target], ingress.map(Ingress::via), 1);
         survey.begin_look();
         for listener in &listeners {
-            let _ = survey.see(listener, &mut EmptyQueue);
+            let _ = survey.observe(listener, &mut EmptyQueue);
         }
-        let connections = survey.connections_to_seen();
+        let connections = survey.deciding_lookups();
         let devices = connections.iter().map(|connection| connection.interface);
         assert_eq!(devices.collect::<Vec<_>>(), asked, "{target} {listeners:?}");
         for connection in connections {
             survey.found(connection, std::slice::from_ref(&full), &mut EmptyQueue);
         }
-        survey.conclude();
+        survey.finish_pass();
         let text = match &survey.answers(None)[0].1 {
             Answer::Listening(listener) => listener.to_string(),
             Answer::Violates(_, violation) => violation.why().to_owned(),
@@ -317,8 +317,8 @@ fn a_listener_matters_to_the_targets_on_its_port_alone() {
     let target: Target = "443".parse().unwrap();
     let mut survey = Survey::new([target], None, 1);
     let other = Listener::at([0, 0, 0, 0], 80);
-    assert!(survey.see(&other, &mut NoRequirements).is_continue());
-    assert_eq!(survey.unseen(), BTreeSet::from([0]));
+    assert!(survey.observe(&other, &mut NoRequirements).is_continue());
+    assert_eq!(survey.missing_targets(), BTreeSet::from([0]));
     assert!(!survey.has_settled(target));
 }
 

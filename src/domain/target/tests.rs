@@ -138,8 +138,8 @@ fn refuses_everything_else_and_says_why() {
 
 #[test]
 fn serves_table() {
-    use Serves::{No, Yes};
-    const UNLESS_V6ONLY: Serves = Serves::Unless(Unless::V6only);
+    use Reachability::{No, Yes};
+    const UNLESS_V6ONLY: Reachability = Reachability::Unless(Condition::V6only);
     // One row a listener; the columns are the targets.
     let targets = [
         "443",
@@ -178,7 +178,7 @@ fn another_port_serves_nothing() {
         for address in ["0.0.0.0", "::", "127.0.0.1", "::1"] {
             assert_eq!(
                 target.served_by(&listener(address, Some(false)), None),
-                Serves::No,
+                Reachability::No,
                 "{target} by {address}"
             );
         }
@@ -194,8 +194,8 @@ fn a_socket_of_the_other_protocol_serves_nothing() {
     };
     for place in ["443", "127.0.0.1:443", "0.0.0.0:443"] {
         for (prefix, by_tcp, by_udp) in [
-            ("", Serves::Yes, Serves::No),
-            ("udp:", Serves::No, Serves::Yes),
+            ("", Reachability::Yes, Reachability::No),
+            ("udp:", Reachability::No, Reachability::Yes),
         ] {
             let target: Target = format!("{prefix}{place}").parse().unwrap();
             assert_eq!(target.served_by(&tcp, None), by_tcp, "{target}");
@@ -220,8 +220,8 @@ fn only_an_ipv6_address_leaves_ipv4_sockets_out() {
 
 #[test]
 fn a_listener_on_another_device_does_not_count_for_an_interface() {
-    use Serves::{No, Yes};
-    const UNLESS_ELSEWHERE: Serves = Serves::Unless(Unless::OtherDevice);
+    use Reachability::{No, Yes};
+    const UNLESS_ELSEWHERE: Reachability = Reachability::Unless(Condition::OtherDevice);
     for (device, any, second) in [
         (Device::Any, Yes, Yes),
         (Device::Index(2), Yes, Yes),
@@ -234,14 +234,14 @@ fn a_listener_on_another_device_does_not_count_for_an_interface() {
             let target: Target = target.parse().unwrap();
             assert_eq!(target.served_by(&listener, None), any, "{device:?}");
             assert_eq!(
-                target.served_by(&listener, Some(&Entrance::by(2))),
+                target.served_by(&listener, Some(&Ingress::via(2))),
                 second,
                 "{device:?}"
             );
         }
         let target: Target = "[::1]:443".parse().unwrap();
         assert_eq!(
-            target.served_by(&listener, Some(&Entrance::by(2))),
+            target.served_by(&listener, Some(&Ingress::via(2))),
             No,
             "{device:?}"
         );
@@ -254,20 +254,23 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
     let address: Target = "192.0.2.10:443".parse().unwrap();
     let port: Target = "443".parse().unwrap();
     for pair in upwards.windows(2) {
-        assert!(address.rank(&pair[0]) < address.rank(&pair[1]), "{pair:?}");
-        assert_eq!(port.rank(&pair[0]), port.rank(&pair[1]));
+        assert!(
+            address.specificity(&pair[0]) < address.specificity(&pair[1]),
+            "{pair:?}"
+        );
+        assert_eq!(port.specificity(&pair[0]), port.specificity(&pair[1]));
     }
 }
 
 #[test]
 fn only_loopback_addresses_come_in_by_lo_whether_it_is_named_or_not() {
-    let not_on_lo = Serves::Unless(Unless::NotOnLo);
+    let not_on_lo = Reachability::Unless(Condition::NotOnLo);
     for (target, on_lo, on_another) in [
-        ("443", Serves::Yes, Serves::Yes),
-        ("0.0.0.0:443", Serves::Yes, Serves::Yes),
-        ("192.0.2.1:443", not_on_lo, Serves::Yes),
-        ("127.0.0.1:443", Serves::Yes, Serves::No),
-        ("127.9.9.9:443", Serves::Yes, Serves::No),
+        ("443", Reachability::Yes, Reachability::Yes),
+        ("0.0.0.0:443", Reachability::Yes, Reachability::Yes),
+        ("192.0.2.1:443", not_on_lo, Reachability::Yes),
+        ("127.0.0.1:443", Reachability::Yes, Reachability::No),
+        ("127.9.9.9:443", Reachability::Yes, Reachability::No),
     ] {
         let target: Target = target.parse().unwrap();
         for (device, expected) in [(1, on_lo), (2, on_another)] {
@@ -281,8 +284,12 @@ fn only_loopback_addresses_come_in_by_lo_whether_it_is_named_or_not() {
                 "{target} {device}"
             );
             // If lo is named, what is bound to another device does not count.
-            let by_lo = if device == 1 { expected } else { Serves::No };
-            let served = target.served_by(&bound, Some(&Entrance::LO));
+            let by_lo = if device == 1 {
+                expected
+            } else {
+                Reachability::No
+            };
+            let served = target.served_by(&bound, Some(&Ingress::LO));
             assert_eq!(served, by_lo, "{target} {device}");
         }
     }

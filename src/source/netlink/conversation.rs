@@ -10,7 +10,7 @@ use super::link;
 use super::request;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Family, Listener, Protocol};
+use crate::domain::{Family, Listener, LookupKey, Protocol};
 use crate::source::{self, ByteOrder, Question};
 
 /// Bytes of the buffer for a datagram: as much as the kernel fills, except for the first datagram on a fresh socket,
@@ -137,7 +137,7 @@ impl<C: Channel> Conversation<C> {
     /// Returns an error for anything except one whole answer.
     pub(super) fn kernel_lookup(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, source::Fault> {
         let sequence = self.next_sequence();
@@ -159,7 +159,7 @@ impl<C: Channel> Conversation<C> {
     /// Returns an error for anything except one whole answer.
     pub(super) fn is_mptcp(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         listener: &Listener,
         deadline: Deadline<'_>,
     ) -> Result<bool, source::Fault> {

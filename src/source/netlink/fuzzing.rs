@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::conversation::{Channel, Conversation, Received};
 use super::{ByteOrder, Fault, Ports, Question};
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{Connection, Family, Listener, Place, Protocol, Target};
+use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Target};
 use crate::source;
 
 /// The sequence number that an answer must bear.
@@ -145,10 +145,10 @@ fn exact(
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
-    let connection = Connection {
+    let connection = LookupKey {
         target: Target {
             protocol,
-            place: Place::Port(NonZeroU16::MIN),
+            endpoint: Endpoint::Port(NonZeroU16::MIN),
         },
         address: Ipv4Addr::LOCALHOST.into(),
         interface: None,

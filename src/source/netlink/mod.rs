@@ -24,7 +24,7 @@ use self::reach::{Devices, may_be_endpoint};
 use self::socket::Socket;
 use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Deadline;
-use crate::domain::{Connection, Device, Listener, Protocol};
+use crate::domain::{Device, Listener, LookupKey, Protocol};
 use crate::errno::ErrnoText;
 
 /// sock_diag in the network namespace of the caller. The first question opens its socket.
@@ -107,7 +107,7 @@ impl Source for Netlink {
 
     fn kernel_lookup(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, super::Fault> {
         let mut conversation = self.resume(deadline)?;

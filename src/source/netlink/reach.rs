@@ -11,7 +11,7 @@ use super::Fault;
 use super::conversation::{Channel, Conversation};
 use super::socket::Socket;
 use crate::clock::Deadline;
-use crate::domain::{Connection, Device, Listener, Place, Protocol, Target, Unreachable};
+use crate::domain::{Device, Endpoint, Listener, LookupKey, Protocol, Target, Unreachable};
 use crate::source::{self, ByteOrder};
 
 /// The index of `lo`, which every network namespace has.
@@ -107,8 +107,8 @@ impl<C: Channel> Conversation<C> {
         let Ok(port) = listener.port.try_into() else {
             return Ok(false);
         };
-        let target = Target::from(Place::Address(listener.address.to_canonical(), port));
-        let Some(connection) = Connection::to(target, None) else {
+        let target = Target::from(Endpoint::Address(listener.address.to_canonical(), port));
+        let Some(connection) = LookupKey::to(target, None) else {
             return Ok(false);
         };
         if !self.is_mptcp(connection, listener, deadline)? {

@@ -10,7 +10,7 @@ use super::wire::{
     AF_INET, AF_INET6, ALIGN, HEADER, INET_DIAG_SKMEMINFO, NLM_F_DUMP, NLM_F_REQUEST,
     SOCK_DIAG_BY_FAMILY, state,
 };
-use crate::domain::{Connection, Family, Protocol, Target};
+use crate::domain::{Family, LookupKey, Protocol, Target};
 use crate::source::{ByteOrder, Ports};
 
 const IPPROTO_TCP: u8 = 6;
@@ -57,13 +57,13 @@ pub(super) fn dump(
 /// listener for a SYN, or the socket for a datagram, BPF sk_lookup included (net/ipv4/inet_diag.c,
 /// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). For UDP the request has the place of the datagram:
 /// its destination is `idiag_dst`.
-pub(super) fn exact(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
+pub(super) fn exact(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
     let extensions = extensions(connection.target.protocol);
     lookup(connection, extensions).encode(sequence, order)
 }
 
 /// Makes the same request for a TCP listener. The answer also names the protocol above TCP.
-pub(super) fn upper_layer(connection: Connection, sequence: u32, order: ByteOrder) -> Vec<u8> {
+pub(super) fn upper_layer(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
     lookup(connection, 1 << (INET_DIAG_INFO - 1)).encode(sequence, order)
 }
 
@@ -94,7 +94,7 @@ const fn extensions(protocol: Protocol) -> u8 {
     }
 }
 
-fn lookup(connection: Connection, extensions: u8) -> Request {
+fn lookup(connection: LookupKey, extensions: u8) -> Request {
     let (mut local, any) = ([0; 16], [0; 16]);
     let family = match connection.address {
         IpAddr::V4(address) => {

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use listenup::domain::{Place, Target};
+use listenup::domain::{Endpoint, Target};
 
 fuzz_target!(|text: &str| {
     let target: Target = match text.parse() {
@@ -22,7 +22,7 @@ fuzz_target!(|text: &str| {
     );
     let digits = text.rsplit(':').next();
     assert_eq!(digits, Some(target.port().to_string().as_str()));
-    if let Place::Address(IpAddr::V6(address), _) = target.place {
+    if let Endpoint::Address(IpAddr::V6(address), _) = target.endpoint {
         assert_eq!(address.to_ipv4_mapped(), None);
     }
     assert_eq!(target.to_string().parse(), Ok(target));

@@ -36,7 +36,7 @@ fn not_watched(running: &Running, config: &Config) -> Vec<Finding> {
     let used = config.track_files.iter();
     let used = used.filter(|file| !file.tracked_by.is_empty() || !file.checked_by.is_empty());
     let not_watched = used.filter_map(|file| {
-        let folder = Path::new(&file.file.as_ref()?.value).parent()?;
+        let folder = Path::new(&file.file.value).parent()?;
         let is_watched = match watches::exists(folder) {
             true => watched.contains(&watches::identity(folder)?),
             false => false,

@@ -203,8 +203,8 @@ impl Candidate {
 
     fn report(&self, why: &Obstacle) -> crate::commands::doctor::findings::Finding {
         let code = match why {
-            Obstacle::Unreadable(_) => &LOADED_UNREADABLE,
-            _ => &NOT_BELIEVED,
+            Obstacle::Unreadable(_) => LOADED_UNREADABLE,
+            _ => NOT_BELIEVED,
         };
         let program = self.folder.executable_path();
         code.with(&[

@@ -7,6 +7,7 @@ use super::probe::{Probe, Tool, What};
 use super::run::{Fault, Run, Status};
 use super::script::defect;
 use crate::commands::doctor::codes::third_party::{Left, Stricter};
+use crate::untrusted::metadata;
 
 /// The line that replaces a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Analysis<'_> {
         // Without a shell netstat always succeeds, and so does what keepalived cannot execute.
         let program = self.words.first().map(Path::new);
         let is_missing =
-            |path: &Path| path.is_absolute() && !path.exists() || defect(path).is_some();
+            |path: &Path| path.is_absolute() && metadata(path).is_err() || defect(path).is_some();
         if self.operator.is_some() || program.is_some_and(is_missing) {
             stricter.push(Stricter::Always);
         }

@@ -4,13 +4,13 @@ use super::super::super::{Device, Vrf};
 use super::*;
 
 /// By these devices, which are enslaved to the VRF 7; `accept` is tcp_l3mdev_accept.
-fn in_a_vrf(enslaved: &[u32], accept: Option<bool>) -> Option<Entrance> {
+fn in_a_vrf(enslaved: &[u32], accept: Option<bool>) -> Option<Ingress> {
     let vrf = Some(Vrf {
         enslaved: enslaved.to_vec(),
         tcp_accept: accept,
         udp_accept: None,
     });
-    Some(Entrance { device: 7, vrf })
+    Some(Ingress { device: 7, vrf })
 }
 
 fn word(answer: &Answer) -> String {
@@ -35,9 +35,9 @@ fn where_it_is_not_known_whether_one_outside_the_vrf_is_found_one_on_it_will_do(
         let target = ADDRESS.parse().unwrap();
         let mut survey = Survey::new([target], in_a_vrf(&[2], accept), 1);
         for listener in listeners {
-            let _ = survey.see(listener, &mut NoRequirements);
+            let _ = survey.observe(listener, &mut NoRequirements);
         }
-        survey.conclude();
+        survey.finish_pass();
         word(&survey.answers(None)[0].1)
     };
     let found = "0.0.0.0:443 Index(7)";
@@ -58,16 +58,16 @@ fn where_it_is_not_known_whether_one_outside_the_vrf_is_found_one_on_it_will_do(
 
 /// What the kernel's own lookup makes of what a look has shown: its listener, and the device it was asked about.
 fn looked_up(
-    entrance: &Option<Entrance>,
+    ingress: &Option<Ingress>,
     seen: &[Listener],
     (found, asked): (&Listener, u32),
 ) -> String {
     let target: Target = ADDRESS.parse().unwrap();
-    let mut survey = Survey::new([target], entrance.clone(), 1);
+    let mut survey = Survey::new([target], ingress.clone(), 1);
     for listener in seen {
-        let _ = survey.see(listener, &mut EmptyQueue);
+        let _ = survey.observe(listener, &mut EmptyQueue);
     }
-    let connection = Connection::to(target, Some(asked)).unwrap();
+    let connection = LookupKey::to(target, Some(asked)).unwrap();
     survey.found(connection, std::slice::from_ref(found), &mut EmptyQueue);
     word(&survey.answers(None)[0].1)
 }
@@ -77,7 +77,7 @@ fn the_kernel_s_yes_counts_in_a_vrf_where_a_connection_would_find_the_listener()
     let at = |device| on_device("192.0.2.10", device, 0);
     let [unbound, enslaved, vrf] = [Device::Any, Device::Index(2), Device::Index(7)].map(at);
     let (inside, itself) = (in_a_vrf(&[2], Some(false)), in_a_vrf(&[], Some(false)));
-    for (entrance, found, asked, expected) in &[
+    for (ingress, found, asked, expected) in &[
         (inside.clone(), &vrf, 7, "192.0.2.10:443 Index(7)"),
         (inside.clone(), &enslaved, 2, "192.0.2.10:443 Index(2)"),
         (inside.clone(), &unbound, 7, "not"),
@@ -89,8 +89,8 @@ fn the_kernel_s_yes_counts_in_a_vrf_where_a_connection_would_find_the_listener()
         (in_a_vrf(&[2], Some(true)), &unbound, 2, "not"),
         (in_a_vrf(&[2], None), &unbound, 7, OUTSIDE),
     ] {
-        let text = looked_up(entrance, &[], (found, *asked));
-        assert_eq!(text, *expected, "{entrance:?}, {found:?}");
+        let text = looked_up(ingress, &[], (found, *asked));
+        assert_eq!(text, *expected, "{ingress:?}, {found:?}");
     }
     // A BPF program sends connections where it likes.
     let elsewhere = Listener {
@@ -129,11 +129,11 @@ fn between_the_vrf_and_the_device_the_kernel_s_own_lookup_does_not_choose() {
 #[test]
 fn by_an_enslaved_device_both_are_asked_about() {
     let targets = ["443", ADDRESS, "127.0.0.1:443"].map(|text| text.parse().unwrap());
-    for (entrance, expected) in [
+    for (ingress, expected) in [
         // For the port two, to 127.0.0.1 and ::1.
         (None, vec![None, None, None, Some(1)]),
         (
-            Some(Entrance::by(2)),
+            Some(Ingress::via(2)),
             vec![Some(2), Some(2), Some(2), Some(1)],
         ),
         (in_a_vrf(&[], None), vec![Some(7); 4]),
@@ -143,9 +143,9 @@ fn by_an_enslaved_device_both_are_asked_about() {
             vec![Some(7), Some(7), Some(7), Some(2), Some(7)],
         ),
     ] {
-        let survey = Survey::new(targets, entrance.clone(), 3);
-        let devices = survey.connections_wanted().into_iter();
+        let survey = Survey::new(targets, ingress.clone(), 3);
+        let devices = survey.pending_lookups().into_iter();
         let devices: Vec<_> = devices.map(|connection| connection.interface).collect();
-        assert_eq!(devices, expected, "{entrance:?}");
+        assert_eq!(devices, expected, "{ingress:?}");
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{CheckSpec, Outcome, Timing, judge};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
-use crate::domain::{Answer, Connection, Family, Listener, NoRequirements, Requirements, Wanted};
+use crate::domain::{Answer, Family, Listener, LookupKey, NoRequirements, Requirements, Wanted};
 use crate::engine::SourceChain;
 use crate::source::{Fault, Question, Source, netlink};
 
@@ -99,7 +99,7 @@ impl Source for Played {
         }
     }
 
-    fn kernel_lookup(&mut self, _: Connection, _: Deadline<'_>) -> Result<Option<Listener>, Fault> {
+    fn kernel_lookup(&mut self, _: LookupKey, _: Deadline<'_>) -> Result<Option<Listener>, Fault> {
         Ok(self.exact.map(listener))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Entrance, Family, Listener, NoRequirements, Obstacle, Requirements,
+    Answer, Compliance, Family, Ingress, Listener, NoRequirements, Obstacle, Requirements,
     Violation, Wanted,
 };
 use crate::engine::Timing;
@@ -164,7 +164,7 @@ impl Requirements for Named {
         false
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
         self.0 += 1;
         match self.0 {
             0..3 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),

@@ -1,7 +1,7 @@
 //! The kernel's own lookup before any dump.
 
 use super::*;
-use crate::domain::{Compliance, Entrance, Obstacle, Target, Unreachable};
+use crate::domain::{Compliance, Ingress, Obstacle, Target, Unreachable};
 
 /// A source that knows what each address leads to, and has listeners besides.
 struct LookedUp {
@@ -41,7 +41,7 @@ impl Source for LookedUp {
 
     fn kernel_lookup(
         &mut self,
-        connection: Connection,
+        connection: LookupKey,
         _: Deadline<'_>,
     ) -> Result<Option<Listener>, Fault> {
         self.lookups += 1;
@@ -172,8 +172,8 @@ fn with_requirements_and_with_a_device_there_is_none() {
         fn any(&self) -> bool {
             false
         }
-        fn look_up_names(&mut self) -> Result<Option<Entrance>, Obstacle> {
-            Ok(Some(Entrance::by(1)))
+        fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+            Ok(Some(Ingress::via(1)))
         }
         fn compliance(&mut self, _: &Listener) -> Compliance {
             Compliance::Compliant

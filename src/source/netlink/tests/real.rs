@@ -9,7 +9,7 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{Connection, Family, Listener, Protocol, Target};
+use crate::domain::{Family, Listener, LookupKey, Protocol, Target};
 use crate::source::netlink::Netlink;
 use crate::source::netlink::events::{Events, Told};
 use crate::source::{Ports, Question, Source};
@@ -56,7 +56,7 @@ fn it_shows_what_listens_on_the_ports_and_no_other() {
     assert_eq!(seen(Protocol::Tcp, &both), both);
     assert_eq!(seen(Protocol::Udp, &[udp]), [udp]);
     for (protocol, port) in [("tcp", port), ("udp", udp)] {
-        let connection = Connection::to(target(protocol, port), None).unwrap();
+        let connection = LookupKey::to(target(protocol, port), None).unwrap();
         let found = netlink.kernel_lookup(connection, deadline).unwrap();
         assert_eq!(found.map(|listener| listener.port), Some(port));
     }

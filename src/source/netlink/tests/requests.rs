@@ -10,7 +10,7 @@ use super::{
     DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message, udp_socket,
 };
 use crate::clock::{Deadline, fake::FakeClock};
-use crate::domain::{Connection, Family, Listener, Place, Protocol, Queue, Target};
+use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Queue, Target};
 use crate::source::netlink::conversation::Conversation;
 use crate::source::netlink::{Fault, of_protocol};
 use crate::source::{self, ByteOrder, Ports, Question};
@@ -86,9 +86,9 @@ fn exact_of(
     address: &str,
 ) -> Result<Option<Listener>, source::Fault> {
     let clock = script.clock.clone();
-    let place = Place::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
-    let target = Target { protocol, place };
-    let connection = Connection::to(target, Some(3)).unwrap();
+    let endpoint = Endpoint::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
+    let target = Target { protocol, endpoint };
+    let connection = LookupKey::to(target, Some(3)).unwrap();
     let deadline = Deadline::new(&clock, LIMIT);
     Conversation::new(script, LITTLE).kernel_lookup(connection, deadline)
 }

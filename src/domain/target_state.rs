@@ -1,28 +1,28 @@
 //! What is known of one target.
 
 use super::candidates::{Candidates, Decision, best};
-use super::connection::Connection;
 use super::doubt::Doubt;
-use super::entrance::Entrance;
+use super::ingress::Ingress;
 use super::listener::{Device, Listener};
+use super::lookup_key::LookupKey;
 use super::protocol::Protocol;
+use super::reachability::{Condition, Reachability};
 use super::requirement::{Compliance, Requirements};
-use super::serves::{Serves, Unless};
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
 use super::verdict::Answer;
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct TargetState {
     /// What it is about.
     pub(super) target: Target,
     /// What is known of it.
-    pub(super) finding: Finding,
+    pub(super) progress: Progress,
     /// What only somebody else has seen, who could not settle it.
     pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Finding {
+pub(super) enum Progress {
     /// No listener seen in this look.
     Open,
     /// Those that this look has shown. A better one may still come.
@@ -31,32 +31,34 @@ pub(super) enum Finding {
     Settled(Listener),
 }
 
-impl Entry {
+impl TargetState {
     /// Whether this listener cannot make a difference any more.
-    pub(super) fn needs_nothing_of(&self, listener: &Listener) -> bool {
-        match &self.finding {
-            Finding::Open => false,
-            Finding::Seen(candidates) => candidates.outrank(listener, self.target.rank(listener)),
-            Finding::Settled(_) => true,
+    pub(super) fn is_irrelevant(&self, listener: &Listener) -> bool {
+        match &self.progress {
+            Progress::Open => false,
+            Progress::Seen(candidates) => {
+                candidates.outranks(listener, self.target.specificity(listener))
+            }
+            Progress::Settled(_) => true,
         }
     }
 
     pub(super) fn add(&mut self, listener: &Listener, compliance: Compliance) {
-        let rank = self.target.rank(listener);
-        let mut candidates = match std::mem::replace(&mut self.finding, Finding::Open) {
-            Finding::Seen(candidates) => candidates,
-            Finding::Open | Finding::Settled(_) => Candidates::default(),
+        let specificity = self.target.specificity(listener);
+        let mut candidates = match std::mem::replace(&mut self.progress, Progress::Open) {
+            Progress::Seen(candidates) => candidates,
+            Progress::Open | Progress::Settled(_) => Candidates::default(),
         };
-        candidates.add(listener, rank, compliance);
-        self.finding = Finding::Seen(candidates);
+        candidates.add(listener, specificity, compliance);
+        self.progress = Progress::Seen(candidates);
     }
 
     /// Takes note of what the kernel's own lookup has found for a connection that comes in so: one listener, or several
     /// for datagrams from different ports.
     pub(super) fn found(
         &mut self,
-        connection: Connection,
-        entrance: Option<&Entrance>,
+        connection: LookupKey,
+        ingress: Option<&Ingress>,
         found: &[Listener],
         requirements: &mut dyn Requirements,
     ) {
@@ -66,92 +68,93 @@ impl Entry {
         let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
         // For what is elsewhere no rule holds: a BPF program has chosen it.
         let is_steered = self.target.is_steered_to(listener);
-        let by_rules = self.target.served_by_place(listener) != Serves::No;
-        match (&mut self.finding, self.target.place) {
-            (Finding::Settled(_), _) => {}
+        let by_rules = self.target.matches_endpoint(listener) != Reachability::No;
+        match (&mut self.progress, self.target.endpoint) {
+            (Progress::Settled(_), _) => {}
             _ if is_steered => {
-                self.finding = Finding::Open;
+                self.progress = Progress::Open;
                 self.add(listener, requirements.compliance(listener));
             }
             _ if !by_rules => {}
-            (Finding::Open, Place::Port(_)) => {
-                if self.target.served_by(listener, entrance) == Serves::Yes {
+            (Progress::Open, Endpoint::Port(_)) => {
+                if self.target.served_by(listener, ingress) == Reachability::Yes {
                     self.add(listener, requirements.compliance(listener));
                 }
             }
-            (Finding::Seen(candidates), Place::Port(_)) => {
+            (Progress::Seen(candidates), Endpoint::Port(_)) => {
                 candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
             // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
-            (Finding::Seen(candidates), Place::Address(..))
-                if entrance.is_none() && candidates.any_is_bound() =>
+            (Progress::Seen(candidates), Endpoint::Address(..))
+                if ingress.is_none() && candidates.any_is_bound() =>
             {
                 candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
-            (_, Place::Address(..)) => {
-                self.found_for_address(connection, entrance, listener, is_group, requirements);
+            (_, Endpoint::Address(..)) => {
+                self.found_for_address(connection, ingress, listener, is_group, requirements);
             }
         }
     }
 
     fn found_for_address(
         &mut self,
-        connection: Connection,
-        entrance: Option<&Entrance>,
+        connection: LookupKey,
+        ingress: Option<&Ingress>,
         listener: &Listener,
         is_group: bool,
         requirements: &mut dyn Requirements,
     ) {
         // The lookup finds what is bound to no device whether or not a VRF lets it, and on lo whichever address it is.
         let serves = match listener.device {
-            Device::Unknown => Serves::Yes,
-            Device::Any | Device::Index(_) => self.target.served_by_device(listener, entrance),
+            Device::Unknown => Reachability::Yes,
+            Device::Any | Device::Index(_) => self.target.is_reached_via(listener, ingress),
         };
-        let enslaved = entrance.map_or(&[][..], Entrance::enslaved);
+        let enslaved = ingress.map_or(&[][..], Ingress::enslaved);
         let on_enslaved = listener.device.is_one_of(enslaved);
         let asked_about_enslaved = connection
             .interface
             .is_some_and(|one| enslaved.contains(&one));
-        if serves == Serves::No || asked_about_enslaved && !on_enslaved {
+        if serves == Reachability::No || asked_about_enslaved && !on_enslaved {
             return;
         }
         // Between one on the VRF and one on an enslaved device it has not chosen.
-        let beside = matches!(&self.finding, Finding::Seen(others) if others.any_is_on(enslaved));
-        let chosen = serves == Serves::Yes && !on_enslaved && !beside;
-        let shown = match &mut self.finding {
-            Finding::Settled(_) => return,
-            Finding::Seen(candidates) if chosen && is_group => {
+        let beside =
+            matches!(&self.progress, Progress::Seen(others) if others.any_on_devices(enslaved));
+        let chosen = serves == Reachability::Yes && !on_enslaved && !beside;
+        let shown = match &mut self.progress {
+            Progress::Settled(_) => return,
+            Progress::Seen(candidates) if chosen && is_group => {
                 candidates.resolve(listener, true, || requirements.compliance(listener));
-                candidates.keep(listener)
+                candidates.retain_group_of(listener)
             }
-            Finding::Seen(_) | Finding::Open => false,
+            Progress::Seen(_) | Progress::Open => false,
         };
         if shown {
             return;
         }
         if chosen {
-            self.finding = Finding::Open;
+            self.progress = Progress::Open;
         }
         let compliance = match serves {
-            Serves::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
-            Serves::Yes | Serves::No => requirements.compliance(listener),
+            Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+            Reachability::Yes | Reachability::No => requirements.compliance(listener),
         };
         self.add(listener, compliance);
     }
 
-    pub(super) fn decide(&self, entrance: Option<&Entrance>) -> Option<Decision> {
-        match &self.finding {
-            Finding::Seen(candidates) => {
-                let entrance = self.target.comes_in_by(entrance);
-                candidates.decide(self.target, entrance.as_deref())
+    pub(super) fn decide(&self, ingress: Option<&Ingress>) -> Option<Decision> {
+        match &self.progress {
+            Progress::Seen(candidates) => {
+                let ingress = self.target.ingress_for(ingress);
+                candidates.decide(self.target, ingress.as_deref())
             }
-            Finding::Open | Finding::Settled(_) => None,
+            Progress::Open | Progress::Settled(_) => None,
         }
     }
 
     /// The answer where no listener settles it.
-    pub(super) fn answer(&self, entrance: Option<&Entrance>, failure: Option<&Doubt>) -> Answer {
-        let seen = self.decide(entrance).map(Decision::into_compliance);
+    pub(super) fn answer(&self, ingress: Option<&Ingress>, failure: Option<&Doubt>) -> Answer {
+        let seen = self.decide(ingress).map(Decision::into_compliance);
         match (seen, failure) {
             (Some((listener, compliance)), None) => judged(&listener, &compliance),
             (Some((_, Compliance::Unknown(doubt))), Some(failure)) => {
@@ -174,19 +177,19 @@ fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
     }
 }
 
-pub(super) fn not_known(listener: &Listener, unless: Unless) -> Doubt {
-    let listens = listener.protocol.listens();
+pub(super) fn not_known(listener: &Listener, unless: Condition) -> Doubt {
+    let listens = listener.protocol.state_word();
     Doubt::new(match unless {
-        Unless::V6only => {
+        Condition::V6only => {
             format!("{listener} {listens}, but whether it takes IPv4 too (V6ONLY) is not known")
         }
-        Unless::OtherDevice => {
+        Condition::OtherDevice => {
             format!("{listener} {listens}, but whether it is bound to another device is not known")
         }
-        Unless::NotOnLo => {
+        Condition::NotOnLo => {
             format!("{listener} {listens} on lo, but whether the address is on lo is not known")
         }
-        Unless::DeviceGone => {
+        Condition::DeviceGone => {
             let Device::Index(index) = listener.device else {
                 return Doubt::new(format_args!(
                     "{listener} {listens} on a device that is not known"
@@ -196,7 +199,7 @@ pub(super) fn not_known(listener: &Listener, unless: Unless) -> Doubt {
                 "{listener} {listens} on device number {index}, but whether that device exists is not known"
             )
         }
-        Unless::OutsideVrf => {
+        Condition::OutsideVrf => {
             format!(
                 "{listener} {listens} outside the VRF, but whether that counts \
                  (net.ipv4.{}_l3mdev_accept) is not known",

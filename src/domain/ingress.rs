@@ -6,14 +6,14 @@
 
 use super::listener::{Device, Listener};
 use super::protocol::Protocol;
-use super::serves::{Serves, Unless};
+use super::reachability::{Condition, Reachability};
 
 /// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
 const LOOPBACK: u32 = 1;
 
 /// How connections come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entrance {
+pub struct Ingress {
     /// The index of the device: a VRF, or one that belongs to none. It is also the one for which the kernel's own lookup
     /// is asked.
     pub device: u32,
@@ -33,18 +33,18 @@ pub struct Vrf {
     pub udp_accept: Option<bool>,
 }
 
-impl Entrance {
+impl Ingress {
     /// By `lo`.
-    pub(super) const LO: Self = Self::by(LOOPBACK);
+    pub(super) const LO: Self = Self::via(LOOPBACK);
 
     /// By a device that belongs to no VRF.
-    pub const fn by(device: u32) -> Self {
+    pub const fn via(device: u32) -> Self {
         Self { device, vrf: None }
     }
 
     /// The same for one of the enslaved devices, or for none of them: to a loopback address, which a VRF has on its own
     /// device, nothing comes in by them.
-    pub(super) fn only_by(&self, enslaved: Option<u32>) -> Self {
+    pub(super) fn restrict_to(&self, enslaved: Option<u32>) -> Self {
         let vrf = self.vrf.as_ref().map(|vrf| Vrf {
             enslaved: enslaved.into_iter().collect(),
             ..*vrf
@@ -62,23 +62,23 @@ impl Entrance {
 
     /// Whether what comes in can find this listener, as far as devices decide it. The kernel drops what comes in by a
     /// device other than `lo` for a loopback address, and a VRF has such addresses of its own.
-    pub(super) fn reaches(&self, listener: &Listener) -> Serves {
+    pub(super) fn can_reach(&self, listener: &Listener) -> Reachability {
         let is_loopback = listener.address.to_canonical().is_loopback();
         match (listener.device, &self.vrf) {
-            (_, None) if is_loopback && self.device != LOOPBACK => Serves::No,
-            (Device::Unknown, _) => Serves::Unless(Unless::OtherDevice),
-            (Device::Any, None) => Serves::Yes,
+            (_, None) if is_loopback && self.device != LOOPBACK => Reachability::No,
+            (Device::Unknown, _) => Reachability::Unless(Condition::OtherDevice),
+            (Device::Any, None) => Reachability::Yes,
             (Device::Any, Some(vrf)) => match vrf.accept(listener.protocol) {
-                Some(true) => Serves::Yes,
-                Some(false) => Serves::No,
-                None => Serves::Unless(Unless::OutsideVrf),
+                Some(true) => Reachability::Yes,
+                Some(false) => Reachability::No,
+                None => Reachability::Unless(Condition::OutsideVrf),
             },
             (Device::Index(bound), _)
                 if bound == self.device || self.enslaved().contains(&bound) =>
             {
-                Serves::Yes
+                Reachability::Yes
             }
-            (Device::Index(_), _) => Serves::No,
+            (Device::Index(_), _) => Reachability::No,
         }
     }
 }
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     /// For listeners on an unknown device, on none, on 2, on 3 and on 7.
-    fn reaches(entrance: &Entrance, protocol: Protocol) -> [Serves; 5] {
+    fn can_reach(ingress: &Ingress, protocol: Protocol) -> [Reachability; 5] {
         let [two, three, seven] = [2, 3, 7].map(Device::Index);
         [Device::Unknown, Device::Any, two, three, seven].map(|device| {
-            entrance.reaches(&Listener {
+            ingress.can_reach(&Listener {
                 protocol,
                 device,
                 ..Listener::at([0, 0, 0, 0], 443)
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn what_comes_in_finds_listeners_on_the_device_and_on_its_vrf() {
         use Protocol::{Tcp, Udp};
-        use Serves::{No, Yes};
-        let elsewhere = Serves::Unless(Unless::OtherDevice);
-        let outside = Serves::Unless(Unless::OutsideVrf);
-        let vrf = |enslaved: &[u32]| Entrance {
+        use Reachability::{No, Yes};
+        let elsewhere = Reachability::Unless(Condition::OtherDevice);
+        let outside = Reachability::Unless(Condition::OutsideVrf);
+        let vrf = |enslaved: &[u32]| Ingress {
             device: 7,
             vrf: Some(Vrf {
                 enslaved: enslaved.to_vec(),
@@ -122,31 +122,35 @@ mod tests {
                 udp_accept: Some(true),
             }),
         };
-        let not_known = Entrance {
+        let not_known = Ingress {
             device: 7,
             vrf: Some(Vrf::default()),
         };
-        for (entrance, protocol, expected) in [
-            (Entrance::by(2), Tcp, [elsewhere, Yes, Yes, No, No]),
+        for (ingress, protocol, expected) in [
+            (Ingress::via(2), Tcp, [elsewhere, Yes, Yes, No, No]),
             (vrf(&[2]), Tcp, [elsewhere, No, Yes, No, Yes]),
             (vrf(&[2]), Udp, [elsewhere, Yes, Yes, No, Yes]),
             (vrf(&[2, 3]), Tcp, [elsewhere, No, Yes, Yes, Yes]),
-            (vrf(&[2]).only_by(None), Tcp, [elsewhere, No, No, No, Yes]),
             (
-                vrf(&[2, 3]).only_by(Some(3)),
+                vrf(&[2]).restrict_to(None),
+                Tcp,
+                [elsewhere, No, No, No, Yes],
+            ),
+            (
+                vrf(&[2, 3]).restrict_to(Some(3)),
                 Udp,
                 [elsewhere, Yes, No, Yes, Yes],
             ),
             (not_known, Udp, [elsewhere, outside, No, No, Yes]),
         ] {
-            let found = reaches(&entrance, protocol);
-            assert_eq!(found, expected, "{entrance:?} {protocol:?}");
+            let found = can_reach(&ingress, protocol);
+            assert_eq!(found, expected, "{ingress:?} {protocol:?}");
         }
     }
 
     #[test]
     fn only_lo_and_a_vrf_reach_a_listener_on_a_loopback_address() {
-        let vrf = Entrance {
+        let vrf = Ingress {
             device: 7,
             vrf: Some(Vrf {
                 tcp_accept: Some(true),
@@ -158,15 +162,15 @@ mod tests {
                 device: Device::Any,
                 ..Listener::at(address.parse::<std::net::IpAddr>().unwrap(), 443)
             };
-            for (entrance, expected) in [
-                (&Entrance::LO, Serves::Yes),
-                (&Entrance::by(2), Serves::No),
-                (&vrf, Serves::Yes),
+            for (ingress, expected) in [
+                (&Ingress::LO, Reachability::Yes),
+                (&Ingress::via(2), Reachability::No),
+                (&vrf, Reachability::Yes),
             ] {
                 assert_eq!(
-                    entrance.reaches(&listener),
+                    ingress.can_reach(&listener),
                     expected,
-                    "{address} {entrance:?}"
+                    "{address} {ingress:?}"
                 );
             }
         }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
 
 /// A question to the kernel's own lookup. Of UDP it is about a datagram, from a sender to whom no socket is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection {
+pub struct LookupKey {
     /// The target that it is about.
     pub target: Target,
     /// The address that a connection goes to.
@@ -17,17 +17,17 @@ pub struct Connection {
     pub source_port: u16,
 }
 
-impl Connection {
+impl LookupKey {
     /// A connection to this target that comes in on this device. `None`: the target has no address.
     pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
-        match target.place {
-            Place::Address(address, _) => Some(Self {
+        match target.endpoint {
+            Endpoint::Address(address, _) => Some(Self {
                 target,
                 address,
                 interface,
                 source_port: 0,
             }),
-            Place::Port(_) => None,
+            Endpoint::Port(_) => None,
         }
     }
 }

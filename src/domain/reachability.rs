@@ -2,18 +2,18 @@
 
 /// Whether a listener serves a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Serves {
+pub enum Reachability {
     /// It does.
     Yes,
     /// It does not.
     No,
     /// It does unless something holds that is not known.
-    Unless(Unless),
+    Unless(Condition),
 }
 
 /// What may not be known of a listener and may decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unless {
+pub enum Condition {
     /// It is V6ONLY.
     V6only,
     /// It is bound to another device.
@@ -28,7 +28,7 @@ pub enum Unless {
     OutsideVrf,
 }
 
-impl Serves {
+impl Reachability {
     /// Where this and something else decide.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
