@@ -44,7 +44,7 @@ use crate::host::wall::WallTime;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 
-/// What the counters showed.
+/// The counters that were sampled.
 #[derive(Debug)]
 struct Recording {
     /// The time between the first and the last sample.

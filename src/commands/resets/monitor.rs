@@ -26,7 +26,7 @@ const MAX_CHANGES: usize = 1000;
 /// Linux's default range of ports for clients, used if the range cannot be read.
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// Whether resets are traced.
+/// The state of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// They are not, by the option.
@@ -47,7 +47,7 @@ pub enum Trace {
 pub struct Monitor {
     /// When it began.
     pub started: WallTime,
-    /// Whether resets are traced.
+    /// The state of the trace.
     pub trace: Trace,
     /// The resets that were traced.
     pub table: Table,
@@ -63,7 +63,7 @@ pub struct Monitor {
     pub changes: Vec<AddressChange>,
     /// The rules of the firewall at the beginning, or why they could not be read.
     pub rules: Result<Rules, String>,
-    /// What could not be read, each once.
+    /// The reasons why something could not be read, each once.
     pub errors: Vec<String>,
     start: Duration,
     sampled: Duration,

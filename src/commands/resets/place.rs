@@ -41,7 +41,7 @@ pub struct ResetPlace {
     pub facts: Vec<Fact>,
     /// The listener on its port at the end. `None` if it is not a service's port, or was not looked up.
     pub listening: Option<Listening>,
-    /// Whose network namespace the resets are in.
+    /// The network namespace of the resets.
     pub whose: Whose,
 }
 

@@ -126,7 +126,7 @@ impl Flow {
     }
 }
 
-/// What happened at a site.
+/// The events at a site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The number of resets.

@@ -5,7 +5,7 @@ use super::counters::Changes;
 use super::monitor::Monitor;
 use super::site::{Origin, Role, Site, Tally};
 
-/// Whose a reset is, by its address, its thread and the counters of this network namespace.
+/// The network namespace of a reset, by its address, its thread and the counters of this network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// This network namespace's.

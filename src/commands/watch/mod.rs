@@ -69,7 +69,7 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     })
 }
 
-/// Why a watch cannot begin, and how to exit.
+/// The reason why a watch cannot begin, and the exit status.
 type Refusal = (String, ExitStatus);
 
 /// Returns a refusal of wrong options: systemd does not start the watch again.

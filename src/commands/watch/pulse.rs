@@ -1,4 +1,4 @@
-//! What a watch does while it waits: it feeds the watchdog, reads signals, and shows that it is alive.
+//! The work of a watch while it waits: it feeds the watchdog, reads signals, and shows that it is alive.
 //!
 //! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM or SIGINT this clock
 //! is [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.

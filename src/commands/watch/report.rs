@@ -35,7 +35,7 @@ pub struct Report<'a> {
     pub since_event: Option<Duration>,
     /// The changes so far.
     pub history: &'a History,
-    /// Why the file does not say what it should, or cannot be changed.
+    /// The reason why the file has the wrong value, or cannot be changed.
     pub trouble: Option<&'a str>,
     /// True if the file says what it should.
     pub is_file_right: bool,

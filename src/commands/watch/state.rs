@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-/// What the file should say.
+/// The value that the file should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The targets meet the options: 0.

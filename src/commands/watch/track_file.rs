@@ -42,9 +42,9 @@ pub struct TrackFile {
     folder: Option<Id>,
     /// When the modification time was set.
     beaten: Option<Duration>,
-    /// Why the file does not say what it should.
+    /// The reason why the file has the wrong value.
     wrong: Option<String>,
-    /// Why the modification time cannot be set: the next write would fail, too.
+    /// The reason why the modification time cannot be set: the next write would fail, too.
     frozen: Option<String>,
     /// When the last message was that another process has changed the file.
     warned_changed: Option<Duration>,
