@@ -20,7 +20,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use clap::{Arg, Command};
+use clap::{Arg, Command, ValueHint};
 use clap_complete::aot::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
@@ -145,7 +145,9 @@ fn codes() -> String {
             ("", code.explanation),
         ] {
             if !line.is_empty() {
-                page += &format!(".IP\n{label}{}\n", escaped(line));
+                // A paragraph of the table can have several lines.
+                let line = escaped(&line.replace('\n', " "));
+                page += &format!(".IP\n{label}{line}\n");
             }
         }
     }
@@ -234,8 +236,63 @@ fn date_of_release() -> Result<String> {
 
 fn completions(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
+    let mut listenup = listenup::cli::command();
+    listenup.build();
+    let mut listenup = listenup.mut_subcommands(|subcommand| {
+        subcommand.mut_args(|arg| match hint(&arg) {
+            Some(hint) => arg.value_hint(hint),
+            None => arg,
+        })
+    });
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        generate_to(shell, &mut listenup::cli::command(), "listenup", folder)?;
+        let file = generate_to(shell, &mut listenup, "listenup", folder)?;
+        let text = fs::read_to_string(&file)?;
+        let text = match shell {
+            Shell::Bash => with_users_and_devices(&listenup, &text),
+            Shell::Zsh => text.replace("_hosts", "_net_interfaces"),
+            _ => text.replace("__fish_print_hostnames", "__fish_print_interfaces"),
+        };
+        fs::write(file, text)?;
     }
     Ok(())
+}
+
+/// What a shell offers for a value. clap has no hint for network devices: they have the one for host names, and
+/// [`completions`] replaces what comes of it.
+fn hint(arg: &Arg) -> Option<ValueHint> {
+    let takes_words = arg.get_action().takes_values() && arg.get_possible_values().is_empty();
+    let name = arg.get_value_names().and_then(|names| names.first());
+    let name = name.filter(|_| takes_words)?.as_str();
+    Some(match name {
+        "USER" | "USER|UID" => ValueHint::Username,
+        "IF" => ValueHint::Hostname,
+        _ if name.contains("FILE") || name.contains("PATH") => ValueHint::FilePath,
+        _ => ValueHint::Other,
+    })
+}
+
+/// bash offers files where clap knows no better.
+fn with_users_and_devices(listenup: &Command, completions: &str) -> String {
+    let mut offers = Vec::new();
+    for arg in listenup.get_subcommands().flat_map(Command::get_arguments) {
+        let words = match arg.get_value_hint() {
+            ValueHint::Username => "-u",
+            ValueHint::Hostname => r#"-W "$(command ls /sys/class/net 2>/dev/null)""#,
+            _ => continue,
+        };
+        let option = arg.get_long().unwrap_or_default();
+        offers.push((format!("--{option})"), words));
+    }
+    let mut text = String::new();
+    let mut offer = None;
+    for line in completions.lines() {
+        let line = match offer {
+            Some(words) => line.replace("compgen -f", &format!("compgen {words} --")),
+            None => line.to_owned(),
+        };
+        text += &format!("{line}\n");
+        let here = offers.iter().find(|(option, _)| line.trim() == option);
+        offer = here.map(|(_, words)| *words);
+    }
+    text
 }

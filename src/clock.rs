@@ -1,4 +1,4 @@
-//! Time, handed in so that a test can hold it.
+//! Clocks and deadlines. A clock is an argument, so that a test can control it.
 
 use std::fmt;
 use std::thread;
@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::ppoll;
 use nix::sys::time::TimeSpec;
 
-/// A clock that never goes back, and a way to let it go on.
+/// A clock that never goes back, with a way to wait.
 pub trait Clock {
     /// The time since some fixed moment.
     fn now(&self) -> Duration;
@@ -16,12 +16,12 @@ pub trait Clock {
     fn pause(&self, duration: Duration);
 }
 
-/// The machine's monotonic clock; its moment is its making.
+/// The machine's monotonic clock, which counts from its creation.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock(Instant);
 
 impl SystemClock {
-    /// A clock that begins now.
+    /// Starts a clock.
     pub fn start() -> Self {
         Self(Instant::now())
     }
@@ -37,10 +37,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// The longest wait that is asked of the kernel at once.
+/// The longest single wait.
 const AT_ONCE: Duration = Duration::from_secs(3600);
 
-/// Waits, also where the kernel refuses to. std's sleep panics if clock_nanosleep(2) is refused, and a panic ends the
+/// Waits, also if the kernel refuses to. std's sleep panics if clock_nanosleep(2) is refused, and a panic ends the
 /// process by a signal.
 pub fn sleep(duration: Duration) {
     let started = Instant::now();
@@ -80,7 +80,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// A moment after which there are no answers, only "could not tell".
+/// The moment after which every answer is "could not tell".
 #[derive(Clone, Copy)]
 pub struct Deadline<'a> {
     clock: &'a dyn Clock,
@@ -89,7 +89,7 @@ pub struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
-    /// A limit that ends so long from now.
+    /// Sets a deadline that ends after this time.
     pub fn new(clock: &'a dyn Clock, whole: Duration) -> Self {
         Self {
             clock,
@@ -98,22 +98,22 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// The clock that it goes by.
+    /// The clock of this deadline.
     pub fn clock(&self) -> &'a dyn Clock {
         self.clock
     }
 
-    /// How long it was at its beginning.
+    /// The whole time limit.
     pub fn whole(&self) -> Duration {
         self.whole
     }
 
-    /// How much of it is left.
+    /// The time that remains.
     pub fn left(&self) -> Duration {
         self.end.saturating_sub(self.clock.now())
     }
 
-    /// Whether nothing of it is left.
+    /// True if no time remains.
     pub fn is_over(&self) -> bool {
         self.left().is_zero()
     }

@@ -1,24 +1,23 @@
-//! listenup: says whether something listens on a TCP port of this machine, or is bound to a UDP port, for keepalived and for
-//! people.
+//! listenup: a health check for listening TCP ports and bound UDP ports of this machine, for keepalived and for people.
 //!
-//! Arguments become targets, a source shows listeners, the judge makes a verdict of them, and that is reported
-//! and becomes the exit code. A map of the modules; each uses those above it, and none below (`tests/layers.rs`):
+//! Arguments become targets, a source shows listeners, and the engine makes a verdict. The verdict is reported and becomes
+//! the exit code. This is the map of the modules; each uses only modules above it (`tests/layers.rs`):
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
 //! | [`clock`], [`errno`] | the deadline; a system error in words |
-//! | [`untrusted`] | what other users can influence: reading their files, showing their text |
+//! | [`untrusted`] | data that other users can influence: reading their files, showing their text |
 //! | [`domain`] | protocol, target, listener, survey, requirement, verdict, exit status: pure |
 //! | [`keepalived_conf`] | keepalived's configuration as keepalived reads it |
-//! | [`source`] | where listeners come from: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6, udp, udp6) |
-//! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the guard of the deadline |
-//! | [`requirements`] | what a listener must meet: `--max-queue`, `--owner-...` |
-//! | [`engine`] | what is to be checked, the chain of sources, one look, the judge |
-//! | [`report`] | what is said: text, JSON, Nagios, and the writer that waits no longer than it may |
+//! | [`source`] | the sources of listeners: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6, udp, udp6) |
+//! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the watchdog of the deadline |
+//! | [`requirements`] | the requirements on a listener: `--max-queue`, `--owner-...` |
+//! | [`engine`] | the check: its targets and limits, the chain of sources, the verdict |
+//! | [`report`] | the report: text, JSON, Nagios, and a writer that never waits beyond the deadline |
 //! | [`log`] | `--log`, `-v` |
 //! | [`cli`] | the command line -> plain options |
 //! | [`commands`] | `listenup check`, `watch`, `list`, `doctor`, `resets` |
-//! | [`start`] | standard streams and arguments, in place of std's start |
+//! | [`start`] | the standard streams and the arguments, in place of std's start |
 
 #![no_main]
 

@@ -1,9 +1,8 @@
-//! What std does before `main` that this program needs, and nothing else.
+//! The preparations of std before `main` that this program needs, and nothing else.
 //!
-//! std's start also reads /proc/self/maps to find the end of the stack and sets up a second stack for
-//! a handler that words a stack overflow: about a tenth of what a whole check takes. And it aborts
-//! where a standard stream is closed and /dev/null is not there, which would be a false "down". So
-//! `main.rs` is entered by the C library, like any C program.
+//! std also reads /proc/self/maps to find the end of the stack, and sets up a second stack for the message of a stack
+//! overflow: about a tenth of the time of a whole check. If a standard stream is closed and /dev/null is missing, std
+//! aborts, which would be a false "down". So the C library calls `main.rs`, as in any C program.
 
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt;
@@ -13,9 +12,9 @@ use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 
-/// Makes sure that descriptors 0 to 2 are open, so that nothing opened later becomes a standard
-/// stream, and that writing to a pipe without a reader, or to a file beyond the limit of its size (RLIMIT_FSIZE), is an
-/// error and not the end.
+/// Makes sure that descriptors 0 to 2 are open, so that no file opened later becomes a standard stream. Also makes
+/// writing to a pipe without a reader, or to a file beyond the limit of its size (RLIMIT_FSIZE), an error instead of a
+/// signal.
 pub fn standard_streams() {
     for fd in 0..=2 {
         // SAFETY: F_GETFD takes no pointer and changes nothing; a number that is no descriptor is an
@@ -30,15 +29,15 @@ pub fn standard_streams() {
     let _ = ends.thread_block();
 }
 
-/// Takes the lowest free descriptor, for good, with what can be neither read nor written: what was asked for must
-/// not pass for delivered. O_PATH opens nothing, so it cannot wait; a FIFO in the place of /dev/null would.
+/// Reserves the lowest free descriptor for good. It can be neither read nor written, so that a report which is not
+/// delivered is an error. O_PATH opens nothing, so it cannot wait; a FIFO in the place of /dev/null would.
 fn occupy() {
     let flags = OFlag::O_PATH.bits();
     // SAFETY: the path ends with a NUL, and without O_CREAT there is no third argument.
     unsafe { libc::open(c"/".as_ptr(), flags) };
 }
 
-/// The arguments of `main`. Not std's: outside glibc it only knows them if it was started itself.
+/// Returns the arguments of `main`. std has them only with glibc, or if it was started itself.
 ///
 /// # Safety
 /// `argv` points to `argc` strings that end with a NUL and live as long as the process.

@@ -405,8 +405,8 @@ fn it_changes_nothing() {
 #[test]
 fn its_command_line() {
     for (line, error) in [
-        ("doctor x", "error: x: "),
-        ("doctor 70000", "a file needs its path, such as ./70000"),
+        ("doctor x", "error: x: for a file, write ./x; as a target: "),
+        ("doctor 70000", "for a file, write ./70000;"),
         (
             "doctor --user",
             "error: a value is required for '--user <USER|UID>'",

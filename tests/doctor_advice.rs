@@ -95,10 +95,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "doctor: a_refused_source_is_a_note_and_two_are_a_problem",
     ),
     ("LU611", "doctor: the_targets_of_the_command_line"),
-    (
-        "LU612",
-        "src/commands/doctor/host.rs: what_two_sources_say_of_a_target",
-    ),
     ("LU613", "doctor: the_targets_of_the_command_line"),
     (
         "LU614",

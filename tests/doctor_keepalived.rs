@@ -17,7 +17,7 @@ use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::sockets::listen;
 use common::{in_namespace, ip};
-use listenup::keepalived_conf::{Disk, Reading, Set};
+use listenup::keepalived_conf::{Disk, Reading, Spanned};
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
@@ -156,7 +156,7 @@ fn the_real_keepalived_agrees_about_times() {
         for (index, &(time, seconds, has_diagnostic)) in TIMES.iter().enumerate() {
             assert_eq!(used(2 * index, "Interval"), seconds.or(Some(1)), "{time}");
             assert_eq!(used(2 * index + 1, "Timeout"), seconds, "{time}");
-            let time_of = |set: &Option<Set<Duration>>| {
+            let time_of = |set: &Option<Spanned<Duration>>| {
                 let seconds = set.as_ref().map(|set| set.value.as_secs());
                 seconds.map(|seconds| u32::try_from(seconds).unwrap())
             };
@@ -326,8 +326,7 @@ fn the_real_keepalived_makes_the_same_words_of_a_line() {
                 assert!(Instant::now() < deadline, "{line} did not run\n{}", log());
                 std::thread::sleep(Duration::from_millis(20));
             }
-            let command = script.command.as_ref().unwrap();
-            let ours = command.words.join(&b'\n');
+            let ours = script.command.words.join(&b'\n');
             let ours = String::from_utf8(ours).unwrap() + "\n";
             assert_eq!(ours, fs::read_to_string(out).unwrap(), "{line}");
         }

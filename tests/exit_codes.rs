@@ -177,6 +177,25 @@ fn a_refused_target_is_quoted_with_what_was_expected() {
 }
 
 #[test]
+fn a_misspelled_option_gets_the_similar_one_and_never_the_advice_to_make_it_a_target() {
+    for (line, similar) in [
+        (
+            "check 443 --retry 3ms",
+            "a similar argument exists: '--retry-",
+        ),
+        (
+            "check 443 --timeot 3ms",
+            "a similar argument exists: '--timeout'",
+        ),
+        ("lst", "a similar subcommand exists: 'list'"),
+        ("check --port 443", "unexpected argument '--port' found"),
+    ] {
+        let said = listenup(line).exits(1).stdout("").stderr_has(similar);
+        assert!(!said.stderr.contains("use '--"), "{said:?}");
+    }
+}
+
+#[test]
 fn a_target_that_is_not_utf8_is_refused() {
     sh(r#"exec "$0" check "$(printf '44\377')""#)
         .exits(1)

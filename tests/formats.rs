@@ -237,12 +237,14 @@ fn nagios_is_told_of_wrong_usage_on_stdout() {
 }
 
 #[test]
-fn quiet_says_doubts_on_stderr_in_every_format() {
+fn quiet_prints_the_reason_of_could_not_tell_to_stderr_in_every_format() {
     for format in ["text", "json", "nagios"] {
         sh(&format!(
             r#"ulimit -n 3; exec "$0" check -q --format {format} --on-unknown up 443"#
         ))
         .stdout("")
-        .stderr_has("could not tell (443): sock_diag: socket: Too many open files (EMFILE)");
+        .stderr_has(
+            "listenup: 443: could not tell: sock_diag: socket: Too many open files (EMFILE)",
+        );
     }
 }

@@ -92,12 +92,25 @@ fn processes_are_named_when_asked_for() {
 }
 
 #[test]
-fn nothing_there_is_an_empty_table_and_1_only_for_targets_and_an_error_is_2() {
+fn without_listeners_stderr_says_so_and_the_exit_code_is_1_only_for_targets() {
     in_namespace(|| {
-        let head = "PROTO  ADDRESS  PORT  QUEUE  V6ONLY  DEVICE  USER  UNIT\n";
-        listenup("list").exits(0).stdout(head).stderr("");
-        listenup("list 443").exits(1).stdout(head).stderr("");
-        listenup("list --format json 443").exits(1).stderr("");
+        let none = "listenup: no listeners found";
+        listenup("list")
+            .exits(0)
+            .stdout("")
+            .stderr(&format!("{none}\n"));
+        listenup("list 443 udp:53")
+            .exits(1)
+            .stdout("")
+            .stderr(&format!("{none} for 443 udp:53\n"));
+        let json = listenup("list --format json 443").exits(1).stderr("");
+        assert!(json.stdout.contains("\"listeners\":[]"), "{json:?}");
+    });
+}
+
+#[test]
+fn an_error_of_list_exits_with_2() {
+    in_namespace(|| {
         listenup("list 443x").exits(2).stdout("");
         listenup("list --no-such-option").exits(2).stdout("");
         listenup("list --netns no-such-name 443")
@@ -136,7 +149,7 @@ fn without_processes_there_is_still_the_list() {
         let _socket = listen("127.0.0.1", 443);
         let root = folder_with_listenup();
         let said = Confined::listenup_in_root(root.path()).run("list -p").exits(0).stderr(
-            "listenup: warning: the processes are not known: /proc cannot be listed: No such file or \
+            "listenup: warning: the processes are unknown: /proc cannot be listed: No such file or \
              directory (ENOENT)\n",
         );
         let row = said.stdout.lines().nth(1).unwrap();

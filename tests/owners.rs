@@ -159,8 +159,10 @@ fn a_socket_of_the_kernel_is_held_by_the_kernel() {
                 list.stdout_has("  kernel\n");
             }
             Err(_) => {
-                check.stderr_has("4789 is bound, but its process is unknown: no permission");
-                list.stderr_has("marked ? is not known: no permission to look into ");
+                check.stdout_has("4789 is bound, but its process is unknown: no permission");
+                list.stderr_has(
+                    "marked ? are held by unknown processes: no permission to examine ",
+                );
             }
         }
     });
@@ -246,7 +248,7 @@ fn a_list_says_once_why_holders_are_not_known_and_does_not_pass_for_complete_wit
             .run("list -p -t");
         let said = said
             .exits(0)
-            .stderr_has("marked ? is not known: no permission to look into ");
+            .stderr_has("marked ? are held by unknown processes: no permission to examine ");
         assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
         assert!(said.stderr.ends_with("(run as root)\n"), "{said:?}");
         assert_eq!(said.stdout.matches("  ?\n").count(), 2, "{said:?}");

@@ -262,7 +262,7 @@ fn every_page_has_its_sections() {
         "QUOTING",
         "PATHS AND USERS",
         "UPGRADES AND REMOVAL",
-        "TRACK_FILE AGAINST VRRP_SCRIPT",
+        "TRACK_FILE OR VRRP_SCRIPT?",
         "SELINUX",
         "WHAT IT CANNOT SEE",
     ] {
@@ -409,6 +409,8 @@ fn completions_name_every_subcommand_and_option() {
 fn bash(completions: &str, line: &str) -> Said {
     let script = r#"
         source "$0"
+        # bash has it only while it completes a line that is being typed.
+        compopt() { :; }
         complete -p listenup || exit
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
         _listenup listenup "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
@@ -429,6 +431,11 @@ fn bash_completes_subcommands_options_and_their_values() {
         ("listenup check --so", "--source\n"),
         ("listenup check --source ", "auto\nsock_diag\nproc\n"),
         ("listenup list --f", "--format\n"),
+        ("listenup check --owner-user roo", "root\n"),
+        ("listenup doctor --user roo", "root\n"),
+        ("listenup watch --interface l", "lo\n"),
+        ("listenup check --timeout ", "\n"),
+        ("listenup doctor --rewrite Cargo.t", "Cargo.toml\n"),
     ] {
         let said = bash(completions, line).exits(0).stderr("");
         let (registered, offered) = said.stdout.split_once('\n').unwrap();
@@ -449,6 +456,10 @@ fn fish_completes_subcommands_options_and_their_values() {
         ("listenup check --so", &["--source"]),
         ("listenup check --source ", &["auto", "proc", "sock_diag"]),
         ("listenup list --f", &["--format"]),
+        ("listenup check --owner-user roo", &["root"]),
+        ("listenup watch --interface l", &["lo"]),
+        ("listenup check --timeout ", &[]),
+        ("listenup doctor --rewrite Cargo.t", &["Cargo.toml"]),
     ] {
         let script = "source $argv[1]; complete --do-complete $argv[2]";
         let mut fish = Command::new("fish");
@@ -462,6 +473,24 @@ fn fish_completes_subcommands_options_and_their_values() {
             .map(|row| row.split('\t').next().unwrap());
         assert_eq!(offered.collect::<Vec<_>>(), words, "{line}");
     }
+}
+
+#[test]
+fn zsh_offers_users_devices_and_files() {
+    let zsh = Pages::write().read(COMPLETIONS[1]);
+    for action in [
+        ":USER:_users'",
+        ":USER|UID:_users'",
+        ":IF:_net_interfaces'",
+        ":DURATION:'",
+        ":FILE:_files'",
+    ] {
+        assert!(zsh.contains(action), "{action}");
+    }
+    assert!(
+        !zsh.contains("_hosts") && !zsh.contains("_default'"),
+        "{zsh}"
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use common::traced::{nft, overflow_with_a_reset};
 use common::watch::Watch;
 use common::{conntrack, in_namespace, ip};
 
-const NOTHING: &str = "nothing that the counters know in 30ms: no reset was sent, and no connection was cut, refused or dropped";
+const NOTHING: &str = "no resets or dropped connections found by the counters in 30ms";
 
 /// Begins to connect and does not wait for an answer.
 fn begin_to_connect(port: u16) -> Socket {
@@ -97,7 +97,7 @@ fn closed_ports() {
             findings(&said),
             [
                 "HH:MM:SS AttemptFails 3, OutRsts 3",
-                "in 3s: resets sent: 3; established connections cut: 0",
+                "in 3s: resets sent by TCP: 3; established connections cut: 0",
                 "connections failed to open: AttemptFails 3 (R/s, 3 in total)",
                 "resets sent, cause not counted: OutRsts 3 (R/s, 3 in total)",
                 "nothing listens on the port, or no such connection on this machine: possible, without a counter",
@@ -124,7 +124,7 @@ fn a_full_queue_hides_no_closed_port() {
         assert_eq!(
             findings(&said),
             [
-                "in 2s: resets sent: 1; established connections cut: 0",
+                "in 2s: resets sent by TCP: 1; established connections cut: 0",
                 "accept queue full: ListenOverflows 9 (R/s, 9 in total), ListenDrops 9 (R/s, 9 in total), \
                  tcp_abort_on_overflow = 1",
                 &format!(
@@ -132,8 +132,7 @@ fn a_full_queue_hides_no_closed_port() {
                 ),
                 "connections failed to open: AttemptFails 1 (R/s, 1 in total)",
                 "resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)",
-                "nothing listens on the port, or no such connection on this machine: possible, without a counter; \
-                 the causes above can account for some of these resets",
+                "nothing listens on the port, or no such connection on this machine: possible, without a counter",
             ]
         );
     });
@@ -178,7 +177,7 @@ fn a_close_with_unread_data_and_one_that_does_not_linger() {
         assert_eq!(
             findings(&said)[..4],
             [
-                "in 2s: resets sent: 2; established connections cut: 4",
+                "in 2s: resets sent by TCP: 2; established connections cut: 4",
                 "closed with unread data: TCPAbortOnClose 1 (R/s, 1 in total)",
                 "aborted by the local application: TCPAbortOnData 1 (R/s, 1 in total)",
                 "established connections cut: EstabResets 4 (R/s, 4 in total)",
@@ -212,7 +211,7 @@ fn a_reset_by_the_peer() {
         assert_eq!(
             findings(&said),
             [
-                "in 2s: resets sent: 0; established connections cut: 1",
+                "in 2s: resets sent by TCP: 0; established connections cut: 1",
                 "established connections cut: EstabResets 1 (R/s, 1 in total)",
             ]
         );
@@ -231,7 +230,7 @@ fn a_connection_that_a_peer_refuses() {
         assert_eq!(
             findings(&said),
             [
-                "in 2s: resets sent: 0; established connections cut: 0",
+                "in 2s: resets sent by TCP: 0; established connections cut: 0",
                 "connections failed to open: AttemptFails 1 (R/s, 1 in total)",
             ]
         );
@@ -258,8 +257,8 @@ fn a_peer_that_does_not_answer() {
         assert_eq!(
             findings(&said),
             [
-                "in 5s: resets sent: 0; established connections cut: 1",
-                "peer does not answer: TCPAbortOnTimeout 1 (R/s, 1 in total)",
+                "in 5s: resets sent by TCP: 0; established connections cut: 1",
+                "peer did not answer: TCPAbortOnTimeout 1 (R/s, 1 in total)",
                 "established connections cut: EstabResets 1 (R/s, 1 in total)",
             ]
         );
@@ -281,7 +280,7 @@ fn a_firewall_that_rejects_and_one_that_could() {
         TcpStream::connect("127.0.0.1:80").unwrap_err();
         let said = watch.end().exits(0).stderr("");
         let found = findings(&said);
-        assert_eq!(found[1], "rejected by this machine's firewall: 1 reset");
+        assert_eq!(found[1], "rejected by this machine's firewall: 1 packet");
         assert_eq!(found[2], format!("  {rule} 2: 1"));
         assert_eq!(found.last().unwrap(), &note);
     });
@@ -306,7 +305,7 @@ fn a_connection_tracking_table_that_is_full() {
         assert_eq!(
             findings(&said),
             [
-                "in 2s: resets sent: 0; established connections cut: 0",
+                "in 2s: resets sent by TCP: 0; established connections cut: 0",
                 &format!(
                     "connection tracking: nf_conntrack.drop 3 (R/s, 3 in total), nf_conntrack_count = {max}, \
                      nf_conntrack_max = {max}"

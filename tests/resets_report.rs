@@ -45,17 +45,10 @@ fn one_document_as_its_schema_says() {
                 [&json!("sent"), &json!(["OutRsts"]), &json!(null)],
             ]
         );
-        let [interval] = document["intervals"].as_array().unwrap().as_slice() else {
-            panic!("{document:#}");
-        };
-        assert_eq!(interval["from"], 0.0);
-        let changes = json!({ "AttemptFails": 1, "OutRsts": 1 });
-        assert_eq!(interval["changes"], changes);
     });
 }
 
-const NOTHING: &str = "nothing that the counters know in 1ms: no reset was sent, and no connection was cut, \
-    refused or dropped";
+const NOTHING: &str = "no resets or dropped connections found by the counters in 1ms";
 
 /// A root whose /proc has these files, and the program.
 fn root_with(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -188,8 +181,8 @@ fn wrong_usage() {
             "--for 500ms --every 1s",
             "--for 500ms must be at least --every 1s",
         ),
-        ("--for 0s", "it must be longer than nothing"),
-        ("--every 0ms", "it must be longer than nothing"),
+        ("--for 0s", "it must be greater than zero"),
+        ("--every 0ms", "it must be greater than zero"),
         ("--every 1", "expected a number and a unit, such as 200ms"),
         ("--for", "a value is required for '--for <DURATION>'"),
         (

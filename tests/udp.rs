@@ -25,8 +25,9 @@ fn every_kind_of_udp_socket_from_every_source() {
                 let said = listenup(&format!("check --source {source} udp:{target}"));
                 if source == "proc" && V6ONLY_MATTERS.contains(&target) {
                     said.exits(1)
-                        .stdout(&format!("udp:{shown}: could not tell\n"))
-                        .stderr_has("is bound, but whether it accepts IPv4 too (V6ONLY)");
+                        .stdout_has(&format!("udp:{shown}: could not tell: "))
+                        .stdout_has("is bound, but whether it accepts IPv4 too (V6ONLY)")
+                        .stderr("");
                     continue;
                 }
                 match expected {
@@ -113,7 +114,7 @@ fn a_socket_on_another_device_does_not_count_for_an_interface() {
         listenup("check udp:53").exits(0);
         listenup("check --source proc --interface lo udp:53")
             .exits(1)
-            .stderr_has("is bound, but whether it is bound to another device is unknown");
+            .stdout_has("is bound, but whether it is bound to another device is unknown");
     });
 }
 
@@ -240,8 +241,8 @@ fn what_a_kernel_refuses_is_never_taken_for_not_bound() {
                     confined()
                         .run(&line)
                         .exits(code)
-                        .stdout(&format!("{target}: could not tell\n"))
-                        .stderr(&format!("listenup: could not tell ({target}): {why}\n"));
+                        .stdout(&format!("{target}: could not tell: {why}\n"))
+                        .stderr("");
                 }
             }
         }

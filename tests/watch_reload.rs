@@ -146,7 +146,7 @@ fn what_is_wrong_changes_nothing_and_is_said() {
         fs::remove_file(place.path("listenup")).unwrap();
         reload(&watcher);
         let said = watcher.end();
-        let begin = "listenup: no reload, it goes on as before: ";
+        let begin = "listenup: reload failed, the watch goes on as before: ";
         let lines: Vec<&str> = said
             .stderr
             .lines()
@@ -161,7 +161,7 @@ fn what_is_wrong_changes_nothing_and_is_said() {
             "cannot be executed: Exec format error (ENOEXEC)",
             "it is broken",
             "the program on disk ends with exit status: 1",
-            "the program on disk does not answer",
+            "the program on disk does not finish --check-options",
             "cannot be executed: No such file or directory (ENOENT)",
         ];
         assert_eq!(lines.len(), expected.len(), "{said:#?}");
@@ -385,4 +385,18 @@ fn an_options_file_holds_options_of_a_watch_alone() {
         let why = format!("{options}: {name} cannot be in an options file");
         assert!(said.exits(1).stderr.contains(&why));
     }
+    // It would be read as one without options.
+    let place = Place::new("");
+    let fifo = place.path("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    let words = format!(
+        "watch --check-options --options-file -{} 443",
+        fifo.display()
+    );
+    let track = place.path("track");
+    let said = listenup(&format!("{words} --track-file {}", track.display())).exits(1);
+    assert!(
+        said.stderr
+            .contains("cannot be read: it is not a regular file")
+    );
 }

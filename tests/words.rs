@@ -49,32 +49,16 @@ const ALLOWED: [&str; 5] = [
     "there is no",
 ];
 
-/// Folders and files whose texts have not been edited yet.
-const PENDING: [&str; 18] = [
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "packaging",
-    "src/cli",
-    "src/clock.rs",
-    "src/commands/check",
-    "src/commands/doctor",
-    "src/commands/list",
-    "src/commands/mod.rs",
-    "src/commands/resets",
-    "src/commands/watch",
-    "src/host",
-    "src/keepalived_conf",
-    "src/log",
-    "src/main.rs",
-    "src/report",
-    "src/source",
-    "src/untrusted",
+/// Words with which a doc comment does not begin: no main clause follows them. [`BUT`] has the exceptions.
+const OPENINGS: [&str; 9] = [
+    "how", "those", "what", "where", "whether", "who", "whom", "whose", "why",
 ];
 
-fn is_pending(path: &Path) -> bool {
-    let path = path.to_str().unwrap();
-    PENDING.iter().any(|pending| path.starts_with(pending))
-}
+/// Good beginnings of a noun phrase for a number.
+const BUT: [&str; 4] = ["how long", "how many", "how much", "how often"];
+
+/// The most words of a sentence, or of a part of it between colons and semicolons, in a page.
+const LONGEST: usize = 30;
 
 /// A text that somebody reads, and where it is.
 struct Text {
@@ -179,6 +163,97 @@ fn texts(file: &Path, code: &str) -> Vec<Text> {
     texts
 }
 
+/// The doc comments of a Rust file, without those of its unit tests, that begin with one of [`OPENINGS`].
+fn incomplete_comments(file: &Path, code: &str) -> Vec<String> {
+    let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let comment = |line: &str| {
+        let line = line.trim_start();
+        let text = line.strip_prefix("///").or(line.strip_prefix("//!"))?;
+        Some(text.trim().to_lowercase())
+    };
+    let mut found = Vec::new();
+    let mut before = None;
+    for (number, line) in code.lines().enumerate() {
+        let text = comment(line);
+        if let (Some(text), None) = (&text, &before) {
+            let opening = text.split(' ').next().unwrap();
+            let is_good = BUT.iter().any(|good| text.starts_with(good));
+            if OPENINGS.contains(&opening) && !is_good {
+                let (file, line) = (file.display(), number + 1);
+                found.push(format!("{file}:{line}: begins with {opening:?}"));
+            }
+        }
+        before = text;
+    }
+    found
+}
+
+/// The paragraphs of a page of roff or Markdown, each with the number of its first line. Blocks of code are left out.
+fn paragraphs(page: &str) -> Vec<(usize, String)> {
+    let mut paragraphs = vec![(1, String::new())];
+    let mut is_code = false;
+    for (number, line) in page.lines().enumerate() {
+        let fence = line.starts_with("```");
+        is_code = match line {
+            ".EX" | ".nf" => true,
+            ".EE" | ".fi" => false,
+            _ => is_code != fence,
+        };
+        let request = line
+            .strip_prefix('.')
+            .map(|line| line.split(' ').next().unwrap());
+        let font = request.is_some_and(|name| ["B", "BI", "BR", "I", "IR", "RB"].contains(&name));
+        let ends = match request {
+            Some(_) => !font,
+            None => {
+                let item = line.trim_start().split(' ').next().unwrap();
+                let is_number = item.ends_with('.') && item.len() < 4;
+                line.trim().is_empty()
+                    || ["-", "*"].contains(&item)
+                    || is_number
+                    || line.starts_with(['#', '|'])
+            }
+        };
+        if is_code || fence || ends {
+            paragraphs.push((number + 1, String::new()));
+        }
+        if is_code || fence || (ends && request.is_some()) {
+            continue;
+        }
+        let text = match (font, line.split_once(' ')) {
+            (true, Some((_, words))) => words,
+            _ => line,
+        };
+        let last = paragraphs.last_mut().unwrap();
+        // A cell of a table is a text of its own.
+        last.1 += &(text.replace('"', "").replace('|', " . ") + "\n");
+    }
+    paragraphs
+}
+
+/// The sentences of a page, or parts between colons and semicolons, with more than [`LONGEST`] words.
+fn long_sentences(file: &Path, page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, paragraph) in paragraphs(page) {
+        let mut length = 0;
+        for word in paragraph.split_whitespace() {
+            let counts = word.contains(char::is_alphanumeric);
+            length += usize::from(counts);
+            let word = word.trim_end_matches(['"', '\'', ')', '*']);
+            if counts && length == LONGEST + 1 {
+                let file = file.display();
+                found.push(format!(
+                    "{file}:{number}: a sentence is too long, at {word:?}"
+                ));
+            }
+            if word.ends_with(['.', '?', '!', ':', ';']) {
+                length = 0;
+            }
+        }
+    }
+    found
+}
+
 /// The number of `#` of a raw string that begins here.
 fn raw_string(rest: &str) -> Option<usize> {
     let after = rest.strip_prefix('r')?;
@@ -211,11 +286,12 @@ fn complaints(texts: &[Text]) -> Vec<String> {
 fn strings_and_doc_comments_are_plain_english() {
     let sources = files(Path::new("src"), ".rs");
     assert!(sources.len() > 50, "{sources:?}");
-    let read = |file: &PathBuf| texts(file, &fs::read_to_string(file).unwrap());
-    let sources = sources.iter().filter(|file| !is_pending(file));
-    let texts: Vec<Text> = sources.flat_map(read).collect();
-    assert!(!texts.is_empty());
-    let found = complaints(&texts);
+    let mut found = Vec::new();
+    for file in &sources {
+        let code = fs::read_to_string(file).unwrap();
+        found.extend(complaints(&texts(file, &code)));
+        found.extend(incomplete_comments(file, &code));
+    }
     assert!(
         found.is_empty(),
         "{} texts:\n{}",
@@ -228,18 +304,25 @@ fn strings_and_doc_comments_are_plain_english() {
 fn pages_are_plain_english() {
     let mut pages = files(Path::new("packaging"), ".roff");
     pages.extend(files(Path::new("packaging"), ".md"));
-    for page in ["README.md", "SECURITY.md", "CONTRIBUTING.md"] {
+    pages.extend(files(Path::new("src"), ".txt"));
+    for page in [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ] {
         pages.push(page.into());
     }
     assert!(pages.len() > 10, "{pages:?}");
-    let mut texts = Vec::new();
-    for page in pages.iter().filter(|page| !is_pending(page)) {
+    let (mut texts, mut found) = (Vec::new(), Vec::new());
+    for page in &pages {
         let text = fs::read_to_string(page).unwrap();
         for (number, line) in text.lines().enumerate() {
             texts.push(Text::new(page, number + 1, line));
         }
+        found.extend(long_sentences(page, &text));
     }
-    let found = complaints(&texts);
+    found.extend(complaints(&texts));
     assert!(
         found.is_empty(),
         "{} lines:\n{}",
@@ -271,4 +354,43 @@ fn the_check_finds_what_it_is_for() {
         "x.rs:9: \"minds\"",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_doc_comment_without_a_main_clause_is_found() {
+    let source = "//! Whether it works.\n\n/// What it has. How it ended.\n/// Who knows.\nstruct A {\n    /// How many targets.\n    \
+                  a: u8,\n    /// Whose\n    b: u8,\n}\n// What is this?\n#[cfg(test)]\nmod tests {\n    /// Who.\n}\n";
+    let found = incomplete_comments(Path::new("x.rs"), source);
+    let expected = [
+        "x.rs:1: begins with \"whether\"",
+        "x.rs:3: begins with \"what\"",
+        "x.rs:8: begins with \"whose\"",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_long_sentence_is_found_in_a_page() {
+    let words = |count: usize| vec!["word"; count].join(" ");
+    let (good, bad) = (words(LONGEST), words(LONGEST + 1));
+    let count = |page: &str| long_sentences(Path::new("x"), page).len();
+    for page in [
+        format!("{good}. {good}: {good};\n{good}.\n"),
+        format!("{good}\n\n{good}\n"),
+        format!("- {good}\n- {good}\n1. {good}\n| {good} | {good} |\n"),
+        format!(".PP\n{good}\n.TP\n.B {good}\n.PP\n{good}\n"),
+        format!("```\n{bad}\n```\n.EX\n{bad}\n.EE\n"),
+    ] {
+        assert_eq!(count(&page), 0, "{page}");
+    }
+    for page in [
+        format!("{bad}.\n"),
+        format!("{good}\nword\n"),
+        format!("- {bad}\n"),
+        format!("| a | {bad} |\n"),
+        format!(".PP\n{good}\n.BR word (8)\n"),
+        format!(".EX\n.EE\n{bad}\n"),
+    ] {
+        assert_eq!(count(&page), 1, "{page}");
+    }
 }

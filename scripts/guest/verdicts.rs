@@ -93,6 +93,7 @@ impl Verdicts {
                 .output()
                 .unwrap();
             let said = without_elsewhere(&String::from_utf8_lossy(&stdout));
+            let (said, _) = without_reasons(&said);
             let right = status.code() == Some(code) && said == expected;
             verdicts.note(right, || {
                 format!("--source {} udp:{target}: {status}, {said:?}", run.source)
@@ -140,11 +141,13 @@ impl Verdicts {
             String::from_utf8_lossy(&said),
             String::from_utf8_lossy(&stderr),
         );
-        // Where enough listen, what is in doubt is not looked for.
-        let enough = listening > 0 && targets.len() > 1 && stderr.is_empty();
-        let reasons =
-            doubts.iter().all(|why| stderr.contains(why)) && doubts.is_empty() == stderr.is_empty();
         let said = without_elsewhere(&said);
+        let (said, found) = without_reasons(&said);
+        // If enough targets listen, the others are not examined.
+        let enough = listening > 0 && targets.len() > 1 && found.is_empty();
+        let reasons =
+            doubts.iter().all(|why| found.contains(why)) && doubts.is_empty() == found.is_empty();
+        let reasons = reasons && stderr.is_empty();
         let right = status.code() == Some(code) && agree(&said, &stdout) && (reasons || enough);
         self.note(right, || {
             let lines = said.lines().zip(stdout.lines());
@@ -162,6 +165,21 @@ impl Verdicts {
             )
         });
     }
+}
+
+/// Returns the lines with "could not tell" without its reasons, and the reasons.
+fn without_reasons(said: &str) -> (String, String) {
+    let (mut lines, mut reasons) = (String::new(), String::new());
+    for line in said.lines() {
+        let end = ": could not tell";
+        let (line, reason) = match line.split_once(&format!("{end}: ")) {
+            Some((target, reason)) => (format!("{target}{end}"), reason),
+            None => (line.to_owned(), ""),
+        };
+        lines += &format!("{line}\n");
+        reasons += reason;
+    }
+    (lines, reasons)
 }
 
 /// Whether every line is as expected. When enough listen, the rest need not be looked for.

@@ -1,7 +1,7 @@
-//! What several subcommands take.
+//! Arguments that several subcommands have.
 //!
-//! No argument has a default that clap knows: it would parse each one in every run. The help names
-//! them, and a test holds it to that.
+//! No argument has a default in clap, which would parse it in every run. The help names the defaults, and a test
+//! compares them.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -21,8 +21,8 @@ use crate::source::SourceChoice;
 /// The arguments that may have several values.
 pub(super) const SEVERAL: [&str; 3] = ["target", "keepalived-conf", "ignore"];
 
-/// The command with options that may be given twice, as it happens where a line is put together from
-/// parts: refused, it would be a check that is always down. [`contradiction`] finds those that differ.
+/// Makes options repeatable if their values are the same, as in a line that is put together from parts. If they were
+/// refused, the check would always be down. [`contradiction`] finds those that differ.
 pub(super) fn repeatable(command: Command) -> Command {
     command.mut_args(|arg| match arg.get_action() {
         ArgAction::Set => arg.action(ArgAction::Append),
@@ -34,7 +34,7 @@ pub(super) fn repeatable(command: Command) -> Command {
     })
 }
 
-/// What is wrong where an option has several values that are not written alike.
+/// Describes an option that has several values which differ. `None` if there is none.
 pub(super) fn contradiction(matches: &ArgMatches) -> Option<String> {
     let options = matches.ids().map(Id::as_str);
     let mut options = options.filter(|option| !SEVERAL.contains(option));
@@ -56,7 +56,7 @@ pub(super) fn targets() -> Arg {
         .value_parser(OsStringValueParser::new().try_map(target))
 }
 
-/// The most targets of one line. A look compares each listener on their ports with each of them.
+/// The most targets of a command line. Each listener on their ports is compared with each target.
 pub(super) const MOST_TARGETS: usize = 1000;
 
 /// The targets of a line.
@@ -89,12 +89,12 @@ pub(super) fn default_target(matches: &ArgMatches) -> Result<Option<Target>, Str
         return Ok(None);
     };
     let target = text.parse();
-    target
-        .map(Some)
-        .map_err(|why: TargetError| format!("no target is named, and {text} is not one: {why}"))
+    target.map(Some).map_err(|why: TargetError| {
+        format!("no target is given, and {text} is not a target: {why}")
+    })
 }
 
-/// The same one twice is one target, and could not be met twice.
+/// Removes duplicates: the same target twice counts once.
 pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
     let mut known = BTreeSet::new();
     let each = given.into_iter().filter(|target| known.insert(*target));
@@ -105,7 +105,7 @@ pub(super) fn netns() -> Arg {
     Arg::new("netns")
         .long("netns")
         .value_name("NAME|PATH|PID")
-        .help("Use this network namespace; needs CAP_SYS_ADMIN")
+        .help("Use this network namespace; requires CAP_SYS_ADMIN")
         .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
 }
 
@@ -115,7 +115,7 @@ pub(super) fn source() -> Arg {
     Arg::new("source")
         .long("source")
         .value_name("SOURCE")
-        .help("Source of listeners: sock_diag, /proc, or (auto) /proc where sock_diag cannot answer [default: auto]")
+        .help("Source of listeners: sock_diag, /proc, or (auto) sock_diag, and /proc if sock_diag cannot answer [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "sock_diag" | "netlink" => SourceChoice::SockDiag,
             "proc" => SourceChoice::Proc,
@@ -123,7 +123,7 @@ pub(super) fn source() -> Arg {
         }))
 }
 
-/// `--format` with these of its values, `text` first.
+/// Makes the argument `--format` with these values, `text` first.
 pub(super) fn format(names: &'static [&'static str]) -> Arg {
     Arg::new("format")
         .long("format")
@@ -144,14 +144,14 @@ pub(super) fn flag(name: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue)
 }
 
-/// A word that is not empty, which is what an unset variable leaves.
+/// Makes an option whose value must not be empty, which is what an unset variable leaves.
 pub(super) fn text(name: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_parser(NonEmptyStringValueParser::new())
 }
 
-/// The value of an argument; the type's default where the argument has none.
+/// Returns the value of an argument, or the type's default.
 pub(super) fn get<T: Copy + Default + Send + Sync + 'static>(
     matches: &ArgMatches,
     name: &str,
@@ -168,7 +168,7 @@ pub(super) fn duration(name: &'static str) -> Arg {
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(Duration::ZERO) => Err("it must be greater than zero".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!(
             "{error}; expected a number and a unit, such as 200ms"

@@ -1,4 +1,4 @@
-//! `listenup check`: its arguments, and their way to validated options.
+//! `listenup check`: its arguments and its options.
 
 use std::time::Duration;
 
@@ -19,42 +19,42 @@ use crate::source::SourceChoice;
 /// The options of `listenup check`.
 #[derive(Debug)]
 pub struct CheckOptions {
-    /// What to look for; at least one.
+    /// The targets to look for; at least one.
     pub targets: Vec<Target>,
     /// How many of them must be listening; from 1 to all.
     pub needed: usize,
-    /// Whom to ask.
+    /// The source of listeners.
     pub source: SourceChoice,
-    /// How long to look; the timeout is longer than the retries.
+    /// The time limits; the timeout is longer than the retries.
     pub timing: Timing,
-    /// How to exit.
+    /// The set of exit codes.
     pub exit_codes: ExitCodes,
-    /// How to exit when it could not be told.
+    /// The meaning of "could not tell" for the exit code.
     pub on_unknown: OnUnknown,
-    /// What should be so.
+    /// The expectation: listening, or absent.
     pub wanted: Wanted,
-    /// Listeners that connections which come in by another device find do not count.
+    /// The interface or VRF that connections come in through. Other listeners do not count.
     pub interface: Option<String>,
-    /// Where to look, if not here.
+    /// The network namespace to look in. `None`: the one of this process.
     pub netns: Option<Netns>,
-    /// How full an accept queue may be.
+    /// The limit on the accept queue.
     pub max_queue: Option<MaxQueue>,
-    /// Whose the listeners should be.
+    /// The required owner of the listeners.
     pub owner: Owner,
-    /// How to say it on stdout.
+    /// The format of the report on stdout.
     pub format: Format,
-    /// Where else to say it.
+    /// The log that the result goes to.
     pub log: Log,
-    /// Nothing on stdout.
+    /// True if nothing is printed to stdout.
     pub quiet: bool,
-    /// Say on stderr what is done.
+    /// True if stderr shows which source was asked, and its answer.
     pub verbose: bool,
 }
 
-/// The limit of a check without `--timeout`.
+/// The time limit of a check without `--timeout`.
 pub const TIMEOUT: Duration = Duration::from_millis(500);
-/// What a "not listening" may take: two looks, a millisecond apart, and a second opinion. `scripts/bench`
-/// shows a whole one to take 1.5 to 3 ms, also beside 1,000,000 sockets; the rest is for a busy machine, and
+/// The least time that a "not listening" needs: two looks, a millisecond apart, and the cross-check with /proc.
+/// `scripts/bench` measures 1.5 to 3 ms for all of it, also with 1,000,000 sockets. The rest is for a busy machine, and
 /// a fifth of it for a walk over /proc on a quiet one.
 const LEAST: Duration = Duration::from_millis(50);
 pub(super) const RETRY_EVERY: Duration = Duration::from_millis(10);
@@ -80,7 +80,7 @@ Exit status (--exit-codes)  keepalived  nagios  distinct
 pub(super) fn command(command: Command) -> Command {
     judged(
         command,
-        "What \"could not tell\" counts as in the keepalived set of exit codes [default: down]",
+        "Meaning of \"could not tell\" in the keepalived set of exit codes [default: down]",
     )
     .version(env!("CARGO_PKG_VERSION"))
     .after_help(CHECK_HELP)
@@ -98,12 +98,12 @@ pub(super) fn command(command: Command) -> Command {
     .args(stream_arguments())
 }
 
-/// What `check` and `watch` share: what is to be judged, and how.
+/// Adds the arguments that `check` and `watch` share.
 pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command {
     command
         .arg(
             args::targets()
-                .help("What must be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT; for UDP with udp: in front")
+                .help("The target that must be listening: PORT, *:PORT, ADDRESS:PORT or [IPV6]:PORT; with the prefix udp: for UDP")
                 .required(true),
         )
         .arg(
@@ -140,7 +140,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
                 .long("log")
                 .value_name("WHERE")
                 .help(
-                    "Log failed checks and wrong usage there; with -v every check [default: none]",
+                    "Log failed checks and wrong usage; with -v every check [default: none]",
                 )
                 .value_parser(
                     PossibleValuesParser::new(LOGS).map(|name| log(&name)),
@@ -161,7 +161,7 @@ fn place_arguments() -> [Arg; 2] {
     [
         text("interface")
             .value_name("IF")
-            .help("Count only listeners that connections through this interface or VRF find"),
+            .help("Count only listeners reachable through this interface or VRF"),
         args::netns(),
     ]
 }
@@ -171,19 +171,19 @@ fn requirement_arguments() -> [Arg; 4] {
         Arg::new("max-queue")
             .long("max-queue")
             .value_name("N|N%")
-            .help("The accept queue may hold at most this many connections (UDP: the receive queue, bytes), or this share of its limit")
+            .help("Allow at most this many connections in the accept queue (UDP: bytes in the receive queue), or this share of its limit")
             .value_parser(value_parser!(MaxQueue)),
         text("owner-user")
             .value_name("USER")
-            .help("Require a socket made by this user, a name or a number"),
+            .help("Require that this user (name or number) created the socket"),
         text("owner-unit")
             .value_name("UNIT")
             .value_parser(unit)
-            .help("Require a socket made in this systemd unit"),
+            .help("Require that the socket was created in this systemd unit"),
         text("owner-process")
             .value_name("NAME")
             .value_parser(process)
-            .help("Require a process with this name, file or first argument to hold the socket; needs the rights of its user, or root"),
+            .help("Require that a process with this name, file or first argument holds the socket; run as its user or root"),
     ]
 }
 
@@ -212,10 +212,10 @@ fn process(name: &str) -> Result<String, &'static str> {
 fn time_arguments() -> [Arg; 3] {
     [
         duration("retry-for")
-            .help("While the check fails, keep looking for this long, to bridge a reload"),
-        duration("retry-every").help("Pause between two such looks [default: 10ms]"),
+            .help("While the check fails, retry for this long, to bridge a reload"),
+        duration("retry-every").help("Pause between two retries [default: 10ms]"),
         duration("timeout").help(
-            "Time limit for the whole check, output included; after it the answer is \"could not tell\" \
+            "Time limit for the whole check, output included; after it the result is \"could not tell\" \
              [default: 500ms]",
         ),
     ]
@@ -229,10 +229,10 @@ fn on_unknown(name: String) -> OnUnknown {
     }
 }
 
-/// Where `--log` may go.
+/// The values of `--log`.
 pub(super) const LOGS: [&str; 4] = ["syslog", "journald", "stderr", "none"];
 
-/// By one of these names.
+/// Returns the log with this name; any other word means none.
 pub(super) fn log(name: &str) -> Log {
     match name {
         "syslog" => Log::Syslog,
@@ -306,12 +306,12 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
     })
 }
 
-/// What was said of it; `watch` has no such option.
+/// Returns the value of `--exit-codes`, which `watch` does not have.
 fn exit_codes_in(matches: &ArgMatches) -> Option<ExitCodes> {
     matches.try_get_one("exit-codes").ok().flatten().copied()
 }
 
-/// The set that was asked for, or the one that goes with the format.
+/// Returns the chosen set of exit codes, or the one that goes with the format.
 pub(super) fn exit_codes_of(given: Option<ExitCodes>, format: Format) -> ExitCodes {
     given.unwrap_or(match format {
         Format::Nagios => ExitCodes::Nagios,
@@ -326,11 +326,12 @@ fn timing(matches: &ArgMatches) -> Result<Timing, String> {
     let retry_every = given("retry-every", RETRY_EVERY);
     if timeout.saturating_sub(retry_for) < LEAST {
         let message = format!(
-            "--timeout {} must be at least {} longer than --retry-for {}: less cannot hold the looks \
-             behind a \"not listening\", and a service that is down would be \"could not tell\"",
+            "--timeout {} must be at least {} longer than --retry-for {}, or a service that is down is \"could not tell\": \
+             use --timeout {}, and keep keepalived's timeout above that",
             Shown(timeout),
             Shown(LEAST),
-            Shown(retry_for)
+            Shown(retry_for),
+            Shown(retry_for.saturating_add(LEAST))
         );
         return Err(message);
     }

@@ -1,4 +1,4 @@
-//! `listenup doctor`: its arguments, and their way to options.
+//! `listenup doctor`: its arguments and its options.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::report::Format;
 /// The options of `listenup doctor`.
 #[derive(Debug)]
 pub struct DoctorOptions {
-    /// The targets that a check would be asked for; can be empty.
+    /// The targets to make a vrrp_script for; can be empty.
     pub targets: Vec<Target>,
     /// The files of keepalived's configuration; can be empty.
     pub keepalived_confs: Vec<PathBuf>,
@@ -23,7 +23,7 @@ pub struct DoctorOptions {
     pub version: Option<Version>,
     /// The name or number of the user that scripts run as, in place of those in the files.
     pub user: Option<String>,
-    /// Where to look, if not here.
+    /// The network namespace to look in. `None`: the one of this process.
     pub netns: Option<Netns>,
     /// The file to print replacements for, and nothing else.
     pub rewrite: Option<PathBuf>,
@@ -83,7 +83,7 @@ pub(super) fn command(command: Command) -> Command {
             Arg::new("rewrite")
                 .long("rewrite")
                 .value_name("FILE")
-                .help("Print a patch that replaces netstat, ss, nc and others in this file by listenup")
+                .help("Print a patch that replaces netstat, ss, nc and others in this file with listenup")
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
@@ -145,7 +145,7 @@ fn is_path(word: &OsStr) -> bool {
 
 fn neither(word: &OsStr, error: &TargetError) -> String {
     let word = word.to_string_lossy();
-    format!("{word}: {error}; a file needs its path, such as ./{word}")
+    format!("{word}: for a file, write ./{word}; as a target: {error}")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `listenup list`: its arguments, and their way to validated options.
+//! `listenup list`: its arguments and its options.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::source::SourceChoice;
 /// The options of `listenup list`.
 #[derive(Debug)]
 pub struct ListOptions {
-    /// Only the listeners of these protocols; at least one.
+    /// The protocols whose listeners are shown; at least one.
     pub protocols: Vec<Protocol>,
-    /// Only the listeners that serve one of these; none: all listeners.
+    /// The targets that a listener must serve to be shown. If empty, all listeners are shown.
     pub targets: Vec<Target>,
-    /// Whom to ask.
+    /// The source of listeners.
     pub source: SourceChoice,
-    /// Where to look, if not here.
+    /// The network namespace to look in. `None`: the one of this process.
     pub netns: Option<Netns>,
-    /// Whether to look for the processes that hold them.
+    /// True if the processes that hold the listeners are looked for.
     pub processes: bool,
-    /// The limit on everything.
+    /// The limit on the time for looking.
     pub timeout: Duration,
-    /// How to say it on stdout.
+    /// The format of the report on stdout.
     pub format: Format,
 }
 
@@ -35,12 +35,12 @@ const HELP: &str = "\
 Columns:
   PROTO    the protocol: tcp listens, udp is bound and not connected
   QUEUE    waiting / its limit: connections (tcp, the accept queue) or bytes (udp, the receive queue)
-  V6ONLY   whether a socket bound to :: leaves IPv4 alone
-  DEVICE   the device that it is bound to
-  USER     who made the socket, which is often root
-  UNIT     the systemd unit that it was made in
-  PROCESS  what holds it (--processes); kernel: no process, the kernel itself
-  ?        is not known, or not to this source
+  V6ONLY   yes: a socket bound to :: does not accept IPv4
+  DEVICE   the device that the socket is bound to
+  USER     the user who created the socket, often root
+  UNIT     the systemd unit in which the socket was created
+  PROCESS  the process that holds the socket (--processes); kernel: the kernel itself
+  ?        unknown, or this source does not report it
 
 Exit status
   0  the list is complete
@@ -60,7 +60,10 @@ pub(super) fn command(command: Command) -> Command {
                 .short('u')
                 .help("Only UDP sockets that are bound and not connected"),
         )
-        .arg(args::targets().help("Only listeners that serve one of these, in the forms of check"))
+        .arg(
+            args::targets()
+                .help("Only listeners that serve one of these targets, in the forms of check"),
+        )
         .arg(
             flag("processes")
                 .short('p')

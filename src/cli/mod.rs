@@ -1,4 +1,4 @@
-//! The command line: its definition, and its way to validated options. Parsing acts on nothing.
+//! The command line: its definition, and how it becomes options. Parsing has no effects.
 
 mod args;
 mod check;
@@ -12,14 +12,14 @@ mod watch;
 use std::ffi::OsString;
 use std::fmt;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, Command};
 
 pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Errand, Initial, OnExit, RELOADED, WatchOptions};
+pub use self::watch::{Errand, Initial, RELOADED, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;
@@ -28,7 +28,7 @@ const NO_SUBCOMMAND: &str = "a subcommand is required";
 const HELP_ALONE: &str = "help and the version are shown only if nothing else is given; there is no option for a host: \
                           give ADDRESS:PORT";
 
-/// What a command line asks for.
+/// The subcommand that a command line asks for, with its options.
 #[derive(Debug)]
 pub enum Request {
     /// `listenup check`
@@ -43,15 +43,15 @@ pub enum Request {
     Watch(WatchOptions),
 }
 
-/// A command line that leads to no work: a wrong one, or one that asks for help.
+/// A command line that does not lead to work: it is wrong, or asks for help.
 #[derive(Debug)]
 pub struct Refusal {
     error: clap::Error,
-    /// How the line wants to be answered.
+    /// The output options of the line, as far as they could be read.
     pub manners: Manners,
 }
 
-/// How a check says what it has to say.
+/// The options that decide how a result is reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manners {
     /// `--exit-codes`
@@ -63,12 +63,12 @@ pub struct Manners {
 }
 
 impl Refusal {
-    /// All that there is to say: the help, or the reason and the usage.
+    /// The whole text for a person: the help, or the reason and the usage.
     pub fn text(&self) -> String {
         self.error.render().to_string()
     }
 
-    /// Whether help or the version was asked for.
+    /// True if help or the version was asked for.
     pub fn is_help(&self) -> bool {
         is_help(&self.error)
     }
@@ -129,13 +129,21 @@ fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
         other => other,
     });
     parsed.map_err(|error| Refusal {
-        error,
+        error: without_wrong_tip(error),
         // The watch that is reloaded logs what the program on disk says.
         manners: match reloaded {
             Some(_) => Manners::default(),
             None => Manners::of_a_wrong_line(args),
         },
     })
+}
+
+/// Leaves out clap's advice to write `-- --retry`: no option is meant as a target. A similar option stays.
+fn without_wrong_tip(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
@@ -173,13 +181,13 @@ fn is_help(error: &clap::Error) -> bool {
     )
 }
 
-/// The word where a subcommand has its place.
+/// Returns the word in the place of the subcommand.
 fn subcommand_of(args: &[OsString]) -> &str {
     let word = args.get(1).and_then(|word| word.to_str());
     word.unwrap_or_default()
 }
 
-/// True if the line asks for help or the version and for nothing else. Beside anything else it would be a check that
+/// True if the line asks for help or the version and for nothing else. With anything else it would be a check that
 /// succeeds without looking: `-h` is an option for the host in other check programs.
 fn asks_for_help_alone(args: &[OsString]) -> bool {
     let words: Vec<_> = args.iter().skip(1).map(|word| word.to_str()).collect();
@@ -203,7 +211,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             Command::new("check")
-                .about("Exit with 0 when every target is listening, otherwise with 1")
+                .about("Exit with 0 if every target is listening, otherwise with 1")
                 .defer(|command| args::repeatable(check::command(command))),
         )
         .subcommand(
@@ -213,7 +221,7 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("list")
-                .about("Show what listens")
+                .about("List the listening sockets")
                 .defer(|command| args::repeatable(list::command(command))),
         )
         .subcommand(
@@ -223,14 +231,14 @@ pub fn command() -> Command {
         )
         .subcommand(
             Command::new("doctor")
-                .about("Check keepalived.conf and this machine; exit with 0 when nothing is wrong")
+                .about("Check keepalived.conf and this machine; exit with 0 if there are no problems")
                 .defer(|command| args::repeatable(doctor::command(command))),
         )
 }
 
 impl Manners {
-    /// Those of a line that is wrong somewhere, before or behind them, so that a Nagios sees UNKNOWN and
-    /// not WARNING, and the log has the reason.
+    /// Reads the output options of a line that is wrong before or after them. So a Nagios sees UNKNOWN and not WARNING,
+    /// and the log has the reason.
     fn of_a_wrong_line(args: &[OsString]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
         // What is no subcommand was meant to be this one.

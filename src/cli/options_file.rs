@@ -1,16 +1,12 @@
 //! `--options-file`: arguments from a file, so that a reload can read them again.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 
-use crate::errno::ErrnoText;
+use crate::untrusted::{Limits, ReadError, RegularFile};
 
 const OPTION: &[u8] = b"--options-file";
 /// Options that are not of a watch.
@@ -64,26 +60,15 @@ fn read(path: &OsStr) -> Result<Vec<OsString>, String> {
         None => (path, false),
     };
     let shown = Path::new(path).display();
-    let mut text = Vec::new();
-    // Opening a FIFO would wait for a writer.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path);
-    let length = file.and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
-    match length {
-        Ok(length) if length as u64 > LONGEST => {
-            return Err(format!("{shown} is longer than {LONGEST} bytes"));
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let why = ErrnoText::from(&error);
-            if need_not_exist && why.0 == Errno::ENOENT {
-                return Ok(Vec::new());
-            }
-            return Err(format!("{shown} cannot be read: {why}"));
-        }
-    }
+    let limits = Limits {
+        bytes: LONGEST,
+        lines: usize::MAX,
+    };
+    let text = match RegularFile::open(Path::new(path)).and_then(|file| file.read(limits)) {
+        Ok(text) => text,
+        Err(ReadError::System(Errno::ENOENT)) if need_not_exist => return Ok(Vec::new()),
+        Err(why) => return Err(format!("{shown} cannot be read: {why}")),
+    };
     let arguments = arguments(&text).map_err(|(number, advice)| {
         format!("{shown}:{number}: a line is one argument: write {advice}")
     })?;

@@ -1,7 +1,7 @@
-//! The line that keepalived runs every second, read without clap, which would take a fifth of the whole check.
+//! Reads the line that keepalived runs every second without clap, which would take a fifth of the whole check.
 //!
-//! Only what `listenup check` is given there: targets, `-q`, `--log WHERE`. Every other line, and each that has anything
-//! wrong, is clap's; a property test holds the two to the same answer.
+//! These are the lines of `listenup check` with targets, `-q` and `--log WHERE` alone. clap reads every other line, and
+//! each line with an error. A property test compares the two.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::report::Format;
 use crate::requirements::Owner;
 use crate::source::SourceChoice;
 
-/// The options of a plain `listenup check`, the program's name first; none where clap has to read it.
+/// Reads the options of a plain `listenup check`, the program's name first. `None` if clap has to read the line.
 pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
     let mut words = line.iter().skip(1).map(|word| word.to_str());
     if words.next()?? != "check" {
@@ -33,7 +33,7 @@ pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
     few.then(|| options(targets, log.unwrap_or_default(), quiet))
 }
 
-/// As the option names it; [`check::log`] takes any other word for none.
+/// Returns the log with this name. `None` if there is none, although [`check::log`] accepts any word.
 fn where_to(name: &str) -> Option<Log> {
     check::LOGS.contains(&name).then(|| check::log(name))
 }

@@ -1,4 +1,4 @@
-//! `listenup resets`: its arguments, and their way to validated options.
+//! `listenup resets`: its arguments and its options.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ pub struct ResetsOptions {
     pub every: Duration,
     /// The whole time.
     pub watch: Duration,
-    /// How to say it.
+    /// The format of the report on stdout.
     pub format: Format,
-    /// Whether to trace each reset.
+    /// The value of `--trace`.
     pub trace: TraceChoice,
-    /// Where to look, if not here.
+    /// The network namespace to look in. `None`: the one of this process.
     pub netns: Option<Netns>,
 }
 
-/// `--trace`
+/// The values of `--trace`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TraceChoice {
-    /// Where it is possible.
+    /// Trace each reset if that is possible.
     #[default]
     Auto,
-    /// Or not at all.
+    /// Trace each reset, or fail.
     On,
-    /// Counters alone.
+    /// Read the counters alone.
     Off,
 }
 
@@ -57,13 +57,9 @@ pub(super) fn command(command: Command) -> Command {
         .after_help(RESETS_HELP)
         .arg(
             duration("every")
-                .help("The length of an interval [default: 1s, or --for if that is shorter]"),
+                .help("Length of an interval [default: 1s, or --for if that is shorter]"),
         )
-        .arg(
-            duration("for")
-                .help("How long to watch")
-                .default_value("10s"),
-        )
+        .arg(duration("for").help("Time to watch").default_value("10s"))
         .arg(trace())
         .arg(args::netns())
         .arg(args::format(&["text", "json"]))
@@ -74,7 +70,7 @@ fn trace() -> Arg {
     Arg::new("trace")
         .long("trace")
         .value_name("WHEN")
-        .help("Trace each reset; requires root and tracefs. auto: if that is possible [default: auto]")
+        .help("Trace each reset; requires root and tracefs. auto: only if that is possible [default: auto]")
         .value_parser(parser.map(|name| match name.as_str() {
             "on" => TraceChoice::On,
             "off" => TraceChoice::Off,

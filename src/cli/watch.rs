@@ -1,4 +1,4 @@
-//! `listenup watch`: its arguments, and their way to validated options.
+//! `listenup watch`: its arguments and its options.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,25 +15,23 @@ use super::check::{self, CheckOptions};
 /// The options of `listenup watch`.
 #[derive(Debug)]
 pub struct WatchOptions {
-    /// What is judged, and how.
+    /// The check that decides the value.
     pub check: CheckOptions,
     /// The file that keepalived tracks.
     pub track_file: PathBuf,
-    /// What it has while the targets are not as wanted; never 0.
+    /// The value of the file while the check fails; never 0.
     pub down_value: i16,
-    /// How long to wait between two looks when the kernel tells nothing.
+    /// The time between two looks without an event of the kernel.
     pub every: Duration,
-    /// How long they must be as wanted before the file says so.
+    /// How long the check must succeed before the file says so.
     pub rise: Duration,
-    /// How long they must not be.
+    /// How long the check must fail before the file says so.
     pub fall: Duration,
-    /// What the file has until the first verdict.
+    /// The value of the file until the first verdict.
     pub initial: Initial,
-    /// What it has after the end.
-    pub on_exit: OnExit,
     /// A file for node_exporter's textfile collector.
     pub metrics: Option<PathBuf>,
-    /// What is to be done with these options.
+    /// The task to do with these options.
     pub errand: Errand,
     /// The descriptor of the track file that the program before a reload has left open.
     pub reloaded: Option<i32>,
@@ -41,34 +39,24 @@ pub struct WatchOptions {
     pub line: Vec<OsString>,
 }
 
-/// What is to be done.
+/// A task of `listenup watch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// To watch.
+    /// Watch the targets.
     Watch,
-    /// To say whether a watch could begin with these options: `--check-options`.
+    /// Report whether a watch could begin with these options: `--check-options`.
     CheckOptions,
-    /// To say whether such a watch is running and its file is right: `--status`.
+    /// Report whether such a watch is running and its file is right: `--status`.
     Status,
 }
 
-/// `--initial`
+/// The values of `--initial`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Initial {
     /// The value for down.
     #[default]
     Down,
-    /// What it has, if that is a value.
-    Keep,
-}
-
-/// `--on-exit`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnExit {
-    /// The value for down.
-    #[default]
-    Down,
-    /// What it has.
+    /// The present value, if it is a number.
     Keep,
 }
 
@@ -78,7 +66,7 @@ const DOWN_VALUE: i16 = 1;
 /// keepalived's weights (keepalived.conf(5), track_file).
 const VALUES: std::ops::RangeInclusive<i64> = -254..=254;
 
-/// The longest duration that an option takes.
+/// The longest duration that an option accepts.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 const WATCH_HELP: &str = "\
@@ -97,10 +85,10 @@ left as it is. SIGUSR1 prints the state to stderr.
 Exit status: 0 when it was ended by a signal, 1 when it could not begin, 3 when the file did not say what
 it should at the end. With --status: 0, 2 or 3, as Nagios expects.";
 
-/// What a reload adds to the line, with the descriptor of the track file behind it. It is not for people.
+/// The option that a reload adds to the line, before the descriptor of the track file. It is not for people.
 pub const RELOADED: &str = "--reloaded";
 
-/// Returns the line without what a reload has added, and the descriptor.
+/// Splits the line into what a person wrote, and the descriptor that a reload has added.
 pub(super) fn reloaded(line: &[OsString]) -> (&[OsString], Option<i32>) {
     match line {
         [line @ .., option, fd] if option == RELOADED => {
@@ -113,7 +101,7 @@ pub(super) fn reloaded(line: &[OsString]) -> (&[OsString], Option<i32>) {
 pub(super) fn command(command: Command) -> Command {
     check::judged(
         command,
-        "What \"could not tell\" counts as [default: down]",
+        "Meaning of \"could not tell\" [default: down]",
     )
     .after_help(WATCH_HELP)
     .arg(
@@ -121,7 +109,7 @@ pub(super) fn command(command: Command) -> Command {
             .long("track-file")
             .value_name("PATH")
             .required(true)
-            .help("The file to keep: 0 while the targets are as wanted, otherwise the down value")
+            .help("The file to write: 0 while the check succeeds, otherwise the down value")
             .value_parser(OsStringValueParser::new().try_map(file_path)),
     )
     .arg(
@@ -132,11 +120,16 @@ pub(super) fn command(command: Command) -> Command {
             .help("Value for down, from -254 to 254 but not 0 [default: 1]")
             .value_parser(value_parser!(i64).range(VALUES).try_map(down_value)),
     )
-    .arg(duration("every").help("Interval between looks, at least 1ms; the end of a listener is looked at at once [default: 100ms]"))
-    .arg(duration("rise").help("Say up only after the targets have been as wanted for this long"))
-    .arg(duration("fall").help("Say down only after they have not been for this long"))
-    .arg(keep("initial").help("What the file says until the first verdict [default: down]"))
-    .arg(keep("on-exit").help("What the file says after SIGTERM or SIGINT [default: down]"))
+    .arg(duration("every").help("Interval between looks, at least 1ms; a listener that closes is noticed immediately [default: 100ms]"))
+    .arg(duration("rise").help("Report up only after the check has succeeded for this long"))
+    .arg(duration("fall").help("Report down only after the check has failed for this long"))
+    .arg(
+        Arg::new("initial")
+            .long("initial")
+            .value_name("VALUE")
+            .help("Value of the file until the first verdict [default: down]")
+            .value_parser(PossibleValuesParser::new(["down", "keep"])),
+    )
     .args(options_arguments())
     .arg(
         Arg::new("metrics")
@@ -151,7 +144,7 @@ pub(super) fn command(command: Command) -> Command {
     )
     .arg(
         flag("status")
-            .help("Say as a Nagios plugin whether the watch is alive and its file says what a look says")
+            .help("Report, as a Nagios plugin, whether the watch is alive and its file has the right value")
             .conflicts_with("check-options"),
     )
     .arg(args::format(&["text", "json"]))
@@ -170,22 +163,15 @@ fn options_arguments() -> [Arg; 2] {
             .value_name("[-]FILE")
             .allow_hyphen_values(true)
             .help(
-                "Read more arguments from this file, one a line; with - in front it need not exist",
+                "Read more arguments from this file, one per line; with the prefix - it can be missing",
             )
             .value_parser(OsStringValueParser::new()),
         Arg::new("default-target")
             .long("default-target")
             .value_name("TARGET")
-            .help("The target if no other is named")
+            .help("The target if no other is given")
             .value_parser(NonEmptyStringValueParser::new()),
     ]
-}
-
-fn keep(name: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name("VALUE")
-        .value_parser(PossibleValuesParser::new(["down", "keep"]))
 }
 
 fn file_path(path: OsString) -> Result<PathBuf, &'static str> {
@@ -199,7 +185,7 @@ fn file_path(path: OsString) -> Result<PathBuf, &'static str> {
 
 fn down_value(value: i64) -> Result<i16, &'static str> {
     match i16::try_from(value) {
-        Ok(0) | Err(_) => Err("0 is what keepalived takes for up"),
+        Ok(0) | Err(_) => Err("keepalived treats 0 as up"),
         Ok(value) => Ok(value),
     }
 }
@@ -221,11 +207,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
     if let Some(name) = durations.iter().find(|name| given(name) > Some(LONGEST)) {
         return Err(format!("--{name} must be at most one day"));
     }
-    let is_keep = |name| {
-        matches
-            .get_one::<String>(name)
-            .is_some_and(|value| value == "keep")
-    };
+    let initial = matches.get_one::<String>("initial");
     let path = |name| matches.get_one::<PathBuf>(name).cloned();
     let has = |name| matches.get_flag(name);
     Ok(WatchOptions {
@@ -235,15 +217,9 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
         every,
         rise: given("rise").unwrap_or_default(),
         fall: given("fall").unwrap_or_default(),
-        initial: if is_keep("initial") {
-            Initial::Keep
-        } else {
-            Initial::Down
-        },
-        on_exit: if is_keep("on-exit") {
-            OnExit::Keep
-        } else {
-            OnExit::Down
+        initial: match initial.map(String::as_str) {
+            Some("keep") => Initial::Keep,
+            _ => Initial::Down,
         },
         metrics: path("metrics"),
         errand: match (has("check-options"), has("status")) {

@@ -12,7 +12,7 @@ use crate::log;
 use crate::report::writer::Wait;
 use crate::report::{self, CheckResult};
 
-/// Looks, reports and says how to exit.
+/// Checks, reports and returns the exit status.
 pub fn run(options: CheckOptions) -> ExitStatus {
     if options.verbose {
         log::verbose::to_stderr();
@@ -38,7 +38,7 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     checked.status
 }
 
-/// For the case that the kernel does not return from a call in time.
+/// Starts the watchdog, for the case that the kernel does not return from a call in time.
 fn guard(options: &Arc<CheckOptions>) -> Guard {
     let limit = options.timing.timeout;
     let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).number();
@@ -53,7 +53,7 @@ fn guard(options: &Arc<CheckOptions>) -> Guard {
     })
 }
 
-/// The log first, since it never waits.
+/// Reports the result, to the log first, since that never waits.
 fn say(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
     log::checked(options.log, checked, options.verbose);
     log::verbose::flush(wait);

@@ -1,4 +1,4 @@
-//! What `check` and `watch` share: options -> the judge -> a verdict.
+//! The part that `check`, `watch` and `doctor` share: from options to a verdict.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::requirements::{Demands, Drops, RequirementChecker};
 
 const PROC: &str = "/proc";
 
-/// Judges the same targets as often as it is asked.
+/// A check of the same targets, as often as needed.
 pub struct Checker<'a> {
     options: &'a CheckOptions,
     chain: SourceChain<'static>,
-    /// The network namespace that is entered for each look. `None` to stay.
+    /// The network namespace that is entered for each look. `None` if the thread stays in its own.
     netns: Option<&'a Netns>,
-    /// What UDP sockets had dropped when they were judged last. `None` if they were not judged yet.
+    /// The drops of UDP sockets when they were judged last. `None` if they were not judged yet.
     drops: Option<Drops>,
     viewer: Option<Viewer>,
 }
@@ -30,7 +30,7 @@ const DROPS_WATCHED: Duration = Duration::from_millis(100);
 const DROPS_SHARE: u32 = 4;
 
 impl<'a> Checker<'a> {
-    /// In the network namespace that was asked for, which the calling thread enters and does not leave.
+    /// Makes a checker for the network namespace of `--netns`. The calling thread enters it and stays there.
     pub fn new(options: &'a CheckOptions) -> Self {
         Self {
             options,
@@ -41,10 +41,10 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The same, and the thread enters it now.
+    /// Makes a checker, and the thread enters the network namespace now.
     ///
     /// # Errors
-    /// Returns why it cannot be entered.
+    /// Returns the reason if it cannot be entered.
     pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
         let checker = Self::new(options);
         if let Some(netns) = checker.netns {
@@ -53,7 +53,8 @@ impl<'a> Checker<'a> {
         Ok(Self::here(options, None))
     }
 
-    /// In the network namespace of the calling thread, without regard to `--netns`. It sees no more processes than the viewer.
+    /// Makes a checker for the network namespace of the calling thread; it ignores `--netns`. It sees no more processes
+    /// than the viewer.
     pub fn here(options: &'a CheckOptions, viewer: Option<Viewer>) -> Self {
         Self {
             netns: None,
@@ -65,12 +66,12 @@ impl<'a> Checker<'a> {
     /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
     ///
     /// # Errors
-    /// Returns why it could not look at all.
+    /// Returns the reason if it could not look at all.
     pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
         self.judge_for(self.options.timing, deadline)
     }
 
-    /// The sources without the second opinion, or with it again.
+    /// Chooses the sources without the cross-check, or with it again.
     pub fn spare_second_opinion(&mut self, is_spared: bool) {
         self.chain.spare_second_opinion(is_spared);
     }
@@ -78,7 +79,7 @@ impl<'a> Checker<'a> {
     /// Judges once, with retries of its own.
     ///
     /// # Errors
-    /// As with [`Checker::judge`].
+    /// Returns the same errors as [`Checker::judge`].
     pub fn judge_for(
         &mut self,
         timing: Timing,
@@ -119,8 +120,8 @@ impl<'a> Checker<'a> {
         RequirementChecker::new(demands, Path::new(PROC), deadline, drops)
     }
 
-    /// Looks once at what sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the names
-    /// are not found, or no source answers.
+    /// Reads once how much sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the
+    /// names are not found, or no source answers.
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);
         let ingress = requirements.look_up_names().ok()?;
@@ -136,7 +137,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// What an outcome amounts to.
+/// Makes the result of a check from its outcome.
 pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
@@ -154,7 +155,7 @@ pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     }
 }
 
-/// How a check exits.
+/// Returns the exit status of a check.
 pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
     ExitStatus {
         reason,

@@ -15,7 +15,7 @@ use crate::log;
 use crate::report;
 use crate::report::writer::Wait;
 
-/// Does what a command line asks for, and says how to exit.
+/// Runs the subcommand of a command line, and returns the exit status.
 pub fn run(request: Result<Request, Refusal>) -> ExitStatus {
     match request {
         Ok(Request::Check(options)) => check::run(options),
@@ -27,8 +27,8 @@ pub fn run(request: Result<Request, Refusal>) -> ExitStatus {
     }
 }
 
-/// Prints help to stdout, an error to stderr and to the log. It takes no longer than a check may: whoever
-/// called this wanted one.
+/// Prints help to stdout, an error to stderr and to the log. It takes no longer than a check may: a check was asked
+/// for.
 fn refuse(refusal: &Refusal) -> ExitStatus {
     let manners = refusal.manners;
     let (reason, unheard) = if refusal.is_help() {

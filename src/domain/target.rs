@@ -199,6 +199,8 @@ pub enum TargetError {
     Port,
     /// This port with leading zeros.
     Zeros(NonZeroU16),
+    /// The part before the colon is empty.
+    NoAddress,
     /// The part before the port is not an IPv4 address.
     V4,
     /// The part in brackets is not an IPv6 address.
@@ -233,6 +235,9 @@ impl fmt::Display for TargetError {
                 return write!(f, "leading zeros are not allowed: write {port}; {EXPECTED}");
             }
             Self::Port => "the port must be a decimal number from 1 to 65535, digits only",
+            Self::NoAddress => {
+                "there is no address before the colon: for any address write the port alone"
+            }
             Self::V4 => "the address before the port must be IPv4 (names are not looked up) or *",
             Self::V6 => "expected an IPv6 address inside [ ]",
             Self::Brackets => "put the IPv6 address in brackets, such as [::1]:443",
@@ -241,7 +246,7 @@ impl fmt::Display for TargetError {
                 "leave out the zone (% and what follows) and name the device with --interface"
             }
             Self::OtherProtocol => "only TCP and UDP can be checked",
-            Self::Service => "service names are not looked up: give the number of the port",
+            Self::Service => "service names are not looked up: give the port number, such as 443",
             Self::Range => "a range is not accepted: give each port as a word of its own",
             Self::NoConnections => "no TCP connection can go to a multicast or broadcast address",
             Self::Group => {
@@ -314,6 +319,7 @@ impl FromStr for Endpoint {
             None if text.parse::<Ipv4Addr>().is_ok() => Err(TargetError::NoPort),
             None => Ok(Self::Port(parse_port(text)?)),
             Some((address, _)) if address.contains(':') => Err(TargetError::Brackets),
+            Some(("", _)) => Err(TargetError::NoAddress),
             Some(("*", port)) => Ok(Self::Port(parse_port(port)?)),
             Some((address, port)) => {
                 let address: Ipv4Addr = address.parse().map_err(|_| TargetError::V4)?;

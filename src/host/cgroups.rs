@@ -11,7 +11,7 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use crate::clock::Deadline;
 use crate::untrusted::text::printable_bytes;
 
-/// Where systemd mounts cgroup2: alone, and beside the older hierarchies.
+/// The folders where systemd mounts cgroup2: alone, and beside the older hierarchies.
 const PLACES: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// The tree of cgroups.
@@ -19,7 +19,7 @@ const PLACES: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 pub struct Cgroups(PathBuf);
 
 impl Cgroups {
-    /// The tree of this machine. `None`: it has none, or it is not mounted.
+    /// Finds the tree of this machine. `None` if it has none, or it is not mounted.
     pub fn mounted() -> Option<Self> {
         let cgroup2 = |path: &&str| {
             statfs(*path).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC)
@@ -53,15 +53,14 @@ impl Cgroups {
     }
 }
 
-/// Those that can be read: a cgroup may go at any moment.
+/// Lists the subfolders that can be read: a cgroup can go at any moment.
 fn subfolders(folder: &Path) -> impl Iterator<Item = DirEntry> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
 }
 
-/// The unit that a cgroup belongs to, or else its path: the first part that is no slice, as
-/// systemd has it (src/basic/cgroup-util.c, cg_path_get_unit). What stands behind it is made by the
-/// unit itself, and could have any name.
+/// Returns the unit that a cgroup belongs to, or else its path. The unit is the first part that is not a slice, as in
+/// systemd (src/basic/cgroup-util.c, cg_path_get_unit). The unit itself makes the parts after it, with any name.
 pub fn unit_of(path: &str) -> &str {
     let mut innermost_slice = None;
     for part in parts(path) {
@@ -73,8 +72,7 @@ pub fn unit_of(path: &str) -> &str {
     innermost_slice.unwrap_or(path)
 }
 
-/// The parts of a path, without what systemd puts in front of a name that would be taken for
-/// one of the kernel's (cg_escape).
+/// Splits a path, without the prefix that systemd puts before a name which could be one of the kernel's (cg_escape).
 fn parts(path: &str) -> impl Iterator<Item = &str> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     parts.map(|part| part.strip_prefix('_').unwrap_or(part))
@@ -84,13 +82,13 @@ fn is_slice(name: &str) -> bool {
     name.ends_with(".slice")
 }
 
-/// Whether it has the suffix of those units that have processes.
+/// True if the name has the suffix of a unit that has processes.
 pub fn is_unit(name: &str) -> bool {
     let mut suffixes = [".service", ".scope", ".socket", ".slice", ".mount", ".swap"].iter();
     suffixes.any(|suffix| name.ends_with(suffix))
 }
 
-/// The name as systemd has it: without a suffix it is a service.
+/// Completes a name as systemd does: without a suffix it is a service.
 pub fn full_name(name: &str) -> String {
     if is_unit(name) {
         name.to_owned()
@@ -99,7 +97,7 @@ pub fn full_name(name: &str) -> String {
     }
 }
 
-/// Whether a cgroup belongs to this unit, or is in this slice.
+/// True if a cgroup belongs to this unit, or is in this slice.
 pub fn belongs(path: &str, unit: &str) -> bool {
     if is_slice(unit) {
         parts(path)

@@ -1,7 +1,7 @@
 //! The sockets in a process's tables of descriptors, as far as /proc shows them.
 //!
-//! Not by the procfs crate, which leaves out descriptors that cannot be read: "no rights to look"
-//! would become "not among them".
+//! The procfs crate is not used: it leaves out descriptors that cannot be read, so "no permission" would become "not
+//! there".
 
 use std::fs::{self, File};
 use std::io;
@@ -20,24 +20,23 @@ use crate::errno::ErrnoText;
 /// costs as much as the whole table of a proxy with many connections.
 const NAMES: usize = 4096;
 
-/// What the kernel answers to kcmp(2) for two that are the same, and the number of its question about descriptors
-/// (linux/kcmp.h).
+/// The answer of kcmp(2) for two equal objects, and the number of its question about descriptors (linux/kcmp.h).
 const SAME: libc::c_long = 0;
 const KCMP_FILES: libc::c_int = 2;
 
-/// What to do with the inode of a socket.
+/// The function that gets the inode of each socket.
 pub(super) type Visit<'v> = &'v mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// The table of a process, or of one of its threads.
 pub(super) struct Table(PathBuf);
 
 impl Table {
-    /// That of a process below `proc`, which is /proc except in tests.
+    /// The table of a process below `proc`, which is /proc except in tests.
     pub(super) fn of(proc: &Path, pid: u32) -> Self {
         Self(proc.join(pid.to_string()))
     }
 
-    /// Those of the threads that do not share the one of the process: its main thread has ended, or they have one of
+    /// The tables of the threads that do not share the table of the process: its main thread has ended, or they have
     /// their own (CLONE_FILES, unshare(2)).
     pub(super) fn of_threads(proc: &Path, pid: u32) -> Vec<Self> {
         let folder = proc.join(pid.to_string()).join("task");
@@ -49,12 +48,12 @@ impl Table {
             .collect()
     }
 
-    /// Shows the inodes of the sockets behind these places in the table, which lists descriptors in the order of their
-    /// numbers, until the time is up. One that is gone has none.
+    /// Shows the inodes of the sockets at these positions in the table, until the time is up. The table lists
+    /// descriptors in the order of their numbers. A descriptor that is gone is skipped.
     ///
     /// # Errors
-    /// When the descriptors cannot be listed, or one cannot be looked at. To list them takes less rights than that
-    /// (fs/proc/fd.c, proc_fd_permission; proc_pid_readlink in base.c).
+    /// Returns an error if the descriptors cannot be listed, or one cannot be read. Listing requires fewer rights than
+    /// reading (fs/proc/fd.c, proc_fd_permission; proc_pid_readlink in base.c).
     pub(super) fn sockets(
         &self,
         places: Range<usize>,
@@ -117,10 +116,10 @@ impl Table {
     }
 }
 
-/// What the descriptor of an io_uring links to.
+/// The text that the descriptor of an io_uring links to.
 const IO_URING: &[u8] = b"anon_inode:[io_uring]";
 
-/// A process or a descriptor can go at any moment.
+/// True if the process or the descriptor is gone, which can happen at any moment.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     [Errno::ENOENT, Errno::ESRCH].contains(&ErrnoText::from(error).0)
 }
@@ -131,7 +130,7 @@ fn socket(link: &[u8]) -> Option<u64> {
     std::str::from_utf8(inode).ok()?.parse().ok()
 }
 
-/// Whether a thread is known to have the table of its process. If the kernel does not say, it is read.
+/// True if a thread certainly has the table of its process. If the kernel does not say, the table is read.
 fn shares(pid: u32, thread: u32) -> bool {
     // SAFETY: kcmp(2) takes numbers and touches no memory of this process.
     let answer = unsafe { libc::syscall(libc::SYS_kcmp, pid, thread, KCMP_FILES, 0, 0) };

@@ -1,4 +1,4 @@
-//! Who can write on the way to a file.
+//! Folders on the path of a file that users other than root can write to.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,11 +8,11 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_ISVTX};
 
-/// How many links a path leads through (MAXSYMLINKS of the kernel).
+/// The most links that a path can lead through (MAXSYMLINKS of the kernel).
 const LINKS: usize = 40;
 
-/// The first folder on the way to a file that others than root and this user can write to: they can replace the file.
-/// `None`: there is none, or the folder is not there.
+/// Returns the first folder on the path of a file that users other than root and this user can write to: they can
+/// replace the file. `None` if there is none, or the folder does not exist.
 pub fn weak_folder(file: &Path, owner: u32) -> Option<PathBuf> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -23,8 +23,8 @@ pub fn weak_folder(file: &Path, owner: u32) -> Option<PathBuf> {
     Some(weak.path)
 }
 
-/// The first folder, link or file on the way to a file, and the file itself, that others than root and this user can change.
-/// `None`: there is none, or the way cannot be looked at.
+/// Returns the first folder, link or file on the path of a file, or the file itself, that users other than root and
+/// this user can change. `None` if there is none, or the path cannot be read.
 pub fn weak_part(file: &Path, owner: u32) -> Option<Part> {
     parts(file)?.into_iter().find(|part| part.is_weak(owner))
 }
@@ -32,7 +32,7 @@ pub fn weak_part(file: &Path, owner: u32) -> Option<Part> {
 /// A folder, a link or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Where it is.
+    /// The path of the folder.
     pub path: PathBuf,
     /// Its user.
     pub uid: u32,
@@ -40,8 +40,8 @@ pub struct Part {
     pub gid: u32,
     /// Its kind and its permissions.
     pub mode: u32,
-    /// Only root gets there. What is below a folder that only root can enter counts as root's, also if it belongs to another
-    /// user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
+    /// True if only root gets there. A path below a folder that only root can enter counts as root's, even if it
+    /// belongs to another user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
     closed: bool,
 }
 
@@ -75,7 +75,8 @@ impl Part {
     }
 }
 
-/// The parts of a path as it is written, with those that its links lead through. What does not exist ends it.
+/// Returns the parts of a path as it is written, and the parts that its links lead through. A part that does not exist
+/// ends it.
 fn parts(path: &Path) -> Option<Vec<Part>> {
     let path = env::current_dir().ok()?.join(path);
     let mut left = words(&path);

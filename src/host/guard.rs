@@ -1,16 +1,15 @@
 //! The last resort against a system call that does not return: a thread that ends the process.
 //!
-//! What waits in this program keeps the time limit itself. But the kernel has waits of its own: a file
-//! system that does not answer, a module that it loads for the caller (for `--interface` and for
-//! sock_diag), a pipe that somebody else fills between poll(2) and write(2). A handler of SIGALRM would
-//! not do: most of these waits end for a fatal signal alone (TASK_KILLABLE), and who dies of a signal
-//! has no say in the exit code. exit_group(2) by another thread ends them too, and keeps the code.
+//! The waits of this program keep the time limit themselves. But the kernel has waits of its own: a file system that
+//! does not answer, a module that it loads for the caller (for `--interface` and for sock_diag), a pipe that another
+//! process fills between poll(2) and write(2). A handler of SIGALRM cannot end them: most of these waits end for a
+//! fatal signal alone (TASK_KILLABLE), and a process that is killed by a signal cannot choose its exit code.
+//! exit_group(2) in another thread ends them, too, and keeps the code.
 //!
-//! Where there can be no second thread (a limit on processes, seccomp) alarm(2) ends the process: by a signal, which
+//! If there can be no second thread (a limit on processes, seccomp), alarm(2) ends the process: by a signal, which
 //! keepalived counts as a failure, and later, since it counts whole seconds.
 //!
-//! What it cannot end is what no signal ends: TASK_UNINTERRUPTIBLE, and the walk within one read of
-//! /proc.
+//! No signal ends a wait in TASK_UNINTERRUPTIBLE, or the walk within one read of /proc; neither can this thread.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -28,29 +27,29 @@ use crate::clock::{Shown, sleep};
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
 
-/// How much longer than the limit the program may run, which has better words for its end.
+/// The time that the run gets beyond its limit, since its own messages are better.
 const GRACE: Duration = Duration::from_millis(20);
-/// How many times a millisecond the last words may take.
+/// The time for the report, in milliseconds.
 const LAST_WORDS: usize = 50;
-/// Bytes of a thread's stack: for words and not for work.
+/// Bytes of a thread's stack: enough for a report.
 const STACK: usize = 128 * 1024;
 
-/// How the run ends.
+/// The end of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// With this code.
+    /// The process exits with this code.
     Exit(u8),
-    /// In its own time.
+    /// The run has no time limit any more.
     Free,
 }
 
-/// A run that is guarded. Who comes first sets its end, the run or the guard.
+/// A run with a time limit. The run or the watchdog, whichever finishes first, decides the exit code.
 #[derive(Debug)]
 pub struct Guard(Arc<OnceLock<End>>);
 
 impl Guard {
-    /// Guards the run from here on: soon after the limit the process has ended. If nothing is decided
-    /// by then, `last_words` are said and the code is `undecided`.
+    /// Starts the watchdog: soon after the limit the process has ended. If the exit code is not decided by then,
+    /// `last_words` are reported, and the code is `undecided`.
     pub fn set(limit: Duration, undecided: u8, last_words: impl FnOnce() + Send + 'static) -> Self {
         let guard = Self(Arc::new(OnceLock::new()));
         let end = Arc::clone(&guard.0);
@@ -65,18 +64,18 @@ impl Guard {
         });
         if let Err(errno) = thread {
             let why = ErrnoText(errno);
-            debug!("no thread: {why}; a system call that does not return is ended by SIGALRM");
+            debug!("no thread: {why}; SIGALRM will end a system call that does not return");
             set_alarm(limit.saturating_add(GRACE));
         }
         guard
     }
 
-    /// The run will exit with this code; what it still has to say may take until the limit.
+    /// Sets the exit code of the run; its reports can take until the limit.
     pub fn decide(&self, code: u8) {
         self.end(End::Exit(code));
     }
 
-    /// The limit is not on what follows.
+    /// Ends the time limit.
     pub fn lift(self) {
         self.end(End::Free);
         // SAFETY: alarm(2) takes a number and touches no memory; 0 takes an alarm back.
@@ -91,7 +90,7 @@ impl Guard {
     }
 }
 
-/// Has SIGALRM end the process after this time, whatever the caller of this process had made of that signal.
+/// Makes SIGALRM end the process after this time, also if this process inherited that signal as ignored or blocked.
 fn set_alarm(after: Duration) {
     let seconds = after
         .as_secs()
@@ -108,7 +107,7 @@ fn set_alarm(after: Duration) {
     let _ = alarm.thread_unblock();
 }
 
-/// On a thread of its own, since words may meet what the run met.
+/// Reports on a thread of its own, since the report can get stuck like the run.
 fn say(last_words: impl FnOnce() + Send + 'static) {
     let said = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&said);
@@ -124,11 +123,11 @@ fn say(last_words: impl FnOnce() + Send + 'static) {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Starts a thread. Not one of std's: that allocates before it does anything, for which the C library
-/// makes another heap, and every check pays for it.
+/// Starts a thread without std, whose threads allocate before they do anything. For that the C library makes another
+/// heap, and every check pays for it.
 ///
 /// # Errors
-/// Why there is none: a limit on processes or memory, seccomp.
+/// Returns an error if there can be no thread: a limit on processes or memory, seccomp.
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
     extern "C" fn run(work: *mut c_void) -> *mut c_void {
         // SAFETY: it comes from into_raw below, and nobody else has it.
@@ -153,18 +152,18 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
     }
 }
 
-/// What there is to say for last words: the limit that is over, and the function of the kernel that the
-/// main thread waits in, where the kernel tells (proc_pid_wchan(5)).
+/// Returns the reason for the timeout: the limit, and the kernel function in which the main thread waits, if the kernel
+/// says so (proc_pid_wchan(5)).
 pub fn overdue(limit: Duration) -> Doubt {
     let limit = Shown(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
     let what = match wchan.trim() {
-        "" => "and the work is not done".to_owned(),
-        "0" => "and the work is still going on".to_owned(),
-        function => format!("and a system call has not returned (it waits in {function})"),
+        "" => "before the work was done".to_owned(),
+        "0" => "while the work was still going on".to_owned(),
+        function => format!("in a system call that does not return (kernel function {function})"),
     };
-    Doubt::new(format_args!("the time limit of {limit} is over, {what}"))
+    Doubt::new(format_args!("timed out after {limit}, {what}"))
 }
 
 /// Ends the process without anything that could wait: no lock, no destructor, no buffer.

@@ -8,8 +8,8 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 
 /// Closes all descriptors from 3 on except for `kept`, and makes /dev/null the standard input. One of them could be the
-/// listener of the service that is watched: it would go on listening after the service has died. To be called before
-/// anything else is opened.
+/// listener of the service that is watched, which would then stay open after the service has died. The caller must not
+/// have opened anything else yet.
 pub fn close_inherited(kept: Option<RawFd>) {
     let kept = kept.and_then(|fd| u32::try_from(fd).ok());
     let ranges = match kept {

@@ -1,4 +1,4 @@
-//! `--netns`: into another network namespace.
+//! `--netns`: entering another network namespace.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,20 +12,19 @@ use nix::sched::{CloneFlags, setns};
 use crate::domain::{Doubt, Obstacle};
 use crate::untrusted::{ReadError, RegularFile};
 
-/// Where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
+/// The folder where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
 const NAMES: &str = "/var/run/netns";
 
-/// Which network namespace.
+/// The network namespace to enter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Netns {
     path: PathBuf,
-    /// The namespace of this name, where that could be meant as well.
+    /// The namespace with this name, if the text can mean both.
     namesake: Option<PathBuf>,
 }
 
 impl Netns {
-    /// What a person says: a name as `ip netns` knows it, a path, or the number of a process.
-    /// `None`: nothing was said.
+    /// Parses a name as `ip netns` knows it, a path, or the number of a process. `None` if the text is empty.
     pub fn named(text: &str) -> Option<Self> {
         let (path, namesake) = if text.is_empty() {
             return None;
@@ -40,11 +39,11 @@ impl Netns {
         Some(Self { path, namesake })
     }
 
-    /// Moves this thread there (setns(2)). It must be the main one, whose namespace /proc/self shows. It
-    /// takes CAP_SYS_ADMIN.
+    /// Moves this thread there (setns(2)). It must be the main thread, whose namespace /proc/self shows. Requires
+    /// CAP_SYS_ADMIN.
     ///
     /// # Errors
-    /// Why that is not possible, or that it is not clear where to.
+    /// Returns the reason if that is not possible, or if it is not clear which namespace is meant.
     pub fn enter(&self) -> Result<(), Obstacle> {
         if let Some(name) = self.namesake.as_ref().filter(|name| name.exists()) {
             return Err(Obstacle::NoSuch(format!(
@@ -80,8 +79,8 @@ impl Netns {
         setns(namespace, CloneFlags::CLONE_NEWNET)
     }
 
-    /// Errors that say what is named is not there, or is no network namespace (open(2), setns(2)), and
-    /// others.
+    /// Makes an error: a wrong name if the file is missing or is not a network namespace (open(2), setns(2)), otherwise
+    /// "could not tell".
     fn obstacle(&self, what: &str, why: ReadError) -> Obstacle {
         let text = format!("the network namespace {self} cannot be {what}: {why}");
         match why {

@@ -1,20 +1,20 @@
-//! The accounts in /etc/passwd, and the groups in /etc/group, which begins each line alike.
+//! The accounts in /etc/passwd, and the groups in /etc/group, whose lines begin in the same way.
 //!
-//! Not by getpwnam(3): in a static binary the C library would load the name service's modules at run
-//! time, and those of another version of itself end the process. Users from elsewhere, such as LDAP,
-//! have no name here; their numbers work all the same.
+//! getpwnam(3) is not used: in a static binary the C library would load the name service's modules at run time, and
+//! modules of another version end the process. Users from elsewhere, such as LDAP, have no name here; their numbers
+//! work.
 
 use std::path::Path;
 
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
-/// What is read: some 100,000 accounts.
+/// Limits for some 100,000 accounts.
 const LIMITS: Limits = Limits {
     bytes: 16 << 20,
     lines: 1_000_000,
 };
 
-/// What such a file lists, in its order.
+/// The accounts of such a file, in its order.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     list: Vec<User>,
@@ -30,11 +30,10 @@ struct User {
 }
 
 impl Users {
-    /// Reads a file as passwd(5) and group(5) describe them. A line that is neither is left out, as
-    /// glibc does.
+    /// Reads a file as passwd(5) and group(5) describe them. Other lines are left out, as in glibc.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Returns an error if it cannot be read.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         let text = RegularFile::open(path.as_ref())?.read(LIMITS)?;
         Ok(Self::parse(&text))

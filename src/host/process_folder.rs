@@ -1,7 +1,7 @@
-//! One process in /proc, by a descriptor of its folder.
+//! A process in /proc, through a descriptor of its folder.
 //!
-//! The number of a process that has ended can be given to another one. A descriptor of its folder cannot: what is read
-//! through it after the end is an error.
+//! The number of a process that has ended can be given to another process. A descriptor of its folder cannot: reading
+//! through it then is an error.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -15,18 +15,18 @@ use nix::fcntl::OFlag;
 
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
-/// What is read of /proc/PID/status, which has some 60 lines.
+/// Limits for /proc/PID/status, which has some 60 lines.
 const STATUS: Limits = Limits {
     bytes: 64 << 10,
     lines: 1000,
 };
-/// What is read of /proc/PID/cmdline. A longer one is not that of a daemon.
+/// Limits for /proc/PID/cmdline. No daemon has a longer one.
 const COMMAND_LINE: Limits = Limits {
     bytes: 64 << 10,
     lines: 1000,
 };
 
-/// What is read of a file in /proc/PID/fdinfo. An inotify instance has a line for each watch.
+/// Limits for a file in /proc/PID/fdinfo. An inotify instance has a line for each watch.
 const DESCRIPTION: Limits = Limits {
     bytes: 1 << 20,
     lines: 10_000,
@@ -35,12 +35,12 @@ const DESCRIPTION: Limits = Limits {
 /// The folder of a process.
 #[derive(Debug)]
 pub struct ProcessFolder {
-    /// Where the folder is found through its descriptor.
+    /// The path of the folder through its descriptor.
     path: PathBuf,
     _descriptor: File,
 }
 
-/// What /proc/PID/status says of a process (proc_pid_status(5)).
+/// The parent and the users of a process (proc_pid_status(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The process that started it.
@@ -178,7 +178,7 @@ impl Status {
         self.users == [0; 3]
     }
 
-    /// The first line has the name of the process, which it chooses; the kernel escapes line feeds in it.
+    /// Parses the file. Its first line has the name, which the process chooses; the kernel escapes line feeds in it.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let numbers = |key: &str| {

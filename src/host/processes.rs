@@ -30,7 +30,7 @@ const LONGEST_STATUS: u64 = 64 << 10;
 const LONGEST_FILE: u64 = 4096;
 
 /// How many descriptors of each process are read before the rest of any. A service opens its listeners first, so they
-/// have the lowest numbers; the many descriptors of a busy one are its connections.
+/// have the lowest numbers. The many descriptors of a busy service are its connections.
 const FIRST: usize = 256;
 
 /// The link to the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
@@ -53,30 +53,30 @@ pub struct Viewer {
     pub gid: Option<u32>,
 }
 
-/// One of them.
+/// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pid: u32,
-    /// As ps(1) has it. `None` if it could not be read.
+    /// The name as ps(1) shows it. `None` if it could not be read.
     name: Option<Vec<u8>>,
 }
 
-/// What a search among some processes has found.
+/// The result of a search among some processes.
 #[derive(Debug)]
 pub enum Held<'p> {
     /// This process has a descriptor of the socket.
     By(&'p Process),
-    /// None of them has.
+    /// None of the processes holds it.
     ByNone,
-    /// None of those that could be looked into; this process could not.
+    /// None of the processes that could be examined holds it; this process could not be examined.
     Refused(&'p Process),
 }
 
 impl Processes {
-    /// Those below this root, which is /proc except in tests.
+    /// Reads the processes below this root, which is /proc except in tests.
     ///
     /// # Errors
-    /// When they cannot be listed, or not in time.
+    /// Returns the reason if they cannot be listed, or not in time.
     pub fn read(proc: &Path, deadline: Deadline<'_>) -> Result<Self, Doubt> {
         let unreadable = |error: io::Error| {
             let why = ErrnoText::from(&error);
@@ -110,26 +110,26 @@ impl Processes {
         })
     }
 
-    /// The same processes, of which only those can be looked into that this user can look into.
+    /// Restricts them to the processes that this user can examine.
     #[must_use]
     pub fn seen_by(self, viewer: Option<Viewer>) -> Self {
         Self { viewer, ..self }
     }
 
-    /// Each of them.
+    /// All processes, one after the other.
     pub fn all(&self) -> impl Iterator<Item = &Process> {
         self.all.iter()
     }
 
-    /// Whether these are all processes of the machine, and not those of a container, or those that this user can see.
+    /// True if these are all processes of the machine, and not those of a container, or those that this user can see.
     pub fn are_all(&self) -> bool {
         let namespace = fs::read_link(self.proc.join("self/ns/pid"));
         namespace.is_ok_and(|link| link == Path::new(FIRST_PID_NAMESPACE))
             && self.all.first().is_some_and(|process| process.pid == 1)
     }
 
-    /// The name of the file that a process runs, or of its first argument, if that is what it is called by: pidof(8)
-    /// knows a process by these, too. Programs give their main thread another name, as Node.js does.
+    /// Returns the name of the file that a process runs, or of its first argument, if the process is known by it:
+    /// pidof(8) also accepts these. Some programs, such as Node.js, give their main thread another name.
     pub fn called_by_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
         let folder = self.proc.join(process.pid.to_string());
         let file = |path: &[u8]| {
@@ -153,8 +153,8 @@ impl Processes {
         is_other.then(|| printable_bytes(name))
     }
 
-    /// Sorts processes, the most likely holder first: those in the cgroup with this id, in which the socket was made, and
-    /// of them the newest, which after a reload has the listener.
+    /// Sorts processes, the most likely holder first: the processes in the cgroup with this id, in which the socket was
+    /// made, and of them the newest, which has the listener after a reload.
     pub fn sort(&self, processes: &mut [&Process], cgroup: Option<u64>) {
         if processes.len() > 1 {
             processes.sort_by_cached_key(|process| {
@@ -164,7 +164,8 @@ impl Processes {
         }
     }
 
-    /// When a process was started: the 22nd field of /proc/PID/stat. The second one can have spaces and brackets in it.
+    /// The start time of a process: the 22nd field of /proc/PID/stat. The second field can have spaces and brackets in
+    /// it.
     fn started(&self, process: &Process) -> Option<u64> {
         let stat = self.file_of(process, "stat")?;
         let stat = String::from_utf8_lossy(&stat);
@@ -172,7 +173,7 @@ impl Processes {
         rest.split_whitespace().nth(19)?.parse().ok()
     }
 
-    /// One of the files of a process, as far as its first page. `None` if it cannot be read.
+    /// Reads the first page of a file of a process. `None` if it cannot be read.
     fn file_of(&self, process: &Process, name: &str) -> Option<Vec<u8>> {
         let path = self.proc.join(process.pid.to_string()).join(name);
         let file = RegularFile::open_in_proc(&path).ok()?;
@@ -187,8 +188,8 @@ impl Processes {
         fs::metadata(folder).ok().map(|found| found.ino())
     }
 
-    /// Searches these processes for the socket with this inode: the first descriptors of each, then the rest of each, and
-    /// then the tables of threads that have one of their own.
+    /// Searches these processes for the socket with this inode: the first descriptors of each, then the rest of each,
+    /// and then the tables of threads that have their own.
     pub fn search<'p>(
         &self,
         processes: &[&'p Process],
@@ -231,8 +232,8 @@ impl Processes {
         refused.map_or(Held::ByNone, Held::Refused)
     }
 
-    /// The processes that hold each of these inodes, which are ascending, as far as they can be
-    /// looked into.
+    /// Finds the processes that hold each of these inodes, which are ascending, among the processes that can be
+    /// examined.
     pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> Holders {
         let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
@@ -281,7 +282,7 @@ fn holds(
 }
 
 impl Process {
-    /// A process and its name, as /proc/PID/comm has it. `None` if it could not be read.
+    /// Reads a process and its name from /proc/PID/comm. `None` if it could not be read.
     pub fn new(pid: u32, name: Option<&[u8]>) -> Self {
         let name = name.map(|name| name.trim_ascii_end().to_owned());
         Self { pid, name }
@@ -292,17 +293,17 @@ impl Process {
         self.pid
     }
 
-    /// Its name as it can be shown: any user can give a process a name that would control a terminal.
+    /// The printable name: any user can give a process a name that would control a terminal.
     pub fn name(&self) -> Option<String> {
         Some(printable_bytes(self.name.as_ref()?))
     }
 
-    /// Whether its name is known.
+    /// True if its name is known.
     pub fn has_name(&self) -> bool {
         self.name.is_some()
     }
 
-    /// Whether it has this name, of which the kernel keeps the beginning. An unknown name is no match.
+    /// True if it has this name. The kernel keeps only the beginning of a name. An unknown name does not match.
     pub fn is_called(&self, wanted: &str) -> bool {
         let wanted = wanted.as_bytes();
         self.name
@@ -321,8 +322,8 @@ impl fmt::Display for Process {
 }
 
 impl Viewer {
-    /// Whether the kernel lets this user look into a process (kernel/ptrace.c, `__ptrace_may_access`): all its users and groups
-    /// are the same, it has no capabilities, and it can be dumped, or else its folder belongs to root.
+    /// True if the kernel lets this user examine a process (kernel/ptrace.c, `__ptrace_may_access`): all its users and
+    /// groups are the same, it has no capabilities, and it can be dumped, or else its folder belongs to root.
     fn sees(self, process: &Path) -> bool {
         let is_own = fs::metadata(process).is_ok_and(|found| found.uid() == self.uid);
         let status = RegularFile::open_in_proc(&process.join("status"));
@@ -340,7 +341,7 @@ impl Viewer {
     }
 }
 
-/// Which processes hold which sockets.
+/// The processes that hold each of some sockets.
 #[derive(Debug, Default)]
 pub struct Holders {
     all: Vec<Process>,
@@ -351,8 +352,8 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// The processes that hold the socket with this inode: none if the kernel itself holds it. `None` if that is not
-    /// known.
+    /// The processes that hold the socket with this inode; empty if the kernel itself holds it. `None` if they are
+    /// unknown.
     pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
         match self.of.get(&inode) {
             Some(indices) => {
@@ -364,12 +365,12 @@ impl Holders {
         }
     }
 
-    /// Whether there was time to look at all of them.
+    /// True if there was time to examine all of them.
     pub fn in_time(&self) -> bool {
         self.in_time
     }
 
-    /// How many processes could not be looked into.
+    /// How many processes could not be examined.
     pub fn refused(&self) -> usize {
         self.refused
     }

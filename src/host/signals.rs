@@ -1,4 +1,4 @@
-//! Signals as something to wait for, for what has still something to do when it is asked to end.
+//! Signals as events, for a program that has work to do when it is asked to end.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Signals that wait to be asked for, instead of ending the process.
+/// Signals that are read, and do not end the process.
 #[derive(Debug)]
 pub struct Signals {
     which: SigSet,
@@ -14,10 +14,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes these from now on. Those that are ignored, as under nohup(1), stay so.
+    /// Blocks these signals from now on. Ignored signals, as under nohup(1), stay ignored.
     ///
     /// # Errors
-    /// They end the process, as ever.
+    /// Returns an error if that fails: the signals then end the process, as before.
     pub fn take(signals: &[Signal]) -> Result<Self, Errno> {
         let which: SigSet = signals.iter().copied().collect();
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
@@ -26,7 +26,7 @@ impl Signals {
         Ok(Self { which, waiting })
     }
 
-    /// Those that have come and were not read yet. Waits for none.
+    /// Returns the signals that have come since the last call, without waiting.
     pub fn read(&self) -> Vec<Signal> {
         let mut signals = Vec::new();
         while let Ok(Some(signal)) = self.waiting.read_signal() {
@@ -36,7 +36,7 @@ impl Signals {
         signals
     }
 
-    /// Gives them back: the next one ends the process.
+    /// Restores their effect: the next one ends the process.
     pub fn give_back(self) {
         // The one that has come has done its work.
         self.read();

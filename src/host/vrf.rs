@@ -1,4 +1,4 @@
-//! Whether a device belongs to a bridge or a VRF, and whether VRFs let connections through to listeners outside of them.
+//! Devices that belong to a bridge or a VRF, and the settings that let connections of VRFs reach listeners outside.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use crate::domain::{Ingress, Vrf};
 use crate::source::netlink::Arrival;
 use crate::source::{Fault, netlink};
 
-/// How connections come in by the device with this index, in the network namespace of the calling thread, which is also
-/// the one of the settings below `proc`.
+/// Finds out how connections come in through the device with this index. It is a device of the calling thread's network
+/// namespace, and `proc` must show the settings of the same namespace.
 ///
 /// # Errors
-/// Why that could not be found out.
+/// Returns an error if that could not be found out.
 pub fn ingress(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Ingress, Fault> {
     let Arrival { device, vrf } = netlink::arrival(device, deadline)?;
     let Some(index) = vrf else {
@@ -28,15 +28,15 @@ pub fn ingress(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Ingre
         tcp_accept: is_set(proc, "tcp_l3mdev_accept"),
         udp_accept: is_set(proc, "udp_l3mdev_accept"),
     };
-    debug!("connections come in by the VRF number {index}: {vrf:?}");
+    debug!("connections come in through the VRF number {index}: {vrf:?}");
     Ok(Ingress {
         device: index,
         vrf: Some(vrf),
     })
 }
 
-/// `None`: it could not be read. Every kernel that has VRFs has the settings (net/ipv4/sysctl_net_ipv4.c), so a file that
-/// is not there means that this /proc does not show them.
+/// Reads a setting. `None` if it could not be read. Every kernel with VRFs has the settings
+/// (net/ipv4/sysctl_net_ipv4.c), so if the file is missing, this /proc does not show them.
 fn is_set(proc: &Path, setting: &str) -> Option<bool> {
     let file = proc.join("sys/net/ipv4").join(setting);
     match std::fs::read_to_string(file).ok()?.trim() {

@@ -1,11 +1,11 @@
-//! The time of day where this machine is, as keepalived's log has it.
+//! The local time of day, as in keepalived's log.
 
 use std::mem::MaybeUninit;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::libc;
 
-/// A moment as the machine's clock on the wall shows it.
+/// A moment of the machine's wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallTime(SystemTime);
 
@@ -15,23 +15,23 @@ impl WallTime {
         Self(SystemTime::now())
     }
 
-    /// So much earlier.
+    /// A moment earlier by this time.
     pub fn before(self, time: Duration) -> Self {
         Self(self.0.checked_sub(time).unwrap_or(UNIX_EPOCH))
     }
 
-    /// So much later.
+    /// A moment later by this time.
     pub fn after(self, time: Duration) -> Self {
         Self(self.0.checked_add(time).unwrap_or(self.0))
     }
 
-    /// Such as `12:03:44`.
+    /// Formats the time of day, such as `12:03:44`.
     pub fn clock(self) -> String {
         let time = self.local();
         format!("{:02}:{:02}:{:02}", time.tm_hour, time.tm_min, time.tm_sec)
     }
 
-    /// As RFC 3339 has it, such as `2024-01-02T12:03:44+01:00`.
+    /// Formats the moment as RFC 3339 does, such as `2024-01-02T12:03:44+01:00`.
     pub fn full(self) -> String {
         let time = self.local();
         let minutes = time.tm_gmtoff / 60;

@@ -1,41 +1,47 @@
-//! Follows the blocks of a configuration (lib/parser.c, `process_stream`, `alloc_value_block`).
+//! Reads lines into blocks (lib/parser.c, `process_stream`, `alloc_value_block`).
 //!
 //! keepalived does not check whether braces match: after a brace too many or too few it reads lines in the wrong block. That
 //! is reported once, where it begins, and what follows from it is not.
 
-use super::Place;
+use super::Location;
 use super::build::Builder;
 use super::diagnostic::{Problem, Values};
 use super::keywords::{Keyword, Kind, Row, TOP, home};
 use super::reader::{Line, Reader};
 
-/// A block that is open.
-struct Frame {
-    /// The block, or the one around a list.
-    row: &'static Row,
-    list: Option<&'static str>,
-    title: String,
-    place: Place,
-    needs_brace: bool,
-    /// True if keepalived ignores its lines.
-    ignored: bool,
-    /// Keywords that belong to another block. If this one is not closed, the first is a sign of that.
-    misplaced: Vec<Unknown>,
+/// A block: the line that opens it, and what is in it.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The block, or the one around it if this is a list.
+    pub row: &'static Row,
+    /// True if its lines are values without keywords.
+    pub is_list: bool,
+    pub line: Line,
+    pub lines: Vec<Line>,
+    pub blocks: Vec<Node>,
 }
 
-/// A keyword that is not known. If a `{` is next, it opens a block.
+/// A block that is open.
+struct Frame {
+    node: Node,
+    needs_brace: bool,
+}
+
+/// An unknown keyword. If a `{` is next, it opens a block.
 struct Unknown {
-    place: Place,
+    place: Location,
     keyword: String,
-    /// `None`: it follows from something that is reported.
+    /// `None`: it follows from something that is reported, or its block has keywords that are not in the table.
     problem: Option<Problem>,
+    /// The problem if a block follows.
+    of_block: Option<Problem>,
     block: String,
     home: &'static str,
     meant: &'static str,
 }
 
-/// The way through the blocks.
-pub(super) struct Walk<'a> {
+/// Reads lines into blocks, and hands those at top level to the builder.
+pub(super) struct Parser<'a> {
     pub reader: Reader<'a>,
     builder: Builder<'a>,
     frames: Vec<Frame>,
@@ -48,7 +54,7 @@ pub(super) struct Walk<'a> {
     last: Option<&'static Row>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Parser<'a> {
     pub fn new(reader: Reader<'a>) -> Self {
         Self {
             builder: Builder::new(reader.cx),
@@ -65,17 +71,15 @@ impl<'a> Walk<'a> {
     pub fn read(mut self) -> (Reader<'a>, Builder<'a>) {
         while let Some(line) = self.reader.next() {
             if !line.words.is_empty() {
-                self.line(&line);
+                self.line(line);
             }
         }
         self.report_unknown();
-        if let Some(frame) = self.frames.pop() {
-            self.missing_close(frame, None);
-        }
+        self.missing_close(None);
         (self.reader, self.builder)
     }
 
-    fn line(&mut self, line: &Line) {
+    fn line(&mut self, line: Line) {
         let first = line.keyword();
         if self.skipped > 0 {
             match first {
@@ -100,23 +104,23 @@ impl<'a> Walk<'a> {
                 self.reader.report(Problem::ExtraOpen, &[]);
                 self.skipped = 1;
             }
-            ("{", Some(_)) => self.unclosed(line),
-            ("}", _) => self.close(line),
-            (_, Some(frame)) if frame.list.is_some() => self.item(line),
+            ("{", Some(_)) => self.unclosed(&line),
+            ("}", _) => self.close(&line),
+            (_, Some(frame)) if frame.node.is_list => self.item(line),
             _ => self.statement(line),
         }
     }
 
     /// The line after the one that opens a block is not a brace.
-    fn missing_open(&mut self, line: &Line) {
+    fn missing_open(&mut self, line: Line) {
         let Some(frame) = self.frames.last() else {
             return;
         };
-        let values: Values = &[("block", &frame.title)];
-        self.reader
-            .cx
-            .report(&frame.place, Problem::MissingOpen, values);
-        if frame.list.is_some() || line.keyword() == "}" {
+        let opened = &frame.node.line;
+        let values: Values = &[("block", &opened.rest(0))];
+        let cx = self.reader.cx;
+        cx.report(&opened.place, Problem::MissingOpen, values);
+        if frame.node.is_list || line.keyword() == "}" {
             // It is not known where the block ends.
             self.give_up();
         } else {
@@ -124,52 +128,44 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn statement(&mut self, line: &Line) {
+    fn statement(&mut self, line: Line) {
         let frame = self.frames.last();
-        let row = frame.map_or(&TOP, |frame| frame.row);
-        let ignored = frame.is_some_and(|frame| frame.ignored);
+        let row = frame.map_or(&TOP, |frame| frame.node.row);
         let Some(keyword) = row.find(line.keyword()) else {
-            return self.unknown_keyword(line);
+            return self.unknown_keyword(&line);
         };
-        if !self.check_version(&keyword, line) {
+        if !self.check_version(&keyword, &line) {
             return;
         }
         match keyword.kind {
-            Kind::List => {
-                let ignored = ignored || !self.builder.begin_list(row.block, line);
-                self.push(row, Some(keyword.name), line, ignored);
-            }
-            Kind::Block(inner) => {
-                let ignored = ignored || !self.builder.begin(inner.block, line);
-                self.push(inner, None, line, ignored);
-            }
-            Kind::Value if line.words.len() < 2 && !ignored => {
+            Kind::List => self.push(row, true, line),
+            Kind::Block(inner) => self.push(inner, false, line),
+            Kind::Value if line.words.len() < 2 => {
                 let values: Values = &[("keyword", &keyword.name)];
                 self.reader.report(Problem::MissingValue, values);
             }
-            Kind::Values | Kind::Value => {
-                self.reader.check |= keyword.name == "include_check";
-                // A value that is not known is not a wrong one.
-                if !ignored && !line.unread {
-                    self.builder.value(row.block, line);
-                }
-            }
+            Kind::Values | Kind::Value => match self.frames.last_mut() {
+                Some(frame) => frame.node.lines.push(line),
+                None => self.builder.root_value(&line),
+            },
         }
     }
 
-    fn push(&mut self, row: &'static Row, list: Option<&'static str>, line: &Line, ignored: bool) {
+    fn push(&mut self, row: &'static Row, is_list: bool, line: Line) {
         if self.frames.is_empty() {
             self.lost = false;
             self.last = Some(row);
         }
+        let (lines, blocks) = (Vec::new(), Vec::new());
         self.frames.push(Frame {
-            row,
-            list,
-            title: line.rest(0),
-            place: line.place.clone(),
+            node: Node {
+                row,
+                is_list,
+                line,
+                lines,
+                blocks,
+            },
             needs_brace: true,
-            ignored,
-            misplaced: Vec::new(),
         });
     }
 
@@ -180,64 +176,72 @@ impl<'a> Walk<'a> {
         };
         let values: Values = &[("keyword", &keyword.name), ("since", &since)];
         if version.is_none() {
-            self.reader.report(Problem::KeywordsDiffer, values);
+            self.reader.report(Problem::VersionsDiffer, &[]);
         }
         if version.is_none_or(|version| version >= since) {
             return true;
         }
         self.reader.report(Problem::KeywordTooNew, values);
-        self.unknown = keyword.opens().then(|| Unknown::new(&TOP, line, "", None));
+        // Its block is read as the lines around it, which follows from that.
+        self.unknown = keyword.opens().then(|| Unknown {
+            problem: None,
+            of_block: None,
+            ..Unknown::new(&TOP, line, "")
+        });
         false
     }
 
-    fn item(&mut self, line: &Line) {
-        let Some(frame) = self.frames.last() else {
+    fn item(&mut self, line: Line) {
+        let Some(frame) = self.frames.last_mut() else {
             return;
         };
-        let (first, list) = (line.keyword(), frame.list.unwrap_or_default());
+        let (first, node) = (line.keyword(), &mut frame.node);
         let opens = |row: &Row| row.find(first).is_some_and(|found| found.opens());
-        let is_keyword = list.starts_with("virtual_") && home(first).is_some();
-        if is_keyword || opens(&TOP) || opens(frame.row) {
-            self.unclosed(line);
-        } else if !frame.ignored {
-            self.builder.item(frame.row.block, list, line);
+        let is_keyword = node.line.keyword().starts_with("virtual_") && home(first).is_some();
+        if is_keyword || opens(&TOP) || opens(node.row) {
+            self.unclosed(&line);
+        } else {
+            node.lines.push(line);
         }
     }
 
     fn close(&mut self, line: &Line) {
-        match self.frames.pop() {
-            Some(frame) => self.end(frame),
-            None if self.lost => {}
-            None => self.reader.cx.report(&line.place, Problem::ExtraClose, &[]),
+        let is_extra = self.frames.is_empty() && !self.lost;
+        if is_extra {
+            let cx = self.reader.cx;
+            cx.report(&line.place, Problem::ExtraClose, &[]);
         }
+        self.end();
     }
 
-    fn end(&mut self, frame: Frame) {
-        for unknown in frame.misplaced {
-            self.report(&unknown, unknown.problem);
-        }
-        if !frame.ignored && frame.list.is_none() {
-            self.builder.end(frame.row.block);
+    /// Ends the innermost block.
+    fn end(&mut self) {
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        match self.frames.last_mut() {
+            Some(outer) => outer.node.blocks.push(frame.node),
+            None => self.builder.block(&frame.node),
         }
     }
 
     /// This line is a sign that the block which is open is not closed.
     fn unclosed(&mut self, line: &Line) {
-        if let Some(frame) = self.frames.pop() {
-            self.missing_close(frame, Some((&line.place, line.keyword())));
-        }
+        self.missing_close(Some((&line.place, line.keyword())));
     }
 
-    fn missing_close(&mut self, frame: Frame, sign: Option<(&Place, &str)>) {
-        let first = frame.misplaced.first();
-        let first = first.map(|unknown| (&unknown.place, unknown.keyword.as_str()));
-        let (problem, (place, by)) = match first.or(sign) {
+    fn missing_close(&mut self, sign: Option<(&Location, &str)>) {
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        let opened = &frame.node.line;
+        let (problem, (place, by)) = match sign {
             Some(sign) => (Problem::MissingClose, sign),
-            None => (Problem::MissingCloseAtEnd, (&frame.place, "")),
+            None => (Problem::MissingCloseAtEnd, (&opened.place, "")),
         };
         let values: Values = &[
-            ("block", &frame.title),
-            ("opened", &frame.place.line),
+            ("block", &opened.rest(0)),
+            ("opened", &opened.place.line),
             ("by", &by),
         ];
         self.reader.cx.report(place, problem, values);
@@ -246,7 +250,6 @@ impl<'a> Walk<'a> {
 
     /// Reads no more: the lines that follow are not in the block where they seem to be.
     fn give_up(&mut self) {
-        self.builder.has_gap = true;
         self.reader.end();
         self.frames.clear();
     }
@@ -255,58 +258,29 @@ impl<'a> Walk<'a> {
         let first = line.keyword();
         let Some((frame, outer)) = self.frames.split_last() else {
             let is_part = self.last.is_some_and(|last| last.find(first).is_some());
-            let problem = Some(Problem::UnknownKeyword);
-            let mut unknown = self.unknown_line(&TOP, line, "", problem);
+            let mut unknown = Unknown::new(&TOP, line, "");
             if self.lost {
-                unknown.problem = None;
+                (unknown.problem, unknown.of_block) = (None, None);
             } else if is_part {
                 self.lost = true;
                 unknown.problem = Some(Problem::BlockEndsEarly);
+                unknown.of_block = unknown.problem;
             }
             self.unknown = Some(unknown);
             return;
         };
-        let rows = outer.iter().map(|frame| frame.row).chain([&TOP]);
-        if rows
-            .filter_map(|row| row.find(first))
-            .any(|found| found.opens())
-        {
+        let rows = outer.iter().map(|frame| frame.node.row).chain([&TOP]);
+        let mut found = rows.filter_map(|row| row.find(first));
+        if found.any(|found| found.opens()) {
             return self.unclosed(line);
         }
-        let problem = Some(Problem::UnknownKeyword);
-        self.unknown = Some(self.unknown_line(frame.row, line, &frame.title, problem));
-    }
-
-    /// What is meant is looked for as long as that can be reported.
-    fn unknown_line(
-        &self,
-        row: &Row,
-        line: &Line,
-        block: &str,
-        problem: Option<Problem>,
-    ) -> Unknown {
-        match self.reader.cx.diagnostics.borrow().is_full() {
-            true => Unknown {
-                place: line.place.clone(),
-                keyword: line.keyword().to_owned(),
-                problem,
-                block: String::new(),
-                home: "",
-                meant: "",
-            },
-            false => Unknown::new(row, line, block, problem),
-        }
+        let block = frame.node.line.rest(0);
+        self.unknown = Some(Unknown::new(frame.node.row, line, &block));
     }
 
     fn report_unknown(&mut self) {
-        let Some(unknown) = self.unknown.take() else {
-            return;
-        };
-        match self.frames.last_mut() {
-            Some(frame) if unknown.problem == Some(Problem::MisplacedKeyword) => {
-                frame.misplaced.push(unknown);
-            }
-            _ => self.report(&unknown, unknown.problem),
+        if let Some(unknown) = self.unknown.take() {
+            self.report(&unknown, unknown.problem);
         }
     }
 
@@ -322,43 +296,38 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Skips the block of a keyword that is not known. Its `}` ends the blocks around it for keepalived.
+    /// Skips the block of an unknown keyword. Its `}` ends the blocks around it for keepalived.
     fn skip_block(&mut self) {
         let Some(unknown) = self.unknown.take() else {
             return;
         };
-        self.report(
-            &unknown,
-            match unknown.problem {
-                Some(Problem::UnknownKeyword) => Some(Problem::UnknownBlock),
-                other => other,
-            },
-        );
+        self.report(&unknown, unknown.of_block);
         self.builder.has_gap = true;
         self.skipped = self.frames.len() + 1;
-        while let Some(frame) = self.frames.pop() {
-            self.end(frame);
+        while !self.frames.is_empty() {
+            self.end();
         }
     }
 }
 
 impl Unknown {
     /// A keyword that is not in the table of its block.
-    fn new(row: &Row, line: &Line, block: &str, problem: Option<Problem>) -> Self {
+    fn new(row: &Row, line: &Line, block: &str) -> Self {
         let keyword = line.keyword();
         let (meant, home) = (row.suggest(keyword), home(keyword));
-        let problem = match problem {
-            Some(Problem::UnknownKeyword) if line.text.ends_with(b"\\") => {
-                Some(Problem::Continuation)
-            }
-            Some(Problem::UnknownKeyword) if home.is_some() => Some(Problem::MisplacedKeyword),
-            Some(Problem::UnknownKeyword) if meant.is_some() => Some(Problem::MisspelledKeyword),
-            other => other,
+        let problem = match (home, meant) {
+            (_, Some(_)) if row.has_others() => Some(Problem::MisspelledKeyword),
+            _ if row.has_others() => None,
+            (Some(_), _) => Some(Problem::MisplacedKeyword),
+            (None, Some(_)) => Some(Problem::MisspelledKeyword),
+            (None, None) => Some(Problem::UnknownKeyword),
         };
+        let of_block = problem.filter(|problem| *problem != Problem::UnknownKeyword);
         Self {
             place: line.place.clone(),
             keyword: keyword.to_owned(),
             problem,
+            of_block: of_block.or(Some(Problem::UnknownBlock)),
             block: block.to_owned(),
             home: home.unwrap_or_default(),
             meant: meant.unwrap_or_default(),

@@ -6,8 +6,6 @@ pub(super) struct Decommented {
     pub text: Vec<u8>,
     /// True if a double quote is not closed.
     pub open_quote: bool,
-    /// True if a backslash is before the character that begins the comment.
-    pub escaped: bool,
     /// True if a backslash at the end of the comment continues the line.
     pub continues: bool,
 }
@@ -19,14 +17,13 @@ pub(super) struct Decommented {
 pub(super) fn decomment(line: &[u8]) -> Decommented {
     let mut text = Vec::with_capacity(line.len());
     let mut comment = None;
-    let (mut quoted, mut escaped, mut continues) = (false, false, false);
+    let (mut quoted, mut continues) = (false, false);
     let mut bytes = skip_blanks(line).iter().copied();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' if comment.is_none() => quoted = !quoted,
             b'\\' => match bytes.next() {
                 Some(b'#' | b'!') if !quoted => {
-                    escaped |= comment.is_none();
                     comment.get_or_insert(text.len());
                     continue;
                 }
@@ -52,7 +49,6 @@ pub(super) fn decomment(line: &[u8]) -> Decommented {
     Decommented {
         text,
         open_quote: quoted,
-        escaped,
         continues: continues && comment.is_some(),
     }
 }
@@ -96,7 +92,6 @@ mod tests {
             let found = decomment(line.as_bytes());
             assert_eq!(String::from_utf8_lossy(&found.text), text, "{line}");
             assert_eq!(found.open_quote, open_quote, "{line}");
-            assert_eq!(found.escaped, line.starts_with("script a\\#b"), "{line}");
         }
     }
 }

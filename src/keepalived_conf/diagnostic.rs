@@ -1,9 +1,9 @@
-//! What is wrong with a configuration: places and values. The wording is not here.
+//! What is wrong with a configuration: locations and values. The wording is not here.
 
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use super::Place;
+use super::Location;
 
 /// At most this many diagnostics are kept: a file that is not a keepalived.conf has one per line.
 const MAX: usize = 1000;
@@ -14,246 +14,174 @@ const UNDEFINED_IN_TEMPLATE: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
     /// The line that has the problem.
-    pub place: Place,
+    pub place: Location,
     /// The problem.
     pub problem: Problem,
     /// What the line contains, by the names that the problem's description has.
     pub values: Vec<(&'static str, String)>,
 }
 
-/// What can be wrong. The description names the values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Problem {
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        /// What can be wrong. The description names the values; the number never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Problem {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Problem {
+            /// All problems.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+problems! {
     /// keepalived starts without the included file `pattern`.
-    IncludeMissing,
+    IncludeMissing = 101,
     /// keepalived starts without the included file `pattern`, whose name is in quotes.
-    IncludeQuoted,
+    IncludeQuoted = 102,
     /// No file matches `pattern`.
-    IncludeMatchesNothing,
+    IncludeMatchesNothing = 103,
     /// keepalived does not start without the file `pattern`.
-    FileMissing,
+    FileMissing = 104,
     /// keepalived does not start, because it does not read `file`.
-    FileRefused,
-    /// keepalived skips `file`, a folder.
-    FileIsFolder,
+    FileRefused = 105,
     /// keepalived skips `file`, which has an x bit.
-    FileExecutable,
+    FileExecutable = 107,
     /// keepalived skips `file`, which is not a regular file, or whose reading fails.
-    FileUnreadable,
+    FileUnreadable = 108,
     /// `file` includes itself.
-    IncludeCircle,
-    /// keepalived reads the included file twice.
-    IncludedTwice,
+    IncludeCircle = 109,
+    /// Unsafe: a file that keepalived reads twice.
+    IncludedTwice = 110,
     /// The file is the template of a configuration, with a placeholder `sample`.
-    Template,
+    Template = 111,
     /// keepalived's message `text` about an include.
-    Message,
+    Message = 112,
     /// There are more diagnostics than are kept.
-    TooMany,
-
-    /// `~SEQ` or `~LST`, which the reader does not follow.
-    Sequence,
-    /// `${_RANDOM}`.
-    Random,
-    /// `${_ENV NAME}`.
-    Environment,
-    /// An escape such as `\x41` in a command, which the reader does not follow.
-    Escape,
-    /// More files, lines or bytes than the reader's limits.
-    Limits,
-    /// Unsafe: a line of more than 1023 bytes.
-    LongLine,
-    /// Unsafe: a line with a NUL.
-    Nul,
-    /// Unsafe: a line of more than 1023 bytes after expansion.
-    LongExpansion,
+    TooMany = 113,
+    /// The reader does not follow `part` of a line.
+    NotFollowed = 114,
+    /// More files, lines, bytes or definitions than the reader's limits.
+    Limits = 118,
+    /// Unsafe: a line with a NUL, or of more than 1023 bytes with its definitions.
+    Garbled = 119,
     /// Unsafe up to 2.2.7: `@id` that comes from a definition.
-    ConditionalDefinition,
+    ConditionalDefinition = 122,
     /// Unsafe up to 2.3.4: `${_RANDOM}` with bounds.
-    RandomBounds,
+    RandomBounds = 123,
     /// Unsafe in 2.3.0 to 2.3.2: FILE_CHECK.
-    FileCheckCrash,
-    /// Unsafe: a comment at the margin of a file that keepalived reads twice.
-    IncludedComment,
-
-    /// Versions differ: decimals in `interval` and `timeout`.
-    DecimalsDiffer,
-    /// Versions differ: backslashes in commands.
-    EscapesDiffer,
-    /// Versions differ: a definition that stands for `@id`, `~SEQ` or another definition.
-    DefinitionsDiffer,
-    /// Versions differ: a comment within a definition of several lines.
-    CommentsDiffer,
-    /// Versions differ: a track_file whose folder does not exist.
-    TrackFilesDiffer,
-    /// Versions differ: `init_file` without `overwrite`.
-    InitFilesDiffer,
-    /// Versions before `since` do not know `keyword`.
-    KeywordsDiffer,
-
+    FileCheckCrash = 124,
+    /// Versions read a line differently, and the version is unknown.
+    VersionsDiffer = 126,
     /// The file begins with a byte order mark.
-    ByteOrderMark,
+    ByteOrderMark = 133,
     /// A double quote is not closed.
-    OpenQuote,
-    /// A backslash before `#` or `!`.
-    EscapedComment,
-    /// A backslash at the end of a line with the unknown `keyword`.
-    Continuation,
-    /// Definitions use each other without end.
-    EndlessDefinition,
+    OpenQuote = 134,
     /// A line that comes from a definition, and that keepalived from 2.4.0 on does not interpret.
-    NotReadAgain,
+    NotReadAgain = 138,
     /// The definition `name` is not put in because of what follows it.
-    NotDelimited,
+    NotDelimited = 139,
     /// The definition `name` does not exist.
-    Undefined,
-
+    Undefined = 140,
     /// `keyword` is not a keyword of `block`.
-    UnknownKeyword,
+    UnknownKeyword = 141,
     /// `keyword` is not a keyword of `block`; `meant` is similar.
-    MisspelledKeyword,
+    MisspelledKeyword = 142,
     /// `keyword` is not a keyword of `block`, but of `home`.
-    MisplacedKeyword,
+    MisplacedKeyword = 143,
     /// `keyword` of `home` is at top level, because the block ends above it.
-    BlockEndsEarly,
+    BlockEndsEarly = 144,
     /// `keyword` exists since the version `since`.
-    KeywordTooNew,
+    KeywordTooNew = 145,
     /// `keyword`, which is not a keyword of `block`, opens a block.
-    UnknownBlock,
+    UnknownBlock = 146,
     /// The `}` of `block` in line `opened` is missing before `by`.
-    MissingClose,
+    MissingClose = 147,
     /// The `}` of `block`, which begins here, is missing at the end.
-    MissingCloseAtEnd,
+    MissingCloseAtEnd = 148,
     /// The `{` of `block` is missing.
-    MissingOpen,
+    MissingOpen = 149,
     /// A `{` without a keyword.
-    ExtraOpen,
+    ExtraOpen = 150,
     /// A `}` without a block.
-    ExtraClose,
+    ExtraClose = 151,
     /// `keyword` requires a value.
-    MissingValue,
+    MissingValue = 152,
     /// `words` after the value of `keyword` are ignored.
-    IgnoredWords,
-    /// `keyword` is in its block twice, in `line`, too; this one counts.
-    Repeated,
-    /// `keyword` is in its block twice, in `line`, too; that one counts.
-    RepeatedIgnored,
+    IgnoredWords = 153,
+    /// `keyword` is in its block twice: `line` counts, and `ignored` does not.
+    Repeated = 154,
     /// `text` is not a number from `least` to `most`; keepalived uses `used` for `keyword`.
-    NumberUsed,
+    NumberUsed = 156,
     /// `text` is not a number from `least` to `most`; keepalived ignores the line `keyword`.
-    NumberIgnored,
+    NumberIgnored = 157,
     /// `word` is not one of `expected`; keepalived ignores it in the line `keyword`.
-    WordIgnored,
-
+    WordIgnored = 158,
     /// `block` requires one name.
-    NameMissing,
+    NameMissing = 159,
     /// `block` `name` exists already, in `first`.
-    DuplicateBlock,
-    /// `block` has no command in `keyword`.
-    NoCommand,
-    /// track_file `name` has no file.
-    NoFile,
-    /// vrrp_track_process `name` has no process.
-    NoProcess,
+    DuplicateBlock = 160,
+    /// `block` has no `keyword`.
+    Empty = 161,
     /// `address` is not an address and a port for `block`.
-    ServerAddress,
+    ServerAddress = 164,
     /// `address` is not an IP address.
-    Address,
+    Address = 165,
     /// `address` is not of the family of the first one.
-    AddressFamily,
+    AddressFamily = 166,
     /// vrrp_instance `name` has no virtual_router_id.
-    NoRouterId,
+    NoRouterId = 167,
     /// vrrp_instance `name` has neither an interface nor unicast peers.
-    NoInterface,
+    NoInterface = 168,
     /// vrrp_instance `name` has nopreempt, which does not work with state MASTER or priority 255.
-    NopreemptIgnored,
+    NopreemptIgnored = 169,
     /// A quote of the command of `keyword` is not closed, or it ends with a backslash.
-    CommandCrash,
+    CommandCrash = 170,
     /// `keyword` has no command.
-    CommandEmpty,
-    /// keepalived runs `command` and drops `dropped` after `keyword`.
-    CommandDropped,
-    /// The same, where the words need quotes of their own.
-    CommandDroppedQuoted,
-
+    CommandEmpty = 171,
+    /// keepalived runs `command` and drops `dropped` after `keyword`; `line` is the whole command.
+    CommandDropped = 172,
     /// `tracker` tracks `name`, but there is no such `block`.
-    TrackedAbsent,
+    TrackedAbsent = 174,
     /// The same, and there is one called `meant`.
-    TrackedMisspelled,
+    TrackedMisspelled = 175,
     /// `tracker` tracks `name`, but the `block` is below.
-    TrackedBelow,
-    /// `name` is tracked already.
-    TrackedTwice,
+    TrackedBelow = 176,
     /// `options` follow `name`, which is not tracked because of that.
-    TrackOption,
+    TrackOption = 178,
     /// `instance` ignores `name` because of its `weight`, in a sync group `group`.
-    WeightInGroup,
+    WeightInGroup = 179,
     /// `instance` ignores `name` because of its `weight`, with priority 255.
-    WeightOfOwner,
-    /// `instance`, or a sync group of that name, uses weight 0 in place of `weight` for `name`.
-    WeightCleared,
+    WeightOfOwner = 180,
     /// Nothing tracks vrrp_script `name`.
-    Untracked,
-    /// vrrp_sync_group `group` has a member `name` that does not exist.
-    MemberAbsent,
-    /// vrrp_sync_group `group` has a member `name` that is in another group.
-    MemberTaken,
-    /// vrrp_sync_group `name` has no members.
-    GroupEmpty,
+    Untracked = 182,
+    /// vrrp_sync_group `group` has a member `name` that does not exist, or is in another group.
+    NotMember = 183,
     /// keepalived drops track_file `name`, because it cannot watch `folder`.
-    TrackFileDropped,
+    TrackFileDropped = 186,
     /// keepalived writes over the file of track_file `name` at each start.
-    InitFileOverwrites,
-    /// The old name of track_file `name`.
-    OldTrackFile,
+    InitFileOverwrites = 187,
 }
 
 impl Problem {
-    /// All problems, in the order of their codes.
-    #[rustfmt::skip]
-    pub const ALL: &[Self] = { use Problem::*; &[
-        IncludeMissing, IncludeQuoted, IncludeMatchesNothing, FileMissing, FileRefused, FileIsFolder,
-        FileExecutable, FileUnreadable, IncludeCircle, IncludedTwice, Template, Message, TooMany, Sequence,
-        Random, Environment, Escape, Limits, LongLine, Nul, LongExpansion, ConditionalDefinition,
-        RandomBounds, FileCheckCrash, IncludedComment, DecimalsDiffer, EscapesDiffer, DefinitionsDiffer,
-        CommentsDiffer, TrackFilesDiffer, InitFilesDiffer, KeywordsDiffer, ByteOrderMark, OpenQuote,
-        EscapedComment, Continuation, EndlessDefinition, NotReadAgain, NotDelimited, Undefined,
-        UnknownKeyword, MisspelledKeyword, MisplacedKeyword, BlockEndsEarly, KeywordTooNew, UnknownBlock,
-        MissingClose, MissingCloseAtEnd, MissingOpen, ExtraOpen, ExtraClose, MissingValue, IgnoredWords, Repeated,
-        RepeatedIgnored, NumberUsed, NumberIgnored, WordIgnored, NameMissing, DuplicateBlock,
-        NoCommand, NoFile, NoProcess, ServerAddress, Address, AddressFamily, NoRouterId, NoInterface, NopreemptIgnored, CommandCrash,
-        CommandEmpty, CommandDropped, CommandDroppedQuoted, TrackedAbsent, TrackedMisspelled, TrackedBelow,
-        TrackedTwice, TrackOption, WeightInGroup, WeightOfOwner, WeightCleared, Untracked, MemberAbsent,
-        MemberTaken, GroupEmpty, TrackFileDropped, InitFileOverwrites, OldTrackFile,
-    ] };
-
     /// True if keepalived does not start, or crashes.
     pub fn is_fatal(self) -> bool {
         use Problem::*;
-        let is_reading = matches!(self, FileMissing | FileRefused | EndlessDefinition);
-        is_reading || matches!(self, MissingValue | NoRouterId | NoInterface | CommandCrash)
+        let is_reading = matches!(self, FileMissing | FileRefused | MissingValue);
+        is_reading || matches!(self, NoRouterId | NoInterface | CommandCrash)
     }
 
     /// True if a part of the configuration is not read. Then nothing is known about what it does not contain.
+    #[rustfmt::skip]
     pub fn is_gap(self) -> bool {
         use Problem::*;
-        let is_rare = matches!(self, Sequence | Random | Environment | Escape | Limits);
-        let is_garbled = matches!(self, LongLine | Nul | LongExpansion | RandomBounds)
-            || matches!(self, ConditionalDefinition | IncludedComment | CommandCrash);
-        let is_broken = matches!(self, Template | Undefined | OpenQuote | EndlessDefinition)
-            || matches!(
-                self,
-                UnknownBlock | BlockEndsEarly | MissingOpen | ExtraOpen
-            )
-            || matches!(self, MissingClose | MissingCloseAtEnd);
-        is_rare || is_garbled || is_broken
-    }
-
-    /// True if it is reported once, and only if the version is not known.
-    pub(super) fn is_difference(self) -> bool {
-        use Problem::*;
-        matches!(self, DecimalsDiffer | EscapesDiffer | DefinitionsDiffer)
-            || matches!(self, CommentsDiffer | TrackFilesDiffer | InitFilesDiffer)
+        let is_part = matches!(self, NotFollowed | Limits | Template | Undefined | OpenQuote | CommandCrash);
+        let is_garbled = matches!(self, Garbled | RandomBounds | ConditionalDefinition | IncludedTwice);
+        let is_brace = matches!(self, UnknownBlock | BlockEndsEarly | MissingOpen | ExtraOpen | MissingClose | MissingCloseAtEnd);
+        is_part || is_garbled || is_brace
     }
 }
 
@@ -265,14 +193,17 @@ pub(super) type Values<'a> = &'a [(&'static str, &'a dyn Display)];
 pub(super) struct Diagnostics {
     list: Vec<Diagnostic>,
     seen: HashSet<Diagnostic>,
-    differences: HashSet<Problem>,
+    /// True if a difference between versions was reported, which is done once.
+    versions_differ: bool,
 }
 
 impl Diagnostics {
-    pub fn add(&mut self, place: &Place, problem: Problem, values: Values) {
-        if problem.is_difference() && !self.differences.insert(problem) || self.is_full() {
+    pub fn add(&mut self, place: &Location, problem: Problem, values: Values) {
+        let is_known = problem == Problem::VersionsDiffer && self.versions_differ;
+        if is_known || self.is_full() {
             return;
         }
+        self.versions_differ |= problem == Problem::VersionsDiffer;
         let values = values.iter();
         let mut diagnostic = Diagnostic {
             place: place.clone(),

@@ -26,7 +26,8 @@ impl Reader<'_> {
                 return None;
             }
             if is_special(&text) {
-                self.report(Problem::Sequence, &[]);
+                let part = lossy(text.get(..4).unwrap_or_default());
+                self.report(Problem::NotFollowed, &[("part", &part)]);
                 return None;
             }
             if !text.contains(&b'$') || !self.replace(&mut text)? {
@@ -52,7 +53,7 @@ impl Reader<'_> {
             self.report(Problem::ConditionalDefinition, &[]);
             return false;
         }
-        self.report(Problem::DefinitionsDiffer, &[]);
+        self.report(Problem::VersionsDiffer, &[]);
         true
     }
 
@@ -80,31 +81,23 @@ impl Reader<'_> {
             };
             let is_last = found.length == rest.len();
             let value = match self.definitions.get(found.name) {
-                None if found.name == b"_RANDOM" => {
+                None if self.is_drawn(found.name) => {
                     let is_safe = found.parameters.is_empty() || self.cx.since(2, 4, 0);
+                    let part = lossy(rest.get(..found.length).unwrap_or_default());
                     self.unread = true;
-                    self.report(
-                        if is_safe {
-                            Problem::Random
-                        } else {
-                            Problem::RandomBounds
-                        },
-                        &[],
-                    );
+                    match is_safe {
+                        true => self.report(Problem::NotFollowed, &[("part", &part)]),
+                        false => self.report(Problem::RandomBounds, &[]),
+                    }
                     b"0".to_vec()
-                }
-                None if found.name == b"_ENV" && self.cx.since(2, 4, 0) => {
-                    self.unread = true;
-                    self.report(Problem::Environment, &[]);
-                    Vec::new()
                 }
                 Some(Value::Text(text)) => text.to_vec(),
                 Some(Value::Lines(text)) if is_last => {
                     let text = Arc::clone(text);
-                    self.begin_lines(text, 0)
+                    self.begin_lines(text)
                 }
                 Some(Value::Folder) => {
-                    let real = self.cx.files.real(&self.folder);
+                    let real = self.cx.files.real(&self.source.folder);
                     real.as_os_str().as_bytes().to_owned()
                 }
                 Some(Value::Id) => self.cx.id.to_owned(),
@@ -118,7 +111,7 @@ impl Reader<'_> {
                 return None;
             }
             if text.len() - found.length + value.len() > LONGEST {
-                self.report(Problem::LongExpansion, &[]);
+                self.report(Problem::Garbled, &[]);
                 return None;
             }
             let is_sequence = skip_blanks(&value).starts_with(b"~");
@@ -129,6 +122,11 @@ impl Reader<'_> {
             }
         }
         Some(replaced)
+    }
+
+    /// Returns whether only keepalived knows the value of a definition.
+    fn is_drawn(&self, name: &[u8]) -> bool {
+        name == b"_RANDOM" || name == b"_ENV" && self.cx.since(2, 4, 0)
     }
 
     /// Reports dollar signs that keepalived leaves as they are.

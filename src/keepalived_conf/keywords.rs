@@ -2,7 +2,8 @@
 //! and what later versions up to 2.4.3 added). Which of them require a value was tried with the real 2.2.7.
 //!
 //! In a table, `NAME!` requires a value, `NAME[]` has a block whose lines are values, `NAME{}` has a block with keywords of
-//! its own, and `NAME@2.2.8` exists since that version.
+//! its own, and `NAME@2.2.8` exists since that version. A table with `...` has more keywords, which have no effect on checks
+//! and which new versions add to.
 
 use super::Version;
 use super::spelling::suggest;
@@ -93,26 +94,28 @@ static BLOCKS: &[Row] = &[
     row("virtual_server", "real_server", Block::RealServer, REAL_SERVER),
     row("real_server", "MISC_CHECK", Block::MiscCheck, MISC_CHECK),
     row("real_server", "FILE_CHECK", Block::FileCheck, FILE_CHECK),
-    row("real_server", "SMTP_CHECK", Block::Other, SMTP_CHECK),
-    row("real_server", "TCP_CHECK", Block::Other, CONNECTING),
-    row("real_server", "PING_CHECK", Block::Other, CONNECTING),
-    row("real_server", "UDP_CHECK", Block::Other, UDP_CHECK),
-    row("real_server", "HTTP_GET", Block::Other, HTTP_GET),
-    row("real_server", "SSL_GET", Block::Other, HTTP_GET),
-    row("real_server", "DNS_CHECK", Block::Other, DNS_CHECK),
-    row("real_server", "BFD_CHECK", Block::Other, BFD_CHECK),
-    row("vrrp_instance", "authentication", Block::Other, AUTHENTICATION),
-    row("vrrp_instance", "auth_hmac", Block::Other, AUTH_HMAC),
-    row("SMTP_CHECK", "host", Block::Other, CONNECTING),
-    row("HTTP_GET", "url", Block::Other, URL),
-    row("SSL_GET", "url", Block::Other, URL),
-    row("", "track_group", Block::Other, TRACK_GROUP),
-    row("", "garp_group", Block::Other, GARP_GROUP),
-    row("", "bfd_instance", Block::Other, BFD_INSTANCE),
-    row("", "SSL", Block::Other, SSL),
+    row("real_server", "SMTP_CHECK", Block::Other, OTHER),
+    row("real_server", "TCP_CHECK", Block::Other, OTHER),
+    row("real_server", "PING_CHECK", Block::Other, OTHER),
+    row("real_server", "UDP_CHECK", Block::Other, OTHER),
+    row("real_server", "HTTP_GET", Block::Other, OTHER),
+    row("real_server", "SSL_GET", Block::Other, OTHER),
+    row("real_server", "DNS_CHECK", Block::Other, OTHER),
+    row("real_server", "BFD_CHECK", Block::Other, OTHER),
+    row("vrrp_instance", "authentication", Block::Other, OTHER),
+    row("vrrp_instance", "auth_hmac", Block::Other, OTHER),
+    row("", "track_group", Block::Other, OTHER),
+    row("", "garp_group", Block::Other, OTHER),
+    row("", "bfd_instance", Block::Other, OTHER),
+    row("", "SSL", Block::Other, OTHER),
 ];
 
 impl Row {
+    /// True if the block has keywords that are not in its table.
+    pub fn has_others(&self) -> bool {
+        self.table.contains("...")
+    }
+
     /// Returns the keyword of that name in this block.
     pub fn find(&self, name: &str) -> Option<Keyword> {
         let words = self.table.split_ascii_whitespace();
@@ -122,13 +125,10 @@ impl Row {
 
     /// Returns the keyword of this block that was probably meant.
     pub fn suggest(&self, name: &str) -> Option<&'static str> {
-        suggest(name, self.keywords().map(|keyword| keyword.name))
-    }
-
-    fn keywords(&self) -> impl Iterator<Item = Keyword> {
-        self.table
-            .split_ascii_whitespace()
-            .map(|word| self.keyword(word))
+        let words = self.table.split_ascii_whitespace();
+        let names = words.map(|word| self.keyword(word).name);
+        // The tables of other blocks have few of their keywords.
+        suggest(name, names).filter(|_| self.block != Block::Other)
     }
 
     fn keyword(&self, word: &'static str) -> Keyword {
@@ -168,35 +168,8 @@ const ROOT: &str = "
 ";
 
 const GLOBAL_DEFS: &str = "
-    process_names process_name! vrrp_process_name! checker_process_name! lvs_process_name! bfd_process_name!
-    router_id notification_email_from smtp_server! smtp_helo_name smtp_connect_timeout! notification_email[]
-    smtp_alert startup_script startup_script_timeout shutdown_script shutdown_script_timeout max_auto_priority
-    min_auto_priority_delay smtp_alert_vrrp smtp_alert_checker checker_log_all_failures dynamic_interfaces
-    no_email_faults default_interface disable_local_igmp lvs_timeouts lvs_flush lvs_flush_on_stop
-    lvs_flush_onstop lvs_sync_daemon vrrp_mcast_group4! vrrp_mcast_group6! vrrp_garp_master_delay!
-    vrrp_garp_master_repeat! vrrp_garp_master_refresh! vrrp_garp_master_refresh_repeat!
-    vrrp_garp_lower_prio_delay! vrrp_garp_lower_prio_repeat! vrrp_down_timer_adverts! vrrp_garp_interval!
-    vrrp_gna_interval! vrrp_min_garp vrrp_garp_extra_if vrrp_vmac_garp_intvl vrrp_lower_prio_no_advert
-    vrrp_higher_prio_send_advert vrrp_version! vrrp_iptables vrrp_ipsets nftables nftables_priority!
-    nftables_ifindex nftables_ipvs nftables_ipvs_priority! nftables_ipvs_start_fwmark! nftables_counters
-    vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_priority vrrp_no_swap vrrp_rt_priority
-    vrrp_cpu_affinity vrrp_rlimit_rttime! vrrp_rlimit_rtime! notify_fifo notify_fifo_script vrrp_notify_fifo
-    vrrp_notify_fifo_script vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload lvs_notify_fifo
-    lvs_notify_fifo_script checker_priority checker_no_swap checker_rt_priority checker_cpu_affinity
-    checker_rlimit_rttime! checker_rlimit_rtime! bfd_priority bfd_no_swap bfd_rt_priority bfd_cpu_affinity
-    bfd_rlimit_rttime! bfd_rlimit_rtime! snmp_socket enable_traps enable_snmp_vrrp enable_snmp_keepalived
-    enable_snmp_rfc enable_snmp_rfcv2 enable_snmp_rfcv3 enable_snmp_checker enable_dbus dbus_service_name
-    script_user enable_script_security vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force
-    vrrp_netlink_monitor_rcv_bufs vrrp_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs
-    process_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs lvs_netlink_cmd_rcv_bufs_force
-    lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force rs_init_notifies no_checker_emails
-    vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_startup_delay! log_unknown_vrids vmac_prefix!
-    vmac_addr_prefix! umask! random_seed! reload_check_config reload_time_file reload_repeat reload_file
-    include_check config_save_dir! tmp_config_directory data_use_instance json_version@2.2.8
-    v3_checksum_as_v2@2.2.8 dbus_no_interface_name@2.3.0 snmp_rs_stats_update_interval@2.3.0
-    snmp_vs_stats_update_interval@2.3.0 use_symlink_paths@2.3.0 iproute_etc_dir@2.3.2 iproute_usr_dir@2.3.2
-    json_dump_file@2.3.3 state_dump_file@2.3.3 stats_dump_file@2.3.3 vrrp_owner_ignore_adverts@2.3.3
-    vrrp_delay_after_boot@2.4.0 set_supplementary_groups@2.4.4
+    script_user enable_script_security notification_email[] startup_script shutdown_script notify_fifo_script
+    vrrp_notify_fifo_script lvs_notify_fifo_script include_check set_supplementary_groups@2.4.4 ...
 ";
 
 const VRRP_SCRIPT: &str = "
@@ -218,14 +191,6 @@ const VRRP_INSTANCE: &str = "
     v3_checksum_as_v2@2.2.8 thread_timer_expired@2.3.2 owner_ignore_adverts@2.3.3 auth_hmac{}@2.4.0
 ";
 
-const AUTHENTICATION: &str = "
-    auth_type! auth_pass!
-";
-
-const AUTH_HMAC: &str = "
-    key active_key time_window anti_replay mode
-";
-
 const SYNC_GROUP: &str = "
     group[] track_interface[] track_script[] track_file[] track_process[] track_bfd[] notify_backup!
     notify_master! notify_fault! notify_stop! notify! smtp_alert global_tracking sync_group_tracking_weight
@@ -240,35 +205,13 @@ const TRACK_PROCESS: &str = "
     process! param_match weight quorum! quorum_max! delay! terminate_delay! fork_delay! full_command
 ";
 
-const TRACK_GROUP: &str = "
-    group[]
-";
-
-const GARP_GROUP: &str = "
-    garp_interval! gna_interval! interface! interfaces[]
-";
-
-const BFD_INSTANCE: &str = "
-    source_ip! neighbor_ip! neighbour_ip! min_rx! min_tx! idle_tx! multiplier! passive ttl! hoplimit! max_hops!
-    weight! vrrp checker multihop@2.2.8
-";
-
-const SSL: &str = "
-    password ca certificate key
-";
-
 const VIRTUAL_SERVER: &str = "
-    ip_family! retry! delay_before_retry! warmup! connect_timeout! delay_loop! inhibit_on_failure lb_algo!
-    lvs_sched! hashed ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback lb_kind! lvs_method!
-    persistence_engine! persistence_timeout persistence_granularity! protocol! ha_suspend smtp_alert virtualhost
-    snmp_name alpha omega quorum_up! quorum_down! quorum! hysteresis! weight! sorry_server! sorry_server_inhibit
-    sorry_server_lvs_method real_server{}
+    delay_loop! quorum_up! quorum_down! real_server{} ...
 ";
 
 const REAL_SERVER: &str = "
-    weight! lvs_method! uthreshold! lthreshold! inhibit_on_failure notify_up! notify_down! alpha retry!
-    delay_before_retry! warmup! connect_timeout! delay_loop! smtp_alert virtualhost snmp_name MISC_CHECK{}
-    SMTP_CHECK{} TCP_CHECK{} PING_CHECK{} UDP_CHECK{} HTTP_GET{} SSL_GET{} DNS_CHECK{} FILE_CHECK{} BFD_CHECK{}
+    delay_loop! notify_up! notify_down! MISC_CHECK{} SMTP_CHECK{} TCP_CHECK{} PING_CHECK{} UDP_CHECK{} HTTP_GET{} SSL_GET{}
+    DNS_CHECK{} FILE_CHECK{} BFD_CHECK{} ...
 ";
 
 const MISC_CHECK: &str = "
@@ -276,43 +219,12 @@ const MISC_CHECK: &str = "
     user
 ";
 
-const CONNECTING: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures
-";
-
-const SMTP_CHECK: &str = "
-    helo_name connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry!
-    delay_before_retry! warmup! delay_loop! alpha log_all_failures host{}
-";
-
-const UDP_CHECK: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures payload require_reply min_reply_length! max_reply_length!
-";
-
-const HTTP_GET: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures nb_get_retry! virtualhost http_protocol enable_sni fast_recovery
-    tls_compliant@2.2.8 url{}
-";
-
-const URL: &str = "
-    path! digest! status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
-    regex_stack
-";
-
-const DNS_CHECK: &str = "
-    connect_ip! connect_port! bindto! bind_port! bind_if! connect_timeout! fwmark! retry! delay_before_retry!
-    warmup! delay_loop! alpha log_all_failures type! name!
-";
-
 const FILE_CHECK: &str = "
     track_file! weight
 ";
 
-const BFD_CHECK: &str = "
-    name alpha
+const OTHER: &str = "
+    group[] interfaces[] url[] host[] ...
 ";
 
 #[cfg(test)]

@@ -3,54 +3,71 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::Place;
-use super::diagnostic::Problem;
-use super::reader::Reader;
+use super::Location;
+use super::diagnostic::{Problem, Values};
+use super::reader::{Open, Origin, Reader, Source};
 use super::words::lossy;
 
 impl Reader<'_> {
-    /// Reads the lines of this text in place of files. `main` is the name of the main file.
-    pub fn load(&mut self, text: &[u8], main: &Path) {
-        let mut lines = Vec::new();
-        let mut open: Vec<(Place, Arc<Path>)> = Vec::new();
-        let (mut place, mut folder) = (Place::new(main, 0), parent(main));
-        for line in text.split(|byte| *byte == b'\n') {
-            if let Some(message) = line.strip_prefix(b"#! ") {
+    /// Reads the lines of this text in place of files.
+    pub fn load(&mut self, text: &[u8]) {
+        let main = self.source.file.clone();
+        // The files that are open, and how many lines of each were read.
+        let mut files: Vec<(Arc<Source>, usize)> = vec![(self.source.clone(), 0)];
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let bare = line.strip_suffix(b"\n").unwrap_or(line);
+            let is_first = files.len() == 1;
+            let Some((source, number)) = files.last_mut() else {
+                return;
+            };
+            if let Some(message) = bare.strip_prefix(b"#! ") {
+                let place = Location::new(&source.file, *number);
+                let values: Values = &[("text", &lossy(message))];
                 if !message.is_empty() {
-                    let values: &[_] = &[("text", &lossy(message) as &dyn std::fmt::Display)];
                     self.cx.report(&place, Problem::Message, values);
                 }
-            } else if let Some(name) = line.strip_prefix(b"# ") {
-                let is_main = open.is_empty();
-                open.push((place, folder.clone()));
-                let path = folder.join(OsStr::from_bytes(name));
+            } else if let Some(name) = bare.strip_prefix(b"# ") {
+                let path = source.folder.join(OsStr::from_bytes(name));
                 // The main file can be named relative to another folder.
-                if is_main {
-                    place = Place::new(main, 0);
+                let file = if is_first {
+                    main.clone()
                 } else {
-                    if name.contains(&b'/') {
-                        folder = parent(&path);
-                    }
-                    place = Place::new(&path, 0);
+                    Arc::from(path)
+                };
+                if self.known.insert(file.to_path_buf()) {
+                    self.read.push(file.to_path_buf());
                 }
-                let file = place.file.to_path_buf();
-                if self.known.insert(file.clone()) {
-                    self.read.push(file);
+                let folder = match file.parent() {
+                    Some(parent) if name.contains(&b'/') => Arc::from(parent),
+                    _ => source.folder.clone(),
+                };
+                let parent = Some(source.clone());
+                files.push((
+                    Arc::new(Source {
+                        file,
+                        folder,
+                        parent,
+                    }),
+                    0,
+                ));
+            } else if bare == b"!" {
+                if !is_first {
+                    files.pop();
                 }
-            } else if line == b"!" {
-                (place, folder) = open.pop().unwrap_or((place, folder));
             } else {
-                place.line += 1;
-                lines.push((place.clone(), folder.clone(), line.to_owned()));
+                *number += 1;
+                let (place, source) = (Location::new(&source.file, *number - 1), source.clone());
+                self.stack.push(Open {
+                    text: Arc::from(line),
+                    at: 0,
+                    place,
+                    source,
+                    origin: Origin::File,
+                });
             }
         }
-        self.loaded = Some(lines.into_iter());
+        self.stack.reverse();
     }
-}
-
-fn parent(path: &Path) -> Arc<Path> {
-    Arc::from(path.parent().unwrap_or(path))
 }

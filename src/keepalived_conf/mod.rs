@@ -11,14 +11,14 @@ mod definitions;
 mod diagnostic;
 mod expansion;
 mod files;
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod glob;
-mod include;
 mod keywords;
 mod loaded;
+mod location;
 mod model;
 mod opening;
-mod place;
 mod reader;
 mod spelling;
 mod template;
@@ -28,49 +28,48 @@ mod words;
 use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
 
-use blocks::Walk;
-use include::Strict;
+use blocks::Parser;
+use opening::Strict;
 use reader::{Context, Reader};
 
 pub use diagnostic::{Diagnostic, Problem};
 pub use files::{Disk, Files, Kind};
+pub use location::Location;
 pub use model::{
-    Command, Config, Effective, Globals, Group, Ignored, Instance, MiscCheck, RealServer, Script,
-    Set, State, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks, User, VirtualServer, Weight,
+    Command, Config, Effective, Globals, Group, Instance, MiscCheck, RealServer, Script, Spanned,
+    State, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer, Weight,
 };
-pub use place::Place;
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;
 
-/// Who reads: what differs between hosts and versions.
+/// What differs between hosts and versions.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
     /// The files.
     pub files: &'a dyn Files,
     /// What `@id` is compared with: keepalived's option `-i`, or [`instance_id`] of the host's name.
     pub id: &'a [u8],
-    /// The version of keepalived. `None`: it is not known.
+    /// The version of keepalived. `None` if it is unknown.
     pub version: Option<Version>,
 }
 
 impl Reading<'_> {
     /// Reads a file and all that it includes. A relative path begins in `folder`.
     pub fn read(self, folder: &Path, main: &Path) -> Config {
-        finish(&self.context(true), |reader| open(reader, folder, main))
+        finish(open(&self.context(true), folder, main))
     }
 
     /// Reads what a running keepalived has loaded: the text of its file `/keepalived/consolidated_configuration`, in
     /// which comments are cut and files are included. `main` is the name of its main file.
     pub fn read_loaded(self, text: &[u8], main: &Path) -> Config {
-        finish(&self.context(false), |reader| reader.load(text, main))
+        finish(load(&self.context(false), text, main))
     }
 
     /// Returns whether a running keepalived that has loaded this text would load the same from the files.
-    pub fn is_loaded(self, text: &[u8], folder: &Path, main: &Path) -> bool {
-        let on_disk = lines(&self.context(true), |reader| open(reader, folder, main));
-        on_disk == lines(&self.context(false), |reader| reader.load(text, main))
+    pub fn matches_loaded(self, text: &[u8], folder: &Path, main: &Path) -> bool {
+        let on_disk = lines(open(&self.context(true), folder, main));
+        on_disk == lines(load(&self.context(false), text, main))
     }
 
     fn context(&self, on_disk: bool) -> Context<'_> {
@@ -90,16 +89,21 @@ pub fn instance_id(host_name: &[u8]) -> &[u8] {
     parts.next().unwrap_or_default()
 }
 
-fn open(reader: &mut Reader, folder: &Path, main: &Path) {
-    reader.folder = Arc::from(folder);
-    reader.place = Place::new(folder.join(main), 0);
-    reader.open(main.as_os_str().as_bytes(), Strict::new(b'w'), false);
+fn open<'a>(cx: &'a Context<'a>, folder: &Path, main: &Path) -> Reader<'a> {
+    let mut reader = Reader::new(cx, folder, &folder.join(main));
+    reader.open(main.as_os_str().as_bytes(), Strict::Matches);
+    reader
 }
 
-fn finish(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Config {
-    let mut reader = Reader::new(cx);
-    begin(&mut reader);
-    let (reader, mut builder) = Walk::new(reader).read();
+fn load<'a>(cx: &'a Context<'a>, text: &[u8], main: &Path) -> Reader<'a> {
+    let mut reader = Reader::new(cx, main.parent().unwrap_or(main), main);
+    reader.load(text);
+    reader
+}
+
+fn finish(reader: Reader) -> Config {
+    let cx = reader.cx;
+    let (reader, mut builder) = Parser::new(reader).read();
     builder.finish();
     let diagnostics = cx.diagnostics.take().into_list();
     let fatal = diagnostics.iter().find(|one| one.problem.is_fatal());
@@ -114,9 +118,7 @@ fn finish(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Config {
 }
 
 /// Returns all lines that are not empty and do not include, without comments.
-fn lines(cx: &Context, begin: impl FnOnce(&mut Reader)) -> Vec<Vec<u8>> {
-    let mut reader = Reader::new(cx);
-    begin(&mut reader);
+fn lines(mut reader: Reader) -> Vec<Vec<u8>> {
     reader.copy = Some(Vec::new());
     while reader.next().is_some() {}
     reader.copy.unwrap_or_default()

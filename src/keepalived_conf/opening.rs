@@ -1,144 +1,125 @@
-//! Opens the files that are included, one after the other (lib/parser.c, `open_glob_file`, `check_glob_file`).
+//! The files that lines include, one after the other (lib/parser.c, `check_include`, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Place;
+use super::Location;
+use super::comment::skip_blanks;
 use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
-use super::include::Strict;
-use super::reader::{MAX_FILE, Open, Reader};
+use super::reader::{MAX_FILE, Open, Origin, Reader, Source};
 use super::template::placeholder;
-use super::words::lossy;
+use super::words::{is_space, lossy};
 
 /// How deep files can include each other.
 const DEEPEST: usize = 64;
 
+/// What keeps keepalived from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strict {
+    /// Nothing: `include`.
+    No,
+    /// A file that was found cannot be read: `includer`, `includeb`.
+    Readable,
+    /// The same, and a file that is named without wildcards does not exist: `includem`.
+    Exists,
+    /// The same, and wildcards match nothing: `includew`, `includea`, and the main file.
+    Matches,
+}
+
+/// Returns the name that a line includes, with its quotes, if it does.
+pub(super) fn directive(line: &[u8]) -> Option<(&[u8], Strict)> {
+    let rest = line.strip_prefix(b"include")?;
+    let end = rest.iter().position(|byte| is_space(*byte))?;
+    let (letter, pattern) = rest.split_at(end);
+    let strict = match letter {
+        [] => Strict::No,
+        b"r" | b"b" => Strict::Readable,
+        b"m" => Strict::Exists,
+        b"w" | b"a" => Strict::Matches,
+        _ => return None,
+    };
+    Some((skip_blanks(pattern.get(1..).unwrap_or_default()), strict))
+}
+
 impl Reader<'_> {
-    /// Includes what a line names.
-    pub(super) fn include(&mut self, pattern: &[u8], strict: Strict) {
-        if self.loaded.is_none() {
-            if self.twice {
-                self.report(Problem::IncludedTwice, &[]);
+    /// Opens the files that match a pattern. Their lines come next.
+    pub fn open(&mut self, pattern: &[u8], strict: Strict) {
+        let folder = self.source.folder.clone();
+        let shown = lossy(pattern);
+        let unquoted = shown.trim_matches(['"', '\'']);
+        let problem = match glob::find(self.cx.files, &folder, pattern, &mut self.names_left) {
+            Found::Paths(paths) => {
+                let opened: Vec<Open> = paths
+                    .iter()
+                    .filter_map(|path| self.open_one(path, strict))
+                    .collect();
+                return self.stack.extend(opened.into_iter().rev());
             }
-            self.open(pattern, strict, self.twice);
-        }
-    }
-
-    /// Opens the first of the files that match a pattern. The others follow.
-    pub fn open(&mut self, pattern: &[u8], strict: Strict, twice: bool) {
-        let folder = self.folder.clone();
-        let found = glob::find(self.cx.files, &folder, pattern, &mut self.searches);
-        let Some(found) = found else {
-            return self.report(Problem::Limits, &[]);
+            Found::TooMany => return self.report(Problem::Limits, &[]),
+            Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
+            Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
+            Found::NoMatch if strict >= Strict::Matches => Problem::FileMissing,
+            Found::Missing if unquoted != shown => Problem::IncludeQuoted,
+            Found::Missing => Problem::IncludeMissing,
+            Found::NoMatch => Problem::IncludeMatchesNothing,
         };
-        let strict = if self.check {
-            Strict::new(b'a')
-        } else {
-            strict
-        };
-        if self.check_found(pattern, &found, strict) {
-            self.open_next(found.paths.into_iter(), folder, strict, twice);
-        }
-    }
-
-    /// Continues with the next file of the same `include`, or with the line after it.
-    pub(super) fn next_file(&mut self) {
-        let Some(ended) = self.stack.pop() else {
-            return;
-        };
-        self.folder = ended.folder_after.clone();
-        if let Some(outer) = self.stack.last() {
-            self.place = outer.place.clone();
-        }
-        self.open_next(ended.others, ended.folder_after, ended.strict, ended.twice);
-    }
-
-    /// Reports files that do not exist. Returns whether there is one to open.
-    fn check_found(&mut self, pattern: &[u8], found: &Found, strict: Strict) -> bool {
-        let is_empty = found.paths.is_empty();
-        if !found.missing && !is_empty {
-            return true;
-        }
-        let is_fatal = match (found.missing, is_empty && !glob::has_brace(pattern)) {
-            (false, _) => found.wildcards && strict.matches,
-            (true, true) => strict.exists,
-            (true, false) => strict.braces,
-        };
-        let is_quoted = pattern.first().is_some_and(|byte| b"\"'".contains(byte));
-        let pattern = lossy(pattern);
-        let unquoted = pattern.trim_matches(['"', '\'']);
-        let problem = match found.missing {
-            _ if is_fatal || self.stack.is_empty() => Problem::FileMissing,
-            true if is_quoted => Problem::IncludeQuoted,
-            true => Problem::IncludeMissing,
-            false => Problem::IncludeMatchesNothing,
-        };
-        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &pattern };
+        let is_quoted = problem == Problem::IncludeQuoted;
+        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &shown };
         self.report(problem, &[("pattern", name)]);
-        !(is_empty || found.missing && strict.braces)
     }
 
-    /// Opens the first of these paths that is a file to be read.
-    fn open_next(
-        &mut self,
-        mut paths: std::vec::IntoIter<Vec<u8>>,
-        folder_after: Arc<Path>,
-        strict: Strict,
-        twice: bool,
-    ) {
-        while let Some(path) = paths.next() {
-            let full = self.folder.join(OsStr::from_bytes(&path));
-            let Some(bytes) = self.bytes(&path, &full, strict) else {
-                continue;
-            };
-            if self.known.insert(full.clone()) {
-                self.read.push(full.clone());
-            }
-            if let Some((line, sample)) = placeholder(&bytes) {
-                let place = Place::new(full, line);
-                self.cx
-                    .report(&place, Problem::Template, &[("sample", &sample)]);
-                continue;
-            }
-            // keepalived changes to the folder of a file that is named with one.
-            if let (true, Some(folder)) = (path.contains(&b'/'), full.parent()) {
-                self.folder = Arc::from(folder);
-            }
-            self.stack.push(Open {
-                bytes,
-                at: 0,
-                place: Place::new(full, 0),
-                others: paths,
-                folder_after,
-                strict,
-                twice,
-            });
-            return;
+    /// Opens a file, if keepalived reads it.
+    fn open_one(&mut self, path: &[u8], strict: Strict) -> Option<Open> {
+        let source = self.source.clone();
+        let full = source.folder.join(OsStr::from_bytes(path));
+        let bytes = self.bytes(&full, strict)?;
+        if self.known.insert(full.clone()) {
+            self.read.push(full.clone());
         }
+        if let Some((line, sample)) = placeholder(&bytes) {
+            let (place, values) = (Location::new(full, line), &[("sample", &sample as _)]);
+            self.cx.report(&place, Problem::Template, values);
+            return None;
+        }
+        // keepalived changes to the folder of a file that is named with one.
+        let folder = match full.parent() {
+            Some(folder) if path.contains(&b'/') => Arc::from(folder),
+            _ => source.folder.clone(),
+        };
+        let place = Location::new(full, 0);
+        Some(Open {
+            text: Arc::from(bytes),
+            at: 0,
+            source: Arc::new(Source {
+                file: place.file.clone(),
+                folder,
+                parent: Some(source),
+            }),
+            place,
+            origin: Origin::File,
+        })
     }
 
     /// Returns the bytes of a file, if keepalived reads it.
-    fn bytes(&mut self, path: &[u8], full: &Path, strict: Strict) -> Option<Vec<u8>> {
+    fn bytes(&mut self, full: &Path, strict: Strict) -> Option<Vec<u8>> {
         let file = full.display();
-        if self.stack.iter().any(|open| &*open.place.file == full) {
+        // The first source is where the main file is named.
+        let mut chain = self.source.chain().filter(|source| source.parent.is_some());
+        if chain.any(|source| &*source.file == full) {
             self.report(Problem::IncludeCircle, &[("file", &file)]);
             return None;
         }
-        if self.stack.len() >= DEEPEST || self.opens_left == 0 {
+        if self.source.chain().count() > DEEPEST || self.opens_left == 0 {
             self.report(Problem::Limits, &[]);
             return None;
         }
         self.opens_left -= 1;
-        let kind = match path.ends_with(b"/") {
-            true => Some(Kind::Folder),
-            false => self.cx.files.kind(full),
-        };
         let left = self.bytes_left.min(MAX_FILE);
-        let problem = match kind {
+        let problem = match self.cx.files.kind(full) {
             Some(Kind::Regular { executable: false }) => {
                 match self.cx.files.read(full, left.saturating_add(1)) {
                     Ok(bytes) if bytes.len() <= left => {
@@ -150,16 +131,36 @@ impl Reader<'_> {
                 }
             }
             Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
-            Some(Kind::Folder) => Problem::FileIsFolder,
-            Some(Kind::Other) | None => Problem::FileUnreadable,
+            _ => Problem::FileUnreadable,
         };
-        let is_refused = strict.readable && problem != Problem::Limits;
-        let problem = if is_refused {
-            Problem::FileRefused
-        } else {
-            problem
+        let problem = match problem {
+            Problem::Limits => problem,
+            _ if strict >= Strict::Readable => Problem::FileRefused,
+            _ => problem,
         };
         self.report(problem, &[("file", &file)]);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Strict, directive};
+
+    #[test]
+    fn lines() {
+        for (line, found) in [
+            ("include a", Some(("a", Strict::No))),
+            ("include \t a b", Some(("a b", Strict::No))),
+            ("include \"a\"", Some(("\"a\"", Strict::No))),
+            ("includem\ta", Some(("a", Strict::Exists))),
+            ("includea x", Some(("x", Strict::Matches))),
+            ("include", None),
+            ("includes a", None),
+            ("includea", None),
+        ] {
+            let found = found.map(|(pattern, strict)| (pattern.as_bytes(), strict));
+            assert_eq!(directive(line.as_bytes()), found, "{line}");
+        }
     }
 }

@@ -10,10 +10,9 @@ use super::comment::{decomment, skip_blanks, trim_end};
 use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
-use super::glob::Budget;
-use super::include::{Strict, directive};
+use super::opening::directive;
 use super::words::plain;
-use super::{Place, Set, Version};
+use super::{Location, Spanned, Version};
 
 /// keepalived's buffer holds this many bytes of a line.
 pub(super) const LONGEST: usize = 1023;
@@ -25,6 +24,8 @@ const MAX_EXPANSIONS: usize = 5000;
 pub(super) const MAX_FILE: usize = 1 << 20;
 /// All files together have at most this many bytes.
 const MAX_BYTES: usize = 4 << 20;
+/// At most this many names of files in folders are read.
+const MAX_NAMES: usize = 100_000;
 /// Files are opened at most this many times.
 const MAX_OPENS: usize = 10_000;
 
@@ -33,10 +34,10 @@ const MAX_OPENS: usize = 10_000;
 pub(super) struct Line {
     pub text: Vec<u8>,
     pub words: Vec<String>,
-    pub place: Place,
+    pub place: Location,
     /// True if the file has another text there, because a definition was put in.
     pub expanded: bool,
-    /// True if a value of the line is not known, so that only its block counts.
+    /// True if a value of the line is unknown, so that only its block counts.
     pub unread: bool,
 }
 
@@ -54,12 +55,12 @@ impl Line {
         self.words.get(from..).unwrap_or_default().join(" ")
     }
 
-    pub fn set<T>(&self, value: T) -> Set<T> {
+    pub fn set<T>(&self, value: T) -> Spanned<T> {
         let place = self.place.clone();
-        Set { value, place }
+        Spanned { value, place }
     }
 
-    pub fn set_word(&self, at: usize) -> Option<Set<String>> {
+    pub fn set_word(&self, at: usize) -> Option<Spanned<String>> {
         self.word(at).map(|word| self.set(word.to_owned()))
     }
 }
@@ -70,14 +71,14 @@ pub(super) struct Context<'a> {
     pub id: &'a [u8],
     pub version: Option<Version>,
     pub diagnostics: RefCell<Diagnostics>,
-    /// True if the files are read that keepalived would read at its next start, not what it has loaded.
+    /// True for the files that keepalived reads at its next start, false for its loaded configuration.
     pub on_disk: bool,
 }
 
 impl Context<'_> {
-    /// Reports a problem. A difference between versions is reported if the version is not known.
-    pub fn report(&self, place: &Place, problem: Problem, values: Values) {
-        if self.version.is_none() || !problem.is_difference() {
+    /// Reports a problem. A difference between versions is reported if the version is unknown.
+    pub fn report(&self, place: &Location, problem: Problem, values: Values) {
+        if self.version.is_none() || problem != Problem::VersionsDiffer {
             self.diagnostics.borrow_mut().add(place, problem, values);
         }
     }
@@ -88,76 +89,102 @@ impl Context<'_> {
     }
 }
 
-/// A file that is being read.
-pub(super) struct Open {
-    pub bytes: Vec<u8>,
-    pub at: usize,
-    pub place: Place,
-    /// Other files that the same `include` found.
-    pub others: std::vec::IntoIter<Vec<u8>>,
-    /// The folder of relative paths after the file.
-    pub folder_after: Arc<Path>,
-    pub strict: Strict,
-    /// True if the line that includes it does not begin with `include`. keepalived reads such a file twice.
-    pub twice: bool,
+/// A file, or what keepalived has loaded of one.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub file: Arc<Path>,
+    /// Where relative paths in it begin.
+    pub folder: Arc<Path>,
+    /// The file that includes it.
+    pub parent: Option<Arc<Source>>,
 }
 
-/// A line that keepalived has loaded, and the folder of relative paths in it.
-pub(super) type Loaded = (Place, Arc<Path>, Vec<u8>);
+impl Source {
+    /// Returns the file and those that include it.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |source| source.parent.as_deref())
+    }
+}
+
+/// Where a text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    File,
+    /// A definition of several lines.
+    Definition,
+    /// What follows a brace in a line.
+    Rest,
+}
+
+/// A text that is still to be read.
+pub(super) struct Open {
+    pub text: Arc<[u8]>,
+    pub at: usize,
+    /// The last line that was read.
+    pub place: Location,
+    pub source: Arc<Source>,
+    pub origin: Origin,
+}
+
+impl Open {
+    fn next_line(&mut self) -> Option<Vec<u8>> {
+        let left = self.text.get(self.at..).filter(|left| !left.is_empty())?;
+        let end = left.iter().position(|byte| *byte == b'\n');
+        let line = left.get(..end.unwrap_or(left.len()))?.to_vec();
+        self.at += line.len() + 1;
+        self.place.line += usize::from(self.origin == Origin::File);
+        Some(line)
+    }
+}
 
 /// The way through the lines of all files.
 pub(super) struct Reader<'a> {
     pub cx: &'a Context<'a>,
+    /// The texts that are still to be read; the last one comes next.
     pub stack: Vec<Open>,
-    /// The lines that keepalived has loaded, in place of files.
-    pub loaded: Option<std::vec::IntoIter<Loaded>>,
-    pub folder: Arc<Path>,
-    pub place: Place,
-    /// True if `include_check` makes each include strict.
-    pub check: bool,
+    pub source: Arc<Source>,
+    pub place: Location,
     pub definitions: Definitions,
     pub read: Vec<PathBuf>,
     pub known: HashSet<PathBuf>,
     pub bytes_left: usize,
     pub opens_left: usize,
-    pub searches: Budget,
+    pub names_left: usize,
     /// The lines that are not empty and do not include, if they are wanted.
     pub copy: Option<Vec<Vec<u8>>>,
     pub expansions_left: usize,
     pub expanded: bool,
     pub unread: bool,
-    pub twice: bool,
     /// The definition that the next lines belong to.
     continued: Option<(Vec<u8>, Vec<u8>)>,
-    /// The lines that are still to come of definitions.
-    pending: Vec<(Arc<[u8]>, usize)>,
-    rest: Option<Vec<u8>>,
     lines_left: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(cx: &'a Context<'a>) -> Self {
+    /// Returns a reader whose relative paths begin in this folder, and which names this file.
+    pub fn new(cx: &'a Context<'a>, folder: &Path, main: &Path) -> Self {
+        let place = Location::new(main, 0);
+        let source = Source {
+            file: place.file.clone(),
+            folder: Arc::from(folder),
+            parent: None,
+        };
         Self {
             cx,
             stack: Vec::new(),
-            loaded: None,
-            folder: Arc::from(Path::new("")),
-            place: Place::default(),
-            check: false,
+            source: Arc::new(source),
+            place,
             definitions: Definitions::standard(),
             read: Vec::new(),
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
             opens_left: MAX_OPENS,
-            searches: Budget::default(),
+            names_left: MAX_NAMES,
             copy: None,
             expansions_left: 0,
             expanded: false,
             unread: false,
-            twice: false,
             continued: None,
-            pending: Vec::new(),
-            rest: None,
             lines_left: MAX_LINES,
         }
     }
@@ -173,11 +200,18 @@ impl<'a> Reader<'a> {
             if self.continue_definition(&text) {
                 continue;
             }
+            let begins_so = directive(&text).is_some();
             let Some(text) = self.expand(text) else {
                 continue;
             };
             if let Some((pattern, strict)) = directive(&text) {
-                self.include(pattern, strict);
+                // What keepalived has loaded contains the lines of the files.
+                if self.cx.on_disk {
+                    if !begins_so {
+                        self.report(Problem::IncludedTwice, &[]);
+                    }
+                    self.open(pattern, strict);
+                }
             } else if !text.is_empty() {
                 return Some(self.until_brace(text));
             }
@@ -187,54 +221,68 @@ impl<'a> Reader<'a> {
     /// Ends the reading: the rest of the files is not read.
     pub fn end(&mut self) {
         self.stack.clear();
-        self.pending.clear();
-        self.rest = None;
-        self.loaded = self.loaded.take().map(|_| Vec::new().into_iter());
     }
 
+    /// Returns the next text: a line without its comment, or what comes next of one.
     fn take(&mut self) -> Option<Vec<u8>> {
-        self.twice = true;
-        if self.lines_left == 0 {
-            self.report(Problem::Limits, &[]);
-            self.end();
+        loop {
+            let open = self.stack.last_mut()?;
+            let Some(text) = open.next_line() else {
+                self.stack.pop();
+                continue;
+            };
+            (self.place, self.source) = (open.place.clone(), open.source.clone());
+            let origin = open.origin;
+            if self.lines_left == 0 {
+                self.report(Problem::Limits, &[]);
+                self.end();
+                return None;
+            }
+            self.lines_left -= 1;
+            self.unread &= origin == Origin::Rest;
+            match origin {
+                Origin::Rest => return Some(text),
+                Origin::Definition if !self.count_expansion() => return None,
+                Origin::Definition => {
+                    self.expanded = true;
+                    return Some(text);
+                }
+                Origin::File => {
+                    self.expanded = false;
+                    self.expansions_left = MAX_EXPANSIONS;
+                    if let Some(text) = self.raw(text) {
+                        return Some(text);
+                    }
+                }
+            }
         }
-        self.lines_left = self.lines_left.saturating_sub(1);
-        if let Some(rest) = self.rest.take() {
-            return Some(rest);
-        }
-        self.unread = false;
-        if let Some(text) = self.line_of_definition() {
-            return Some(text);
-        }
-        self.expanded = false;
-        self.expansions_left = MAX_EXPANSIONS;
-        let text = self.raw()?;
-        self.twice = directive(&text).is_none();
-        Some(text)
     }
 
-    /// Returns the next line of a definition of several lines.
-    fn line_of_definition(&mut self) -> Option<Vec<u8>> {
-        let (text, at) = self.pending.pop()?;
-        self.expanded = true;
-        self.count_expansion().then(|| self.begin_lines(text, at))
+    /// Puts a text before all others.
+    fn push(&mut self, text: Arc<[u8]>, at: usize, origin: Origin) {
+        let (place, source) = (self.place.clone(), self.source.clone());
+        self.stack.push(Open {
+            text,
+            at,
+            place,
+            source,
+            origin,
+        });
     }
 
-    /// Returns the line there of a definition of several lines. The others come next.
-    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>, at: usize) -> Vec<u8> {
-        let left = text.get(at..).unwrap_or_default();
-        let end = left.iter().position(|byte| *byte == b'\n');
-        let first = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
-        if let Some(end) = end {
-            self.pending.push((text, at + end + 1));
-        }
-        first.unwrap_or_default()
+    /// Returns the first line of a definition of several lines. The others come next.
+    pub(super) fn begin_lines(&mut self, text: Arc<[u8]>) -> Vec<u8> {
+        let end = text.iter().position(|byte| *byte == b'\n');
+        let end = end.unwrap_or(text.len());
+        let first = text.get(..end).unwrap_or_default().to_vec();
+        self.push(text, end + 1, Origin::Definition);
+        first
     }
 
     /// Returns whether a definition can be put in. One that contains itself has no end.
     pub(super) fn count_expansion(&mut self) -> bool {
         if self.expansions_left == 0 {
-            self.report(Problem::EndlessDefinition, &[]);
+            self.report(Problem::Limits, &[]);
             self.end();
             return false;
         }
@@ -265,68 +313,28 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Returns the next line of a file, without its comment.
-    fn raw(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let mut text = self.line_of_file()?;
-            while text.last() == Some(&b'\r') {
-                text.pop();
-            }
-            if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
-                self.report(
-                    Problem::ByteOrderMark,
-                    &[("file", &self.place.file.display())],
-                );
-            }
-            if text.len() > LONGEST || text.contains(&0) {
-                let is_long = text.len() > LONGEST;
-                self.report(
-                    if is_long {
-                        Problem::LongLine
-                    } else {
-                        Problem::Nul
-                    },
-                    &[],
-                );
-                continue;
-            }
-            let is_margin = matches!(text.first(), Some(b'#' | b'!'));
-            if is_margin && self.stack.iter().any(|open| open.twice) {
-                self.report(Problem::IncludedComment, &[]);
-            }
-            let text = self.without_comment(&text);
-            if text.is_empty() {
-                self.continue_definition(b"");
-                continue;
-            }
-            if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
-                copy.push(text.clone());
-            }
-            return Some(text);
+    /// Returns a line of a file without its comment. `None`: nothing is left of it.
+    fn raw(&mut self, mut text: Vec<u8>) -> Option<Vec<u8>> {
+        while text.last() == Some(&b'\r') {
+            text.pop();
         }
-    }
-
-    fn line_of_file(&mut self) -> Option<Vec<u8>> {
-        if let Some(lines) = &mut self.loaded {
-            let (place, folder, text) = lines.next()?;
-            (self.place, self.folder) = (place, folder);
-            return Some(text);
+        if self.place.line == 1 && text.starts_with(b"\xef\xbb\xbf") {
+            let file = self.place.file.display();
+            self.report(Problem::ByteOrderMark, &[("file", &file)]);
         }
-        loop {
-            let open = self.stack.last_mut()?;
-            let left = open.bytes.get(open.at..).unwrap_or_default();
-            if left.is_empty() {
-                self.next_file();
-                continue;
-            }
-            let end = left.iter().position(|byte| *byte == b'\n');
-            let text = left.get(..end.unwrap_or(left.len())).map(<[u8]>::to_vec);
-            let text = text.unwrap_or_default();
-            open.at += text.len() + 1;
-            open.place.line += 1;
-            self.place = open.place.clone();
-            return Some(text);
+        if text.len() > LONGEST || text.contains(&0) {
+            self.report(Problem::Garbled, &[]);
+            return None;
         }
+        let text = self.without_comment(&text);
+        if text.is_empty() {
+            self.continue_definition(b"");
+            return None;
+        }
+        if let (Some(copy), None) = (&mut self.copy, directive(&text)) {
+            copy.push(text.clone());
+        }
+        Some(text)
     }
 
     /// Cuts the comment.
@@ -334,16 +342,13 @@ impl<'a> Reader<'a> {
         let mut found = decomment(text);
         let is_part = self.continued.is_some() || found.text.starts_with(b"$");
         if found.continues && is_part {
-            self.report(Problem::CommentsDiffer, &[]);
+            self.report(Problem::VersionsDiffer, &[]);
         }
         if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
             found.text.pop();
         }
         if found.open_quote {
             self.report(Problem::OpenQuote, &[]);
-        }
-        if found.escaped {
-            self.report(Problem::EscapedComment, &[]);
         }
         found.text
     }
@@ -353,8 +358,7 @@ impl<'a> Reader<'a> {
         if let Some(at) = brace(&text) {
             let mut rest = text.split_off(at.max(1));
             trim_end(&mut rest);
-            let rest = skip_blanks(&rest);
-            self.rest = (!rest.is_empty()).then(|| rest.to_owned());
+            self.push(Arc::from(skip_blanks(&rest)), 0, Origin::Rest);
         }
         trim_end(&mut text);
         Line {

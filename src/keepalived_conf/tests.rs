@@ -61,7 +61,7 @@ fn a_correct_configuration_has_no_diagnostics() {
     assert_eq!(chk.timeout(), chk.interval());
     assert_eq!(chk.weight().value, -60);
     assert_eq!(chk.tracked_by[0].instance, "VI");
-    let command = chk.command.as_ref().unwrap();
+    let command = &chk.command;
     let words = [&b"/bin/true"[..], b"a", b"b c"];
     assert_eq!(command.words, words);
     assert_eq!(
@@ -86,7 +86,7 @@ fn each_mistake_has_its_line() {
         ),
         (
             "interval \\",
-            "3 Continuation interval\\|vrrp_script chk||interval",
+            "3 MisspelledKeyword interval\\|vrrp_script chk||interval",
         ),
         ("interval 5s", "3 NumberUsed interval|5s|0|4294|0.005"),
         ("timeout 5000", "3 NumberIgnored timeout|5000|0|4294|0"),
@@ -101,28 +101,27 @@ fn each_mistake_has_its_line() {
         ("rise", "3 MissingValue rise"),
         (
             "script /bin/false --quiet",
-            "3 CommandDropped script|/bin/false|--quiet",
+            "3 CommandDropped script|/bin/false|--quiet|/bin/false --quiet",
         ),
         (
             "script /bin/sh -c 'a b'",
-            "3 CommandDroppedQuoted script|/bin/sh|-c a b",
+            "3 CommandDropped script|/bin/sh|-c a b|/bin/sh -c 'a b'",
         ),
         ("script '/bin/true", "3 CommandCrash script"),
         ("script", "3 CommandEmpty script"),
-        ("script \"/bin/true\"", "3 Repeated script|2"),
-        ("script \"/bin/true \\x41\"", "3 Escape script"),
+        ("script \"/bin/true\"", "3 Repeated script|3|2"),
+        ("script \"/bin/true \\x41\"", "3 NotFollowed \\x"),
         ("rise $X", "3 Undefined X"),
         ("$X=1\nscript \"/bin/true $X\"", "4 NotDelimited X"),
-        ("fall 2\u{0}x", "3 Nul"),
-        ("script /bin/a\\#b", "3 EscapedComment"),
+        ("fall 2\u{0}x", "3 Garbled"),
         ("user \"x", "3 OpenQuote"),
         ("include a.conf", "3 IncludeMissing a.conf"),
         ("include \"a.conf\"", "3 IncludeQuoted a.conf"),
         ("include a*", "3 IncludeMatchesNothing a*"),
         ("includea a*", "3 FileMissing a*"),
         ("@vm include a.conf", "3 IncludedTwice"),
-        ("~SEQ(i, 1, 3) interval ${i}", "3 Sequence"),
-        ("interval ${_RANDOM}", "3 Random"),
+        ("~SEQ(i, 1, 3) interval ${i}", "3 NotFollowed ~SEQ"),
+        ("interval ${_RANDOM}", "3 NotFollowed ${_RANDOM}"),
         ("interval ${_RANDOM 3 2}", "3 RandomBounds"),
         ("}", "4 ExtraClose"),
     ] {
@@ -213,7 +212,6 @@ fn what_ends_keepalived() {
         ("script \"/bin/true", Some(2)),
         ("script \"/bin/true\"\nrise", Some(3)),
         ("includem nothing", Some(2)),
-        ("$A=${B}\n$B=${A}\n${A}", Some(4)),
     ] {
         let config = read_text(&script(lines));
         let line = config.fatal.as_ref().map(|place| place.line);
@@ -237,18 +235,12 @@ fn names_that_are_tracked() {
             ][..],
         ),
         (below, &["8 TrackedBelow VI|vrrp_script|chk|"]),
-        (
-            script("interval 2"),
-            &["1 NoCommand vrrp_script chk|script"],
-        ),
+        (script("interval 2"), &["1 Empty vrrp_script chk|script"]),
         (
             good.replace(" chk\n", " chk weigth 5\n"),
             &["11 TrackOption chk|weigth 5"],
         ),
-        (
-            good.replace(" chk\n", " chk\n chk\n"),
-            &["12 TrackedTwice chk"],
-        ),
+        (good.replace(" chk\n", " chk\n chk\n"), &[]),
         (good.replace(" chk\n", ""), &["1 Untracked chk"]),
         (
             format!("{group}{}", good.replace(" chk\n", " chk weight -5\n")),
@@ -261,7 +253,7 @@ fn names_that_are_tracked() {
         (
             // The line that is not read could define it.
             format!("~SEQ(i, 1, 2) vrrp_script chk${{i}} {{ {GOOD} }}\n{INSTANCE}"),
-            &["1 Sequence"],
+            &["1 NotFollowed ~SEQ"],
         ),
     ] {
         let config = read_text(&text);
@@ -270,7 +262,9 @@ fn names_that_are_tracked() {
             .scripts
             .iter()
             .any(|script| !script.tracked_by.is_empty());
-        let is_tracked = ["12 TrackedTwice chk", "4 NoRouterId VI"].contains(&expected[0]);
+        let is_tracked = expected
+            .first()
+            .is_none_or(|first| *first == "4 NoRouterId VI");
         assert_eq!(acts, is_tracked, "{text}");
     }
 }

@@ -7,8 +7,8 @@ pub(super) enum Malformed {
     Open,
     /// The same, within the command.
     Inner,
-    /// An escape such as `\x41`.
-    Escape,
+    /// An escape with this letter, such as `\x41`.
+    Escape(u8),
 }
 
 /// Returns whether keepalived treats a byte as white space (`WHITE_SPACE_STR`).
@@ -109,7 +109,9 @@ fn escaped(byte: u8) -> Result<u8, Malformed> {
         b'n' => Ok(b'\n'),
         b'r' => Ok(b'\r'),
         b't' => Ok(b'\t'),
-        b'0'..=b'7' | b'a' | b'b' | b'c' | b'E' | b'f' | b'v' | b'x' => Err(Malformed::Escape),
+        b'0'..=b'7' | b'a' | b'b' | b'c' | b'E' | b'f' | b'v' | b'x' => {
+            Err(Malformed::Escape(byte))
+        }
         other => Ok(other),
     }
 }
@@ -155,7 +157,7 @@ mod tests {
             ("script \"/a", Malformed::Open),
             ("script '/a\"", Malformed::Open),
             ("script /a\\", Malformed::Open),
-            ("script \\x41", Malformed::Escape),
+            ("script \\x41", Malformed::Escape(b'x')),
         ] {
             assert_eq!(
                 split(line.as_bytes(), Escapes::Decode),

@@ -1,10 +1,10 @@
-//! `--log`: one line for the one who asks afterwards why a node failed over. keepalived sends what a
-//! script prints to /dev/null.
+//! `--log`: a line for the person who asks afterwards why a node failed over. keepalived sends the output of a script
+//! to /dev/null.
 //!
-//! The line is an event of tracing, which a subscriber of its own puts into words. Ready-made layers
-//! for the journal and syslog wait while the log's socket is full, or panic where the time zone is not
-//! known (crates tracing-journald, syslog-tracing, syslog); a check must do neither. So the sockets
-//! are our own, never wait, and what cannot be sent at once is lost.
+//! The line is an event of tracing, and a subscriber of its own formats it. Ready-made layers for the journal and
+//! syslog wait while the log's socket is full, or panic if the time zone is unknown (crates tracing-journald,
+//! syslog-tracing, syslog). A check must do neither. So the sockets here never wait, and a line that cannot be sent at
+//! once is lost.
 
 mod journald;
 mod syslog;
@@ -32,7 +32,7 @@ use crate::errno::ErrnoText;
 use crate::report::CheckResult;
 use crate::untrusted::text::printable;
 
-/// Where the line goes.
+/// The destination of the log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Log {
     /// /dev/log, as with syslog(3).
@@ -54,7 +54,7 @@ fn severity(event: &Event<'_>) -> u8 {
     }
 }
 
-/// What a layer writes an event to.
+/// The memory that a layer writes an event to.
 #[derive(Default)]
 struct Buffer(Mutex<Vec<u8>>);
 
@@ -131,7 +131,7 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
     });
 }
 
-/// Logs what a person should know and what changes no verdict.
+/// Logs a warning that changes no verdict.
 pub fn trouble(log: Log, reason: &str) {
     let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "trouble"));
@@ -143,7 +143,7 @@ pub fn wrong_usage(log: Log, reason: &str) {
     write(log, || event!(Level::WARN, reason, "wrong usage"));
 }
 
-/// Has the event of `entry` written where the log is.
+/// Writes the event of `entry` to the log.
 fn write(log: Log, entry: impl FnOnce()) {
     match log {
         Log::None => {}
@@ -159,19 +159,19 @@ fn with(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
     tracing::subscriber::with_default(Registry::default().with(layer), entry);
 }
 
-/// Sends what is written, at once or not at all. A socket that is missing, closed to this user or full
-/// changes nothing; `-v` names it.
+/// Sends the line, at once or not at all. A socket that is missing, closed to this user or full changes nothing; `-v`
+/// names it.
 fn message(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     let buffer = Arc::new(Buffer::default());
     write(Arc::clone(&buffer));
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(errno) = send(path, &bytes) {
         let why = ErrnoText(errno);
-        debug!("{path} did not take the line: {why}");
+        debug!("{path} did not accept the line: {why}");
     }
 }
 
-/// As a datagram, or where the daemon has a stream, ended by a NUL, like syslog(3).
+/// Sends a datagram. If the daemon has a stream, connects to it and ends the message with a NUL, like syslog(3).
 fn send(path: &str, message: &[u8]) -> Result<(), Errno> {
     let address = UnixAddr::new(path)?;
     let open = |kind| {

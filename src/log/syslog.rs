@@ -1,5 +1,5 @@
-//! The local syslog, in the form of RFC 3164 as syslog(3) writes it, but without the time, which the
-//! daemon adds where it is missing (RFC 3164, section 4.3.2).
+//! The local syslog, in the form of RFC 3164 as syslog(3) writes it. The time is missing, and the daemon adds it (RFC
+//! 3164, section 4.3.2).
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) fn layer(buffer: Arc<Buffer>) -> impl Layer<Registry> + Send + Sync {
         .log_internal_errors(false)
 }
 
-/// Priority, tag, then the event's message and fields.
+/// A line with the priority and the tag, then the event's message and fields.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line

@@ -1,4 +1,4 @@
-//! What the program does, to stderr: `-v`, and `--log stderr`.
+//! Events of the program on stderr: `-v`, and `--log stderr`.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +12,10 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use crate::report::writer::{self, Wait};
 use crate::untrusted::text::printable_lines;
 
-/// What stderr has not taken yet.
+/// The lines that stderr has not accepted yet.
 static PENDING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Bytes of it that are kept; what comes later is lost.
+/// The number of bytes that are kept for it; later lines are lost.
 const MOST: usize = 64 * 1024;
 
 /// Sets up the subscriber of `-v`. Without it an event costs next to nothing.
@@ -25,7 +25,7 @@ pub fn to_stderr() {
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Sets it up for the events of one module alone.
+/// Sets up a subscriber for the events of one module alone.
 pub fn to_stderr_of(module: &'static str) {
     let of_module = Targets::new().with_target(module, LevelFilter::DEBUG);
     let subscriber = Registry::default().with(stderr_layer().with_filter(of_module));
@@ -46,7 +46,7 @@ where
         .log_internal_errors(false)
 }
 
-/// Writes what stderr has not taken yet.
+/// Writes the lines that stderr has not accepted yet.
 pub fn flush(wait: Wait<'_>) {
     let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut left = pending.as_slice();
@@ -56,7 +56,7 @@ pub fn flush(wait: Wait<'_>) {
     pending.drain(..written);
 }
 
-/// Takes lines and never waits, so that a reader who does not read keeps nobody from the verdict.
+/// A writer that never waits, so that a slow reader does not delay the verdict.
 struct Stderr;
 
 impl Write for Stderr {

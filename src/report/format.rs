@@ -1,13 +1,13 @@
 //! The form of a report.
 
-/// How to say it on stdout, `--format`.
+/// The format of a report on stdout, `--format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Lines for a person.
     #[default]
     Text,
-    /// One JSON document.
+    /// A single JSON document.
     Json,
-    /// One line and performance data, as the monitoring plugins have it.
+    /// A line with performance data, as monitoring plugins print it.
     Nagios,
 }

@@ -1,4 +1,4 @@
-//! JSON, in the shapes that the files in packaging/schema describe. What is not known is null.
+//! JSON, in the forms that the files in packaging/schema describe. An unknown value is null.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::domain::{Answer, Device, Listener, Target};
 use crate::host::processes::Process;
 use crate::untrusted::text::escape_json;
 
-/// The version of the shapes. It goes up when a reader of the last one could misread the new one.
+/// The version of the forms. It increases if a reader of the last one could misread the new one.
 pub const VERSION: u32 = 1;
 
 /// A document on one line, without characters that control a terminal.
@@ -15,10 +15,10 @@ pub fn line(document: &Value) -> String {
     escape_json(&document.to_string()) + "\n"
 }
 
-/// How many listeners elsewhere on the port of a target the document has.
+/// The most listeners elsewhere on the port of a target that the document has.
 const MOST_ELSEWHERE: usize = 100;
 
-/// The end of a check.
+/// Renders the result of a check.
 pub(super) fn checked(checked: &CheckResult) -> Value {
     let outcome = &checked.outcome;
     json!({
@@ -55,12 +55,12 @@ fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
     })
 }
 
-/// One process.
+/// Renders a process.
 pub fn process(process: &Process) -> Value {
     json!({ "pid": process.pid(), "name": process.name() })
 }
 
-/// One listener.
+/// Renders a listener.
 pub fn listener(listener: &Listener) -> Value {
     let (bound, device) = match listener.device {
         Device::Unknown => (None, None),

@@ -1,4 +1,4 @@
-//! What is said to a person or a program.
+//! Reports for a person or a program.
 
 mod format;
 pub mod json;
@@ -18,26 +18,26 @@ use crate::untrusted::text::{printable, printable_bytes, printable_lines};
 pub use self::format::Format;
 use self::writer::Wait;
 
-/// A check that is over.
+/// The result of a check.
 #[derive(Debug)]
 pub struct CheckResult {
-    /// What was found out.
+    /// The statuses of the targets, and how they were found.
     pub outcome: Outcome,
-    /// What it amounts to.
+    /// The verdict about all targets.
     pub verdict: Verdict,
-    /// How the program exits for it.
+    /// The exit status of the program.
     pub status: ExitStatus,
-    /// How full an accept queue may be.
+    /// The limit on the accept queue.
     pub max_queue: Option<MaxQueue>,
-    /// What should be so.
+    /// The expectation: listening, or absent.
     pub wanted: Wanted,
-    /// Of how many targets.
+    /// How many targets must be listening.
     pub needed: usize,
 }
 
 impl CheckResult {
-    /// The answers, with the reasons for doubts, and the warnings, in one line. Where the check failed it
-    /// begins with what is in the way, since a pager or a list of services may show no more.
+    /// The statuses with their reasons, and the warnings, in one line. If the check failed, the line begins with the
+    /// cause, since a pager or a list of services can cut the rest.
     pub fn reason(&self) -> String {
         let mut answers: Vec<_> = self.outcome.answers.iter().collect();
         if !self.verdict.is_healthy() {
@@ -47,13 +47,10 @@ impl CheckResult {
                 _ => 0,
             });
         }
-        let answers = answers.into_iter().map(|(target, answer)| match answer {
-            Answer::CouldNotTell(doubt) => format!("{target}: could not tell: {doubt}"),
-            answer => {
-                let words = text::in_words(target, answer, self.verdict);
-                let elsewhere = text::elsewhere(&self.outcome, target, answer);
-                format!("{target}: {words}{elsewhere}")
-            }
+        let answers = answers.into_iter().map(|(target, answer)| {
+            let words = text::describe(target, answer, self.verdict);
+            let elsewhere = text::elsewhere(&self.outcome, target, answer);
+            format!("{target}: {words}{elsewhere}")
         });
         let said = text::missing(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();
@@ -61,8 +58,8 @@ impl CheckResult {
     }
 }
 
-/// Says how a check ended: on stdout unless `quiet`. What is doubtful goes to stderr where stdout does
-/// not have it. A stream that is closed or full changes nothing.
+/// Prints how a check ended: to stdout unless `quiet`. Warnings, and with `quiet` the reasons for "could not tell", go to
+/// stderr if stdout does not have them. A stream that is closed or full changes nothing.
 pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
@@ -72,15 +69,19 @@ pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_
         };
         let _ = writer::stdout(&text, wait);
     }
-    if quiet || format == Format::Text {
-        for line in text::doubts(&checked.outcome) {
+    if quiet {
+        for line in text::unknown_reasons(&checked.outcome) {
             line_to_stderr(line, wait);
+        }
+    }
+    if quiet || format == Format::Text {
+        for warning in &checked.outcome.warnings {
+            line_to_stderr(format_args!("warning: {warning}"), wait);
         }
     }
 }
 
-/// Says what is wrong with a command line: `full` on stderr and, since a Nagios reads stdout alone, the
-/// `reason` there.
+/// Prints an error of the command line: `full` to stderr and, since a Nagios reads stdout alone, the `reason` there.
 pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
         let _ = writer::stdout(printable_lines(&nagios::wrong_usage(reason)), wait);
@@ -89,14 +90,15 @@ pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     let _ = writer::stderr(&mut full.as_bytes(), wait);
 }
 
-/// Says that a command line which could be read names what does not exist.
+/// Prints that a valid command line names something that does not exist.
 pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+    let what = printable(what);
     let full = format!("listenup: wrong usage: {what}\n");
-    wrong_usage(&full, what, format, wait);
+    wrong_usage(&full, &what, format, wait);
 }
 
-/// Writes what was asked for to stdout. Returns whether it got there; if not, stderr has the reason,
-/// but for a reader who has gone, as `head` does.
+/// Writes the text to stdout, and returns true if all of it was written. If not, stderr has the reason, unless the
+/// reader has closed the pipe, as `head` does.
 pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     match writer::stdout(text, wait) {
         Ok(()) => true,
@@ -109,13 +111,13 @@ pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     }
 }
 
-/// Writes one line to stderr, with the program's name in front, and without what controls a terminal.
+/// Writes a line to stderr, with the program's name in front, and without characters that control a terminal.
 pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
     let line = format!("listenup: {}\n", printable(&line.to_string()));
     let _ = writer::stderr(&mut line.as_bytes(), wait);
 }
 
-/// The name of a device as it can be shown, or its number if it has gone. The root of a container chooses the names there.
+/// The printable name of a device, or its number if it is gone. The root of a container chooses the names there.
 pub fn device_name(index: u32) -> String {
     match if_indextoname(index) {
         // nix takes the null pointer by which the C library reports an error for an empty name.
@@ -124,14 +126,14 @@ pub fn device_name(index: u32) -> String {
     }
 }
 
-/// Where else on the port of a target something listens, in a few words: empty if nothing does, or the answer is not
-/// "not listening".
+/// Names the listeners elsewhere on the port of a target in a few words. Empty if there are none, or the status is not "not
+/// listening".
 pub fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
     let text = text::elsewhere(outcome, target, answer);
     text.trim_start_matches("; ").to_owned()
 }
 
-/// Why no connection finds a listener, in words that follow its address and port.
+/// Returns the reason why no connection finds a listener, in words that follow its address and port.
 fn unreachable(listener: &Listener) -> Option<String> {
     let device = match listener.device {
         Device::Index(index) => device_name(index),
@@ -144,10 +146,10 @@ fn unreachable(listener: &Listener) -> Option<String> {
         }
         Unreachable::PortOf(master) => {
             let master = device_name(master);
-            format!("is bound to {device}, a port of {master}, by which nothing comes in")
+            format!("is bound to {device}, a port of {master}, which gets the packets")
         }
         Unreachable::MptcpEndpoint => {
-            "is the kernel's for an MPTCP endpoint and refuses first connections".to_owned()
+            "belongs to the kernel, for an MPTCP endpoint, and refuses first connections".to_owned()
         }
     })
 }

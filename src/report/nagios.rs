@@ -1,13 +1,13 @@
-//! One line and performance data (Monitoring Plugins Development Guidelines, "Plugin Output for
-//! Nagios").
+//! The line of a monitoring plugin, with performance data (Monitoring Plugins Development Guidelines, "Plugin Output
+//! for Nagios").
 
 use std::fmt::Write as _;
 
 use super::CheckResult;
 use crate::domain::{Answer, Protocol, Verdict};
 
-/// The line. What comes after the bar is for graphs: the time of the look, and the queue of
-/// each listener that is shown.
+/// Renders the line. After the bar it has numbers for graphs: the time of the check, and the queue of each listener
+/// that is shown.
 pub(super) fn line(checked: &CheckResult) -> String {
     let word = match checked.verdict {
         Verdict::Listening | Verdict::Absent => "OK",
@@ -19,13 +19,13 @@ pub(super) fn line(checked: &CheckResult) -> String {
     format!("LISTENUP {word} - {said} | {}\n", performance(checked))
 }
 
-/// The line for a command line that is wrong.
+/// Renders the line for a command line that is wrong.
 pub(super) fn wrong_usage(reason: &str) -> String {
     let reason = on_one_line(reason);
     format!("LISTENUP UNKNOWN - wrong usage: {reason}\n")
 }
 
-/// A bar would begin the performance data.
+/// Replaces bars, which would begin the performance data, and line feeds.
 fn on_one_line(text: &str) -> String {
     text.replace(['|', '\n'], " ")
 }

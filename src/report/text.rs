@@ -1,13 +1,13 @@
-//! Lines for a person.
+//! Reports for a person.
 
 use super::{CheckResult, device_name, unreachable};
 use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
 use crate::engine::Outcome;
 
-/// One line a target, and one for what is missing.
+/// Renders a line for each target, and a line for the shortfall.
 pub(super) fn answers(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
-        let words = in_words(target, answer, checked.verdict);
+        let words = describe(target, answer, checked.verdict);
         let elsewhere = elsewhere(&checked.outcome, target, answer);
         format!("{target}: {words}{elsewhere}\n")
     };
@@ -16,7 +16,7 @@ pub(super) fn answers(checked: &CheckResult) -> String {
     lines.chain(missing).collect()
 }
 
-/// How many targets are as wanted and how many should be, where that is fewer than all and not met.
+/// Says how many targets meet the expectation and how many must. `None` if the check succeeded, or all of them must.
 pub(super) fn missing(checked: &CheckResult) -> Option<String> {
     let CheckResult { wanted, needed, .. } = *checked;
     let answers = &checked.outcome.answers;
@@ -31,8 +31,8 @@ pub(super) fn missing(checked: &CheckResult) -> Option<String> {
     })
 }
 
-/// An answer without its target and, for "could not tell", without the reason.
-pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> String {
+/// Describes an answer, without its target.
+pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> String {
     let (listening_on, listening) = match target.protocol {
         Protocol::Tcp => ("listening on", "listening"),
         Protocol::Udp => ("bound to", "bound"),
@@ -47,12 +47,12 @@ pub(super) fn in_words(target: &Target, answer: &Answer, verdict: Verdict) -> St
         }
         Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
         Answer::NotListening => format!("not {listening}"),
-        Answer::CouldNotTell(_) => "could not tell".to_owned(),
+        Answer::CouldNotTell(doubt) => format!("could not tell: {doubt}"),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }
 
-/// Where else on the port something listens, behind a "no": up to a few places, each once.
+/// Names the listeners elsewhere on the port of a target that is not listening: up to a few, each once.
 pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String {
     if *answer != Answer::NotListening {
         return String::new();
@@ -78,27 +78,25 @@ pub(super) fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> 
     places.concat()
 }
 
-/// How many other places a "no" names.
+/// The number of other listeners that a "not listening" names.
 const MOST_PLACES: usize = 3;
 
-/// Each different reason for "could not tell", once, and the warnings.
-pub(super) fn doubts(outcome: &Outcome) -> Vec<String> {
-    let mut said = Vec::new();
+/// Returns each different reason for "could not tell" once, with the first target that it concerns.
+pub(super) fn unknown_reasons(outcome: &Outcome) -> Vec<String> {
+    let mut reasons = Vec::new();
     let mut lines = Vec::new();
     for (target, answer) in &outcome.answers {
-        if let Answer::CouldNotTell(doubt) = answer {
-            if !said.contains(&doubt) {
-                said.push(doubt);
-                lines.push(format!("could not tell ({target}): {doubt}"));
+        if let Answer::CouldNotTell(reason) = answer {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+                lines.push(format!("{target}: could not tell: {reason}"));
             }
         }
     }
-    let warnings = outcome.warnings.iter();
-    lines.extend(warnings.map(|warning| format!("warning: {warning}")));
     lines
 }
 
-/// The device as ss(8) has it in words.
+/// Names the device as ss(8) does.
 fn device(listener: &Listener) -> String {
     match listener.device {
         Device::Index(index) => format!(" (device {})", device_name(index)),

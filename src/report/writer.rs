@@ -1,8 +1,8 @@
-//! The standard streams, and how long to wait for who reads them.
+//! The standard streams, and how long to wait for their readers.
 //!
-//! Their flags are left alone: O_NONBLOCK is a flag of the open file, which other processes share.
-//! poll(2) tells when there is room, and then a write of [`PART`] does not wait, unless another process
-//! fills the stream in between. [`Wait::Never`] does not wait even then.
+//! Their flags do not change: O_NONBLOCK is a flag of the open file, which other processes share. poll(2) reports when
+//! there is room. Then a write of [`PART`] does not wait, unless another process fills the stream in between.
+//! [`Wait::Never`] does not wait even then.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -18,27 +18,27 @@ use nix::unistd;
 
 use crate::clock::{Deadline, sleep};
 
-/// Bytes that a pipe takes without waiting where poll(2) calls it writable (pipe(7)).
+/// Bytes that a pipe accepts without waiting if poll(2) calls it writable (pipe(7)).
 const PART: usize = PIPE_BUF;
 
 /// How long to wait before a stream that had room and then had none is asked again.
 const AGAIN: Duration = Duration::from_millis(1);
 
-/// How long to wait.
+/// The policy for a stream that is full.
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
-    /// Not at all, unless another process fills the stream at this moment.
+    /// Do not wait. A write can still wait if another process fills the stream at this moment.
     No,
-    /// Not at all, and not even then: for a program that runs for months. The stream is opened once more for that.
+    /// Do not wait in any case: for a program that runs for months. The stream is opened once more for that.
     Never,
-    /// For what is left of this.
+    /// Wait until this deadline.
     Until(Deadline<'a>),
-    /// As long as it takes.
+    /// Wait as long as it takes.
     Always,
 }
 
 impl Wait<'_> {
-    /// `None`: for ever.
+    /// The time to wait. `None` means forever.
     fn left(self) -> Option<Duration> {
         match self {
             Self::No | Self::Never => Some(Duration::ZERO),
@@ -51,7 +51,7 @@ impl Wait<'_> {
 /// Writes to stdout.
 ///
 /// # Errors
-/// Why not all of it was written; ETIMEDOUT where there was no room.
+/// Returns the reason why not all of it was written: ETIMEDOUT if there was no room.
 pub fn stdout(text: impl AsRef<[u8]>, wait: Wait<'_>) -> Result<(), Errno> {
     write(io::stdout().as_fd(), &mut text.as_ref(), wait)
 }
@@ -83,8 +83,8 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
     Ok(())
 }
 
-/// Writes what the stream takes without waiting: to a socket by a flag of the call, to a pipe or a terminal through an open
-/// file of its own that does not block. One that belongs to another user cannot be opened; it is written to as it is.
+/// Writes what the stream accepts without waiting. A socket has a flag of the call for that. A pipe or a terminal is
+/// opened again, without blocking. A stream of another user cannot be opened; it is written to as it is.
 fn write_at_once(stream: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     match send(stream.as_raw_fd(), part, flags) {

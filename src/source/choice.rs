@@ -1,9 +1,9 @@
-//! Which sources are asked.
+//! The choice of sources.
 
-/// Whom to ask, `--source`.
+/// The value of `--source`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourceChoice {
-    /// sock_diag, and /proc where it cannot answer.
+    /// sock_diag, and /proc if sock_diag cannot answer.
     #[default]
     Auto,
     /// sock_diag alone.

@@ -1,4 +1,4 @@
-//! What kernels said, and what they say by their documented formats: tests/fixtures.
+//! The answers of real kernels, and answers made by their documented formats: tests/fixtures.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Where listeners come from: the kernel's sock_diag, or its /proc files.
+//! The sources of listeners: the kernel's sock_diag, and its /proc files.
 
 mod byte_order;
 mod choice;
@@ -17,16 +17,16 @@ pub use choice::SourceChoice;
 use crate::clock::{Deadline, Shown};
 use crate::domain::{Family, Listener, LookupKey, Protocol};
 
-/// What a source is asked for: the listeners of one family on these ports.
+/// A question to a source: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Sockets of this protocol only.
     pub protocol: Protocol,
     /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
     pub family: Family,
-    /// On these ports only.
+    /// The ports that listeners are wanted on.
     pub ports: Ports<'a>,
-    /// When it is over there is no answer.
+    /// The deadline. After it there is no answer.
     pub deadline: Deadline<'a>,
 }
 
@@ -35,12 +35,12 @@ pub struct Question<'a> {
 pub enum Ports<'a> {
     /// Every port.
     All,
-    /// These: in host order, ascending, each once, not empty.
+    /// The ports in this list: in host order, ascending, each once, not empty.
     These(&'a [u16]),
 }
 
 impl Ports<'_> {
-    /// Whether this port is one of them.
+    /// True if it contains this port.
     pub fn has(self, port: u16) -> bool {
         match self {
             Self::All => true,
@@ -116,7 +116,7 @@ impl<S: Source + ?Sized> Source for &mut S {
     }
 }
 
-/// Why a source could not answer.
+/// The reason why a source could not answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
     /// sock_diag's reason.
@@ -133,7 +133,7 @@ impl fmt::Display for Fault {
             Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
             Self::Proc(fault) => write!(f, "{fault}"),
             Self::TimeIsUp(whole) => {
-                write!(f, "the time limit of {} is over", Shown(*whole))
+                write!(f, "timed out after {}", Shown(*whole))
             }
         }
     }

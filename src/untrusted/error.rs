@@ -1,4 +1,4 @@
-//! Why a file was not read.
+//! The errors of reading a file.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ pub enum ReadError {
     System(Errno),
     /// A folder, a pipe, a device or a socket.
     NotRegular,
-    /// A file that the kernel makes up, outside of what is read there on purpose.
+    /// A file that the kernel makes up, where the caller expects data.
     KernelFile,
     /// More bytes than this.
     TooLarge(u64),
@@ -48,9 +48,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::System(errno) => ErrnoText(*errno).fmt(f),
             Self::NotRegular => f.write_str("it is not a regular file"),
-            Self::KernelFile => {
-                f.write_str("it is a file of the kernel, and reading it has effects")
-            }
+            Self::KernelFile => f.write_str("it is a kernel file, and reading it can have effects"),
             Self::TooLarge(most) => write!(f, "it has more than {most} bytes"),
             Self::TooManyLines(most) => write!(f, "it has more than {most} lines"),
         }

@@ -2,8 +2,8 @@
 //!
 //! Such a path can lead to a FIFO without a writer, to a device that does something when it is opened, to /dev/zero, or to
 //! /proc/kmsg, whose lines are gone once they are read. It can lead elsewhere at each system call. So the path is resolved
-//! once, without opening the file (O_PATH). The descriptor says what it is; only a regular file is then opened, and only
-//! through that descriptor. No read waits, and each has a limit.
+//! once, without opening the file (O_PATH). If the descriptor is that of a regular file, the file is opened through it.
+//! No read waits, and each has a limit.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -17,9 +17,9 @@ use rustix::io::Errno;
 
 use super::ReadError;
 
-/// File systems of the kernel, in which a read can wait, use up what it reads, or reach a device: the last four bytes of their
-/// numbers (include/uapi/linux/magic.h, and the sources of those that it lacks). A list of all others would be longer, and
-/// would refuse the next file system for data.
+/// The kernel's own file systems. In these a read can wait, use up what it reads, or reach a device. Each is the last
+/// four bytes of its number (include/uapi/linux/magic.h, and the sources of those that it lacks). A list of all others
+/// would be longer, and would refuse the next file system for data.
 const OF_THE_KERNEL: [u32; 26] = [
     0x9fa0,      // proc
     0x6265_6572, // sysfs
@@ -51,7 +51,7 @@ const OF_THE_KERNEL: [u32; 26] = [
 /// Bytes that are compared at a time.
 const BLOCK: usize = 64 << 10;
 
-/// How much of a file is read.
+/// Limits on what is read of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// A larger file is an error.
@@ -179,7 +179,7 @@ impl From<RegularFile> for OwnedFd {
     }
 }
 
-/// What is at a path, without having been opened.
+/// A path that was resolved without opening the file.
 #[derive(Debug)]
 pub struct Place(File);
 
@@ -207,7 +207,7 @@ impl Place {
         self.0.metadata()
     }
 
-    /// A path that leads here, wherever the path leads from which this comes.
+    /// Returns a path that always leads here, also if the original path leads elsewhere now.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
     }
@@ -220,7 +220,7 @@ impl Place {
     }
 }
 
-/// Returns owner, mode, size and times of what is at a path. See [`Place::of`].
+/// Returns owner, mode, size and times of the file at a path. See [`Place::of`].
 ///
 /// # Errors
 /// Returns an error if there is nothing, or this user is not allowed to look.
@@ -243,7 +243,7 @@ fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     options.read(true).custom_flags(flags.bits()).open(path)
 }
 
-/// Reads from there on until the buffer is full or the file ends.
+/// Reads from this position until the buffer is full or the file ends.
 fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -1,4 +1,4 @@
-//! What other users can influence: files that they can write or replace, and the text in them.
+//! Data that other users can influence: files that they can write or replace, and the text in them.
 
 mod error;
 pub mod file;

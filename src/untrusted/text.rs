@@ -1,4 +1,4 @@
-//! Text that other users can write, for a terminal.
+//! Makes text of other users safe for a terminal.
 
 /// True if a terminal obeys this character or does not show it: a control character (also those of U+0080 to U+009F), one
 /// that changes the direction of the text, one without a width, or a separator of lines.
@@ -17,24 +17,24 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text with U+FFFD in the place of each unprintable character. It stays on one line.
+/// Replaces each unprintable character with U+FFFD. The text stays on one line.
 pub fn printable(text: &str) -> String {
     text.replace(is_unprintable, "\u{fffd}")
 }
 
-/// The same for a text of several lines: each line feed stays.
+/// Replaces them in a text of several lines, whose line feeds stay.
 pub fn printable_lines(text: &str) -> String {
     let is_unprintable = |c: char| c != '\n' && is_unprintable(c);
     text.replace(is_unprintable, "\u{fffd}")
 }
 
-/// The same for bytes that need not be UTF-8.
+/// Replaces them in bytes that need not be UTF-8.
 pub fn printable_bytes(bytes: &[u8]) -> String {
     printable(&String::from_utf8_lossy(bytes))
 }
 
-/// JSON with each unprintable character as `\uXXXX`, which means the same to a reader of JSON. Outside of strings JSON has none
-/// but spaces and line feeds, of which this JSON must have none.
+/// Writes each unprintable character in JSON as `\uXXXX`, which means the same to a reader of JSON. Outside of strings
+/// JSON has only spaces and line feeds of this kind, and this JSON must not have any.
 pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {

@@ -107,7 +107,7 @@ pub fn audit() -> Vec<Row> {
         program("LU216", "a/listenup", "nobody").before(|folder| folder_with(folder, "a", 0o755, 0o700)).fix_command("chmod 755 FOLDER/a/listenup"),
         row("LU223", GOOD, &[("FOLDER/listenup check -q 443", "FOLDER/check.sh"), (" fall 2\n", " user nobody\n fall 2\n")])
             .before(script_of_root)
-            .fix_command("chmod 755 FOLDER/check.sh"),
+            .fix("and write its new path into the line", &[("FOLDER/check.sh", "FOLDER/listenup check -q 443")]),
         moved(program("LU218", "a/listenup", "root"), "FOLDER/a/listenup").before(|folder| folder_with(folder, "a", 0o777, 0o755)),
         program("LU219", "a/listenup", "root").before(|folder| folder_with(folder, "a", 0o755, 0o757)).fix_command("chmod o-w FOLDER/a/listenup"),
         moved(insecure(program("LU220", "a/listenup", "root")), "FOLDER/a/listenup").before(|folder| folder_with(folder, "a", 0o777, 0o755)).kind(Kind::Read),

@@ -20,20 +20,11 @@ fn track_in_run(folder: &Path) {
     fs::write(folder.join("below/track"), "0\n").unwrap();
 }
 
-fn second_instance() -> String {
-    let (_, instance) = GOOD.split_once(INSTANCE).unwrap();
-    let instance = instance
-        .replace("51", "52")
-        .replace("192.0.2.100", "192.0.2.101");
-    format!("vrrp_instance second {{\n{instance}")
-}
-
 pub fn tracking() -> Vec<Row> {
     let grouped = |edits: &[(&str, &str)], code: &'static str, group: &str| {
         let with_group = format!("{GOOD}{group}");
         row(code, &with_group, edits)
     };
-    let second = format!("{GROUP}{}", GROUP.replace('G', "H"));
     vec![
         row("LU174", GOOD, &[("  chk\n", "  chk\n  port8443\n")]).fix(
             "add a vrrp_script port8443 above the block that tracks it, or remove this line",
@@ -56,8 +47,6 @@ pub fn tracking() -> Vec<Row> {
             "move vrrp_script chk above the block that tracks it",
             &[(BLOCK, ""), (INSTANCE, &format!("{BLOCK}{INSTANCE}"))],
         ),
-        row("LU177", GOOD, &[("  chk\n", "  chk\n  chk\n")])
-            .fix("remove this line", &[("  chk\n  chk\n", "  chk\n")]),
         row(
             "LU178",
             GOOD,
@@ -84,16 +73,6 @@ pub fn tracking() -> Vec<Row> {
             "or a priority from 1 to 254",
             &[("priority 255", "priority 254")],
         ),
-        row(
-            "LU181",
-            FILE,
-            &[(" weight 0\n", ""), ("priority 100", "priority 255")],
-        )
-        .before(track)
-        .fix(
-            "tf weight 0, if that is meant",
-            &[("  tf\n", "  tf weight 0\n")],
-        ),
         row("LU182", GOOD, &[(" track_script {\n  chk\n }\n", "")]).fix(
             "add to the vrrp_instance: track_script { chk }",
             &[(" priority", " track_script { chk }\n priority")],
@@ -103,20 +82,7 @@ pub fn tracking() -> Vec<Row> {
             "LU183",
             &GROUP.replace("  gateway\n", "  gateway\n  other\n"),
         )
-        .fix("remove other from the group", &[("  other\n", "")]),
-        row(
-            "LU184",
-            &format!("{GOOD}{}{second}", second_instance()),
-            &[],
-        )
-        .fix(
-            "remove gateway from one of the groups",
-            &[("H {\n group {\n  gateway\n", "H {\n group {\n  second\n")],
-        ),
-        grouped(&[], "LU185", "vrrp_sync_group G {\n}\n").fix(
-            "add the names of instances: group { NAME }",
-            &[("G {\n", "G {\n group { gateway }\n")],
-        ),
+        .fix("remove other from this group", &[("  other\n", "")]),
         row("LU186", FILE, &[("FOLDER/track", "/proc/sys/kernel/panic")])
             .words("--keepalived-version 2.3.3")
             .fix(
@@ -137,12 +103,5 @@ pub fn tracking() -> Vec<Row> {
         )
         .after(track)
         .kind(Kind::Runs),
-        row(
-            "LU188",
-            FILE,
-            &[("track_file tf {", "vrrp_track_file tf {")],
-        )
-        .before(track)
-        .fix_line("vrrp_track_file tf {"),
     ]
 }

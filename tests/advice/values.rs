@@ -1,17 +1,10 @@
 //! Rows about keywords, blocks and their values.
 
-use std::fs;
-use std::path::Path;
-
-use super::{FILE, GOOD, Kind, Row, SERVER, row};
+use super::{GOOD, Kind, Row, SERVER, row};
 
 const TOP: &str = "global_defs {\n";
 const FALL: &str = " fall 2\n";
 const SECOND: &str = "vrrp_script chk {\n script \"FOLDER/listenup check -q 8443\"\n fall 2\n}\n";
-
-fn track(folder: &Path) {
-    fs::write(folder.join("track"), "0\n").unwrap();
-}
 
 pub fn blocks() -> Vec<Row> {
     let end = " track_script {\n  chk\n }\n}\n";
@@ -29,10 +22,17 @@ pub fn blocks() -> Vec<Row> {
         ),
         row("LU144", GOOD, &[(FALL, " }\n fall 2\n")])
             .fix("remove the }", &[(" }\n fall 2\n", FALL)]),
-        row("LU145", GOOD, &[(TOP, "global_defs {\n json_version 2\n")])
-            .words("--keepalived-version 2.2.7")
-            .fix("remove json_version", &[(" json_version 2\n", "")])
-            .kind(Kind::Runs),
+        row(
+            "LU145",
+            GOOD,
+            &[(TOP, "global_defs {\n set_supplementary_groups\n")],
+        )
+        .words("--keepalived-version 2.2.7")
+        .fix(
+            "remove set_supplementary_groups",
+            &[(" set_supplementary_groups\n", "")],
+        )
+        .kind(Kind::Runs),
         row(
             "LU146",
             GOOD,
@@ -73,12 +73,6 @@ pub fn blocks() -> Vec<Row> {
         row("LU153", GOOD, &[(FALL, " fall 2 times\n")]).fix("remove times", &[(" times", "")]),
         row("LU154", GOOD, &[(FALL, " fall 2\n fall 3\n")])
             .fix("remove line 8", &[(" fall 2\n fall 3\n", " fall 3\n")]),
-        row(
-            "LU155",
-            GOOD,
-            &[("state BACKUP", "state MASTER\n state BACKUP")],
-        )
-        .fix("remove this line", &[(" state BACKUP\n", "")]),
         row("LU156", GOOD, &[(FALL, " fall x\n")])
             .fix("write a number from", &[("fall x", "fall 2")]),
         row("LU157", GOOD, &[("interval 1", "interval 5000")])
@@ -107,32 +101,11 @@ pub fn blocks() -> Vec<Row> {
             &[(" script \"FOLDER/listenup check -q 443\"\n", "")],
         )
         .fix(
-            "add: script \"PROGRAM ARGUMENTS\"",
+            "add to the block: script VALUE",
             &[(
                 " interval",
                 " script \"FOLDER/listenup check -q 443\"\n interval",
             )],
-        ),
-        row("LU162", FILE, &[(" file FOLDER/track\n", "")])
-            .before(track)
-            .fix(
-                "add: file \"PATH\"",
-                &[(" weight 0", " file \"FOLDER/track\"\n weight 0")],
-            ),
-        row(
-            "LU163",
-            GOOD,
-            &[
-                (
-                    "vrrp_instance",
-                    "vrrp_track_process p {\n weight 5\n}\nvrrp_instance",
-                ),
-                (" track_script", " track_process {\n  p\n }\n track_script"),
-            ],
-        )
-        .fix(
-            "add: process PROGRAM",
-            &[("p {\n", "p {\n process keepalived\n")],
         ),
         row(
             "LU164",
@@ -194,14 +167,5 @@ pub fn blocks() -> Vec<Row> {
             )],
         )
         .fix_line("script FOLDER/listenup check -q 443"),
-        row(
-            "LU173",
-            GOOD,
-            &[("\"FOLDER/listenup check -q 443\"", "/usr/bin/test -n 'a b'")],
-        )
-        .fix(
-            "put the whole command after script between double quotes, and use ' within it",
-            &[("/usr/bin/test -n 'a b'", "\"/usr/bin/test -n 'a b'\"")],
-        ),
     ]
 }

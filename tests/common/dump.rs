@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use listenup::keepalived_conf::{
-    Command, Config, Globals, Script, Tracked, TrackedBy, User, Weight,
+    Command, Config, Globals, Script, Trackable, Tracked, TrackedBy, User, Weight,
 };
 
 /// A block of the dump, or of the model.
@@ -145,7 +145,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     let mut entries = Vec::new();
     let kept = |script: &&Script| {
         let user = script.user.as_ref();
-        script.command.is_some() && ids(user, &config.globals).is_some() && runs(script)
+        ids(user, &config.globals).is_some() && runs(script)
     };
     let used = |script: &&Script| kept(script) && !script.tracked_by.is_empty();
     let scripts: Vec<&Script> = config.scripts.iter().filter(used).collect();
@@ -197,12 +197,10 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     for file in config
         .track_files
         .iter()
-        .filter(|file| file.file.is_some() && !file.tracked_by.is_empty())
+        .filter(|file| !file.tracked_by.is_empty())
     {
         let mut entry = new("file", &file.name);
-        entry
-            .fields
-            .push(format!("File = {}", file.file.as_ref().unwrap().value));
+        entry.fields.push(format!("File = {}", file.file.value));
         let own = file
             .weight
             .as_ref()
@@ -215,11 +213,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
         entry.fields.extend(file.tracked_by.iter().map(by));
         entries.push(entry);
     }
-    for process in config
-        .track_processes
-        .iter()
-        .filter(|one| !one.process.is_empty())
-    {
+    for process in &config.track_processes {
         let mut entry = new("process", &process.name);
         entry
             .fields
@@ -234,25 +228,17 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     entries
 }
 
-fn tracks(
-    tracks: &listenup::keepalived_conf::Tracks,
-    is_kept: &dyn Fn(&Tracked) -> bool,
-) -> Vec<String> {
+fn tracks(tracks: &[Tracked], is_kept: &dyn Fn(&Tracked) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
-    for (list, tracked) in [
-        ("scripts", &tracks.scripts),
-        ("files", &tracks.files),
-        ("process", &tracks.processes),
-    ] {
-        for one in tracked.iter().filter(|one| one.ignored.is_none()) {
-            if list != "scripts" || is_kept(one) {
-                lines.push(format!(
-                    "Tracked {list}: {} weight {}",
-                    one.name,
-                    weight(one.weight)
-                ));
-            }
-        }
+    for one in tracks.iter().filter(|one| one.counts) {
+        let list = match one.kind {
+            Trackable::Script if !is_kept(one) => continue,
+            Trackable::Script => "scripts",
+            Trackable::File => "files",
+            Trackable::Process => "process",
+        };
+        let weight = weight(one.weight);
+        lines.push(format!("Tracked {list}: {} weight {weight}", one.name));
     }
     lines
 }
@@ -263,7 +249,7 @@ pub fn of_script(script: &Script, globals: &Globals) -> Entry {
     let timeout = script.timeout.as_ref().map(|set| set.value);
     let (uid, gid) = ids(script.user.as_ref(), globals).unwrap();
     entry.fields = vec![
-        format!("Command = {}", shown(script.command.as_ref().unwrap())),
+        format!("Command = {}", shown(&script.command)),
         format!("Interval = {} sec", seconds(script.interval())),
         format!("Timeout = {} sec", seconds(timeout.unwrap_or_default())),
         format!("Weight = {}", weight(script.weight())),
@@ -300,12 +286,8 @@ fn checks(config: &Config) -> Vec<Entry> {
     let mut entries = Vec::new();
     for virtual_server in &config.virtual_servers {
         for real_server in &virtual_server.real_servers {
-            for check in real_server
-                .misc_checks
-                .iter()
-                .filter(|check| check.command.is_some())
-            {
-                let command = check.command.as_ref().unwrap();
+            for check in &real_server.misc_checks {
+                let command = &check.command;
                 let ids = ids(check.user.as_ref(), &config.globals);
                 let (true, Some((uid, gid))) = (can_run(command), ids) else {
                     continue;

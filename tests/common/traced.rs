@@ -234,13 +234,12 @@ fn heading<'a>(lines: &[&'a str], line: usize) -> &'a str {
     above.find(|one| !one.starts_with(' ')).unwrap()
 }
 
-pub const NO_LISTENER: &str = "nothing listens on the port";
+pub const NO_LISTENER: &str = "nothing listened on the port";
 pub const NO_CONNECTION: &str = "no such connection on this machine";
 pub const ACCEPT_QUEUE: &str = "accept queue full";
-pub const LISTENER_CLOSED: &str =
-    "service closed its listener with connections in the accept queue";
+pub const LISTENER_CLOSED: &str = "listener closed with connections in its accept queue";
 pub const UNREAD_DATA: &str = "closed with unread data";
 pub const AFTER_CLOSE: &str = "data came after the close";
 pub const ABORTED: &str = "aborted by the local application";
-pub const TIME_OUT: &str = "peer does not answer";
-pub const BY_PEER: &str = "reset by the peer";
+pub const TIME_OUT: &str = "peer did not answer";
+pub const RECEIVED: &str = "resets received";

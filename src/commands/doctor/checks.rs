@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::keepalived_conf::{
-    Command, Config, MiscCheck, Place, RealServer, Script, User, VirtualServer,
+    Command, Config, Location, MiscCheck, RealServer, Script, User, VirtualServer,
 };
 
 /// What keepalived does with the result of a check.
@@ -50,7 +50,7 @@ pub struct Check<'c> {
 
 impl Check<'_> {
     /// Returns where its command is written.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Location {
         &self.command.place
     }
 
@@ -73,28 +73,24 @@ impl Check<'_> {
 
 /// Returns all checks that keepalived keeps, in the order of the blocks.
 pub fn of(config: &Config) -> Vec<Check<'_>> {
-    let scripts = config.scripts.iter().filter_map(of_script);
+    let scripts = config.scripts.iter().map(of_script);
     let servers = config.virtual_servers.iter().flat_map(|virtual_server| {
         let servers = virtual_server.real_servers.iter();
         servers.flat_map(move |server| {
             let checks = server.misc_checks.iter();
-            checks.filter_map(move |check| of_misc(virtual_server, server, check))
+            checks.map(move |check| of_misc(virtual_server, server, check))
         })
     });
     scripts.chain(servers).collect()
 }
 
-fn of_script(script: &Script) -> Option<Check<'_>> {
-    let command = script.command.as_ref()?;
-    if script.shadowed_by.is_some() {
-        return None;
-    }
+fn of_script(script: &Script) -> Check<'_> {
     let weights = || script.tracked_by.iter().map(|by| by.weight.value);
-    Some(Check {
+    Check {
         name: script.name.clone(),
         keyword: "script",
-        command,
-        words: &command.words,
+        command: &script.command,
+        words: &script.command.words,
         interval: script.interval(),
         timeout: script.timeout(),
         user: script.user.as_ref(),
@@ -104,21 +100,20 @@ fn of_script(script: &Script) -> Option<Check<'_>> {
             Some(_) => OnFailure::Priority,
         },
         script: Some(script),
-    })
+    }
 }
 
 fn of_misc<'c>(
     virtual_server: &VirtualServer,
     server: &'c RealServer,
     check: &'c MiscCheck,
-) -> Option<Check<'c>> {
-    let command = check.command.as_ref()?;
+) -> Check<'c> {
     let effective = check.effective(virtual_server, server);
-    Some(Check {
+    Check {
         name: format!("MISC_CHECK of {}", server.name),
         keyword: "misc_path",
-        command,
-        words: &command.words,
+        command: &check.command,
+        words: &check.command.words,
         interval: effective.delay_loop,
         timeout: effective.timeout,
         user: check.user.as_ref(),
@@ -126,5 +121,5 @@ fn of_misc<'c>(
             dynamic: check.dynamic.is_some(),
         },
         script: None,
-    })
+    }
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource};
 use super::findings::{Finding, Findings};
 use super::live::{self, Loaded, Running};
-use crate::keepalived_conf::{Config, Disk, Place, Reading, Version, instance_id};
+use crate::keepalived_conf::{Config, Disk, Location, Reading, Version, instance_id};
+use crate::untrusted;
 
-/// What keepalived reads unless it is told otherwise.
+/// The file that keepalived reads by default.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
 
 /// A configuration and where it comes from.
 #[derive(Debug)]
 pub struct Conf {
-    /// What keepalived makes of it.
+    /// The model that keepalived makes of it.
     pub config: Config,
     /// Its first file.
     pub main: PathBuf,
@@ -26,7 +27,7 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// True if it makes keepalived do something, or if that is not known.
+    /// True if it makes keepalived do something, or if that is unknown.
     pub fn has_subject(&self) -> bool {
         let Config {
             instances,
@@ -67,7 +68,7 @@ pub fn read(
         return of_files(named, version);
     }
     if !has_loaded {
-        return match default[0].exists() {
+        return match untrusted::metadata(&default[0]).is_ok() {
             true => of_files(&default, version),
             false => Examined {
                 confs: Vec::new(),
@@ -89,9 +90,9 @@ pub fn read(
         } = loaded;
         let reading = reading(id, version);
         let config = reading.read_loaded(text, main);
-        if !reading.is_loaded(text, folder, main) {
+        if !reading.matches_loaded(text, folder, main) {
             let finding = CHANGED.with(&[("pid", &running.pid), ("main", &main.display())]);
-            findings.add(finding.at(&Place::new(main, 0)));
+            findings.add(finding.at(&Location::new(main, 0)));
         }
         if let Some(installed) = live::installed_for(&running) {
             let next = self::reading(id, Some(installed)).read(folder, main);

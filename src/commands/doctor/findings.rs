@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Display};
 use std::hash::{Hash, Hasher};
 
-use crate::keepalived_conf::Place;
+use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
 /// How bad it is.
@@ -67,7 +67,7 @@ pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
     /// The line that it is about. `None`: it is not about a file of keepalived's configuration.
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     values: Vec<(&'static str, String)>,
     /// The text of the fix; that of the code unless something better is known.
     fix: &'static str,
@@ -89,7 +89,7 @@ impl Finding {
     }
 
     /// Returns the same finding at this place.
-    pub fn at(self, place: &Place) -> Self {
+    pub fn at(self, place: &Location) -> Self {
         Self {
             place: Some(place.clone()),
             ..self
@@ -104,17 +104,22 @@ impl Finding {
 
     /// Returns what happens, in one line.
     pub fn effect(&self) -> String {
-        self.fill(self.code.effect)
+        self.fill(self.code.effect, |_, value| value.to_owned())
     }
 
     /// Returns why it happens; empty if the effect says it.
     pub fn cause(&self) -> String {
-        self.fill(self.code.cause)
+        self.fill(self.code.cause, |_, value| value.to_owned())
     }
 
-    /// Returns what to do; empty if nothing can be done.
+    /// Returns what to do; empty if nothing can be done. People paste commands, and users choose names of files. So a path is
+    /// one word of a shell.
     pub fn fix(&self) -> String {
-        self.fill(self.fix)
+        let is_of_conf = self.fix.starts_with("include");
+        self.fill(self.fix, |name, value| match name {
+            "path" | "file" | "main" if !is_of_conf => shell_word(value),
+            _ => value.to_owned(),
+        })
     }
 
     /// Returns how bad it is.
@@ -133,16 +138,18 @@ impl Finding {
         Some(value)
     }
 
-    /// Returns the text with each `{name}` replaced by its value. A name without a value stays as it is.
-    fn fill(&self, text: &str) -> String {
+    /// Returns the text with each `{name}` replaced by its value as it is shown. A name without a value stays as it is.
+    fn fill(&self, text: &str, shown: impl Fn(&str, &str) -> String) -> String {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             filled.push_str(before);
             let value = after.split_once('}');
-            match value.and_then(|(name, after)| Some((self.value(name)?, after))) {
+            let value =
+                value.and_then(|(name, after)| Some((shown(name, self.value(name)?), after)));
+            match value {
                 Some((value, after)) => {
-                    filled.push_str(value);
+                    filled.push_str(&value);
                     rest = after;
                 }
                 None => {
@@ -152,6 +159,15 @@ impl Finding {
             }
         }
         filled + rest
+    }
+}
+
+/// Returns the text as one word of a shell, in quotes if it is not plain.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._+-@%,:=".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -241,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_controlled() {
-        let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Place::new("/a\x07b", 3));
+        let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Location::new("/a\x07b", 3));
         let text = found.to_string();
         assert!(text.starts_with("problem  /a\u{fffd}b:3: "), "{text}");
         assert!(text.contains("a\u{fffd}[2Jb\u{fffd}c\u{fffd}"), "{text}");
@@ -256,7 +272,23 @@ mod tests {
             ("track_script { {b} }", "track_script { 2 }"),
             ("{c} {", "{c} {"),
         ] {
-            assert_eq!(found.fill(text), expected, "{text}");
+            let filled = found.fill(text, |_, value| value.to_owned());
+            assert_eq!(filled, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_fix_is_one_word_of_a_shell() {
+        let code = by_id("LU216").unwrap();
+        for (path, shown) in [
+            ("/usr/a-b_c.sh", "/usr/a-b_c.sh"),
+            ("/a b/$(reboot)", "'/a b/$(reboot)'"),
+            ("/a'; reboot; '", r"'/a'\''; reboot; '\'''"),
+            ("/a`b`", "'/a`b`'"),
+            ("/Zürich", "/Zürich"),
+        ] {
+            let fix = code.with(&[("path", &path)]).fix();
+            assert!(fix.contains(&format!("chmod 755 {shown}, ")), "{fix}");
         }
     }
 
@@ -266,7 +298,7 @@ mod tests {
         for value in ["a", "b", "a"] {
             findings.add(finding(&[("pattern", value)]));
         }
-        findings.add(finding(&[("pattern", "a")]).at(&Place::new("/a", 1)));
+        findings.add(finding(&[("pattern", "a")]).at(&Location::new("/a", 1)));
         assert_eq!(findings.len(), 3);
     }
 }

@@ -121,7 +121,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let clock = SystemClock::start();
     let waiting = Deadline::new(&clock, WAITING);
     let mut findings = Findings::default();
-    findings.extend(host::examine(&options.targets, &clock, Path::new(PROC)));
+    findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
     let forced = options.user.as_ref().map(|name| accounts.by_option(name));
     let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());

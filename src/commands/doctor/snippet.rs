@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::command::is_safe;
 use crate::domain::Target;
+use crate::untrusted::metadata;
 
 /// Where the packages install listenup for keepalived, and where SELinux lets it do its work.
 const HOME: &str = "/usr/libexec/keepalived/listenup";
@@ -19,7 +20,7 @@ pub fn needs_no_quoting(program: &Path) -> Option<&str> {
 
 /// Returns the program to write into keepalived.conf: the one of the packages, or this one if keepalived runs it.
 pub fn program(own: Option<&Path>) -> String {
-    let own = own.filter(|own| !Path::new(HOME).exists() && is_safe(own));
+    let own = own.filter(|own| metadata(Path::new(HOME)).is_err() && is_safe(own));
     own.and_then(needs_no_quoting).unwrap_or(HOME).to_owned()
 }
 
@@ -36,7 +37,7 @@ pub fn block(program: &str, targets: &[Target]) -> String {
         ports.push("PORT".to_owned());
         first += ", with the port in place of PORT";
     }
-    if !Path::new(program).exists() {
+    if metadata(Path::new(program)).is_err() {
         first += ", once listenup is installed there";
     }
     let ports = ports.join(" ");

@@ -1,4 +1,4 @@
-//! A list for a program, whose form packaging/schema/list.json describes.
+//! A list as JSON; packaging/schema/list.json describes the form.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::Listing;
 use crate::domain::Listener;
 use crate::report::json::{VERSION, listener, process};
 
-/// A list of listeners.
+/// Renders a list of listeners.
 pub fn listing(listing: &Listing) -> Value {
     let one = |one: &Listener| {
         let processes = listing.processes(one);

@@ -25,22 +25,22 @@ use crate::source::{Fault, Ports, Question, Source};
 
 const PROC: &str = "/proc";
 
-/// Listeners and what is known of their owners.
+/// Listeners with what was found out about their owners.
 #[derive(Debug)]
 pub struct Listing {
-    /// By port, then protocol and address.
+    /// The listeners, in the order of port, protocol and address.
     pub listeners: Vec<Listener>,
-    /// Who gave them.
+    /// The name of the source that gave them.
     pub source: &'static str,
     /// The names of users.
     pub users: Users,
     /// The paths of cgroups.
     pub cgroups: BTreeMap<u64, String>,
-    /// The processes that hold them. `None`: they were not looked for.
+    /// The processes that hold them. `None` if they were not looked for.
     pub holders: Option<Holders>,
-    /// What a person should know of the list.
+    /// Warnings about the list for a person.
     pub warnings: Vec<String>,
-    /// Whether there was time to find out everything that was asked for.
+    /// True if there was time to find out everything that was asked for.
     pub complete: bool,
 }
 
@@ -62,7 +62,7 @@ impl Listing {
     }
 }
 
-/// Lists, and says how to exit. The limit is on the looking: a reader, such as a pager, may take longer.
+/// Lists, and returns the exit status. The time limit is for looking: a reader, such as a pager, can take longer.
 pub fn run(options: &ListOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let limit = options.timeout;
@@ -83,11 +83,16 @@ pub fn run(options: &ListOptions) -> ExitStatus {
             return failed;
         }
     };
+    let nothing = listing.listeners.is_empty();
     let text = match options.format {
         Format::Json => report::json::line(&json::listing(&listing)),
+        Format::Text | Format::Nagios if nothing => String::new(),
         Format::Text | Format::Nagios => table::listing(&listing),
     };
     let delivered = report::deliver(&text, Wait::Always);
+    if nothing && options.format != Format::Json {
+        report::line_to_stderr(no_listeners(&options.targets), Wait::Always);
+    }
     for warning in &listing.warnings {
         report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
     }
@@ -97,20 +102,29 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !listing.complete {
         return failed;
     }
-    let nothing = listing.listeners.is_empty() && !options.targets.is_empty();
-    ExitStatus::of_search(if nothing {
+    ExitStatus::of_search(if nothing && !options.targets.is_empty() {
         ExitReason::NothingFound
     } else {
         ExitReason::Done
     })
 }
 
+fn no_listeners(targets: &[Target]) -> String {
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    match targets.is_empty() {
+        true => "no listeners found".to_owned(),
+        false => format!("no listeners found for {}", targets.join(" ")),
+    }
+}
+
 fn no_list(doubt: &Doubt, wait: Wait<'_>) {
     report::line_to_stderr(format_args!("could not tell: {doubt}"), wait);
 }
 
+/// Collects the listeners and their owners.
+///
 /// # Errors
-/// Why there is no complete list.
+/// Returns the reason if there is no complete list.
 pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
@@ -142,7 +156,7 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
     })
 }
 
-/// The processes, as far as they can be had: without them there is still the list.
+/// Looks for the processes. Without them there is still the list.
 fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<String>) -> Holders {
     let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
     inodes.sort_unstable();
@@ -151,8 +165,7 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
             let holders = processes.holders(&inodes, deadline);
             if !holders.in_time() {
                 warnings.push(
-                    "there was no time to look at all processes: a longer --timeout gives more"
-                        .to_owned(),
+                    "there was no time to examine all processes: use a longer --timeout".to_owned(),
                 );
             }
             let is_unknown = |listener: &Listener| {
@@ -163,20 +176,20 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
             let refused = holders.refused();
             if refused > 0 && listeners.iter().any(is_unknown) {
                 warnings.push(format!(
-                    "who holds the listeners marked ? is not known: no permission to look into \
+                    "the listeners marked ? are held by unknown processes: no permission to examine \
                      {refused} processes (run as root)"
                 ));
             }
             holders
         }
         Err(doubt) => {
-            warnings.push(format!("the processes are not known: {doubt}"));
+            warnings.push(format!("the processes are unknown: {doubt}"));
             Holders::default()
         }
     }
 }
 
-/// Those of the first source that can answer.
+/// Returns the listeners of the first source that can answer, and its name.
 fn listeners(
     options: &ListOptions,
     deadline: Deadline<'_>,
@@ -209,8 +222,8 @@ fn serves_one(targets: &[Target], listener: &Listener) -> bool {
     targets.any(|target| target.served_by(listener, None) != Reachability::No)
 }
 
-/// Adds the listeners elsewhere to which a BPF program steers connections to the targets: by the kernel's own lookup, as
-/// a check asks it.
+/// Adds the listeners elsewhere to which a BPF program steers connections to the targets, as the kernel's own lookup
+/// says.
 fn steered(
     source: &mut dyn Source,
     targets: &[Target],
@@ -237,10 +250,10 @@ fn steered(
     listeners.sort_by_key(place);
 }
 
-/// Every listener that a source knows, sorted, each once.
+/// Returns every listener that a source knows, sorted, each once.
 ///
 /// # Errors
-/// When its answer is not complete.
+/// Returns the source's error if its answer is not complete.
 fn all_of(
     source: &mut dyn Source,
     protocols: &[Protocol],
@@ -268,7 +281,7 @@ fn all_of(
     Ok(listeners)
 }
 
-/// What a listener is sorted and known by.
+/// Returns the key by which listeners are sorted and told apart.
 fn place(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
     let device = match listener.device {
         Device::Unknown | Device::Any => 0,

@@ -1,17 +1,16 @@
-//! Listeners as a table for a person.
+//! Renders listeners as a table for a person.
 
 use super::Listing;
 use crate::domain::{Device, Listener, Unreachable};
 use crate::host::processes::Process;
 use crate::report::device_name;
 
-/// What is not known.
+/// The cell for an unknown value.
 const UNKNOWN: &str = "?";
-/// What there is none of.
+/// The cell for a value that does not exist.
 const NONE: &str = "-";
 
-/// A line for each listener below a line of headings. The columns are as wide as they must be, and
-/// the last one is not padded.
+/// Renders a line of headings and a line for each listener. The last column is not padded.
 pub fn listing(listing: &Listing) -> String {
     let mut head = vec![
         "PROTO", "ADDRESS", "PORT", "QUEUE", "V6ONLY", "DEVICE", "USER", "UNIT",
@@ -74,7 +73,7 @@ fn row(listing: &Listing, listener: &Listener) -> Vec<String> {
     row
 }
 
-/// The first process, and how many more there are: of a service with workers all hold it.
+/// Renders the first process, and how many more there are: all workers of a service hold its listener.
 fn in_short(processes: &[&Process]) -> String {
     match processes {
         [] => "kernel".to_owned(),

@@ -1,5 +1,4 @@
-//! The addresses of this network namespace, and since when it has them: RTM_GETADDR (rtnetlink(7)). A
-//! virtual IP that moves is an address that is added or removed.
+//! The addresses of this network namespace, and when each was added: RTM_GETADDR (rtnetlink(7)).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,7 +19,7 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
 /// The addresses of one moment, and when each was added: hundredths of a second since boot, of which the kernel
-/// gives 32 bits (struct ifa_cacheinfo). `None`: the kernel does not say.
+/// gives 32 bits (struct ifa_cacheinfo). `None` if the kernel does not say.
 pub type Addresses = BTreeMap<IpAddr, Option<u32>>;
 
 /// An address that was added or removed during the watch.
@@ -30,15 +29,15 @@ pub struct AddressChange {
     pub address: IpAddr,
     /// True if it was added.
     pub added: bool,
-    /// When it was noticed, since the watch began.
+    /// The sample that showed it, since the watch began.
     pub at: Duration,
-    /// The look before, when it had not happened yet.
+    /// The sample before.
     pub earliest: Duration,
 }
 
-/// Returns what has changed from one look to the next.
-pub fn diff(before: &Addresses, after: &Addresses, looks: [Duration; 2]) -> Vec<AddressChange> {
-    let [earliest, at] = looks;
+/// Returns the changes from one sample to the next.
+pub fn diff(before: &Addresses, after: &Addresses, samples: [Duration; 2]) -> Vec<AddressChange> {
+    let [earliest, at] = samples;
     let change = |(address, added): (&IpAddr, bool)| AddressChange {
         address: *address,
         added,
@@ -46,14 +45,14 @@ pub fn diff(before: &Addresses, after: &Addresses, looks: [Duration; 2]) -> Vec<
         earliest,
     };
     let removed = before.keys().filter(|one| !after.contains_key(one));
-    // An address that was away for less than the time between two looks was added again.
+    // An address that was away for less than the time between two samples was added again.
     let added = after.iter().filter(|(one, at)| before.get(one) != Some(at));
     let removed = removed.map(|address| (address, false));
     let added = added.map(|(address, _)| (address, true));
     removed.chain(added).map(change).collect()
 }
 
-/// How long ago that was; `now` is hundredths of a second since boot as well.
+/// Returns how long ago that was. `now` is hundredths of a second since boot as well.
 pub fn age(added: u32, now: u32) -> Duration {
     Duration::from_millis(u64::from(now.wrapping_sub(added)) * 10)
 }
@@ -86,7 +85,7 @@ fn parse(body: &[u8], order: ByteOrder) -> Option<(IpAddr, Option<u32>)> {
     Some((address(IFA_LOCAL).or_else(|| address(IFA_ADDRESS))?, added))
 }
 
-/// The address in these bytes, of this family.
+/// Returns the address in these bytes, of this family.
 pub fn ip(family: u8, bytes: &[u8]) -> Option<IpAddr> {
     match family {
         AF_INET => Some(Ipv4Addr::from(*bytes.first_chunk::<4>()?).into()),
@@ -124,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_goes_and_is_back_before_the_next_look() {
+    fn addresses_added_removed_and_added_again() {
         let [one, two, three] = [1, 2, 3].map(|last| IpAddr::from([192, 0, 2, last]));
         let before = Addresses::from([(one, Some(1)), (two, Some(1))]);
         let after = Addresses::from([(two, Some(5)), (three, Some(6))]);
-        let looks = [1, 2].map(Duration::from_secs);
-        let [earliest, at] = looks;
+        let samples = [1, 2].map(Duration::from_secs);
+        let [earliest, at] = samples;
         let change = |address, added| AddressChange {
             address,
             added,
@@ -137,7 +136,7 @@ mod tests {
             earliest,
         };
         assert_eq!(
-            diff(&before, &after, looks),
+            diff(&before, &after, samples),
             [change(one, false), change(two, true), change(three, true)]
         );
     }

@@ -1,4 +1,4 @@
-//! The counters: what is read from /proc, and by how much they grew.
+//! The counters in /proc, and by how much they grew.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use super::causes::Cause;
 use crate::errno::ErrnoText;
 
-/// How a file has its figures.
+/// The form of a file.
 #[derive(Clone, Copy)]
 enum Form {
     /// Pairs of lines, names and figures, that begin with the same word (net/ipv4/proc.c).
@@ -33,27 +33,21 @@ const FILES: [(&str, Form, bool); 6] = [
     ("sys/net/ipv4/tcp_abort_on_overflow", Form::Number, false),
 ];
 
-/// What the names of the columns of nf_conntrack begin with here.
+/// The prefix that the columns of nf_conntrack get here.
 const CONNTRACK: &str = "nf_conntrack.";
 
-/// The name of a figure that belongs to a cause; the names of the kernel are unique. Also returns whether it is a
-/// counter, not a setting or level.
+/// Returns the name of a figure that belongs to a cause; the names of the kernel are unique. Also returns true if it is
+/// a counter, not a setting or level.
 fn known(prefix: &str, name: &str) -> Option<(&'static str, bool)> {
-    let is_it = |known: &&&str| known.strip_prefix(prefix) == Some(name);
-    Cause::ALL.iter().find_map(|cause| {
-        let description = cause.describe();
-        let counter = description
-            .counters
-            .iter()
-            .find(is_it)
-            .map(|name| (*name, true));
-        counter.or_else(|| {
-            description
-                .state
-                .iter()
-                .find(is_it)
-                .map(|name| (*name, false))
-        })
+    Cause::all().map(Cause::describe).find_map(|description| {
+        let find = |names: &'static [&'static str]| {
+            let mut names = names.iter();
+            names
+                .find(|known| known.strip_prefix(prefix) == Some(name))
+                .copied()
+        };
+        let counter = find(description.counters).map(|name| (name, true));
+        counter.or_else(|| Some((find(description.state)?, false)))
     })
 }
 
@@ -134,7 +128,7 @@ impl Sample {
         Ok(())
     }
 
-    /// The figure of this name.
+    /// Returns the figure of this name.
     pub fn get(&self, name: &str) -> Option<u64> {
         self.0.get(name).copied()
     }
@@ -152,22 +146,22 @@ impl<const N: usize> From<[(&'static str, u64); N]> for Sample {
     }
 }
 
-/// A counter in some time.
+/// The growth of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
-    /// By how much it grew. `None`: it began again.
+    /// By how much it grew. `None` if it began again.
     pub by: Option<u64>,
-    /// Its figure at the end.
+    /// Its value at the end.
     pub total: u64,
 }
 
 impl Growth {
-    /// True if it shows another figure than before.
+    /// True if its value changed.
     pub fn has_moved(self) -> bool {
         self.by != Some(0)
     }
 
-    /// Its growth per second of this time, if it is known.
+    /// Returns its growth per second of this time. `None` if it began again.
     pub fn per_second(self, time: Duration) -> Option<f64> {
         let seconds = time.as_secs_f64();
         // A counter beyond 2^53 loses nothing that a rate would show.
@@ -176,12 +170,12 @@ impl Growth {
     }
 }
 
-/// The counters of both samples, in some time.
+/// The growth of the counters that two samples have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(BTreeMap<&'static str, Growth>);
 
 impl Changes {
-    /// From one sample to the next.
+    /// Returns the growth from one sample to the next.
     pub fn between(before: &Sample, after: &Sample) -> Self {
         let growth = after.0.iter().filter_map(|(name, &total)| {
             let by = total.checked_sub(before.get(name)?);
@@ -191,28 +185,28 @@ impl Changes {
         Self(growth.collect())
     }
 
-    /// The counter of this name.
+    /// Returns the growth of the counter of this name.
     pub fn get(&self, name: &str) -> Option<Growth> {
         self.0.get(name).copied()
     }
 
-    /// By how much a counter grew; 0 if it is not known.
+    /// Returns by how much a counter grew, or 0 if that is unknown.
     pub fn growth(&self, name: &str) -> u64 {
         self.get(name).and_then(|growth| growth.by).unwrap_or(0)
     }
 
-    /// All counters, by name.
+    /// Returns all counters, by name.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
         self.0.iter().map(|(name, growth)| (*name, *growth))
     }
 
-    /// The counters that have moved.
+    /// Returns the counters whose value changed.
     pub fn moved(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
         self.all().filter(|(_, growth)| growth.has_moved())
     }
 }
 
-/// A file that gave no figures.
+/// A file without figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterError {
     path: PathBuf,

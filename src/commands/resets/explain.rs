@@ -1,4 +1,4 @@
-//! What explains resets at a place: its address moved, its listener went, or the like.
+//! The facts that explain resets at a place, such as an address that moved or a listener that is gone.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,41 +10,43 @@ use super::causes::Cause;
 use super::counters::Changes;
 use super::monitor::Monitor;
 use super::owners::Listening;
-use super::place::{Reason, ResetPlace};
-use super::table::Role;
+use super::place::{Fact, ResetPlace};
+use super::site::Role;
+use super::whose::Whose;
 use crate::host::wall::WallTime;
 
-/// How long an address explains something after it was added.
+/// For how long the report mentions an address that was added.
 const RECENT: Duration = Duration::from_secs(3600);
 /// The ports of SMB (Samba): over NetBIOS, and directly.
 const SMB: [u16; 2] = [139, 445];
 
-/// Returns what explains the resets at a place.
-pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<Reason> {
-    let mut reasons = Vec::new();
+/// Returns the facts that explain the resets at a place.
+pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<Fact> {
+    let mut facts = Vec::new();
     let cause = place.site.cause;
-    reasons.extend(by_address(place, monitor));
-    reasons.extend(by_listener(place, monitor));
+    facts.extend(by_address(place, monitor));
+    facts.extend(by_listener(place, monitor));
     let is_disconnect = place.reason.as_deref() == Some("TCP_STATE");
-    if cause == Cause::Aborted && is_disconnect && changes.growth("TCPAbortOnData") == 0 {
-        reasons.push(Reason::NotLinger);
-    }
-    let is_here = |peer: &IpAddr| peer.is_loopback() || monitor.known_addresses.contains(peer);
-    if cause == Cause::ByPeer
-        && !place.peers.is_empty()
-        && place.peers.iter().all(|(peer, _)| is_here(peer))
+    let by_linger = changes.get("TCPAbortOnData").and_then(|growth| growth.by);
+    if cause == Cause::Aborted
+        && is_disconnect
+        && by_linger == Some(0)
+        && place.whose == Whose::Ours
     {
-        reasons.push(Reason::Within);
+        facts.push(Fact::NotLinger);
+    }
+    if cause == Cause::Received && place.within == place.resets {
+        facts.push(Fact::Within);
     }
     let [netbios, direct] = SMB;
     let is_open = |port| !monitor.listeners.serving(place.site.local, port).is_empty();
-    if cause == Cause::ByPeer && place.site.role == Role::Service(netbios) && is_open(direct) {
-        reasons.push(Reason::Smb);
+    if cause == Cause::Received && place.site.role == Role::Service(netbios) && is_open(direct) {
+        facts.push(Fact::Smb);
     }
-    reasons
+    facts
 }
 
-fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
+fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Fact> {
     let (local, now) = (place.site.local?, monitor.addresses.as_ref()?);
     let knows_no_connection = matches!(place.site.cause, Cause::NoListener | Cause::NoConnection);
     if local.is_unspecified() || now.contains_key(&local) || local.is_loopback() {
@@ -54,15 +56,15 @@ fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
         change.address == local && !change.added && change.earliest <= place.last
     };
     match monitor.changes.iter().rev().find(is_removal) {
-        Some(change) => Some(Reason::Removed(monitor.started.after(change.at))),
+        Some(change) => Some(Fact::Removed(monitor.started.after(change.at))),
         // It was removed when this was over.
         None if monitor.known_addresses.contains(&local) => None,
-        None => Some(Reason::NotHere),
+        None => Some(Fact::NotHere),
     }
 }
 
-/// The address that was added last, of those that a wildcard serves.
-fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
+/// Returns the address that was added last, of those that a wildcard serves.
+fn added(local: IpAddr, monitor: &Monitor) -> Option<Fact> {
     let serves = |address: &IpAddr| {
         *address == local || local.is_unspecified() && (local.is_ipv6() || address.is_ipv4())
     };
@@ -73,7 +75,7 @@ fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
         .rev()
         .find(|change| change.added && serves(&change.address));
     if let Some(change) = seen {
-        return Some(Reason::Added(
+        return Some(Fact::Added(
             change.address,
             monitor.started.after(change.at),
         ));
@@ -88,16 +90,16 @@ fn added(local: IpAddr, monitor: &Monitor) -> Option<Reason> {
     let (age, address) = ages
         .filter(|(_, address)| serves(address) && !address.is_loopback())
         .min()?;
-    (age < RECENT).then(|| Reason::Added(address, WallTime::now().before(age)))
+    (age < RECENT).then(|| Fact::Added(address, WallTime::now().before(age)))
 }
 
-fn by_listener(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
+fn by_listener(place: &ResetPlace, monitor: &Monitor) -> Option<Fact> {
     let (address, port) = place.service()?;
     let seen = monitor.listeners.serving(address, port);
     match place.listening.as_ref()? {
         Listening::No => {
             let last = seen.first()?.last;
-            Some(Reason::ListenerGone(monitor.started.after(last)))
+            Some(Fact::ListenerGone(monitor.started.after(last)))
         }
         Listening::Yes(listener, _) => {
             let before = seen
@@ -106,7 +108,7 @@ fn by_listener(place: &ResetPlace, monitor: &Monitor) -> Option<Reason> {
             let is_replaced = !seen
                 .iter()
                 .any(|seen| seen.listener.inode == listener.inode && seen.last <= before.last);
-            is_replaced.then(|| Reason::Restarted(monitor.started.after(before.last)))
+            is_replaced.then(|| Fact::Restarted(monitor.started.after(before.last)))
         }
         Listening::Unknown => None,
     }

@@ -1,30 +1,30 @@
-//! The findings: each cause with its counters, its places and what explains it, as data. Text and JSON are two
-//! forms of this.
+//! The findings: each cause with its counters, its places and the facts that explain it, as data.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
+use super::Recording;
 use super::causes::Cause;
 use super::counters::{Changes, Growth, Sample};
 use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
-use super::listener_history::Seen;
-use super::monitor::{Monitor, Trace};
-use super::owners::{Owner, Owners};
-use super::place::{Reason, ResetPlace};
-use super::table::Site;
+use super::listener_history::KnownListener;
+use super::monitor::Monitor;
+use super::owners::{ListenerSnapshot, Owner};
+use super::place::{Fact, ResetPlace};
+use super::site::Site;
 use super::whose::{Whose, whose};
 use crate::clock::Clock;
-use crate::domain::{Listener, Queue};
+use crate::domain::Queue;
 
-/// The number of places with a look at what listens there, of which most people read a few.
-const MOST_LOOKS: usize = 50;
+/// The number of places whose listener is looked up.
+const MAX_LOOKUPS: usize = 50;
 
-/// A cause, or a symptom where no cause is known, and everything that is known of it.
+/// A cause, or a symptom where no cause is known, and the evidence for it.
 #[derive(Debug)]
 pub struct Finding {
     /// The cause.
     pub cause: Cause,
-    /// Its resets: those that were traced, or those of a firewall's rules. `None`: only counters are known.
+    /// Its resets that were traced, or the packets that a firewall's rules rejected. `None` if it has only counters.
     pub resets: Option<u64>,
     /// Its counters that have moved.
     pub counters: Vec<(&'static str, Growth)>,
@@ -33,92 +33,104 @@ pub struct Finding {
     /// The places with its resets, the one with the most first.
     pub places: Vec<ResetPlace>,
     /// The listeners whose accept queue overflowed.
-    pub queues: Vec<Overflow>,
+    pub queues: Vec<FullQueue>,
     /// The firewall's rules that rejected, and how often.
     pub rules: Vec<(Rule, u64)>,
 }
 
 /// A listener whose accept queue overflowed.
 #[derive(Debug)]
-pub struct Overflow {
+pub struct FullQueue {
     /// The listener.
-    pub listener: Listener,
+    pub known: KnownListener,
     /// Its owner.
     pub owner: Owner,
-    /// The drops that the kernel counts for it, as ss -m has them. `None`: the kernel does not say.
-    pub dropped: Option<u32>,
-    /// The queue and the time when it was last seen to be full.
-    pub full: Option<(Queue, Duration)>,
-    /// Its queue at the end.
+    /// Its queue at the end. `None` if the listener is gone.
     pub now: Option<Queue>,
 }
 
 /// All findings.
 #[derive(Debug)]
 pub struct Findings {
-    /// Problems first.
+    /// In the order of [`Cause::all`].
     pub list: Vec<Finding>,
-    /// Resets in other network namespaces.
+    /// Places in other network namespaces.
     pub elsewhere: Vec<ResetPlace>,
-    /// Traced resets that this network namespace sent, and received from other machines.
-    pub traced: [u64; 2],
-    /// The firewall's rules that can reject without a counter, or why they are not known.
+    /// Traced resets that this network namespace sent.
+    pub sent: u64,
+    /// Traced resets that it sent to itself.
+    within: u64,
+    /// Traced resets from other addresses that this network namespace received, and those that it possibly received.
+    pub received: [u64; 2],
+    /// The firewall's rules that can reject without a counter, or why they could not be read.
     pub uncounted: Result<Vec<Rule>, String>,
 }
 
 impl Findings {
-    /// Finds out, which can take as long as a look at all processes. `changes` are those of the whole time, `last` is
-    /// the last sample.
-    pub fn of(
+    /// Draws the conclusions, which can take as long as a look at all processes. `reasons`: the kernel's names of
+    /// reasons, by number.
+    pub fn new(
         monitor: &mut Monitor,
-        changes: &Changes,
-        last: &Sample,
+        recording: &Recording,
         clock: &dyn Clock,
-        names: &dyn Fn(u64) -> Option<String>,
+        reasons: &BTreeMap<u64, String>,
     ) -> Self {
+        let Recording { changes, last, .. } = recording;
         let sites = monitor.table.finish();
-        let sent = changes.get("OutRsts").and_then(|sent| sent.by);
-        let whose = whose(monitor, &sites, sent);
+        let whose = whose(monitor, &sites, changes);
         let places = sites.into_iter().zip(whose).map(|((site, tally), whose)| {
-            ResetPlace::new(corrected(site, last), tally, monitor, names, whose)
+            ResetPlace::new(corrected(site, last), tally, monitor, reasons, whose)
         });
         let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
             places.partition(|place| place.whose != Whose::Others);
-        let overflows = ["ListenOverflows", "ListenDrops"].map(|name| changes.growth(name));
-        let overflowed = monitor
-            .listeners
-            .overflowed()
-            .filter(|_| overflows != [0, 0]);
-        let overflowed: Vec<Seen> = overflowed.cloned().collect();
-        let ports = overflowed.iter().map(|seen| (None, seen.listener.port));
-        let services = ours.iter().take(MOST_LOOKS).filter_map(ResetPlace::service);
-        let (owners, warnings) = Owners::look(services.chain(ports), clock);
+        let has_overflows = changes.growth("ListenOverflows") + changes.growth("ListenDrops") > 0;
+        let overflowed = monitor.listeners.overflowed().filter(|_| has_overflows);
+        let overflowed: Vec<KnownListener> = overflowed.cloned().collect();
+        let ports = overflowed.iter().map(|known| (None, known.listener.port));
+        let services = ours
+            .iter()
+            .take(MAX_LOOKUPS)
+            .filter_map(ResetPlace::service);
+        let (snapshot, warnings) = ListenerSnapshot::capture(services.chain(ports), clock);
         monitor.errors.extend(warnings);
         for (number, place) in ours.iter_mut().enumerate() {
-            let service = place.service().filter(|_| number < MOST_LOOKS);
-            place.listening = service.map(|(address, port)| owners.listening(address, port));
-            place.reasons = explain(place, monitor, changes);
+            let service = place.service().filter(|_| number < MAX_LOOKUPS);
+            place.listening = service.map(|(address, port)| snapshot.listening(address, port));
+            place.facts = explain(place, monitor, changes);
         }
         let mut findings = Self {
             list: Vec::new(),
             elsewhere,
-            traced: [false, true].map(|received| traced(&ours, received)),
+            sent: resets(&ours, ResetPlace::is_sent),
+            within: ours
+                .iter()
+                .filter(|place| place.is_sent() && place.whose == Whose::Ours)
+                .map(|place| place.within)
+                .sum(),
+            received: [Whose::Ours, Whose::Doubtful].map(|whose| {
+                resets(&ours, |place| {
+                    place.whose == whose && !place.is_sent() && !place.facts.contains(&Fact::Within)
+                })
+            }),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
         let rules = findings.compare_rules(&monitor.rules);
-        for cause in Cause::ALL {
-            let (places, others) = ours
-                .into_iter()
-                .partition(|place| place.site.cause == cause);
+        for cause in Cause::all() {
+            let is_it = |place: &ResetPlace| place.site.cause == cause;
+            let (places, others) = ours.into_iter().partition(is_it);
             ours = others;
             let mut finding = Finding::new(cause, changes, last, places);
             match cause {
                 Cause::AcceptQueue => {
-                    let queues = overflowed.iter().map(|seen| Overflow::new(seen, &owners));
+                    let queues = overflowed.iter().map(|known| FullQueue {
+                        owner: snapshot.owner(&known.listener),
+                        now: snapshot.queue(&known.listener),
+                        known: known.clone(),
+                    });
                     finding.queues = queues.collect();
                 }
                 Cause::Firewall => {
-                    finding.resets = Some(rules.iter().map(|(_, resets)| resets).sum());
+                    finding.resets = Some(rules.iter().map(|(_, packets)| packets).sum());
                     finding.rules.clone_from(&rules);
                 }
                 _ => {}
@@ -127,83 +139,64 @@ impl Findings {
         }
         findings.keep_causes(monitor, changes);
         findings
-            .list
-            .sort_by_key(|finding| finding.cause.describe().severity);
-        findings
     }
 
-    /// Compares the firewall's rules with those of the beginning: returns those that rejected since.
+    /// Returns the firewall's rules that rejected since the beginning, and how many packets.
     fn compare_rules(&mut self, before: &Result<Rules, String>) -> Vec<(Rule, u64)> {
         let mut rejected = Vec::new();
         let (Ok(before), Ok(uncounted)) = (before, &mut self.uncounted) else {
             return rejected;
         };
-        match firewall::read() {
-            Ok(now) => {
-                for (rule, packets) in now {
-                    let first = before.get(&rule).copied().flatten().unwrap_or(0);
-                    match packets.map(|packets| packets.saturating_sub(first)) {
-                        None => uncounted.push(rule),
-                        Some(0) => {}
-                        Some(more) => rejected.push((rule, more)),
-                    }
-                }
+        let now = match firewall::read() {
+            Ok(now) if before.keys().all(|rule| now.contains_key(rule)) => now,
+            Ok(_) => {
+                self.uncounted = Err("rules were removed during the watch".to_owned());
+                return rejected;
             }
-            Err(why) => self.uncounted = Err(why),
+            Err(why) => {
+                self.uncounted = Err(why);
+                return rejected;
+            }
+        };
+        for (rule, packets) in now {
+            let first = before.get(&rule).copied().flatten().unwrap_or(0);
+            match packets {
+                None => uncounted.push(rule),
+                // Its counter was reset.
+                Some(packets) if packets < first => rejected.push((rule, packets)),
+                Some(packets) if packets > first => rejected.push((rule, packets - first)),
+                Some(_) => {}
+            }
         }
         rejected
     }
 
-    /// Drops what did not happen, and the counters' symptoms where a complete trace has the causes.
+    /// Drops causes that did not happen, and symptoms whose causes the trace has.
     fn keep_causes(&mut self, monitor: &Monitor, changes: &Changes) {
         let (is_complete, has_causes) = (monitor.is_complete(), monitor.has_causes());
-        let untraced = changes.growth("OutRsts").saturating_sub(self.traced[0]);
-        let by_peer = self
-            .list
-            .iter()
-            .find(|finding| finding.cause == Cause::ByPeer);
-        let received = by_peer.and_then(|finding| finding.resets).unwrap_or(0);
-        let known_failures =
-            received + monitor.table.mirrored + changes.growth("TCPAbortOnTimeout");
-        self.list.retain_mut(|finding| {
-            let is_active = finding.is_active();
-            if has_causes && finding.cause == Cause::Cut {
-                return false;
+        let grew_beyond = |name, known| {
+            let growth = changes.get(name);
+            growth.is_some_and(|growth| growth.by.is_none_or(|by| by > known))
+        };
+        let ended =
+            self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
+        let sent = self.sent;
+        self.list.retain_mut(|finding| match finding.cause {
+            // Each of these sends a reset, so that the trace has them.
+            Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
+                !finding.places.is_empty()
             }
-            if !is_complete {
-                return is_active
-                    && !(has_causes && finding.cause == Cause::Sent && finding.places.is_empty());
+            Cause::Attempts if has_causes => grew_beyond("AttemptFails", ended),
+            Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
+            Cause::Sent if has_causes && finding.places.is_empty() => {
+                let sent_more = changes
+                    .get("OutRsts")
+                    .and_then(|growth| growth.by?.checked_sub(sent));
+                finding.resets = sent_more;
+                grew_beyond("OutRsts", sent)
             }
-            match finding.cause {
-                // Each of these sends a reset, so that the trace has them.
-                Cause::UnreadData | Cause::Aborted | Cause::Mptcp => !finding.places.is_empty(),
-                Cause::Attempts => changes.growth("AttemptFails") > known_failures,
-                Cause::Sent if finding.places.is_empty() => {
-                    finding.resets = Some(untraced);
-                    untraced > 0
-                }
-                _ => is_active,
-            }
+            _ => finding.is_active(),
         });
-    }
-}
-
-impl Monitor {
-    /// True if resets are traced with their causes.
-    pub fn has_causes(&self) -> bool {
-        matches!(
-            self.trace,
-            Trace::On {
-                has_reasons: true,
-                ..
-            }
-        )
-    }
-
-    /// True if the trace has every reset with its cause.
-    pub fn is_complete(&self) -> bool {
-        let has_all = matches!(self.trace, Trace::On { lost: Some(0), .. });
-        self.has_causes() && has_all && self.table.left_out == 0
     }
 }
 
@@ -215,7 +208,7 @@ impl Finding {
         let state = description.state.iter();
         Self {
             cause,
-            resets: (!places.is_empty()).then(|| places.iter().map(|place| place.resets).sum()),
+            resets: (!places.is_empty()).then(|| resets(&places, |_| true)),
             counters: counters.filter(|(_, growth)| growth.has_moved()).collect(),
             state: state
                 .filter_map(|name| Some((*name, last.get(name)?)))
@@ -236,31 +229,12 @@ impl Finding {
     }
 }
 
-impl Overflow {
-    fn new(seen: &Seen, owners: &Owners) -> Self {
-        Self {
-            listener: seen.listener.clone(),
-            owner: owners.owner(&seen.listener),
-            dropped: seen.dropped(),
-            full: seen.full,
-            now: owners.queue(&seen.listener),
-        }
-    }
+fn resets(places: &[ResetPlace], is_wanted: impl Fn(&ResetPlace) -> bool) -> u64 {
+    let wanted = places.iter().filter(|place| is_wanted(place));
+    wanted.map(|place| place.resets).sum()
 }
 
-/// How many resets of these were received from other machines, or sent.
-fn traced(places: &[ResetPlace], received: bool) -> u64 {
-    let is_counted = |place: &&ResetPlace| {
-        (place.site.cause == Cause::ByPeer) == received && !place.reasons.contains(&Reason::Within)
-    };
-    places
-        .iter()
-        .filter(is_counted)
-        .map(|place| place.resets)
-        .sum()
-}
-
-/// A handshake that a listener refuses is not due to its queue where the queue resets nothing.
+/// Corrects the cause of a handshake that a listener refused: a full queue sends resets only by a setting.
 fn corrected(site: Site, last: &Sample) -> Site {
     match (site.cause, last.get("tcp_abort_on_overflow")) {
         (Cause::AcceptQueue, Some(0)) => Site {

@@ -1,4 +1,4 @@
-//! Rules of nftables that reject with a TCP reset: neither a counter of TCP nor a tracepoint shows these resets.
+//! Rules of nftables that reject with a TCP reset. Neither TCP's counters nor the trace have these resets.
 //! NFT_MSG_GETRULE, in linux/netfilter/nf_tables.h.
 
 use std::collections::BTreeMap;
@@ -32,18 +32,18 @@ const TCP_RESET_OF_IPTABLES: [u32; 2] = [7, 6];
 const AF_INET6: u8 = 10;
 
 /// How many rules are remembered.
-const MOST: usize = 1000;
+const MAX_RULES: usize = 1000;
 
 /// A rule, by its family, table, chain and handle.
 pub type Rule = (u8, String, String, u64);
 
-/// The rules that reject with a TCP reset, and how many packets each has rejected; `None`: it has no counter.
+/// The rules that reject with a TCP reset, and the packets that each has rejected. `None` if a rule has no counter.
 pub type Rules = BTreeMap<Rule, Option<u64>>;
 
 /// Reads the rules of the network namespace of this thread.
 ///
 /// # Errors
-/// Says why they are not known.
+/// Returns the reason why they could not be read.
 pub fn read() -> Result<Rules, String> {
     let mut rules = Rules::new();
     if !is_loaded()? {
@@ -55,7 +55,7 @@ pub fn read() -> Result<Rules, String> {
         GET_RULES,
         &[0; 4],
         &mut |body| {
-            if rules.len() < MOST {
+            if rules.len() < MAX_RULES {
                 rules.extend(parse(body, ByteOrder::NATIVE));
             }
         },
@@ -67,10 +67,10 @@ pub fn read() -> Result<Rules, String> {
     }
 }
 
-/// True if the kernel has nftables now: a question alone would load its module.
+/// True if the kernel has nftables loaded. A question would load its module.
 ///
 /// # Errors
-/// Says that it is not known.
+/// Returns an error if that could not be read.
 fn is_loaded() -> Result<bool, String> {
     let is_there = |path: &str| Path::new(path).exists();
     if !is_there("/proc/modules") || is_there("/sys/module/nf_tables") {
@@ -79,11 +79,11 @@ fn is_loaded() -> Result<bool, String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let built_in = format!("/lib/modules/{}/modules.builtin", release.trim());
     let built_in = fs::read_to_string(built_in);
-    let unknown = "whether nftables is loaded is not known";
+    let unknown = "cannot find out whether nftables is loaded";
     Ok(built_in.map_err(|_| unknown)?.contains("/nf_tables.ko"))
 }
 
-/// The old iptables has its rules elsewhere: they are not read, only known to be possible.
+/// Returns an error if iptables-legacy can have rules, which are not read.
 fn legacy(rules: Rules) -> Result<Rules, String> {
     let has = |file: &str, word: &str| {
         let text = fs::read_to_string(format!("/proc/self/net/{file}")).unwrap_or_default();
@@ -99,7 +99,7 @@ fn legacy(rules: Rules) -> Result<Rules, String> {
     }
 }
 
-/// Reads a rule. `None`: it does not reject with a TCP reset.
+/// Reads a rule. `None` if it does not reject with a TCP reset.
 fn parse(body: &[u8], order: ByteOrder) -> Option<(Rule, Option<u64>)> {
     let (family, body) = (*body.first()?, body.get(4..)?);
     let of = |kind| attribute(body, kind, order);

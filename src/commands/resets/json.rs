@@ -1,32 +1,31 @@
-//! The report for a program: one document, whose form packaging/schema/resets.json describes.
+//! The report for a program: one document. packaging/schema/resets.json describes its form.
 
 use serde_json::{Map, Value, json};
 
+use super::Recording;
 use super::addresses::AddressChange;
-use super::causes::{Cause, Severity};
-use super::findings::{Finding, Findings, Overflow};
+use super::findings::{Finding, Findings, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
 use super::owners::{Listening, Owner};
-use super::place::{Reason, ResetPlace};
-use super::processes::ActorState;
-use super::table::Role;
+use super::place::{Fact, ResetPlace};
+use super::processes::{Actor, ActorState};
+use super::site::Role;
 use super::whose::Whose;
-use super::{Interval, Record};
 use crate::host::wall::WallTime;
 use crate::report::json;
 
-/// The document.
-pub fn document(record: &Record, findings: &Findings, monitor: &Monitor) -> Value {
-    let counters = record.changes.all().map(|(name, growth)| {
+/// Returns the document.
+pub fn document(recording: &Recording, findings: &Findings, monitor: &Monitor) -> Value {
+    let started = monitor.started;
+    let counter = |(name, growth): (&str, super::counters::Growth)| {
         json!({
             "name": name,
             "change": growth.by,
-            "per_second": growth.per_second(record.watched),
+            "per_second": growth.per_second(recording.watched),
             "total": growth.total,
         })
-    });
-    let started = monitor.started;
+    };
     let change = |change: &AddressChange| {
         json!({
             "address": change.address,
@@ -34,64 +33,59 @@ pub fn document(record: &Record, findings: &Findings, monitor: &Monitor) -> Valu
             "at": started.after(change.at).full(),
         })
     };
-    let [sent, received] = findings.traced;
+    let [certain, possible] = findings.received;
     json!({
         "version": json::VERSION,
         "started": started.full(),
-        "seconds": record.watched.as_secs_f64(),
+        "seconds": recording.watched.as_secs_f64(),
         "trace": match &monitor.trace {
             Trace::Off => json!({ "state": "off" }),
             Trace::Unavailable(why) => json!({ "state": "unavailable", "reason": why }),
             Trace::On { lost, has_reasons } => json!({
                 "state": "on",
                 "complete": monitor.is_complete(),
-                "sent": sent,
-                "received": received,
+                "sent": findings.sent,
+                "received": certain + possible,
                 "lost": lost,
                 "not_listed": monitor.table.left_out,
                 "has_reasons": has_reasons,
             }),
         },
         "firewall": match &findings.uncounted {
-            Ok(rules) => json!({ "uncounted_rules": rules.iter().map(|one| rule(one, None)).collect::<Vec<_>>() }),
+            Ok(rules) => json!({ "uncounted_rules": list(rules, |one| rule(one, None)) }),
             Err(why) => json!({ "uncounted_rules": null, "reason": why }),
         },
-        "counters": counters.collect::<Vec<_>>(),
-        "findings": findings.list.iter().map(|one| finding(one, started)).collect::<Vec<_>>(),
-        "elsewhere": findings.elsewhere.iter().map(place).collect::<Vec<_>>(),
-        "address_changes": monitor.changes.iter().map(change).collect::<Vec<_>>(),
-        "intervals": record.intervals.iter().map(interval).collect::<Vec<_>>(),
-        "intervals_left_out": record.intervals_left_out,
+        "counters": recording.changes.all().map(counter).collect::<Vec<_>>(),
+        "findings": list(&findings.list, |one| finding(one, started)),
+        "elsewhere": list(&findings.elsewhere, place),
+        "address_changes": list(&monitor.changes, change),
         "errors": monitor.errors,
     })
 }
 
+fn list<T>(all: &[T], to_json: impl Fn(&T) -> Value) -> Value {
+    all.iter().map(to_json).collect()
+}
+
 fn finding(finding: &Finding, started: WallTime) -> Value {
     let description = finding.cause.describe();
-    let state: Map<String, Value> = finding
-        .state
-        .iter()
-        .map(|(name, figure)| ((*name).to_owned(), (*figure).into()))
-        .collect();
+    let state = finding.state.iter();
+    let state = state.map(|(name, figure)| ((*name).to_owned(), Value::from(*figure)));
     json!({
         "cause": description.id,
         "name": description.name,
-        "severity": match description.severity {
-            Severity::Problem => "problem",
-            Severity::Note => "note",
-        },
         "resets": finding.resets,
-        "counters": finding.counters.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-        "state": state,
-        "places": finding.places.iter().map(place).collect::<Vec<_>>(),
-        "queues": finding.queues.iter().map(|one| overflow(one, started)).collect::<Vec<_>>(),
-        "rules": finding.rules.iter().map(|(one, resets)| rule(one, Some(*resets))).collect::<Vec<_>>(),
+        "counters": list(&finding.counters, |(name, _)| json!(name)),
+        "state": state.collect::<Map<_, _>>(),
+        "places": list(&finding.places, place),
+        "queues": list(&finding.queues, |one| queue(one, started)),
+        "rules": list(&finding.rules, |(one, packets)| rule(one, Some(*packets))),
         "next": description.next,
     })
 }
 
-fn rule((family, table, chain, handle): &Rule, resets: Option<u64>) -> Value {
-    json!({ "family": family, "table": table, "chain": chain, "handle": handle, "resets": resets })
+fn rule((family, table, chain, handle): &Rule, packets: Option<u64>) -> Value {
+    json!({ "family": family, "table": table, "chain": chain, "handle": handle, "packets": packets })
 }
 
 fn place(place: &ResetPlace) -> Value {
@@ -99,33 +93,27 @@ fn place(place: &ResetPlace) -> Value {
         Role::Service(port) => ("service", Some(port), None),
         Role::Client(port) => ("client", None, Some(port)),
         Role::Connection(port, peer) => ("unknown", Some(port), Some(peer)),
-        Role::Scan(_) => ("scanned", None, None),
+        Role::Many(_) if place.is_sent() => ("service", None, None),
+        Role::Many(_) => ("client", None, None),
         Role::Unknown => ("unknown", None, None),
     };
     json!({
-        "direction": if place.site.cause == Cause::ByPeer { "received" } else { "sent" },
+        "direction": if place.is_sent() { "sent" } else { "received" },
         "local_address": place.site.local,
         "role": role,
         "local_port": port,
         "peer_port": peer_port,
-        "scanned_ports": (place.ports > 0).then_some(place.ports),
+        "ports": (place.ports > 0).then_some(place.ports),
         "resets": place.resets,
         "reason": place.reason,
-        "processes": place.actors.iter().map(|(actor, resets)| json!({
-            "pid": actor.process.pid(),
-            "name": actor.process.name(),
-            "resets": resets,
-            "state": match actor.state {
-                ActorState::Running => "running",
-                ActorState::Ended => "ended",
-                ActorState::OnHost => "on the host",
-            },
-        })).collect::<Vec<_>>(),
-        "peers": place.peers.iter().map(|(peer, resets)| json!({ "address": peer, "resets": resets })).collect::<Vec<_>>(),
+        "processes": list(&place.actors, actor),
+        "peers": list(&place.peers, |(peer, resets)| json!({ "address": peer, "resets": resets })),
         "resets_of_others": place.more,
-        "explained_by": place.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "explained_by": list(&place.facts, fact),
         "listening": place.listening.as_ref().map(|listening| match listening {
-            Listening::Yes(listener, owned) => json!({ "answer": "listening", "listener": listener.to_string(), "owner": owner(owned) }),
+            Listening::Yes(listener, owned) => {
+                json!({ "answer": "listening", "listener": listener.to_string(), "owner": owner(owned) })
+            }
             Listening::No => json!({ "answer": "not listening" }),
             Listening::Unknown => json!({ "answer": "could not tell" }),
         }),
@@ -133,49 +121,47 @@ fn place(place: &ResetPlace) -> Value {
     })
 }
 
-fn reason(reason: &Reason) -> Value {
-    let (what, address, at) = match reason {
-        Reason::Added(address, at) => ("address added", Some(address), Some(at)),
-        Reason::Removed(at) => ("address removed", None, Some(at)),
-        Reason::NotHere => ("address not here", None, None),
-        Reason::ListenerGone(at) => ("listener gone", None, Some(at)),
-        Reason::Restarted(at) => ("service restarted", None, Some(at)),
-        Reason::NotLinger => ("not by SO_LINGER", None, None),
-        Reason::Smb => ("SMB", None, None),
-        Reason::Within => ("within this machine", None, None),
+fn actor((actor, resets): &(Actor, u64)) -> Value {
+    json!({
+        "pid": actor.process.pid(),
+        "name": actor.process.name(),
+        "resets": resets,
+        "state": match actor.state {
+            ActorState::Running => "running",
+            ActorState::Ended => "ended",
+            ActorState::OnHost => "on the host",
+        },
+    })
+}
+
+fn fact(fact: &Fact) -> Value {
+    let (what, address, at) = match fact {
+        Fact::Added(address, at) => ("address added", Some(address), Some(at)),
+        Fact::Removed(at) => ("address removed", None, Some(at)),
+        Fact::NotHere => ("address not here", None, None),
+        Fact::ListenerGone(at) => ("listener gone", None, Some(at)),
+        Fact::Restarted(at) => ("listener replaced", None, Some(at)),
+        Fact::NotLinger => ("not by SO_LINGER", None, None),
+        Fact::Smb => ("SMB", None, None),
+        Fact::Within => ("within this machine", None, None),
     };
     json!({ "what": what, "address": address, "at": at.map(|at| at.full()) })
 }
 
 fn owner(owner: &Owner) -> Value {
-    json!({
-        "processes": owner.processes.iter().map(json::process).collect::<Vec<_>>(),
-        "unit": owner.unit,
-    })
+    json!({ "processes": list(&owner.processes, json::process), "unit": owner.unit })
 }
 
-fn overflow(overflow: &Overflow, started: WallTime) -> Value {
+fn queue(full: &FullQueue, started: WallTime) -> Value {
+    let known = &full.known;
     json!({
-        "address": overflow.listener.address,
-        "port": overflow.listener.port,
-        "owner": owner(&overflow.owner),
-        "drops": overflow.dropped,
-        "full_at": overflow.full.map(|(_, at)| started.after(at).full()),
-        "full_length": overflow.full.map(|(queue, _)| queue.length),
-        "limit": overflow.listener.queue.and_then(|queue| queue.limit),
-        "length_at_end": overflow.now.map(|queue| queue.length),
-    })
-}
-
-fn interval(interval: &Interval) -> Value {
-    let changes: Map<String, Value> = interval
-        .changes
-        .moved()
-        .map(|(name, growth)| (name.to_owned(), growth.by.into()))
-        .collect();
-    json!({
-        "from": interval.from.as_secs_f64(),
-        "to": interval.to.as_secs_f64(),
-        "changes": changes,
+        "address": known.listener.address,
+        "port": known.listener.port,
+        "owner": owner(&full.owner),
+        "drops": known.dropped(),
+        "full_at": known.full.map(|(_, at)| started.after(at).full()),
+        "full_length": known.full.map(|(queue, _)| queue.length),
+        "limit": known.listener.queue.and_then(|queue| queue.limit),
+        "length_at_end": full.now.map(|queue| queue.length),
     })
 }

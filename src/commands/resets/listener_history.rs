@@ -1,4 +1,4 @@
-//! The listeners at each look: which ports were open a moment ago, and whose accept queue overflowed.
+//! The listeners in each sample: the ports that were open, and the accept queues that overflowed.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,43 +21,43 @@ const TCP: u8 = 6;
 const TCP_LISTEN: u8 = 10;
 const FAMILIES: [u8; 2] = [2, 10];
 
-/// How many listeners are remembered, which is more than there are ports.
-const MOST: usize = 100_000;
+/// How many listeners are remembered. There are fewer ports.
+const MAX_LISTENERS: usize = 100_000;
 
-/// All listeners that were seen. Only sock_diag is asked: /proc costs too much to be read each second.
+/// All listeners that were seen. Only sock_diag is read: /proc costs too much to be read each second.
 #[derive(Debug, Default)]
-pub struct ListenerHistory(BTreeMap<Key, Seen>);
+pub struct ListenerHistory(BTreeMap<Key, KnownListener>);
 
-/// By port, then address and inode, so that a service that starts again is another listener.
+/// Port, address and inode. A service that restarts is another listener.
 type Key = (u16, IpAddr, Option<u64>);
 
-/// A listener at the looks that showed it.
+/// A listener that some sample had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The listener at the last look.
+pub struct KnownListener {
+    /// The listener in the last sample that had it.
     pub listener: Listener,
     /// When it was last seen, since the watch began.
     pub last: Duration,
     /// Its queue and the time when it was last seen to be full.
     pub full: Option<(Queue, Duration)>,
-    /// Its drops at the first look.
+    /// Its drops in the first sample.
     first_drops: u32,
 }
 
-impl Seen {
-    /// The drops that the kernel counts for it, since the first look: SYNs, connections and other packets. `None`: the
-    /// kernel does not say.
+impl KnownListener {
+    /// Returns the drops that the kernel counted for it since the first sample: SYNs, connections and other packets.
+    /// `None` if the kernel does not say.
     pub fn dropped(&self) -> Option<u32> {
         Some(self.listener.drops?.wrapping_sub(self.first_drops))
     }
 }
 
 impl ListenerHistory {
-    /// Looks, at this time since the watch began.
+    /// Reads the listeners, at this time since the watch began.
     ///
     /// # Errors
     /// Returns an error if the kernel gives no complete list.
-    pub fn look(&mut self, at: Duration) -> Result<(), Errno> {
+    pub fn sample(&mut self, at: Duration) -> Result<(), Errno> {
         let order = ByteOrder::NATIVE;
         for family in FAMILIES {
             // struct inet_diag_req_v2: the extension is asked for by a bit, ports and addresses are any.
@@ -81,7 +81,7 @@ impl ListenerHistory {
 
     fn note(&mut self, listener: Listener, at: Duration) {
         let key = (listener.port, listener.address, listener.inode);
-        if self.0.len() >= MOST && !self.0.contains_key(&key) {
+        if self.0.len() >= MAX_LISTENERS && !self.0.contains_key(&key) {
             return;
         }
         // A listener that is new has dropped what it dropped since it was made.
@@ -90,7 +90,7 @@ impl ListenerHistory {
             false => 0,
         };
         let full = listener.queue.filter(|queue| is_full(*queue));
-        let seen = self.0.entry(key).or_insert_with(|| Seen {
+        let seen = self.0.entry(key).or_insert_with(|| KnownListener {
             listener: listener.clone(),
             last: at,
             full: None,
@@ -100,11 +100,11 @@ impl ListenerHistory {
         (seen.listener, seen.last) = (listener, at);
     }
 
-    /// The listeners on this port that an address is served by, the last seen first.
-    pub fn serving(&self, address: Option<IpAddr>, port: u16) -> Vec<&Seen> {
+    /// Returns the listeners on this port that serve an address, the last seen first.
+    pub fn serving(&self, address: Option<IpAddr>, port: u16) -> Vec<&KnownListener> {
         let on_port = self.0.range((port, IpAddr::from([0; 4]), None)..);
         let on_port = on_port.take_while(|((known, ..), _)| *known == port);
-        let mut serving: Vec<&Seen> = on_port
+        let mut serving: Vec<&KnownListener> = on_port
             .map(|(_, seen)| seen)
             .filter(|seen| serves(&seen.listener, address))
             .collect();
@@ -112,8 +112,8 @@ impl ListenerHistory {
         serving
     }
 
-    /// The listeners that dropped something, or whose queue was full at a look.
-    pub fn overflowed(&self) -> impl Iterator<Item = &Seen> {
+    /// Returns the listeners that dropped something, or whose queue was full in a sample.
+    pub fn overflowed(&self) -> impl Iterator<Item = &KnownListener> {
         let all = self.0.values();
         all.filter(|seen| seen.full.is_some() || seen.dropped().is_some_and(|drops| drops > 0))
     }
@@ -211,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn drops_count_from_the_first_look_on() {
+    fn drops_count_from_the_first_sample_on() {
         let mut history = ListenerHistory::default();
         history.note(listener("127.0.0.1", 80, 0, 5), Duration::ZERO);
         assert_eq!(history.overflowed().count(), 0);
         history.note(listener("127.0.0.1", 80, 0, 7), Duration::from_secs(1));
         history.note(listener("127.0.0.1", 81, 0, 3), Duration::from_secs(1));
-        let drops: Vec<_> = history.overflowed().map(Seen::dropped).collect();
+        let drops: Vec<_> = history.overflowed().map(KnownListener::dropped).collect();
         assert_eq!(drops, [Some(2), Some(3)]);
     }
 }

@@ -1,11 +1,12 @@
-//! `listenup resets`: why are connections being reset? The kernel's counters say, and for root its trace of resets.
+//! `listenup resets`: why connections are reset, by the kernel's counters and, as root, by its trace of resets.
 //!
-//! [`monitor`] watches, [`findings`] says what it amounts to, with the words of [`causes`]; [`text`] and [`json`] are
-//! two forms of that.
+//! [`monitor`] watches, and [`findings`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
+//! print them.
 
 mod addresses;
 mod causes;
 mod counters;
+mod descriptions;
 mod explain;
 mod findings;
 mod firewall;
@@ -16,6 +17,7 @@ mod netlink;
 mod owners;
 mod place;
 mod processes;
+mod site;
 mod table;
 mod text;
 pub mod trace;
@@ -42,27 +44,13 @@ use crate::host::wall::WallTime;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 
-/// How many intervals a JSON document has at the most: about 15 MB.
-const MOST_INTERVALS: usize = 10_000;
-
-/// The time between two samples, counted from the first one.
+/// The counters that were sampled.
 #[derive(Debug)]
-struct Interval {
-    from: Duration,
-    to: Duration,
-    changes: Changes,
-}
-
-/// Everything that the counters showed.
-#[derive(Debug)]
-struct Record {
+struct Recording {
     /// The time between the first and the last sample.
     watched: Duration,
     changes: Changes,
     last: Sample,
-    /// The intervals in which a counter moved, for JSON, and how many more there were.
-    intervals: Vec<Interval>,
-    intervals_left_out: u64,
     /// True if it ended before its time.
     is_cut_short: bool,
 }
@@ -77,82 +65,78 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             return failed;
         }
         Err(Obstacle::Doubt(doubt)) => {
-            report::line_to_stderr(format_args!("could not tell: {doubt}"), Wait::Always);
+            warn(format_args!("could not tell: {doubt}"));
             return failed;
         }
     }
-    // Before there is an instance of tracing that must be removed.
+    // Blocked before there is a tracing instance that must be removed.
     let signals = Signals::take(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
     let tracer = match options.trace {
         TraceChoice::Off => Err(Trace::Off),
-        _ => Tracer::start().map_err(|why| Trace::Unavailable(why.to_string())),
+        _ => Tracer::start().map_err(Trace::Unavailable),
     };
-    if let Err(Trace::Unavailable(why)) = &tracer {
-        if options.trace == TraceChoice::On {
-            report::line_to_stderr(format_args!("cannot trace: {why}"), Wait::Always);
+    match &tracer {
+        Err(Trace::Unavailable(why)) if options.trace == TraceChoice::On => {
+            warn(format_args!("cannot trace: {why}"));
             return failed;
         }
-        if options.format == Format::Text {
-            let line = format!(
-                "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
-            );
-            report::line_to_stderr(line, Wait::Always);
-        }
+        Err(Trace::Unavailable(why)) if options.format == Format::Text => warn(format_args!(
+            "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
+        )),
+        _ => {}
     }
     let clock = SystemClock::start();
     let mut monitor = Monitor::start(&clock, tracer);
-    let names = monitor.reason_names();
-    let (record, mut delivered) = watch(options, &mut monitor, &clock, signals.as_ref());
-    monitor.stop(monitor.elapsed(&clock));
+    let (recording, is_delivered) = watch(options, &mut monitor, &clock, signals.as_ref());
+    let reasons = monitor.stop(monitor.elapsed(&clock));
     // The rest changes nothing, so that a second Ctrl-C can end it.
     if let Some(signals) = signals {
         signals.give_back();
     }
-    let name = |number| names.get(&number).cloned();
-    let findings = Findings::of(&mut monitor, &record.changes, &record.last, &clock, &name);
+    let findings = Findings::new(&mut monitor, &recording, &clock, &reasons);
     let summary = match options.format {
-        Format::Json => report::json::line(&json::document(&record, &findings, &monitor)),
-        Format::Text | Format::Nagios => text::summary(&record, &findings, &monitor, options.watch),
+        Format::Json => report::json::line(&json::document(&recording, &findings, &monitor)),
+        Format::Text | Format::Nagios => {
+            text::summary(&recording, &findings, &monitor, options.watch)
+        }
     };
-    delivered = delivered && report::deliver(&summary, Wait::Always);
-    ExitStatus::plain(if delivered && !record.last.is_empty() {
-        ExitReason::Done
-    } else {
-        ExitReason::Failed
-    })
+    let is_delivered = is_delivered && report::deliver(&summary, Wait::Always);
+    match is_delivered && !recording.last.is_empty() {
+        true => ExitStatus::plain(ExitReason::Done),
+        false => failed,
+    }
 }
 
-/// Takes a sample now and one at the end of each interval, until the time is over, a signal comes or the reader is gone.
-/// Also returns whether all lines could be written.
+fn warn(line: impl std::fmt::Display) {
+    report::line_to_stderr(line, Wait::Always);
+}
+
+/// Samples now and at the end of each interval, until the time is over, a signal comes or the reader is gone. Also
+/// returns true if all lines could be written.
 fn watch(
     options: &ResetsOptions,
     monitor: &mut Monitor,
     clock: &dyn Clock,
     signals: Option<&Signals>,
-) -> (Record, bool) {
-    let is_text = options.format == Format::Text;
+) -> (Recording, bool) {
     let sample = |monitor: &mut Monitor| {
-        let (sample, errors) = monitor.sample();
-        for error in errors {
-            report::line_to_stderr(error, Wait::Always);
-        }
+        let (sample, errors) = monitor.sample_counters();
+        errors.into_iter().for_each(warn);
         sample
     };
     let first = sample(monitor);
     monitor.forget_traced();
     let start = monitor.elapsed(clock);
-    let mut record = Record {
+    let mut recording = Recording {
         watched: Duration::ZERO,
         changes: Changes::default(),
         last: first.clone(),
-        intervals: Vec::new(),
-        intervals_left_out: 0,
         is_cut_short: false,
     };
     let mut due = Duration::ZERO;
-    let mut delivered = true;
-    // Without a figure there is nothing to wait for.
-    while due < options.watch && !first.is_empty() && !record.is_cut_short {
+    let mut is_delivered = true;
+    // Without counters there is nothing to wait for.
+    while due < options.watch && !first.is_empty() && !recording.is_cut_short {
         let passed = monitor.elapsed(clock).saturating_sub(start);
         // If the machine was late, the next interval begins now.
         due = due
@@ -160,36 +144,26 @@ fn watch(
             .max(passed)
             .min(options.watch);
         let flow = wait(monitor, clock, start.saturating_add(due), signals);
-        record.is_cut_short = flow.is_break();
-        let moved = monitor.look(monitor.elapsed(clock));
+        recording.is_cut_short = flow.is_break();
+        let moved = monitor.sample_network(monitor.elapsed(clock));
         let now = sample(monitor);
-        let interval = Interval {
-            from: record.watched,
-            to: monitor.elapsed(clock).saturating_sub(start),
-            changes: Changes::between(&record.last, &now),
-        };
+        let changes = Changes::between(&recording.last, &now);
         monitor.tick(monitor.elapsed(clock));
-        (record.watched, record.last) = (interval.to, now);
-        // If there is one interval alone, the summary says the same.
-        if is_text && options.every < options.watch {
-            let busiest = monitor.busiest(interval.changes.growth("OutRsts") > 0);
-            let lines = text::live(&interval.changes, &moved, busiest.as_ref(), WallTime::now());
-            delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
-            record.is_cut_short |= !delivered;
-        }
-        if interval.changes.moved().next().is_some() && !is_text {
-            match record.intervals.len() < MOST_INTERVALS {
-                true => record.intervals.push(interval),
-                false => record.intervals_left_out += 1,
-            }
+        recording.watched = monitor.elapsed(clock).saturating_sub(start);
+        recording.last = now;
+        // A single interval says the same as the summary.
+        if options.format == Format::Text && options.every < options.watch {
+            let lines = text::live(&changes, &moved, WallTime::now());
+            is_delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
+            recording.is_cut_short |= !is_delivered;
         }
     }
-    record.changes = Changes::between(&first, &record.last);
-    (record, delivered)
+    recording.changes = Changes::between(&first, &recording.last);
+    (recording, is_delivered)
 }
 
-/// Waits until this time, and reads the trace every so often. Breaks if a signal came, or if nobody will read the
-/// report: the reader of a pipe is gone, or the terminal.
+/// Waits until this time, and reads the trace every so often. Breaks if a signal came, or if the reader of the report
+/// is gone.
 fn wait(
     monitor: &mut Monitor,
     clock: &dyn Clock,
@@ -199,7 +173,13 @@ fn wait(
     let stdout = io::stdout();
     loop {
         let now = monitor.elapsed(clock);
+        monitor.tick(now);
         let left = end.saturating_sub(now);
+        // poll(2) counts in milliseconds.
+        if left < Duration::from_millis(1) {
+            clock.pause(left);
+            return ControlFlow::Continue(());
+        }
         let until = if monitor.is_tracing() {
             left.min(TICK)
         } else {
@@ -211,16 +191,8 @@ fn wait(
         polled.extend(signals.map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
         match poll(&mut polled, timeout) {
             Ok(1..) => return ControlFlow::Break(()),
-            // poll(2) counts in milliseconds.
-            Ok(_) if left < Duration::from_millis(1) => {
-                clock.pause(left);
-                return ControlFlow::Continue(());
-            }
-            Ok(_) | Err(Errno::EINTR) => monitor.tick(now),
-            Err(_) => {
-                clock.pause(left);
-                return ControlFlow::Continue(());
-            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => clock.pause(until),
         }
     }
 }

@@ -12,7 +12,8 @@ use super::counters::Sample;
 use super::firewall::{self, Rules};
 use super::listener_history::ListenerHistory;
 use super::processes::Threads;
-use super::table::{Flow, Origin, Role, Site, Table};
+use super::site::{Flow, Origin, Role};
+use super::table::Table;
 use super::trace::Tracer;
 use super::trace::event::{Endpoint, Reset};
 use crate::clock::Clock;
@@ -21,20 +22,20 @@ use crate::host::wall::WallTime;
 
 const PROC: &str = "/proc";
 /// How many changes of addresses are kept.
-const MOST_CHANGES: usize = 1000;
-/// Linux's own range of ports for clients, where it cannot be read.
+const MAX_CHANGES: usize = 1000;
+/// Linux's default range of ports for clients, used if the range cannot be read.
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 
-/// Whether resets are traced.
+/// The state of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// It was not wanted.
+    /// They are not, by the option.
     Off,
-    /// It is not possible, for this reason.
+    /// They cannot be, for this reason.
     Unavailable(String),
     /// They are.
     On {
-        /// Resets that were not traced because there were too many a second. `None`: the kernel does not say.
+        /// Resets that were too many a second to be traced. `None` if the kernel does not say.
         lost: Option<u64>,
         /// True if the kernel traces resets without a socket, and gives reasons: from Linux 6.10 on.
         has_reasons: bool,
@@ -46,44 +47,38 @@ pub enum Trace {
 pub struct Monitor {
     /// When it began.
     pub started: WallTime,
-    /// Whether resets are traced.
+    /// The state of the trace.
     pub trace: Trace,
     /// The resets that were traced.
     pub table: Table,
-    /// The processes that sent some.
+    /// The threads that sent resets, and their processes.
     pub threads: Threads,
     /// The listeners.
     pub listeners: ListenerHistory,
-    /// The addresses at the last look. `None`: they are not known.
+    /// The addresses in the last sample. `None` if they could not be read.
     pub addresses: Option<Addresses>,
-    /// All addresses that were here at some look.
+    /// All addresses that this network namespace had in some sample.
     pub known_addresses: BTreeSet<IpAddr>,
     /// The addresses that were added or removed.
     pub changes: Vec<AddressChange>,
-    /// The rules of the firewall at the beginning, or why they are not known.
+    /// The rules of the firewall at the beginning, or why they could not be read.
     pub rules: Result<Rules, String>,
-    /// What could not be read, each once.
+    /// The reasons why something could not be read, each once.
     pub errors: Vec<String>,
     start: Duration,
-    looked: Duration,
+    sampled: Duration,
     tracer: Option<Tracer>,
 }
 
 impl Monitor {
     /// Begins to watch, with a tracer or the reason why there is none.
     pub fn start(clock: &dyn Clock, tracer: Result<Tracer, Trace>) -> Self {
-        let (tracer, trace) = match tracer {
-            Ok(tracer) => {
-                let has_reasons = tracer.has_reasons();
-                (
-                    Some(tracer),
-                    Trace::On {
-                        lost: Some(0),
-                        has_reasons,
-                    },
-                )
-            }
-            Err(trace) => (None, trace),
+        let trace = match &tracer {
+            Ok(tracer) => Trace::On {
+                lost: Some(0),
+                has_reasons: tracer.has_reasons(),
+            },
+            Err(trace) => trace.clone(),
         };
         let mut monitor = Self {
             started: WallTime::now(),
@@ -97,33 +92,42 @@ impl Monitor {
             rules: firewall::read(),
             errors: Vec::new(),
             start: clock.now(),
-            looked: Duration::ZERO,
-            tracer,
+            sampled: Duration::ZERO,
+            tracer: tracer.ok(),
         };
-        monitor.look(Duration::ZERO);
+        monitor.sample_network(Duration::ZERO);
         monitor
     }
 
-    /// The time since it began.
+    /// Returns the time since it began.
     pub fn elapsed(&self, clock: &dyn Clock) -> Duration {
         clock.now().saturating_sub(self.start)
     }
 
-    /// True if resets are traced.
+    /// True while resets are traced.
     pub fn is_tracing(&self) -> bool {
         self.tracer.is_some()
     }
 
-    /// The names of the kernel's reasons, by number.
-    pub fn reason_names(&self) -> BTreeMap<u64, String> {
-        let tracer = self.tracer.as_ref();
-        tracer
-            .map(|tracer| tracer.reasons.clone())
-            .unwrap_or_default()
+    /// True if resets are traced with their causes.
+    pub fn has_causes(&self) -> bool {
+        matches!(
+            self.trace,
+            Trace::On {
+                has_reasons: true,
+                ..
+            }
+        )
     }
 
-    /// Takes a sample of the counters. Returns it with the errors that are new.
-    pub fn sample(&mut self) -> (Sample, Vec<String>) {
+    /// True if the trace has every reset with its cause.
+    pub fn is_complete(&self) -> bool {
+        let has_all = matches!(self.trace, Trace::On { lost: Some(0), .. });
+        self.has_causes() && has_all && self.table.left_out == 0
+    }
+
+    /// Reads the counters. Returns them with the errors that are new.
+    pub fn sample_counters(&mut self) -> (Sample, Vec<String>) {
         let (sample, errors) = Sample::read(Path::new(PROC));
         let errors = errors.iter().map(ToString::to_string);
         let new: Vec<String> = errors
@@ -133,7 +137,7 @@ impl Monitor {
         (sample, new)
     }
 
-    /// Forgets what was traced before the first sample.
+    /// Drops what was traced before the first sample.
     pub fn forget_traced(&mut self) {
         self.tick(Duration::ZERO);
         self.table = Table::new(ephemeral_ports(Path::new(PROC)));
@@ -144,58 +148,43 @@ impl Monitor {
         let Some(tracer) = &mut self.tracer else {
             return;
         };
-        let (known, threads) = (&self.known_addresses, &mut self.threads);
-        let (table, listeners) = (&mut self.table, &self.listeners);
-        // A received reset that waits for the next event, which can show that nobody sent it.
-        let mut received: Option<Flow> = None;
-        let mut count = |flow: Flow, thread| table.count(flow, role(&flow, listeners), thread, at);
+        let (known, listeners) = (&self.known_addresses, &self.listeners);
+        let (table, threads) = (&mut self.table, &mut self.threads);
         tracer.read(&mut |reset, reason| {
             let cause = Cause::of(reset, reason);
-            let flow = flow(reset, cause, known, threads);
-            if let Some(before) = received.take() {
-                let is_same = (before.local, before.peer) == (flow.local, flow.peer);
-                if !is_same || cause != Cause::AfterClose {
-                    count(before, None);
-                }
-            }
-            if cause == Cause::ByPeer {
-                received = Some(flow);
-                return;
-            }
-            let thread = reset
-                .pid
-                .filter(|_| cause.is_by_thread() && reset.by_thread);
+            let mut flow = flow(reset, cause, known, threads);
+            flow.role = role(&flow, listeners);
+            let is_by_thread = cause.is_by_thread() && reset.by_thread;
+            let thread = reset.pid.filter(|_| is_by_thread);
             if let Some(thread) = thread {
                 threads.note(thread);
             }
-            count(flow, thread);
+            table.count(flow, thread, at);
         });
-        if let Some(flow) = received {
-            count(flow, None);
-        }
-        self.threads.end_tick(tracer);
+        table.end_tick(at);
+        threads.end_tick(tracer);
     }
 
-    /// Looks at the listeners and the addresses. Returns the addresses that were added or removed since the last look.
-    pub fn look(&mut self, at: Duration) -> Vec<AddressChange> {
-        if let Err(errno) = self.listeners.look(at) {
-            self.note_error(format!("the listeners are not known: {}", ErrnoText(errno)));
+    /// Samples the listeners and the addresses. Returns the addresses that were added or removed since the last sample.
+    pub fn sample_network(&mut self, at: Duration) -> Vec<AddressChange> {
+        if let Err(errno) = self.listeners.sample(at) {
+            self.note_error(format!("cannot read the listeners: {}", ErrnoText(errno)));
         }
         let now = match addresses::read() {
             Ok(now) => now,
             Err(errno) => {
-                self.note_error(format!("the addresses are not known: {}", ErrnoText(errno)));
+                self.note_error(format!("cannot read the addresses: {}", ErrnoText(errno)));
                 return Vec::new();
             }
         };
         let changes = match &self.addresses {
-            Some(before) => addresses::diff(before, &now, [self.looked, at]),
+            Some(before) => addresses::diff(before, &now, [self.sampled, at]),
             None => Vec::new(),
         };
-        self.looked = at;
+        self.sampled = at;
         self.known_addresses.extend(now.keys());
         self.addresses = Some(now);
-        let room = MOST_CHANGES.saturating_sub(self.changes.len());
+        let room = MAX_CHANGES.saturating_sub(self.changes.len());
         self.changes.extend(changes.iter().take(room));
         changes
     }
@@ -206,47 +195,31 @@ impl Monitor {
         }
     }
 
-    /// The site with the most resets since the last call. `has_sent`: this network namespace has sent some. Every
-    /// namespace has loopback addresses, so that these alone say nothing.
-    pub fn busiest(&mut self, has_sent: bool) -> Option<(Site, u64)> {
-        let (known, listeners) = (&self.known_addresses, &self.listeners);
-        self.table.busiest(&|site| {
-            let is_loopback = site.local.is_some_and(|local| local.is_loopback());
-            let is_certain = site.origin == Origin::Here || !is_loopback;
-            (has_sent || site.cause == Cause::ByPeer)
-                && site.origin != Origin::Elsewhere
-                && is_certain
-                && is_here(site, known, listeners)
-        })
-    }
-
-    /// True if a site can be in this network namespace, by its address.
-    pub fn is_here(&self, site: &Site) -> bool {
-        is_here(site, &self.known_addresses, &self.listeners)
-    }
-
-    /// Ends the trace, whose instance is removed.
-    pub fn stop(&mut self, at: Duration) {
+    /// Ends the trace and removes its instance. Returns the names of the kernel's reasons, by number.
+    pub fn stop(&mut self, at: Duration) -> BTreeMap<u64, String> {
         if let Some(tracer) = &mut self.tracer {
             tracer.stop();
         }
         self.tick(at);
-        self.look(at);
-        if let (Some(tracer), Trace::On { lost, .. }) = (self.tracer.take(), &mut self.trace) {
+        self.sample_network(at);
+        let Some(tracer) = self.tracer.take() else {
+            return BTreeMap::new();
+        };
+        if let Trace::On { lost, .. } = &mut self.trace {
             *lost = tracer.lost();
         }
+        tracer.reasons.clone()
     }
 }
 
-/// A reset by its ends, and whose network namespace it is in.
+/// Returns a reset by its ends, with the evidence for its network namespace.
 fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Threads) -> Flow {
     let is_here = |(address, _): Endpoint| address.is_loopback() || known.contains(&address);
+    let is_foreign = |end: Endpoint| !end.0.is_unspecified() && !is_here(end);
     let is_within = reset.local.is_some_and(is_here) && reset.peer.is_some_and(is_here);
-    // An interrupt says nothing of the thread that it meets, except on a connection within a machine: there the
+    // An interrupt is not the work of the thread that it stops, except on a connection within a machine: there the
     // thread that sends does the work.
     let thread = reset.pid.filter(|_| reset.by_thread || is_within);
-    let is_foreign =
-        |(address, port): Endpoint| !address.is_unspecified() && !is_here((address, port));
     let origin = match thread.map_or(Origin::Unknown, |thread| threads.origin(thread)) {
         Origin::Unknown if reset.local.is_some_and(is_foreign) => Origin::Foreign,
         origin => origin,
@@ -258,38 +231,24 @@ fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Thr
         local: reset.local,
         peer: reset.peer,
         is_within,
+        role: None,
     }
 }
 
-/// The port that something listens on is the service's.
+/// Returns the role that a listener shows: its port is the service's.
 fn role(flow: &Flow, listeners: &ListenerHistory) -> Option<Role> {
-    let is_open = |end: Option<Endpoint>| {
-        let (address, port) = end?;
-        let is_known = flow.origin != Origin::Elsewhere;
-        (is_known && !listeners.serving(Some(address), port).is_empty()).then_some(port)
-    };
-    let peer = flow.peer.filter(|_| flow.is_within);
-    is_open(flow.local)
-        .map(Role::Service)
-        .or_else(|| is_open(peer).map(Role::Client))
-}
-
-fn is_here(site: &Site, known: &BTreeSet<IpAddr>, listeners: &ListenerHistory) -> bool {
-    match (site.origin, site.local, site.role) {
-        (Origin::Here, ..) | (_, None, _) => true,
-        (_, Some(address), Role::Service(port)) if address.is_unspecified() => {
-            let serving = listeners.serving(None, port);
-            serving
-                .iter()
-                .any(|seen| seen.listener.address.is_unspecified())
-        }
-        (_, Some(address), _) => {
-            address.is_loopback() || known.is_empty() || known.contains(&address)
-        }
+    let is_open = |(address, port): &Endpoint| !listeners.serving(Some(*address), *port).is_empty();
+    let [by_local, by_peer] = flow.sides();
+    if flow.origin == Origin::Elsewhere {
+        None
+    } else if flow.local.as_ref().is_some_and(is_open) {
+        by_local
+    } else {
+        by_peer.filter(|_| flow.is_within && flow.peer.as_ref().is_some_and(is_open))
     }
 }
 
-/// The local ports that the kernel gives to clients (net.ipv4.ip_local_port_range).
+/// Returns the local ports that the kernel gives to clients (net.ipv4.ip_local_port_range).
 fn ephemeral_ports(proc: &Path) -> RangeInclusive<u16> {
     let file = proc.join("sys/net/ipv4/ip_local_port_range");
     let text = std::fs::read_to_string(file).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What listens on a port now, and whose it is: the listeners and owners of `listenup list -p`.
+//! The listeners at the end, and their owners, as `listenup list -p` has them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,9 +15,9 @@ use crate::report::Format;
 use crate::source::SourceChoice;
 
 /// The limit on finding the owners: processes with very many sockets take long.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
-/// Whose a listener is, as far as it is known.
+/// The owner of a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The processes that hold it.
@@ -42,24 +42,24 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What listens on a port.
+/// The answer to whether something listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listening {
     /// This listener, and its owner.
     Yes(Box<Listener>, Owner),
-    /// Nothing.
+    /// Nothing listens.
     No,
-    /// That could not be found out.
+    /// It could not be read.
     Unknown,
 }
 
 /// The listeners on some ports.
 #[derive(Debug)]
-pub struct Owners(Option<Listing>);
+pub struct ListenerSnapshot(Option<Listing>);
 
-impl Owners {
-    /// Looks at these ports. Also says why owners can be missing.
-    pub fn look(
+impl ListenerSnapshot {
+    /// Reads the listeners on these ports. Also returns the reasons why owners can be missing.
+    pub fn capture(
         ports: impl Iterator<Item = (Option<IpAddr>, u16)>,
         clock: &dyn Clock,
     ) -> (Self, Vec<String>) {
@@ -83,16 +83,18 @@ impl Owners {
             format: Format::Text,
         };
         match list::find_out(&options, clock) {
-            Ok(mut listing) => {
-                let warnings = std::mem::take(&mut listing.warnings);
-                (Self(Some(listing)), warnings)
+            Ok(listing) => {
+                let unread =
+                    "the owners of some listeners are unknown: not all processes could be read";
+                let warnings = listing.warnings.first().map(|_| unread.to_owned());
+                (Self(Some(listing)), warnings.into_iter().collect())
             }
             Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),
             Err(Obstacle::NoSuch(what)) => (Self(None), vec![what]),
         }
     }
 
-    /// What listens on a port of this address.
+    /// Returns the listener on a port of this address.
     pub fn listening(&self, address: Option<IpAddr>, port: u16) -> Listening {
         let Some(listing) = &self.0 else {
             return Listening::Unknown;
@@ -104,7 +106,7 @@ impl Owners {
         })
     }
 
-    /// The processes and the unit of a listener, as far as they are known.
+    /// Returns the processes and the unit of a listener, as far as they could be read.
     pub fn owner(&self, listener: &Listener) -> Owner {
         let find = |listing: &Listing| {
             let known = listing.listeners.iter().find(|one| one.is_same(listener))?;
@@ -117,7 +119,7 @@ impl Owners {
         self.0.as_ref().and_then(find).unwrap_or_default()
     }
 
-    /// The queue of a listener now. `None`: it is gone.
+    /// Returns the queue of a listener. `None` if the listener is gone.
     pub fn queue(&self, listener: &Listener) -> Option<Queue> {
         let mut listeners = self.0.as_ref()?.listeners.iter();
         listeners.find(|one| one.is_same(listener))?.queue

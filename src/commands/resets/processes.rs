@@ -1,10 +1,10 @@
-//! The processes behind traced threads, and their network namespaces.
+//! The processes of traced threads, and their network namespaces.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
-use super::table::Origin;
+use super::site::Origin;
 use super::trace::Tracer;
 use crate::host::processes::Process;
 
@@ -12,31 +12,31 @@ const PROC: &str = "/proc";
 /// PROC_PID_INIT_INO of include/linux/proc_ns.h: the PID namespace of the host, whose numbers the kernel traces.
 const PID_NAMESPACE_OF_THE_HOST: &str = "pid:[4026531836]";
 /// How many threads are looked up in a tick, and how many are remembered.
-const MOST_LOOKUPS: usize = 256;
-const MOST_NAMES: usize = 20;
-const MOST_KNOWN: usize = 4096;
+const MAX_LOOKUPS: usize = 256;
+const MAX_NAMES: usize = 20;
+const MAX_KNOWN: usize = 4096;
 
 /// The process that closed a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// The process; if it is not in this /proc any more, the thread.
+    /// The process. If it is no longer in this /proc, the thread.
     pub process: Process,
-    /// Where it is.
+    /// Its state.
     pub state: ActorState,
 }
 
-/// Where a process is.
+/// The state of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorState {
     /// It was running a moment after the reset.
     Running,
-    /// It had ended by then.
+    /// It had ended.
     Ended,
-    /// It has a number of the host, which this PID namespace does not know.
+    /// Its number is that of the host, which this PID namespace does not have.
     OnHost,
 }
 
-/// What is known of threads.
+/// The threads that sent resets.
 #[derive(Debug)]
 pub struct Threads {
     /// The network namespace of this process.
@@ -45,12 +45,12 @@ pub struct Threads {
     is_on_host: bool,
     origins: HashMap<u32, Origin>,
     actors: BTreeMap<u32, Actor>,
-    /// Threads whose process is to be looked up.
+    /// Threads whose process must be looked up.
     unknown: Vec<u32>,
 }
 
 impl Threads {
-    /// Nothing is known yet.
+    /// Returns no threads yet.
     pub fn new() -> Self {
         let namespace = fs::read_link(format!("{PROC}/self/ns/pid")).unwrap_or_default();
         Self {
@@ -62,9 +62,9 @@ impl Threads {
         }
     }
 
-    /// In which network namespace a thread is.
+    /// Returns the network namespace of a thread.
     pub fn origin(&mut self, thread: u32) -> Origin {
-        if self.origins.len() >= MOST_LOOKUPS && !self.origins.contains_key(&thread) {
+        if self.origins.len() >= MAX_LOOKUPS && !self.origins.contains_key(&thread) {
             return Origin::Unknown;
         }
         let look = || {
@@ -88,7 +88,7 @@ impl Threads {
     /// Remembers to look up the process of a thread.
     pub fn note(&mut self, thread: u32) {
         let is_new = !self.actors.contains_key(&thread) && !self.unknown.contains(&thread);
-        if is_new && self.unknown.len() < MOST_NAMES {
+        if is_new && self.unknown.len() < MAX_NAMES {
             self.unknown.push(thread);
         }
     }
@@ -97,7 +97,7 @@ impl Threads {
     /// forgets namespaces, since the number of a thread that has ended can be used again.
     pub fn end_tick(&mut self, tracer: &Tracer) {
         self.origins.clear();
-        if self.actors.len() > MOST_KNOWN {
+        if self.actors.len() > MAX_KNOWN {
             self.actors.clear();
         }
         let mut unnamed = Vec::new();
@@ -124,13 +124,13 @@ impl Threads {
         }
     }
 
-    /// The process of a thread, if it was looked up.
+    /// Returns the process of a thread, if it was looked up.
     pub fn actor(&self, thread: u32) -> Option<&Actor> {
         self.actors.get(&thread)
     }
 }
 
-/// The process that a thread belongs to: the kernel traces threads.
+/// Returns the process of a thread, if it still runs.
 fn running(thread: u32) -> Option<Actor> {
     let status = fs::read_to_string(format!("{PROC}/{thread}/status")).ok()?;
     let process = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
@@ -157,10 +157,10 @@ mod tests {
         let mut threads = Threads::new();
         assert_eq!(threads.origin(std::process::id()), Origin::Here);
         assert_eq!(threads.origin(u32::MAX), Origin::Unknown);
-        for thread in 0..2 * MOST_LOOKUPS as u32 {
+        for thread in 0..2 * MAX_LOOKUPS as u32 {
             threads.origin(u32::MAX - thread);
         }
-        assert_eq!(threads.origins.len(), MOST_LOOKUPS);
+        assert_eq!(threads.origins.len(), MAX_LOOKUPS);
         let actor = running(nix::unistd::gettid().as_raw() as u32).unwrap();
         assert_eq!(actor.process.pid(), std::process::id());
         assert_eq!(actor.state, ActorState::Running);

@@ -1,61 +1,115 @@
-//! Whose network namespace a reset is in: the kernel traces those of all, and does not say.
+//! The network namespace of a reset. The kernel traces those of all namespaces, and does not say which it is.
 
 use super::causes::Cause;
+use super::counters::Changes;
 use super::monitor::Monitor;
-use super::table::{Origin, Site, Tally};
+use super::site::{Origin, Role, Site, Tally};
 
-/// Where a reset was, by its address, its thread and the counter of resets that were sent.
+/// The network namespace of a reset, by its address, its thread and the counters of this network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// This network namespace's.
     Ours,
-    /// Perhaps another one's.
+    /// Possibly another one's.
     Doubtful,
     /// Another one's.
     Others,
 }
 
-/// Whose the resets of each site are. `sent`: how many resets this network namespace has sent. The kernel traces
-/// those of all namespaces, and does not say which. The sites that are most certainly ours come first.
-pub fn whose(monitor: &Monitor, sites: &[(Site, Tally)], sent: Option<u64>) -> Vec<Whose> {
-    let is_loopback = |site: &Site| site.local.is_some_and(|local| local.is_loopback());
-    let class = |site: &Site| match (site.origin, monitor.is_here(site)) {
-        (Origin::Here, _) => 0,
-        // A thread in another namespace can use a socket of this one.
-        (Origin::Elsewhere, true) => 3,
-        (Origin::Elsewhere, false) => 5,
-        (_, false) => 4,
-        // Every namespace has these addresses.
-        (_, true) if is_loopback(site) => 2,
-        (_, true) => 1,
+/// Classes of evidence. The first one is the strongest for this network namespace.
+const THREAD_HERE: usize = 0;
+const ADDRESS_HERE: usize = 1;
+/// Every namespace has these addresses.
+const LOOPBACK: usize = 2;
+/// A thread in another namespace can use a socket of this one.
+const THREAD_ELSEWHERE: usize = 3;
+const FOREIGN_ADDRESS: usize = 4;
+const BOTH_ELSEWHERE: usize = 5;
+
+/// Returns whose the resets of each site are.
+pub fn whose(monitor: &Monitor, sites: &[(Site, Tally)], changes: &Changes) -> Vec<Whose> {
+    let by = |name| changes.get(name).and_then(|growth| growth.by);
+    let count = |received: bool, wanted: usize| -> u64 {
+        let of = |(site, _): &&(Site, Tally)| {
+            (site.cause == Cause::Received) == received && class(site, monitor) == wanted
+        };
+        sites.iter().filter(of).map(|(_, tally)| tally.resets).sum()
     };
+    let sent = by("OutRsts");
     let mut left = sent.unwrap_or(u64::MAX);
-    let by_class = [0, 1, 2, 3, 4].map(|wanted| {
-        let of = |(site, _): &&(Site, Tally)| site.cause != Cause::ByPeer && class(site) == wanted;
-        let count: u64 = sites.iter().filter(of).map(|(_, tally)| tally.resets).sum();
-        let whose = match (wanted, count <= left) {
-            (0, _) => Whose::Ours,
-            (3.., _) if sent.is_none() => Whose::Others,
-            (2, true) if !monitor.is_complete() => Whose::Doubtful,
+    let sent = [
+        THREAD_HERE,
+        ADDRESS_HERE,
+        LOOPBACK,
+        THREAD_ELSEWHERE,
+        FOREIGN_ADDRESS,
+    ]
+    .map(|class| {
+        let count = count(false, class);
+        let whose = match (class, count <= left) {
+            (THREAD_HERE, _) => Whose::Ours,
+            (THREAD_ELSEWHERE.., _) if sent.is_none() => Whose::Others,
+            (LOOPBACK, true) if !monitor.is_complete() => Whose::Doubtful,
             (_, true) => Whose::Ours,
-            (1 | 2, false) if left > 0 => Whose::Doubtful,
+            (ADDRESS_HERE | LOOPBACK, false) if left > 0 => Whose::Doubtful,
             _ => Whose::Others,
         };
         left = left.saturating_sub(count);
         whose
     });
-    let is_within = |tally: &Tally| {
-        tally
-            .peers
-            .keys()
-            .all(|peer| monitor.known_addresses.contains(peer))
-    };
-    let whose = |(site, tally): &(Site, Tally)| match (class(site), site.cause) {
-        // No counter has the resets that were received.
-        (1, Cause::ByPeer) => Whose::Ours,
-        (3, Cause::ByPeer) if !is_loopback(site) && !is_within(tally) => Whose::Doubtful,
-        (3 | 4, Cause::ByPeer) => Whose::Others,
-        (class, _) => by_class.get(class).copied().unwrap_or(Whose::Others),
+    // These count most resets that are received, but not those after a close.
+    let received = by("EstabResets")
+        .zip(by("AttemptFails"))
+        .map(|(cut, failed)| cut + failed);
+    let is_counted = received
+        .is_some_and(|received| count(true, THREAD_HERE) + count(true, ADDRESS_HERE) <= received);
+    let whose = |(site, tally): &(Site, Tally)| {
+        let class = class(site, monitor);
+        let mut peers = tally.peers.keys();
+        match (class, site.cause) {
+            (ADDRESS_HERE, Cause::Received) if is_counted => Whose::Ours,
+            (ADDRESS_HERE, Cause::Received) => Whose::Doubtful,
+            (THREAD_ELSEWHERE, Cause::Received)
+                if !is_loopback(site)
+                    && !peers.all(|peer| monitor.known_addresses.contains(peer)) =>
+            {
+                Whose::Doubtful
+            }
+            (THREAD_ELSEWHERE | FOREIGN_ADDRESS, Cause::Received) => Whose::Others,
+            _ => sent.get(class).copied().unwrap_or(Whose::Others),
+        }
     };
     sites.iter().map(whose).collect()
+}
+
+fn class(site: &Site, monitor: &Monitor) -> usize {
+    match (site.origin, is_here(site, monitor)) {
+        (Origin::Here, _) => THREAD_HERE,
+        (Origin::Elsewhere, true) => THREAD_ELSEWHERE,
+        (Origin::Elsewhere, false) => BOTH_ELSEWHERE,
+        (_, false) => FOREIGN_ADDRESS,
+        (_, true) if is_loopback(site) => LOOPBACK,
+        (_, true) => ADDRESS_HERE,
+    }
+}
+
+fn is_loopback(site: &Site) -> bool {
+    site.local.is_some_and(|local| local.is_loopback())
+}
+
+/// True if a site can be in this network namespace, by its address.
+fn is_here(site: &Site, monitor: &Monitor) -> bool {
+    match (site.local, site.role) {
+        (None, _) => true,
+        (Some(address), Role::Service(port)) if address.is_unspecified() => {
+            let serving = monitor.listeners.serving(None, port);
+            serving
+                .iter()
+                .any(|known| known.listener.address.is_unspecified())
+        }
+        (Some(address), _) => {
+            let known = &monitor.known_addresses;
+            address.is_loopback() || known.is_empty() || known.contains(&address)
+        }
+    }
 }

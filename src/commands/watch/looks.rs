@@ -1,4 +1,4 @@
-//! The looks of a watch: where they are made, the kernel's events as reasons for them, and what they may cost.
+//! The looks of a watch: in which network namespace, when, at which cost, and after which events of the kernel.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::pulse::Pulse;
 use crate::cli::CheckOptions;
-use crate::clock::{Clock, Deadline, Shown};
+use crate::clock::{Clock, Deadline};
 use crate::commands::checker::Checker;
 use crate::domain::{Answer, Obstacle};
 use crate::engine::{Outcome, Timing};
@@ -18,53 +18,55 @@ use crate::source::netlink::events::{Events, Told};
 
 /// Looks take at most one part in this many of a processor's time.
 const SHARE: u32 = 20;
-/// The longest rest after a look with sock_diag: one that took long on a busy machine must not hold up the next.
+/// The longest rest after a look with sock_diag: a look that took long on a busy machine must not delay the next one.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// How often it is tried again to subscribe to the kernel's events.
+/// How long to wait before subscribing to the kernel's events again.
 const SUBSCRIBE_EVERY: Duration = Duration::from_secs(1);
 
-/// Looks again and again for the same targets.
+/// Repeated looks for the same targets.
 pub struct Looks<'a> {
     options: &'a CheckOptions,
     every: Duration,
     checker: Option<Checker<'a>>,
-    /// The network namespace that the program began in, and the one of `--netns` that it is in.
+    /// The network namespace in which the program began.
     home: Option<File>,
-    place: Option<(u64, u64)>,
+    /// The identity of the namespace of `--netns` that was entered.
+    entered: Option<(u64, u64)>,
     events: Option<Events>,
     subscribed: Option<Duration>,
-    /// The last event trouble that was said.
+    /// The last trouble with events that was reported.
     refused: Option<String>,
-    /// How many times events were lost.
+    /// How often events were lost.
     pub lost: u64,
-    /// How many looks there were.
+    /// The number of looks.
     pub count: u64,
-    /// When the last one was, by the time of day.
+    /// The time of day of the last look.
     pub last: SystemTime,
-    /// When the next look is due, and before when no event is a reason for one.
+    /// When the next look is due.
     due: Duration,
+    /// Until when events wait.
     rest_until: Duration,
-    /// When an absence that lasts is cross-checked again.
+    /// When a lasting absence is cross-checked again.
     cross_check: Duration,
-    /// The last look found a target that is missing, or does not meet a requirement, or is in doubt.
+    /// True if the last look found a target that is missing, fails a requirement, or could not be checked.
     was_missing: bool,
-    /// What the last look without retries and cross-check took, and whether /proc answered.
+    /// How long the last look without retries and cross-check took.
     took: Duration,
+    /// True if /proc answered the last look.
     by_proc: bool,
-    said_slow: bool,
-    said_proc: bool,
+    warned_proc: bool,
     news: Vec<String>,
 }
 
 impl<'a> Looks<'a> {
-    /// None was made yet.
+    /// Returns looks of which none has been made yet.
     pub fn new(options: &'a CheckOptions, every: Duration) -> Self {
         Self {
             options,
             every,
             checker: None,
             home: None,
-            place: None,
+            entered: None,
             events: None,
             subscribed: None,
             refused: None,
@@ -77,20 +79,19 @@ impl<'a> Looks<'a> {
             was_missing: false,
             took: Duration::ZERO,
             by_proc: false,
-            said_slow: false,
-            said_proc: options.source == SourceChoice::Proc,
+            warned_proc: options.source == SourceChoice::Proc,
             news: Vec::new(),
         }
     }
 
-    /// Waits for the next look or the next beat. Returns the moment of the kernel's event, if one is the reason for a look,
-    /// and true if a look is due. `at_most` from now one is due in any case.
+    /// Waits for the next look or the next beat, and no longer than `at_most`. Returns the moment of the kernel's event, if that
+    /// is the reason for a look, and true if a look is due.
     pub fn wait(&mut self, pulse: &Pulse, at_most: Option<Duration>) -> (Option<Duration>, bool) {
         let now = pulse.now();
         let due = at_most.map_or(self.due, |at_most| self.due.min(now + at_most));
         let events = self.events.as_ref().filter(|_| now >= self.rest_until);
         let until = match (&self.events, events) {
-            // A signal has come during the last look.
+            // A signal came during the last look.
             _ if pulse.is_asked() => Duration::ZERO,
             (Some(_), None) => due.min(self.rest_until),
             _ => due,
@@ -101,8 +102,8 @@ impl<'a> Looks<'a> {
         (event, event.is_some() || now >= due)
     }
 
-    /// Makes a look. If the one before found something missing, a look without retries, and mostly without a cross-check,
-    /// comes first: nothing more is needed if `is_steady` says that its outcome changes nothing.
+    /// Looks once. If the last look found something missing, a look without retries and usually without a cross-check comes
+    /// first. If `is_steady` says that its outcome changes nothing, it is enough.
     pub fn look(
         &mut self,
         clock: &dyn Clock,
@@ -131,20 +132,20 @@ impl<'a> Looks<'a> {
             timing.retry_every = timing.retry_every.max(self.rest());
             self.judge(clock, timing, false)
         });
-        self.pace(clock, &outcome, cpu);
+        self.throttle(clock, &outcome, cpu);
         outcome
     }
 
-    fn pace(&mut self, clock: &dyn Clock, outcome: &Outcome, cpu: Option<Duration>) {
+    fn throttle(&mut self, clock: &dyn Clock, outcome: &Outcome, cpu: Option<Duration>) {
         let is_met = |answer: &Answer| matches!(answer, Answer::Listening(_) | Answer::NotChecked);
         self.was_missing = !outcome.answers.iter().all(|(_, answer)| is_met(answer));
         if !self.was_missing {
             self.took = outcome.took;
         }
         let by_proc = outcome.source == Some("/proc");
-        if by_proc && self.by_proc && !self.said_proc {
+        if by_proc && self.by_proc && !self.warned_proc {
             // Not after a single fault.
-            self.said_proc = true;
+            self.warned_proc = true;
             self.news.push(
                 "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why"
                     .to_owned(),
@@ -156,16 +157,9 @@ impl<'a> Looks<'a> {
         if let Some(cpu) = cpu {
             self.rest_until = now + cpu_time().saturating_sub(cpu) * SHARE;
         }
-        if self.by_proc && rest > self.every * 2 && !self.said_slow {
-            self.said_slow = true;
-            let (took, rest) = (Shown(self.took), Shown(rest));
-            self.news.push(format!(
-                "a look in /proc takes {took}, so there is one every {rest}"
-            ));
-        }
     }
 
-    /// How long to wait after a look.
+    /// Returns how long to wait after a look.
     fn rest(&self) -> Duration {
         match self.by_proc {
             true => self.took * SHARE,
@@ -173,7 +167,7 @@ impl<'a> Looks<'a> {
         }
     }
 
-    /// Asks the judge. What does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
+    /// Asks the judge. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
     fn judge(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
         let deadline = Deadline::new(clock, timing.timeout);
         let retry = Deadline::new(clock, timing.retry_for);
@@ -201,8 +195,8 @@ impl<'a> Looks<'a> {
         deadline: Deadline<'_>,
         is_spared: bool,
     ) -> Result<Outcome, Obstacle> {
-        let mut checker = self.follow()?;
-        // Before the look, so that nothing is missed after it.
+        let mut checker = self.enter_namespace()?;
+        // Before the look, so that no event after it is missed.
         self.subscribe(clock.now());
         checker.spare_second_opinion(is_spared);
         let judged = checker.judge_for(timing, deadline);
@@ -210,29 +204,29 @@ impl<'a> Looks<'a> {
         judged
     }
 
-    /// Enters the network namespace that has the name of `--netns` now.
-    fn follow(&mut self) -> Result<Checker<'a>, Obstacle> {
+    /// Enters the network namespace to which the name of `--netns` leads now.
+    fn enter_namespace(&mut self) -> Result<Checker<'a>, Obstacle> {
         let now = self.options.netns.as_ref().and_then(Netns::identity);
         match self.checker.take() {
-            Some(checker) if now == self.place => return Ok(checker),
+            Some(checker) if now == self.entered => return Ok(checker),
             _ => {}
         }
         if self.options.netns.is_some() && self.home.is_none() {
             self.home = Netns::own().ok();
         }
-        // They are of the namespace before.
+        // Both belong to the last namespace.
         (self.checker, self.events, self.subscribed) = (None, None, None);
-        self.place = None;
+        self.entered = None;
         let checker = Checker::enter(self.options)?;
-        self.place = now;
+        self.entered = now;
         Ok(checker)
     }
 
-    /// Returns to the namespace that the program began in, for another program. The next look follows the name again.
+    /// Returns to the namespace in which the program began. The next look enters the one of `--netns` again.
     pub fn go_home(&mut self) {
-        if let Some(home) = self.home.as_ref().filter(|_| self.place.is_some()) {
+        if let Some(home) = self.home.as_ref().filter(|_| self.entered.is_some()) {
             let _ = Netns::return_to(home);
-            (self.place, self.checker) = (None, None);
+            (self.entered, self.checker) = (None, None);
         }
     }
 
@@ -244,24 +238,24 @@ impl<'a> Looks<'a> {
         self.subscribed = Some(now);
         match Events::of(&self.options.targets) {
             Ok(events) => self.events = Some(events),
-            Err(fault) => self.tell_events(format!("the kernel's events are refused: {fault}")),
+            Err(fault) => self.warn_events(format!("the kernel's events are refused: {fault}")),
         }
     }
 
-    fn tell_events(&mut self, text: String) {
+    fn warn_events(&mut self, text: String) {
         if self.refused.as_ref() != Some(&text) {
             self.news.push(text.clone());
             self.refused = Some(text);
         }
     }
 
-    /// Takes what the kernel has told. Returns this moment if it is a reason for a look.
+    /// Reads the kernel's events. Returns this moment if they are a reason for a look.
     fn drain(&mut self, now: Duration) -> Option<Duration> {
         match self.events.as_mut()?.drain() {
             Ok(Told { gone, lost }) => {
                 if lost {
                     self.lost += 1;
-                    self.tell_events(
+                    self.warn_events(
                         "some of the kernel's events were lost (ENOBUFS): looking at once"
                             .to_owned(),
                     );
@@ -269,20 +263,20 @@ impl<'a> Looks<'a> {
                 (gone || lost).then_some(now)
             }
             Err(fault) => {
-                self.tell_events(format!("the kernel's events have ended: {fault}"));
+                self.warn_events(format!("the kernel's events have ended: {fault}"));
                 self.events = None;
                 Some(now)
             }
         }
     }
 
-    /// Returns what there is to say, once.
+    /// Returns the messages since the last call.
     pub fn news(&mut self) -> Vec<String> {
         std::mem::take(&mut self.news)
     }
 }
 
-/// The processor's time of this thread so far.
+/// Returns the processor time of this thread so far.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));

@@ -1,7 +1,6 @@
 //! `--metrics`: the state and counters in Prometheus' text format, for node_exporter's textfile collector.
 //!
-//! Times are times of day and not ages, as Prometheus advises: an age in the file of a watch that has died would stay
-//! small for ever.
+//! Times are times of day and not ages, as Prometheus advises: an age in the file of a dead watch would stay small.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,10 +28,10 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// A file that was not written yet.
+    /// Returns a file that has not been written yet.
     pub fn new(path: &Path, track_file: &Path) -> Self {
         let label = track_file.display().to_string();
-        // The text format knows these three escapes.
+        // The text format has these three escapes.
         let label = label
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
@@ -45,8 +44,8 @@ impl Metrics {
         }
     }
 
-    /// Writes the file if it is due, or if something has changed. Returns why it cannot be written, once.
-    pub fn keep(
+    /// Writes the file if it is due, or if something has changed. Returns why it cannot be written, if that is new.
+    pub fn update(
         &mut self,
         report: &Report<'_>,
         looks: &Looks<'_>,
@@ -68,7 +67,7 @@ impl Metrics {
         self.trouble.clone().filter(|_| is_new)
     }
 
-    /// Replaces the file, if it is one of these.
+    /// Replaces the file, unless it holds something else.
     fn write(&self, text: &str) -> Result<(), String> {
         let text_of = |error: io::Error| ErrnoText::from(&error).to_string();
         match RegularFile::open(&self.path).and_then(|file| file.read_start(BEGIN.len() as u64)) {
@@ -91,7 +90,7 @@ fn text(label: &str, report: &Report<'_>, looks: &Looks<'_>) -> String {
         since.as_secs_f64()
     };
     let file = format!("{{track_file=\"{label}\"}}");
-    let up = u8::from(report.state == Some(State::Up));
+    let up = u8::from(report.state == State::Up);
     let right = u8::from(report.is_file_right);
     let changes = report.history.changes;
     let (change, look) = (seconds(report.history.since), seconds(looks.last));

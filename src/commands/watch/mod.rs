@@ -1,17 +1,17 @@
 //! `listenup watch`: the verdict of `check`, kept in a file that keepalived tracks.
 //!
-//! The kernel's event that a listener is gone is a reason to look, and there is a look every so often. The watch fails
-//! shut: the file says down until the first verdict, after the end, and if it is in doubt whether the targets are as they
-//! should be. While the file cannot be written, the service manager's watchdog is not fed.
+//! The kernel's event that a listener is gone is a reason to look, and so is the time since the last look. The watch fails
+//! shut: the file says down until the first verdict, after the end, and if the state of the targets is not certain. While
+//! the file cannot be written, the service manager's watchdog is not fed.
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`track_file`] | the file, its trouble, and what is said of that |
-//! | [`looks`] | when and where to look, and at which cost |
+//! | [`track_file`] | the file, and the trouble with it |
+//! | [`looks`] | when and where to look, and the cost |
 //! | [`state`] | from verdicts to up and down |
-//! | [`pulse`], [`systemd`] | what goes on while the watch waits: signals, the service manager, a guard |
+//! | [`pulse`], [`systemd`] | signals, the service manager and a guard, also during a look |
 //! | [`reload`], [`status`] | SIGHUP and `--check-options`; `--status` |
-//! | [`report`], [`metrics`] | what it says |
+//! | [`report`], [`metrics`] | messages, and the state for Prometheus |
 
 mod looks;
 mod metrics;
@@ -34,10 +34,10 @@ use self::metrics::Metrics;
 use self::pulse::Pulse;
 use self::reload::{Program, Trial};
 use self::report::{Report, Reporter};
-use self::state::{Damper, History, State};
+use self::state::{Debouncer, History, State};
 use self::track_file::{TrackFile, Unfit};
 use super::checker::{self, Checker, conclude};
-use crate::cli::{CheckOptions, Errand, Initial, OnExit, WatchOptions};
+use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
 use crate::clock::{Clock, Deadline, Shown, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::Outcome;
@@ -52,12 +52,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The longest look of `--check-options`.
 const TRIAL: Duration = Duration::from_secs(1);
 
-/// Does what the options ask for, and returns how to exit.
+/// Runs a watch, or the other task that the options name. Returns how to exit.
 pub fn run(options: &WatchOptions) -> ExitStatus {
     let reporter = Reporter::new(options);
     let done = match options.errand {
         Errand::Status => return status::run(options),
-        Errand::CheckOptions => could_begin(options),
+        Errand::CheckOptions => check_options(options),
         Errand::Watch => {
             inherited::close_inherited(options.reloaded);
             Watch::begin(options, &reporter).map(Watch::run)
@@ -69,24 +69,24 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
     })
 }
 
-/// Why a watch cannot begin, and how to exit.
+/// The reason why a watch cannot begin, and the exit status.
 type Refusal = (String, ExitStatus);
 
-/// The options are wrong. systemd does not start it again.
+/// Returns a refusal of wrong options: systemd does not start the watch again.
 fn refused(why: String) -> Refusal {
     (why, ExitStatus::plain(ExitReason::Failed))
 }
 
-/// It ends in trouble: 3, so that it can be told from wrong options.
-fn in_trouble() -> ExitStatus {
+/// Returns the status of an end in trouble: 3, so that it differs from wrong options.
+fn ended_in_trouble() -> ExitStatus {
     ExitStatus {
         codes: ExitCodes::Nagios,
         ..ExitStatus::plain(ExitReason::Failed)
     }
 }
 
-/// `--check-options`: all that could keep a watch from its beginning.
-fn could_begin(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
+/// `--check-options`: checks everything that could stop a watch from starting.
+fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
     let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
     track_file::value(&options.track_file).map_err(unfit)?;
     if let Some(fd) = options.reloaded {
@@ -107,7 +107,7 @@ fn could_begin(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
     }
 }
 
-/// What an outcome amounts to.
+/// Returns the state that an outcome stands for.
 fn state_of(options: &CheckOptions, outcome: &Outcome) -> State {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
@@ -121,18 +121,18 @@ struct Watch<'a> {
     pulse: Pulse,
     file: TrackFile,
     looks: Looks<'a>,
-    damper: Damper,
+    debouncer: Debouncer,
     history: History,
     last: Option<CheckResult>,
     metrics: RefCell<Option<Metrics>>,
     program: Program,
     trial: Option<Trial>,
-    /// When the service manager and the metrics had the last report.
-    told: Duration,
+    /// When the service manager and the metrics got the last report.
+    reported: Duration,
 }
 
 impl<'a> Watch<'a> {
-    /// Takes the file, which says down from now on unless it is to be kept.
+    /// Opens the file, which says down from now on unless its value is to stay.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, Refusal> {
         let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
@@ -143,25 +143,27 @@ impl<'a> Watch<'a> {
         let (mut file, found) = TrackFile::open(path, handed_over, down).map_err(unfit)?;
         let before = found.filter(|_| is_kept).map(State::of);
         if before.is_none() {
-            file.keep(options.down_value, Duration::ZERO);
+            file.ensure_value(options.down_value, Duration::ZERO);
         }
         let pulse = Pulse::new().map_err(|errno| {
-            // The guard's words at the end of a watch that never began.
-            file.keep(options.down_value, Duration::ZERO);
+            file.ensure_value(options.down_value, Duration::ZERO);
             let why = ErrnoText(errno);
-            (format!("signals cannot be waited for: {why}"), in_trouble())
+            (
+                format!("signals cannot be waited for: {why}"),
+                ended_in_trouble(),
+            )
         })?;
         let limit = options.check.timing.timeout + GRACE;
         if let Err(error) = pulse.guard(limit, &options.track_file, options.down_value) {
             let why = ErrnoText::from(&error);
             reporter.trouble(&format!(
-                "nothing ends a call that does not return: no thread: {why}"
+                "a system call that does not return cannot be ended: no thread: {why}"
             ));
         }
         if let Some(folder) = file.weak_folder() {
             let folder = folder.display();
             reporter.trouble(&format!(
-                "users other than root can write to {folder}: they can move the address"
+                "users other than root can write to {folder}, and can move the address"
             ));
         }
         let metrics = options.metrics.as_ref();
@@ -172,24 +174,24 @@ impl<'a> Watch<'a> {
             pulse,
             file,
             looks: Looks::new(&options.check, options.every),
-            damper: Damper::new(options.rise, options.fall, before),
+            debouncer: Debouncer::new(options.rise, options.fall, before),
             history: History::new(),
             last: None,
             metrics: RefCell::new(metrics),
             program: Program::of(&options.line),
             trial: None,
-            told: Duration::ZERO,
+            reported: Duration::ZERO,
         };
-        watch.keep(None);
+        watch.update_file(None);
         Ok(watch)
     }
 
-    /// Watches until it is asked to end.
+    /// Watches until a signal ends it.
     fn run(mut self) -> ExitStatus {
         self.look(None);
         self.pulse.systemd().ready();
         loop {
-            let pending = self.damper.pending(self.pulse.now());
+            let pending = self.debouncer.next_change_in(self.pulse.now());
             let (event, is_due) = self.looks.wait(&self.pulse, pending);
             let asked = self.pulse.asked();
             if asked.end {
@@ -198,7 +200,7 @@ impl<'a> Watch<'a> {
             if is_due {
                 self.look(event);
             } else {
-                self.keep(None);
+                self.update_file(None);
             }
             if let Some(report) = self.report(None).filter(|_| asked.state) {
                 self.reporter.state(&report);
@@ -212,7 +214,7 @@ impl<'a> Watch<'a> {
 
     fn look(&mut self, event: Option<Duration>) {
         let begun = self.pulse.now();
-        let (check, state) = (&self.options.check, self.damper.state());
+        let (check, state) = (&self.options.check, self.debouncer.state());
         let is_steady = |outcome: &Outcome| Some(state_of(check, outcome)) == state;
         let outcome = self.looks.look(&self.pulse, event.is_some(), is_steady);
         if self.pulse.is_ended() {
@@ -221,7 +223,7 @@ impl<'a> Watch<'a> {
         let checked = conclude(check, outcome);
         let verdict = State::of(checked.status.number().into());
         let now = self.pulse.now();
-        let is_changed = self.damper.take(verdict, now);
+        let is_changed = self.debouncer.update(verdict, now);
         let is_first = self.last.is_none();
         if event.is_some() || !checked.verdict.is_healthy() {
             debug!("{}: {}", checked.verdict, checked.reason());
@@ -230,18 +232,18 @@ impl<'a> Watch<'a> {
         if is_changed && !is_first {
             self.history.changed(now);
         }
-        self.keep((is_changed || is_first).then_some(event));
-        // Last, since writing it takes time.
+        self.update_file((is_changed || is_first).then_some(event));
+        // At the end, since writing it takes time.
         if let Some(at) = event {
             let since = Shown(begun.saturating_sub(at));
             debug!("that look began {since} after the event");
         }
     }
 
-    /// Has the file say what it should, and says what there is to say. `changed` is a new state and its event.
-    fn keep(&mut self, changed: Option<Option<Duration>>) {
+    /// Makes the file say what it should, and reports. `changed` is a new state with the event that was the reason.
+    fn update_file(&mut self, changed: Option<Option<Duration>>) {
         let now = self.pulse.now();
-        self.file.keep(self.value(), now);
+        self.file.ensure_value(self.value(), now);
         let since_event = changed
             .flatten()
             .map(|at| self.pulse.now().saturating_sub(at));
@@ -251,10 +253,10 @@ impl<'a> Watch<'a> {
             self.reporter.trouble(text);
         }
         let is_new = changed.is_some() || !news.is_empty();
-        if !is_new && now.saturating_sub(self.told) < track_file::BEAT {
+        if !is_new && now.saturating_sub(self.reported) < track_file::BEAT {
             return;
         }
-        self.told = now;
+        self.reported = now;
         self.history.forget(now);
         let Some(report) = self.report(since_event) else {
             return;
@@ -267,13 +269,13 @@ impl<'a> Watch<'a> {
         self.pulse.systemd().status(&report.status());
         let mut metrics = self.metrics.borrow_mut();
         let metrics = metrics.as_mut();
-        let trouble = metrics.and_then(|metrics| metrics.keep(&report, &self.looks, now, is_new));
+        let trouble = metrics.and_then(|metrics| metrics.update(&report, &self.looks, now, is_new));
         trouble.iter().for_each(|text| self.reporter.trouble(text));
     }
 
     fn report(&self, since_event: Option<Duration>) -> Option<Report<'_>> {
         Some(Report {
-            state: self.damper.state(),
+            state: self.debouncer.state()?,
             value: self.value(),
             checked: self.last.as_ref()?,
             since_event,
@@ -284,7 +286,7 @@ impl<'a> Watch<'a> {
     }
 
     fn value(&self) -> i16 {
-        match self.damper.state() {
+        match self.debouncer.state() {
             Some(State::Up) => 0,
             Some(State::Down) | None => self.options.down_value,
         }
@@ -293,10 +295,10 @@ impl<'a> Watch<'a> {
     fn begin_reload(&mut self) {
         let now = self.pulse.now();
         self.pulse.systemd().reloading();
-        // The program on disk begins in the namespace that this one began in.
+        // The program on disk must begin in the same namespace as this one.
         self.looks.go_home();
         let trial = match self.file.fd() {
-            Some(file) => self.program.try_it(file, now),
+            Some(file) => self.program.start_trial(file, now),
             None => Err(self.file.trouble().unwrap_or("there is no file").to_owned()),
         };
         match trial {
@@ -322,23 +324,23 @@ impl<'a> Watch<'a> {
     }
 
     fn no_reload(&mut self, why: &str) {
-        self.reporter
-            .trouble(&format!("no reload, it goes on as before: {why}"));
+        self.reporter.trouble(&format!(
+            "reload failed, the watch goes on as before: {why}"
+        ));
         self.pulse.systemd().ready();
     }
 
     fn end(mut self) -> ExitStatus {
         self.pulse.systemd().stopping();
-        if self.options.on_exit == OnExit::Down {
-            self.file.keep(self.options.down_value, self.pulse.now());
-        }
+        let (down, now) = (self.options.down_value, self.pulse.now());
+        self.file.ensure_value(down, now);
         for text in self.file.news() {
             self.reporter.trouble(&text);
         }
         log::verbose::flush(Wait::No);
         match self.file.is_right() {
             true => ExitStatus::plain(ExitReason::Done),
-            false => in_trouble(),
+            false => ended_in_trouble(),
         }
     }
 }

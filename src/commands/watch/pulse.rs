@@ -1,7 +1,7 @@
-//! What a watch does while it waits: it feeds the watchdog, hears signals, and shows that it is alive.
+//! The work of a watch while it waits: it feeds the watchdog, reads signals, and shows that it is alive.
 //!
-//! It is also the clock of the looks, so all of that goes on between the looks of `--retry-for`. After SIGTERM or SIGINT
-//! this clock is [`AGES`] fast: then the time of each deadline is over, and a look ends at once.
+//! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM or SIGINT this clock
+//! is [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,13 +23,13 @@ use crate::clock::{Clock, SystemClock};
 use crate::host::signals::Signals;
 
 /// Longer than any deadline.
-const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+const FAR_FUTURE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// How often signals are read during a look.
 const TICK: Duration = Duration::from_millis(50);
 /// How long to rest if ppoll(2) fails.
 const REST: Duration = Duration::from_millis(10);
 
-/// What signals have asked for.
+/// The requests of signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// To end: SIGTERM or SIGINT.
@@ -79,8 +79,8 @@ impl Pulse {
         })
     }
 
-    /// Has another thread end the process when this one has not come to its clock for this long, in a call that does not
-    /// return. The thread writes down into the file first. Its own time does not go on while the process is stopped.
+    /// Starts a thread that ends the process if this one has not read its clock for this long, because of a system call that
+    /// does not return. That thread writes down into the file first. It does not count time in which the process is stopped.
     ///
     /// # Errors
     /// Returns an error if there is no thread.
@@ -96,7 +96,7 @@ impl Pulse {
                 seen = now;
             }
             let writer = thread::Builder::new().spawn(move || write_once(&file, down));
-            // That may not return either.
+            // Writing may not return either.
             for _ in (0..20).take_while(|_| writer.as_ref().is_ok_and(|it| !it.is_finished())) {
                 thread::sleep(REST);
             }
@@ -106,22 +106,22 @@ impl Pulse {
         thread.spawn(work).map(drop)
     }
 
-    /// What systemd is told.
+    /// Returns the connection to systemd.
     pub fn systemd(&self) -> std::cell::RefMut<'_, Systemd> {
         self.systemd.borrow_mut()
     }
 
-    /// True if it was asked to end.
+    /// True after SIGTERM or SIGINT.
     pub fn is_ended(&self) -> bool {
         self.asked.get().end
     }
 
-    /// True if signals have asked for something.
+    /// True if there are requests.
     pub fn is_asked(&self) -> bool {
         self.asked.get() != Asked::default()
     }
 
-    /// Returns what signals have asked for, and forgets it except for the end.
+    /// Returns the requests of signals, and forgets them except for the end.
     pub fn asked(&self) -> Asked {
         let asked = self.asked.take();
         self.asked.set(Asked {
@@ -131,7 +131,7 @@ impl Pulse {
         asked
     }
 
-    /// Waits until this moment, the next beat, a signal or this descriptor. True if the descriptor can be read.
+    /// Waits until this moment, the next beat, a signal or data from this descriptor. Returns true if there are data.
     pub fn wait(&self, until: Duration, other: Option<BorrowedFd<'_>>) -> bool {
         let left = until.saturating_sub(self.clock.now()).min(self.every);
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
@@ -177,7 +177,7 @@ impl Clock for Pulse {
             self.beat(now, true);
         }
         if self.asked.get().end {
-            now + AGES
+            now + FAR_FUTURE
         } else {
             now
         }

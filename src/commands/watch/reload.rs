@@ -19,9 +19,9 @@ use nix::unistd::execv;
 use crate::cli::RELOADED;
 use crate::errno::ErrnoText;
 
-/// How long the program on disk may take to say whether it could begin.
+/// How long the program on disk may take to check the options.
 const LIMIT: Duration = Duration::from_secs(3);
-/// Bytes that are read of why it could not.
+/// The most bytes that are read of its error message.
 const MOST: u64 = 4_096;
 
 /// The command line that is executed again.
@@ -31,7 +31,7 @@ pub struct Program {
     line: Vec<OsString>,
 }
 
-/// The program on disk, while it says whether it could begin.
+/// The program on disk, while it checks the options.
 #[derive(Debug)]
 pub struct Trial {
     child: Child,
@@ -39,7 +39,7 @@ pub struct Trial {
 }
 
 impl Program {
-    /// As this one was executed. To be called at the start: later /proc/self/exe shows a file that was removed.
+    /// Returns the program of this process. Must be called at the start: after an upgrade /proc/self/exe shows a removed file.
     pub fn of(line: &[OsString]) -> Self {
         let name = line.first().map(PathBuf::from).unwrap_or_default();
         let path = match name.as_os_str().as_bytes().contains(&b'/') {
@@ -52,12 +52,12 @@ impl Program {
         }
     }
 
-    /// Starts the program on disk to say whether it could begin. Its standard input is the file, so that it can see if it
-    /// would be another one.
+    /// Starts the program on disk with `--check-options`. Its standard input is the file, so that it can compare that with the
+    /// file that it would keep.
     ///
     /// # Errors
     /// Returns why it cannot be started.
-    pub fn try_it(&self, file: BorrowedFd<'_>, now: Duration) -> Result<Trial, String> {
+    pub fn start_trial(&self, file: BorrowedFd<'_>, now: Duration) -> Result<Trial, String> {
         let mut command = Command::new(&self.path);
         command.args(self.line.iter().skip(1));
         command.args(["--check-options", RELOADED, "0"]);
@@ -69,7 +69,7 @@ impl Program {
                 .spawn()
         });
         let child = child.map_err(|error| self.not_executed(ErrnoText::from(&error)))?;
-        // What it has started itself may keep the pipe open.
+        // A process that it has started may keep the pipe open.
         let stderr = child.stderr.as_ref();
         stderr.map(|stderr| fcntl(stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)));
         Ok(Trial {
@@ -78,7 +78,7 @@ impl Program {
         })
     }
 
-    /// Executes it. Does not return if that succeeds.
+    /// Executes the program on disk in place of this one. Does not return if that succeeds.
     ///
     /// # Errors
     /// Returns why it cannot be executed.
@@ -108,11 +108,13 @@ impl Program {
 }
 
 impl Trial {
-    /// Returns whether it could begin, and if not, why. `None`: it has not said so yet.
+    /// Returns the result, with the reason of a failure. `None`: the program is still running.
     pub fn result(&mut self, now: Duration) -> Option<Result<(), String>> {
         match self.child.try_wait() {
             Ok(None) if now < self.until => None,
-            Ok(None) => Some(Err("the program on disk does not answer".to_owned())),
+            Ok(None) => Some(Err(
+                "the program on disk does not finish --check-options".to_owned()
+            )),
             Ok(Some(status)) if status.success() => Some(Ok(())),
             Ok(Some(status)) => {
                 let mut text = Vec::new();
@@ -135,7 +137,7 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        // Not waited for: it could be in a call that no signal ends.
+        // Not waited for: it could be in a system call that no signal ends.
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = self.child.kill();
         }

@@ -1,5 +1,5 @@
-//! What a watch says: a line for each change of the state on stdout and to the log, trouble on stderr. It waits for no
-//! reader: if nothing reads, a line is lost.
+//! The output of a watch: a line for each change of the state on stdout and to the log, trouble on stderr. It does not wait for
+//! a reader: if nothing reads, a line is lost.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use crate::report::writer::{self, Wait};
 use crate::report::{self, CheckResult, Format};
 use crate::untrusted::text::printable;
 
-/// Says it.
+/// Writes to stdout, stderr and the log.
 #[derive(Debug)]
 pub struct Reporter<'a> {
     options: &'a WatchOptions,
@@ -25,30 +25,30 @@ pub struct Reporter<'a> {
 /// The state of a watch, and why it is so.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// `None`: there was no verdict yet.
-    pub state: Option<State>,
-    /// What the file should say.
+    /// Up or down.
+    pub state: State,
+    /// The number that the file should hold.
     pub value: i16,
-    /// The judgement.
+    /// The last verdict.
     pub checked: &'a CheckResult,
-    /// How long after the kernel's event the file said so. `None`: no event was the reason.
+    /// The time from the kernel's event to the new value. `None`: the reason was not an event.
     pub since_event: Option<Duration>,
     /// The changes so far.
     pub history: &'a History,
-    /// Why the file does not say what it should, or cannot be changed.
+    /// The reason why the file has the wrong value, or cannot be changed.
     pub trouble: Option<&'a str>,
     /// True if the file says what it should.
     pub is_file_right: bool,
 }
 
 impl Report<'_> {
-    /// In one line, without the time of day.
+    /// Returns the report in one line, without the time of day.
     pub fn text(&self) -> String {
         let since = match self.since_event {
             Some(since) => format!(" ({} after the event)", Shown(since)),
             None => String::new(),
         };
-        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
         let trouble = self
             .trouble
             .map(|trouble| format!("; {trouble}"))
@@ -56,13 +56,13 @@ impl Report<'_> {
         printable(&format!("{word} ({value}): {reason}{since}{trouble}"))
     }
 
-    /// What `systemctl status` shows: the trouble first.
+    /// Returns the line for `systemctl status`: the trouble first.
     pub fn status(&self) -> String {
         let trouble = self
             .trouble
             .map(|trouble| format!("TROUBLE: {trouble}; "))
             .unwrap_or_default();
-        let (word, value, reason) = (word(self.state), self.value, self.checked.reason());
+        let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
         let since = humantime::format_rfc3339_seconds(self.history.since);
         let changes = match self.history.last_hour() {
             1 => "1 change".to_owned(),
@@ -76,7 +76,7 @@ impl Report<'_> {
         line(&json!({
             "version": VERSION,
             "time": now,
-            "state": word(self.state),
+            "state": self.state.word(),
             "value": self.value,
             "verdict": checked.verdict.to_string(),
             "healthy": checked.verdict.is_healthy(),
@@ -92,16 +92,8 @@ impl Report<'_> {
     }
 }
 
-fn word(state: Option<State>) -> &'static str {
-    match state {
-        Some(State::Up) => "up",
-        Some(State::Down) => "down",
-        None => "not known",
-    }
-}
-
 impl<'a> Reporter<'a> {
-    /// For these options; with `-v` it also says what happens in between.
+    /// Returns a reporter for these options. With `-v` it also reports looks.
     pub fn new(options: &'a WatchOptions) -> Self {
         if options.check.verbose {
             log::verbose::to_stderr_of("listenup::commands::watch");
@@ -112,13 +104,13 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The state has changed.
+    /// Reports a change of the state.
     pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
         log::changed(
             check.log,
             report.checked,
-            word(report.state),
+            report.state.word(),
             report.since_event,
         );
         log::verbose::flush(Wait::No);
@@ -132,19 +124,19 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The trouble with the file has changed, which [`Reporter::trouble`] has said in words.
+    /// Reports a change of the trouble with the file, which [`Reporter::trouble`] has already put in words.
     pub fn file_changed(&self, report: &Report<'_>) {
         if self.options.check.format == Format::Json && !self.options.check.quiet {
             let _ = writer::stdout(report.json(&now()), Wait::Never);
         }
     }
 
-    /// The state was asked for.
+    /// Prints the state to stderr.
     pub fn state(&self, report: &Report<'_>) {
         report::line_to_stderr(report.text(), Wait::Never);
     }
 
-    /// Something that a person should know.
+    /// Reports a problem.
     pub fn trouble(&self, text: &str) {
         let log = self.options.check.log;
         if log != Log::Journald || !self.is_journal {
@@ -156,7 +148,7 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// The time of day in UTC (RFC 3339).
+/// Returns the time of day in UTC (RFC 3339).
 fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }

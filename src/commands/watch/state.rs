@@ -1,41 +1,49 @@
-//! Up or down: what the file should say after each verdict, and how often that has changed.
+//! Up or down: the state after each verdict, and how often it has changed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-/// What the file should say.
+/// The value that the file should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The targets are as wanted: 0.
+    /// The targets meet the options: 0.
     Up,
-    /// They are not: the down value.
+    /// They do not: the number for down.
     Down,
 }
 
 impl State {
-    /// What this value of the file says.
+    /// Returns the state that this number in the file means.
     pub fn of(value: i64) -> Self {
         if value == 0 { Self::Up } else { Self::Down }
+    }
+
+    /// Returns its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
     }
 }
 
 /// The changes of the state so far.
 #[derive(Debug)]
 pub struct History {
-    /// Since when the state is what it is, by the time of day.
+    /// The time of day of the last change, or of the start.
     pub since: SystemTime,
-    /// How many changes there were.
+    /// The number of changes.
     pub changes: u64,
-    /// When, for the last hour.
+    /// When they were, for the last hour.
     last: VecDeque<Duration>,
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// How many changes of the last hour are counted.
+/// The most changes of the last hour that are counted.
 const MOST: usize = 10_000;
 
 impl History {
-    /// There was none.
+    /// Returns a history without changes.
     pub fn new() -> Self {
         Self {
             since: SystemTime::now(),
@@ -44,7 +52,7 @@ impl History {
         }
     }
 
-    /// The state has changed.
+    /// Counts a change.
     pub fn changed(&mut self, now: Duration) {
         self.since = SystemTime::now();
         self.changes += 1;
@@ -52,7 +60,7 @@ impl History {
         self.forget(now);
     }
 
-    /// Forgets what is longer ago than an hour.
+    /// Forgets changes that are older than an hour.
     pub fn forget(&mut self, now: Duration) {
         let is_old = |at: &Duration| now.saturating_sub(*at) > HOUR;
         while self.last.len() > MOST || self.last.front().is_some_and(is_old) {
@@ -60,25 +68,25 @@ impl History {
         }
     }
 
-    /// Returns how many changes there were in the last hour.
+    /// Returns the number of changes in the last hour.
     pub fn last_hour(&self) -> usize {
         self.last.len()
     }
 }
 
-/// Verdicts become a state, with `--rise` and `--fall` in between.
+/// Turns verdicts into a state, with `--rise` and `--fall`.
 #[derive(Debug)]
-pub struct Damper {
+pub struct Debouncer {
     rise: Duration,
     fall: Duration,
-    /// `None`: there was no verdict yet, and no state before.
+    /// `None`: there was no verdict yet, and the file held no number.
     state: Option<State>,
-    /// Since when the verdicts have been other than the state.
+    /// Since when the verdicts have differed from the state.
     other_since: Option<Duration>,
 }
 
-impl Damper {
-    /// One that goes on from this state, or has seen nothing.
+impl Debouncer {
+    /// Returns one that goes on from this state, if there is one.
     pub fn new(rise: Duration, fall: Duration, state: Option<State>) -> Self {
         Self {
             rise,
@@ -88,14 +96,14 @@ impl Damper {
         }
     }
 
-    /// The state so far. `None`: there was no verdict yet, and no state before.
+    /// Returns the state. `None`: there was no verdict yet, and the file held no number.
     pub fn state(&self) -> Option<State> {
         self.state
     }
 
-    /// Takes a verdict of this moment. Whether the state is another one now. Without a state before, the first
-    /// verdict is the state at once, as with keepalived's rise and fall.
-    pub fn take(&mut self, verdict: State, now: Duration) -> bool {
+    /// Adds a verdict of this moment. Returns true if the state has changed. Without a state before, the first verdict counts at
+    /// once, as with keepalived's rise and fall.
+    pub fn update(&mut self, verdict: State, now: Duration) -> bool {
         if self.state == Some(verdict) {
             self.other_since = None;
             return false;
@@ -109,8 +117,8 @@ impl Damper {
         true
     }
 
-    /// How long from now the state may change if the verdicts stay as they are. `None`: it does not.
-    pub fn pending(&self, now: Duration) -> Option<Duration> {
+    /// Returns the time until the state changes if the verdicts stay the same. `None`: it does not change.
+    pub fn next_change_in(&self, now: Duration) -> Option<Duration> {
         let since = self.other_since?;
         let coming = match self.state? {
             State::Up => State::Down,
@@ -137,25 +145,28 @@ mod tests {
     #[test]
     fn the_first_verdict_is_the_state_whatever_rise_and_fall_are() {
         for first in [Up, Down] {
-            let mut damper = Damper::new(MS(1_000), MS(1_000), None);
-            assert_eq!(damper.state(), None);
-            assert!(damper.take(first, MS(7)));
-            assert_eq!((damper.state(), damper.pending(MS(7))), (Some(first), None));
+            let mut debouncer = Debouncer::new(MS(1_000), MS(1_000), None);
+            assert_eq!(debouncer.state(), None);
+            assert!(debouncer.update(first, MS(7)));
+            assert_eq!(
+                (debouncer.state(), debouncer.next_change_in(MS(7))),
+                (Some(first), None)
+            );
         }
     }
 
     #[test]
     fn from_a_state_before_it_goes_on_by_rise_and_fall() {
-        let mut damper = Damper::new(MS(100), MS(10), Some(State::of(0)));
-        assert!(!damper.take(Down, MS(7)));
+        let mut debouncer = Debouncer::new(MS(100), MS(10), Some(State::of(0)));
+        assert!(!debouncer.update(Down, MS(7)));
         assert_eq!(
-            (damper.state(), damper.pending(MS(7))),
+            (debouncer.state(), debouncer.next_change_in(MS(7))),
             (Some(Up), Some(MS(10)))
         );
-        let mut damper = Damper::new(MS(100), MS(10), Some(State::of(-50)));
-        assert!(!damper.take(Up, MS(7)));
+        let mut debouncer = Debouncer::new(MS(100), MS(10), Some(State::of(-50)));
+        assert!(!debouncer.update(Up, MS(7)));
         assert_eq!(
-            (damper.state(), damper.pending(MS(7))),
+            (debouncer.state(), debouncer.next_change_in(MS(7))),
             (Some(Down), Some(MS(100)))
         );
     }
@@ -173,17 +184,17 @@ mod tests {
 
     #[test]
     fn without_rise_and_fall_each_verdict_is_the_state() {
-        let mut damper = Damper::new(MS(0), MS(0), None);
+        let mut debouncer = Debouncer::new(MS(0), MS(0), None);
         for (verdict, changes) in [(Up, true), (Up, false), (Down, true), (Up, true)] {
-            assert_eq!(damper.take(verdict, MS(1)), changes);
-            assert_eq!(damper.state(), Some(verdict));
+            assert_eq!(debouncer.update(verdict, MS(1)), changes);
+            assert_eq!(debouncer.state(), Some(verdict));
         }
     }
 
     #[test]
     fn what_changes_back_in_between_begins_anew() {
-        let mut damper = Damper::new(MS(100), MS(10), None);
-        damper.take(Down, MS(0));
+        let mut debouncer = Debouncer::new(MS(100), MS(10), None);
+        debouncer.update(Down, MS(0));
         for (verdict, now, state, pending) in [
             (Up, 1, Down, Some(100)),
             (Up, 100, Down, Some(1)),
@@ -194,9 +205,9 @@ mod tests {
             (Down, 211, Up, Some(1)),
             (Down, 212, Down, None),
         ] {
-            damper.take(verdict, MS(now));
-            assert_eq!(damper.state(), Some(state), "{now}");
-            assert_eq!(damper.pending(MS(now)), pending.map(MS), "{now}");
+            debouncer.update(verdict, MS(now));
+            assert_eq!(debouncer.state(), Some(state), "{now}");
+            assert_eq!(debouncer.next_change_in(MS(now)), pending.map(MS), "{now}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `--status`: whether a watch with these options is alive, and whether its file says what a look says now.
+//! `--status`: checks that a watch with these options is alive, and that its file agrees with a look.
 
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -13,11 +13,11 @@ use crate::report::writer::{self, Wait};
 use crate::untrusted::RegularFile;
 use crate::untrusted::text::printable;
 
-/// How old the modification time of the file of a watch that is alive can be, apart from one look.
+/// The oldest modification time that the file of a live watch can have, apart from one look.
 const OLDEST: Duration = Duration::from_secs(5);
 /// How long the file and the looks may differ, apart from `--rise` and `--fall`.
 const DIFFER: Duration = Duration::from_secs(2);
-/// How long to wait in all: less than the ten seconds of a Nagios plugin.
+/// How long to wait in total: less than the ten seconds of a Nagios plugin.
 const LIMIT: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,7 +46,7 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let file = RegularFile::open(path)
         .map_err(|error| format!("{shown} cannot be read: {error}"))?
         .into_file();
-    if !track_file::is_locked(&file) {
+    if track_file::is_locked(&file) == Ok(false) {
         return Err(format!("no watch keeps {shown}"));
     }
     let modified = file.metadata().and_then(|found| found.modified());

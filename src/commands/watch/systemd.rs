@@ -1,7 +1,7 @@
-//! What systemd is told (sd_notify(3)), if NOTIFY_SOCKET names its socket.
+//! Messages to systemd (sd_notify(3)), if NOTIFY_SOCKET names its socket.
 //!
-//! Crate sd-notify waits while that socket is full, which must not keep the file from its value. Here a message that does
-//! not fit is sent again at the next beat.
+//! The crate sd-notify waits while that socket is full, and the file would wait, too. Here a message that does not fit is sent
+//! again at the next beat.
 
 use std::env;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,23 +14,23 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::untrusted::text::printable;
 
-/// When a start is over at the latest, if the file says what it should: a first look can take longer.
+/// The longest start, if the file says what it should: a first look can take longer.
 const READY_AFTER: Duration = Duration::from_secs(1);
 
 /// The most characters of a status: systemd ignores a message of more than 4,096 bytes, with all that is in it.
 const LONGEST_STATUS: usize = 900;
 
 /// The shortest time between two beats.
-const LEAST: Duration = Duration::from_millis(1);
+const SHORTEST_BEAT: Duration = Duration::from_millis(1);
 
-/// The service manager, and what it does not know yet.
+/// The connection to systemd, and the messages that were not sent yet.
 #[derive(Debug)]
 pub struct Systemd {
     address: Option<UnixAddr>,
     socket: Option<OwnedFd>,
     watchdog: Option<Duration>,
     fed: Option<Duration>,
-    /// Whether the file says what it should. If not, the watchdog is not fed.
+    /// True if the file says what it should. Otherwise the watchdog is not fed.
     pub is_file_right: bool,
     /// From when on READY=1 is sent, once the file is right. `None`: it was sent.
     ready_at: Option<Duration>,
@@ -67,18 +67,18 @@ impl Systemd {
         systemd
     }
 
-    /// Returns how long it can be between two beats.
+    /// Returns the longest time between two beats.
     pub fn beat_every(&self) -> Option<Duration> {
         let every = self.watchdog.map(|watchdog| watchdog / 4);
-        every.map(|every| every.max(LEAST))
+        every.map(|every| every.max(SHORTEST_BEAT))
     }
 
-    /// The start or the reload is over, once the file says what it should.
+    /// Ends the start or the reload, once the file says what it should.
     pub fn ready(&mut self) {
         self.ready_at = self.ready_at.map(|_| Duration::ZERO);
     }
 
-    /// A reload has begun.
+    /// Begins a reload.
     pub fn reloading(&mut self) {
         self.ready_at = Some(Duration::MAX);
         let monotonic = clock_gettime(ClockId::Monotonic);
@@ -87,7 +87,7 @@ impl Systemd {
         self.send("");
     }
 
-    /// What `systemctl status` shows, on one line.
+    /// Sets the line that `systemctl status` shows.
     pub fn status(&mut self, status: &str) {
         let mut status = printable(status);
         if let Some((end, _)) = status.char_indices().nth(LONGEST_STATUS) {
@@ -100,13 +100,13 @@ impl Systemd {
         }
     }
 
-    /// The end has begun.
+    /// Announces the end.
     pub fn stopping(&mut self) {
         self.unsent += "STOPPING=1\n";
         self.send("");
     }
 
-    /// Sends what was not sent yet, and feeds the watchdog four times as often as it needs.
+    /// Sends the messages that were not sent yet, and feeds the watchdog four times as often as necessary.
     pub fn beat(&mut self, now: Duration) {
         if self.is_file_right && self.ready_at.is_some_and(|at| now >= at) {
             self.ready_at = None;
@@ -122,7 +122,7 @@ impl Systemd {
         }
     }
 
-    /// Returns true if it was sent, together with what was not sent before.
+    /// Sends this together with the messages that were not sent yet. Returns true if that succeeded.
     fn send(&mut self, more: &str) -> bool {
         let status = match self.is_status_sent {
             true => String::new(),

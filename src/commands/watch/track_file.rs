@@ -1,10 +1,10 @@
-//! The file that keepalived tracks: what it says, what keeps it from saying so, and what is said of that.
+//! The file that keepalived tracks, its value, and the trouble with it.
 //!
 //! keepalived reads the file when a descriptor that was open for writing is closed, and calls strtol(3) on it: a file that
 //! is removed, empty or not a number is 0, which is up (trackers/track_file.c, process_track_file). So the file is written
 //! in place, by one pwrite(2) of the number and a line feed, where strtol ends: each reader sees the old or the new number,
-//! whatever follows. That needs no new inode, no space, and no permission for the folder; and since the descriptors are
-//! open already, it does not need a free one either.
+//! also if more bytes follow. That needs no new inode, no space, and no permission for the folder. The descriptors are open
+//! already, so no free one is needed either.
 
 mod open_file;
 
@@ -26,9 +26,9 @@ use crate::host::folders;
 use self::open_file::{Held, Id, Mark, id, is_in_the_way, line};
 pub use self::open_file::{is_locked, is_same, replace, value, write_once};
 
-/// How often the modification time is set, by which `--status` knows that the watch is alive.
+/// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
-/// How long it is not said again that the file was changed by others.
+/// The shortest time between two messages that another process has changed the file.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The file, its lock and its trouble.
@@ -36,22 +36,22 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 pub struct TrackFile {
     path: PathBuf,
     held: Option<Held>,
-    /// What it was left with. `None`: it is not known.
+    /// The value that was written last. `None`: unknown.
     value: Option<i16>,
     /// The folder of the first write, which keepalived watches.
     folder: Option<Id>,
     /// When the modification time was set.
     beaten: Option<Duration>,
-    /// Why the file does not say what it should.
+    /// The reason why the file has the wrong value.
     wrong: Option<String>,
-    /// Why the modification time cannot be set: the next write will fail, too.
+    /// The reason why the modification time cannot be set: the next write would fail, too.
     frozen: Option<String>,
-    /// When it was said that others have changed the file.
-    said_changed: Option<Duration>,
+    /// When the last message was that another process has changed the file.
+    warned_changed: Option<Duration>,
     news: Vec<String>,
 }
 
-/// Why a file cannot be kept.
+/// The reason why a file cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// Something else exists there.
@@ -60,12 +60,12 @@ pub enum Unfit {
     NotANumber,
     /// Another watch has the lock.
     Locked,
-    /// It is not the file of the watch before a reload.
+    /// It is not the file that the program before the reload kept.
     NotHandedOver,
-    /// A call of the system fails, maybe for a time.
+    /// A system call failed, perhaps temporarily.
     System(Errno),
-    /// It was written, but no descriptor can be closed for keepalived to notice.
-    NotTold(Errno),
+    /// It was written, but there is no descriptor whose close(2) would notify keepalived.
+    NotNotified(Errno),
 }
 
 impl From<io::Error> for Unfit {
@@ -81,14 +81,14 @@ impl fmt::Display for Unfit {
             Self::NotANumber => "it holds something that is not a number",
             Self::Locked => "another watch keeps it",
             Self::NotHandedOver => "a reload cannot change the file",
-            Self::System(errno) | Self::NotTold(errno) => return ErrnoText(*errno).fmt(f),
+            Self::System(errno) | Self::NotNotified(errno) => return ErrnoText(*errno).fmt(f),
         })
     }
 }
 
 impl TrackFile {
     /// Opens or makes the file and locks it. Returns the number in it, too. A temporary obstacle, such as a folder that does not
-    /// exist, is left to [`TrackFile::keep`].
+    /// exist, is left to [`TrackFile::ensure_value`].
     ///
     /// # Errors
     /// Returns why no watch can begin with this file. Then a file that was handed over says `down`.
@@ -105,7 +105,7 @@ impl TrackFile {
             beaten: None,
             wrong: None,
             frozen: None,
-            said_changed: None,
+            warned_changed: None,
             news: Vec::new(),
         };
         let (found, held) = match handed_over {
@@ -127,7 +127,7 @@ impl TrackFile {
             return Err(Unfit::Locked);
         }
         file.folder = id(file.folder_path()).ok();
-        // What it says already need not be written.
+        // The value that it holds need not be written.
         let mark = held.mark;
         held.fresh = Some(Duration::ZERO);
         let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
@@ -136,10 +136,10 @@ impl TrackFile {
         Ok((file, found))
     }
 
-    /// Makes sure that the file says this, and that its modification time is of this second.
-    pub fn keep(&mut self, value: i16, now: Duration) {
+    /// Makes sure that the file holds this value, and that its modification time is of this second.
+    pub fn ensure_value(&mut self, value: i16, now: Duration) {
         self.beat(now);
-        let kept = self.kept(value, now);
+        let kept = self.try_ensure(value, now);
         let path = self.path.display();
         let wrong = kept
             .err()
@@ -174,15 +174,15 @@ impl TrackFile {
         }
     }
 
-    fn kept(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+    fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
         let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
         let is_it = |held: &&mut Held| match &found {
             Ok(found) => found.id == held.mark.id,
-            // It cannot be told, and then the open file is the best there is.
+            // Without an answer the open file is the best choice.
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
         let Some(held) = self.held.as_mut().filter(is_it) else {
-            return self.kept_again(value, now);
+            return self.reopen_and_write(value, now);
         };
         let was = self.value;
         if was == Some(value) && held.says(value, &found?, now)? {
@@ -190,25 +190,25 @@ impl TrackFile {
         }
         self.value = None;
         if let Err(why) = held.write(value, &self.path, now) {
-            // The last way to have keepalived read it: all descriptors are closed.
+            // The last way to notify keepalived: all descriptors are closed.
             self.held = self
                 .held
                 .take()
-                .filter(|_| !matches!(why, Unfit::NotTold(_)));
+                .filter(|_| !matches!(why, Unfit::NotNotified(_)));
             return Err(why);
         }
         self.value = Some(value);
         if was == Some(value) {
-            self.tell_changed(value, now);
+            self.warn_changed(value, now);
         }
         Ok(())
     }
 
-    /// The file is not there, or is another one.
-    fn kept_again(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
+    /// Opens the file that is at the path now, which may not exist, and writes to it.
+    fn reopen_and_write(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
         let opened = Held::open(&self.path);
         let mut held = match opened {
-            // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file has made as root.
+            // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file created as root.
             Err(why)
                 if why == Unfit::System(Errno::EACCES)
                     || self.folder.is_some() && is_in_the_way(&self.path) =>
@@ -221,28 +221,28 @@ impl TrackFile {
             return Err(Unfit::Locked);
         }
         held.write(value, &self.path, now)?;
-        // The old one is closed after that: where its folder has moved, keepalived would find no file.
+        // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
         self.held = Some(held);
         let had = self.value.replace(value);
         let folder = id(self.folder_path())?;
         if self.folder.replace(folder) != Some(folder) {
             self.news.push(format!(
-                "{} is another folder than when the watch began: reload keepalived, which does not see the file in it",
+                "{} is not the folder in which the watch began: reload keepalived, which does not see the file in it",
                 self.folder_path().display()
             ));
         } else if had == Some(value) {
-            self.tell_changed(value, now);
+            self.warn_changed(value, now);
         }
         Ok(())
     }
 
-    fn tell_changed(&mut self, value: i16, now: Duration) {
+    fn warn_changed(&mut self, value: i16, now: Duration) {
         let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
-        if !self.said_changed.is_some_and(is_said) {
-            self.said_changed = Some(now);
+        if !self.warned_changed.is_some_and(is_said) {
+            self.warned_changed = Some(now);
             let path = self.path.display();
             self.news.push(format!(
-                "another process had changed {path}; it says {value} again"
+                "another process changed {path}; it says {value} again"
             ));
         }
     }
@@ -252,22 +252,22 @@ impl TrackFile {
         self.wrong.is_none()
     }
 
-    /// Returns what is wrong with the file.
+    /// Returns the trouble with the file.
     pub fn trouble(&self) -> Option<&str> {
         self.wrong.as_deref().or(self.frozen.as_deref())
     }
 
-    /// Returns what has happened to the file, to be said once.
+    /// Returns the messages about the file since the last call.
     pub fn news(&mut self) -> Vec<String> {
         std::mem::take(&mut self.news)
     }
 
-    /// The descriptor that has the lock.
+    /// Returns the descriptor that has the lock.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.held.as_ref().map(|held| held.file.as_fd())
     }
 
-    /// Returns the first part of the way to the file that users other than root and this one can write to.
+    /// Returns the first folder in the path to which users other than root and this one can write.
     pub fn weak_folder(&self) -> Option<PathBuf> {
         folders::weak_folder(&self.path, nix::unistd::geteuid().as_raw())
     }

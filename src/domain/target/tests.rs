@@ -38,8 +38,8 @@ fn reads_and_prints_the_four_forms() {
 #[test]
 fn refuses_everything_else_and_says_why() {
     use TargetError::{
-        Brackets, Empty, Group, NoConnections, NoPort, OtherProtocol, Port, Range, Service,
-        Several, Url, V4, V6, Zeros, Zone,
+        Brackets, Empty, Group, NoAddress, NoConnections, NoPort, OtherProtocol, Port, Range,
+        Service, Several, Url, V4, V6, Zeros, Zone,
     };
     let zeros = |port| Zeros(NonZeroU16::new(port).unwrap());
     for (text, error) in [
@@ -75,7 +75,7 @@ fn refuses_everything_else_and_says_why() {
         ("*:0", Port),
         ("*:https", Service),
         ("ms-sql-s", Service),
-        (":443", V4),
+        (":443", NoAddress),
         ("localhost:443", V4),
         ("192.0.2:443", V4),
         ("192.0.2.256:443", V4),

@@ -3,165 +3,110 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{MiscCheck, RealServer, VirtualServer};
+use super::super::model::{MiscCheck, RealServer, Spanned, Trackable, VirtualServer};
 use super::super::reader::{Context, Line};
-use super::values::{MAX_SECONDS, OnFlaw, replace};
-use super::{Builder, Kind};
+use super::Builder;
+use super::values::{MAX_SECONDS, OnFlaw};
 
 impl Builder<'_> {
-    pub(super) fn begin_virtual_server(&mut self, line: &Line) -> bool {
+    pub(super) fn virtual_server(&mut self, node: &Node) {
+        let (cx, line) = (self.cx, &node.line);
         self.config.runs_checker = true;
         let is_known = match line.word(1) {
             Some("group") => true,
             Some("fwmark") => line.word(2).is_some_and(|mark| mark.parse::<u32>().is_ok()),
-            _ => check_address(self.cx, line),
+            _ => cx.check_address(line),
         };
-        if is_known {
-            self.config.virtual_servers.push(VirtualServer {
-                name: line.rest(1),
-                place: line.place.clone(),
-                ..VirtualServer::default()
-            });
+        if !is_known {
+            return;
         }
-        is_known
+        let servers = node.blocks_of("real_server");
+        let servers = servers.filter_map(|node| self.real_server(node)).collect();
+        self.config.virtual_servers.push(VirtualServer {
+            name: line.rest(1),
+            place: line.place.clone(),
+            delay_loop: cx.last(node, "delay_loop", Context::delay_loop),
+            real_servers: servers,
+        });
     }
 
-    pub(super) fn begin_real_server(&mut self, line: &Line) -> bool {
-        let is_known = check_address(self.cx, line);
-        if let Some(virtual_server) = self.config.virtual_servers.last_mut().filter(|_| is_known) {
-            virtual_server.real_servers.push(RealServer {
-                name: line.rest(1),
-                place: line.place.clone(),
-                ..RealServer::default()
-            });
-        }
-        is_known
-    }
-
-    pub(super) fn begin_misc_check(&mut self, line: &Line) {
-        if let Some(real_server) = self.real_server() {
-            real_server.misc_checks.push(MiscCheck {
-                place: line.place.clone(),
-                ..MiscCheck::default()
-            });
-        }
-    }
-
-    pub(super) fn begin_file_check(&mut self, line: &Line) {
-        if self.cx.since(2, 3, 0) && !self.cx.since(2, 3, 3) {
-            self.cx.report(&line.place, Problem::FileCheckCrash, &[]);
-        }
-    }
-
-    pub(super) fn virtual_server_value(&mut self, line: &Line) {
+    fn real_server(&mut self, node: &Node) -> Option<RealServer> {
         let cx = self.cx;
-        match (line.keyword(), self.config.virtual_servers.last_mut()) {
-            ("quorum_up" | "quorum_down", _) => cx.notify(line),
-            ("delay_loop", Some(server)) => replace(&mut server.delay_loop, cx.delay_loop(line)),
-            _ => {}
+        if !cx.check_address(&node.line) {
+            return None;
         }
-    }
-
-    pub(super) fn real_server_value(&mut self, line: &Line) {
-        let cx = self.cx;
-        match (line.keyword(), self.real_server()) {
-            ("notify_up" | "notify_down", _) => cx.notify(line),
-            ("delay_loop", Some(server)) => replace(&mut server.delay_loop, cx.delay_loop(line)),
-            _ => {}
-        }
-    }
-
-    pub(super) fn misc_check_value(&mut self, line: &Line) {
-        let cx = self.cx;
-        let Some(check) = self.misc_check() else {
-            return;
-        };
-        match line.keyword() {
-            "misc_path" => {
-                if let Some(before) = &check.command {
-                    cx.repeated(line, before.place.line);
-                }
-                replace(&mut check.command, cx.check(line));
+        let name = node.line.rest(1);
+        let misc_checks = node.blocks_of("MISC_CHECK");
+        for check in node.blocks_of("FILE_CHECK") {
+            if cx.since(2, 3, 0) && !cx.since(2, 3, 3) {
+                cx.report(&check.line.place, Problem::FileCheckCrash, &[]);
             }
-            "misc_timeout" => {
-                cx.check_rest(line, 2);
-                let number = cx.whole(line, 0..=MAX_SECONDS, OnFlaw::Prefix);
-                let time = number.map(|number| line.set(Duration::from_secs(number.into())));
-                replace(&mut check.timeout, time);
+            for file in check
+                .lines_of("track_file")
+                .filter_map(|line| line.set_word(1))
+            {
+                self.file_check(file, &name);
             }
-            "misc_dynamic" => check.dynamic = Some(line.place.clone()),
-            "user" => replace(&mut check.user, cx.user(line)),
-            "delay_loop" => replace(&mut check.delay_loop, cx.delay_loop(line)),
-            _ => {}
         }
+        Some(RealServer {
+            place: node.line.place.clone(),
+            delay_loop: cx.last(node, "delay_loop", Context::delay_loop),
+            misc_checks: misc_checks.filter_map(|node| cx.misc_check(node)).collect(),
+            name,
+        })
     }
 
-    pub(super) fn file_check_value(&mut self, line: &Line) {
-        let (cx, Some(name)) = (self.cx, line.set_word(1)) else {
-            return;
-        };
-        if line.keyword() != "track_file" {
-            return;
-        }
-        let index = self.find(Kind::File, &name.value);
-        let Some(server) = self.real_server() else {
-            return;
-        };
-        let tracker = format!("FILE_CHECK {}", server.name);
-        let Some(index) = index else {
-            let mut files = self.config.track_files.iter();
-            // A file that is dropped has a problem of its own.
-            if !files.any(|file| file.name == name.value) {
-                let values: Values = &[
-                    ("tracker", &tracker),
-                    ("block", &"track_file"),
-                    ("name", &name.value),
-                ];
-                cx.report(&line.place, Problem::TrackedAbsent, values);
+    fn file_check(&mut self, file: Spanned<String>, server: &str) {
+        let index = self.find(Trackable::File, &file.value);
+        match index.and_then(|index| self.config.track_files.get_mut(index)) {
+            Some(file) => file.checked_by.push(server.to_owned()),
+            None => {
+                let tracker = format!("FILE_CHECK {server}");
+                self.missing.push((tracker, Trackable::File, file));
             }
-            return;
-        };
-        server.file_checks.push(name);
-        let server = server.name.clone();
-        if let Some(file) = self.config.track_files.get_mut(index) {
-            file.checked_by.push(server);
         }
-    }
-
-    pub(super) fn end_misc_check(&mut self) {
-        let (cx, has_line) = (self.cx, self.has_command_line);
-        let check = self.misc_check().filter(|check| check.command.is_none());
-        if let Some(check) = check.filter(|_| !has_line) {
-            let values: Values = &[("block", &"MISC_CHECK"), ("keyword", &"misc_path")];
-            cx.report(&check.place, Problem::NoCommand, values);
-        }
-    }
-
-    fn real_server(&mut self) -> Option<&mut RealServer> {
-        let virtual_server = self.config.virtual_servers.last_mut()?;
-        virtual_server.real_servers.last_mut()
-    }
-
-    fn misc_check(&mut self) -> Option<&mut MiscCheck> {
-        self.real_server()?.misc_checks.last_mut()
     }
 }
 
-/// Returns whether an address, and perhaps a port, follow the keyword. `inet_stosockaddr` ignores what follows `-` or `/`.
-fn check_address(cx: &Context, line: &Line) -> bool {
-    let address = line.word(1).unwrap_or_default();
-    let port = line.word(2).is_none_or(|port| port.parse::<u16>().is_ok());
-    let bare = address.split(['-', '/']).next().unwrap_or_default();
-    let is_known = match address.contains(':') {
-        true => bare.parse::<Ipv6Addr>().is_ok(),
-        false => bare.parse::<Ipv4Addr>().is_ok(),
-    };
-    let is_known = is_known && port;
-    if !is_known && !line.unread {
-        let (block, address) = (line.keyword(), line.rest(1));
-        let values: Values = &[("block", &block), ("address", &address)];
-        cx.report(&line.place, Problem::ServerAddress, values);
+impl Context<'_> {
+    fn misc_check(&self, node: &Node) -> Option<MiscCheck> {
+        let timeout = |cx: &Self, line: &Line| {
+            cx.check_rest(line, 2);
+            let number = cx.whole(line, 0..=MAX_SECONDS, OnFlaw::Prefix)?;
+            Some(line.set(Duration::from_secs(number.into())))
+        };
+        if !node.has("misc_path") {
+            self.empty(&node.line, "misc_path");
+        }
+        Some(MiscCheck {
+            place: node.line.place.clone(),
+            command: self.last(node, "misc_path", Self::check)?,
+            timeout: self.last(node, "misc_timeout", timeout),
+            dynamic: node
+                .last_line("misc_dynamic")
+                .map(|line| line.place.clone()),
+            user: self.last(node, "user", Self::user),
+            delay_loop: self.last(node, "delay_loop", Self::delay_loop),
+        })
     }
-    is_known
+
+    /// Returns whether an address, and perhaps a port, follow the keyword. `inet_stosockaddr` ignores what follows `-` or
+    /// `/`.
+    fn check_address(&self, line: &Line) -> bool {
+        let address = line.word(1).unwrap_or_default();
+        let port = line.word(2).is_none_or(|port| port.parse::<u16>().is_ok());
+        let bare = address.split(['-', '/']).next().unwrap_or_default();
+        let is_known = match address.contains(':') {
+            true => bare.parse::<Ipv6Addr>().is_ok(),
+            false => bare.parse::<Ipv4Addr>().is_ok(),
+        };
+        let is_known = is_known && port;
+        if !is_known && !line.unread {
+            let values: Values = &[("block", &line.keyword()), ("address", &line.rest(1))];
+            self.report(&line.place, Problem::ServerAddress, values);
+        }
+        is_known
+    }
 }

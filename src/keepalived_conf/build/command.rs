@@ -14,7 +14,7 @@ fn split_twice(text: &[u8], escapes: Escapes) -> Result<Words, Malformed> {
     let command = words.next().unwrap_or_default();
     let command = split(&command, Escapes::Decode).map_err(|malformed| match malformed {
         Malformed::Open => Malformed::Inner,
-        Malformed::Escape | Malformed::Inner => malformed,
+        other => other,
     });
     Ok((command?, words.collect()))
 }
@@ -24,14 +24,26 @@ fn joined(words: &[Vec<u8>]) -> String {
     words.join(" ")
 }
 
+/// Returns these words as they can be written between double quotes, or dots if that takes more than single quotes.
+fn quoted(words: &[Vec<u8>]) -> String {
+    let quote = |word: &Vec<u8>| match word.iter().any(|byte| b"\"'\\\t".contains(byte)) {
+        true => None,
+        false if word.contains(&b' ') => Some(format!("'{}'", lossy(word))),
+        false => Some(lossy(word)),
+    };
+    let words: Option<Vec<String>> = words.iter().map(quote).collect();
+    words.map_or("...".to_owned(), |words| words.join(" "))
+}
+
 impl Context<'_> {
     /// Returns the command of a line. `None`: keepalived ignores the line.
     fn command(&self, line: &Line) -> Option<Command> {
         let once = split_twice(&line.text, Escapes::Keep);
         let twice = split_twice(&line.text, Escapes::Decode);
         if once != twice {
-            self.report(&line.place, Problem::EscapesDiffer, &[]);
+            self.report(&line.place, Problem::VersionsDiffer, &[]);
         }
+        let keyword = line.keyword();
         // Up to 2.3.1 backslashes are decoded in the line, and again in the command.
         let problem = match if self.since(2, 3, 2) { once } else { twice } {
             Ok((words, rest)) if !words.is_empty() => {
@@ -45,9 +57,13 @@ impl Context<'_> {
             }
             Ok(_) | Err(Malformed::Inner) => Problem::CommandEmpty,
             Err(Malformed::Open) => Problem::CommandCrash,
-            Err(Malformed::Escape) => Problem::Escape,
+            Err(Malformed::Escape(letter)) => {
+                let part = format!("\\{}", char::from(letter));
+                self.report(&line.place, Problem::NotFollowed, &[("part", &part)]);
+                return None;
+            }
         };
-        self.report(&line.place, problem, &[("keyword", &line.keyword())]);
+        self.report(&line.place, problem, &[("keyword", &keyword)]);
         None
     }
 
@@ -55,33 +71,21 @@ impl Context<'_> {
     pub(super) fn check(&self, line: &Line) -> Option<Command> {
         let command = self.command(line)?;
         if !command.rest.is_empty() {
-            let (words, dropped) = (joined(&command.words), joined(&command.rest));
-            let is_plain = !format!("{words}{dropped}").contains(['"', '\'', '\\', '\t']);
-            let is_one = command
-                .words
-                .iter()
-                .chain(&command.rest)
-                .all(|word| !word.contains(&b' '));
-            let problem = match is_plain && is_one {
-                true => Problem::CommandDropped,
-                false => Problem::CommandDroppedQuoted,
-            };
-            let keyword = line.keyword();
+            let all = [command.words.as_slice(), &command.rest].concat();
             let values: Values = &[
-                ("keyword", &keyword),
-                ("command", &words),
-                ("dropped", &dropped),
+                ("keyword", &line.keyword()),
+                ("command", &joined(&command.words)),
+                ("dropped", &joined(&command.rest)),
+                ("line", &quoted(&all)),
             ];
-            self.report(&line.place, problem, values);
+            self.report(&line.place, Problem::CommandDropped, values);
         }
         Some(command)
     }
 
-    /// Takes a line with a program for an event.
-    pub(super) fn notify(&self, line: &Line) {
-        let is_switch = line.keyword() == "notify_priority_changes" || line.words.len() < 2;
-        if !is_switch {
-            self.command(line);
-        }
+    /// Reports a block that has no line of this keyword, so that keepalived removes it.
+    pub(super) fn empty(&self, line: &Line, keyword: &str) {
+        let values: Values = &[("block", &line.rest(0)), ("keyword", &keyword)];
+        self.report(&line.place, Problem::Empty, values);
     }
 }

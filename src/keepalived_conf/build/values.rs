@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Set, User, Weight};
+use super::super::model::{Spanned, User, Weight};
 use super::super::reader::{Context, Line};
 
 /// The most seconds in `interval` and `timeout` (`UINT_MAX / TIMER_HZ`).
@@ -113,29 +113,11 @@ impl Context<'_> {
         self.report(&line.place, Problem::WordIgnored, values);
     }
 
-    /// Reports a line that does not count because of one above it.
-    pub(super) fn repeated_ignored(&self, line: &Line, first: usize) {
-        self.repeated_as(Problem::RepeatedIgnored, line, first);
-    }
-
-    /// Reports a line that counts in place of one above it.
-    pub(super) fn repeated(&self, line: &Line, first: usize) {
-        self.repeated_as(Problem::Repeated, line, first);
-    }
-
-    fn repeated_as(&self, problem: Problem, line: &Line, first: usize) {
-        self.report(
-            &line.place,
-            problem,
-            &[("keyword", &line.keyword()), ("line", &first)],
-        );
-    }
-
     /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
-    pub(super) fn seconds(&self, line: &Line) -> Option<Set<Duration>> {
+    pub(super) fn seconds(&self, line: &Line) -> Option<Spanned<Duration>> {
         let is_number = |decimals| line.word(1).is_some_and(|word| parse(word, decimals).1);
         if is_number(3) && !is_number(0) {
-            self.report(&line.place, Problem::DecimalsDiffer, &[]);
+            self.report(&line.place, Problem::VersionsDiffer, &[]);
         }
         self.check_rest(line, 2);
         let (decimals, unit) = if self.since(2, 3, 2) {
@@ -155,27 +137,24 @@ impl Context<'_> {
     }
 
     /// Returns the time `delay_loop` of real servers, to microseconds.
-    pub(super) fn delay_loop(&self, line: &Line) -> Option<Set<Duration>> {
+    pub(super) fn delay_loop(&self, line: &Line) -> Option<Spanned<Duration>> {
         self.check_rest(line, 2);
         let number = self.number(line, (1, 6), 1..=i64::MAX, OnFlaw::Prefix)?;
         Some(line.set(Duration::from_micros(number.unsigned_abs())))
     }
 
-    /// Returns a weight that a block sets. `before` is the one of a line above.
+    /// Returns a weight that a block sets.
     pub(super) fn weight(
         &self,
         line: &Line,
-        before: Option<&Set<Weight>>,
         most: i64,
         on_flaw: OnFlaw,
-    ) -> Option<Set<Weight>> {
+    ) -> Option<Spanned<Weight>> {
         let value = self.number(line, (1, 0), -most..=most, on_flaw)?;
         let value = i32::try_from(value).ok()?;
-        let mut reverse = before.is_some_and(|set| set.value.reverse);
-        match line.word(2) {
-            None => {}
-            Some("reverse") => reverse = true,
-            Some(_) => self.wrong_word(line, 2, "reverse"),
+        let reverse = line.word(2) == Some("reverse");
+        if !reverse && line.words.len() > 2 {
+            self.wrong_word(line, 2, "reverse");
         }
         Some(line.set(Weight { value, reverse }))
     }
@@ -191,13 +170,6 @@ impl Context<'_> {
             group: line.word(2).map(str::to_owned),
             place: line.place.clone(),
         })
-    }
-}
-
-/// Replaces a value, unless keepalived ignores the new one.
-pub(super) fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
-    if new.is_some() {
-        *slot = new;
     }
 }
 

@@ -5,11 +5,11 @@ mod vrrp;
 
 use std::path::PathBuf;
 
-use super::{Diagnostic, Place};
+use super::{Diagnostic, Location};
 
 pub use check::{Effective, MiscCheck, RealServer, VirtualServer};
 pub use vrrp::{
-    Group, Ignored, Instance, Script, State, TrackFile, TrackProcess, Tracked, TrackedBy, Tracks,
+    Group, Instance, Script, State, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy,
 };
 
 /// A configuration.
@@ -17,11 +17,11 @@ pub use vrrp::{
 pub struct Config {
     /// The settings for all of keepalived.
     pub globals: Globals,
-    /// The `vrrp_script` blocks, in order; also those that keepalived removes or never uses.
+    /// The `vrrp_script` blocks, in order; without those that keepalived removes.
     pub scripts: Vec<Script>,
-    /// The `track_file` and `vrrp_track_file` blocks.
+    /// The `track_file` and `vrrp_track_file` blocks that keepalived keeps.
     pub track_files: Vec<TrackFile>,
-    /// The `vrrp_track_process` blocks.
+    /// The `vrrp_track_process` blocks that keepalived keeps.
     pub track_processes: Vec<TrackProcess>,
     /// The `vrrp_instance` blocks.
     pub instances: Vec<Instance>,
@@ -34,7 +34,7 @@ pub struct Config {
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
     /// The line where keepalived does not start, or crashes.
-    pub fatal: Option<Place>,
+    pub fatal: Option<Location>,
     /// True if keepalived starts its VRRP process. Without it no `vrrp_script` runs.
     pub runs_vrrp: bool,
     /// True if keepalived starts the process that checks real servers.
@@ -45,11 +45,11 @@ pub struct Config {
 
 /// A value and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set<T> {
+pub struct Spanned<T> {
     /// What keepalived uses.
     pub value: T,
     /// The line that sets it.
-    pub place: Place,
+    pub place: Location,
 }
 
 /// The settings for all of keepalived.
@@ -58,9 +58,9 @@ pub struct Globals {
     /// Each `script_user`. The last one counts, but if one does not exist, none does.
     pub script_users: Vec<User>,
     /// The place of `enable_script_security`.
-    pub script_security: Option<Place>,
+    pub script_security: Option<Location>,
     /// The network namespace of everything.
-    pub net_namespace: Option<Set<String>>,
+    pub net_namespace: Option<Spanned<String>>,
 }
 
 /// The user that runs something.
@@ -71,14 +71,14 @@ pub struct User {
     /// The name of a group. `None`: the user's own group.
     pub group: Option<String>,
     /// The line.
-    pub place: Place,
+    pub place: Location,
 }
 
 /// A line with a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// The line.
-    pub place: Place,
+    pub place: Location,
     /// The text of the line, without comment and the blanks around it.
     pub text: Vec<u8>,
     /// True if the file has another text there, because a definition was put in.

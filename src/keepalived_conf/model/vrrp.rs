@@ -2,34 +2,32 @@
 
 use std::time::Duration;
 
-use super::{Command, Set, User, Weight};
-use crate::keepalived_conf::Place;
+use super::{Command, Spanned, User, Weight};
+use crate::keepalived_conf::Location;
 
 /// A `vrrp_script` block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
     /// The name that `track_script` uses.
     pub name: String,
     /// The first line of the block.
-    pub place: Place,
-    /// The last `script` with a command. `None`: keepalived removes the script.
-    pub command: Option<Command>,
+    pub place: Location,
+    /// The last `script` with a command.
+    pub command: Command,
     /// The time between two runs. `None`: 1 second.
-    pub interval: Option<Set<Duration>>,
+    pub interval: Option<Spanned<Duration>>,
     /// The time until it is killed. `None`: the interval.
-    pub timeout: Option<Set<Duration>>,
+    pub timeout: Option<Spanned<Duration>>,
     /// What it does to the priority, unless `track_script` has another weight.
-    pub weight: Option<Set<Weight>>,
+    pub weight: Option<Spanned<Weight>>,
     /// How many runs in a row must succeed.
-    pub rise: Option<Set<u32>>,
+    pub rise: Option<Spanned<u32>>,
     /// How many runs in a row must fail.
-    pub fall: Option<Set<u32>>,
+    pub fall: Option<Spanned<u32>>,
     /// The last `user`.
     pub user: Option<User>,
     /// The line of `init_fail`.
-    pub init_fail: Option<Place>,
-    /// The block of the same name that keepalived uses instead.
-    pub shadowed_by: Option<Place>,
+    pub init_fail: Option<Location>,
     /// The instances that it acts on, directly or through their sync group, in keepalived's order.
     pub tracked_by: Vec<TrackedBy>,
 }
@@ -41,6 +39,8 @@ pub struct TrackedBy {
     pub instance: String,
     /// What it does to its priority.
     pub weight: Weight,
+    /// The line that tracks it.
+    pub place: Location,
 }
 
 impl Script {
@@ -75,20 +75,16 @@ impl Script {
 }
 
 /// A `track_file` block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackFile {
     /// The name that instances use.
     pub name: String,
     /// The first line of the block.
-    pub place: Place,
-    /// The file. `None`: keepalived drops the block.
-    pub file: Option<Set<String>>,
+    pub place: Location,
+    /// The file.
+    pub file: Spanned<String>,
     /// The number that the file's number is multiplied by. `None`: 1.
-    pub weight: Option<Set<Weight>>,
-    /// The line of `init_file`: keepalived creates the file. `true`: it writes over the file at each start.
-    pub init: Option<Set<bool>>,
-    /// True if keepalived drops the block while it reads it, because it cannot watch the folder.
-    pub dropped: bool,
+    pub weight: Option<Spanned<Weight>>,
     /// The real servers whose FILE_CHECK uses it.
     pub checked_by: Vec<String>,
     /// The instances that it acts on.
@@ -107,16 +103,16 @@ impl TrackFile {
 }
 
 /// A `vrrp_track_process` block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackProcess {
     /// The name that instances use.
     pub name: String,
     /// The first line of the block.
-    pub place: Place,
-    /// The program and the parameters to look for. Empty: keepalived drops the block.
+    pub place: Location,
+    /// The program and the parameters to look for.
     pub process: Vec<String>,
     /// What it does to the priority.
-    pub weight: Option<Set<Weight>>,
+    pub weight: Option<Spanned<Weight>>,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
 }
@@ -129,43 +125,30 @@ impl TrackProcess {
     }
 }
 
-/// Why a line of a `track_...` block does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ignored {
-    /// There is no block of that name above it.
-    NotFound,
-    /// It is tracked already.
-    Twice,
-    /// What follows the name is not `weight` and a number.
-    Malformed,
-    /// It has a weight, and the instance is in a sync group without `sync_group_tracking_weight`.
-    SyncGroup,
-    /// It has a weight, and the instance owns its address: its priority is 255.
-    AddressOwner,
+/// What an instance can track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Trackable {
+    /// A `vrrp_script`.
+    Script,
+    /// A `track_file`.
+    File,
+    /// A `vrrp_track_process`.
+    Process,
 }
 
 /// A line of a `track_...` block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
+    /// The kind of block that it names.
+    pub kind: Trackable,
     /// The name.
     pub name: String,
     /// The line.
-    pub place: Place,
+    pub place: Location,
     /// What it does to the priority.
     pub weight: Weight,
-    /// Why it does not count.
-    pub ignored: Option<Ignored>,
-}
-
-/// What an instance or a group tracks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tracks {
-    /// `track_script`.
-    pub scripts: Vec<Tracked>,
-    /// `track_file`.
-    pub files: Vec<Tracked>,
-    /// `track_process`.
-    pub processes: Vec<Tracked>,
+    /// False if keepalived ignores the line.
+    pub counts: bool,
 }
 
 /// The state of an instance at the start.
@@ -183,25 +166,19 @@ pub struct Instance {
     /// The name.
     pub name: String,
     /// The first line of the block.
-    pub place: Place,
+    pub place: Location,
     /// The state at the start.
-    pub state: Option<Set<State>>,
-    /// The interface.
-    pub interface: Option<Set<String>>,
-    /// True if it has unicast peers.
-    pub is_unicast: bool,
-    /// The number that its nodes share.
-    pub virtual_router_id: Option<Set<u8>>,
+    pub state: Option<Spanned<State>>,
     /// See [`Instance::priority`].
-    pub priority: Option<Set<u8>>,
+    pub priority: Option<Spanned<u8>>,
     /// The line of `nopreempt`, unless `preempt` follows it.
-    pub nopreempt: Option<Place>,
+    pub nopreempt: Option<Location>,
     /// The first word of each line in `virtual_ipaddress`.
-    pub addresses: Vec<Set<String>>,
+    pub addresses: Vec<Spanned<String>>,
     /// The first word of each line in `virtual_ipaddress_excluded`.
-    pub excluded_addresses: Vec<Set<String>>,
+    pub excluded_addresses: Vec<Spanned<String>>,
     /// What it tracks.
-    pub tracks: Tracks,
+    pub tracks: Vec<Tracked>,
 }
 
 impl Instance {
@@ -222,11 +199,11 @@ pub struct Group {
     /// The name.
     pub name: String,
     /// The first line of the block.
-    pub place: Place,
+    pub place: Location,
     /// The names of the instances.
-    pub members: Vec<Set<String>>,
-    /// The line of `sync_group_tracking_weight` or `global_tracking`.
-    pub tracking_weight: Option<Place>,
+    pub members: Vec<Spanned<String>>,
+    /// True if weights count for its members (`sync_group_tracking_weight` or `global_tracking`).
+    pub tracks_weights: bool,
     /// What all its members track.
-    pub tracks: Tracks,
+    pub tracks: Vec<Tracked>,
 }

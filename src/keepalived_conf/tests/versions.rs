@@ -20,10 +20,10 @@ fn versions_differ() {
             vec!["3 NumberUsed interval|2.5|0|4294|2"],
         ),
         (&decimal, "2.3.2", vec![]),
-        (&decimal, "", vec!["3 DecimalsDiffer"]),
+        (&decimal, "", vec!["3 VersionsDiffer"]),
         (&escaped, "2.2.8", vec![]),
         (&escaped, "2.3.3", vec![]),
-        (&escaped, "", vec!["2 EscapesDiffer"]),
+        (&escaped, "", vec!["2 VersionsDiffer"]),
         (
             &definition("@vm fall 2"),
             "2.2.7",
@@ -31,11 +31,11 @@ fn versions_differ() {
         ),
         (&definition("@vm fall 2"), "2.2.8", vec![]),
         (&definition("@vm fall 2"), "2.4.0", vec!["4 NotReadAgain"]),
-        (&definition("@vm fall 2"), "", vec!["4 DefinitionsDiffer"]),
+        (&definition("@vm fall 2"), "", vec!["4 VersionsDiffer"]),
         (
             &definition("~SEQ(I,1,2) fall ${I}"),
             "2.3.4",
-            vec!["4 Sequence"],
+            vec!["4 NotFollowed ~SEQ"],
         ),
         (
             &definition("~SEQ(I,1,2) fall ${I}"),
@@ -43,7 +43,7 @@ fn versions_differ() {
             vec!["4 NotReadAgain"],
         ),
         (&comment, "2.3.4", vec![]),
-        (&comment, "", vec!["3 CommentsDiffer"]),
+        (&comment, "", vec!["3 VersionsDiffer"]),
         (
             &comment,
             "2.4.0",
@@ -52,12 +52,12 @@ fn versions_differ() {
         (
             "$S=~SEQ(I, 1, 2) vrrp_script chk${I} { script \"/bin/true\" }\n$S\n",
             "2.3.4",
-            vec!["2 Sequence"],
+            vec!["2 NotFollowed ~SEQ"],
         ),
         (
             "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
             "2.3.4",
-            vec!["6 Sequence"],
+            vec!["6 NotFollowed ~SEQ"],
         ),
         (
             "$S=~SEQ(N,1,2)\n$B=\\\nvrrp_script c${N} { \\\n fall 2 \\\n}\n$S $B\n",
@@ -93,15 +93,19 @@ fn versions_differ() {
             vec!["6 FileCheckCrash"],
         ),
         (
-            "global_defs {\n json_version 2\n}\n",
+            "vrrp_instance VI {\n interface a\n virtual_router_id 1\n no_virtual_ipaddress\n}\n",
             "2.2.7",
-            vec!["2 KeywordTooNew json_version|2.2.8"],
+            vec!["4 KeywordTooNew no_virtual_ipaddress|2.2.8"],
         ),
-        ("global_defs {\n json_version 2\n}\n", "2.2.8", vec![]),
         (
-            "global_defs {\n json_version 2\n}\n",
+            "global_defs {\n set_supplementary_groups\n}\n",
             "",
-            vec!["2 KeywordsDiffer json_version|2.2.8"],
+            vec!["2 VersionsDiffer"],
+        ),
+        (
+            "global_defs {\n of_a_new_version 2\n script_usr a\n}\n",
+            "2.2.7",
+            vec!["3 MisspelledKeyword script_usr|global_defs||script_user"],
         ),
         (
             "global_defs {\n set_supplementary_groups\n}\n",
@@ -114,7 +118,7 @@ fn versions_differ() {
     }
     let words = |version| {
         let config = read_as(version, &escaped);
-        config.scripts[0].command.as_ref().unwrap().words.len()
+        config.scripts[0].command.words.len()
     };
     assert_eq!((words("2.2.8"), words("2.3.3")), (2, 3));
     let fall = |version| read_as(version, &comment).scripts[0].fall();

@@ -1,4 +1,4 @@
-//! Requests and their answers: one out, datagrams in, until its end. A partial dump is no dump.
+//! Requests and their answers: a request is sent, and datagrams are read until its end. A partial dump is an error.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,33 +13,34 @@ use crate::clock::Deadline;
 use crate::domain::{Family, Listener, LookupKey, Protocol};
 use crate::source::{self, ByteOrder, Question};
 
-/// Bytes of the buffer for one datagram: as much as the kernel fills, but for the first datagram on a fresh socket, which
-/// holds 3,720 bytes or about 31 listeners. It learns how much is read at once from the reads before, up to 32 KiB less a
-/// header of its own (net/netlink/af_netlink.c, netlink_dump, max_recvmsg_len). The fewer datagrams a dump has, the fewer
-/// chances to miss a listener. No more than that, since an allocator may clear it, and every page of it costs a fault.
+/// Bytes of the buffer for a datagram: as much as the kernel fills, except for the first datagram on a fresh socket,
+/// which holds 3,720 bytes or about 31 listeners. The kernel learns from earlier reads how much is read at once, up to
+/// 32 KiB less a header of its own (net/netlink/af_netlink.c, netlink_dump, max_recvmsg_len). A dump in fewer datagrams
+/// has fewer chances to miss a listener. The buffer is not larger, since an allocator can clear it, and every page of
+/// it costs a fault.
 const DATAGRAM: usize = 32 * 1024;
-/// Bytes of the buffer for the answer about one socket, which has some 500 (net/ipv4/inet_diag.c, inet_sk_attr_size). It is
-/// all that most checks need.
+/// Bytes of the buffer for the answer about a single socket, which has some 500 (net/ipv4/inet_diag.c,
+/// inet_sk_attr_size). Most checks need no other buffer.
 const ONE_SOCKET: usize = 2 * 1024;
 
-/// What a dump needs of a netlink socket.
+/// The calls of a netlink socket that a dump needs.
 pub(super) trait Channel {
     /// Sends one datagram to the kernel.
     fn send(&mut self, request: &[u8]) -> Result<(), Errno>;
-    /// Takes one datagram into the buffer. EAGAIN: none is there.
+    /// Reads one datagram into the buffer. EAGAIN means that there is none.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno>;
-    /// Waits until a datagram may be there, and no longer than this.
+    /// Waits for a datagram, and no longer than this.
     fn wait(&mut self, at_most: Duration) -> Result<(), Errno>;
 }
 
-/// What came with a datagram.
+/// The length and the sender of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Received {
-    /// Bytes that are in the buffer.
+    /// How many bytes are in the buffer.
     pub(super) length: usize,
     /// The sender's netlink port id; 0 is the kernel.
     pub(super) sender: u32,
-    /// Whether the buffer was too small.
+    /// True if the buffer was too small.
     pub(super) truncated: bool,
 }
 
@@ -50,12 +51,12 @@ pub(super) struct Conversation<C> {
     order: ByteOrder,
     buffer: Vec<u8>,
     sequence: u32,
-    /// What the last answer is about, if its rest is still to come.
+    /// The protocol of the last answer, if its rest is still to come.
     broken_off: Option<Protocol>,
 }
 
 impl<C: Channel> Conversation<C> {
-    /// Begins with a fresh socket: nothing must be waiting on it.
+    /// Begins with a fresh socket, on which no datagram waits.
     pub(super) fn new(channel: C, order: ByteOrder) -> Self {
         Self {
             channel,
@@ -66,10 +67,10 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Takes what is left of an answer that was broken off, to which nothing else may be asked.
+    /// Reads the rest of an answer that was broken off. Before that, no other request can be sent.
     ///
     /// # Errors
-    /// Anything but the rest of a whole dump.
+    /// Returns an error for anything except the rest of a whole dump.
     pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::Fault> {
         if let Some(protocol) = self.broken_off {
             let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
@@ -77,11 +78,11 @@ impl<C: Channel> Conversation<C> {
         Ok(())
     }
 
-    /// Asks, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the
-    /// answer is then still to come, see [`Self::finish`].
+    /// Requests a dump, and shows each listener to `visit`. Breaks as soon as `visit` does; the rest of the answer is
+    /// then still to come, see [`Self::finish`].
     ///
     /// # Errors
-    /// Anything but a whole dump, which ends the conversation.
+    /// Returns an error for anything except a whole dump. After it the conversation cannot be used.
     pub(super) fn dump(
         &mut self,
         question: Question<'_>,
@@ -129,12 +130,11 @@ impl<C: Channel> Conversation<C> {
         Ok(end)
     }
 
-    /// Asks for the one listener that this connection would find. `None`
-    /// proves nothing: the kernel now and then says so while another member of the listener's
-    /// SO_REUSEPORT group closes, and always where tcp_diag is missing.
+    /// Looks up the listener that this connection would find. `None` proves nothing: the kernel sometimes finds none
+    /// while another member of the listener's SO_REUSEPORT group closes, and always if tcp_diag is missing.
     ///
     /// # Errors
-    /// Anything but one whole answer.
+    /// Returns an error for anything except one whole answer.
     pub(super) fn kernel_lookup(
         &mut self,
         connection: LookupKey,
@@ -153,10 +153,10 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Whether the listener that this connection would find is this one and belongs to MPTCP.
+    /// True if the listener that this connection would find is this one and belongs to MPTCP.
     ///
     /// # Errors
-    /// Anything but one whole answer.
+    /// Returns an error for anything except one whole answer.
     pub(super) fn is_mptcp(
         &mut self,
         connection: LookupKey,
@@ -178,10 +178,10 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Asks for all MPTCP listeners of a family. Those of the kernel's endpoints have no port.
+    /// Lists all MPTCP listeners of a family. The listeners of the kernel's endpoints have no port.
     ///
     /// # Errors
-    /// Anything but a whole dump.
+    /// Returns an error for anything except a whole dump.
     pub(super) fn mptcp_listeners(
         &mut self,
         ipv6: bool,
@@ -206,10 +206,10 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Asks for the device with this index.
+    /// Requests the device with this index.
     ///
     /// # Errors
-    /// Anything but one whole answer.
+    /// Returns an error for anything except one whole answer.
     pub(super) fn link(
         &mut self,
         device: u32,
@@ -225,10 +225,10 @@ impl<C: Channel> Conversation<C> {
         }
     }
 
-    /// Asks which devices are enslaved to this VRF.
+    /// Lists the devices that are enslaved to this VRF.
     ///
     /// # Errors
-    /// Anything but a whole dump.
+    /// Returns an error for anything except a whole dump.
     pub(super) fn enslaved_to(
         &mut self,
         vrf: u32,
@@ -266,7 +266,7 @@ impl<C: Channel> Conversation<C> {
     }
 }
 
-/// At least so many bytes, cleared once.
+/// Returns a buffer of at least this many bytes, which is cleared once.
 fn room(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if buffer.len() < bytes {
         buffer.resize(bytes, 0);
@@ -274,7 +274,7 @@ fn room(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     buffer
 }
 
-/// One datagram from the kernel, whole and not empty.
+/// Reads a datagram from the kernel, whole and not empty.
 fn receive<'b>(
     channel: &mut impl Channel,
     buffer: &'b mut [u8],

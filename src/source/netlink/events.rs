@@ -1,10 +1,10 @@
-//! What the kernel tells unasked: that a listener is gone.
+//! The kernel's messages about sockets that were destroyed.
 //!
-//! The groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, and those of UDP (linux/sock_diag.h) get a message
-//! for every socket of their protocol that dies in the network namespace (net/core/sock_diag.c, sock_diag_broadcast_destroy); nobody
-//! needs a privilege to join them. A filter in the kernel lets only those through that have one of the wanted
-//! local ports and no peer, as listeners do. A message says that *a* socket went: it is a reason to look, and
-//! never read.
+//! The groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, and those of UDP (linux/sock_diag.h), get a
+//! message for every socket of their protocol that is destroyed in the network namespace (net/core/sock_diag.c,
+//! sock_diag_broadcast_destroy). Joining them requires no privilege. A filter in the kernel passes only messages with
+//! one of the wanted local ports and no peer, as listeners have. A message means that *a* socket is gone. That is a
+//! reason to look, and the message itself is never read.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -27,40 +27,40 @@ const fn groups(protocol: Protocol) -> u32 {
     }
 }
 
-/// Where a message has the local and the remote port: behind `struct nlmsghdr` and the first four bytes of `struct
-/// inet_diag_msg` (linux/inet_diag.h).
+/// The offsets of the local and the remote port in a message: after `struct nlmsghdr` and the first four bytes of
+/// `struct inet_diag_msg` (linux/inet_diag.h).
 const LOCAL_PORT: u32 = 20;
 const REMOTE_PORT: u32 = 22;
 
-/// The most ports that the filter names; it has two instructions for each of at most 4,096 (BPF_MAXINSNS). With
-/// more, every listener that goes is told.
+/// The most ports that the filter names; it has two instructions for each of at most 4,096 (BPF_MAXINSNS). With more
+/// ports, every message about a listener passes.
 const MOST_PORTS: usize = 1_024;
 
-/// Classic BPF (linux/filter.h): load the half-word at, compare with, end with so many bytes.
+/// Classic BPF (linux/filter.h): load a half-word, compare it, and end with this many bytes.
 const LOAD_HALF: u16 = 0x28;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 const WHOLE: u32 = u32::MAX;
 
-/// Messages that listeners are gone.
+/// A subscription to the messages about destroyed listeners.
 #[derive(Debug)]
 pub struct Events(Socket);
 
-/// What has come.
+/// The news since the last call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// A listener went.
+    /// A listener was destroyed.
     pub gone: bool,
-    /// Messages were lost (ENOBUFS), so that one may have gone.
+    /// Messages were lost (ENOBUFS), so a listener may have been destroyed.
     pub lost: bool,
 }
 
 impl Events {
-    /// Joins the groups of the targets' protocols in the network namespace of the caller. A socket of the one protocol on
-    /// a port that is watched for the other is told too: it costs a look.
+    /// Joins the groups of the targets' protocols in the network namespace of the caller. Messages pass also for a
+    /// socket of one protocol on a port that is watched for the other: that costs a look.
     ///
     /// # Errors
-    /// What refuses it: seccomp, SELinux, gVisor.
+    /// Returns an error if seccomp, SELinux or gVisor refuses it.
     pub fn of(targets: &[Target]) -> Result<Self, Fault> {
         let mut ports: Vec<u16> = targets.iter().map(Target::port).collect();
         ports.sort_unstable();
@@ -82,10 +82,10 @@ impl Events {
         Ok(Self(socket))
     }
 
-    /// Takes all messages that are there, and waits for none.
+    /// Reads all messages that have come, without waiting.
     ///
     /// # Errors
-    /// When the socket is of no use any more.
+    /// Returns an error if the socket cannot be used any more.
     pub fn drain(&mut self) -> Result<Told, Fault> {
         let mut told = Told::default();
         // The part of a message that does not fit is dropped.
@@ -108,7 +108,7 @@ impl AsFd for Events {
     }
 }
 
-/// Lets pass what has no remote port and one of these local ports.
+/// Passes messages without a remote port and with one of these local ports.
 fn filter(ports: &[u16]) -> Vec<SockFilter> {
     instructions(ports)
         .into_iter()

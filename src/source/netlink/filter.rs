@@ -1,14 +1,12 @@
 //! A bytecode that makes the kernel filter a dump by a set of local ports.
 //!
-//! So one dump serves any number of ports, and its answer stays as small as what was asked for: an
-//! answer that fits one datagram cannot miss a listener. The code is a search tree, so a listener
-//! on another port costs the kernel a few steps.
+//! One dump serves any number of ports, and its answer contains nothing else: an answer that fits one datagram cannot
+//! miss a listener. The code is a search tree, so a listener on another port costs the kernel a few steps.
 //!
-//! `struct inet_diag_bc_op` is { u8 code; u8 yes; u16 no }; `yes` and `no` are how many bytes to go
-//! forward. An S_GE or S_LE is followed by a second one that only carries the port in its `no`.
-//! Ending exactly behind the code accepts, further behind it refuses (net/ipv4/inet_diag.c,
-//! `inet_diag_bc_run`). `inet_diag_bc_audit` wants every `yes` to lead to the next instruction and
-//! every `no` to one of them or to 4 behind the end, hence the jumps.
+//! `struct inet_diag_bc_op` is { u8 code; u8 yes; u16 no }; `yes` and `no` are how many bytes to go forward. An S_GE or
+//! S_LE is followed by a second operation that only carries the port in its `no`. The end of the code accepts, and any
+//! position after it refuses (net/ipv4/inet_diag.c, `inet_diag_bc_run`). `inet_diag_bc_audit` requires every `yes` to
+//! lead to the next instruction and every `no` to an instruction or to 4 bytes after the end, hence the jumps.
 
 use crate::source::ByteOrder;
 
@@ -16,15 +14,15 @@ const JMP: u8 = 1;
 const S_GE: u8 = 2;
 const S_LE: u8 = 3;
 
-/// Bytes of a jump, and of a comparison with the port behind it.
+/// Bytes of a jump, and of a comparison with its port.
 const JUMP: usize = 4;
 const COMPARISON: usize = 8;
 
-/// The most ports that [`bytecode`] takes. The tree needs at most 28 bytes a port and its offsets have
-/// 16 bits, but the kernel's audit goes over the code once for every jump in it: 0.5 ms for this many.
+/// The most ports that [`bytecode`] accepts. The tree needs at most 28 bytes a port and its offsets have 16 bits, but
+/// the kernel's audit reads the code again for every jump in it: 0.5 ms for this many.
 pub(super) const MOST_PORTS: usize = 512;
 
-/// The code that accepts these ports, ascending and at most [`MOST_PORTS`], and no other.
+/// Returns the code that accepts exactly these ports, which are ascending and at most [`MOST_PORTS`].
 pub(super) fn bytecode(ports: &[u16], order: ByteOrder) -> Vec<u8> {
     // Written from the end to the beginning, so that the way to the end is always known; the
     // operations are turned round at the end.
@@ -43,7 +41,7 @@ struct Code {
 }
 
 impl Code {
-    /// Puts code in front that ends the run: accepted for these ports, refused for others.
+    /// Puts code in front that ends the run: it accepts these ports and refuses others.
     fn accept_only(&mut self, ports: &[u16]) {
         match ports {
             [] => {}
@@ -69,7 +67,7 @@ impl Code {
         self.backwards.len() * JUMP
     }
 
-    /// How far a comparison put in front now has to go to refuse.
+    /// The distance from a comparison that is put in front now to the refusal.
     fn refusal(&self) -> usize {
         COMPARISON + self.length() + JUMP
     }

@@ -16,10 +16,10 @@ use crate::source;
 /// The sequence number that an answer must bear.
 pub const SEQUENCE: u32 = 1;
 
-/// How a dump fails that wants another datagram when there is none.
+/// The error of a dump that needs another datagram when there is none.
 pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive", Errno::ENODATA));
 
-/// What dumps made of a datagram in one byte order.
+/// The results of dumps from a datagram, in one byte order.
 #[derive(Debug)]
 pub struct Outcome {
     /// The byte order.
@@ -28,7 +28,7 @@ pub struct Outcome {
     pub alone: Dump,
     /// The datagram was followed by a proper end of the dump.
     pub ended: Dump,
-    /// As `ended`, but the visitor broke off at the first listener.
+    /// The same as `ended`, but the visitor broke off at the first listener.
     pub broken_off: Dump,
     /// The datagram was longer than the buffer.
     pub truncated: Dump,
@@ -42,7 +42,7 @@ pub struct Outcome {
     pub enslaved: Result<Vec<u32>, source::Fault>,
 }
 
-/// What a dump showed, and how it ended.
+/// The listeners of a dump, and its end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dump {
     /// The listeners, in the order shown.
@@ -51,7 +51,7 @@ pub struct Dump {
     pub end: Result<ControlFlow<()>, source::Fault>,
 }
 
-/// Takes a datagram for an answer of the kernel about this protocol, in both byte orders.
+/// Parses a datagram as an answer of the kernel about this protocol, in both byte orders.
 pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let kernel = |bytes| Datagram {

@@ -1,7 +1,7 @@
-//! The bytes of NETLINK_ROUTE: requests for devices, and what of the answers is about VRFs and ports of bridges.
+//! The bytes of NETLINK_ROUTE: requests for devices, and the parts of the answers about VRFs and ports of bridges.
 //!
-//! Layouts: `struct ifinfomsg` in linux/rtnetlink.h, the attributes in linux/if_link.h; rtnetlink(7). What a device's
-//! driver and that of its master are called comes in IFLA_LINKINFO (net/core/rtnetlink.c, rtnl_link_fill).
+//! Layouts: `struct ifinfomsg` in linux/rtnetlink.h, the attributes in linux/if_link.h; rtnetlink(7). IFLA_LINKINFO has
+//! the names of a device's driver and its master's driver (net/core/rtnetlink.c, rtnl_link_fill).
 
 use super::Fault;
 use super::wire::{
@@ -16,10 +16,10 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
-/// What a VRF's driver is called (drivers/net/vrf.c, DRV_NAME).
+/// The name of a VRF's driver (drivers/net/vrf.c, DRV_NAME).
 const VRF: &[u8] = b"vrf\0";
-/// The drivers of masters for which what comes in by one of their ports counts as coming in by the master: each takes it
-/// by an rx_handler (net/core/dev.c, __netif_receive_skb_core).
+/// The drivers of masters that get the packets of their ports: each has an rx_handler (net/core/dev.c,
+/// __netif_receive_skb_core).
 const TAKE_OVER: [&[u8]; 5] = [
     b"bridge\0",
     b"bond\0",
@@ -36,7 +36,7 @@ pub(super) fn request(device: u32, sequence: u32, order: ByteOrder) -> Vec<u8> {
     encode(device, 0, &[], sequence, order)
 }
 
-/// The request for the devices that are enslaved to this one. Before Linux 4.4 it was for all.
+/// Makes the request for the devices that are enslaved to this one. Before Linux 4.4 the answer has all devices.
 pub(super) fn dump_request(master: u32, sequence: u32, order: ByteOrder) -> Vec<u8> {
     let mut attribute = Vec::with_capacity(8);
     attribute.extend(order.bytes16(8)); // its length
@@ -60,12 +60,12 @@ fn encode(device: u32, flags: u16, attribute: &[u8], sequence: u32, order: ByteO
     bytes
 }
 
-/// A device, as far as it matters to who finds the listeners on it.
+/// The properties of a device that decide which connections find the listeners on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// Its index.
     pub(super) index: u32,
-    /// The index of the device that it is enslaved to, of whatever kind.
+    /// The index of the device that it is enslaved to, of any kind.
     pub(super) master: Option<u32>,
     /// The index of the VRF that it is or is enslaved to.
     pub(super) vrf: Option<u32>,
@@ -73,10 +73,10 @@ pub(super) struct Link {
     pub(super) port_of: Option<u32>,
 }
 
-/// Takes the first message off an answer. `None`: it is the end of a dump.
+/// Parses the first message of an answer. `None` at the end of a dump.
 ///
 /// # Errors
-/// Anything but an answer to the request with this sequence number.
+/// Returns an error for anything except an answer to the request with this sequence number.
 pub(super) fn next_link(
     datagram: &mut &[u8],
     sequence: u32,

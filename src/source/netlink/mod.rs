@@ -1,5 +1,4 @@
-//! The kernel's own answer: a sock_diag dump of the listeners on the ports asked for
-//! (sock_diag(7)).
+//! The kernel's own answer: a sock_diag dump of the listeners on some ports (sock_diag(7)).
 
 mod conversation;
 pub mod events;
@@ -28,20 +27,20 @@ use crate::clock::Deadline;
 use crate::domain::{Device, Listener, LookupKey, Protocol};
 use crate::errno::ErrnoText;
 
-/// sock_diag in the network namespace of the caller. Its socket is opened by the first question.
+/// sock_diag in the network namespace of the caller. The first question opens its socket.
 #[derive(Debug, Default)]
 pub struct Netlink {
     conversation: Option<Conversation<Socket>>,
 }
 
 impl Netlink {
-    /// A source that has opened nothing yet.
+    /// Makes a source that has not opened anything yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The conversation so far, or a new one. It is put back only after an answer without a fault: what
-    /// is left of a faulty one must not be read as the next.
+    /// Takes the conversation so far, or begins a new one. It is put back only after an answer without an error: the
+    /// rest of a wrong answer must not be read as the next answer.
     fn resume(&mut self, deadline: Deadline<'_>) -> Result<Conversation<Socket>, Fault> {
         if let Some(mut conversation) = self.conversation.take() {
             if conversation.finish(deadline).is_ok() {
@@ -123,23 +122,23 @@ impl Source for Netlink {
     }
 }
 
-/// What something counts as that comes in by a device.
+/// The device and the VRF through which packets come in that arrive at a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// The index of the device that it counts as coming in by: the device itself, or the bridge, bond or team that it is a
-    /// port of.
+    /// The index of the device that counts: the device itself, or the bridge, bond or team that it is a port of.
     pub device: u32,
-    /// The index of the VRF that this device is, or is enslaved to. `None` if it belongs to none.
+    /// The index of the VRF that this device is, or is enslaved to. `None` if it does not belong to a VRF.
     pub vrf: Option<u32>,
 }
 
-/// The most masters above one another: a bond that is a port of a bridge needs two.
+/// The most masters in a chain: a bond that is a port of a bridge needs two.
 const MOST_MASTERS: usize = 8;
 
-/// What something counts as that comes in by the device with this index, in the network namespace of the caller.
+/// Finds out which device and VRF count for packets that arrive at the device with this index, in the network namespace
+/// of the caller.
 ///
 /// # Errors
-/// What refuses an answer; ENODEV if the device is gone.
+/// Returns an error if there is no answer; ENODEV if the device is gone.
 pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fault> {
     let socket = Socket::open(SockProtocol::NetlinkRoute)?;
     let mut conversation = Conversation::new(socket, ByteOrder::NATIVE);
@@ -157,10 +156,11 @@ pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fa
     Err(Fault::NoMaster.into())
 }
 
-/// The indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the caller.
+/// Lists the indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the
+/// caller.
 ///
 /// # Errors
-/// Anything but a whole answer.
+/// Returns an error for anything except a whole answer.
 pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::Fault> {
     loop {
         let socket = Socket::open(SockProtocol::NetlinkRoute)?;
@@ -172,7 +172,7 @@ pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::
     }
 }
 
-/// The fault with the module that is missing.
+/// Names the module that is missing, if that is the reason.
 fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
     match (fault, protocol) {
         (super::Fault::Netlink(Fault::Kernel(Errno::ENOENT)), Protocol::Udp) => {
@@ -182,7 +182,7 @@ fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
     }
 }
 
-/// Why sock_diag gave no complete answer.
+/// The reason why sock_diag gave no complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The kernel has no udp_diag or inet_diag (ENOENT).
@@ -213,7 +213,7 @@ pub enum Fault {
     Acknowledged,
     /// Something follows the end of the dump.
     AfterDone,
-    /// A message without meaning came instead of an answer.
+    /// A message without content came instead of an answer.
     NoAnswer,
     /// A device is enslaved to a VRF, and the answer does not say to which.
     NoMaster,
@@ -246,7 +246,7 @@ impl fmt::Display for Fault {
                 write!(f, "a socket has the unexpected address family {family}")
             }
             Self::Acknowledged => f.write_str("an acknowledgement came instead of an answer"),
-            Self::NoAnswer => f.write_str("a message without meaning came instead of an answer"),
+            Self::NoAnswer => f.write_str("a message without content came instead of an answer"),
             Self::NoMaster => f.write_str("a device is in a VRF that the answer does not name"),
             Self::AfterDone => f.write_str("something follows the end of the answer"),
         }

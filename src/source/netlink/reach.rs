@@ -1,6 +1,6 @@
-//! Listeners that no connection finds: what sock_diag does not say of them, and other parts of the kernel do.
+//! Listeners that no connection finds. sock_diag does not report that, and other parts of the kernel do.
 //!
-//! Nothing of it is asked for a listener on a wildcard that is bound to no device.
+//! A listener on a wildcard without a device causes no such question.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const LOOPBACK: u32 = 1;
 /// (net/mptcp/pm_kernel.c, mptcp_pm_nl_create_listen_socket).
 const ENDPOINT_BACKLOG: u32 = 1024;
 
-/// What was found out about devices in one look.
+/// The devices that were looked up in one look.
 #[derive(Default)]
 pub(super) struct Devices {
     rtnetlink: Option<Conversation<Socket>>,
@@ -29,7 +29,7 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// The listener with what its device says of it.
+    /// Adds to the listener whether its device makes it unreachable.
     pub(super) fn judge(&mut self, listener: &Listener, deadline: Deadline<'_>) -> Listener {
         let unreachable = match listener.device {
             Device::Any | Device::Unknown | Device::Index(LOOPBACK) => None,
@@ -70,7 +70,7 @@ impl Devices {
     }
 }
 
-/// Whether it looks like a listener of the kernel for an MPTCP endpoint, as some others do.
+/// True if it can be a listener of the kernel for an MPTCP endpoint. Some others look the same.
 pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
     listener.protocol == Protocol::Tcp
         && listener.device == Device::Any
@@ -79,11 +79,11 @@ pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
 }
 
 impl<C: Channel> Conversation<C> {
-    /// The listener with whether it is the kernel's for an MPTCP endpoint: that is the only MPTCP listener whose MPTCP
-    /// socket has no port. A kernel that does not list MPTCP listeners (before Linux 5.18) does not say.
+    /// Adds to the listener whether it is the kernel's for an MPTCP endpoint: no other MPTCP listener has an MPTCP
+    /// socket without a port. A kernel that does not list MPTCP listeners (before Linux 5.18) does not report that.
     ///
     /// # Errors
-    /// No answer.
+    /// Returns an error if there is no answer.
     pub(super) fn judge_endpoint(
         &mut self,
         listener: Listener,

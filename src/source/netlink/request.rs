@@ -22,12 +22,12 @@ const INET_DIAG_INFO: u16 = 2;
 /// Bytes of `struct inet_diag_req_v2`.
 const BODY: usize = 56;
 
-/// The request for a dump of the listeners of this family on these ports.
+/// Makes the request for a dump of the listeners of this family on these ports.
 ///
-/// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, however many
-/// connections there are (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by
-/// `idiag_sport`, more by a bytecode. Of UDP the kernel walks its one table, past the sockets of the whole host,
-/// and sends what passes the same filters (net/ipv4/udp_diag.c, `udp_dump`).
+/// With `idiag_states` LISTEN alone the kernel walks only its table of listeners, with any number of connections
+/// (net/ipv4/inet_diag.c, `inet_diag_dump_icsk`). One port is filtered by `idiag_sport`, several by a bytecode. UDP has
+/// one table, with the sockets of the whole host: the kernel walks all of it, and applies the same filters
+/// (net/ipv4/udp_diag.c, `udp_dump`).
 pub(super) fn dump(
     protocol: Protocol,
     family: Family,
@@ -53,21 +53,22 @@ pub(super) fn dump(
     .encode(sequence, order)
 }
 
-/// The request for the one socket that this connection would find: it asks the function that finds the
+/// Makes the request for the socket that this connection would find. The kernel calls the function that finds the
 /// listener for a SYN, or the socket for a datagram, BPF sk_lookup included (net/ipv4/inet_diag.c,
-/// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). The latter takes the request for the datagram: where
-/// it goes to is `idiag_dst`.
+/// `inet_diag_find_one_icsk`; net/ipv4/udp_diag.c, `udp_dump_one`). For UDP the request has the place of the datagram:
+/// its destination is `idiag_dst`.
 pub(super) fn exact(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
     let extensions = extensions(connection.target.protocol);
     lookup(connection, extensions).encode(sequence, order)
 }
 
-/// The same request for a TCP listener, for an answer that also says which protocol above TCP the socket belongs to.
+/// Makes the same request for a TCP listener. The answer also names the protocol above TCP.
 pub(super) fn upper_layer(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
     lookup(connection, 1 << (INET_DIAG_INFO - 1)).encode(sequence, order)
 }
 
-/// The request for a dump of the MPTCP listeners of this family (net/mptcp/mptcp_diag.c, mptcp_diag_dump_listeners).
+/// Makes the request for a dump of the MPTCP listeners of this family (net/mptcp/mptcp_diag.c,
+/// mptcp_diag_dump_listeners).
 pub(super) fn mptcp(family: Family, sequence: u32, order: ByteOrder) -> Vec<u8> {
     Request {
         flags: NLM_F_DUMP,
@@ -85,8 +86,7 @@ pub(super) fn mptcp(family: Family, sequence: u32, order: ByteOrder) -> Vec<u8> 
     .encode(sequence, order)
 }
 
-/// The parts of an answer that are sent only if they are asked for: of UDP the limit of the receive queue, and what was
-/// dropped.
+/// The optional parts of an answer: for UDP the limit of the receive queue, and the dropped datagrams.
 const fn extensions(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => 0,
@@ -127,7 +127,7 @@ fn lookup(connection: LookupKey, extensions: u8) -> Request {
     }
 }
 
-/// What differs between requests.
+/// The fields in which requests differ.
 struct Request {
     /// Beside NLM_F_REQUEST.
     flags: u16,

@@ -13,13 +13,13 @@ use nix::sys::socket::{
 use super::Fault;
 use super::conversation::{Channel, Received};
 
-/// A netlink socket in the network namespace it was opened in. It needs no privileges.
+/// A netlink socket of the network namespace in which it was opened. It requires no privileges.
 #[derive(Debug)]
 pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// # Errors
-    /// Where seccomp, SELinux, gVisor or the limit of file descriptors refuse it.
+    /// Returns an error if seccomp, SELinux, gVisor or the limit of file descriptors refuses it.
     pub(super) fn open(protocol: SockProtocol) -> Result<Self, Fault> {
         let socket = socket(
             AddressFamily::Netlink,

@@ -33,11 +33,11 @@ const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_ULP_INFO_NAME: u16 = 1;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
-/// What the numbers of INET_DIAG_SKMEMINFO are (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
+/// Positions of the numbers in INET_DIAG_SKMEMINFO (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
 const SK_MEMINFO_RCVBUF: usize = 1;
 const SK_MEMINFO_DROPS: usize = 8;
 
-/// Bytes of `struct nlmsghdr`, and what netlink aligns messages and attributes to.
+/// Bytes of `struct nlmsghdr`, and the alignment of messages and attributes.
 pub(super) const HEADER: usize = 16;
 pub(super) const ALIGN: usize = 4;
 /// Bytes of `struct inet_diag_msg`.
@@ -53,25 +53,25 @@ pub(super) const fn state(protocol: Protocol) -> u8 {
     }
 }
 
-/// One message of an answer.
+/// A message of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
     /// A listener.
     Listener(Listener),
-    /// A socket in another state: the kernel was not asked for it, so its filter does not work
-    /// here.
+    /// A socket in another state. It was not requested, so this kernel's filter does not work.
     OtherState,
     /// The end of the dump.
     Done,
-    /// Nothing.
+    /// A message without content.
     Noop,
 }
 
-/// Takes the first message off `datagram`, which must answer the request with this sequence number, for sockets of
-/// this protocol.
+/// Parses the first message of `datagram`, which must answer the request with this sequence number, for sockets of this
+/// protocol.
 ///
-/// # Errors A message that reports an error, belongs to another request or has a length that cannot
-/// be: the dump is void.
+/// # Errors
+/// Returns an error for a message that reports one, belongs to another request or has an impossible length: the dump is
+/// void.
 pub(super) fn next_message(
     datagram: &mut &[u8],
     sequence: u32,
@@ -94,10 +94,11 @@ pub(super) fn next_message(
     }
 }
 
-/// Takes the first message off `datagram`: its type, and what is behind its header.
+/// Splits off the first message of `datagram`: its type, and the bytes after its header.
 ///
 /// # Errors
-/// A message that belongs to another request, has a length that cannot be, or says that the dump is void.
+/// Returns an error for a message that belongs to another request, has an impossible length, or says that the dump is
+/// void.
 pub(super) fn take_message<'a>(
     datagram: &mut &'a [u8],
     sequence: u32,
@@ -181,10 +182,10 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
     }))
 }
 
-/// Whether the socket in an answer to [`super::request::upper_layer`] belongs to MPTCP.
+/// True if the socket in an answer to [`super::request::upper_layer`] belongs to MPTCP.
 ///
 /// # Errors
-/// A message that is not such an answer.
+/// Returns an error for a message that is not such an answer.
 pub(super) fn is_mptcp(
     datagram: &mut &[u8],
     sequence: u32,
@@ -205,14 +206,14 @@ pub(super) fn is_mptcp(
     Ok(false)
 }
 
-/// Bytes that are taken from the front; too few of them is a [`Fault::Length`].
+/// A reader of bytes; too few of them are a [`Fault::Length`].
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
     order: ByteOrder,
 }
 
 impl<'a> Bytes<'a> {
-    /// A value that has attributes in it.
+    /// Reads a value that has attributes in it.
     pub(super) fn within(value: &'a [u8], order: ByteOrder) -> Self {
         Self { rest: value, order }
     }
@@ -236,7 +237,7 @@ impl<'a> Bytes<'a> {
         Ok(())
     }
 
-    /// What an NLMSG_ERROR reports.
+    /// Returns the error in an NLMSG_ERROR.
     pub(super) fn error(&mut self) -> Fault {
         match self.errno() {
             Ok(errno) => errno.map_or(Fault::Acknowledged, Fault::Kernel),

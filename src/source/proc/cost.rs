@@ -1,10 +1,10 @@
-//! What it costs to read the tables, judged by the number of sockets.
+//! The estimated cost of reading the tables, from the number of sockets.
 
 use std::time::Duration;
 
 use crate::domain::Family;
 
-/// The walk past an empty table of connections, and past one socket in it.
+/// The time of the walk past an empty table of connections, and past one socket in it.
 ///
 /// `scripts/bench` (in-process looks, Linux 6.18, 2 cores) found one walk to take 1.8 ms with no
 /// sockets in a table of 262,144 buckets, 12 to 25 ms with 100,000 and 155 to 180 ms with 1,000,000:
@@ -14,37 +14,37 @@ const TABLE: Duration = Duration::from_millis(4);
 const SOCKET: Duration = Duration::from_nanos(250);
 
 /// The same for the table of UDP, which is walked from its beginning at every read (net/ipv4/udp.c, udp_get_idx), and
-/// the rows of udp that one read takes. `scripts/udp` (same machine) found a second opinion to take 1.6 ms with
-/// 1,000 sockets, 50 ms with 10,000 and 4.1 s with 100,000; on another machine up to two and a half times as long, which
-/// the limit of the second opinion cuts short.
+/// the rows of udp in one read. `scripts/udp` (same machine) measured a cross-check to take 1.6 ms with 1,000 sockets,
+/// 50 ms with 10,000 and 4.1 s with 100,000. On another machine it took up to two and a half times as long; the limit
+/// of the cross-check cuts that short.
 const UDP_TABLE: Duration = Duration::from_micros(60);
 const UDP_SOCKET: Duration = Duration::from_nanos(25);
 const UDP_ROWS: u32 = 30;
 
-/// How long it takes to read the UDP table of a family with so many sockets.
+/// Returns how long it takes to read the UDP table of a family with this many sockets.
 pub(crate) fn of_udp_table(sockets: u32) -> Duration {
     UDP_TABLE
         .saturating_add(UDP_SOCKET.saturating_mul(sockets / 2))
         .saturating_mul(sockets / UDP_ROWS + 1)
 }
 
-/// How long it takes to read tcp and tcp6 when neither is stopped early.
+/// Returns how long it takes to read tcp and tcp6 if neither read stops early.
 pub(crate) fn of_both_tables(sockets: u32) -> Duration {
     TABLE
         .saturating_add(SOCKET.saturating_mul(sockets))
         .saturating_mul(2)
 }
 
-/// The TCP sockets in the kernel's table of connections, by /proc/self/net/sockstat: `alloc` counts
-/// those of the whole host, `tw` those in TIME_WAIT, which `alloc` leaves out (net/ipv4/proc.c,
-/// sockstat_seq_show). `None` where it does not say.
+/// The TCP sockets in the kernel's table of connections, from /proc/self/net/sockstat: `alloc` counts the sockets of
+/// the whole host, and `tw` those in TIME_WAIT, which `alloc` leaves out (net/ipv4/proc.c, sockstat_seq_show). `None`
+/// if the file does not have them.
 pub(crate) fn sockets(sockstat: &[u8]) -> Option<u32> {
     let alloc = figure(sockstat, "TCP:", "alloc")?;
     Some(alloc.saturating_add(figure(sockstat, "TCP:", "tw")?))
 }
 
-/// The UDP sockets of a family in this network namespace, by /proc/self/net/sockstat, or sockstat6 for IPv6. `None`
-/// where it does not say.
+/// The UDP sockets of a family in this network namespace, from /proc/self/net/sockstat, or sockstat6 for IPv6. `None`
+/// if the file does not have them.
 pub(crate) fn udp_sockets(sockstat: &[u8], family: Family) -> Option<u32> {
     let line = match family {
         Family::V4 => "UDP:",
@@ -53,7 +53,7 @@ pub(crate) fn udp_sockets(sockstat: &[u8], family: Family) -> Option<u32> {
     figure(sockstat, line, "inuse")
 }
 
-/// The figure of this name on the line that begins so.
+/// Returns the number with this name on the line that begins with this text.
 fn figure(sockstat: &[u8], line: &str, wanted: &str) -> Option<u32> {
     let text = std::str::from_utf8(sockstat).ok()?;
     let line = text.lines().find_map(|text| text.strip_prefix(line))?;

@@ -10,45 +10,45 @@ use super::{ByteOrder, Pass, Ports, pass};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Listener, Protocol};
 
-/// What the passes in one byte order made of a table.
+/// The results of passes over a table, in one byte order.
 #[derive(Debug)]
 pub struct Outcome {
-    /// With reads of about a row.
+    /// The pass with reads of about a row.
     pub by_rows: Look,
-    /// With reads of a page.
+    /// The pass with reads of a page.
     pub by_pages: Look,
-    /// The same, and a short read is taken for the last.
+    /// The same, and a short read counts as the last.
     pub until_short: Look,
 }
 
-/// What a pass that asked for all ports showed, and how it ended.
+/// The listeners of a pass for all ports, and its end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Look {
     /// The listeners, in the order shown.
     pub listeners: Vec<Listener>,
-    /// How it ended.
+    /// The end of the pass.
     pub end: End,
-    /// How many reads brought something.
+    /// How many reads returned bytes.
     pub reads: usize,
-    /// Whether a read said that the table ends.
+    /// True if a read said that the table ends.
     pub saw_the_end: bool,
 }
 
-/// How a pass ended.
+/// The end of a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// All listeners were shown.
     Complete,
-    /// Some may have been missed.
+    /// Some listeners may be missing.
     Incomplete,
     /// The visitor broke off, which it never does here.
     BrokenOff,
-    /// The table was no good, and why.
+    /// The table was wrong, for this reason.
     Problem(String),
 }
 
-/// Reads a table of this protocol, little endian first. The first two bytes cut the rest into pieces that come one a
-/// read: as long as the one and the other say in turn; 0 is as long as asked for.
+/// Reads a table of this protocol, little endian first. The first two bytes cut the rest into pieces, one for each
+/// read. They are the lengths of the pieces, in turn; 0 means as long as requested.
 pub fn read(protocol: Protocol, table: &[u8]) -> [Outcome; 2] {
     let (cuts, table) = match table {
         [one, other, table @ ..] => ([*one, *other], table),
@@ -101,10 +101,10 @@ fn look(
     }
 }
 
-/// A table that is handed out in pieces.
+/// A table that is returned in pieces.
 struct Pieces<'a> {
     table: &'a [u8],
-    /// The length of the next piece, and of the one behind it.
+    /// The length of the next piece, and of the piece after it.
     cuts: [u8; 2],
     reads: &'a Cell<usize>,
     saw_the_end: &'a Cell<bool>,

@@ -54,17 +54,17 @@ pub struct Proc {
 
 #[derive(Debug)]
 enum Role {
-    /// What it does not show is taken for absent.
+    /// The main source: a listener that it does not show does not exist.
     Source {
-        /// The families in which a first, hopeful pass over TCP was in vain.
+        /// The families in which a first, short pass over TCP did not find the listener.
         unseen: Vec<Family>,
     },
-    /// Only what it shows counts.
+    /// A cross-check: only the listeners that it shows count.
     SecondOpinion,
 }
 
 impl Proc {
-    /// The source below this root, which is /proc but for tests.
+    /// Makes the source below this root, which is /proc except in tests.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -72,8 +72,8 @@ impl Proc {
         }
     }
 
-    /// A second opinion, which is left out ([`super::Fault`]) where the host has so many sockets that
-    /// it would take longer than what is left of its limit.
+    /// Makes a cross-check. It is left out ([`super::Fault`]) if the host has too many sockets, so that it would take longer
+    /// than the rest of its limit.
     pub fn second_opinion(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -81,8 +81,8 @@ impl Proc {
         }
     }
 
-    /// Not /proc/net, which is a link to self/net: with `subset=pid` only the latter is there. From 5.8,
-    /// which brought that, to 5.12 what is in it cannot be opened (fs/proc/inode.c, proc_reg_open).
+    /// Returns the path of a table. /proc/net is a link to self/net, and with `subset=pid` only self/net exists. From
+    /// Linux 5.8, which brought that option, to 5.12 its files cannot be opened (fs/proc/inode.c, proc_reg_open).
     fn path(&self, protocol: Protocol, family: Family) -> PathBuf {
         self.root.join(match (protocol, family) {
             (Protocol::Tcp, Family::V4) => "self/net/tcp",
@@ -92,7 +92,7 @@ impl Proc {
         })
     }
 
-    /// Opens the table of this family. `None`: there is no IPv6 here.
+    /// Opens the table of this family. `None` if there is no IPv6 here.
     fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, Fault> {
         let path = self.path(protocol, family);
         match (File::open(&path), family) {
@@ -134,8 +134,8 @@ impl Proc {
     }
 
     /// # Errors
-    /// When a second opinion would take longer than its limit. Where the kernel does not say how many
-    /// sockets there are it is not left out for that.
+    /// Returns an error if a cross-check would take longer than its limit. If the kernel does not report the number of
+    /// sockets, the cross-check is made.
     fn affordable(&self, question: Question<'_>) -> Result<(), Fault> {
         let budget = question.deadline.left();
         let path = self.root.join(match (question.protocol, question.family) {
@@ -201,14 +201,14 @@ impl Source for Proc {
     }
 }
 
-/// How a pass over a table ended.
+/// The end of a pass over a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
     /// The visitor had seen enough.
     BrokenOff,
     /// All listeners were shown, from one moment.
     Complete,
-    /// Some may have been missed between two reads.
+    /// Some listeners may have been missed between two reads.
     Incomplete,
 }
 
@@ -259,7 +259,7 @@ fn pass<R: io::Read>(
     Ok(Pass::of_one_moment(rows.is_whole_in_one_moment()))
 }
 
-/// Why a table in /proc gave no complete answer.
+/// The reason why a table in /proc gave no complete answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     path: PathBuf,
@@ -275,14 +275,14 @@ impl Fault {
     }
 }
 
-/// What was wrong with a table.
+/// An error in a table.
 #[derive(Debug, PartialEq, Eq)]
 enum Problem {
     Open(Errno),
     Read(Errno),
-    /// It does not begin with the header that every kernel writes, even above no rows.
+    /// It does not begin with the header that every kernel writes, even without rows.
     Header,
-    /// The header of a table of UDP has no column of drops: gVisor writes such a one for IPv6, and no rows.
+    /// The header of a table of UDP has no column of drops: gVisor writes such a header for IPv6, and no rows.
     WithoutDrops,
     /// A row is longer than any kernel's.
     LongRow,
@@ -290,9 +290,9 @@ enum Problem {
     CutRow,
     /// The time limit is over.
     TimeIsUp,
-    /// To read the tables would take so long.
+    /// Reading the tables would take this long.
     TooDear(Duration),
-    /// A row is not what procfs reads as one, which tells why.
+    /// procfs cannot parse a row, for this reason.
     Row(String),
 }
 
@@ -303,15 +303,15 @@ impl fmt::Display for Fault {
             Problem::Open(error) => write!(f, "cannot be opened: {}", ErrnoText(*error)),
             Problem::Read(error) => write!(f, "cannot be read: {}", ErrnoText(*error)),
             Problem::Header => f.write_str("does not begin with the header of a table of sockets"),
-            Problem::WithoutDrops => {
-                f.write_str("has a header without drops, as gVisor writes it above no rows")
-            }
+            Problem::WithoutDrops => f.write_str(
+                "has a header without drops, as in gVisor, which writes no rows below it",
+            ),
             Problem::LongRow => f.write_str("has a row that is too long"),
-            Problem::TimeIsUp => f.write_str("took until the time limit was over"),
+            Problem::TimeIsUp => f.write_str("was not read within the time limit"),
             Problem::TooDear(cost) => {
                 write!(
                     f,
-                    "counts so many sockets that to read the tables would take {}",
+                    "counts too many sockets: reading the tables would take {}",
                     Shown(*cost)
                 )
             }

@@ -1,4 +1,4 @@
-//! One row of a table, read by the procfs crate.
+//! A row of a table, which the procfs crate reads.
 
 use std::net::SocketAddr;
 
@@ -9,13 +9,13 @@ use super::Problem;
 use crate::domain::{Listener, Protocol, Queue};
 use crate::source::ByteOrder;
 
-/// The columns of the row's number and, behind the socket's pointer, of the retransmission timeout of TCP, or of the
+/// The columns of the row's number and, after the socket's pointer, of the retransmission timeout of TCP, or of the
 /// dropped datagrams of UDP, counted from 0.
 const SLOT: usize = 0;
 const TIMEOUT: usize = 12;
 const DROPS: usize = 12;
 
-/// What a row tells.
+/// The content of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) state: State,
@@ -24,11 +24,12 @@ pub(super) struct Row {
     /// Its number. Linux numbers the rows of a table 0, 1, 2, ...; gVisor lists sockets in any order, with the number of
     /// the socket (its pkg/sentry/fsimpl/proc/task_net.go). `None` if it is not a number.
     pub(super) slot: Option<u32>,
-    /// Whether the retransmission timeout is 0, which gVisor writes for every TCP socket. Linux writes 100 for a listener.
+    /// True if the retransmission timeout is 0, which gVisor writes for every TCP socket. Linux writes 100 for a
+    /// listener.
     pub(super) has_no_timeout: bool,
 }
 
-/// The states that matter: LISTEN or, of UDP, not connected, and for the order of a table the others.
+/// The states that matter: LISTEN, for UDP not connected, and the others for the order of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Listen,
@@ -36,10 +37,10 @@ pub(super) enum State {
     Other,
 }
 
-/// Reads one row of a table of this protocol, without its line feed.
+/// Parses a row of a table of this protocol, without its line feed.
 ///
 /// # Errors
-/// A row that lacks columns, or one with a state or an address that is none.
+/// Returns an error for a row that lacks columns, or whose state or address is wrong.
 pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<Row, Problem> {
     // The table's byte order is all that procfs takes from this for a row.
     let system = ExplicitSystemInfo {

@@ -1,4 +1,4 @@
-//! A table's rows, one after the other, out of a buffer that never holds more than a page of them.
+//! The rows of a table, one after the other, from a buffer that never holds more than a page of them.
 
 use std::io::{ErrorKind, Read};
 
@@ -6,55 +6,52 @@ use super::Problem;
 use crate::clock::Deadline;
 use crate::errno::ErrnoText;
 
-/// How much to ask of one read(2).
+/// The size of a read(2).
 ///
-/// The kernel fills a buffer, up to a page, at the cost of walking on through its connections for
-/// rows to put in, and looks one row further (fs/seq_file.c, seq_read_iter). Between two reads rows
-/// can be missed, within one they cannot.
+/// The kernel fills a buffer, up to a page. For that it walks through its connections to find more rows, and looks one
+/// row further (fs/seq_file.c, seq_read_iter). Rows can be missed between two reads, and not within a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stride {
-    /// About one row: the walk goes no further than the row behind the one that is wanted.
+    /// About one row: the walk ends at the row after the wanted one.
     Row,
     /// A page: as many rows as possible from one moment.
     Page,
-    /// Pages of which the first is so many bytes shorter, less than all, so that the others end elsewhere. A row is missed where one read
-    /// ends and the next begins, again and again while it stays near that place.
+    /// Pages, of which the first is this many bytes shorter, so that the others end elsewhere. A row is missed where
+    /// one read ends and the next begins, again and again while it stays near that position.
     Shifted(usize),
 }
 
 /// Bytes of a row of tcp, which is padded (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
 const ROW: usize = 150;
-/// Bytes that the kernel hands out at most in one read of the smallest page.
+/// The most bytes that the kernel returns in one read of the smallest page.
 const PAGE: usize = 4096;
-/// Bytes of the longest row taken: twice the longest that a kernel writes (tcp6 with every number at
-/// its widest).
+/// Bytes of the longest valid row: twice the longest that a kernel writes (tcp6 with every number at its widest).
 const LONGEST: usize = 512;
 
-/// Reads the rows behind the header.
+/// A reader of the rows after the header.
 pub(super) struct Rows<'a, R> {
     table: R,
     stride: Stride,
     short_is_end: bool,
     deadline: Deadline<'a>,
     buffer: Vec<u8>,
-    /// The part of the buffer not yet handed out.
+    /// The part of the buffer that was not returned yet.
     start: usize,
     end: usize,
-    /// Those that brought something.
+    /// How many reads returned bytes.
     reads: usize,
-    /// Whether the last of them left room for another row.
+    /// True if the last of them left room for another row.
     had_room: bool,
     count_drops: bool,
 }
 
 impl<'a, R: Read> Rows<'a, R> {
-    /// `short_is_end` saves the last read: one that stops with room for another row has come to the
-    /// end of the kernel's table (seq_read_iter), and to read on would make the kernel walk through
-    /// all of it again only to say so. Not for who must be sure.
+    /// Reads the header. `short_is_end` saves the last read: if a read stops with room for another row, the kernel's
+    /// table has ended (seq_read_iter). Another read would make the kernel walk through all of it again only to confirm
+    /// that. It is false for a pass that must be certain.
     ///
     /// # Errors
-    /// Where the header is missing: an empty or foreign file must not pass for a table without
-    /// listeners.
+    /// Returns an error if the header is missing: an empty or foreign file must not pass for a table without listeners.
     pub(super) fn new(
         table: R,
         stride: Stride,
@@ -88,15 +85,15 @@ impl<'a, R: Read> Rows<'a, R> {
         Ok(rows)
     }
 
-    /// Whether the header has a last column of drops, as that of UDP has.
+    /// True if the header ends with a column of drops, as that of UDP does.
     pub(super) fn count_drops(&self) -> bool {
         self.count_drops
     }
 
-    /// The next row without its line feed; `None` at the end.
+    /// Returns the next row without its line feed; `None` at the end.
     ///
     /// # Errors
-    /// A read that fails, a row that is too long or that the table ends in, the time limit.
+    /// Returns an error if a read fails, a row is too long or incomplete, or the time limit is over.
     pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Problem> {
         loop {
             if let Some(length) = self.unread().iter().position(|&byte| byte == b'\n') {
@@ -118,18 +115,18 @@ impl<'a, R: Read> Rows<'a, R> {
         }
     }
 
-    /// Whether a whole row is left that needs no read.
+    /// True if a whole row is left that needs no read.
     pub(super) fn has_more_at_hand(&self) -> bool {
         self.unread().contains(&b'\n')
     }
 
-    /// Whether all that was handed out came from one read, and so from one moment.
+    /// True if all returned rows came from one read, and so from one moment.
     pub(super) fn is_one_moment(&self) -> bool {
         self.reads == 1
     }
 
-    /// Whether that is so of the whole table: a read that fills its buffer leaves open whether a row
-    /// followed, which may be gone at the next one.
+    /// True if the whole table came from one read. After a read that fills its buffer another row may have followed,
+    /// which can be gone at the next read.
     pub(super) fn is_whole_in_one_moment(&self) -> bool {
         self.is_one_moment() && self.had_room
     }
@@ -138,7 +135,7 @@ impl<'a, R: Read> Rows<'a, R> {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Reads once more, behind what is there.
+    /// Reads once more, after the bytes in the buffer.
     fn read(&mut self) -> Result<usize, Problem> {
         if self.deadline.is_over() {
             return Err(Problem::TimeIsUp);
@@ -167,7 +164,7 @@ impl<'a, R: Read> Rows<'a, R> {
 }
 
 impl Stride {
-    /// What to ask for after so many reads.
+    /// Returns the size of the next read, after this many reads.
     fn bytes(self, reads: usize) -> usize {
         match self {
             Self::Row => ROW,
@@ -176,7 +173,8 @@ impl Stride {
         }
     }
 
-    /// Those of so many passes over a table, whose pages end in different places; the first has whole ones.
+    /// Returns the strides of this many passes over a table, whose pages end at different positions. The first pass has
+    /// whole pages.
     pub(super) fn of_passes(passes: usize) -> impl Iterator<Item = Self> {
         (0..passes).map(move |pass| Self::Shifted(pass * PAGE / passes))
     }

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use listenup::commands::resets::trace::format::Format;
+use listenup::commands::resets::trace::format::EventFormat;
 use listenup::commands::resets::trace::fuzzing::read;
 
 fuzz_target!(|input: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
         if outcome.page_size.is_none() {
             assert!(outcome.records.is_empty());
         }
-        let known = Format::parse(&format);
+        let known = EventFormat::parse(&format);
         if known.id.is_none() || known.field("common_type").is_none() {
             assert!(outcome.resets.is_empty());
         }

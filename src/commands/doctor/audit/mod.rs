@@ -4,6 +4,7 @@ mod track_files;
 mod weights;
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -13,12 +14,12 @@ use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
 use super::codes::audit::{NOT_READABLE, SECURITY_OFF, SERVER_TAKEN_OUT};
-use super::codes::command::INDIRECT;
+use super::codes::command::{INDIRECT, NotEvaluated};
 use super::codes::live::SCRIPTS_NOT_RUN;
 use super::codes::outcome::{Dropped, IfDown, NeverRun};
 use super::command::{
-    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, Security,
-    arguments, not_evaluated,
+    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
+    not_evaluated,
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
@@ -68,22 +69,31 @@ pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
     }
 }
 
-/// Reports a script that its user cannot read. Only root and that user can find out.
+/// Reports a script that its user cannot read. Only root and that user can find out about permissions.
 fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
     let file = third_party::script_of(check)?;
+    let error = user.reads(|| RegularFile::open(&file).err()).ok()??;
     let own = geteuid();
-    let opened = user.reads(|| RegularFile::open(&file).err()).ok()?;
-    let is_refused = opened == Some(ReadError::System(Errno::EACCES));
-    if !is_refused || !own.is_root() && own.as_raw() != user.uid {
-        return None;
-    }
-    let fails = IfDown(check.on_failure);
-    let finding = NOT_READABLE.with(&[
+    let (fix, is_known) = match error {
+        ReadError::System(Errno::EACCES) => {
+            (NOT_READABLE.fix, own.is_root() || own.as_raw() == user.uid)
+        }
+        ReadError::System(Errno::ENOENT | Errno::ENOTDIR) => {
+            ("correct the path in the line, or create {file}", true)
+        }
+        _ => ("", false),
+    };
+    let (fails, file) = (IfDown(check.on_failure), file.display());
+    let values: &[(_, &dyn Display)] = &[
         ("name", &check.name),
         ("fails", &fails),
         ("user", &user.name),
-        ("file", &file.display()),
-    ]);
+        ("error", &error),
+    ];
+    let finding = match is_known {
+        true => NOT_READABLE.with(values).with_fix(fix, ("file", &file)),
+        false => not_evaluated(&check.name, &NotEvaluated::Unreadable(error)),
+    };
     Some(finding.at(check.place()))
 }
 
@@ -149,7 +159,7 @@ impl Audit<'_> {
         let user = user.name.replace(':', " ");
         let finding = SECURITY_OFF.with(&[("user", &user)]);
         let main = self.config.files.first()?;
-        Some(finding.at(&crate::keepalived_conf::Place::new(main, 0)))
+        Some(finding.at(&crate::keepalived_conf::Location::new(main, 0)))
     }
 
     fn runners(&self) -> Runners<'_> {
@@ -273,10 +283,7 @@ impl Audit<'_> {
             name: &check.name,
             program: &program,
             user,
-            security: match self.config.globals.script_security {
-                Some(_) => Security::Enabled,
-                None => Security::Disabled,
-            },
+            is_secured: self.config.globals.script_security.is_some(),
             never: NeverRun(check.on_failure),
         };
         match program.find() {

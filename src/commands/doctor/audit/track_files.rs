@@ -10,7 +10,7 @@ use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
-    FILE_WEIGHT, Meaning, RunAsRoot, TRACK_PROCESS, WeightSource, WriterFix, WriterStatus,
+    FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source, writer_fix, writer_status,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
@@ -27,16 +27,18 @@ const LIMITS: Limits = Limits {
 
 /// Looks at all of them.
 pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
-    let used = config.track_files.iter().filter(|file| !file.dropped);
-    let files = used.flat_map(|file| {
-        let tracked = TrackedFile::new(file, config.complete);
-        let findings = tracked.map(|tracked| tracked.examine(accounts));
-        let findings = findings.into_iter().flatten();
+    let files = config.track_files.iter().flat_map(|file| {
+        let tracked = TrackedFile {
+            file,
+            path: Path::new(&file.file.value),
+            complete: config.complete,
+        };
+        let findings = tracked.examine(accounts).into_iter();
         findings.map(|found| found.at(&file.place))
     });
-    let processes = config.track_processes.iter();
-    let processes = processes.filter(|process| !process.process.is_empty());
-    files.chain(processes.map(of_process)).collect()
+    files
+        .chain(config.track_processes.iter().map(of_process))
+        .collect()
 }
 
 struct TrackedFile<'a> {
@@ -46,21 +48,12 @@ struct TrackedFile<'a> {
     complete: bool,
 }
 
-impl<'a> TrackedFile<'a> {
-    fn new(file: &'a TrackFile, complete: bool) -> Option<Self> {
-        let path = Path::new(&file.file.as_ref()?.value);
-        Some(Self {
-            file,
-            path,
-            complete,
-        })
-    }
-
+impl TrackedFile<'_> {
     fn examine(&self, accounts: &Accounts) -> Vec<Finding> {
         let is_used = !self.file.tracked_by.is_empty() || !self.file.checked_by.is_empty();
         if !is_used {
             return match self.complete {
-                true => vec![self.finding(&FILE_UNUSED, &[])],
+                true => vec![self.finding(FILE_UNUSED, &[])],
                 false => Vec::new(),
             };
         }
@@ -68,7 +61,7 @@ impl<'a> TrackedFile<'a> {
             let owner = accounts.owner(part.uid, part.gid);
             let (path, mode) = (part.path.display(), part.mode & 0o7777);
             let shown = format!("{path} ({owner} {mode:04o})");
-            self.finding(&FILE_UNSAFE, &[("part", &shown)])
+            self.finding(FILE_UNSAFE, &[("part", &shown)])
         });
         weak.into_iter().chain(self.value()).collect()
     }
@@ -79,17 +72,21 @@ impl<'a> TrackedFile<'a> {
         let (text, found) = match read {
             Ok((text, file)) => (text, file.metadata().clone()),
             Err(ReadError::System(Errno::ENOENT)) => {
-                let absent = self.finding(&FILE_ABSENT, &[]);
+                let absent = self.finding(FILE_ABSENT, &[]);
                 return self.weight(0).into_iter().chain([absent]).collect();
             }
             Err(error) => {
                 let is_refused = matches!(error, ReadError::System(Errno::EACCES | Errno::EPERM));
-                let fix = RunAsRoot(is_refused);
-                return vec![self.finding(&FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
+                let fix = if is_refused {
+                    "run the doctor as root"
+                } else {
+                    ""
+                };
+                return vec![self.finding(FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
             }
         };
         let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
-            return vec![self.finding(&FILE_NO_NUMBER, &[])];
+            return vec![self.finding(FILE_NO_NUMBER, &[])];
         };
         let mut findings: Vec<Finding> = self.weight(value).into_iter().collect();
         findings.extend(self.is_down(value));
@@ -106,11 +103,11 @@ impl<'a> TrackedFile<'a> {
             return None;
         }
         let source = match self.file.weight {
-            None if weight.value == 1 => WeightSource::Default,
-            _ => WeightSource::Set(weight.value),
+            None if weight.value == 1 => weight_source(None),
+            _ => weight_source(Some(weight.value)),
         };
         let change = format!("{:+}", weight.value);
-        Some(self.finding(&FILE_WEIGHT, &[("change", &change), ("cause", &source)]))
+        Some(self.finding(FILE_WEIGHT, &[("change", &change), ("cause", &source)]))
     }
 
     fn is_down(&self, value: i32) -> Option<Finding> {
@@ -124,21 +121,21 @@ impl<'a> TrackedFile<'a> {
             return None;
         }
         Some(self.finding(
-            &FILE_DOWN,
+            FILE_DOWN,
             &[("value", &value), ("instances", &AnyOf(&instances))],
         ))
     }
 
-    /// Whether something updates the file is not known: any process can look like a listenup watch.
+    /// The doctor does not look for a writer: any process can look like a listenup watch.
     fn last_written(&self, value: i32, changed: Option<SystemTime>) -> Finding {
         let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
         let values: &[(_, &dyn Display)] = &[
             ("value", &value),
-            ("meaning", &Meaning { value, by_fault }),
+            ("meaning", &meaning(value, by_fault)),
             ("age", &age(changed)),
-            ("status", &WriterStatus(WriterFix::of(self.path))),
+            ("status", &writer_status(self.path)),
         ];
-        self.finding(&FILE_VALUE, values)
+        self.finding(FILE_VALUE, values)
     }
 
     fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
@@ -150,7 +147,7 @@ impl<'a> TrackedFile<'a> {
             ("name", &self.file.name),
             ("path", &self.path.display()),
             ("never", &NeverRun(on_failure)),
-            ("fix", &WriterFix::of(self.path)),
+            ("fix", &writer_fix(self.path)),
         ];
         code.with(&[values, common].concat())
     }

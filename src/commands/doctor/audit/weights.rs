@@ -1,7 +1,6 @@
 //! What the result of a script does to the priority and the address.
 
 use std::collections::{HashMap, HashSet};
-use std::ptr;
 
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::audit::{
@@ -10,28 +9,24 @@ use crate::commands::doctor::codes::audit::{
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
 use crate::commands::doctor::findings::Finding;
-use crate::keepalived_conf::{
-    Config, Group, Instance, Place, Script, Tracked, TrackedBy, Tracks, Weight,
-};
+use crate::keepalived_conf::{Config, Group, Instance, Script, TrackedBy, Weight};
 
 /// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
-/// success means is not known, because the program is not listenup.
+/// success means is unknown, because the program is not listenup.
 pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for by in &script.tracked_by {
         let Some(instance) = index.instances.get(by.instance.as_str()) else {
             continue;
         };
-        let place = index.tracked_at(script, instance);
         if means_up != Some(false) {
-            findings.extend(
-                reverse(script, instance, by.weight, means_up).map(|found| found.at(place)),
-            );
+            let found = reverse(script, instance, by.weight, means_up);
+            findings.extend(found.map(|found| found.at(&by.place)));
         }
         if by.weight.value != 0 && instance.nopreempt.is_some() {
             let finding =
                 NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
-            findings.push(finding.at(place));
+            findings.push(finding.at(&by.place));
         }
     }
     if script.tracked_by.is_empty() {
@@ -77,7 +72,10 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
         // The instances of a sync group move together.
         let mates = index.mates(name);
         let mut all = mates.iter().filter_map(|mate| index.instances.get(mate));
-        if all.all(|mate| index.tracks(mate).all(is_empty)) {
+        let group = index.groups.get(name.as_str());
+        let is_empty = group.is_none_or(|group| group.tracks.is_empty())
+            && all.all(|mate| mate.tracks.is_empty());
+        if is_empty {
             let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
             findings.push(finding.at(&instance.place));
             continue;
@@ -122,21 +120,15 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
 
 /// Returns the scripts, the files and the processes that act on instances.
 fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
-    let scripts = config
-        .scripts
-        .iter()
-        .map(|one| (one.name.as_str(), &one.tracked_by));
-    // What a file with a weight does depends on its numbers.
-    let files = config
-        .track_files
-        .iter()
-        .map(|one| (one.name.as_str(), &one.tracked_by));
+    let scripts = config.scripts.iter();
+    let scripts = scripts.map(|one| (one.name.as_str(), &one.tracked_by));
+    let processes = config.track_processes.iter();
+    let processes = processes.map(|one| (one.name.as_str(), &one.tracked_by));
+    let files = config.track_files.iter();
+    let files = files.map(|one| (one.name.as_str(), &one.tracked_by));
     let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
+    // What a file with a weight does depends on its numbers.
     let files = files.filter(|(_, by)| by.weight.value == 0);
-    let processes = config
-        .track_processes
-        .iter()
-        .map(|one| (one.name.as_str(), &one.tracked_by));
     let others = scripts.chain(processes);
     others
         .flat_map(|(name, by)| by.iter().map(move |by| (name, by)))
@@ -148,35 +140,25 @@ pub struct Index<'c> {
     /// All of the configuration was read.
     complete: bool,
     instances: HashMap<&'c str, &'c Instance>,
-    /// The groups of an instance.
-    groups: HashMap<&'c str, Vec<&'c Group>>,
+    /// The group of an instance.
+    groups: HashMap<&'c str, &'c Group>,
     /// What acts on an instance, with its place among all trackers.
     trackers: HashMap<&'c str, Vec<(usize, &'c str, &'c TrackedBy)>>,
-    /// The first line of each list that tracks a script.
-    lines: HashMap<(*const Tracks, &'c str), &'c Place>,
 }
 
 impl<'c> Index<'c> {
-    /// Of this configuration.
+    /// Returns the index of a configuration.
     pub fn new(config: &'c Config) -> Self {
+        let instances = config.instances.iter();
         let mut index = Self {
             complete: config.complete,
-            instances: HashMap::new(),
+            instances: instances.map(|one| (one.name.as_str(), one)).collect(),
             groups: HashMap::new(),
             trackers: HashMap::new(),
-            lines: HashMap::new(),
         };
-        for instance in &config.instances {
-            index.instances.entry(&instance.name).or_insert(instance);
-            index.add_lines(&instance.tracks);
-        }
         for group in &config.groups {
-            index.add_lines(&group.tracks);
             for member in &group.members {
-                let groups = index.groups.entry(&member.value).or_default();
-                if groups.last().is_none_or(|last| !ptr::eq(*last, group)) {
-                    groups.push(group);
-                }
+                index.groups.entry(&member.value).or_insert(group);
             }
         }
         for (order, (check, by)) in trackers(config).enumerate() {
@@ -186,47 +168,13 @@ impl<'c> Index<'c> {
         index
     }
 
-    fn add_lines(&mut self, tracks: &'c Tracks) {
-        for line in tracks.scripts.iter().filter(|line| line.ignored.is_none()) {
-            let key = (ptr::from_ref(tracks), line.name.as_str());
-            self.lines.entry(key).or_insert(&line.place);
-        }
-    }
-
-    fn groups(&self, instance: &str) -> impl Iterator<Item = &'c Group> {
-        self.groups.get(instance).into_iter().flatten().copied()
-    }
-
-    fn tracks(&self, instance: &'c Instance) -> impl Iterator<Item = &'c Tracks> {
-        let groups = self.groups(&instance.name).map(|group| &group.tracks);
-        std::iter::once(&instance.tracks).chain(groups)
-    }
-
-    /// Returns the instance and the others of its sync groups, each once.
+    /// Returns the instance and the others of its sync group, each once.
     fn mates(&self, instance: &'c str) -> HashSet<&'c str> {
-        let groups = self.groups(instance);
-        let members = groups.flat_map(|group| &group.members);
+        let group = self.groups.get(instance).into_iter();
+        let members = group.flat_map(|group| &group.members);
         let members = members.map(|member| member.value.as_str());
         std::iter::once(instance).chain(members).collect()
     }
-
-    /// Returns the line that tracks a script, or else its block.
-    fn tracked_at<'s>(&self, script: &'s Script, instance: &'c Instance) -> &'s Place
-    where
-        'c: 's,
-    {
-        let mut tracks = self.tracks(instance);
-        let line = tracks.find_map(|tracks| {
-            let key = (ptr::from_ref(tracks), script.name.as_str());
-            self.lines.get(&key).copied()
-        });
-        line.unwrap_or(&script.place)
-    }
-}
-
-fn is_empty(tracks: &Tracks) -> bool {
-    let lists: [&[Tracked]; 3] = [&tracks.scripts, &tracks.files, &tracks.processes];
-    lists.iter().all(|list| list.is_empty())
 }
 
 fn addresses(instance: &Instance) -> String {
@@ -275,9 +223,9 @@ fn reverse(
         return None;
     }
     let code = match (weight.value, means_up) {
-        (0, _) => &REVERSE_ZERO,
-        (_, Some(_)) => &REVERSE,
-        (_, None) => &REVERSE_OTHER,
+        (0, _) => REVERSE_ZERO,
+        (_, Some(_)) => REVERSE,
+        (_, None) => REVERSE_OTHER,
     };
     let (good, bad) = priorities(instance, weight);
     Some(code.with(&[

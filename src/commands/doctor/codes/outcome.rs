@@ -4,69 +4,38 @@ use std::fmt;
 
 use crate::commands::doctor::checks::OnFailure;
 
-/// What follows if a check never runs.
-#[derive(Clone, Copy, Debug)]
-pub struct NeverRun(pub OnFailure);
+/// Declares texts that depend on what the result of a check is for.
+macro_rules! outcomes {
+    ($($(#[$doc:meta])* $name:ident = $unused:literal, $fault:literal, $priority:literal, $server:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name(pub OnFailure);
 
-impl Default for NeverRun {
-    fn default() -> Self {
-        Self(OnFailure::Unused)
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self.0 {
+                    OnFailure::Unused => $unused,
+                    OnFailure::Fault => $fault,
+                    OnFailure::Priority => $priority,
+                    OnFailure::Server { .. } => $server,
+                })
+            }
+        }
+    )*};
 }
 
-impl fmt::Display for NeverRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            OnFailure::Unused => "nothing is checked by it",
-            OnFailure::Fault | OnFailure::Priority => "this node never fails over because of it",
-            OnFailure::Server { .. } => "the real server stays in use",
-        })
-    }
-}
-
-/// The address or the server while a check succeeds.
-#[derive(Clone, Copy, Debug)]
-pub struct IfUp(pub OnFailure);
-
-impl fmt::Display for IfUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            OnFailure::Unused => "the check succeeds",
-            OnFailure::Fault => "this node keeps the address",
-            OnFailure::Priority => "this node keeps its priority",
-            OnFailure::Server { .. } => "the real server stays in use",
-        })
-    }
-}
-
-/// The address or the server while a check can only fail.
-#[derive(Clone, Copy, Debug)]
-pub struct IfDown(pub OnFailure);
-
-impl fmt::Display for IfDown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            OnFailure::Unused => "the check fails",
-            OnFailure::Fault => "this node stays in FAULT without the address",
-            OnFailure::Priority => "its weight applies all the time, also with the service up",
-            OnFailure::Server { .. } => "the real server stays out of use",
-        })
-    }
-}
-
-/// The consequence of one failure.
-#[derive(Clone, Copy, Debug)]
-pub struct OnOneFailure(pub OnFailure);
-
-impl fmt::Display for OnOneFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            OnFailure::Unused => "the check fails",
-            OnFailure::Fault => "this node fails over",
-            OnFailure::Priority => "the priority changes",
-            OnFailure::Server { .. } => "the real server is taken out",
-        })
-    }
+outcomes! {
+    /// What follows if a check never runs.
+    NeverRun = "nothing is checked by it", "this node never fails over because of it",
+        "this node never fails over because of it", "the real server stays in use";
+    /// The address or the server while a check succeeds.
+    IfUp = "the check succeeds", "this node keeps the address", "this node keeps its priority",
+        "the real server stays in use";
+    /// The address or the server while a check can only fail.
+    IfDown = "the check fails", "this node stays in FAULT without the address",
+        "its weight applies all the time, also with the service up", "the real server stays out of use";
+    /// The consequence of one failure.
+    OnOneFailure = "the check fails", "this node fails over", "the priority changes", "the real server is taken out";
 }
 
 /// The scripts that keepalived drops because a user does not exist.

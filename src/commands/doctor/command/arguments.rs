@@ -111,8 +111,8 @@ fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) ->
     let overlaps = version
         .is_none_or(|version| (Version::new(2, 1, 3)..Version::new(2, 3, 3)).contains(&version));
     let code = match () {
-        () if ours >= timeout => &TIMEOUTS,
-        () if ours >= interval && overlaps => &OVERLAP,
+        () if ours >= timeout => TIMEOUTS,
+        () if ours >= interval && overlaps => OVERLAP,
         () => return None,
     };
     Some(code.with(&[

@@ -8,7 +8,7 @@ use super::user::ScriptUser;
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::commands::checker::{Checker, conclude};
-use crate::commands::doctor::codes::command::{Answer, Answers, NotEvaluated};
+use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
 use crate::domain::{Doubt, Obstacle, Verdict};
 use crate::engine::Outcome;
 use crate::host::processes::Viewer;
@@ -32,7 +32,7 @@ pub enum Evaluation {
     CouldNotTell(Answers),
     /// What its command line names does not exist.
     Refused(String),
-    /// What it finds is not known.
+    /// The result is unknown.
     Unknown(NotEvaluated),
 }
 
@@ -89,7 +89,7 @@ fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<O
 }
 
 fn classify(checked: &CheckResult) -> Evaluation {
-    let answers = Answers(checked.outcome.answers.iter().map(Answer::of).collect());
+    let answers = Answers(checked.outcome.answers.clone());
     match (checked.verdict, checked.status.number() == 0) {
         (Verdict::CouldNotTell, true) => Evaluation::UnknownIsUp(answers),
         (Verdict::CouldNotTell, false) => Evaluation::CouldNotTell(answers),

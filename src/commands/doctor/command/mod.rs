@@ -18,20 +18,21 @@ use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
     Answers, COULD_NOT_TELL, CURRENT, DEADLOCK, FAILING, NAMES_NOTHING, NO_NAMESPACE,
-    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP, UntilItPasses,
+    NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP,
+    until_it_passes,
 };
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
 use crate::domain::{Endpoint, Obstacle, Target, Wanted};
 use crate::host::netns::Netns;
-use crate::keepalived_conf::Set;
+use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
 pub use evaluation::Evaluations;
 pub use own_image::OwnImage;
-pub use path::{Program, Security, Weakness, is_safe};
+pub use path::{Program, Weakness, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
 
 /// Bytes of a number in /proc/sys.
@@ -52,7 +53,7 @@ pub struct Attempt<'a> {
     /// What the evaluations share.
     pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
-    pub netns: Option<&'a Set<String>>,
+    pub netns: Option<&'a Spanned<String>>,
 }
 
 /// Returns that the check of this name was not evaluated.
@@ -101,7 +102,7 @@ impl Attempt<'_> {
         let image = self.image.as_ref().map_err(unreadable)?;
         match RegularFile::open(self.path).and_then(|file| image.is_in(&file)) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.with(&OTHER_FILE, &[("program", &self.path.display())])),
+            Ok(false) => Err(self.with(OTHER_FILE, &[("program", &self.path.display())])),
             Err(error) => Err(unreadable(&error)),
         }
     }
@@ -124,16 +125,16 @@ impl Attempt<'_> {
     fn finding(&self, found: &Evaluation) -> Finding {
         if let OnFailure::Server { .. } = self.check.on_failure {
             if let Some((address, _)) = self.options.targets.iter().find_map(unbindable) {
-                return self.with(&REMOTE, &[("address", &address)]);
+                return self.with(REMOTE, &[("address", &address)]);
             }
         }
         let answered = |code, answer: &Answers| self.with(code, &[("answer", answer)]);
         match found {
-            Evaluation::Succeeds(answers) => answered(&CURRENT, answers),
-            Evaluation::Fails(answers) => answered(&FAILING, answers),
-            Evaluation::UnknownIsUp(answers) => answered(&UNKNOWN_IS_UP, answers),
-            Evaluation::CouldNotTell(answers) => answered(&COULD_NOT_TELL, answers),
-            Evaluation::Refused(why) => self.with(&NAMES_NOTHING, &[("answer", why)]),
+            Evaluation::Succeeds(answers) => answered(CURRENT, answers),
+            Evaluation::Fails(answers) => answered(FAILING, answers),
+            Evaluation::UnknownIsUp(answers) => answered(UNKNOWN_IS_UP, answers),
+            Evaluation::CouldNotTell(answers) => answered(COULD_NOT_TELL, answers),
+            Evaluation::Refused(why) => self.with(NAMES_NOTHING, &[("answer", why)]),
             Evaluation::Unknown(why) => self.not_evaluated(why),
         }
     }
@@ -143,12 +144,12 @@ impl Attempt<'_> {
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.
-    fn elsewhere(&self, inside: &Answers, set: &Set<String>) -> Option<Finding> {
+    fn elsewhere(&self, inside: &Answers, set: &Spanned<String>) -> Option<Finding> {
         let Evaluation::Succeeds(outside) = self.evaluate() else {
             return None;
         };
         let finding = self.with(
-            &OTHER_NAMESPACE,
+            OTHER_NAMESPACE,
             &[
                 ("netns", &set.value),
                 ("inside", inside),
@@ -167,7 +168,7 @@ impl Attempt<'_> {
         targets.find_map(|target| {
             let (address, sysctl) = unbindable(target)?;
             Some(self.with(
-                &DEADLOCK,
+                DEADLOCK,
                 &[
                     ("address", &address),
                     ("sysctl", &sysctl),
@@ -187,14 +188,9 @@ impl Attempt<'_> {
             name, on_failure, ..
         } = self.check;
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
-        let instances = tracked_by
-            .into_iter()
-            .flatten()
-            .map(|by| by.instance.clone());
-        let now = UntilItPasses {
-            on_failure: *on_failure,
-            instances: instances.collect(),
-        };
+        let instances = tracked_by.into_iter().flatten();
+        let instances: Vec<&str> = instances.map(|by| by.instance.as_str()).collect();
+        let now = until_it_passes(*on_failure, &instances.join(", "));
         let common: &[(&'static str, &dyn std::fmt::Display)] = &[
             ("name", name),
             ("user", &self.user.name),
@@ -226,7 +222,7 @@ fn unbindable(target: &Target) -> Option<(IpAddr, String)> {
 }
 
 /// Returns whether this host has an address. `None`: that could not be found out.
-fn is_assigned(address: IpAddr) -> Option<bool> {
+pub fn is_assigned(address: IpAddr) -> Option<bool> {
     let mut all = getifaddrs().ok()?;
     Some(all.any(|interface| {
         let found = interface.address.as_ref();

@@ -11,6 +11,7 @@ use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::user::{Accounts, ScriptUser};
+use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FOLDER_NOT_ENTERED, NOT_ABSOLUTE, NOT_EXECUTABLE, NOT_IN_PATH, ON_NOEXEC, PATH_NOT_REGULAR,
@@ -20,7 +21,8 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
-use crate::untrusted;
+use crate::host::folders::weak_part;
+use crate::untrusted::{self, Place};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -32,15 +34,6 @@ const SEARCHED: [&str; 6] = [
     "/bin",
 ];
 
-/// What keepalived does with a program that users other than root can change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// It does not run it (`enable_script_security`).
-    Enabled,
-    /// It logs a warning and runs it.
-    Disabled,
-}
-
 /// A program and who runs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
@@ -50,8 +43,8 @@ pub struct Program<'a> {
     pub program: &'a Path,
     /// The user.
     pub user: &'a ScriptUser,
-    /// What keepalived does with it if it is unsafe.
-    pub security: Security,
+    /// True if keepalived does not run an unsafe program (`enable_script_security`); else it logs a warning.
+    pub is_secured: bool,
     /// What follows if it never runs.
     pub never: NeverRun,
 }
@@ -87,29 +80,30 @@ impl Program<'_> {
             return Ok(program.to_owned());
         }
         if program.components().count() > 1 || program.starts_with(".") {
-            return Err(self.finding(&NOT_ABSOLUTE, &[]));
+            return Err(self.finding(NOT_ABSOLUTE, &[]));
         }
         let found = SEARCHED
             .iter()
             .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
-            let part = fs::metadata(path).map(|found| Part::new(path, &found));
+            let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
-        found.next().ok_or_else(|| self.finding(&NOT_IN_PATH, &[]))
+        found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
     }
 
-    /// Returns why keepalived does not run the file at this path, and what other users can change.
+    /// Returns why keepalived does not run the file at this path, and what other users can change. If they can replace a part
+    /// of the path, no fix is a chmod or chown: that could reach another file.
     pub fn examine(&self, path: &Path, accounts: &Accounts) -> Vec<Finding> {
         let resolved = match ResolvedPath::of(path) {
             Ok(resolved) => resolved,
             Err((path, error)) if error.kind() == io::ErrorKind::NotFound => {
-                return vec![self.finding(&PROGRAM_MISSING, &[("path", &path.display())])];
+                return vec![self.finding(PROGRAM_MISSING, &[("path", &path.display())])];
             }
             Err((path, error)) => {
                 let error = ErrnoText::from(&error);
                 let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
-                return vec![self.finding(&PATH_UNREADABLE, values)];
+                return vec![self.finding(PATH_UNREADABLE, values)];
             }
         };
         let file = &resolved.file;
@@ -121,42 +115,49 @@ impl Program<'_> {
                 part.mode & 0o7777
             )
         };
+        let is_replaceable = weak_part(path, 0).is_some_and(|part| part.path != file.path);
+        let safe = |finding: Finding| match is_replaceable {
+            true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
+            false => finding,
+        };
         let of_part = |code, part: &Part| {
             let values: &[(_, &dyn Display)] =
                 &[("part", &shown(part)), ("path", &part.path.display())];
-            self.finding(code, values)
+            safe(self.finding(code, values))
         };
         let closed = resolved
             .folders
             .iter()
             .filter(|part| !part.can_execute(self.user));
         let mut findings: Vec<Finding> = closed
-            .map(|part| of_part(&FOLDER_NOT_ENTERED, part))
+            .map(|part| of_part(FOLDER_NOT_ENTERED, part))
             .collect();
         if file.kind() != S_IFREG {
-            findings.push(of_part(&PATH_NOT_REGULAR, file));
+            findings.push(of_part(PATH_NOT_REGULAR, file));
         } else if !file.can_execute(self.user) {
-            findings.push(of_part(&NOT_EXECUTABLE, file));
+            findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
-        let is_noexec = statvfs(&file.path).is_ok_and(|of| of.flags().contains(FsFlags::ST_NOEXEC));
-        if is_noexec {
-            findings.push(of_part(&ON_NOEXEC, file));
+        let place = Place::of(&file.path).ok();
+        let system = place.and_then(|place| statvfs(&place.path()).ok());
+        if system.is_some_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
+            findings.push(of_part(ON_NOEXEC, file));
         }
         if file.runs_privileged(self.user) {
             let parts = resolved.folders.iter().chain(&resolved.link).chain([file]);
-            findings.extend(parts.filter_map(|part| self.unsafe_part(part, &shown(part))));
+            let found = parts.filter_map(|part| self.unsafe_part(part, &shown(part)));
+            findings.extend(found.map(safe));
         }
         findings
     }
 
     fn unsafe_part(&self, part: &Part, shown: &str) -> Option<Finding> {
         let weakness = part.weakness()?;
-        let code = match (self.security, part.kind()) {
-            (Security::Enabled, S_IFDIR) => &UNSAFE_FOLDER,
-            (Security::Enabled, _) => &UNSAFE_FILE,
-            (Security::Disabled, S_IFDIR) => &UNSAFE_FOLDER_RUNS,
-            (Security::Disabled, _) => &UNSAFE_FILE_RUNS,
+        let code = match (self.is_secured, part.kind()) {
+            (true, S_IFDIR) => UNSAFE_FOLDER,
+            (true, _) => UNSAFE_FILE,
+            (false, S_IFDIR) => UNSAFE_FOLDER_RUNS,
+            (false, _) => UNSAFE_FILE_RUNS,
         };
         let path = part.path.display();
         let program = self.program.display();
@@ -228,8 +229,8 @@ pub fn is_safe(path: &Path) -> bool {
         name: "",
         program: path,
         user: &root,
-        security: Security::Enabled,
-        never: NeverRun::default(),
+        is_secured: true,
+        never: NeverRun(OnFailure::Unused),
     };
     program.examine(path, &Accounts::default()).is_empty()
 }

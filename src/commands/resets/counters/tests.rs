@@ -169,7 +169,7 @@ fn a_whole_root() {
         assert_eq!(sample.get(name), Some(figure), "{name}");
     }
     assert_eq!(sample.get("InSegs"), None);
-    for cause in Cause::ALL.map(Cause::describe) {
+    for cause in Cause::all().map(Cause::describe) {
         for name in cause.counters.iter().chain(cause.state) {
             let is_read = sample.get(name).is_some() || name.starts_with("MP");
             assert!(is_read, "{name} of {} is never read", cause.id);

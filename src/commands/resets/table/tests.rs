@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use super::super::site::Origin;
 use super::*;
 
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
@@ -13,11 +16,12 @@ fn flow(cause: Cause, port: u16, peer: [u8; 4], peer_port: u16) -> Flow {
         local: Some((US.into(), port)),
         peer: Some((peer.into(), peer_port)),
         is_within: false,
+        role: None,
     }
 }
 
 fn count(table: &mut Table, flow: Flow) {
-    table.count(flow, None, None, Duration::ZERO);
+    table.count(flow, None, Duration::ZERO);
 }
 
 /// The roles and how many resets each has.
@@ -38,8 +42,6 @@ fn a_service_is_one_site_for_all_its_clients() {
             flow(Cause::UnreadData, 80, [10, 0, 0, client], port),
         );
     }
-    assert_eq!(table.busiest(&|_| true).unwrap().1, 3);
-    assert_eq!(table.busiest(&|_| true), None, "nothing new");
     let sites = table.finish();
     let [(site, tally)] = sites.as_slice() else {
         panic!("{sites:?}");
@@ -58,8 +60,6 @@ fn a_client_is_one_site_for_each_service_also_where_all_ports_are_those_of_clien
                 &mut table,
                 flow(Cause::UnreadData, port, [10, 0, 0, 9], service),
             );
-            // Looks at each of them change nothing.
-            table.busiest(&|_| true);
         }
         assert_eq!(
             roles(&mut table),
@@ -84,8 +84,11 @@ fn of_a_single_reset_between_two_ports_of_clients_both_are_named() {
 #[test]
 fn a_listener_decides() {
     let mut table = Table::new(EPHEMERAL);
-    let reset = flow(Cause::UnreadData, 40_000, [10, 0, 0, 9], 80);
-    table.count(reset, Some(Role::Service(40_000)), None, Duration::ZERO);
+    let reset = Flow {
+        role: Some(Role::Service(40_000)),
+        ..flow(Cause::UnreadData, 40_000, [10, 0, 0, 9], 80)
+    };
+    count(&mut table, reset);
     assert_eq!(
         roles(&mut table),
         [(Cause::UnreadData, Role::Service(40_000), 1)]
@@ -113,7 +116,7 @@ fn a_scan_is_one_site_and_leaves_room() {
         &mut table,
         flow(Cause::UnreadData, 80, [10, 0, 0, 9], 50_001),
     );
-    let scanner = Role::Scan([10, 0, 0, 9].into());
+    let scanner = Role::Many([10, 0, 0, 9].into());
     let expected = [
         (Cause::Scan, scanner, 1300),
         (Cause::NoListener, Role::Service(80), 2),
@@ -139,27 +142,108 @@ fn segments_for_the_dead_connections_of_a_client_are_not_a_scan() {
 }
 
 #[test]
+fn a_scan_from_this_machine_is_one_site_and_leaves_room() {
+    let mut table = Table::new(EPHEMERAL);
+    for port in 1000..2300 {
+        // Some of the client's own ports repeat.
+        let own = 40_000 + port % 1100;
+        count(&mut table, flow(Cause::Received, own, [10, 0, 0, 9], port));
+    }
+    count(
+        &mut table,
+        flow(Cause::Received, 40_000, [10, 0, 0, 8], 443),
+    );
+    let expected = [
+        (Cause::Received, Role::Many([10, 0, 0, 9].into()), 1300),
+        (Cause::Received, Role::Client(443), 1),
+    ];
+    assert_eq!(roles(&mut table), expected);
+    assert_eq!(table.left_out, 0);
+}
+
+#[test]
+fn segments_for_the_dead_connections_of_a_client_of_two_services_are_not_a_scan() {
+    let mut table = Table::new(EPHEMERAL);
+    for port in 40_000..40_060 {
+        let service = if port % 3 == 0 { 80 } else { 443 };
+        count(
+            &mut table,
+            flow(Cause::NoListener, port, [10, 0, 0, 9], service),
+        );
+    }
+    assert_eq!(
+        roles(&mut table),
+        [
+            (Cause::NoConnection, Role::Client(443), 40),
+            (Cause::NoConnection, Role::Client(80), 20)
+        ]
+    );
+}
+
+#[test]
+fn a_service_whose_listener_is_gone_and_that_many_ports_of_a_peer_reset_is_one_site() {
+    let mut table = Table::new(EPHEMERAL);
+    for port in 20_000..20_060 {
+        count(&mut table, flow(Cause::Received, 8080, [10, 0, 0, 9], port));
+    }
+    assert_eq!(
+        roles(&mut table),
+        [(Cause::Received, Role::Service(8080), 60)]
+    );
+}
+
+#[test]
 fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
     let mut table = Table::new(EPHEMERAL);
     let within = |flow| Flow {
         is_within: true,
         ..flow
     };
+    count(&mut table, within(flow(Cause::Received, 40_000, US, 80)));
     count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_000)));
-    count(&mut table, within(flow(Cause::ByPeer, 40_000, US, 80)));
-    table.fold();
-    // Its sender is a site by now.
+    table.fold(Duration::ZERO);
+    // A tick later.
+    let late = Duration::from_secs(1);
     count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_001)));
-    table.fold();
-    count(&mut table, within(flow(Cause::ByPeer, 40_001, US, 80)));
+    table.fold(Duration::ZERO);
+    table.count(within(flow(Cause::Received, 40_001, US, 80)), None, late);
+    table.fold(late);
     // Nothing was sent by this one: a firewall can have done it.
-    count(&mut table, within(flow(Cause::ByPeer, 40_002, US, 81)));
+    table.count(within(flow(Cause::Received, 40_002, US, 81)), None, late);
     let expected = [
         (Cause::UnreadData, Role::Service(80), 2),
-        (Cause::ByPeer, Role::Client(81), 1),
+        (Cause::Received, Role::Client(81), 1),
     ];
     assert_eq!(roles(&mut table), expected);
-    assert_eq!(table.mirrored, 2);
+}
+
+#[test]
+fn the_other_end_in_another_namespace_of_this_host_is_not_dropped() {
+    let mut table = Table::new(EPHEMERAL);
+    let there = [10, 0, 0, 9];
+    let sent = Flow {
+        origin: Origin::Elsewhere,
+        local: Some((there.into(), 80)),
+        peer: Some((US.into(), 40_000)),
+        ..flow(Cause::UnreadData, 0, US, 0)
+    };
+    count(&mut table, sent);
+    count(&mut table, flow(Cause::Received, 40_000, there, 80));
+    assert!(roles(&mut table).contains(&(Cause::Received, Role::Client(80), 1)));
+}
+
+#[test]
+fn a_received_reset_that_nobody_sent_is_dropped() {
+    let mut table = Table::new(EPHEMERAL);
+    count(&mut table, flow(Cause::Received, 80, [10, 0, 0, 9], 40_000));
+    count(
+        &mut table,
+        flow(Cause::AfterClose, 80, [10, 0, 0, 9], 40_000),
+    );
+    assert_eq!(
+        roles(&mut table),
+        [(Cause::AfterClose, Role::Service(80), 1)]
+    );
 }
 
 #[test]
@@ -167,7 +251,7 @@ fn processes_are_counted_apart() {
     let mut table = Table::new(EPHEMERAL);
     let reset = flow(Cause::Aborted, 80, [10, 0, 0, 9], 40_000);
     for thread in [7, 7, 8] {
-        table.count(reset, None, Some(thread), Duration::ZERO);
+        table.count(reset, Some(thread), Duration::ZERO);
     }
     let (_, tally) = table.finish().remove(0);
     assert_eq!(tally.threads, BTreeMap::from([(7, 2), (8, 1)]));
@@ -177,28 +261,31 @@ fn processes_are_counted_apart() {
 fn memory_is_bounded_and_what_is_left_out_is_counted() {
     let mut table = Table::new(EPHEMERAL);
     let many = 100_000_u32;
+    let mut most = 0;
+    let mut count = |table: &mut Table, number: u32, flow| {
+        // As many as a tick has at the most.
+        let tick = Duration::from_secs((number / 4000).into());
+        table.count(flow, None, tick);
+        table.end_tick(tick);
+        most = most.max(table.flows.len());
+    };
     for number in 0..many {
         let [_, a, b, c] = number.to_be_bytes();
         // All of them have the same port, as those of a flood can.
-        count(
-            &mut table,
-            flow(Cause::NoListener, 80, [11, a, b, c], 4_096),
-        );
+        let flow = flow(Cause::NoListener, 80, [11, a, b, c], 4_096);
+        count(&mut table, number, flow);
     }
     // None of these has a port that repeats.
     for number in 0..many {
         let [_, a, b, c] = number.to_be_bytes();
         let port = (number % 60_000) as u16 + 1;
-        count(
-            &mut table,
-            flow(Cause::BadSegment, port, [12, a, b, c], port),
-        );
+        let flow = flow(Cause::BadSegment, port, [12, a, b, c], port);
+        count(&mut table, many + number, flow);
     }
-    let flows: usize = table.flows.values().map(HashMap::len).sum();
-    assert!(flows <= 2 * MOST_FLOWS, "{flows}");
+    assert!(most <= MAX_FLOWS + 4000, "{most}");
     let sites = table.finish();
     let peers: usize = sites.iter().map(|(_, tally)| tally.peers.len()).sum();
-    assert!(sites.len() <= 2 * MOST_SITES && peers <= sites.len() * MOST_PEERS);
+    assert!(sites.len() <= 2 * MAX_SITES && peers <= sites.len() * MAX_PEERS);
     let told: u64 = sites.iter().map(|(_, tally)| tally.resets).sum();
     assert_eq!(told + table.left_out, 2 * u64::from(many));
     let (site, tally) = &sites[0];

@@ -1,9 +1,9 @@
-//! One reset, as the tracepoints tcp:tcp_send_reset and tcp:tcp_receive_reset tell of it
+//! One reset, as the tracepoints tcp:tcp_send_reset and tcp:tcp_receive_reset show it
 //! (include/trace/events/tcp.h).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::format::{Field, Format};
+use super::format::{EventFormat, Field};
 use crate::source::ByteOrder;
 
 /// TRACE_FLAG_HARDIRQ and TRACE_FLAG_SOFTIRQ (include/linux/trace_events.h).
@@ -16,7 +16,7 @@ const TCP_LISTEN: u64 = 10;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// Who sent it.
+/// The sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// This machine.
@@ -28,30 +28,30 @@ pub enum Direction {
 /// An address and a port.
 pub type Endpoint = (IpAddr, u16);
 
-/// A reset. `None`: the kernel does not say.
+/// A reset. `None` if the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// Who sent it.
+    /// The sender.
     pub direction: Direction,
     /// This machine's end; a listener's own address where no connection is known.
     pub local: Option<Endpoint>,
     /// The other end.
     pub peer: Option<Endpoint>,
-    /// The number of the reason, whose name is in the event's format.
+    /// The number of the reason. The event's format has its name.
     pub reason: Option<u64>,
-    /// Whether it was sent for a listener.
+    /// True if a listener sent it.
     pub by_listener: bool,
-    /// Whether the connection had been closed before it was sent.
+    /// True if the connection had been closed before.
     pub is_closed: bool,
     /// The thread that ran then, by its number on the host.
     pub pid: Option<u32>,
-    /// Whether it was that thread's own doing, and not an interrupt on its processor.
+    /// True if that thread sent it, and not an interrupt on its processor.
     pub by_thread: bool,
-    /// Whether the thread had switched softirqs off.
+    /// True if the thread had softirqs disabled.
     pub softirqs_off: bool,
 }
 
-/// An event whose fields are found.
+/// The fields of an event.
 #[derive(Clone, Debug)]
 pub struct Event {
     id: u64,
@@ -66,7 +66,7 @@ pub struct Event {
     order: ByteOrder,
 }
 
-/// Where an end is.
+/// The fields of one end.
 #[derive(Clone, Copy, Debug)]
 enum Side {
     Unknown,
@@ -77,8 +77,8 @@ enum Side {
 }
 
 impl Event {
-    /// `None`: the format does not say how to know its records.
-    pub fn new(format: &Format, direction: Direction, order: ByteOrder) -> Option<Self> {
+    /// Returns the fields. `None` if the format does not identify its records.
+    pub fn new(format: &EventFormat, direction: Direction, order: ByteOrder) -> Option<Self> {
         Some(Self {
             id: format.id?,
             direction,
@@ -93,7 +93,7 @@ impl Event {
         })
     }
 
-    /// What a record says; `None`: it is another event's, or too short.
+    /// Reads a record. `None` if it is another event's, or too short.
     pub fn read(&self, record: &[u8]) -> Option<Reset> {
         let order = self.order;
         if self.kind.number(record, order)? != self.id {
@@ -116,7 +116,7 @@ impl Event {
 }
 
 impl Side {
-    fn of(format: &Format, [address, address_v6, port]: [&str; 3]) -> Self {
+    fn of(format: &EventFormat, [address, address_v6, port]: [&str; 3]) -> Self {
         let field = |name| format.field(name);
         match (field(address), field(address_v6), field(port)) {
             (_, Some(address), Some(port)) if address.size == 16 => Self::Apart(port, address),
@@ -125,7 +125,7 @@ impl Side {
         }
     }
 
-    /// An end without an address and a port is none: a listener has no peer.
+    /// Reads an end. `None` if it has neither an address nor a port, as the peer of a listener.
     fn read(self, record: &[u8], order: ByteOrder) -> Option<Endpoint> {
         let (address, port) = match self {
             Self::Unknown => None,

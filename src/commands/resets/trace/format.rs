@@ -1,4 +1,4 @@
-//! How an event lies in the ring buffer: tracefs's `format` files (Documentation/trace/events.rst).
+//! The layout of an event in the ring buffer: tracefs's `format` files (Documentation/trace/events.rst).
 //! Offsets, sizes and the numbers of reasons differ between kernels, and a field may be missing.
 
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use crate::source::ByteOrder;
 
 /// A described event, or page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Format {
-    /// The number that its records begin with. `None`: it has none, as a page.
+pub struct EventFormat {
+    /// The number that its records begin with. A page has none.
     pub id: Option<u64>,
     fields: BTreeMap<String, Field>,
     /// The names of the numbers of the field `reason`.
     pub reasons: BTreeMap<u64, String>,
 }
 
-/// Where a field is, in bytes.
+/// The position of a field, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// From the beginning of the record.
@@ -24,8 +24,8 @@ pub struct Field {
     pub size: usize,
 }
 
-impl Format {
-    /// Reads a `format` file, or `header_page`. What is not understood is left out, so that it is not known.
+impl EventFormat {
+    /// Reads a `format` file, or `header_page`. Lines of another form are skipped.
     pub fn parse(text: &str) -> Self {
         let id = text.lines().find_map(|line| line.strip_prefix("ID:"));
         Self {
@@ -35,19 +35,19 @@ impl Format {
         }
     }
 
-    /// The field of this name.
+    /// Returns the field of this name.
     pub fn field(&self, name: &str) -> Option<Field> {
         self.fields.get(name).copied()
     }
 }
 
 impl Field {
-    /// Its bytes in a record, if the record is long enough.
+    /// Returns its bytes in a record, if the record is long enough.
     pub fn of<'a>(&self, record: &'a [u8]) -> Option<&'a [u8]> {
         record.get(self.offset..self.offset.checked_add(self.size)?)
     }
 
-    /// Its value as a number without a sign.
+    /// Returns its value as a number without a sign.
     pub fn number(&self, record: &[u8], order: ByteOrder) -> Option<u64> {
         let bytes = self.of(record)?;
         Some(match *bytes {
@@ -77,8 +77,7 @@ fn field(line: &str) -> Option<(String, Field)> {
     Some((name.to_owned(), Field { offset, size }))
 }
 
-/// The pairs of `__print_symbolic(REC->FIELD, { 1, "ONE" }, ...)`. Those whose number the kernel has left
-/// as a word are left out.
+/// Returns the pairs of `__print_symbolic(REC->FIELD, { 1, "ONE" }, ...)`. Pairs whose number is a word are skipped.
 fn symbols(text: &str, field: &str) -> BTreeMap<u64, String> {
     let mut found = BTreeMap::new();
     let call = format!("__print_symbolic(REC->{field},");

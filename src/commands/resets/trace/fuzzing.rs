@@ -1,14 +1,14 @@
-//! The way in for cargo-fuzz: formats and pages of anybody's making.
+//! The entry for cargo-fuzz: any formats and pages.
 
 use super::event::{Direction, Event, Reset};
-use super::format::Format;
+use super::format::EventFormat;
 use super::page::PageLayout;
 use crate::source::ByteOrder;
 
-/// What was read of a page, in one byte order.
+/// The contents of a page, read in one byte order.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The length of a page by its header. `None`: the header does not say.
+    /// The length of a page by its header. `None` if the header does not say.
     pub page_size: Option<usize>,
     /// The lengths of the records.
     pub records: Vec<usize>,
@@ -20,7 +20,7 @@ pub struct Outcome {
 pub fn read(format: &str, header: &str, page: &[u8]) -> [Outcome; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let layout = PageLayout::parse(header, order);
-        let event = Event::new(&Format::parse(format), Direction::Sent, order);
+        let event = Event::new(&EventFormat::parse(format), Direction::Sent, order);
         let records: Vec<&[u8]> = layout
             .iter()
             .flat_map(|layout| layout.records(page))

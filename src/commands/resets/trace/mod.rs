@@ -1,5 +1,5 @@
 //! Resets one by one, as the kernel traces them: the tracepoints tcp:tcp_send_reset and
-//! tcp:tcp_receive_reset, which take root and tracefs and are of the whole host.
+//! tcp:tcp_receive_reset. They require root and tracefs, and are of the whole host.
 
 pub mod event;
 pub mod format;
@@ -12,69 +12,65 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::event::{Direction, Event, Reset};
-use self::format::Format;
-use self::instance::{Instance, PLACES, Processor, Refusal};
+use self::format::EventFormat;
+use self::instance::{CpuBuffer, Instance, MOUNTS};
 use self::page::PageLayout;
 use crate::source::ByteOrder;
 
 /// How often the buffers are read.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How many pages are read in a tick, of all processors together: some 40 resets each, so 40,000 a second
-/// are looked at and the rest is counted.
-const PAGES: usize = 100;
+/// How many pages of all processors are read in a tick, with an equal share for each processor. A page has some 40 resets, so 20,000 a second are read and
+/// the rest is counted.
+const PAGES: usize = 50;
 
 /// Traces until it is dropped.
 #[derive(Debug)]
 pub struct Tracer {
-    // They must be closed before the instance can be removed, and fields are dropped in this order.
-    processors: Vec<Processor>,
+    // These must be closed before the instance can be removed, and fields are dropped in this order.
+    buffers: Vec<CpuBuffer>,
     instance: Instance,
     layout: PageLayout,
     events: Vec<Event>,
     page: Vec<u8>,
     /// The names of the reasons of resets sent, by number.
     pub reasons: BTreeMap<u64, String>,
-    turn: usize,
 }
 
 impl Tracer {
     /// Begins to trace.
     ///
     /// # Errors
-    /// Why that is not possible.
-    pub fn start() -> Result<Self, Refusal> {
-        let instance = Instance::make(&PLACES)?;
-        let layout = instance.pages()?;
-        let mut events = Vec::new();
-        let mut reasons = BTreeMap::new();
-        for (name, direction) in [
+    /// Returns the reason why that is not possible.
+    pub fn start() -> Result<Self, String> {
+        const EVENTS: [(&str, Direction); 2] = [
             ("tcp_send_reset", Direction::Sent),
             ("tcp_receive_reset", Direction::Received),
-        ] {
-            let format = Format::parse(&instance.read(&format!("events/tcp/{name}/format"))?);
+        ];
+        let instance = Instance::create(&MOUNTS)?;
+        let layout = PageLayout::parse(&instance.read("events/header_page")?, ByteOrder::NATIVE);
+        let layout = layout.ok_or("events/header_page has an unknown format")?;
+        let mut events = Vec::new();
+        let mut reasons = BTreeMap::new();
+        for (name, direction) in EVENTS {
+            let format = EventFormat::parse(&instance.read(&format!("events/tcp/{name}/format"))?);
             let event = Event::new(&format, direction, ByteOrder::NATIVE);
-            events.push(
-                event.ok_or_else(|| {
-                    Refusal(format!("the format of the event {name} is not known"))
-                })?,
-            );
+            events.push(event.ok_or_else(|| format!("the event {name} has an unknown format"))?);
             if direction == Direction::Sent {
                 reasons = format.reasons;
             }
         }
-        let processors = instance.processors()?;
-        for name in ["tcp_send_reset", "tcp_receive_reset"] {
+        let buffers = instance.buffers()?;
+        for (name, _) in EVENTS {
             instance.write(&format!("events/tcp/{name}/enable"), "1")?;
         }
         Ok(Self {
-            processors,
+            buffers,
             instance,
             page: vec![0; layout.page_size()],
             layout,
             events,
             reasons,
-            turn: 0,
         })
     }
 
@@ -85,21 +81,12 @@ impl Tracer {
 
     /// Shows the resets that are in the buffers, up to a limit, and the kernel's name for the reason.
     pub fn read(&mut self, visit: &mut dyn FnMut(&Reset, Option<&str>)) {
-        let count = self.processors.len();
-        let mut left = PAGES;
-        // No processor may keep the others from their turn.
-        self.turn = self.turn.wrapping_add(1);
-        for number in 0..count {
-            let share = left.div_ceil(count - number);
-            let index = self.turn.wrapping_add(number) % count;
-            let Some(processor) = self.processors.get_mut(index) else {
-                continue;
-            };
+        let share = PAGES.div_ceil(self.buffers.len().max(1));
+        for buffer in &mut self.buffers {
             for _ in 0..share {
-                let Some(page) = processor.page(&mut self.page) else {
+                let Some(page) = buffer.page(&mut self.page) else {
                     break;
                 };
-                left = left.saturating_sub(1);
                 for record in self.layout.records(page) {
                     let reset = self.events.iter().find_map(|event| event.read(record));
                     if let Some(reset) = reset {
@@ -111,14 +98,14 @@ impl Tracer {
         }
     }
 
-    /// No more resets are recorded; those in the buffers can still be read.
+    /// Stops recording. The resets in the buffers can still be read.
     pub fn stop(&mut self) {
-        // Where it cannot be switched off it ends with the instance.
+        // Recording ends with the instance at the latest.
         let _ = self.instance.write("tracing_on", "0");
     }
 
-    /// The names that the kernel keeps of threads, by number; also of those that have ended. A number with two names
-    /// has none.
+    /// Returns the names that the kernel keeps of threads, by number, also of those that have ended. `None` if a number
+    /// has two names.
     pub fn thread_names(&self) -> BTreeMap<u32, Option<String>> {
         let mut names = BTreeMap::new();
         let text = self.instance.thread_names().unwrap_or_default();
@@ -131,9 +118,9 @@ impl Tracer {
         names
     }
 
-    /// How many resets were not traced. `None`: the kernel does not say.
+    /// Returns how many resets were not traced. `None` if the kernel does not say.
     pub fn lost(&self) -> Option<u64> {
-        self.processors.iter().map(Processor::not_read).sum()
+        self.buffers.iter().map(CpuBuffer::lost_records).sum()
     }
 }
 

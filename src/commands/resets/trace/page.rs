@@ -1,7 +1,6 @@
-//! A page of the ring buffer, as trace_pipe_raw gives it: a header, which `header_page` describes, and
-//! records behind it.
+//! A page of the ring buffer, as trace_pipe_raw gives it: a header, which `header_page` describes, and records.
 
-use super::format::{Field, Format};
+use super::format::{EventFormat, Field};
 use crate::source::ByteOrder;
 
 /// The bits of the commit field that are no length (kernel/trace/ring_buffer.c, RB_MISSED_MASK).
@@ -13,7 +12,7 @@ const PADDING: u32 = 29;
 const TIME_EXTEND: u32 = 30;
 const TIME_STAMP: u32 = 31;
 
-/// Where things are in a page.
+/// The layout of a page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLayout {
     commit: Field,
@@ -22,9 +21,9 @@ pub struct PageLayout {
 }
 
 impl PageLayout {
-    /// Reads `header_page`. `None`: it does not say what has to be known.
+    /// Reads `header_page`. `None` if it lacks a field.
     pub fn parse(text: &str, order: ByteOrder) -> Option<Self> {
-        let format = Format::parse(text);
+        let format = EventFormat::parse(text);
         Some(Self {
             commit: format.field("commit")?,
             data: format.field("data")?,
@@ -32,12 +31,12 @@ impl PageLayout {
         })
     }
 
-    /// The length of a page.
+    /// Returns the length of a page.
     pub fn page_size(&self) -> usize {
         self.data.offset.saturating_add(self.data.size)
     }
 
-    /// The records of a page, without their headers. They end where one cannot be.
+    /// Returns the records of a page, without their headers, up to the first one that is malformed.
     pub fn records<'a>(&self, page: &'a [u8]) -> Records<'a> {
         let committed = self.commit.number(page, self.order).unwrap_or_default() & !FLAGS;
         let behind = page.get(self.data.offset..).unwrap_or_default();
@@ -62,7 +61,7 @@ impl<'a> Records<'a> {
         Some(self.order.u32(*bytes))
     }
 
-    /// Takes a record off the front. `Some(None)`: it has no data.
+    /// Takes the first record. `Some(None)` if it has no data.
     fn take(&mut self) -> Option<Option<&'a [u8]>> {
         let header = self.word(0)?;
         // Bit fields fill a word from its first byte on.

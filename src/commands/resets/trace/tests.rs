@@ -67,7 +67,7 @@ impl Kernel {
             (self.receive, Direction::Received),
         ]
         .map(|(text, direction)| {
-            Event::new(&Format::parse(text), direction, ByteOrder::Little).unwrap()
+            Event::new(&EventFormat::parse(text), direction, ByteOrder::Little).unwrap()
         })
     }
 
@@ -89,7 +89,7 @@ impl Kernel {
     }
 
     fn seen(&self) -> Vec<Seen> {
-        let names = Format::parse(self.send).reasons;
+        let names = EventFormat::parse(self.send).reasons;
         let resets = self.resets().into_iter();
         let mut seen: Vec<_> = resets
             .map(|reset| {
@@ -174,7 +174,11 @@ fn a_field_that_is_missing_is_not_known() {
         kept.collect::<Vec<_>>().join("\n")
     };
     let read = |text: &str| {
-        let event = Event::new(&Format::parse(text), Direction::Sent, ByteOrder::Little)?;
+        let event = Event::new(
+            &EventFormat::parse(text),
+            Direction::Sent,
+            ByteOrder::Little,
+        )?;
         let (layout, pages) = (kernel.layout(), kernel.pages());
         let mut records = pages.iter().flat_map(|page| layout.records(page));
         records.find_map(|record| event.read(record))

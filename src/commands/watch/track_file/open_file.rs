@@ -1,4 +1,4 @@
-//! The open file, the calls that write and read it, and the marks by which a change shows.
+//! The open file: writing, reading, and noticing changes by other processes.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
@@ -13,9 +14,9 @@ use super::Unfit;
 use crate::errno::ErrnoText;
 use crate::untrusted::RegularFile;
 
-/// How long after a write the content is read to notice a change by others: longer than a step of the kernel's clock for
-/// files, which is up to 10 ms (CONFIG_HZ=100).
-const SETTLES: Duration = Duration::from_millis(20);
+/// How long after a write a change by another process may not show in the times of the file: longer than a step of the
+/// kernel's clock for files, which is up to 10 ms (CONFIG_HZ=100).
+const MTIME_GRANULARITY: Duration = Duration::from_millis(20);
 /// Bytes that are read of the file.
 const MOST: usize = 64;
 
@@ -27,20 +28,20 @@ pub(super) type Id = (u64, u64);
 pub(super) struct Held {
     /// Has the lock, and is written to and read.
     pub file: File,
-    /// Is closed after a write, which keepalived notices, and opened again.
+    /// Is closed after a write, which notifies keepalived, and opened again.
     reserve: Option<File>,
     pub mark: Mark,
-    /// When the file was written or its times were set. `None`: the mark alone shows each change.
+    /// When the file was written or its times were set. `None`: the mark is enough to notice a change.
     pub fresh: Option<Duration>,
 }
 
-/// What changes with each change of a file.
+/// Metadata that change with each change of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     pub id: Id,
     length: u64,
     modified: (i64, i64),
-    /// Cannot be set back.
+    /// No program can set it back.
     changed: (i64, i64),
 }
 
@@ -49,7 +50,7 @@ impl Held {
         let existed = path.exists();
         let file = options().read(true).create(true).mode(0o644).open(path)?;
         if !existed {
-            // Whatever the umask is.
+            // The umask does not count.
             let _ = file.set_permissions(fs::Permissions::from_mode(0o644));
         }
         Self::new(file, path)
@@ -75,17 +76,17 @@ impl Held {
     /// to the person who has chosen it.
     pub fn lock(&self) -> bool {
         let lock = whole_file(libc::F_WRLCK);
-        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || !is_locked(&self.file)
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || is_locked(&self.file) != Ok(true)
     }
 
-    /// True if the file says this. Its content is read unless the mark shows that nothing has changed.
+    /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
     pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> io::Result<bool> {
         if *found == self.mark && self.fresh.is_none() {
             return Ok(true);
         }
         if self
             .fresh
-            .is_some_and(|since| now.saturating_sub(since) > SETTLES)
+            .is_some_and(|since| now.saturating_sub(since) > MTIME_GRANULARITY)
         {
             self.fresh = None;
         }
@@ -103,15 +104,15 @@ impl Held {
         self.file.write_all_at(line.as_bytes(), 0)?;
         let length = line.len() as u64;
         if self.file.metadata().map_or(0, |found| found.len()) > length {
-            // For people: strtol(3) has ended before.
+            // For people: strtol(3) ends before these bytes.
             let _ = self.file.set_len(length);
         }
-        // keepalived reads the file when this is closed.
+        // keepalived reads the file when this descriptor is closed.
         drop(match self.reserve.take() {
             Some(reserve) => reserve,
             None => options()
                 .open(path)
-                .map_err(|error| Unfit::NotTold(ErrnoText::from(&error).0))?,
+                .map_err(|error| Unfit::NotNotified(ErrnoText::from(&error).0))?,
         });
         self.reserve = options().open(path).ok();
         self.mark = self
@@ -123,10 +124,14 @@ impl Held {
     }
 }
 
-/// True if a watch has locked this file, which another open file must show.
-pub fn is_locked(file: &File) -> bool {
+/// Returns true if a watch has locked this file through another open file description.
+///
+/// # Errors
+/// Returns why the file system or the kernel (gVisor) cannot answer.
+pub fn is_locked(file: &File) -> Result<bool, Errno> {
     let mut lock = whole_file(libc::F_RDLCK);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && i32::from(lock.l_type) == libc::F_WRLCK
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+    Ok(i32::from(lock.l_type) == libc::F_WRLCK)
 }
 
 fn whole_file(kind: i32) -> libc::flock {
@@ -163,10 +168,10 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
     written.map(|()| file)
 }
 
-/// Returns the number in a file as keepalived reads it, or `None` if there is none.
+/// Returns the number in a file as keepalived reads it. `None`: there is no file, or it is empty.
 ///
 /// # Errors
-/// Returns why it must be something else than a track file.
+/// Returns why this is not a track file.
 pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
     let Ok(found) = fs::symlink_metadata(path) else {
         return Ok(None);
@@ -204,7 +209,7 @@ pub fn write_once(path: &Path, value: i16) -> io::Result<()> {
         .write_all_at(line(value).as_bytes(), 0)
 }
 
-/// A symbolic link is refused, and a FIFO not waited for.
+/// Refuses a symbolic link, and does not wait for a FIFO.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);

@@ -22,7 +22,7 @@ fn a_number_is_right_at_each_moment_and_short_in_the_end() {
     let mut file = open(&folder);
     let inode = fs::metadata(&file.path).unwrap().ino();
     for value in [1, 0, -254, 0, 254, 1] {
-        file.keep(value, AT(0));
+        file.ensure_value(value, AT(0));
         assert_eq!(content(&file), format!("{value}\n"));
         assert_eq!(super::value(&file.path), Ok(Some(value.into())));
     }
@@ -35,7 +35,7 @@ fn a_number_is_right_at_each_moment_and_short_in_the_end() {
 fn a_change_by_others_is_undone_and_said_once_a_minute() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder);
-    file.keep(-254, AT(0));
+    file.ensure_value(-254, AT(0));
     let harm: [fn(&Path); 6] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::write(path, "").unwrap(),
@@ -52,13 +52,13 @@ fn a_change_by_others_is_undone_and_said_once_a_minute() {
     ];
     for (index, harm) in harm.into_iter().enumerate() {
         harm(&file.path);
-        file.keep(-254, AT(100 * index as u64));
+        file.ensure_value(-254, AT(100 * index as u64));
         assert_eq!(content(&file), "-254\n", "{index}");
         assert!(fs::symlink_metadata(&file.path).unwrap().is_file());
         assert_eq!(file.news().len(), usize::from(index == 0));
     }
     fs::write(&file.path, "0\n").unwrap();
-    file.keep(-254, AT(61_000));
+    file.ensure_value(-254, AT(61_000));
     assert_eq!(file.news().len(), 1);
     let names = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(names, 1);
@@ -68,10 +68,10 @@ fn a_change_by_others_is_undone_and_said_once_a_minute() {
 fn a_folder_in_its_place_is_trouble_until_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder);
-    file.keep(0, AT(0));
+    file.ensure_value(0, AT(0));
     fs::remove_file(&file.path).unwrap();
     fs::create_dir(&file.path).unwrap();
-    file.keep(1, AT(1));
+    file.ensure_value(1, AT(1));
     let why = format!(
         "{} cannot be written: Is a directory (EISDIR)",
         file.path.display()
@@ -81,10 +81,10 @@ fn a_folder_in_its_place_is_trouble_until_it_goes() {
         (false, Some(why.as_str()))
     );
     assert_eq!(file.news(), [why]);
-    file.keep(1, AT(2));
+    file.ensure_value(1, AT(2));
     assert_eq!(file.news(), [""; 0]);
     fs::remove_dir(&file.path).unwrap();
-    file.keep(1, AT(3));
+    file.ensure_value(1, AT(3));
     assert_eq!((content(&file).as_str(), file.trouble()), ("1\n", None));
     let again = format!("{} is written again: it says 1", file.path.display());
     assert_eq!(file.news(), [again]);

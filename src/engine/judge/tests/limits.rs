@@ -21,7 +21,7 @@ fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
     let mut source = [Played::new(&[Say::Nothing])];
     let mut opinion = Played::new(&[Say::Slow(1)]);
     let (outcome, _) = run(&mut source, Some(&mut opinion), timing);
-    assert_eq!(word(&outcome), "? the time limit of 500ms is over");
+    assert_eq!(word(&outcome), "? timed out after 500ms");
     assert_eq!(opinion.asked.len(), 1);
 }
 

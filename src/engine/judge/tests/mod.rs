@@ -386,6 +386,6 @@ fn when_the_time_limit_is_over_it_could_not_be_told() {
         &[Say::Nothing, Say::Slow(600)],
     ] {
         let (outcome, _) = run(&mut [Played::new(looks)], None, NO_RETRY);
-        assert_eq!(word(&outcome), "? the time limit of 500ms is over");
+        assert_eq!(word(&outcome), "? timed out after 500ms");
     }
 }

@@ -99,7 +99,7 @@ fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
             Some(seen) => assert_eq!(ask(&mut opinion, Family::V4), Ok(seen)),
             None => {
                 let fault = ask(&mut opinion, Family::V4).unwrap_err();
-                assert!(fault.contains("counts so many sockets"), "{fault}");
+                assert!(fault.contains("counts too many sockets"), "{fault}");
             }
         }
         // Who is the source itself reads all the same.

@@ -4,6 +4,7 @@ mod captured;
 mod faults;
 mod files;
 mod order;
+mod others;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -16,7 +16,7 @@ __print_symbolic(REC->reason, { 0, \"NOT_SPECIFIED\" }, { TOO_NEW, \"TOO_NEW\" }
 
 #[test]
 fn fields_by_name_and_reasons_by_number() {
-    let format = Format::parse(FORMAT);
+    let format = EventFormat::parse(FORMAT);
     assert_eq!(format.id, Some(2280));
     let field = |offset, size| Some(Field { offset, size });
     assert_eq!(format.field("common_type"), field(0, 2));
@@ -53,7 +53,7 @@ fn what_is_not_understood_is_not_known() {
         "__print_symbolic(REC->reason, { 1",
         "__print_symbolic(REC->reason, { 1 }, { x, \"y\" })",
     ] {
-        let format = Format::parse(text);
+        let format = EventFormat::parse(text);
         assert_eq!(format.id, None, "{text:?}");
         assert_eq!(format.field("a"), None, "{text:?}");
         assert!(format.reasons.is_empty(), "{text:?}");

@@ -1,0 +1,166 @@
+//! `vrrp_instance` and `vrrp_sync_group` (keepalived/vrrp/vrrp_parser.c).
+
+use std::net::IpAddr;
+
+use super::super::Location;
+use super::super::blocks::Node;
+use super::super::diagnostic::{Problem, Values};
+use super::super::model::{Group, Instance, Spanned, State};
+use super::super::reader::{Context, Line};
+use super::Builder;
+use super::values::OnFlaw;
+
+impl Builder<'_> {
+    pub(super) fn instance(&mut self, node: &Node) {
+        let cx = self.cx;
+        self.config.runs_vrrp = true;
+        let (instances, known) = (&self.config.instances, &self.instances);
+        let first = |name: &str| Some(&instances.get(*known.get(name)?)?.place);
+        let Some(name) = cx.own_name(&node.line, first) else {
+            return;
+        };
+        let small = |on_flaw| {
+            move |cx: &Context, line: &Line| {
+                let number = cx.whole(line, 1..=255, on_flaw)?;
+                Some(line.set(u8::try_from(number).ok()?))
+            }
+        };
+        // A MASTER at the beginning cannot be changed.
+        let is_master = |line: &Line| line.word(1) == Some("MASTER");
+        let state = match node.lines_of("state").next().is_some_and(is_master) {
+            true => cx.first(node, "state", Context::state),
+            false => cx.last(node, "state", Context::state),
+        };
+        let preempt = |line: &&Line| matches!(line.keyword(), "preempt" | "nopreempt");
+        let preempt = node.lines.iter().rfind(preempt);
+        let nopreempt = preempt.filter(|line| line.keyword() == "nopreempt");
+        let excluded = node.items_of("virtual_ipaddress_excluded");
+        let mut instance = Instance {
+            place: node.line.place.clone(),
+            state,
+            priority: cx.last(node, "priority", small(OnFlaw::Use(100))),
+            nopreempt: nopreempt.map(|line| line.place.clone()),
+            addresses: cx.addresses(node),
+            excluded_addresses: excluded.filter_map(|line| line.set_word(0)).collect(),
+            tracks: self.tracks(node, &name),
+            name,
+        };
+        let is_master = instance
+            .state
+            .as_ref()
+            .is_some_and(|set| set.value == State::Master);
+        if is_master || instance.priority() == 255 {
+            if let Some(place) = instance.nopreempt.take() {
+                let values: Values = &[("name", &instance.name)];
+                cx.report(&place, Problem::NopreemptIgnored, values);
+            }
+        }
+        let router_id = cx.last(node, "virtual_router_id", small(OnFlaw::Ignore));
+        let has_interface =
+            node.has("interface") || node.blocks_of("unicast_peer").next().is_some();
+        if router_id.is_none() || !has_interface {
+            let problem = match router_id {
+                None => Problem::NoRouterId,
+                Some(_) => Problem::NoInterface,
+            };
+            let (name, place) = (instance.name.clone(), instance.place.clone());
+            self.unable.push((problem, name, place));
+        }
+        let name = instance.name.clone();
+        self.instances.insert(name, self.config.instances.len());
+        self.config.instances.push(instance);
+    }
+
+    pub(super) fn group(&mut self, node: &Node) {
+        let cx = self.cx;
+        let (groups, known) = (&self.config.groups, &self.groups);
+        let first = |name: &str| Some(&groups.get(*known.get(name)?)?.place);
+        let Some(name) = cx.own_name(&node.line, first) else {
+            return;
+        };
+        let mut lists = node.blocks_of("group");
+        let lines = lists.next().into_iter().flat_map(|list| &list.lines);
+        let members = lines.flat_map(|line| line.words.iter().map(|name| line.set(name.clone())));
+        let mut weights = ["sync_group_tracking_weight", "global_tracking"].into_iter();
+        let group = Group {
+            place: node.line.place.clone(),
+            members: members.collect(),
+            tracks_weights: weights.any(|keyword| node.has(keyword)),
+            tracks: self.tracks(node, &name),
+            name,
+        };
+        let name = group.name.clone();
+        self.groups.insert(name, self.config.groups.len());
+        self.config.groups.push(group);
+    }
+}
+
+impl Context<'_> {
+    /// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived
+    /// ignores it.
+    fn own_name<'l>(
+        &self,
+        line: &Line,
+        first: impl Fn(&str) -> Option<&'l Location>,
+    ) -> Option<String> {
+        let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
+            let values: Values = &[("block", &line.keyword())];
+            self.report(&line.place, Problem::NameMissing, values);
+            return None;
+        };
+        let Some(first) = first(name) else {
+            return Some(name.to_owned());
+        };
+        // If it is the same line, the file is included twice.
+        if *first != line.place {
+            self.duplicate(line, name, first);
+        }
+        None
+    }
+
+    /// Reports a block whose name another one has.
+    pub(super) fn duplicate(&self, line: &Line, name: &str, first: &Location) {
+        let values: Values = &[
+            ("block", &line.keyword()),
+            ("name", &name),
+            ("first", first),
+        ];
+        self.report(&line.place, Problem::DuplicateBlock, values);
+    }
+
+    fn state(&self, line: &Line) -> Option<Spanned<State>> {
+        let state = match line.word(1) {
+            Some("MASTER") => State::Master,
+            Some("BACKUP") => State::Backup,
+            _ => {
+                self.wrong_word(line, 1, "MASTER or BACKUP");
+                State::Backup
+            }
+        };
+        Some(line.set(state))
+    }
+
+    /// Returns the addresses of `virtual_ipaddress`, which are all of the family of the first.
+    fn addresses(&self, node: &Node) -> Vec<Spanned<String>> {
+        let is_ipv6 = |text: &str| {
+            let bare = text.split('/').next().unwrap_or_default();
+            bare.parse::<IpAddr>().ok().map(|address| address.is_ipv6())
+        };
+        let mut addresses: Vec<Spanned<String>> = Vec::new();
+        for line in node.items_of("virtual_ipaddress") {
+            let word = line.keyword();
+            let first = addresses.first().and_then(|first| is_ipv6(&first.value));
+            let problem = match (is_ipv6(word), first) {
+                (None, _) => Problem::Address,
+                (Some(family), Some(first)) if family != first => Problem::AddressFamily,
+                _ if addresses.iter().any(|known| known.value == word) => continue,
+                _ => {
+                    addresses.extend(line.set_word(0));
+                    continue;
+                }
+            };
+            self.report(&line.place, problem, &[("address", &word)]);
+        }
+        addresses
+    }
+}
