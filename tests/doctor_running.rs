@@ -98,7 +98,7 @@ fn what_a_running_keepalived_has_loaded() {
             .unwrap();
         assert_eq!(version.split('.').count(), 3, "{first}");
         let expected = format!(
-            "keepalived {version} is running ({pid}); reading what it has loaded from FOLDER/all.conf"
+            "keepalived {version} is running ({pid}); reading its loaded configuration of FOLDER/all.conf"
         );
         assert_eq!(first, expected);
 

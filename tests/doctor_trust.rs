@@ -174,6 +174,33 @@ fn no_finding_quotes_a_script_that_its_user_cannot_read() {
     });
 }
 
+/// keepalived runs in another folder. Where the doctor runs, a user can have made a file of the same name.
+#[test]
+fn a_relative_path_leads_to_no_file_where_the_doctor_runs() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        executable(
+            &path.join("check.sh"),
+            b"#!/bin/sh\nss -tln | grep :443 && systemctl restart secret\n",
+        );
+        for (script, is_quoted) in [("FOLDER/check.sh", true), ("check.sh", false)] {
+            common::doctor::write_conf(
+                path,
+                &conf_with(&format!("script \"/bin/sh {script}\""), ""),
+            );
+            let mut command = Confined::new(path.join("listenup")).into_command();
+            let said = Said::by(
+                command
+                    .current_dir(path)
+                    .args(["doctor", "./keepalived.conf"]),
+            );
+            let quotes = said.stdout.contains("restart secret");
+            assert_eq!(quotes, is_quoted, "{script}: {said:#?}");
+        }
+    });
+}
+
 /// A user who can replace a part of a path chooses the file that chmod and chown would change.
 #[test]
 fn no_fix_changes_a_file_that_another_user_chooses() {

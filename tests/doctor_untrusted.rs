@@ -255,6 +255,7 @@ fn no_character_of_an_argument_controls_the_terminal() {
             vec!["check", "--format", TRICKS, "443"],
             vec!["check", "-v", "--owner-unit", TRICKS, "443"],
             vec!["doctor", "--netns", TRICKS],
+            vec!["doctor", "--netns", "/a\nconfiguration OK"],
             vec!["doctor", "--explain", TRICKS],
             vec!["list", "--netns", TRICKS],
             vec![TRICKS],
@@ -262,6 +263,8 @@ fn no_character_of_an_argument_controls_the_terminal() {
             let said = Said::by(Command::new(LISTENUP).args(&words));
             let lines = said.stdout.replace('\n', "") + &said.stderr.replace('\n', "");
             assert!(!lines.contains(is_unprintable), "{said:#?}");
+            let is_forged = |line: &str| line.starts_with("configuration OK");
+            assert!(!said.stderr.lines().any(is_forged), "{said:#?}");
         }
     });
 }

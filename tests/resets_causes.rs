@@ -371,6 +371,28 @@ fn a_port_scan_and_the_reset_that_matters() {
 }
 
 #[test]
+fn a_port_scan_by_this_machine_and_the_reset_that_matters() {
+    with_a_peer(|ours, node, theirs| {
+        let address = theirs.clone();
+        let listener = node.run(move || listen(&address, 80));
+        let watch = Watch::traced("--for 3s --every 1s");
+        for port in 1000..2300 {
+            let client = bind(tcp(&ours), &ours, 0);
+            client.connect(&at(&theirs, port).into()).unwrap_err();
+        }
+        let _client = tcp_from(&ours, at(&theirs, 80));
+        reset_by_close(listener.accept().unwrap().0);
+        let scan = format!("received by {ours} as a client of 1300 ports: 1300 from {theirs}");
+        let reset = format!("received by {ours} as a client of port 80: 1 from {theirs}");
+        let said = watch.end().exits(0);
+        said.has(RECEIVED, &scan)
+            .has(RECEIVED, &reset)
+            .has_not(&format!("received by {ours}:"))
+            .has_not("too many places");
+    });
+}
+
+#[test]
 fn an_address_that_went_with_connections_on_it() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen("0.0.0.0", 80);
@@ -418,6 +440,50 @@ fn keepalives_without_an_answer() {
             .exits(0)
             .has(TIME_OUT, &told)
             .has_not("cause not counted");
+    });
+}
+
+/// The reset has the peer's address, and the peer has sent none.
+#[test]
+fn a_firewall_that_rejects_what_this_machine_sends() {
+    with_a_peer(|ours, _node, theirs| {
+        nft(
+            "table inet t { chain out { type filter hook output priority 0; tcp dport 80 counter reject with tcp \
+             reset; }; }",
+        );
+        let watch = Watch::traced("--for 2s --every 2s");
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        watch
+            .end()
+            .exits(0)
+            .has(
+                "rejected by this machine's firewall",
+                "nft rule inet t out handle 2: 1",
+            )
+            .has(
+                RECEIVED,
+                &format!("received by {ours} as a client of port 80: 1 from {theirs}"),
+            )
+            .has_line(RECEIVED, "next: ", &["on the way or on this machine"])
+            .has_not("by the peer")
+            .has_not("from other machines");
+    });
+}
+
+/// Its packets are gone with the rule.
+#[test]
+fn a_rule_that_is_removed_during_the_watch() {
+    with_a_peer(|_ours, node, theirs| {
+        let there = node.run(|| {
+            nft("table ip t { chain i { type filter hook input priority 0; tcp dport 80 counter reject with tcp reset; }; }");
+            Watch::traced("--for 2s --every 2s")
+        });
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        node.run(|| nft("delete table ip t"));
+        let said = there.end().exits(0);
+        let clear =
+            "no resets or dropped connections found in 2s; resets by a firewall are not counted\n";
+        assert!(said.stdout.starts_with(clear), "{said:#?}");
     });
 }
 

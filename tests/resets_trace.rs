@@ -185,8 +185,8 @@ fn without_rights_the_counters_remain() {
     });
 }
 
-/// SYNs from so many addresses to one closed port, as fast as one thread can; how many a second.
-fn storm(to: &str, count: u32) -> f64 {
+/// A socket that sends whole packets.
+fn raw() -> Socket {
     let socket = Socket::new(
         socket2::Domain::IPV4,
         socket2::Type::RAW,
@@ -194,6 +194,12 @@ fn storm(to: &str, count: u32) -> f64 {
     )
     .unwrap();
     socket.set_header_included_v4(true).unwrap();
+    socket
+}
+
+/// SYNs from so many addresses to one closed port, as fast as one thread can; how many a second.
+fn storm(to: &str, count: u32) -> f64 {
+    let socket = raw();
     let to = SocketAddr::new(to.parse().unwrap(), 0);
     let std::net::IpAddr::V4(destination) = to.ip() else {
         panic!("{to}")
@@ -237,6 +243,29 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .unwrap();
     (ticks, most.trim().trim_end_matches(" kB").parse().unwrap())
+}
+
+/// The peer resets a connection before it is established. No trace has that, and another namespace that refuses a
+/// connection on its own loopback address must not hide it.
+#[test]
+fn a_half_open_connection_that_the_peer_resets() {
+    with_a_peer(|ours, node, theirs| {
+        let _listener = listen(&ours, 81);
+        let watch = Watch::traced("--for 3s --every 3s");
+        let [from, to] =
+            [&theirs, &ours].map(|address| address.parse::<std::net::Ipv4Addr>().unwrap());
+        let segment = syn(from.octets(), to.octets());
+        let to = SocketAddr::new(to.into(), 0);
+        node.run(move || raw().send_to(&segment, &to.into()).unwrap());
+        node.run(|| {
+            sh_here(
+                "ip link set lo up; bash -c 'for i in 1 2 3; do echo >/dev/tcp/127.0.0.1/82; done' 2>/dev/null; true",
+            );
+        });
+        let said = watch.end().exits(0);
+        let found = "connections failed to open: AttemptFails 1 (R/s, 1 in total)\n";
+        assert!(said.stdout.contains(found), "{said:#?}");
+    });
 }
 
 #[test]

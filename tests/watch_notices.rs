@@ -173,6 +173,26 @@ fn metrics_that_cannot_be_written_are_said_once_and_keep_nothing_up() {
     });
 }
 
+/// Root can name /dev/null.
+#[test]
+fn metrics_take_the_place_of_nothing_but_a_file() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let shown = fifo.display();
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start(&format!("--metrics {shown} 443"));
+        watcher.await_value("0");
+        drop(socket);
+        watcher.await_value("1");
+        let line = format!("listenup: {shown} cannot be written: it is not a regular file\n");
+        watcher.end().stderr(&line);
+        let kind = fs::symlink_metadata(&fifo).unwrap().file_type();
+        assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind));
+    });
+}
+
 fn status(file: &Path, words: &str) -> Said {
     listenup(&format!(
         "watch --status --track-file {} {words}",

@@ -61,17 +61,18 @@ const BUT: [&str; 4] = ["how long", "how many", "how much", "how often"];
 const LONGEST: usize = 30;
 
 /// Folders and files whose texts have not been edited yet.
-const PENDING: [&str; 5] = [
-    "src/commands/doctor",
-    "src/domain",
-    "src/engine",
-    "src/keepalived_conf",
-    "src/requirements",
-];
+const PENDING: [&str; 3] = ["src/domain", "src/engine", "src/requirements"];
+
+/// More folders whose doc comments begin with one of [`OPENINGS`].
+const PENDING_OPENINGS: [&str; 2] = ["src/commands/doctor", "src/keepalived_conf"];
+
+fn is_in(folders: &[&str], path: &Path) -> bool {
+    let path = path.to_str().unwrap();
+    folders.iter().any(|folder| path.starts_with(folder))
+}
 
 fn is_pending(path: &Path) -> bool {
-    let path = path.to_str().unwrap();
-    PENDING.iter().any(|pending| path.starts_with(pending))
+    is_in(&PENDING, path)
 }
 
 /// A text that somebody reads, and where it is.
@@ -304,7 +305,9 @@ fn strings_and_doc_comments_are_plain_english() {
     for file in sources.iter().filter(|file| !is_pending(file)) {
         let code = fs::read_to_string(file).unwrap();
         found.extend(complaints(&texts(file, &code)));
-        found.extend(incomplete_comments(file, &code));
+        if !is_in(&PENDING_OPENINGS, file) {
+            found.extend(incomplete_comments(file, &code));
+        }
     }
     assert!(
         found.is_empty(),
@@ -318,6 +321,7 @@ fn strings_and_doc_comments_are_plain_english() {
 fn pages_are_plain_english() {
     let mut pages = files(Path::new("packaging"), ".roff");
     pages.extend(files(Path::new("packaging"), ".md"));
+    pages.extend(files(Path::new("src"), ".txt"));
     for page in [
         "README.md",
         "SECURITY.md",
@@ -333,7 +337,9 @@ fn pages_are_plain_english() {
         for (number, line) in text.lines().enumerate() {
             texts.push(Text::new(page, number + 1, line));
         }
-        found.extend(long_sentences(page, &text));
+        if page.extension().unwrap() != "txt" {
+            found.extend(long_sentences(page, &text));
+        }
     }
     found.extend(complaints(&texts));
     assert!(

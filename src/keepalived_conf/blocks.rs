@@ -29,7 +29,7 @@ struct Frame {
     misplaced: Vec<Unknown>,
 }
 
-/// A keyword that is not known. If a `{` is next, it opens a block.
+/// An unknown keyword. If a `{` is next, it opens a block.
 struct Unknown {
     place: Location,
     keyword: String,
@@ -311,7 +311,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Skips the block of a keyword that is not known. Its `}` ends the blocks around it for keepalived.
+    /// Skips the block of an unknown keyword. Its `}` ends the blocks around it for keepalived.
     fn skip_block(&mut self) {
         let Some(unknown) = self.unknown.take() else {
             return;

@@ -8,38 +8,38 @@ use std::path::{Path, PathBuf};
 
 use crate::untrusted::{self, Place, RegularFile};
 
-/// What stands at a path, behind symlinks.
+/// The kind of file at a path, after symlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A folder.
     Folder,
     /// A regular file.
     Regular {
-        /// Whether anybody may execute it; keepalived does not read such files.
+        /// True if it has an x bit. keepalived does not read such files.
         executable: bool,
     },
     /// A device, a pipe, a socket.
     Other,
 }
 
-/// A file system, as far as `include` needs one.
+/// The operations of a file system that `include` requires.
 pub trait Files {
-    /// What is there. `None`: nothing, or nothing that can be looked at.
+    /// Returns the kind of a file. `None` if there is none, or if it cannot be looked at.
     fn kind(&self, path: &Path) -> Option<Kind>;
 
-    /// The names in a folder, in any order, and no more than so many.
+    /// Returns at most this many names in a folder, in any order.
     ///
     /// # Errors
-    /// It is no folder, or cannot be read.
+    /// Returns an error if it is not a folder, or if it cannot be read.
     fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>>;
 
-    /// The bytes of a file, and no more than so many.
+    /// Returns at most this many bytes of a file.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Returns an error if it cannot be read.
     fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>>;
 
-    /// A folder's path without symlinks, which `${_PWD}` stands for; the same path where it cannot be had.
+    /// Returns a folder's path without symlinks for `${_PWD}`, or the same path if that fails.
     fn real(&self, folder: &Path) -> PathBuf;
 }
 

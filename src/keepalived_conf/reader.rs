@@ -37,7 +37,7 @@ pub(super) struct Line {
     pub place: Location,
     /// True if the file has another text there, because a definition was put in.
     pub expanded: bool,
-    /// True if a value of the line is not known, so that only its block counts.
+    /// True if a value of the line is unknown, so that only its block counts.
     pub unread: bool,
 }
 
@@ -71,12 +71,12 @@ pub(super) struct Context<'a> {
     pub id: &'a [u8],
     pub version: Option<Version>,
     pub diagnostics: RefCell<Diagnostics>,
-    /// True if the files are read that keepalived would read at its next start, not what it has loaded.
+    /// True for the files that keepalived reads at its next start, false for its loaded configuration.
     pub on_disk: bool,
 }
 
 impl Context<'_> {
-    /// Reports a problem. A difference between versions is reported if the version is not known.
+    /// Reports a problem. A difference between versions is reported if the version is unknown.
     pub fn report(&self, place: &Location, problem: Problem, values: Values) {
         if self.version.is_none() || problem != Problem::VersionsDiffer {
             self.diagnostics.borrow_mut().add(place, problem, values);

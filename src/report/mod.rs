@@ -92,8 +92,9 @@ pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
 
 /// Prints that a valid command line names something that does not exist.
 pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+    let what = printable(what);
     let full = format!("listenup: wrong usage: {what}\n");
-    wrong_usage(&full, what, format, wait);
+    wrong_usage(&full, &what, format, wait);
 }
 
 /// Writes the text to stdout, and returns true if all of it was written. If not, stderr has the reason, unless the

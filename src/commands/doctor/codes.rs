@@ -34,14 +34,13 @@ codes! {
 
 /// The codes of findings after which the result of a check does not depend on its service.
 const DECISIVE: &str = "
-    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU253 LU256 LU302 LU303 LU305 LU310 LU311 LU312 LU314 LU315 LU318
+    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU253 LU256 LU302 LU303 LU305 LU310 LU314 LU315 LU318
     LU322 LU331 LU332 LU333 LU402 LU403 LU404 LU405 LU408 LU413 LU414 LU415 LU416 LU421 LU521
 ";
 
 /// Returns the whole table, in the order of the codes.
 pub fn all() -> Vec<&'static Code> {
-    let third_party = third_party::CODES.iter().copied();
-    let mut all: Vec<&Code> = table::TABLE.iter().chain(third_party).collect();
+    let mut all: Vec<&Code> = table::TABLE.iter().collect();
     all.sort_unstable_by_key(|code| code.id);
     all
 }

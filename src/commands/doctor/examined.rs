@@ -10,13 +10,13 @@ use super::live::{self, Loaded, Running};
 use crate::keepalived_conf::{Config, Disk, Location, Reading, Version, instance_id};
 use crate::untrusted;
 
-/// What keepalived reads unless it is told otherwise.
+/// The file that keepalived reads by default.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
 
 /// A configuration and where it comes from.
 #[derive(Debug)]
 pub struct Conf {
-    /// What keepalived makes of it.
+    /// The model that keepalived makes of it.
     pub config: Config,
     /// Its first file.
     pub main: PathBuf,
@@ -27,7 +27,7 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// True if it makes keepalived do something, or if that is not known.
+    /// True if it makes keepalived do something, or if that is unknown.
     pub fn has_subject(&self) -> bool {
         let Config {
             instances,

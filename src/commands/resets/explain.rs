@@ -35,11 +35,7 @@ pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<
     {
         facts.push(Fact::NotLinger);
     }
-    let is_here = |peer: &IpAddr| peer.is_loopback() || monitor.known_addresses.contains(peer);
-    if cause == Cause::Received
-        && !place.peers.is_empty()
-        && place.peers.iter().all(|(peer, _)| is_here(peer))
-    {
+    if cause == Cause::Received && place.within == place.resets {
         facts.push(Fact::Within);
     }
     let [netbios, direct] = SMB;

@@ -1,7 +1,6 @@
 //! The findings: each cause with its counters, its places and the facts that explain it, as data.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::Recording;
 use super::causes::Cause;
@@ -15,7 +14,7 @@ use super::place::{Fact, ResetPlace};
 use super::site::Site;
 use super::whose::{Whose, whose};
 use crate::clock::Clock;
-use crate::domain::{Listener, Queue};
+use crate::domain::Queue;
 
 /// The number of places whose listener is looked up.
 const MAX_LOOKUPS: usize = 50;
@@ -43,14 +42,10 @@ pub struct Finding {
 #[derive(Debug)]
 pub struct FullQueue {
     /// The listener.
-    pub listener: Listener,
+    pub known: KnownListener,
     /// Its owner.
     pub owner: Owner,
-    /// The drops that the kernel counts for it, as ss -m has them. `None`: the kernel does not say.
-    pub dropped: Option<u32>,
-    /// The queue and the time when it was last seen to be full.
-    pub full: Option<(Queue, Duration)>,
-    /// Its queue at the end.
+    /// Its queue at the end. `None` if the listener is gone.
     pub now: Option<Queue>,
 }
 
@@ -63,6 +58,8 @@ pub struct Findings {
     pub elsewhere: Vec<ResetPlace>,
     /// Traced resets that this network namespace sent.
     pub sent: u64,
+    /// Traced resets that it sent to itself.
+    within: u64,
     /// Traced resets from other addresses that this network namespace received, and those that it possibly received.
     pub received: [u64; 2],
     /// The firewall's rules that can reject without a counter, or why they could not be read.
@@ -104,7 +101,12 @@ impl Findings {
         let mut findings = Self {
             list: Vec::new(),
             elsewhere,
-            sent: resets(&ours, |place| place.is_sent()),
+            sent: resets(&ours, ResetPlace::is_sent),
+            within: ours
+                .iter()
+                .filter(|place| place.is_sent() && place.whose == Whose::Ours)
+                .map(|place| place.within)
+                .sum(),
             received: [Whose::Ours, Whose::Doubtful].map(|whose| {
                 resets(&ours, |place| {
                     place.whose == whose && !place.is_sent() && !place.facts.contains(&Fact::Within)
@@ -120,9 +122,11 @@ impl Findings {
             let mut finding = Finding::new(cause, changes, last, places);
             match cause {
                 Cause::AcceptQueue => {
-                    let queues = overflowed
-                        .iter()
-                        .map(|known| FullQueue::new(known, &snapshot));
+                    let queues = overflowed.iter().map(|known| FullQueue {
+                        owner: snapshot.owner(&known.listener),
+                        now: snapshot.queue(&known.listener),
+                        known: known.clone(),
+                    });
                     finding.queues = queues.collect();
                 }
                 Cause::Firewall => {
@@ -174,9 +178,8 @@ impl Findings {
             let growth = changes.get(name);
             growth.is_some_and(|growth| growth.by.is_none_or(|by| by > known))
         };
-        let ended = self.received.iter().sum::<u64>()
-            + monitor.table.mirrored
-            + changes.growth("TCPAbortOnTimeout");
+        let ended =
+            self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
         let sent = self.sent;
         self.list.retain_mut(|finding| match finding.cause {
             // Each of these sends a reset, so that the trace has them.
@@ -223,18 +226,6 @@ impl Finding {
             _ => false,
         };
         is_full || !self.counters.is_empty() || self.resets.is_some_and(|resets| resets > 0)
-    }
-}
-
-impl FullQueue {
-    fn new(known: &KnownListener, snapshot: &ListenerSnapshot) -> Self {
-        Self {
-            listener: known.listener.clone(),
-            owner: snapshot.owner(&known.listener),
-            dropped: known.dropped(),
-            full: known.full,
-            now: snapshot.queue(&known.listener),
-        }
     }
 }
 

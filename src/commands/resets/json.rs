@@ -153,14 +153,15 @@ fn owner(owner: &Owner) -> Value {
 }
 
 fn queue(full: &FullQueue, started: WallTime) -> Value {
+    let known = &full.known;
     json!({
-        "address": full.listener.address,
-        "port": full.listener.port,
+        "address": known.listener.address,
+        "port": known.listener.port,
         "owner": owner(&full.owner),
-        "drops": full.dropped,
-        "full_at": full.full.map(|(_, at)| started.after(at).full()),
-        "full_length": full.full.map(|(queue, _)| queue.length),
-        "limit": full.listener.queue.and_then(|queue| queue.limit),
+        "drops": known.dropped(),
+        "full_at": known.full.map(|(_, at)| started.after(at).full()),
+        "full_length": known.full.map(|(queue, _)| queue.length),
+        "limit": known.listener.queue.and_then(|queue| queue.limit),
         "length_at_end": full.now.map(|queue| queue.length),
     })
 }

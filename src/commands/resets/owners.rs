@@ -15,7 +15,7 @@ use crate::report::Format;
 use crate::source::SourceChoice;
 
 /// The limit on finding the owners: processes with very many sockets take long.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The owner of a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,8 +84,9 @@ impl ListenerSnapshot {
         };
         match list::find_out(&options, clock) {
             Ok(listing) => {
-                let owners = "cannot find the owners of all listeners".to_owned();
-                let warnings = listing.warnings.first().map(|_| owners);
+                let unread =
+                    "the owners of some listeners are unknown: not all processes could be read";
+                let warnings = listing.warnings.first().map(|_| unread.to_owned());
                 (Self(Some(listing)), warnings.into_iter().collect())
             }
             Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),

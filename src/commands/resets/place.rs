@@ -31,6 +31,8 @@ pub struct ResetPlace {
     pub peers: Vec<(IpAddr, u64)>,
     /// The resets of other peers.
     pub more: u64,
+    /// The resets between two ends of this machine.
+    pub within: u64,
     /// The processes that sent them, the one with the most resets first.
     pub actors: Vec<(Actor, u64)>,
     /// The number of ports, if the role is [`Role::Many`].
@@ -74,6 +76,9 @@ impl ResetPlace {
         whose: Whose,
     ) -> Self {
         let mut peers: Vec<_> = tally.peers.into_iter().collect();
+        let is_here = |peer: &IpAddr| peer.is_loopback() || monitor.known_addresses.contains(peer);
+        let within = peers.iter().filter(|(peer, _)| is_here(peer));
+        let within = within.map(|(_, resets)| resets).sum();
         peers.sort_by_key(|&(peer, resets)| (Reverse(resets), peer));
         peers.truncate(MAX_PEERS);
         let named: u64 = peers.iter().map(|(_, resets)| resets).sum();
@@ -98,6 +103,7 @@ impl ResetPlace {
             last: tally.last,
             more: tally.resets.saturating_sub(named),
             peers,
+            within,
             actors,
             ports: tally.ports.len(),
             facts: Vec::new(),

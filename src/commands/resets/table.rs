@@ -33,8 +33,6 @@ pub struct Table {
     ephemeral: RangeInclusive<u16>,
     /// Resets for which there was no room, except those of other network namespaces.
     pub left_out: u64,
-    /// Received resets that this machine sent itself.
-    pub mirrored: u64,
 }
 
 impl Table {
@@ -45,7 +43,6 @@ impl Table {
             flows: HashMap::new(),
             ephemeral,
             left_out: 0,
-            mirrored: 0,
         }
     }
 
@@ -129,16 +126,11 @@ impl Table {
                 ends.insert((flow.local, flow.peer));
             }
         }
-        let mirrored = &mut self.mirrored;
-        self.flows.retain(|flow, tally| {
-            let is_sent_here =
-                flow.is_within && listeners.contains(&flow.peer.map(|(_, port)| port));
-            let is_mirror = flow.cause == Cause::Received
-                && (is_sent_here || ends.contains(&(flow.local, flow.peer)));
-            if is_mirror && flow.is_within && flow.origin.can_be_here() {
-                *mirrored += tally.resets;
-            }
-            !is_mirror
+        self.flows.retain(|flow, _| {
+            let port = flow.peer.map(|(_, port)| port);
+            let is_mirror = ends.contains(&(flow.local, flow.peer))
+                || flow.is_within && listeners.contains(&port);
+            flow.cause != Cause::Received || !is_mirror
         });
     }
 

@@ -164,8 +164,13 @@ fn group(finding: &Finding, recording: &Recording, monitor: &Monitor) -> String 
 
 fn queue_line(full: &FullQueue, started: WallTime) -> String {
     let mut parts = Vec::new();
-    parts.extend(full.dropped.map(|dropped| format!("{dropped} drops")));
+    parts.extend(
+        full.known
+            .dropped()
+            .map(|dropped| format!("{dropped} drops")),
+    );
     let queue = full
+        .known
         .full
         .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).clock()));
     parts.extend(queue);
@@ -173,7 +178,12 @@ fn queue_line(full: &FullQueue, started: WallTime) -> String {
         Some(queue) => format!("now {queue}"),
         None => "the listener is gone".to_owned(),
     });
-    format!("{}, of {}: {}", full.listener, full.owner, parts.join("; "))
+    format!(
+        "{}, of {}: {}",
+        full.known.listener,
+        full.owner,
+        parts.join("; ")
+    )
 }
 
 fn rule_name((family, table, chain, handle): &Rule) -> String {

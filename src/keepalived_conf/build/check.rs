@@ -39,35 +39,32 @@ impl Builder<'_> {
         }
         let name = node.line.rest(1);
         let misc_checks = node.blocks_of("MISC_CHECK");
-        let mut file_checks = Vec::new();
         for check in node.blocks_of("FILE_CHECK") {
             if cx.since(2, 3, 0) && !cx.since(2, 3, 3) {
                 cx.report(&check.line.place, Problem::FileCheckCrash, &[]);
             }
-            let lines = check.lines_of("track_file");
-            file_checks.extend(lines.filter_map(|line| self.file_check(line, &name)));
+            for file in check
+                .lines_of("track_file")
+                .filter_map(|line| line.set_word(1))
+            {
+                self.file_check(file, &name);
+            }
         }
         Some(RealServer {
             place: node.line.place.clone(),
             delay_loop: cx.last(node, "delay_loop", Context::delay_loop),
             misc_checks: misc_checks.filter_map(|node| cx.misc_check(node)).collect(),
-            file_checks,
             name,
         })
     }
 
-    fn file_check(&mut self, line: &Line, server: &str) -> Option<Spanned<String>> {
-        let (name, kind) = (line.set_word(1)?, Trackable::File);
-        match self.find(kind, &name.value) {
-            Some(index) => {
-                let file = self.config.track_files.get_mut(index)?;
-                file.checked_by.push(server.to_owned());
-                Some(name)
-            }
+    fn file_check(&mut self, file: Spanned<String>, server: &str) {
+        let index = self.find(Trackable::File, &file.value);
+        match index.and_then(|index| self.config.track_files.get_mut(index)) {
+            Some(file) => file.checked_by.push(server.to_owned()),
             None => {
                 let tracker = format!("FILE_CHECK {server}");
-                self.missing.push((tracker, kind, name));
-                None
+                self.missing.push((tracker, Trackable::File, file));
             }
         }
     }

@@ -49,15 +49,8 @@ impl Builder<'_> {
         if self.config.complete {
             self.check_names();
             self.check_untracked(&instances, &groups);
-            for instance in &instances {
-                let has_interface = instance.interface.is_some() || instance.is_unicast;
-                let problem = match (&instance.virtual_router_id, has_interface) {
-                    (None, _) => Problem::NoRouterId,
-                    (Some(_), false) => Problem::NoInterface,
-                    _ => continue,
-                };
-                let values: Values = &[("name", &instance.name)];
-                self.cx.report(&instance.place, problem, values);
+            for (problem, name, place) in &self.unable {
+                self.cx.report(place, *problem, &[("name", name)]);
             }
         }
         self.config.instances = instances;
@@ -93,7 +86,7 @@ impl Builder<'_> {
     ) {
         for (number, instance) in instances.iter_mut().enumerate() {
             let group = members.get(&number).and_then(|group| groups.get(*group));
-            let group = group.filter(|group| group.tracking_weight.is_none());
+            let group = group.filter(|group| !group.tracks_weights);
             let problem = match group {
                 Some(_) => Problem::WeightInGroup,
                 None if instance.priority() == 255 => Problem::WeightOfOwner,

@@ -9,6 +9,7 @@ mod vrrp;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::Location;
 use super::blocks::Node;
 use super::diagnostic::{Problem, Values};
 use super::keywords::Block;
@@ -25,6 +26,8 @@ pub(super) struct Builder<'a> {
     removed: HashSet<(Trackable, String)>,
     /// The names that are tracked and are not in use so far, and what tracks them.
     missing: Vec<(String, Trackable, Spanned<String>)>,
+    /// The instances that keepalived cannot run, unless a part of the configuration was not read.
+    unable: Vec<(Problem, String, Location)>,
     instances: HashMap<String, usize>,
     groups: HashMap<String, usize>,
     /// True if a part of the configuration was not read.
@@ -39,6 +42,7 @@ impl<'a> Builder<'a> {
             used: BTreeMap::new(),
             removed: HashSet::new(),
             missing: Vec::new(),
+            unable: Vec::new(),
             instances: HashMap::new(),
             groups: HashMap::new(),
             has_gap: false,
@@ -91,7 +95,7 @@ impl Node {
         self.lines_of(keyword).last()
     }
 
-    /// Returns whether a keyword has a line, also if its value is not known.
+    /// Returns whether a keyword has a line, also if its value is unknown.
     fn has(&self, keyword: &str) -> bool {
         self.lines.iter().any(|line| line.keyword() == keyword)
     }

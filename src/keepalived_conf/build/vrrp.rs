@@ -38,9 +38,6 @@ impl Builder<'_> {
         let instance = Instance {
             place: node.line.place.clone(),
             state,
-            interface: cx.last(node, "interface", |_, line| line.set_word(1)),
-            is_unicast: node.blocks_of("unicast_peer").next().is_some(),
-            virtual_router_id: cx.last(node, "virtual_router_id", small(OnFlaw::Ignore)),
             priority: cx.last(node, "priority", small(OnFlaw::Use(100))),
             nopreempt: nopreempt.map(|line| line.place.clone()),
             addresses: cx.addresses(node),
@@ -48,6 +45,17 @@ impl Builder<'_> {
             tracks: self.tracks(node, &name),
             name,
         };
+        let router_id = cx.last(node, "virtual_router_id", small(OnFlaw::Ignore));
+        let has_interface =
+            node.has("interface") || node.blocks_of("unicast_peer").next().is_some();
+        if router_id.is_none() || !has_interface {
+            let problem = match router_id {
+                None => Problem::NoRouterId,
+                Some(_) => Problem::NoInterface,
+            };
+            let (name, place) = (instance.name.clone(), instance.place.clone());
+            self.unable.push((problem, name, place));
+        }
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
@@ -63,12 +71,11 @@ impl Builder<'_> {
         let mut lists = node.blocks_of("group");
         let lines = lists.next().into_iter().flat_map(|list| &list.lines);
         let members = lines.flat_map(|line| line.words.iter().map(|name| line.set(name.clone())));
-        let weights = ["sync_group_tracking_weight", "global_tracking"];
-        let weights = weights.iter().find_map(|keyword| node.last_line(keyword));
+        let mut weights = ["sync_group_tracking_weight", "global_tracking"].into_iter();
         let group = Group {
             place: node.line.place.clone(),
             members: members.collect(),
-            tracking_weight: weights.map(|line| line.place.clone()),
+            tracks_weights: weights.any(|keyword| node.has(keyword)),
             tracks: self.tracks(node, &name),
             name,
         };

@@ -29,8 +29,6 @@ pub struct RealServer {
     pub delay_loop: Option<Spanned<Duration>>,
     /// Its MISC_CHECK blocks.
     pub misc_checks: Vec<MiscCheck>,
-    /// The track_files of its FILE_CHECK blocks.
-    pub file_checks: Vec<Spanned<String>>,
 }
 
 /// A MISC_CHECK block.

@@ -169,12 +169,6 @@ pub struct Instance {
     pub place: Location,
     /// The state at the start.
     pub state: Option<Spanned<State>>,
-    /// The interface.
-    pub interface: Option<Spanned<String>>,
-    /// True if it has unicast peers.
-    pub is_unicast: bool,
-    /// The number that its nodes share.
-    pub virtual_router_id: Option<Spanned<u8>>,
     /// See [`Instance::priority`].
     pub priority: Option<Spanned<u8>>,
     /// The line of `nopreempt`, unless `preempt` follows it.
@@ -208,8 +202,8 @@ pub struct Group {
     pub place: Location,
     /// The names of the instances.
     pub members: Vec<Spanned<String>>,
-    /// The line of `sync_group_tracking_weight` or `global_tracking`.
-    pub tracking_weight: Option<Location>,
+    /// True if weights count for its members (`sync_group_tracking_weight` or `global_tracking`).
+    pub tracks_weights: bool,
     /// What all its members track.
     pub tracks: Vec<Tracked>,
 }

@@ -126,7 +126,7 @@ impl TrackedFile<'_> {
         ))
     }
 
-    /// Whether something updates the file is not known: any process can look like a listenup watch.
+    /// The doctor does not look for a writer: any process can look like a listenup watch.
     fn last_written(&self, value: i32, changed: Option<SystemTime>) -> Finding {
         let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
         let values: &[(_, &dyn Display)] = &[

@@ -12,7 +12,7 @@ use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{Config, Group, Instance, Script, TrackedBy, Weight};
 
 /// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
-/// success means is not known, because the program is not listenup.
+/// success means is unknown, because the program is not listenup.
 pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for by in &script.tracked_by {

@@ -8,6 +8,10 @@
     clippy::panic,
     reason = "what is wrong in the table is an error of the compiler"
 )]
+#![allow(
+    long_running_const_eval,
+    reason = "the compiler reads a text of 49 KB, which takes it a second"
+)]
 
 use super::{Code, Severity};
 

@@ -32,7 +32,7 @@ pub enum Evaluation {
     CouldNotTell(Answers),
     /// What its command line names does not exist.
     Refused(String),
-    /// What it finds is not known.
+    /// The result is unknown.
     Unknown(NotEvaluated),
 }
 

@@ -222,7 +222,7 @@ fn unbindable(target: &Target) -> Option<(IpAddr, String)> {
 }
 
 /// Returns whether this host has an address. `None`: that could not be found out.
-fn is_assigned(address: IpAddr) -> Option<bool> {
+pub fn is_assigned(address: IpAddr) -> Option<bool> {
     let mut all = getifaddrs().ok()?;
     Some(all.any(|interface| {
         let found = interface.address.as_ref();

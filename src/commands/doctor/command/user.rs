@@ -37,7 +37,7 @@ pub struct Accounts {
     groups: Users,
 }
 
-/// Who runs the scripts of a configuration.
+/// The users that run the scripts of a configuration.
 #[derive(Debug)]
 pub struct Runners<'a> {
     /// The users there are.

@@ -30,7 +30,7 @@ pub fn longest_pause(config: &Config) -> Option<Duration> {
     ends.min().filter(|pause| *pause <= MAX)
 }
 
-/// Returns whether a child of one of these processes ends within this time. `None`: that is not known, because one of them
+/// Returns whether a child of one of these processes ends within this time. `None`: that is unknown, because one of them
 /// cannot be read.
 pub fn ends_a_child(processes: &[ProcessFolder], within: Duration) -> Option<bool> {
     let faults = || {

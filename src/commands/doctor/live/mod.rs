@@ -19,7 +19,7 @@ use crate::keepalived_conf::{Config, Diagnostic, Version};
 pub use process::{Loaded, Obstacle, Running, find, host_name};
 
 /// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the end
-/// of a script; zero if it is not known to have one that it should run.
+/// of a script; zero if no script is sure to run.
 pub fn examine(running: &Running, config: &Config, left: Duration) -> Vec<Finding> {
     let mut findings = not_watched(running, config);
     findings.extend(scripts_not_run(running, config, left));

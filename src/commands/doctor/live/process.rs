@@ -1,4 +1,4 @@
-//! The processes of a running keepalived, and what it has loaded. Since 2.2.0 it keeps that in a file without a name, which
+//! The processes of a running keepalived, and its loaded configuration. Since 2.2.0 it keeps that in a file without a name, which
 //! root can read in /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
 //!
 //! Any user can give a process the name "keepalived", leave such a file open, and execute a setuid program. So a process is
@@ -44,7 +44,7 @@ pub struct Running {
     pub program: PathBuf,
     /// Its other processes, which run the scripts and watch the files.
     pub children: Vec<ProcessFolder>,
-    /// What it has loaded. `None`: it has no such file, as before 2.2.0, or that cannot be read.
+    /// Its loaded configuration. `None`: it has no such file, as before 2.2.0, or that cannot be read.
     pub loaded: Option<Loaded>,
 }
 
@@ -114,7 +114,7 @@ pub fn host_name() -> Vec<u8> {
     name.unwrap_or_default().trim_ascii_end().to_owned()
 }
 
-/// Why a process is not believed, or what it has loaded is not known.
+/// Why a process is not believed, or its loaded configuration is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// Its executable does not belong to root.

@@ -3,8 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::probe::base_name;
-use super::run::is_bash;
+use super::look::base_name;
 use crate::untrusted::{self, Limits, ReadError, RegularFile};
 
 /// The bytes of a script that are read at most.
@@ -21,6 +20,8 @@ pub struct Script {
     pub bash: Option<bool>,
     /// The file.
     pub file: Option<PathBuf>,
+    /// The name of its process.
+    pub comm: String,
 }
 
 /// Why a file cannot be executed.
@@ -43,75 +44,95 @@ pub fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, ReadError> {
     RegularFile::open(path)?.read(Limits { bytes, lines })
 }
 
-/// Returns the script of a check with these words, and its arguments. `None`: a shell without one. A file that is executed
-/// itself can also be a program.
+/// Returns the script of a check with these words, and its arguments. `None`: a shell without one, or a relative path, which
+/// leads to another file where keepalived runs. A file that is executed itself can also be a program.
 fn file(words: &[String]) -> Option<(&String, &[String])> {
     let shell = is_bash(base_name(words.first()?));
-    match words {
+    let found = match words {
         [_, option, ..] if shell.is_some() && option == "-c" => None,
         [_, file, rest @ ..] if shell.is_some() => Some((file, rest)),
         [file, rest @ ..] => Some((file, rest)),
         [] => None,
-    }
+    };
+    found.filter(|(file, _)| file.starts_with('/'))
 }
 
-/// Returns the file that a shell reads when a check with these words runs, if its path is absolute.
+/// Returns the file that a shell reads when a check with these words runs.
 pub fn read_by_shell(words: &[String]) -> Option<PathBuf> {
     let (file, _) = file(words)?;
     let path = PathBuf::from(file);
     let start = || RegularFile::open(&path)?.read_start(2);
     let is_script = Some(file) != words.first() || start().is_ok_and(|start| start == b"#!");
-    (path.is_absolute() && is_script).then_some(path)
+    is_script.then_some(path)
+}
+
+/// Returns whether a shell of this name is bash. `None`: it is not one of the known shells.
+pub fn is_bash(name: &str) -> Option<bool> {
+    match name {
+        "bash" => Some(true),
+        "dash" | "ash" => Some(false),
+        "sh" => {
+            let real = std::fs::canonicalize("/bin/sh").unwrap_or_default();
+            Some(real.file_name().is_some_and(|name| name == "bash"))
+        }
+        _ => None,
+    }
 }
 
 impl Script {
     /// Returns what a check with these words executes. `None`: a program, or a file that cannot be read.
-    pub fn of(words: &[String]) -> Option<Self> {
+    pub fn read(words: &[String]) -> Option<Self> {
         let program = words.first()?;
         let shell = is_bash(base_name(program));
         // keepalived starts a shell for this command alone (lib/notify.c).
         if program.starts_with('<') {
-            let text = words.join(" ");
+            let (text, bash) = (words.join(" "), is_bash("sh"));
             return Some(Self {
                 text,
-                bash: is_bash("sh"),
+                bash,
                 ..Self::default()
             });
+        }
+        match words {
+            [_, option, text, ..] if shell.is_some() && option == "-c" => {
+                // The other words are its parameters.
+                return text.contains(' ').then(|| Self {
+                    text: text.clone(),
+                    bash: shell,
+                    ..Self::default()
+                });
+            }
+            _ => {}
         }
         let (file, arguments) = file(words)?;
         let bytes = read(Path::new(file), LIMIT)
             .ok()
             .filter(|bytes| !bytes.contains(&0))?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let interpreter = interpreter(&text);
-        let (name, option) = interpreter.unwrap_or_default();
-        let bash = shell.or_else(|| is_bash(base_name(name)));
-        // The options in the first line are those of `set`; the line is a comment after it.
-        let text = match option {
-            Some(option) if shell.is_none() => format!("set {option}; {text}"),
-            _ => text,
-        };
-        let file = std::fs::canonicalize(file).ok();
+        let comm = if shell.is_some() { "" } else { base_name(file) };
         Some(Self {
-            text,
             arguments: arguments.to_vec(),
-            bash,
-            file,
+            bash: shell.or_else(|| interpreter(&text)),
+            file: std::fs::canonicalize(file).ok(),
+            comm: comm.chars().take(15).collect(),
+            text,
         })
     }
 }
 
-/// The interpreter, or the name where that is env, and its option.
-fn interpreter(text: &str) -> Option<(&str, Option<&str>)> {
-    let mut words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
-    let mut name = words.next()?;
-    let is_env = base_name(name) == "env";
-    if is_env {
-        name = words.next()?;
+/// Returns whether the interpreter of a script is bash. `None`: it is another one, or has options.
+fn interpreter(text: &str) -> Option<bool> {
+    let words: Vec<&str> = text
+        .lines()
+        .next()?
+        .strip_prefix("#!")?
+        .split_whitespace()
+        .collect();
+    match words.as_slice() {
+        [env, name] if base_name(env) == "env" => is_bash(name),
+        [path] => is_bash(base_name(path)),
+        _ => None,
     }
-    let option = words.next();
-    // To env the name and the option are one word.
-    (!is_env || option.is_none()).then_some((name, option))
 }
 
 /// Returns why the kernel does not execute a file. `None`: it does, or the file is not a text that can be read.
@@ -139,4 +160,9 @@ pub fn defect(path: &Path) -> Option<Defect> {
     let is_there =
         found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     (!is_there).then(|| Defect::Interpreter(interpreter.to_owned()))
+}
+
+/// True if keepalived cannot execute a program.
+pub fn is_missing(path: &Path) -> bool {
+    path.is_absolute() && !path.exists() || defect(path).is_some()
 }

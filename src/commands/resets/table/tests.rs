@@ -202,7 +202,6 @@ fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
     count(&mut table, within(flow(Cause::Received, 40_000, US, 80)));
     count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_000)));
     table.fold(Duration::ZERO);
-    assert_eq!(table.mirrored, 1);
     // A tick later.
     let late = Duration::from_secs(1);
     count(&mut table, within(flow(Cause::UnreadData, 80, US, 40_001)));
@@ -216,7 +215,6 @@ fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
         (Cause::Received, Role::Client(81), 1),
     ];
     assert_eq!(roles(&mut table), expected);
-    assert_eq!(table.mirrored, 2);
 }
 
 #[test]

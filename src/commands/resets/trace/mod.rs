@@ -20,7 +20,7 @@ use crate::source::ByteOrder;
 /// How often the buffers are read.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How many pages of all processors are read in a tick. A page has some 40 resets, so 20,000 a second are read and
+/// How many pages of all processors are read in a tick, with an equal share for each processor. A page has some 40 resets, so 20,000 a second are read and
 /// the rest is counted.
 const PAGES: usize = 50;
 
@@ -35,7 +35,6 @@ pub struct Tracer {
     page: Vec<u8>,
     /// The names of the reasons of resets sent, by number.
     pub reasons: BTreeMap<u64, String>,
-    turn: usize,
 }
 
 impl Tracer {
@@ -72,7 +71,6 @@ impl Tracer {
             layout,
             events,
             reasons,
-            turn: 0,
         })
     }
 
@@ -83,21 +81,12 @@ impl Tracer {
 
     /// Shows the resets that are in the buffers, up to a limit, and the kernel's name for the reason.
     pub fn read(&mut self, visit: &mut dyn FnMut(&Reset, Option<&str>)) {
-        let count = self.buffers.len();
-        let mut left = PAGES;
-        // Each processor gets its turn.
-        self.turn = self.turn.wrapping_add(1);
-        for number in 0..count {
-            let share = left.div_ceil(count - number);
-            let index = self.turn.wrapping_add(number) % count;
-            let Some(buffer) = self.buffers.get_mut(index) else {
-                continue;
-            };
+        let share = PAGES.div_ceil(self.buffers.len().max(1));
+        for buffer in &mut self.buffers {
             for _ in 0..share {
                 let Some(page) = buffer.page(&mut self.page) else {
                     break;
                 };
-                left = left.saturating_sub(1);
                 for record in self.layout.records(page) {
                     let reset = self.events.iter().find_map(|event| event.read(record));
                     if let Some(reset) = reset {

@@ -1,0 +1,125 @@
+//! The listenup command that means the same as a check.
+
+use std::path::Path;
+
+use super::Analysis;
+use super::look::Look;
+use super::script::is_missing;
+use super::search;
+use super::shape::Meaning;
+use crate::commands::doctor::codes::third_party::{Left, Stricter};
+
+/// The line that replaces a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// As it is written in keepalived.conf.
+    pub line: String,
+    /// What the check counted as success and the replacement does not.
+    pub stricter: Vec<Stricter>,
+    /// Why `--rewrite` leaves the check although this line is what was meant: it fails while the port is open.
+    pub fails: Option<Left>,
+}
+
+impl Analysis<'_> {
+    /// Returns the line that was meant.
+    ///
+    /// # Errors
+    /// Returns why there is none.
+    pub fn replacement(&self) -> Result<Replacement, Left> {
+        if let Some(act) = search::acts(&self.commands).next() {
+            return Err(Left::Acts(act.words.join(" ")));
+        }
+        let shape = self
+            .shape
+            .as_ref()
+            .map_err(|line| Left::NotUnderstood(self.place(*line)))?;
+        let looks = &shape.looks;
+        if looks.iter().any(|look| look.port == 0) {
+            return Err(Left::Process);
+        } else if self.runs_first_word_only() {
+            return Err(Left::NotItsSuccess);
+        }
+        let is_any = match shape.meaning {
+            Some(Meaning::All) => looks.iter().any(|look| targets(look).len() > 1),
+            Some(Meaning::Any) => true,
+            _ => return Err(Left::NotItsSuccess),
+        };
+        let owners: Vec<&String> = looks
+            .iter()
+            .filter_map(|look| look.owner.as_ref())
+            .collect();
+        let is_one = looks.len() == 1;
+        let owner = match owners.as_slice() {
+            [] => String::new(),
+            // netstat shows the name from the command line, which can differ from that of the process.
+            [owner] if is_one && looks.iter().all(|look| look.program == "ss") => {
+                format!("--owner-process {owner} ")
+            }
+            _ => return Err(Left::Mixed),
+        };
+        if !owners.is_empty() && !self.setting.is_root {
+            return Err(Left::NeedsRoot);
+        }
+        let targets: Vec<String> = looks.iter().flat_map(targets).collect();
+        // One port of all, or one protocol of one port.
+        if is_any && !is_one && targets.len() > looks.len() {
+            return Err(Left::Mixed);
+        }
+        let any = if is_any { "--any " } else { "" };
+        let (keyword, listenup) = (self.check.keyword, self.setting.listenup);
+        Ok(Replacement {
+            line: format!(
+                "{keyword} \"{listenup} check -q {owner}{any}{}\"",
+                targets.join(" ")
+            ),
+            stricter: self.stricter(looks),
+            fails: self.fails(looks, shape.one.is_some()),
+        })
+    }
+
+    fn stricter(&self, looks: &[Look]) -> Vec<Stricter> {
+        // Without a shell netstat always succeeds, and so does what keepalived cannot execute.
+        let is_missing = self
+            .words
+            .first()
+            .is_some_and(|program| is_missing(Path::new(program)));
+        let always = self.operator.is_some() || is_missing;
+        let mut stricter: Vec<Stricter> = always.then_some(Stricter::Always).into_iter().collect();
+        for look in looks {
+            stricter.extend(
+                look.is_loose
+                    .then(|| Stricter::Pattern(look.pattern.clone())),
+            );
+            stricter.extend(look.connections.then_some(Stricter::Connections));
+            stricter.extend(look.owner.clone().map(Stricter::Owner));
+            stricter.extend(look.localhost.then_some(Stricter::Localhost));
+        }
+        stricter.dedup();
+        stricter
+    }
+
+    /// Why the check fails while the port is open.
+    fn fails(&self, looks: &[Look], compares_with_one: bool) -> Option<Left> {
+        let is_refused = self.operator.is_some() && !self.netstat_ignores_pipe();
+        let is_hidden = |look: &Look| {
+            look.lacks_bash || self.name_of(look).is_some() || self.lacks_rights(look)
+        };
+        let is_random = compares_with_one || search::early_end(&self.commands).is_some();
+        match is_refused || looks.iter().any(is_hidden) {
+            true => Some(Left::FailsAlways),
+            false => is_random.then_some(Left::NotItsSuccess),
+        }
+    }
+}
+
+/// Returns the targets of which each is enough.
+pub fn targets(look: &Look) -> Vec<String> {
+    let place = match look.address {
+        Some(address) => std::net::SocketAddr::new(address, look.port).to_string(),
+        None => look.port.to_string(),
+    };
+    let known = look.port != 0;
+    let tcp = (known && look.tcp).then(|| place.clone());
+    let udp = (known && look.udp).then(|| format!("udp:{place}"));
+    tcp.into_iter().chain(udp).collect()
+}
