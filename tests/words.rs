@@ -320,7 +320,9 @@ fn pages_are_plain_english() {
         for (number, line) in text.lines().enumerate() {
             texts.push(Text::new(page, number + 1, line));
         }
-        found.extend(long_sentences(page, &text));
+        if page.extension().unwrap() != "txt" {
+            found.extend(long_sentences(page, &text));
+        }
     }
     found.extend(complaints(&texts));
     assert!(
