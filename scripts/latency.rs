@@ -90,8 +90,11 @@ impl Watch {
             writes,
         };
         watch.wait_for("1\n")?;
-        // The first verdict says so, too.
-        thread::sleep(Duration::from_millis(100));
+        // The first verdict says so, too, and has a line.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while fs::metadata(folder.join("said"))?.len() == 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
         Ok(watch)
     }
 

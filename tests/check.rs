@@ -146,8 +146,8 @@ fn quiet_prints_nothing_but_errors() {
                 .stdout("")
                 .stderr("");
         }
-        let v6only = "listenup: 127.0.0.1:443: could not tell: [::]:443 listens, but whether it takes \
-                      IPv4 too (V6ONLY) is not known\n";
+        let v6only = "listenup: 127.0.0.1:443: could not tell: [::]:443 listens, but whether it accepts \
+                      IPv4 too (V6ONLY) is unknown\n";
         listenup("check -q --source proc 127.0.0.1:443")
             .exits(1)
             .stdout("")

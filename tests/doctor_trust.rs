@@ -64,8 +64,13 @@ fn the_doctor_executes_nothing() {
                 said.stdout.contains("chk: 443 is not listening"),
                 "{said:#?}"
             );
-            // The one that starts it.
-            assert_eq!(calls.len(), 1, "{calls:#?}");
+            // The one that starts it. A thread, which keeps the time, is not a process; setgroups(2) sends it a signal.
+            let is_of_thread = |call: &&String| {
+                let marks = ["CLONE_THREAD", "clone3 resumed>", "--- SIGRT_1"];
+                marks.iter().any(|mark| call.contains(mark))
+            };
+            let processes = calls.iter().filter(|call| !is_of_thread(call));
+            assert_eq!(processes.count(), 1, "{calls:#?}");
         }
     });
 }

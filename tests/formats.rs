@@ -98,7 +98,7 @@ fn json_of_every_verdict() {
         let said = check("--source proc 127.0.0.1:444", 1);
         assert_eq!(
             said["targets"][0]["reason"],
-            "[::]:444 listens, but whether it takes IPv4 too (V6ONLY) is not known"
+            "[::]:444 listens, but whether it accepts IPv4 too (V6ONLY) is unknown"
         );
         let said = check("--any 443 9999", 0);
         assert_eq!(said["targets"][1]["answer"], "not checked");
@@ -189,7 +189,7 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
                 "--source proc --at-least 2 444 127.0.0.1:444 80",
                 3,
                 "LISTENUP UNKNOWN - 1 of 3 listening, 2 needed; 80: not listening; 127.0.0.1:444: \
-                 could not tell: [::]:444 listens, but whether it takes IPv4 too (V6ONLY) is not known; \
+                 could not tell: [::]:444 listens, but whether it accepts IPv4 too (V6ONLY) is unknown; \
                  444: listening on [::]:444 | 'queue 444'=0;;;0;\n",
             ),
             (
@@ -207,8 +207,8 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
             (
                 "--source proc 127.0.0.1:444",
                 3,
-                "LISTENUP UNKNOWN - 127.0.0.1:444: could not tell: [::]:444 listens, but whether it takes \
-                 IPv4 too (V6ONLY) is not known |\n",
+                "LISTENUP UNKNOWN - 127.0.0.1:444: could not tell: [::]:444 listens, but whether it accepts \
+                 IPv4 too (V6ONLY) is unknown |\n",
             ),
             ("--absent 80", 0, "LISTENUP OK - 80: not listening |\n"),
             (

@@ -159,7 +159,7 @@ fn a_socket_of_the_kernel_is_held_by_the_kernel() {
                 list.stdout_has("  kernel\n");
             }
             Err(_) => {
-                check.stdout_has("4789 is bound, but its process is not known: no permission");
+                check.stdout_has("4789 is bound, but its process is unknown: no permission");
                 list.stderr_has(
                     "marked ? are held by unknown processes: no permission to examine ",
                 );

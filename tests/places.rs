@@ -88,10 +88,7 @@ fn what_is_named_and_does_not_exist_is_wrong_usage_and_never_up() {
                 "there is no interface eht0: No such device (ENODEV)",
             ),
             ("--owner-user hapoxy", "/etc/passwd has no user hapoxy"),
-            (
-                "--owner-user 4294967296",
-                "4294967296 is no number of a user",
-            ),
+            ("--owner-user 4294967296", "4294967296 is not a user number"),
         ] {
             for port in [8443, 8444] {
                 for (codes, code) in [("keepalived", 1), ("nagios", 3), ("distinct", 1)] {
@@ -252,7 +249,7 @@ fn what_is_bound_to_another_device_does_not_serve_a_loopback_address() {
         // Only a connection to an address that lo has comes in there.
         listenup("check --exit-codes distinct 192.0.2.1:446")
             .exits(3)
-            .stdout_has("0.0.0.0:446 listens on lo, but whether the address is on lo is not known");
+            .stdout_has("0.0.0.0:446 listens on lo, but whether the address is on lo is unknown");
     });
 }
 

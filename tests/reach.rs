@@ -326,7 +326,7 @@ fn a_listener_on_lo_is_reached_at_addresses_of_lo_alone() {
             for target in ["198.51.100.1:443", "192.0.2.1:443", "[2001:db8::1]:444"] {
                 listenup(&format!("check --exit-codes distinct {line}{target}"))
                     .exits(3)
-                    .stdout_has(" listens on lo, but whether the address is on lo is not known");
+                    .stdout_has(" listens on lo, but whether the address is on lo is unknown");
             }
         }
     });

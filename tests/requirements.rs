@@ -82,7 +82,7 @@ fn proc_knows_the_length_of_a_queue_and_not_its_limit() {
             .stderr("")
             .stdout(
                 "443: could not tell: 127.0.0.1:443 listens, but the limit of its accept \
-                 queue is not known\n",
+                 queue is unknown\n",
             );
     });
 }
@@ -244,8 +244,8 @@ fn the_unit_in_which_a_listener_was_made() {
         listenup("check --source proc --owner-unit haproxy --exit-codes distinct 8443")
             .exits(3)
             .stdout(
-                "8443: could not tell: 127.0.0.1:8443 listens, but its unit is not known: \
-                 only sock_diag tells a socket's cgroup, from Linux 5.8 on\n",
+                "8443: could not tell: 127.0.0.1:8443 listens, but its unit is unknown: \
+                 only sock_diag reports the cgroup of a socket, since Linux 5.8\n",
             );
         drop(service);
     });
@@ -274,7 +274,7 @@ fn a_listener_on_another_device_does_not_count() {
             .exits(3)
             .stdout(
                 "8443: could not tell: 0.0.0.0:8443 listens, but whether it is bound to another \
-                 device is not known\n",
+                 device is unknown\n",
             );
         listenup("check --interface d1 --exit-codes nagios 8443")
             .exits(3)
@@ -313,7 +313,7 @@ fn a_user_that_a_namespace_does_not_have_is_nobody_known() {
                     r#"unshare --user --map-root-user "$0" check --source {source} --owner-user {user} --exit-codes distinct 8443"#
                 );
                 sh(&line).exits(3).stdout(
-                    "8443: could not tell: 127.0.0.1:8443 listens, but its user is not known: this \
+                    "8443: could not tell: 127.0.0.1:8443 listens, but its user is unknown: this \
                      user namespace does not have all users\n",
                 );
             }
@@ -327,7 +327,7 @@ fn several_requirements_are_all_to_be_met() {
         let _full = queued("127.0.0.1", 443, 2, 3);
         listenup("check --max-queue 3 --owner-user root 443").exits(0);
         let why = |said: Said| said.stdout;
-        // What is known to be wrong outweighs what is not known, and the owner the queue.
+        // What is known to be wrong outweighs what is unknown, and the owner the queue.
         let said = listenup("check --source proc --max-queue 1 --owner-unit x 443").exits(1);
         assert!(why(said).starts_with("443: queue too long: "));
         let said = listenup("check --max-queue 1 --owner-user nobody 443").exits(1);

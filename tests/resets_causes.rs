@@ -23,6 +23,7 @@ use nix::unistd::Pid;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use common::ip;
+use common::node::Node;
 use common::program::{stop, this_process};
 use common::service::Service;
 use common::sockets::{bind, listen, tcp};
@@ -414,6 +415,33 @@ fn an_address_that_went_with_connections_on_it() {
         let moved = format!("HH:MM:SS address {ours} was removed\n");
         let count = said.stdout.matches(&moved).count();
         assert_eq!(count, 2, "live and at the end: {said:#?}");
+    });
+}
+
+/// A container in another network can have the same address, and the events do not name the namespace.
+#[test]
+fn resets_that_another_namespace_with_this_address_receives() {
+    with_a_peer(|ours, _node, theirs| {
+        let watch = Watch::traced("--for 4s --every 4s");
+        let (address, peer) = (ours.clone(), theirs.clone());
+        Node::new().run(move || {
+            let far = Node::new();
+            far.plug("e0", "to-far", &[&format!("{peer}/30")]);
+            ip(&format!("address add {address}/30 dev to-far"));
+            for _ in 0..2 {
+                TcpStream::connect(at(&peer, 81)).unwrap_err();
+            }
+        });
+        let said = watch.end().exits(0);
+        let head = "in 4s: resets sent by TCP: 0, received from other addresses: 0 to 2; ";
+        assert!(said.stdout.starts_with(head), "{said:#?}");
+        said.has(
+            RECEIVED,
+            &format!(
+                "received by {ours} as a client of port 81: 2 from {theirs}; possibly in another network namespace \
+                 with this address"
+            ),
+        );
     });
 }
 

@@ -26,7 +26,7 @@ fn every_kind_of_udp_socket_from_every_source() {
                 if source == "proc" && V6ONLY_MATTERS.contains(&target) {
                     said.exits(1)
                         .stdout_has(&format!("udp:{shown}: could not tell: "))
-                        .stdout_has("is bound, but whether it takes IPv4 too (V6ONLY)")
+                        .stdout_has("is bound, but whether it accepts IPv4 too (V6ONLY)")
                         .stderr("");
                     continue;
                 }
@@ -114,7 +114,7 @@ fn a_socket_on_another_device_does_not_count_for_an_interface() {
         listenup("check udp:53").exits(0);
         listenup("check --source proc --interface lo udp:53")
             .exits(1)
-            .stdout_has("is bound, but whether it is bound to another device is not known");
+            .stdout_has("is bound, but whether it is bound to another device is unknown");
     });
 }
 

@@ -44,7 +44,7 @@ fn the_receive_queue_is_judged_in_bytes_and_drops_are_counted() {
             .stdout_has(" dropped so far\n");
         listenup("check --source proc --max-queue 90% udp:53")
             .exits(1)
-            .stdout_has("127.0.0.1:53 is bound, but the limit of its receive queue is not known");
+            .stdout_has("127.0.0.1:53 is bound, but the limit of its receive queue is unknown");
         listenup("check --max-queue 0 --format nagios udp:53")
             .exits(1)
             .stdout_has("B;0;;0;8192\n");
@@ -167,7 +167,7 @@ fn of_sockets_with_so_reuseaddr_the_one_bound_last_is_judged() {
             // By /proc alone it cannot be told.
             listenup(&format!("check --source proc {target} --owner-user root"))
                 .exits(1)
-                .stdout_has("which of these sockets a datagram would reach is not known");
+                .stdout_has("which of these sockets a datagram would reach is unknown");
             listenup(&format!("check --source proc {target}")).exits(0);
         }
     });
@@ -209,7 +209,7 @@ fn a_group_that_takes_all_datagrams_hides_a_socket_with_so_reuseaddr() {
                 "check --exit-codes distinct --owner-user root {target}"
             ))
             .exits(3)
-            .stdout_has("which of these sockets a datagram would reach is not known");
+            .stdout_has("which of these sockets a datagram would reach is unknown");
             listenup(&format!("check --owner-user nobody {target}")).exits(0);
         }
     });
@@ -237,7 +237,7 @@ fn an_ipv4_mapped_address_is_the_ipv4_address_on_which_one_socket_gets_everythin
             listenup(&format!("check --owner-user {misses} {target}")).exits(1);
             listenup(&format!("check --source proc --owner-user root {target}"))
                 .exits(1)
-                .stdout_has("which of these sockets a datagram would reach is not known");
+                .stdout_has("which of these sockets a datagram would reach is unknown");
         }
     });
 }

@@ -88,7 +88,6 @@ fn it_is_down_until_the_first_verdict_and_after_the_end() {
         for (signal, words, after) in [
             (Signal::SIGTERM, "", "1"),
             (Signal::SIGINT, "--down-value -20", "-20"),
-            (Signal::SIGTERM, "--on-exit keep", "0"),
         ] {
             let watcher = Watcher::start(&format!("{words} 443"));
             assert_eq!(watcher.says(), "0");

@@ -23,7 +23,7 @@ use common::watcher::{Killed, Watcher, assert_changes, await_says};
 fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
-        let words = "--initial keep --on-exit keep --rise 1h --fall 1h 443";
+        let words = "--initial keep --rise 1h --fall 1h 443";
         let watcher = Watcher::start(words);
         assert_eq!(watcher.says(), "0");
         drop(socket);
@@ -65,11 +65,10 @@ fn a_watchdog_of_no_time_is_none() {
     });
 }
 
-/// The folder of a watch that was ended for another, whose file says this.
+/// The folder of a watch that was killed, whose file says this.
 #[track_caller]
 fn handed_over(watcher: Watcher, says: &str) -> tempfile::TempDir {
-    let (said, folder) = watcher.end_with(Signal::SIGTERM);
-    said.exits(0).stderr("");
+    let (_, folder) = watcher.end_with(Signal::SIGKILL);
     assert_eq!(common::watcher::says(&folder.path().join("track")), says);
     fs::remove_file(folder.path().join("notify")).unwrap();
     folder
@@ -118,7 +117,7 @@ fn absent_is_up_by_the_event_and_down_by_a_look() {
 #[test]
 fn a_negative_value_for_down_stays_after_the_end() {
     in_namespace(|| {
-        let words = "--down-value -50 --on-exit keep --initial keep 443";
+        let words = "--down-value -50 --initial keep 443";
         let watcher = Watcher::start(words);
         assert_eq!(watcher.says(), "-50");
         let socket = listen("127.0.0.1", 443);

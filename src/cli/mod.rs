@@ -19,7 +19,7 @@ pub use self::check::{CheckOptions, TIMEOUT};
 pub use self::doctor::DoctorOptions;
 pub use self::list::ListOptions;
 pub use self::resets::{ResetsOptions, TraceChoice};
-pub use self::watch::{Errand, Initial, OnExit, RELOADED, WatchOptions};
+pub use self::watch::{Errand, Initial, RELOADED, WatchOptions};
 use crate::domain::ExitCodes;
 use crate::log::Log;
 use crate::report::Format;

@@ -29,8 +29,6 @@ pub struct WatchOptions {
     pub fall: Duration,
     /// The value of the file until the first verdict.
     pub initial: Initial,
-    /// The value of the file after the end.
-    pub on_exit: OnExit,
     /// A file for node_exporter's textfile collector.
     pub metrics: Option<PathBuf>,
     /// The task to do with these options.
@@ -59,16 +57,6 @@ pub enum Initial {
     #[default]
     Down,
     /// The present value, if it is a number.
-    Keep,
-}
-
-/// The values of `--on-exit`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnExit {
-    /// The value for down.
-    #[default]
-    Down,
-    /// The present value.
     Keep,
 }
 
@@ -135,8 +123,13 @@ pub(super) fn command(command: Command) -> Command {
     .arg(duration("every").help("Interval between looks, at least 1ms; a listener that closes is noticed immediately [default: 100ms]"))
     .arg(duration("rise").help("Report up only after the check has succeeded for this long"))
     .arg(duration("fall").help("Report down only after the check has failed for this long"))
-    .arg(keep("initial").help("Value of the file until the first verdict [default: down]"))
-    .arg(keep("on-exit").help("Value of the file after SIGTERM or SIGINT [default: down]"))
+    .arg(
+        Arg::new("initial")
+            .long("initial")
+            .value_name("VALUE")
+            .help("Value of the file until the first verdict [default: down]")
+            .value_parser(PossibleValuesParser::new(["down", "keep"])),
+    )
     .args(options_arguments())
     .arg(
         Arg::new("metrics")
@@ -181,13 +174,6 @@ fn options_arguments() -> [Arg; 2] {
     ]
 }
 
-fn keep(name: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name("VALUE")
-        .value_parser(PossibleValuesParser::new(["down", "keep"]))
-}
-
 fn file_path(path: OsString) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(path);
     // What follows the last slash must be a name: neither "..", nor nothing.
@@ -221,11 +207,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
     if let Some(name) = durations.iter().find(|name| given(name) > Some(LONGEST)) {
         return Err(format!("--{name} must be at most one day"));
     }
-    let is_keep = |name| {
-        matches
-            .get_one::<String>(name)
-            .is_some_and(|value| value == "keep")
-    };
+    let initial = matches.get_one::<String>("initial");
     let path = |name| matches.get_one::<PathBuf>(name).cloned();
     let has = |name| matches.get_flag(name);
     Ok(WatchOptions {
@@ -235,15 +217,9 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
         every,
         rise: given("rise").unwrap_or_default(),
         fall: given("fall").unwrap_or_default(),
-        initial: if is_keep("initial") {
-            Initial::Keep
-        } else {
-            Initial::Down
-        },
-        on_exit: if is_keep("on-exit") {
-            OnExit::Keep
-        } else {
-            OnExit::Down
+        initial: match initial.map(String::as_str) {
+            Some("keep") => Initial::Keep,
+            _ => Initial::Down,
         },
         metrics: path("metrics"),
         errand: match (has("check-options"), has("status")) {

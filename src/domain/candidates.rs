@@ -2,7 +2,7 @@
 //!
 //! The kernel looks for a listener on the address first and for a wildcard then. Among equals it can take the first
 //! SO_REUSEPORT group that it meets (net/ipv4/inet_hashtables.c, inet_lhash2_lookup). So if equals differ in whether they
-//! meet the requirements, only its own lookup knows. Of UDP this is so within a group, too: [`Candidate::mixed`].
+//! meet the requirements, only its own lookup decides. For UDP that holds within a group, too: [`Candidate::mixed`].
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Specificity, Target};
 
-/// The listeners that one look has shown for a target, the best one of each group.
+/// The listeners that a look has shown for a target: the best one of each group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidates(Vec<Candidate>);
 
@@ -23,22 +23,22 @@ struct Candidate {
     listener: Listener,
     specificity: Specificity,
     compliance: Compliance,
-    /// Whether it stands for several UDP sockets that differ in whether they meet the requirements. If they have
-    /// SO_REUSEADDR and not SO_REUSEPORT, the one that was bound last gets every datagram.
+    /// True if it represents several UDP sockets, and not all of them meet the requirements. If they have SO_REUSEADDR and
+    /// not SO_REUSEPORT, the socket that was bound last gets every datagram.
     mixed: bool,
 }
 
-/// What the candidates amount to.
+/// The result of comparing the candidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Whichever a connection finds, this is what holds of it.
+    /// Every listener that a connection can find has this compliance. The listener is one of them.
     Agreed(Listener, Compliance),
-    /// It matters which of them a connection finds. The listener is one of them.
+    /// The listeners that a connection can find differ. The listener is one of them.
     Contested(Listener, Doubt),
 }
 
 impl Decision {
-    /// A listener, and what is known of whichever a connection finds.
+    /// Returns one of the listeners, and the compliance of the listener that a connection finds.
     pub(super) fn into_compliance(self) -> (Listener, Compliance) {
         match self {
             Self::Agreed(listener, compliance) => (listener, compliance),
@@ -48,7 +48,7 @@ impl Decision {
 }
 
 impl Candidates {
-    /// Whether nothing that is known of this listener could make a difference any more.
+    /// True if this listener cannot change the decision any more.
     pub(super) fn outranks(&self, listener: &Listener, specificity: Specificity) -> bool {
         self.0.iter().any(|known| {
             let wider = matches!(known.listener.device, Device::Any | Device::Unknown)
@@ -57,14 +57,14 @@ impl Candidates {
             let fit = known.compliance == Compliance::Compliant
                 && all_stand_for_it
                 && is_same_group(&known.listener, listener);
-            // Whether one of which something is not known is found at all may be what is not known.
+            // If something about a candidate is unknown, a connection may not find it.
             let surely = !matches!(known.compliance, Compliance::Unknown(_));
             fit || (wider && surely && known.specificity > specificity)
         })
     }
 
-    /// Takes note of a listener. Of a group, over which the kernel spreads connections, the best one
-    /// stands for all. UDP sockets on one address can be such a group or not, which no source says.
+    /// Records a listener. The kernel spreads connections over a group, so its best listener represents the group. UDP
+    /// sockets on one address are a group or not; no source shows which.
     pub(super) fn add(
         &mut self,
         listener: &Listener,
@@ -90,9 +90,9 @@ impl Candidates {
         }
     }
 
-    /// Takes note of the socket that the kernel's own lookup has found for a datagram, the best one if it has found
-    /// several. One alone gets everything that is sent to its address. Several are members of a SO_REUSEPORT group that
-    /// gets everything; whether a better socket than these is a member, too, is not known.
+    /// Records the UDP socket that the kernel's own lookups have found, the best one of several. A single socket gets every
+    /// datagram for its address. Several sockets are members of the SO_REUSEPORT group that gets every datagram; a better
+    /// socket can be another member, or get nothing.
     pub(super) fn resolve(
         &mut self,
         found: &Listener,
@@ -111,14 +111,14 @@ impl Candidates {
         }
     }
 
-    /// The groups of UDP sockets of which only the kernel's own lookup knows whether one gets everything.
+    /// Returns the groups of UDP sockets for which only the kernel's own lookup decides whether one gets every datagram.
     pub(super) fn mixed(&self) -> impl Iterator<Item = &Listener> {
         let mixed = self.0.iter().filter(|one| one.mixed);
         mixed.map(|one| &one.listener)
     }
 
-    /// Leaves only the group of the listener that the kernel itself has found. `false`: how that meets
-    /// the requirements is not known from the look.
+    /// Removes all but the group of the listener that the kernel's own lookup has found. Returns true if the look has
+    /// shown whether that group meets the requirements.
     pub(super) fn retain_group_of(&mut self, found: &Listener) -> bool {
         let is_group = |one: &Candidate| is_same_group(&one.listener, found);
         self.0.retain(is_group);
@@ -126,23 +126,23 @@ impl Candidates {
         self.0.iter().any(known)
     }
 
-    /// Whether one of them is bound to a device.
+    /// True if one of them is bound to a device.
     pub(super) fn any_is_bound(&self) -> bool {
         let bound = |one: &Candidate| matches!(one.listener.device, Device::Index(_));
         self.0.iter().any(bound)
     }
 
-    /// Whether one of them is bound to one of these devices.
+    /// True if one of them is bound to one of these devices.
     pub(super) fn any_on_devices(&self, devices: &[u32]) -> bool {
         self.0
             .iter()
             .any(|one| one.listener.device.is_one_of(devices))
     }
 
-    /// What they amount to for connections that come in so. `None`: there is none.
+    /// Returns the decision for connections through this ingress. `None` if there is no candidate.
     pub(super) fn decide(&self, target: Target, ingress: Option<&Ingress>) -> Option<Decision> {
         let deciding = match target.endpoint {
-            // Any listener on the port will do, so the best one decides.
+            // Any listener on the port is enough, so the best one decides.
             Endpoint::Port(_) => {
                 let best = self.0.iter().rev();
                 best.max_by_key(|one| one.order()).into_iter().collect()
@@ -160,7 +160,7 @@ impl Candidates {
         })
     }
 
-    /// Those that a connection which comes in so, or by any device, may find.
+    /// Returns the candidates that a connection through this ingress, or through any device, can find.
     fn that_may_be_found(&self, ingress: Option<&Ingress>) -> Vec<&Candidate> {
         let ways = self.ways(ingress);
         let mut found: Vec<&Candidate> = Vec::new();
@@ -181,8 +181,8 @@ impl Candidates {
         found
     }
 
-    /// The ways in that make a difference to the candidates. Of a VRF these are the enslaved devices that one is bound to,
-    /// and any other of them. `None`: by a device that none is bound to.
+    /// Returns the ways in for which the candidates can differ. For a VRF these are each enslaved device that a candidate is
+    /// bound to, and one other. `None` is a device to which no candidate is bound.
     fn ways(&self, ingress: Option<&Ingress>) -> Vec<Option<Ingress>> {
         let bound = || {
             self.0.iter().filter_map(|one| match one.listener.device {
@@ -208,7 +208,7 @@ impl Candidates {
 }
 
 impl Candidate {
-    /// How far it is what is required: one that stands for sockets that differ leaves the question open.
+    /// Returns the rank of its compliance. Sockets that differ count as unknown.
     fn order(&self) -> u8 {
         match self.mixed {
             true => order(&Compliance::Unknown(Doubt::new(""))),
@@ -217,7 +217,7 @@ impl Candidate {
     }
 }
 
-/// The best of the listeners that the kernel's own lookup has found.
+/// Returns the listener from the kernel's own lookups that meets the requirements best.
 pub(super) fn best<'l>(
     found: &'l [Listener],
     requirements: &mut dyn Requirements,
@@ -231,9 +231,8 @@ pub(super) fn best<'l>(
     }
 }
 
-/// Whether the kernel spreads connections over both, or finds them at least by the same steps: bound to
-/// the same address and the same device. Of UDP sockets on an IPv4 address and on the same one as IPv4-mapped, one can get
-/// everything.
+/// True if the kernel spreads connections over both, or at least finds both by the same steps: they are bound to the same
+/// address and device. For UDP an IPv4-mapped address is the IPv4 address: one of the two sockets can get every datagram.
 fn is_same_group(one: &Listener, other: &Listener) -> bool {
     let address = |listener: &Listener| match listener.protocol {
         Protocol::Tcp => listener.address,
@@ -242,8 +241,7 @@ fn is_same_group(one: &Listener, other: &Listener) -> bool {
     address(one) == address(other) && one.device == other.device
 }
 
-/// Of listeners that a connection could find alike, one that is fit will do, and one of which it is
-/// not known leaves the question open.
+/// Returns the rank of a compliance. One compliant listener of a group is enough, and an unknown one leaves the answer open.
 fn order(compliance: &Compliance) -> u8 {
     match compliance {
         Compliance::Violates(_) => 0,
@@ -254,8 +252,8 @@ fn order(compliance: &Compliance) -> u8 {
 
 fn contested(target: Target, candidates: &[&Candidate]) -> Doubt {
     let mut text = String::from(match target.protocol {
-        Protocol::Tcp => "which of these listeners a connection would find is not known: ",
-        Protocol::Udp => "which of these sockets a datagram would reach is not known: ",
+        Protocol::Tcp => "which of these listeners a connection would find is unknown: ",
+        Protocol::Udp => "which of these sockets a datagram would reach is unknown: ",
     });
     for (index, one) in candidates.iter().enumerate() {
         let (comma, listener) = (if index > 0 { ", " } else { "" }, &one.listener);
@@ -267,7 +265,7 @@ fn contested(target: Target, candidates: &[&Candidate]) -> Doubt {
             _ if one.mixed => "several sockets, not all of them as required",
             Compliance::Compliant => "as required",
             Compliance::Violates(violation) => violation.name(),
-            Compliance::Unknown(_) => "not known",
+            Compliance::Unknown(_) => "unknown",
         };
         // Writing to a String cannot fail.
         let _ = write!(text, "{comma}{listener}{device} ({what})");

@@ -1,13 +1,13 @@
-//! Why it could not be told whether something listens.
+//! Reasons for "could not tell".
 
 use std::fmt;
 
-/// Why it could not be told whether something listens: a sentence for a person.
+/// The reason for "could not tell", as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt(String);
 
 impl Doubt {
-    /// A doubt with this reason.
+    /// Returns a doubt with this reason.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(reason.to_string())
     }
@@ -19,13 +19,13 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// What keeps a check from looking at all.
+/// The reason why a check cannot begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// What the command line names does not exist: wrong usage, which must never pass for "could not
-    /// tell" and so, with `--on-unknown up`, for up.
+    /// A name on the command line does not exist. That is wrong usage, not "could not tell", so `--on-unknown up` does not
+    /// turn it into up.
     NoSuch(String),
-    /// It may exist; whether it does, or what it is, could not be told.
+    /// It could not be found out whether the name exists, or what it stands for.
     Doubt(Doubt),
 }
 

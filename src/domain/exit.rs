@@ -1,44 +1,43 @@
-//! The one place that knows exit numbers.
+//! Exit codes. No other file has their numbers.
 //!
-//! Why 1 stands for everything that is not "listening": keepalived's `vrrp_script` treats any
-//! non-zero status of a program as a failure, but a `MISC_CHECK` with `misc_dynamic` treats 2..255 as *up* with
-//! weight status - 2 (keepalived's check_misc.c).
+//! Every failure is 1 by default. keepalived's `vrrp_script` treats any other number as a failure, too, but a `MISC_CHECK`
+//! with `misc_dynamic` treats 2 to 255 as *up* with the weight code - 2 (keepalived's check_misc.c).
 
 use super::verdict::Verdict;
 
-/// How a run ends.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitReason {
-    /// A verdict was reached.
+    /// The verdict of a check.
     Verdict(Verdict),
-    /// The command line was wrong, so nothing was looked at.
+    /// The command line was wrong, so no target was checked.
     Usage,
-    /// What was asked for was done: help was given, a list is complete, nothing was found wrong.
+    /// The command is complete: it printed help or a whole list, or found no problem.
     Done,
-    /// A search is complete, and nothing was found.
+    /// A search is complete and found nothing.
     NothingFound,
-    /// What was asked for was not done, or something was found wrong.
+    /// The command failed, or found a problem.
     Failed,
-    /// Nothing is wrong, but a check fails right now.
+    /// There is no problem, but a check is failing right now.
     Failing,
 }
 
-/// The set of exit numbers: `--exit-codes`, but for [`ExitCodes::Search`].
+/// A set of exit codes: `--exit-codes`, and [`ExitCodes::Search`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExitCodes {
-    /// 0 or 1: what keepalived cannot misread.
+    /// 0 or 1, which keepalived cannot misread.
     #[default]
     Keepalived,
     /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (Monitoring Plugins Development Guidelines, "Plugin Return
     /// Codes").
     Nagios,
-    /// A number of its own for each verdict.
+    /// A different code for each verdict.
     Distinct,
-    /// 0 found, 1 nothing found, 2 an error, as grep(1) has them: `listenup list`, which is no check.
+    /// 0 found, 1 nothing found, 2 an error, as for grep(1). `listenup list` uses it.
     Search,
 }
 
-/// What "could not tell" exits as in the keepalived set, `--on-unknown`.
+/// What "could not tell" counts as in the keepalived set: `--on-unknown`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnUnknown {
     /// Like "not listening".
@@ -49,7 +48,7 @@ pub enum OnUnknown {
 }
 
 impl ExitReason {
-    /// The number that the process exits with.
+    /// Returns the exit code.
     pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         let unknown = match on_unknown {
             OnUnknown::Down => 1,
@@ -63,7 +62,7 @@ impl ExitReason {
             Self::Verdict(Verdict::WrongOwner) => [1, 2, 5, 1],
             Self::Verdict(Verdict::CouldNotTell) => [unknown, 3, 3, 2],
             Self::Usage | Self::Failed => [1, 3, 1, 2],
-            // `doctor`, which is not a check: keepalived never sees it.
+            // Only `doctor` has it, which keepalived does not run.
             Self::Failing => [3, 3, 3, 3],
         };
         match codes {
@@ -75,20 +74,20 @@ impl ExitReason {
     }
 }
 
-/// How the process exits, in the set of numbers that was asked for.
+/// The result of a run, with the set of exit codes for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitStatus {
-    /// The meaning.
+    /// The result.
     pub reason: ExitReason,
-    /// The set.
+    /// The set of exit codes.
     pub codes: ExitCodes,
-    /// What the keepalived set makes of "could not tell".
+    /// What "could not tell" counts as.
     pub on_unknown: OnUnknown,
 }
 
 impl ExitStatus {
-    /// The status of a subcommand that has no sets of exit numbers: 0, or 1 for everything else (`doctor`: 3 for
-    /// [`ExitReason::Failing`]).
+    /// Returns the status of a subcommand without `--exit-codes`: 0, or 1 for a failure. `doctor` also has 3, for
+    /// [`ExitReason::Failing`].
     pub fn plain(reason: ExitReason) -> Self {
         Self {
             reason,
@@ -97,7 +96,7 @@ impl ExitStatus {
         }
     }
 
-    /// The status of a search.
+    /// Returns the status of a search.
     pub fn of_search(reason: ExitReason) -> Self {
         Self {
             codes: ExitCodes::Search,
@@ -105,7 +104,7 @@ impl ExitStatus {
         }
     }
 
-    /// The number that the process exits with.
+    /// Returns the exit code.
     pub fn number(self) -> u8 {
         self.reason.number(self.codes, self.on_unknown)
     }

@@ -1,7 +1,7 @@
-//! The device that connections come in by, and the VRF that it may belong to.
+//! The device through which connections come in, and the VRF to which it can belong.
 //!
-//! What comes in by a VRF finds the listeners that are bound to it or to the enslaved device that it comes in by, and one
-//! that is bound to no device only where net.ipv4.tcp_l3mdev_accept or udp_l3mdev_accept, which hold for IPv6 too, is 1
+//! A connection through a VRF finds listeners that are bound to the VRF, or to the enslaved device that received it. It finds
+//! a listener without a device only if net.ipv4.tcp_l3mdev_accept, for UDP udp_l3mdev_accept, is 1; both apply to IPv6, too
 //! (include/net/inet_sock.h, inet_bound_dev_eq).
 
 use super::listener::{Device, Listener};
@@ -14,36 +14,35 @@ const LOOPBACK: u32 = 1;
 /// How connections come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
-    /// The index of the device: a VRF, or one that belongs to none. It is also the one for which the kernel's own lookup
-    /// is asked.
+    /// The index of a VRF, or of a device that belongs to no VRF. The kernel's own lookup is asked about it.
     pub device: u32,
-    /// What it is as a VRF. `None`: it is none.
+    /// The VRF. `None` if the device belongs to no VRF.
     pub vrf: Option<Vrf>,
 }
 
 /// A VRF, as far as it matters to listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vrf {
-    /// The enslaved devices by which connections come in: the one that was named, or all. None to a loopback address.
+    /// The enslaved devices that receive connections: the named one, or all. Empty for a loopback address.
     pub enslaved: Vec<u32>,
-    /// net.ipv4.tcp_l3mdev_accept: whether TCP listeners that are bound to no device take what comes in by a VRF.
-    /// `None`: not known.
+    /// net.ipv4.tcp_l3mdev_accept: true if TCP listeners without a device receive connections through a VRF. `None` if it is
+    /// unknown.
     pub tcp_accept: Option<bool>,
-    /// net.ipv4.udp_l3mdev_accept, the same of UDP.
+    /// net.ipv4.udp_l3mdev_accept, the same for UDP.
     pub udp_accept: Option<bool>,
 }
 
 impl Ingress {
-    /// By `lo`.
+    /// Through `lo`.
     pub(super) const LO: Self = Self::via(LOOPBACK);
 
-    /// By a device that belongs to no VRF.
+    /// Through a device that belongs to no VRF.
     pub const fn via(device: u32) -> Self {
         Self { device, vrf: None }
     }
 
-    /// The same for one of the enslaved devices, or for none of them: to a loopback address, which a VRF has on its own
-    /// device, nothing comes in by them.
+    /// Returns the same with one of the enslaved devices, or with none of them. A loopback address in a VRF belongs to the
+    /// VRF's own device, so the enslaved devices receive nothing for it.
     pub(super) fn restrict_to(&self, enslaved: Option<u32>) -> Self {
         let vrf = self.vrf.as_ref().map(|vrf| Vrf {
             enslaved: enslaved.into_iter().collect(),
@@ -55,13 +54,13 @@ impl Ingress {
         }
     }
 
-    /// The devices that are enslaved to it and by which connections come in.
+    /// Returns the enslaved devices that receive connections.
     pub(super) fn enslaved(&self) -> &[u32] {
         self.vrf.as_ref().map_or(&[], |vrf| &vrf.enslaved)
     }
 
-    /// Whether what comes in can find this listener, as far as devices decide it. The kernel drops what comes in by a
-    /// device other than `lo` for a loopback address, and a VRF has such addresses of its own.
+    /// Returns whether connections can find this listener, as far as devices decide that. Of the devices outside of VRFs
+    /// only `lo` receives packets for a loopback address.
     pub(super) fn can_reach(&self, listener: &Listener) -> Reachability {
         let is_loopback = listener.address.to_canonical().is_loopback();
         match (listener.device, &self.vrf) {

@@ -1,4 +1,4 @@
-//! A socket that listens, or for UDP is bound, as either source describes it.
+//! A socket that listens (TCP) or is bound (UDP), as a source describes it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::protocol::Protocol;
 use super::reachability::{Condition, Reachability};
 
-/// The address family of a socket. An IPv6 socket may serve IPv4 as well.
+/// The address family of a socket. An IPv6 socket can serve IPv4, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// `AF_INET`
@@ -33,52 +33,52 @@ pub struct Listener {
     pub address: IpAddr,
     /// The local port, in host order.
     pub port: u16,
-    /// Whether IPV6_V6ONLY is set. `None` where the source does not say: /proc never does, and
-    /// sock_diag only since INET_DIAG_SKV6ONLY. Without meaning for an IPv4 socket.
+    /// True if IPV6_V6ONLY is set. `None` if the source does not say: /proc never does, and sock_diag only since
+    /// INET_DIAG_SKV6ONLY. It has no meaning for an IPv4 socket.
     pub v6only: Option<bool>,
     /// The device it is bound to.
     pub device: Device,
-    /// Its accept queue, or for UDP its receive queue. /proc does not know the limit. `None`: the source does not say.
+    /// Its accept queue (TCP) or receive queue (UDP). /proc does not show the limit. `None` if the source does not say.
     pub queue: Option<Queue>,
-    /// Datagrams that it has dropped so far, most of them because the receive queue was full. `None` for TCP, and
-    /// where the source does not say.
+    /// How many datagrams it has dropped, most of them because the receive queue was full. `None` for TCP, or if the
+    /// source does not say.
     pub drops: Option<u32>,
-    /// The user who made the socket, which is not the one that a service becomes afterwards
-    /// (net/core/sock.c, sock_i_uid). `None`: the source does not say.
+    /// The user who made the socket (net/core/sock.c, sock_i_uid). A service can change its user afterwards. `None` if the
+    /// source does not say.
     pub uid: Option<u32>,
-    /// The socket's inode in sockfs. `None`: the source does not say.
+    /// The socket's inode in sockfs. `None` if the source does not say.
     pub inode: Option<u64>,
     /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.8).
-    /// `None`: the source does not say.
+    /// `None` if the source does not say.
     pub cgroup: Option<u64>,
-    /// Why no connection finds it although it is there. `None` if nothing of the kind is known.
+    /// Why no connection finds it. `None` if no such reason is known.
     pub unreachable: Option<Unreachable>,
 }
 
-/// Why a socket that listens is found by no connection, wherever the connection goes to.
+/// Why no connection finds a socket that listens, to any address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unreachable {
     /// The device that it is bound to is gone: deleted, or moved to another network namespace.
     DeviceGone,
-    /// It is bound to a port of the bridge, bond or team with this index. The kernel takes what comes in by a port for
-    /// something that came in by the master (net/core/dev.c, rx_handler).
+    /// It is bound to a port of the bridge, bond or team with this index. The kernel treats packets from the port
+    /// as packets from the master (net/core/dev.c, rx_handler).
     PortOf(u32),
-    /// The kernel listens there for further subflows of MPTCP connections, and refuses each first one
+    /// The kernel listens there for further subflows of MPTCP connections, and refuses new connections
     /// (net/mptcp/pm_kernel.c, mptcp_pm_nl_create_listen_socket).
     MptcpEndpoint,
-    /// It is bound to a device of which the source could not find out whether it is there.
+    /// It is bound to a device, and the source could not find out whether the device exists.
     DeviceNotKnown,
 }
 
-/// What waits for the service: of TCP, connections that are established and that it has not accepted yet; of UDP,
-/// bytes of datagrams that it has not received yet, with what the kernel needs to keep them.
+/// What waits for the service. For TCP it is established connections that are not accepted yet. For UDP it is the bytes of
+/// datagrams that are not received yet, with the kernel's overhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
-    /// Connections or bytes that wait in it.
+    /// How many connections or bytes wait.
     pub length: u32,
-    /// The limit, which is the smaller one of listen(2)'s backlog and net.core.somaxconn. The queue
-    /// is full above it, not at it (include/net/sock.h, sk_acceptq_is_full). Of UDP it is SO_RCVBUF, above which
-    /// datagrams are dropped (net/ipv4/udp.c, __udp_enqueue_schedule_skb). `None`: not known.
+    /// The limit: for TCP the smaller of listen(2)'s backlog and net.core.somaxconn. The queue is full above it, not at it
+    /// (include/net/sock.h, sk_acceptq_is_full). For UDP it is SO_RCVBUF, above which datagrams are dropped
+    /// (net/ipv4/udp.c, __udp_enqueue_schedule_skb). `None` if it is unknown.
     pub limit: Option<u32>,
 }
 
@@ -96,33 +96,33 @@ impl fmt::Display for Queue {
 pub enum Device {
     /// The source does not say.
     Unknown,
-    /// To none: it takes what comes in on any.
+    /// None: it receives from every device.
     Any,
-    /// To the one with this index.
+    /// The device with this index.
     Index(u32),
 }
 
-/// Which of the connections to IPv4 addresses an address takes, IPV6_V6ONLY aside.
+/// The addresses for which an address receives connections, without regard to IPV6_V6ONLY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AddressScope {
     /// Bound to 0.0.0.0 or to `::ffff:0.0.0.0`.
     WildcardV4,
-    /// Bound to `::`: all of IPv6, and of IPv4 unless V6ONLY.
+    /// Bound to `::`: all of IPv6, and all of IPv4 unless IPV6_V6ONLY is set.
     WildcardV6,
-    /// Bound to one address; an IPv4-mapped one is its IPv4 address (net/ipv6/af_inet6.c,
+    /// Bound to one address. An IPv4-mapped address is its IPv4 address (net/ipv6/af_inet6.c,
     /// `__inet6_bind`).
     One(IpAddr),
 }
 
 impl Device {
-    /// Whether it is known to be one of these.
+    /// True if it is known to be one of these.
     pub(super) fn is_one_of(self, devices: &[u32]) -> bool {
         matches!(self, Self::Index(index) if devices.contains(&index))
     }
 }
 
 impl Listener {
-    /// A TCP listener of which no more is known than where it is.
+    /// Returns a TCP listener with this address and port, and nothing else known.
     pub fn at(address: impl Into<IpAddr>, port: u16) -> Self {
         Self {
             protocol: Protocol::Tcp,
@@ -139,7 +139,7 @@ impl Listener {
         }
     }
 
-    /// Whether any connection can find it.
+    /// Returns whether any connection can find it.
     pub(super) fn reachable(&self) -> Reachability {
         match self.unreachable {
             None => Reachability::Yes,
@@ -148,8 +148,7 @@ impl Listener {
         }
     }
 
-    /// Whether both are the same socket, as far as that can be known: by the inode, or else by the
-    /// protocol, address and port.
+    /// True if both are the same socket: by the inode if both have one, otherwise by protocol, address and port.
     pub fn is_same(&self, other: &Self) -> bool {
         // A socket that no process holds any more has the number 0.
         let known = |listener: &Self| listener.inode.filter(|inode| *inode != 0);

@@ -1,24 +1,24 @@
-//! What the kernel's own lookup is asked about.
+//! The key of a lookup by the kernel.
 
 use std::net::IpAddr;
 
 use super::target::{Endpoint, Target};
 
-/// A question to the kernel's own lookup. Of UDP it is about a datagram, from a sender to whom no socket is connected.
+/// The key of the kernel's own lookup: a connection, or for UDP a datagram from a sender to whom no socket is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookupKey {
-    /// The target that it is about.
+    /// The target.
     pub target: Target,
-    /// The address that a connection goes to.
+    /// The destination address.
     pub address: IpAddr,
-    /// The device that it comes in on. `None`: one that no listener is bound to.
+    /// The device that receives it. `None` for a device to which no listener is bound.
     pub interface: Option<u32>,
-    /// The port that it comes from, which decides between the members of an SO_REUSEPORT group of UDP. 0: any.
+    /// The source port, which decides between the members of an SO_REUSEPORT group of UDP. 0 for any port.
     pub source_port: u16,
 }
 
 impl LookupKey {
-    /// A connection to this target that comes in on this device. `None`: the target has no address.
+    /// Returns the key for the address of a target. `None` if the target has no address.
     pub fn to(target: Target, interface: Option<u32>) -> Option<Self> {
         match target.endpoint {
             Endpoint::Address(address, _) => Some(Self {

@@ -1,5 +1,5 @@
-//! What listenup knows about the world, without touching it: no command line, no kernel, no files,
-//! no logging. `tests/purity.rs` guards that.
+//! Targets, listeners and verdicts as pure data: no command line, no system calls, no files, no logging.
+//! `tests/purity.rs` guards that.
 
 mod candidates;
 mod doubt;

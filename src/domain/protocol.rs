@@ -5,19 +5,19 @@ use std::fmt;
 /// The transport protocol of a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
-    /// A socket of it listens when it is in LISTEN.
+    /// A TCP socket listens if it is in LISTEN.
     #[default]
     Tcp,
-    /// A socket of it takes what comes from anywhere when it is bound to a port and not connected: the state that
-    /// ss(8) calls UNCONN, and the kernel CLOSE (include/net/tcp_states.h).
+    /// A UDP socket receives from anywhere if it is bound to a port and not connected. ss(8) calls that state UNCONN, and
+    /// the kernel CLOSE (include/net/tcp_states.h).
     Udp,
 }
 
 impl Protocol {
-    /// Both.
+    /// Both protocols.
     pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
 
-    /// What a listener does, in a word for a person: UDP knows no listening.
+    /// Returns the words for the state of a listener. A UDP socket does not listen.
     pub fn state_word(self) -> &'static str {
         match self {
             Self::Tcp => "listens",

@@ -1,20 +1,20 @@
-//! Whether a listener serves a target, which may hang on what its source does not say.
+//! Whether a listener serves a target. That can depend on something that its source does not show.
 
 /// Whether a listener serves a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reachability {
-    /// It does.
+    /// It serves the target.
     Yes,
-    /// It does not.
+    /// It does not serve the target.
     No,
-    /// It does unless something holds that is not known.
+    /// It serves the target unless this condition is true, which is unknown.
     Unless(Condition),
 }
 
-/// What may not be known of a listener and may decide.
+/// Something about a listener that is unknown and decides whether it serves the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It is V6ONLY.
+    /// IPV6_V6ONLY is set.
     V6only,
     /// It is bound to another device.
     OtherDevice,
@@ -24,12 +24,12 @@ pub enum Condition {
     NotOnLo,
     /// It is bound to a device that is gone.
     DeviceGone,
-    /// It is bound to no device, and what comes in by a VRF does not find those.
+    /// It is bound to no device, and connections through a VRF do not find such listeners.
     OutsideVrf,
 }
 
 impl Reachability {
-    /// Where this and something else decide.
+    /// Combines two answers: both must be yes.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,

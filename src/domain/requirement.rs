@@ -1,21 +1,21 @@
-//! What may be required of a listener beyond that it is there.
+//! Requirements that a listener must meet.
 
 use super::doubt::{Doubt, Obstacle};
 use super::ingress::Ingress;
 use super::listener::Listener;
 
-/// Whether a listener meets the requirements.
+/// Whether a listener meets the requirements, or that this is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compliance {
-    /// It does.
+    /// It meets them.
     Compliant,
-    /// It does not.
+    /// It does not meet them.
     Violates(Violation),
-    /// Whether it does is not known.
+    /// It is unknown whether it meets them.
     Unknown(Doubt),
 }
 
-/// What is wrong with a listener that is there. The text is a sentence for a person.
+/// The requirement that a listener does not meet, with a sentence about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// Too many connections wait in its accept queue.
@@ -25,7 +25,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// Its name, which is also that of the verdict.
+    /// Returns its name, which is also the name of the verdict.
     pub fn name(&self) -> &'static str {
         match self {
             Self::QueueTooLong(_) => "queue too long",
@@ -33,7 +33,7 @@ impl Violation {
         }
     }
 
-    /// What is wrong, in a sentence.
+    /// Returns the sentence.
     pub fn why(&self) -> &str {
         match self {
             Self::QueueTooLong(why) | Self::WrongOwner(why) => why,
@@ -42,8 +42,7 @@ impl Violation {
 }
 
 impl Compliance {
-    /// Both requirements together: what is known to be wrong outweighs what is not known, and an owner
-    /// who is wrong outweighs a queue that is too long.
+    /// Combines two requirements. A violation outweighs an unknown result, and a wrong owner outweighs a long queue.
     pub fn and(self, other: Self) -> Self {
         let weight = |compliance: &Self| match compliance {
             Self::Compliant => 0,
@@ -59,15 +58,14 @@ impl Compliance {
     }
 }
 
-/// Who knows what is required.
+/// The requirements of one check.
 pub trait Requirements {
-    /// Whether there is any requirement at all. If not, [`Requirements::compliance`] says [`Compliance::Compliant`] of
-    /// every listener.
+    /// True if there is a requirement. If not, [`Requirements::compliance`] returns [`Compliance::Compliant`] for every
+    /// listener.
     fn any(&self) -> bool;
 
-    /// Looks up again what the requirements name, such as a user or an interface, and returns how connections come
-    /// in. `None` if they can come in by any device. A new moment begins with it, which can be in another network
-    /// namespace.
+    /// Looks up the names in the requirements again, such as a user or an interface, and returns how connections come in.
+    /// `None` stands for any device. A new moment begins with it, which can be in another network namespace.
     ///
     /// # Errors
     /// Returns the name that was not found, or why it could not be looked up.
@@ -75,10 +73,10 @@ pub trait Requirements {
         Ok(None)
     }
 
-    /// Begins a look: what is known from an earlier one can be out of date.
+    /// Begins a look: results from an earlier look can be out of date.
     fn begin_look(&mut self) {}
 
-    /// Whether this listener meets the requirements.
+    /// Returns whether this listener meets the requirements.
     fn compliance(&mut self, listener: &Listener) -> Compliance;
 }
 

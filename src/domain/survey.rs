@@ -1,4 +1,4 @@
-//! What is known of each target while listeners come in.
+//! The state of each target while a source shows its listeners.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,22 +19,22 @@ use super::verdict::Answer;
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
 const MOST_EXACT_LOOKUPS: usize = 6;
 
-/// The targets and what the last look has shown of them.
+/// The targets, and what the last look has shown about each.
 #[derive(Clone, Debug)]
 pub struct Survey {
     entries: Vec<TargetState>,
     ingress: Option<Ingress>,
-    /// So many targets with a listener are enough.
+    /// How many targets with a listener are enough.
     enough: usize,
     /// Listeners that the last look has shown and that do not serve an open target on their port.
     known_not_serving: Vec<Listener>,
-    /// Whether this look has asked the kernel about localhost for each port.
+    /// True if this look has asked the kernel about localhost for each port.
     localhost_asked: bool,
 }
 
 impl Survey {
-    /// A survey of these targets, of which nothing is known yet; it ends when so many of them have
-    /// a listener. With an ingress, listeners that what comes in by it cannot find do not count.
+    /// Returns a survey of these targets, before any look. It ends when `enough` of them have a listener. With an
+    /// ingress, only listeners count that connections through it can find.
     pub fn new(
         targets: impl IntoIterator<Item = Target>,
         ingress: Option<Ingress>,
@@ -54,26 +54,26 @@ impl Survey {
         }
     }
 
-    /// Whether every target has its listener, or enough of them.
+    /// True if every target has its listener, or enough of them have.
     pub fn is_settled(&self) -> bool {
         let settled = self.entries.len() - self.unsettled().count();
         settled >= self.enough.min(self.entries.len())
     }
 
-    /// The places of the targets for which the last look has shown no listener at all.
+    /// Returns the indexes of the targets for which the last look has shown no listener.
     pub fn missing_targets(&self) -> BTreeSet<usize> {
         let entries = self.entries.iter().enumerate();
         let open = entries.filter(|(_, entry)| matches!(entry.progress, Progress::Open));
         open.map(|(place, _)| place).collect()
     }
 
-    /// Listeners on the ports of targets that they do not serve, as the last look has shown them.
+    /// Returns the listeners from the last look that have the port of a target and do not serve it.
     pub fn elsewhere(&self) -> &[Listener] {
         &self.known_not_serving
     }
 
-    /// The ports of the targets of this protocol that are not settled and that a socket of this family can serve,
-    /// ascending, each once. None where enough are settled.
+    /// Returns the ports of the open targets that a socket of this protocol and family can serve, ascending, each once.
+    /// Empty if enough targets are settled.
     pub fn ports_wanted(&self, protocol: Protocol, family: Family) -> Vec<u16> {
         if self.is_settled() {
             return Vec::new();
@@ -88,7 +88,7 @@ impl Survey {
         ports
     }
 
-    /// Begins a look: what an earlier one has shown of targets that are not settled is forgotten.
+    /// Begins a look: discards what an earlier look has shown about open targets.
     pub fn begin_look(&mut self) {
         self.known_not_serving.clear();
         self.localhost_asked = false;
@@ -99,7 +99,7 @@ impl Survey {
         }
     }
 
-    /// Takes note of a listener. Breaks when no further one is needed.
+    /// Records a listener. Breaks if no further listener is needed.
     pub fn observe(
         &mut self,
         listener: &Listener,
@@ -141,7 +141,7 @@ impl Survey {
         }
     }
 
-    /// Ends a look that was complete: no better listener is to come.
+    /// Ends a complete look: no better listener can follow.
     pub fn finish_pass(&mut self) {
         for entry in &mut self.entries {
             if let Some(Decision::Agreed(listener, Compliance::Compliant)) =
@@ -152,9 +152,8 @@ impl Survey {
         }
     }
 
-    /// The connections whose listener, by the kernel's own lookup, settles a target at once: to its address, or
-    /// for a port to where most services can be reached, 127.0.0.1 and ::1. None where a dump costs less than
-    /// all of them, nor where the device matters.
+    /// Returns the lookups that can settle the open targets without a dump. For an address it is that address, for a port
+    /// 127.0.0.1 and ::1, where most services can be reached. Empty if a dump costs less, or if the device matters.
     pub fn exact_lookups(&mut self) -> Vec<LookupKey> {
         if self.ingress.is_some() || self.unsettled().count() > MOST_EXACT_LOOKUPS {
             return Vec::new();
@@ -170,7 +169,7 @@ impl Survey {
         connections
     }
 
-    /// Where most services can be reached that listen on a port.
+    /// Returns the lookups for 127.0.0.1 and ::1, where most services that listen on a port can be reached.
     fn to_localhost(&self, target: Target) -> [LookupKey; 2] {
         let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         localhost.map(|address| LookupKey {
@@ -181,8 +180,7 @@ impl Survey {
         })
     }
 
-    /// Takes note of the listener that a shortcut has shown, if it serves the target by its own address and port, or if
-    /// connections are steered to it.
+    /// Records the listener that an exact lookup has found, if it serves the target or connections are steered to it.
     pub fn exact_hit(&mut self, target: Target, listener: &Listener) {
         if target.is_steered_to(listener) || target.served_by(listener, None) == Reachability::Yes {
             let entries = self.entries.iter_mut();
@@ -192,14 +190,13 @@ impl Survey {
         }
     }
 
-    /// Whether this target has its listener.
+    /// True if this target has its listener.
     pub fn has_settled(&self, target: Target) -> bool {
         !self.unsettled().any(|entry| entry.target == target)
     }
 
-    /// The connections by which only the kernel's own lookup knows which of the listeners that were seen they find:
-    /// one that a BPF program steers elsewhere, one of several listeners that are not alike, and of UDP the socket that
-    /// gets every datagram.
+    /// Returns the lookups that decide between the listeners from this look. A BPF program can steer connections elsewhere,
+    /// several listeners can differ, and one of several UDP sockets can get every datagram.
     pub fn deciding_lookups(&self) -> Vec<LookupKey> {
         let mut connections = Vec::new();
         for entry in self.unsettled() {
@@ -225,8 +222,8 @@ impl Survey {
         connections
     }
 
-    /// The connections to the targets that are not settled. sock_diag can ask about a VRF or about a
-    /// device, where a connection finds what is bound to either, so by one that is enslaved there are two.
+    /// Returns the lookups for the open targets. A connection through an enslaved device finds listeners on the device and
+    /// on its VRF, but sock_diag asks about one of them: there are two lookups then.
     pub fn pending_lookups(&self) -> Vec<LookupKey> {
         let targets = self.unsettled().map(|entry| entry.target);
         let both = targets.flat_map(|target| {
@@ -251,8 +248,7 @@ impl Survey {
         LookupKey::to(target, ingress.map(|ingress| ingress.device))
     }
 
-    /// Takes note that the kernel finds this listener for this connection, which its address and port can contradict; or
-    /// these for datagrams from different ports.
+    /// Records the listeners that the kernel's own lookup has found: one, or several for datagrams from different ports.
     pub fn found(
         &mut self,
         connection: LookupKey,
@@ -271,8 +267,8 @@ impl Survey {
         }
     }
 
-    /// Takes over what another survey of the same targets has seen where this one has seen no
-    /// listener, and names the listeners. Not what this one has seen too and knows more of.
+    /// Takes over the listeners that another survey has seen for targets that are open here, and returns them. A listener
+    /// that this survey has seen, too, is left out: this survey knows more about it.
     pub fn merge(&mut self, other: &Self) -> Vec<(Target, Listener)> {
         let mut adopted = Vec::new();
         for (own, other) in self.entries.iter_mut().zip(&other.entries) {
@@ -304,8 +300,8 @@ impl Survey {
         adopted
     }
 
-    /// The answer for each target, in the order they were asked for. `failure` says why the last look
-    /// was not complete, if it was not: without it a target with no listener is not listening.
+    /// Returns the answer for each target, in the order of the command line. `failure` is the reason if the last look was
+    /// not complete. Without it, a target with no listener is not listening.
     pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
         let enough = self.is_settled();
         let answer = |entry: &TargetState| match &entry.progress {

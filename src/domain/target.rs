@@ -1,5 +1,4 @@
-//! What a person asks for: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`; the same with `udp:` in
-//! front, or with `tcp:`, which changes nothing.
+//! Targets: `443`, `*:443`, `192.0.2.10:443`, `[2001:db8::1]:443`, and the same after `udp:` or `tcp:`. TCP is the default.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,47 +11,46 @@ use super::listener::{AddressScope, Device, Family, Listener};
 use super::protocol::Protocol;
 use super::reachability::{Condition, Reachability};
 
-/// Where something should listen, and for which protocol.
+/// An endpoint and its protocol, where something should listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// Where.
+    /// The port, or the address and port.
     pub endpoint: Endpoint,
 }
 
 /// A port, or an address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
-    /// Any listener on this port, whatever its address and family.
+    /// Any listener on this port, with any address and family.
     Port(NonZeroU16),
-    /// A listener that a connection to this address and port would find. The unspecified address
-    /// means that the wildcard itself is bound. Never an IPv4-mapped IPv6 address: parsing turns
-    /// that into the IPv4 address it stands for.
+    /// A listener that a connection to this address and port would find. The unspecified address means that the wildcard
+    /// itself is bound. It is never an IPv4-mapped IPv6 address: the parser converts those to IPv4.
     Address(IpAddr, NonZeroU16),
 }
 
-/// How specific a listener is to an address, as far as it decides which one a connection finds. The kernel looks for one
-/// on the address first, then for a wildcard.
+/// How specific a listener is to an address. It decides which listener a connection finds: the kernel looks for one on the
+/// address first, then for a wildcard.
 ///
 /// Of two TCP wildcards an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c, __inet_lookup_listener,
-/// compute_score and __inet_hash). Of UDP all wildcards are equal here: a device counts for more than the family, a
-/// SO_REUSEPORT group for more than either, and otherwise the socket that was bound last gets everything
+/// compute_score and __inet_hash). For UDP all wildcards are equal here: a device counts for more than the family, a
+/// SO_REUSEPORT group for more than either, and otherwise the socket that was bound last gets every datagram
 /// (net/ipv4/udp.c and net/ipv6/udp.c, compute_score and lookup2). Before Linux 5.0 a wildcard on a device could also
 /// come before a socket on the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Specificity(u8);
 
 impl Target {
-    /// The port, in host order; never 0.
+    /// Returns the port, in host order. It is never 0.
     pub fn port(&self) -> u16 {
         match &self.endpoint {
             Endpoint::Port(port) | Endpoint::Address(_, port) => port.get(),
         }
     }
 
-    /// Whether a socket of this family can serve the target at all. An IPv6 socket can serve an
-    /// IPv4 address (dual-stack, IPv4-mapped), never the other way round.
+    /// True if a socket of this family can serve the target. An IPv6 socket can serve an IPv4 address (dual-stack or
+    /// IPv4-mapped), but not the reverse.
     pub fn served_by_family(&self, family: Family) -> bool {
         !matches!(
             (self.endpoint, family),
@@ -60,14 +58,13 @@ impl Target {
         )
     }
 
-    /// Whether this listener serves the target for connections that come in so. `None`: by whichever device it may be
-    /// bound to.
+    /// Returns whether this listener serves the target for connections through this ingress. `None` stands for any device.
     pub fn served_by(&self, listener: &Listener, ingress: Option<&Ingress>) -> Reachability {
         self.matches_endpoint(listener)
             .and(self.is_reached_via(listener, ingress))
     }
 
-    /// Whether connections that come in so find this listener, as far as devices decide it.
+    /// Returns whether connections through this ingress find this listener, as far as devices decide that.
     pub(super) fn is_reached_via(
         &self,
         listener: &Listener,
@@ -75,7 +72,7 @@ impl Target {
     ) -> Reachability {
         let target_ingress = self.ingress_for(ingress);
         match (target_ingress.as_deref(), listener.device) {
-            // Without --interface no more is asked for than /proc shows.
+            // Without --interface the device does not matter, and /proc does not show it.
             (_, Device::Unknown) if ingress.is_none() => Reachability::Yes,
             (None | Some(&Ingress::LO), device)
                 if device == Device::Index(Ingress::LO.device) && self.has_own_address() =>
@@ -87,7 +84,7 @@ impl Target {
         }
     }
 
-    /// Whether this listener serves the target by its protocol, port and address.
+    /// Returns whether this listener serves the target, as far as its protocol, port and address decide that.
     pub(super) fn matches_endpoint(&self, listener: &Listener) -> Reachability {
         if (listener.protocol, listener.port) != (self.protocol, self.port()) {
             return Reachability::No;
@@ -95,8 +92,8 @@ impl Target {
         listener.reachable().and(self.matches_address(listener))
     }
 
-    /// Whether a connection that finds this listener, by its own address and port not one for the target, was steered
-    /// there: a BPF program (sk_lookup) has chosen it. A wildcard asks for what is bound, and nothing is steered to it.
+    /// True if a BPF program (sk_lookup) has steered a connection to this listener. By its own address and port it would not
+    /// serve the target. A wildcard as the target requires a bound wildcard, so nothing is steered there.
     pub(super) fn is_steered_to(&self, listener: &Listener) -> bool {
         let asks_for_wildcard =
             matches!(self.endpoint, Endpoint::Address(address, _) if address.is_unspecified());
@@ -111,10 +108,10 @@ impl Target {
         matches!(self.endpoint, Endpoint::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
     }
 
-    /// How a connection to the target comes in: by the device that was named, or by `lo` to a loopback address, also if
-    /// another device was named. What is sent there leaves by no other device, and the kernel drops what comes in by
-    /// another (net/ipv4/route.c, ip_route_input_slow; net/ipv6/ip6_input.c, ip6_rcv_core). In a VRF its own device takes
-    /// the part of `lo`. `None`: by any. An address that is assigned to a device can be reached through every device.
+    /// Returns how a connection to the target comes in: through the device of `--interface`, or through `lo` to a loopback
+    /// address. The kernel drops packets for a loopback address from other devices (net/ipv4/route.c, ip_route_input_slow;
+    /// net/ipv6/ip6_input.c, ip6_rcv_core). A VRF's own device replaces `lo`. `None` stands for any device: an address of
+    /// one device can be reached through every device.
     pub(super) fn ingress_for<'e>(&self, ingress: Option<&'e Ingress>) -> Option<Cow<'e, Ingress>> {
         match self.endpoint {
             Endpoint::Address(address, _) if address.is_loopback() => {
@@ -127,7 +124,7 @@ impl Target {
         }
     }
 
-    /// The same without the protocol and the port.
+    /// Returns whether this listener serves the address of the target.
     fn matches_address(&self, listener: &Listener) -> Reachability {
         let Endpoint::Address(wanted, _) = self.endpoint else {
             return Reachability::Yes;
@@ -145,8 +142,7 @@ impl Target {
         }
     }
 
-    /// The specificity of a listener that serves the target. A port asks for no address, so there all are
-    /// equal.
+    /// Returns how specific a listener is to the target. For a port all listeners are equal.
     pub(super) fn specificity(&self, listener: &Listener) -> Specificity {
         Specificity(
             match (self.endpoint, listener.address_scope(), self.protocol) {
@@ -161,7 +157,7 @@ impl Target {
 }
 
 impl From<Endpoint> for Target {
-    /// A target for TCP.
+    /// Returns a target for TCP.
     fn from(endpoint: Endpoint) -> Self {
         Self {
             protocol: Protocol::Tcp,
@@ -171,7 +167,7 @@ impl From<Endpoint> for Target {
 }
 
 impl fmt::Display for Target {
-    /// TCP, the usual, is left out.
+    /// Writes `udp:` before UDP, and nothing before TCP.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
             Protocol::Tcp => self.endpoint.fmt(f),
@@ -190,40 +186,40 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Why a text is not a target. It says what was expected; the caller quotes the text.
+/// Why a text is not a target. The message says what was expected; the caller quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetError {
-    /// Nothing at all, which is what an unset variable leaves.
+    /// The text is empty, as from an unset variable.
     Empty,
-    /// It is a URL.
+    /// The text is a URL.
     Url,
-    /// There are several, with commas between them.
+    /// Several targets with commas between them.
     Several,
     /// The port is not a decimal number from 1 to 65535.
     Port,
-    /// This port, with zeros in front.
+    /// This port with leading zeros.
     Zeros(NonZeroU16),
-    /// The text before the colon is empty.
+    /// The part before the colon is empty.
     NoAddress,
-    /// The text before the port is not an IPv4 address.
+    /// The part before the port is not an IPv4 address.
     V4,
-    /// What stands in brackets is no IPv6 address.
+    /// The part in brackets is not an IPv6 address.
     V6,
-    /// More than one colon, but no brackets.
+    /// An IPv6 address without brackets.
     Brackets,
     /// An address without a port.
     NoPort,
     /// An IPv6 address with the name of a device, as in `fe80::1%eth0`.
     Zone,
-    /// Another protocol than TCP and UDP.
+    /// A protocol other than TCP and UDP.
     OtherProtocol,
     /// The name of a service, such as https.
     Service,
     /// A range of ports.
     Range,
-    /// An address to which nothing connects: multicast, or the limited broadcast.
+    /// An address that refuses TCP connections: multicast, or the limited broadcast.
     NoConnections,
-    /// A multicast group, for UDP.
+    /// A multicast group for UDP.
     Group,
 }
 
@@ -267,11 +263,10 @@ impl std::error::Error for TargetError {}
 impl FromStr for Target {
     type Err = TargetError;
 
-    /// Reads a target; the form is strict, for a typing error here would be a health check of the
-    /// wrong port.
+    /// Reads a target. The form is strict: a typing error would be a health check for the wrong port.
     ///
     /// # Errors
-    /// Anything but the forms of the module's first lines is a [`TargetError`].
+    /// Returns an error for any form that the first lines of this file do not list.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if text.is_empty() {
             return Err(TargetError::Empty);
@@ -334,17 +329,17 @@ impl FromStr for Endpoint {
     }
 }
 
-/// What a socket has in front of its address that is neither TCP nor UDP, as ss(8) and others write it.
+/// Protocols other than TCP and UDP, as ss(8) and others write them before an address.
 const OTHER_PROTOCOLS: [&str; 6] = ["dccp", "mptcp", "raw", "sctp", "unix", "vsock"];
 
-/// Whether connect(2) refuses the address for every route: multicast, and the limited broadcast. Not 0.0.0.0/8 and
-/// 240.0.0.0/4, which Linux routes like others (include/linux/in.h, ipv4_is_zeronet, ipv4_is_lbcast).
+/// True if connect(2) refuses the address for every route: multicast, and the limited broadcast. Not 0.0.0.0/8 and
+/// 240.0.0.0/4, which Linux routes like other addresses (include/linux/in.h, ipv4_is_zeronet, ipv4_is_lbcast).
 fn takes_no_connections(address: IpAddr) -> bool {
     address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
-/// `u16::from_str` alone would take `+443`. A leading zero is refused like in the parts of an IPv4
-/// address: some would read it as octal.
+/// Reads a port. `u16::from_str` alone would accept `+443`. A leading zero is refused as in the parts of an IPv4 address:
+/// some programs would read an octal number.
 fn parse_port(text: &str) -> Result<NonZeroU16, TargetError> {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(text) {

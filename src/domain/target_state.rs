@@ -1,4 +1,4 @@
-//! What is known of one target.
+//! The state of one target during a look.
 
 use super::candidates::{Candidates, Decision, best};
 use super::doubt::Doubt;
@@ -13,26 +13,26 @@ use super::verdict::Answer;
 
 #[derive(Clone, Debug)]
 pub(super) struct TargetState {
-    /// What it is about.
+    /// The target.
     pub(super) target: Target,
-    /// What is known of it.
+    /// How far the look has come with it.
     pub(super) progress: Progress,
-    /// What only somebody else has seen, who could not settle it.
+    /// A listener that only the second opinion has seen, if it does not settle the target.
     pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Progress {
-    /// No listener seen in this look.
+    /// This look has shown no listener.
     Open,
-    /// Those that this look has shown. A better one may still come.
+    /// The listeners that this look has shown. A better one can follow.
     Seen(Candidates),
-    /// There is nothing left to ask.
+    /// This listener serves the target, and no other can change that.
     Settled(Listener),
 }
 
 impl TargetState {
-    /// Whether this listener cannot make a difference any more.
+    /// True if this listener cannot change the answer any more.
     pub(super) fn is_irrelevant(&self, listener: &Listener) -> bool {
         match &self.progress {
             Progress::Open => false,
@@ -53,8 +53,8 @@ impl TargetState {
         self.progress = Progress::Seen(candidates);
     }
 
-    /// Takes note of what the kernel's own lookup has found for a connection that comes in so: one listener, or several
-    /// for datagrams from different ports.
+    /// Records what the kernel's own lookup has found for this key: one listener, or several for datagrams from different
+    /// ports.
     pub(super) fn found(
         &mut self,
         connection: LookupKey,
@@ -66,7 +66,7 @@ impl TargetState {
             return;
         };
         let is_group = listener.protocol == Protocol::Tcp || found.len() > 1;
-        // For what is elsewhere no rule holds: a BPF program has chosen it.
+        // A BPF program has chosen a listener elsewhere, so no rule of addresses applies.
         let is_steered = self.target.is_steered_to(listener);
         let by_rules = self.target.matches_endpoint(listener) != Reachability::No;
         match (&mut self.progress, self.target.endpoint) {
@@ -84,7 +84,7 @@ impl TargetState {
             (Progress::Seen(candidates), Endpoint::Port(_)) => {
                 candidates.resolve(listener, is_group, || requirements.compliance(listener));
             }
-            // Without a device the lookup finds nothing that is bound to one, and chooses nothing.
+            // A lookup without a device does not find listeners that are bound to one, so it does not decide.
             (Progress::Seen(candidates), Endpoint::Address(..))
                 if ingress.is_none() && candidates.any_is_bound() =>
             {
@@ -104,7 +104,7 @@ impl TargetState {
         is_group: bool,
         requirements: &mut dyn Requirements,
     ) {
-        // The lookup finds what is bound to no device whether or not a VRF lets it, and on lo whichever address it is.
+        // The lookup ignores the settings of VRFs, and which device has the address.
         let serves = match listener.device {
             Device::Unknown => Reachability::Yes,
             Device::Any | Device::Index(_) => self.target.is_reached_via(listener, ingress),
@@ -117,7 +117,7 @@ impl TargetState {
         if serves == Reachability::No || asked_about_enslaved && !on_enslaved {
             return;
         }
-        // Between one on the VRF and one on an enslaved device it has not chosen.
+        // It has not chosen between a listener on the VRF and one on an enslaved device.
         let beside =
             matches!(&self.progress, Progress::Seen(others) if others.any_on_devices(enslaved));
         let chosen = serves == Reachability::Yes && !on_enslaved && !beside;
@@ -152,7 +152,7 @@ impl TargetState {
         }
     }
 
-    /// The answer where no listener settles it.
+    /// Returns the answer if no listener has settled the target.
     pub(super) fn answer(&self, ingress: Option<&Ingress>, failure: Option<&Doubt>) -> Answer {
         let seen = self.decide(ingress).map(Decision::into_compliance);
         match (seen, failure) {
@@ -181,28 +181,26 @@ pub(super) fn not_known(listener: &Listener, unless: Condition) -> Doubt {
     let listens = listener.protocol.state_word();
     Doubt::new(match unless {
         Condition::V6only => {
-            format!("{listener} {listens}, but whether it takes IPv4 too (V6ONLY) is not known")
+            format!("{listener} {listens}, but whether it accepts IPv4 too (V6ONLY) is unknown")
         }
         Condition::OtherDevice => {
-            format!("{listener} {listens}, but whether it is bound to another device is not known")
+            format!("{listener} {listens}, but whether it is bound to another device is unknown")
         }
         Condition::NotOnLo => {
-            format!("{listener} {listens} on lo, but whether the address is on lo is not known")
+            format!("{listener} {listens} on lo, but whether the address is on lo is unknown")
         }
         Condition::DeviceGone => {
             let Device::Index(index) = listener.device else {
-                return Doubt::new(format_args!(
-                    "{listener} {listens} on a device that is not known"
-                ));
+                return Doubt::new(format_args!("{listener} {listens} on an unknown device"));
             };
             format!(
-                "{listener} {listens} on device number {index}, but whether that device exists is not known"
+                "{listener} {listens} on device number {index}, but whether that device exists is unknown"
             )
         }
         Condition::OutsideVrf => {
             format!(
                 "{listener} {listens} outside the VRF, but whether that counts \
-                 (net.ipv4.{}_l3mdev_accept) is not known",
+                 (net.ipv4.{}_l3mdev_accept) is unknown",
                 listener.protocol
             )
         }

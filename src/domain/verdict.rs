@@ -6,23 +6,23 @@ use super::doubt::Doubt;
 use super::listener::Listener;
 use super::requirement::Violation;
 
-/// What is known of one target.
+/// The answer about one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// This listener serves it.
     Listening(Listener),
     /// This listener would serve it, but does not meet a requirement.
     Violates(Listener, Violation),
-    /// A complete answer showed no listener for it.
+    /// No listener serves it; the sources answered completely.
     NotListening,
-    /// There was no complete answer.
+    /// The sources did not answer completely.
     CouldNotTell(Doubt),
-    /// It was not looked for to the end, since enough other targets are as wanted.
+    /// It was not checked to the end, because enough other targets are listening.
     NotChecked,
 }
 
 impl Answer {
-    /// Whether it is as it should be.
+    /// True if it is the expected answer.
     pub fn is(&self, wanted: Wanted) -> bool {
         match wanted {
             Wanted::Listening => matches!(self, Self::Listening(_)),
@@ -30,7 +30,7 @@ impl Answer {
         }
     }
 
-    /// The answer in words, and the reason for it.
+    /// Returns the words for the answer, and its reason.
     pub fn in_words(&self) -> (&'static str, Option<String>) {
         match self {
             Self::Listening(_) => ("listening", None),
@@ -42,7 +42,7 @@ impl Answer {
     }
 }
 
-/// What should be so.
+/// The expected state of the targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// The targets should be listening.
@@ -52,26 +52,26 @@ pub enum Wanted {
     Absent,
 }
 
-/// What is said of all targets together.
+/// The verdict about all targets together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Enough targets are listening, as they should.
+    /// Enough targets are listening, as expected.
     Listening,
-    /// Enough targets are not listening, as they should not.
+    /// Enough targets are not listening, as expected with `--absent`.
     Absent,
-    /// Too few are listening, whatever the doubtful ones would turn out to be.
+    /// Too few are listening, even if all uncertain targets were listening.
     NotListening,
-    /// It would be enough if all listeners kept up.
+    /// Enough would be listening if no queue were too long.
     QueueTooLong,
-    /// It would be enough if all listeners were the right ones.
+    /// Enough would be listening if all owners were right.
     WrongOwner,
     /// Something is listening where nothing should.
     Present,
-    /// It hangs on the doubtful ones.
+    /// The uncertain targets decide.
     CouldNotTell,
 }
 
-/// How many answers there are of each kind.
+/// How many answers of each kind there are.
 #[derive(Default)]
 struct Count {
     listening: usize,
@@ -82,7 +82,7 @@ struct Count {
 }
 
 impl Verdict {
-    /// The verdict when at least `needed` targets must be as wanted.
+    /// Returns the verdict if at least `needed` targets must have the expected state.
     pub fn of<'a>(
         answers: impl IntoIterator<Item = &'a Answer>,
         needed: usize,
@@ -112,14 +112,14 @@ impl Verdict {
         }
     }
 
-    /// Whether it is as it should be.
+    /// True if it is a success.
     pub fn is_healthy(self) -> bool {
         matches!(self, Self::Listening | Self::Absent)
     }
 }
 
 impl Count {
-    /// The least that is in the way of enough targets, where what is doubtful counts as if it were as wanted.
+    /// Returns the smallest problem that prevents success. Uncertain targets count as listening.
     fn problem(&self, needed: usize) -> Verdict {
         let listening = self.listening + self.doubtful + self.not_accepting;
         if listening >= needed {

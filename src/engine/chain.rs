@@ -1,22 +1,22 @@
-//! Whom to ask, and in which order.
+//! The sources of a check, and their order.
 
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
 use crate::source::{Source, SourceChoice};
 
-/// The sources of one or many judgements.
+/// The sources of one or several checks.
 pub struct SourceChain<'a> {
-    /// Asked in this order: the next one where the one before cannot answer.
+    /// In this order: the next source is asked if the one before cannot answer.
     sources: Vec<Box<dyn Source + 'a>>,
-    /// Asked before the first of them says no; of what it says only a yes counts.
+    /// Asked before a "no" of the first source. Only a "yes" of the second opinion counts.
     second_opinion: Option<Box<dyn Source + 'a>>,
-    /// Whether it is left out for now.
+    /// True if the second opinion is left out for now.
     is_second_opinion_spared: bool,
 }
 
 impl SourceChain<'_> {
-    /// Those that were chosen; `proc` is where /proc is. Who chose one source wants no other, and no second
-    /// opinion.
+    /// Returns the sources for `--source`. A named source is used alone, without a second opinion. `proc` is the path of
+    /// /proc.
     pub fn chosen(choice: SourceChoice, proc: &str) -> Self {
         let (sock_diag, files) = (Netlink::new(), Proc::new(proc));
         match choice {
@@ -29,7 +29,7 @@ impl SourceChain<'_> {
 }
 
 impl<'a> SourceChain<'a> {
-    /// These sources, in this order.
+    /// Returns a chain of these sources, in this order.
     pub fn new(sources: Vec<Box<dyn Source + 'a>>) -> Self {
         Self {
             sources,
@@ -38,12 +38,12 @@ impl<'a> SourceChain<'a> {
         }
     }
 
-    /// One source alone.
+    /// Returns a chain of one source.
     pub fn of(source: impl Source + 'a) -> Self {
         Self::new(vec![Box::new(source)])
     }
 
-    /// The same with a second opinion on what the first of them does not show.
+    /// Returns the same chain with a second opinion on a "no" of the first source.
     #[must_use]
     pub fn with_second_opinion(self, other: impl Source + 'a) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl<'a> SourceChain<'a> {
         }
     }
 
-    /// Leaves the second opinion out from now on, or no longer.
+    /// Leaves the second opinion out from now on, or uses it again.
     pub fn spare_second_opinion(&mut self, is_spared: bool) {
         self.is_second_opinion_spared = is_spared;
     }
@@ -69,12 +69,12 @@ impl<'a> SourceChain<'a> {
         all.for_each(|source| source.close());
     }
 
-    /// The sources in their order.
+    /// Returns the sources in their order.
     pub fn sources(&mut self) -> impl Iterator<Item = &mut (dyn Source + 'a)> {
         self.sources.iter_mut().map(|source| &mut **source as _)
     }
 
-    /// The source at this place of the order, and the one that gives a second opinion on its answer.
+    /// Returns the source with this index, and the second opinion on its answer.
     #[allow(clippy::type_complexity)]
     pub fn get(
         &mut self,

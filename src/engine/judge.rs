@@ -1,10 +1,10 @@
-//! How sure is sure: the looks that it takes to say "listening", "not listening" or "could not tell".
+//! How many looks it takes to say "listening", "not listening" or "could not tell".
 //!
-//! A listener that was seen is one, so "listening" takes one look. "Not listening" moves a virtual IP
-//! and resets every connection through it, so it takes two complete looks that show nothing, at least
-//! [`MIN_GAP`] from each other, and before that every other place that can know is asked.
+//! One look that shows a listener is enough for "listening". "Not listening" moves a virtual IP and resets every connection
+//! through it. So it requires two complete looks without a listener, at least [`MIN_GAP`] apart, and a question to every
+//! other place that could show one.
 //!
-//! An answer is about one moment. While there is time to retry, each look begins with nothing known.
+//! An answer is about one moment. While there is time to retry, each look discards the results of the look before.
 
 #[cfg(test)]
 mod tests;
@@ -21,15 +21,15 @@ use crate::domain::{Doubt, Obstacle, Requirements, Survey, Verdict, Wanted};
 use crate::engine::SourceChain;
 use crate::source::{Fault, Source};
 
-/// How far apart two looks must be for the second to count: long enough for a listener that is
-/// replaced by another, or missed in a race, to be there again.
+/// The shortest time between two looks that count. In this time a listener that is being replaced, or that the first look
+/// has missed, is there again.
 const MIN_GAP: Duration = Duration::from_millis(1);
 
-/// The part of the time limit that the second opinion can use: one in this many.
+/// The second opinion can use the time limit divided by this.
 const CROSS_CHECK_SHARE: u32 = 5;
 
-/// Looks until enough targets are settled, or all are shown to be absent, or the time is up. What the requirements name
-/// and what is not found makes every answer "could not tell".
+/// Looks until enough targets are settled, all are proven absent, or the time is over. If a name in the requirements is not
+/// found, every answer is "could not tell".
 pub fn judge(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
@@ -44,7 +44,7 @@ pub fn judge(
 /// The same as [`judge`].
 ///
 /// # Errors
-/// Returns what the requirements name and what was not found, up to the end of the retries.
+/// Returns a name in the requirements that was not found until the end of the retries.
 pub fn try_judge(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
@@ -87,48 +87,48 @@ struct CheckRun<'c> {
     requirements: &'c mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'c>,
-    /// The time in which a failed check is repeated.
+    /// The time in which looks are repeated.
     retry: Deadline<'c>,
     survey: Survey,
-    /// `None` if the last look was not complete, or settled everything.
+    /// `None` if the last look was not complete, or settled enough targets.
     misses: Option<MissStreak>,
     warnings: Vec<String>,
 }
 
-/// Complete looks of one source, one after the other, that did not settle everything.
+/// Successive complete looks by one source that did not settle enough targets.
 struct MissStreak {
-    /// The place of the source in the chain.
+    /// The index of the source in the chain.
     source: usize,
     since: Duration,
-    /// The places of the targets for which they have shown nothing.
+    /// The indexes of the targets for which they have shown no listener.
     unseen: BTreeSet<usize>,
     cross_checked: bool,
 }
 
-/// What one look leads to.
+/// The result of one look.
 enum LookEnd {
     /// Enough targets have a listener.
     Settled(&'static str),
-    /// The targets without a listener are shown to be absent.
+    /// The targets without a listener are proven absent.
     Absent(&'static str),
-    /// A second look by the same source decides what the first has left open.
+    /// A second look by the same source must confirm the first.
     SecondLook,
-    /// A listener that is not there now has time to come.
+    /// There is time to wait for a listener.
     Retry,
     /// No source has answered, for these reasons.
     NoSource(Vec<String>),
 }
 
-/// Why there is no answer: one reason for each source.
+/// The reasons why there is no answer: one for each source.
 type Faults = Vec<String>;
 
 impl CheckRun<'_> {
-    /// Queries until enough targets are settled or all others are shown to be absent. A source that cannot answer
+    /// Queries until enough targets are settled or all others are proven absent. A source that cannot answer
     /// is queried again as long as there is time to retry. Returns the name of the source that answered, or the
     /// reasons why none could.
     ///
     /// # Errors
-    /// Returns what the requirements name and what was not found.
+    /// Returns a name in the requirements that was not found.
     fn query_until_decided(
         &mut self,
         chain: &mut SourceChain<'_>,
@@ -162,7 +162,7 @@ impl CheckRun<'_> {
     /// Looks once, by the first source that answers.
     ///
     /// # Errors
-    /// The time limit is over.
+    /// Returns an error if the time limit is over.
     fn query(
         &mut self,
         chain: &mut SourceChain<'_>,
@@ -191,11 +191,11 @@ impl CheckRun<'_> {
         })
     }
 
-    /// Queries the sources in their order until one answers, and returns its place; `None` if none does. Once there
-    /// is no time to retry, a source that could not answer is not queried again.
+    /// Queries the sources in their order until one answers, and returns its index; `None` if none does. Once there is no
+    /// time to retry, a source that could not answer is not queried again.
     ///
     /// # Errors
-    /// The time limit is over.
+    /// Returns an error if the time limit is over.
     fn query_sources(
         &mut self,
         chain: &mut SourceChain<'_>,
@@ -217,7 +217,7 @@ impl CheckRun<'_> {
     }
 
     /// # Errors
-    /// The time limit is over, and what it leaves open is not known.
+    /// Returns an error if the time limit is over and targets are open.
     fn check_limit(&self) -> Result<(), Fault> {
         if self.deadline.is_over() && !self.survey.is_settled() {
             return Err(Fault::TimeIsUp(self.deadline.whole()));
@@ -246,14 +246,14 @@ impl CheckRun<'_> {
         }
     }
 
-    /// True if no listener that is missing now is waited for.
+    /// True if the check does not wait for missing listeners any more.
     fn retries_exhausted(&self) -> bool {
         let unseen = self.misses.as_ref().map_or(0, |misses| misses.unseen.len());
         let absent = self.spec.wanted == Wanted::Absent && unseen >= self.spec.needed;
         self.retry.is_over() || absent
     }
 
-    /// True if an answer that is known is also the last one.
+    /// True if the present answers are final.
     fn is_final(&self) -> bool {
         let answers = self.survey.answers(None);
         let answers = answers.iter().map(|(_, answer)| answer);
@@ -261,7 +261,7 @@ impl CheckRun<'_> {
             || Verdict::of(answers, self.spec.needed, self.spec.wanted).is_healthy()
     }
 
-    /// Begins a new moment: the names in the requirements are looked up, and nothing is known of any target. A name
+    /// Begins a new moment: looks up the names in the requirements, and discards what is known about the targets. A name
     /// that is not found is looked up again as long as there is time to retry.
     ///
     /// # Errors
@@ -283,7 +283,7 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Asks every other place that can know, before a no. One second opinion is enough, since the source
+    /// Asks every other place that could show a listener, before a "no". One second opinion is enough, because the source
     /// itself is queried again.
     fn cross_check(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
         let survey = &mut self.survey;
@@ -303,7 +303,7 @@ impl CheckRun<'_> {
             return;
         };
         misses.cross_checked = true;
-        // The second look must have its time, however long the second opinion takes.
+        // The second opinion must leave time for the second look.
         let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
@@ -322,7 +322,7 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Waits for this long, and for what is missing from [`MIN_GAP`].
+    /// Waits for this long, and at least for the rest of [`MIN_GAP`].
     fn pause(&self, pause: Duration) {
         let now = self.deadline.clock().now();
         let since = self.misses.as_ref().map(|misses| misses.since);

@@ -1,4 +1,4 @@
-//! One look: a source is asked about the targets that are still open.
+//! One look: a source is asked about the open targets.
 
 use tracing::{Level, debug, enabled};
 
@@ -6,17 +6,17 @@ use crate::clock::{Deadline, Shown};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
 use crate::source::{Fault, Ports, Question, Source};
 
-/// From how many ports the kernel is asked for the socket that gets a datagram: a group of two is taken for one socket once
-/// in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). Of a group the second or third ends it, if one meets the
-/// requirements.
+/// The number of source ports with which the kernel is asked for the socket that gets a datagram. A group of two looks like
+/// one socket once in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). For a group with a compliant member, two or
+/// three lookups are enough.
 const SOURCE_PORTS: u16 = 32;
 
-/// Asks the source, IPv4 first and IPv6 only for what is open then, and notes what it shows. All
-/// targets share the look; what an earlier one has left open begins anew.
+/// Asks the source about all open targets, and records what it shows. IPv6 is asked only about targets that are open after
+/// IPv4.
 ///
 /// # Errors
-/// The first reason for which the answer is not complete. The other family is asked all the same: it
-/// may settle the matter.
+/// Returns the first reason why the answer is not complete. The other family is asked nevertheless, because it can settle
+/// the targets.
 pub fn look(
     source: &mut dyn Source,
     survey: &mut Survey,
@@ -84,9 +84,9 @@ fn ask(
     answer
 }
 
-/// Asks for the listener of a few connections, which costs less than a dump, and the same however many listeners there
-/// are. Only a yes counts. Not with requirements:
-/// of an SO_REUSEPORT group the lookup shows one member. Whether nothing is left to ask.
+/// Asks the kernel's own lookup about a few connections, and returns true if that settles enough targets. It costs less than
+/// a dump, with any number of listeners. Only a "yes" counts. It is not used with requirements, because it shows one member
+/// of an SO_REUSEPORT group.
 fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Deadline<'_>) -> bool {
     for connection in survey.exact_lookups() {
         if survey.is_settled() {
@@ -113,8 +113,8 @@ fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Dea
     survey.is_settled()
 }
 
-/// Asks for each of these connections which listener the kernel itself would choose, and takes a yes:
-/// it knows what a dump cannot show, such as BPF sk_lookup. Its no proves nothing.
+/// Asks the kernel's own lookup about each of these connections, and records a "yes". The lookup knows what a dump cannot
+/// show, such as BPF sk_lookup. Its "no" proves nothing.
 pub fn look_up(
     source: &mut dyn Source,
     survey: &mut Survey,
@@ -140,7 +140,7 @@ pub fn look_up(
                 Ok([]) => "is none".to_owned(),
                 Ok([listener]) => format!("is {listener}"),
                 Ok([listener, ..]) => format!("is one of several on {listener}"),
-                Err(fault) => format!("is not known: {fault}"),
+                Err(fault) => format!("is unknown: {fault}"),
             };
             let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
@@ -150,7 +150,7 @@ pub fn look_up(
     }
 }
 
-/// Returns the listeners that the kernel finds for a connection from up to `most` ports: none, one, or members of a
+/// Returns the listeners that the kernel finds for a connection from up to `most` source ports: none, one, or members of a
 /// SO_REUSEPORT group, up to one that meets the requirements.
 fn ask_for(
     source: &mut dyn Source,

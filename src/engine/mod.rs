@@ -1,4 +1,4 @@
-//! From targets to answers: what is to be checked, whom to ask, one look, and the judge who knows how many it takes.
+//! From targets to answers: the check, its sources, one look, and the judge, who repeats looks until the answer is certain.
 
 mod chain;
 mod judge;

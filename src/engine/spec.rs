@@ -1,33 +1,33 @@
-//! What is to be checked, and what came out.
+//! What a check looks for, and its outcome.
 
 use std::time::Duration;
 
 use crate::domain::{Answer, Doubt, Ingress, Listener, Obstacle, Survey, Target, Wanted};
 
-/// How long to look.
+/// The time limits of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// The limit on everything.
+    /// The limit on the whole check.
     pub timeout: Duration,
-    /// How long to keep looking while it is not as wanted.
+    /// How long looks are repeated while the check fails.
     pub retry_for: Duration,
-    /// How long to wait between two of those looks.
+    /// The pause between two of those looks.
     pub retry_every: Duration,
 }
 
-/// What is to be found out.
+/// What a check looks for.
 #[derive(Clone, Debug)]
 pub struct CheckSpec {
     /// The targets, each once.
     pub targets: Vec<Target>,
-    /// What should be so, which is what retries wait for.
+    /// The expected state of the targets. Retries wait for it.
     pub wanted: Wanted,
-    /// Of how many targets.
+    /// How many targets must have that state.
     pub needed: usize,
 }
 
 impl CheckSpec {
-    /// Whether all of these targets are listening, and no more than that.
+    /// Returns a check that requires all of these targets to be listening.
     pub fn all_listening(targets: impl IntoIterator<Item = Target>) -> Self {
         let targets: Vec<Target> = targets.into_iter().collect();
         Self {
@@ -37,48 +37,48 @@ impl CheckSpec {
         }
     }
 
-    /// A survey of the targets, of which nothing is known yet, for connections that come in by any device.
+    /// Returns a survey of the targets before any look, for connections through any device.
     pub fn survey(&self) -> Survey {
         self.survey_via(None)
     }
 
-    /// The same for connections that come in so.
+    /// Returns the same for connections through this ingress.
     pub fn survey_via(&self, ingress: Option<Ingress>) -> Survey {
         let enough = match self.wanted {
             Wanted::Listening => self.needed,
-            // With --absent every target must be shown to be absent, so the survey cannot stop early.
+            // With --absent every target must be proven absent, so the survey cannot stop early.
             Wanted::Absent => self.targets.len(),
         };
         Survey::new(self.targets.iter().copied(), ingress, enough)
     }
 }
 
-/// What came out.
+/// The outcome of a check.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The answer for each target, in the order they were asked for.
+    /// The answer for each target, in the order of the command line.
     pub answers: Vec<(Target, Answer)>,
-    /// Listeners on the ports of targets that they do not serve, as the last look has shown them.
+    /// Listeners from the last look that have the port of a target and do not serve it.
     pub elsewhere: Vec<Listener>,
-    /// What a person should know although there is an answer.
+    /// Warnings beside the answers.
     pub warnings: Vec<String>,
-    /// Who gave the answers. `None`: nobody could.
+    /// The name of the source that answered. `None` if no source could.
     pub source: Option<&'static str>,
-    /// How long that took.
+    /// How long the check took.
     pub took: Duration,
-    /// Whether something that the options name does not exist. It is wrong usage, and never counts as up.
+    /// True if a name in the options does not exist. That is wrong usage, and never counts as up.
     pub names_missing: bool,
 }
 
 impl Outcome {
-    /// The listeners on the port of a target that they do not serve.
+    /// Returns the listeners that have the port of this target and do not serve it.
     pub fn elsewhere_of(&self, target: &Target) -> impl Iterator<Item = &Listener> {
         let place = (target.protocol, target.port());
         let listeners = self.elsewhere.iter();
         listeners.filter(move |one| (one.protocol, one.port) == place)
     }
 
-    /// The outcome where no look is possible.
+    /// Returns the outcome if no look is possible.
     pub fn in_doubt(targets: &[Target], doubt: &Doubt) -> Self {
         let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));
         Self {
@@ -91,7 +91,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome if something keeps a check from looking at all.
+    /// Returns the outcome if the check cannot begin.
     pub fn obstructed(targets: &[Target], obstacle: &Obstacle) -> Self {
         Self {
             names_missing: matches!(obstacle, Obstacle::NoSuch(_)),

@@ -25,8 +25,6 @@ pub(super) struct Node {
 struct Frame {
     node: Node,
     needs_brace: bool,
-    /// Keywords that belong to another block. If this one is not closed, the first is a sign of that.
-    misplaced: Vec<Unknown>,
 }
 
 /// An unknown keyword. If a `{` is next, it opens a block.
@@ -168,7 +166,6 @@ impl<'a> Parser<'a> {
                 blocks,
             },
             needs_brace: true,
-            misplaced: Vec::new(),
         });
     }
 
@@ -222,9 +219,6 @@ impl<'a> Parser<'a> {
         let Some(frame) = self.frames.pop() else {
             return;
         };
-        for unknown in frame.misplaced {
-            self.report(&unknown, unknown.problem);
-        }
         match self.frames.last_mut() {
             Some(outer) => outer.node.blocks.push(frame.node),
             None => self.builder.block(&frame.node),
@@ -237,14 +231,11 @@ impl<'a> Parser<'a> {
     }
 
     fn missing_close(&mut self, sign: Option<(&Location, &str)>) {
-        let Some(frame) = self.frames.last_mut() else {
+        let Some(frame) = self.frames.last() else {
             return;
         };
-        let misplaced = std::mem::take(&mut frame.misplaced);
-        let first = misplaced.first();
-        let first = first.map(|unknown| (&unknown.place, unknown.keyword.as_str()));
         let opened = &frame.node.line;
-        let (problem, (place, by)) = match first.or(sign) {
+        let (problem, (place, by)) = match sign {
             Some(sign) => (Problem::MissingClose, sign),
             None => (Problem::MissingCloseAtEnd, (&opened.place, "")),
         };
@@ -288,14 +279,8 @@ impl<'a> Parser<'a> {
     }
 
     fn report_unknown(&mut self) {
-        let Some(unknown) = self.unknown.take() else {
-            return;
-        };
-        match self.frames.last_mut() {
-            Some(frame) if unknown.problem == Some(Problem::MisplacedKeyword) => {
-                frame.misplaced.push(unknown);
-            }
-            _ => self.report(&unknown, unknown.problem),
+        if let Some(unknown) = self.unknown.take() {
+            self.report(&unknown, unknown.problem);
         }
     }
 

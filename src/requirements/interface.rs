@@ -1,4 +1,4 @@
-//! `--interface`: how connections come in by the device with a name.
+//! `--interface`: how connections through a named device come in.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::errno::ErrnoText;
 use crate::host::vrf;
 use crate::source::{Fault, netlink};
 
-/// How connections come in by the device with this name.
+/// Returns how connections through the device with this name come in.
 ///
 /// # Errors
-/// Returns that there is no such device, or why it could not be looked up.
+/// Returns an error if there is no such device, or if it cannot be looked up.
 pub(super) fn ingress(
     interface: &str,
     proc: &Path,
@@ -27,7 +27,7 @@ pub(super) fn ingress(
     };
     let index = if_nametoindex(interface).map_err(|errno| match errno {
         Errno::ENODEV => no_such(),
-        // The C library says ENOENT where it has no descriptor left to ask with.
+        // The C library returns ENOENT if it has no descriptor left for the question.
         _ => {
             let why = ErrnoText(errno);
             Doubt::new(format_args!(

@@ -1,4 +1,4 @@
-//! What a listener must meet beyond that it is there, judged with the help of the host.
+//! `--max-queue`, `--owner-...` and `--interface`: requirements on a listener.
 
 mod interface;
 mod process;
@@ -18,7 +18,7 @@ use crate::host::processes::{Processes, Viewer};
 pub use self::queue::MaxQueue;
 use self::unit::Units;
 
-/// Who should own a listener.
+/// The required owner of a listener.
 #[derive(Clone, Debug, Default)]
 pub struct Owner {
     /// The name or number of the user who made the socket.
@@ -29,18 +29,18 @@ pub struct Owner {
     pub process: Option<String>,
 }
 
-/// What is required, as it was named.
+/// The requirements as the command line names them.
 #[derive(Clone, Copy, Debug)]
 pub struct Demands<'a> {
     /// How full the queue is allowed to be.
     pub max_queue: Option<MaxQueue>,
-    /// Who should own the listener.
+    /// The required owner of the listener.
     pub owner: &'a Owner,
-    /// The device by which connections come in.
+    /// The device through which connections come in.
     pub interface: Option<&'a str>,
     /// The network namespace that the calling thread enters before names are looked up. `None` to stay.
     pub netns: Option<&'a Netns>,
-    /// The user beyond whose rights no process is looked into. `None` for the user of this process.
+    /// The user with whose permissions processes are read. `None` for the user of this process.
     pub viewer: Option<Viewer>,
 }
 
@@ -52,18 +52,18 @@ pub struct RequirementChecker<'a> {
     demands: Demands<'a>,
     proc: &'a Path,
     deadline: Deadline<'a>,
-    /// The user's number, or why it is not known. `None` if no user is required.
+    /// The user ID, or why it is unknown. `None` if no user is required.
     uid: Option<Result<u32, Doubt>>,
     units: Units,
-    /// What sockets had dropped before the check, and what they have dropped now.
+    /// What sockets had dropped in the look before, and what they have dropped now.
     drops: [Drops; 2],
-    /// Those of this look, once they were needed.
+    /// The processes of this look. `None` until they are needed.
     processes: Option<Result<Processes, Doubt>>,
 }
 
 impl<'a> RequirementChecker<'a> {
-    /// Looks up nothing yet. `proc` is /proc except in tests.
-    /// `drops` are those of an earlier check or look.
+    /// Returns the requirements, without looking up anything yet. `proc` is /proc except in tests. `drops` are from an
+    /// earlier look.
     pub fn new(demands: Demands<'a>, proc: &'a Path, deadline: Deadline<'a>, drops: Drops) -> Self {
         Self {
             demands,
@@ -76,13 +76,13 @@ impl<'a> RequirementChecker<'a> {
         }
     }
 
-    /// What sockets have dropped so far, for a later check.
+    /// Returns what sockets have dropped so far, for a later check.
     pub fn into_drops(self) -> Drops {
         let [_, drops] = self.drops;
         drops
     }
 
-    /// How many datagrams a socket has dropped since the check before.
+    /// Returns how many datagrams a socket has dropped since the look before.
     fn dropped(&mut self, listener: &Listener) -> u32 {
         let (Some(inode), Some(drops)) = (listener.inode, listener.drops) else {
             return 0;
@@ -130,7 +130,7 @@ impl Requirements for RequirementChecker<'_> {
             .transpose()
         {
             Ok(uid) => uid.map(Ok),
-            // It matters only where there is a listener to judge.
+            // It matters only if there is a listener.
             Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
             Err(no_such) => return Err(no_such),
         };

@@ -6,8 +6,8 @@ use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Listener, Violation};
 use crate::host::processes::{Held, Process, Processes};
 
-/// Whether a process of this name holds the listener. Those of the name are looked into first;
-/// the others only to be able to say that it is somebody else's.
+/// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
+/// to name the wrong owner.
 pub(super) fn judge(
     processes: &Processes,
     listener: &Listener,
@@ -16,12 +16,12 @@ pub(super) fn judge(
 ) -> Compliance {
     let unknown = |why: &str| {
         Compliance::Unknown(Doubt::new(format_args!(
-            "{listener} {}, but its process is not known: {why}",
+            "{listener} {}, but its process is unknown: {why}",
             listener.protocol.state_word()
         )))
     };
     let Some(inode) = listener.inode else {
-        return unknown("the inode of its socket is not known");
+        return unknown("the inode of its socket is unknown");
     };
     let search = |among: &mut Vec<&Process>| {
         processes.sort(among, listener.cgroup);
@@ -51,7 +51,7 @@ pub(super) fn judge(
         Ok(Some(_)) => return Compliance::Compliant,
         second => second,
     };
-    // What holds it and has no name can have the one that is wanted.
+    // A process whose name cannot be read can have the required name.
     let third = search(&mut nameless);
     if deadline.is_over() {
         return unknown("there was no time to find it");

@@ -1,21 +1,21 @@
-//! `--max-queue`: how full an accept queue may be, or for UDP a receive queue.
+//! `--max-queue`: how full an accept queue (TCP) or a receive queue (UDP) can be.
 
 use std::str::FromStr;
 
 use crate::domain::{Compliance, Doubt, Listener, Protocol, Queue, Violation};
 
-/// How full a queue may be, `--max-queue`.
+/// The value of `--max-queue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxQueue {
-    /// So many connections may wait, or for UDP bytes.
+    /// The number of connections that can wait, for UDP of bytes.
     Waiting(u32),
-    /// So much of the queue's own limit, in percent, up to 100.
+    /// A share of the queue's own limit, in percent, up to 100.
     Percent(u32),
 }
 
 impl MaxQueue {
-    /// How many connections or bytes may wait in a queue with this limit. `None` where the limit matters and
-    /// is not known.
+    /// Returns how many connections or bytes can wait in a queue with this limit. `None` if the limit matters and
+    /// is unknown.
     pub fn of(self, limit: Option<u32>) -> Option<u32> {
         match self {
             Self::Waiting(most) => Some(most),
@@ -26,9 +26,9 @@ impl MaxQueue {
         }
     }
 
-    /// Whether the listener keeps up. `dropped` is how many datagrams a UDP socket has dropped since an earlier look: the
-    /// kernel keeps the queue below its limit by the size of the next datagram, so the length alone does not show that it
-    /// is full. A filter drops, too, but its queue is not more than half full.
+    /// Returns whether the listener keeps up. `dropped` is how many datagrams a UDP socket has dropped since an earlier look.
+    /// The kernel keeps the queue below its limit by the size of the next datagram, so the length does not show that it is
+    /// full. A filter drops datagrams, too, but then the queue is at most half full.
     pub fn judge(self, listener: &Listener, dropped: u32) -> Compliance {
         let name = match listener.protocol {
             Protocol::Tcp => "accept queue",
@@ -36,7 +36,7 @@ impl MaxQueue {
         };
         let unknown = |what| {
             Compliance::Unknown(Doubt::new(format_args!(
-                "{listener} {}, but the {what} of its {name} is not known",
+                "{listener} {}, but the {what} of its {name} is unknown",
                 listener.protocol.state_word()
             )))
         };
@@ -192,7 +192,7 @@ mod tests {
         match "90%".parse::<MaxQueue>().unwrap().judge(&listener, 0) {
             Compliance::Unknown(doubt) => assert_eq!(
                 doubt.to_string(),
-                "127.0.0.1:53 is bound, but the limit of its receive queue is not known"
+                "127.0.0.1:53 is bound, but the limit of its receive queue is unknown"
             ),
             other => panic!("{other:?}"),
         }

@@ -6,28 +6,28 @@ use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Listener, Violation};
 use crate::host::cgroups::{Cgroups, belongs, unit_of};
 
-/// Finds units, each cgroup once a look.
+/// The units of cgroups. Each cgroup is looked up once in a look.
 #[derive(Debug, Default)]
 pub struct Units {
     paths: BTreeMap<u64, Option<String>>,
 }
 
 impl Units {
-    /// Forgets what it knows.
+    /// Discards the results of the look before.
     pub fn forget(&mut self) {
         self.paths.clear();
     }
 
-    /// Whether the socket was made in this unit.
+    /// Returns whether the socket was made in this unit.
     pub fn judge(&mut self, listener: &Listener, unit: &str, deadline: Deadline<'_>) -> Compliance {
         let unknown = |why| {
             Compliance::Unknown(Doubt::new(format_args!(
-                "{listener} {}, but its unit is not known: {why}",
+                "{listener} {}, but its unit is unknown: {why}",
                 listener.protocol.state_word()
             )))
         };
         let Some(id) = listener.cgroup else {
-            return unknown("only sock_diag tells a socket's cgroup, from Linux 5.8 on");
+            return unknown("only sock_diag reports the cgroup of a socket, since Linux 5.8");
         };
         let Some(cgroups) = Cgroups::mounted() else {
             return unknown("no cgroup2 is mounted here");
@@ -37,8 +37,8 @@ impl Units {
             .entry(id)
             .or_insert_with(|| cgroups.paths(&[id], deadline).remove(&id));
         match path {
-            // The root's own id is not among its folders. It is also what a kernel says that does
-            // not track the cgroups of sockets.
+            // The id of the root is not among its folders. A kernel that does not track the cgroups of sockets
+            // reports it, too.
             None if deadline.is_over() => unknown("there was no time to find its cgroup"),
             None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
             Some(path) if belongs(path, unit) => Compliance::Compliant,

@@ -8,12 +8,12 @@ use crate::host::passwd::Users;
 
 const PASSWD: &str = "/etc/passwd";
 
-/// The number of a user, by number or by name.
+/// Returns the user ID for a number or a name.
 pub(super) fn uid(user: &str) -> Result<u32, Obstacle> {
     if user.bytes().all(|byte| byte.is_ascii_digit()) {
         return user
             .parse()
-            .map_err(|_| Obstacle::NoSuch(format!("{user} is no number of a user")));
+            .map_err(|_| Obstacle::NoSuch(format!("{user} is not a user number")));
     }
     let users = Users::read(Path::new(PASSWD))
         .map_err(|why| Doubt::new(format_args!("{PASSWD} cannot be read: {why}")))?;
@@ -30,7 +30,7 @@ pub(super) fn judge(
 ) -> Compliance {
     let unknown = |why| {
         Compliance::Unknown(Doubt::new(format_args!(
-            "{listener} {}, but its user is not known{why}",
+            "{listener} {}, but its user is unknown{why}",
             listener.protocol.state_word()
         )))
     };
@@ -53,8 +53,8 @@ pub(super) fn judge(
     }
 }
 
-/// Whether this is the number that the kernel gives for every user whom a user namespace does not
-/// have (user_namespaces(7), "Unmapped user and group IDs"), and this is such a namespace.
+/// True if this is the overflow user ID, which replaces every user without a mapping, and this user namespace does not map
+/// all users (user_namespaces(7), "Unmapped user and group IDs").
 fn may_stand_for_another(uid: u32, proc: &Path) -> bool {
     /// DEFAULT_OVERFLOWUID of include/linux/highuid.h.
     const USUAL: u32 = 65534;
@@ -63,7 +63,7 @@ fn may_stand_for_another(uid: u32, proc: &Path) -> bool {
     uid == overflow.unwrap_or(USUAL) && !read("self/uid_map").is_some_and(|map| has_all(&map))
 }
 
-/// Whether a uid_map maps all users: 0 to 2^32 - 2.
+/// True if a uid_map maps all users: 0 to 2^32 - 2.
 fn has_all(map: &str) -> bool {
     let mut words = map.split_whitespace();
     words.next() == Some("0") && words.nth(1) == Some("4294967295")

@@ -1,11 +1,12 @@
 //! `listenup resets`: why connections are reset, by the kernel's counters and, as root, by its trace of resets.
 //!
-//! [`monitor`] watches, and [`findings`] draws the conclusions, with the words of [`causes`]. [`text`] and [`json`]
+//! [`monitor`] watches, and [`findings`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
 //! print them.
 
 mod addresses;
 mod causes;
 mod counters;
+mod descriptions;
 mod explain;
 mod findings;
 mod firewall;

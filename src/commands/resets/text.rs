@@ -149,7 +149,7 @@ fn group(finding: &Finding, recording: &Recording, monitor: &Monitor) -> String 
     text.push_str(&places::lines(&finding.places, MAX_PLACES));
     if finding.cause == Cause::Sent && !monitor.has_causes() {
         text.push_str(
-            "  a closed port, or a connection that this machine does not have, has no counter\n",
+            "nothing listens on the port, or no such connection on this machine: possible, without a counter\n",
         );
     }
     let next = match finding.cause {

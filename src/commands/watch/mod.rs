@@ -37,7 +37,7 @@ use self::report::{Report, Reporter};
 use self::state::{Debouncer, History, State};
 use self::track_file::{TrackFile, Unfit};
 use super::checker::{self, Checker, conclude};
-use crate::cli::{CheckOptions, Errand, Initial, OnExit, WatchOptions};
+use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
 use crate::clock::{Clock, Deadline, Shown, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::Outcome;
@@ -332,10 +332,8 @@ impl<'a> Watch<'a> {
 
     fn end(mut self) -> ExitStatus {
         self.pulse.systemd().stopping();
-        if self.options.on_exit == OnExit::Down {
-            self.file
-                .ensure_value(self.options.down_value, self.pulse.now());
-        }
+        let (down, now) = (self.options.down_value, self.pulse.now());
+        self.file.ensure_value(down, now);
         for text in self.file.news() {
             self.reporter.trouble(&text);
         }

@@ -46,7 +46,7 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let file = RegularFile::open(path)
         .map_err(|error| format!("{shown} cannot be read: {error}"))?
         .into_file();
-    if !track_file::is_locked(&file) {
+    if track_file::is_locked(&file) == Ok(false) {
         return Err(format!("no watch keeps {shown}"));
     }
     let modified = file.metadata().and_then(|found| found.modified());

@@ -85,7 +85,7 @@ fn equals_that_differ_are_contested_and_all_are_named() {
     ];
     assert_eq!(
         decided(TARGET, None, &listeners),
-        "which of these listeners a connection would find is not known: \
+        "which of these listeners a connection would find is unknown: \
          [::ffff:0.0.0.0]:443 (as required), [::]:443 (queue too long)"
     );
     let alike = listeners.map(|(listener, _)| (listener, full()));
@@ -98,7 +98,7 @@ fn a_device_decides_only_for_what_comes_in_on_it() {
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("0.0.0.0", Device::Index(7)), full()),
     ];
-    let contested = "which of these listeners a connection would find is not known: 0.0.0.0:443 (as required), \
+    let contested = "which of these listeners a connection would find is unknown: 0.0.0.0:443 (as required), \
                      0.0.0.0:443 on device number 7 (queue too long)";
     for (interface, expected) in [
         (None, contested),
@@ -158,7 +158,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
             on("0.0.0.0", Device::Any),
             true,
         ),
-        // What is not known of it may be whether it is found.
+        // What is unknown of it may be whether it is found.
         (
             (on("192.0.2.1", Device::Any), unknown()),
             on("0.0.0.0", Device::Any),
@@ -215,6 +215,23 @@ fn the_kernel_s_choice_leaves_its_group_alone() {
             .collect();
         assert_eq!(decided(TARGET, None, &left), expected);
     }
+}
+
+#[test]
+fn a_udp_socket_that_meets_the_requirements_does_not_hide_another_on_its_address() {
+    let socket = |inode| Listener {
+        protocol: Protocol::Udp,
+        inode: Some(inode),
+        ..on("127.0.0.1", Device::Any)
+    };
+    let target: Target = "udp:127.0.0.1:443".parse().unwrap();
+    let specificity = target.specificity(&socket(1));
+    let mut candidates = Candidates::default();
+    candidates.add(&socket(1), specificity, Compliance::Compliant);
+    assert!(!candidates.outranks(&socket(2), specificity));
+    candidates.add(&socket(2), specificity, full());
+    // A third one changes nothing: the kernel's own lookup decides already.
+    assert!(candidates.outranks(&socket(3), specificity));
 }
 
 #[test]

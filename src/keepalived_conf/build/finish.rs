@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Config, Group, Instance, State, Trackable, Tracked, TrackedBy};
+use super::super::model::{Config, Group, Instance, Trackable, Tracked, TrackedBy};
 use super::super::spelling::suggest;
 use super::Builder;
 
@@ -36,9 +36,6 @@ impl Builder<'_> {
         let mut groups = std::mem::take(&mut self.config.groups);
         let members = self.join_groups(&groups);
         self.ignore_weights(&mut instances, &groups, &members);
-        for instance in &mut instances {
-            self.clear_nopreempt(instance);
-        }
         let mut acting = Acting::new();
         for (number, instance) in instances.iter().enumerate() {
             for tracked in instance.tracks.iter().filter(|tracked| tracked.counts) {
@@ -110,16 +107,6 @@ impl Builder<'_> {
                         self.cx.report(&tracked.place, problem, values);
                     }
                 }
-            }
-        }
-    }
-
-    fn clear_nopreempt(&self, instance: &mut Instance) {
-        let state = instance.state.as_ref().map(|set| set.value);
-        if state == Some(State::Master) || instance.priority() == 255 {
-            if let Some(place) = instance.nopreempt.take() {
-                let values: Values = &[("name", &instance.name)];
-                self.cx.report(&place, Problem::NopreemptIgnored, values);
             }
         }
     }

@@ -35,7 +35,7 @@ impl Builder<'_> {
         let preempt = node.lines.iter().rfind(preempt);
         let nopreempt = preempt.filter(|line| line.keyword() == "nopreempt");
         let excluded = node.items_of("virtual_ipaddress_excluded");
-        let instance = Instance {
+        let mut instance = Instance {
             place: node.line.place.clone(),
             state,
             priority: cx.last(node, "priority", small(OnFlaw::Use(100))),
@@ -45,6 +45,16 @@ impl Builder<'_> {
             tracks: self.tracks(node, &name),
             name,
         };
+        let is_master = instance
+            .state
+            .as_ref()
+            .is_some_and(|set| set.value == State::Master);
+        if is_master || instance.priority() == 255 {
+            if let Some(place) = instance.nopreempt.take() {
+                let values: Values = &[("name", &instance.name)];
+                cx.report(&place, Problem::NopreemptIgnored, values);
+            }
+        }
         let router_id = cx.last(node, "virtual_router_id", small(OnFlaw::Ignore));
         let has_interface =
             node.has("interface") || node.blocks_of("unicast_peer").next().is_some();

@@ -36,7 +36,7 @@ fn judge(root: &tempfile::TempDir, name: &str) -> String {
     }
 }
 
-const UNKNOWN: &str = "127.0.0.1:443 listens, but its process is not known: ";
+const UNKNOWN: &str = "127.0.0.1:443 listens, but its process is unknown: ";
 
 #[test]
 fn one_of_the_holders_is_enough() {

@@ -67,12 +67,7 @@ struct Faults<'a> {
 impl Faults<'_> {
     fn add(&mut self, code: &'static Code, values: &[(&'static str, &dyn Display)]) {
         let (check, setting) = (self.analysis.check, &self.analysis.setting);
-        let file = self
-            .analysis
-            .script
-            .as_ref()
-            .and_then(|script| script.file.as_ref());
-        let file = file.map_or_else(|| check.in_words(), |file| file.display().to_string());
+        let file = self.analysis.file();
         let mut all: Vec<(&'static str, &dyn Display)> = values.to_vec();
         let (if_up, if_down) = (IfUp(check.on_failure), IfDown(check.on_failure));
         let on_failure = OnOneFailure(check.on_failure);
@@ -107,7 +102,7 @@ impl Faults<'_> {
             _ if self.analysis.runs_first_word_only() => &codes::FIRST_WORD_ONLY,
             "netstat" if self.analysis.netstat_ignores_pipe() => &codes::NETSTAT_WITH_PIPE,
             "netstat" if words.iter().any(|word| word == "-q") => &codes::REFUSES_OPERATOR,
-            "docker" if first_is(words, "ps") => &codes::REFUSES_OPERATOR,
+            "docker" if words.iter().any(|word| word == "ps") => &codes::REFUSES_OPERATOR,
             program if REFUSE.contains(&program) => &codes::REFUSES_OPERATOR,
             _ => &codes::OPERATOR,
         };
@@ -193,14 +188,7 @@ impl Faults<'_> {
     /// Reports a look; `decides` is true if the check fails with it.
     fn of_look(&mut self, look: &Look, decides: bool) {
         let analysis = self.analysis;
-        let file = analysis
-            .script
-            .as_ref()
-            .and_then(|script| script.file.as_ref());
-        let at = file.map_or_else(
-            || analysis.check.in_words(),
-            |file| file.display().to_string(),
-        );
+        let at = analysis.file();
         let service = analysis.name_of(look).unwrap_or_default();
         let also = look.also.unwrap_or_default();
         let values: [(&'static str, &dyn Display); 7] = [
@@ -234,22 +222,15 @@ impl Faults<'_> {
     }
 }
 
-fn first_is(words: &[String], first: &str) -> bool {
-    words.get(1).is_some_and(|word| word == first)
-}
-
 impl Analysis<'_> {
     /// True if netstat ignores all words that are not options, and all options that follow are harmless.
     pub fn netstat_ignores_pipe(&self) -> bool {
-        let mut options = self
-            .words
-            .iter()
-            .skip(1)
-            .filter(|word| word.starts_with('-'));
-        self.words
-            .first()
-            .is_some_and(|word| base_name(word) == "netstat")
-            && options.all(|word| word.chars().all(|letter| "-tulnpae".contains(letter)))
+        let is_harmless = |word: &String| word.chars().all(|letter| "-tulnpae".contains(letter));
+        let mut words = self.words.iter();
+        let is_netstat = words
+            .next()
+            .is_some_and(|word| base_name(word) == "netstat");
+        is_netstat && words.all(|word| !word.starts_with('-') || is_harmless(word))
     }
 
     /// Returns the name that a program without -n prints for the port.

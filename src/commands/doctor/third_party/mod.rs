@@ -52,7 +52,8 @@ struct Analysis<'c> {
     check: &'c Check<'c>,
     setting: Setting<'c>,
     words: Vec<String>,
-    script: Option<Script>,
+    /// The file of its script.
+    file: Option<String>,
     /// The first word that only a shell understands, and that no shell sees.
     operator: Option<String>,
     commands: Vec<Command>,
@@ -126,10 +127,11 @@ impl<'c> Analysis<'c> {
             .find(|word| sees_words && is_operator(word))
             .cloned();
         let file = script.as_ref().and_then(|script| script.file.as_ref());
+        let file = file.map(|file| file.display().to_string());
         let arguments = words.get(1..).unwrap_or_default().join(" ");
-        let command_line = match (file, &script) {
-            (Some(file), _) => Some(format!("{} {arguments}", file.display())),
-            (None, script) => script.is_none().then(String::new),
+        let command_line = match &file {
+            Some(file) => Some(format!("{file} {arguments}")),
+            None => script.is_none().then(String::new),
         };
         let scene = Scene {
             config,
@@ -155,7 +157,7 @@ impl<'c> Analysis<'c> {
             check,
             setting,
             words,
-            script,
+            file,
             operator,
             commands,
             shape,
@@ -176,12 +178,15 @@ impl<'c> Analysis<'c> {
         is_shell && self.operator.is_some() && self.words.get(1).is_some_and(|word| word == "-c")
     }
 
-    /// A place in the script, or its program.
+    /// The file of the script, or else the command.
+    fn file(&self) -> String {
+        self.file.clone().unwrap_or_else(|| self.check.in_words())
+    }
+
+    /// A place in the script, or else the command.
     fn place(&self, line: usize) -> String {
-        match self.script.as_ref().and_then(|script| script.file.as_ref()) {
-            Some(file) => format!("{}:{line}", file.display()),
-            None => self.check.in_words(),
-        }
+        let place = self.file.as_ref().map(|file| format!("{file}:{line}"));
+        place.unwrap_or_else(|| self.check.in_words())
     }
 }
 

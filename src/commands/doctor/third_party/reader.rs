@@ -306,7 +306,11 @@ impl Reader<'_> {
             ("", []) if is_one => return Some(()),
             ("", [Word::Assignment(name, value)]) if is_one => return self.assign(name, value),
             ("[" | "[[" | "test", words) if is_one => self.test(words)?,
-            ("echo" | "true" | ":", words) if is_one && !words.iter().any(Word::connects) => "E",
+            ("echo" | "true" | ":", words)
+                if is_one && !words.iter().any(|word| word.text().starts_with(CONNECTION)) =>
+            {
+                "E"
+            }
             ("exit", [_] | [_, Word::Status]) if is_one => "X?",
             ("exit", [_, code]) if is_one => match code.text().parse::<u8>().ok()? {
                 0 => "X0",
@@ -384,9 +388,7 @@ impl Reader<'_> {
                 (Some(look), *operator == "-n")
             }
             ([_, "==", _], _) if !self.bash => return None,
-            ([_, operator, number], [Word::Output(look, output, _), ..])
-                if *output != Output::Lines =>
-            {
+            ([_, operator, number], [Word::Output(look, Output::Count, _), ..]) => {
                 let found = match (*operator, *number) {
                     ("-eq" | "=" | "==", "0") | ("-lt", "1") | ("-le", "0") => false,
                     ("-ne" | "!=" | "-gt", "0") | ("-ge", "1") => true,
@@ -448,22 +450,19 @@ impl Reader<'_> {
 }
 
 impl Word {
-    /// Returns its text; empty if it is not a text.
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            _ => "",
-        }
-    }
-
-    fn connects(&self) -> bool {
-        self.text().starts_with(CONNECTION)
-    }
-
+    /// Returns its text. `None`: it depends on a run.
     fn known(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.clone()),
             _ => None,
+        }
+    }
+
+    /// Returns its text, or nothing.
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
@@ -75,7 +76,7 @@ impl Held {
     /// to the person who has chosen it.
     pub fn lock(&self) -> bool {
         let lock = whole_file(libc::F_WRLCK);
-        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || !is_locked(&self.file)
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || is_locked(&self.file) != Ok(true)
     }
 
     /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
@@ -124,9 +125,13 @@ impl Held {
 }
 
 /// Returns true if a watch has locked this file through another open file description.
-pub fn is_locked(file: &File) -> bool {
+///
+/// # Errors
+/// Returns why the file system or the kernel (gVisor) cannot answer.
+pub fn is_locked(file: &File) -> Result<bool, Errno> {
     let mut lock = whole_file(libc::F_RDLCK);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && i32::from(lock.l_type) == libc::F_WRLCK
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+    Ok(i32::from(lock.l_type) == libc::F_WRLCK)
 }
 
 fn whole_file(kind: i32) -> libc::flock {

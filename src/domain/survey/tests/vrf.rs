@@ -25,7 +25,7 @@ fn word(answer: &Answer) -> String {
 
 const ADDRESS: &str = "192.0.2.10:443";
 const OUTSIDE: &str = "192.0.2.10:443 listens outside the VRF, but whether that counts \
-                       (net.ipv4.tcp_l3mdev_accept) is not known";
+                       (net.ipv4.tcp_l3mdev_accept) is unknown";
 
 #[test]
 fn where_it_is_not_known_whether_one_outside_the_vrf_is_found_one_on_it_will_do() {
@@ -107,7 +107,7 @@ fn between_the_vrf_and_the_device_the_kernel_s_own_lookup_does_not_choose() {
         let length = u32::from(index == 2); // the one on the device is unfit
         on_device("192.0.2.10", Device::Index(index), length)
     });
-    let contested = "which of these listeners a connection would find is not known: ";
+    let contested = "which of these listeners a connection would find is unknown: ";
     for (found, asked) in [(&vrf, 7), (&enslaved, 2)] {
         let seen = [enslaved.clone(), vrf.clone()];
         let text = looked_up(&in_a_vrf(&[2], Some(false)), &seen, (found, asked));

@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{NO_RETRY, Played, Say, run, spec, word};
+use super::{NO_RETRY, Played, Say, run, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
-use crate::domain::{Listener, NoRequirements, Wanted};
+use crate::domain::{
+    Compliance, Ingress, Listener, NoRequirements, Obstacle, Requirements, Wanted,
+};
 use crate::engine::{SourceChain, Timing, judge};
 use crate::source::{Fault, Question, Source};
 
@@ -156,4 +158,39 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     }
     drop(chain);
     assert_eq!([first.0, next.0, opinion.0], [2; 3]);
+}
+
+/// A name that is away from the second to the tenth time that it is looked up.
+struct Away(u32);
+
+impl Requirements for Away {
+    fn any(&self) -> bool {
+        false
+    }
+
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+        self.0 += 1;
+        match self.0 {
+            2..=10 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    fn compliance(&mut self, _: &Listener) -> Compliance {
+        Compliance::Compliant
+    }
+}
+
+#[test]
+fn a_look_before_a_name_was_away_is_not_one_of_the_two_behind_a_no() {
+    let timing = Timing {
+        retry_for: Duration::from_millis(100),
+        ..NO_RETRY
+    };
+    let mut source = [Played::new(&[Say::Nothing])];
+    let wanted = Wanted::Listening;
+    let (outcome, _) = run_for(wanted, &mut Away(0), &mut source, None, timing);
+    assert_eq!(word(&outcome), "not");
+    let asked: Vec<u128> = source[0].asked.iter().map(Duration::as_millis).collect();
+    assert_eq!(asked, [0, 100, 101]);
 }

@@ -297,7 +297,7 @@ fn a_listener_of_which_the_second_opinion_does_not_know_enough_leaves_it_open() 
     let mut opinion = Played::new(&[Say::DualStackOrNot]);
     let mut source = [Played::new(&[Say::Nothing])];
     let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
-    let doubt = "? [::]:443 listens, but whether it takes IPv4 too (V6ONLY) is not known";
+    let doubt = "? [::]:443 listens, but whether it accepts IPv4 too (V6ONLY) is unknown";
     assert_eq!(word(&outcome), doubt);
     assert_eq!(outcome.warnings.len(), 1);
 }

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
-use crate::clock::{Clock, fake::FakeClock};
+use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Family, Ingress, Listener, NoRequirements, Obstacle, Requirements,
-    Violation, Wanted,
+    Answer, Compliance, Device, Family, Ingress, Listener, LookupKey, NoRequirements, Obstacle,
+    Protocol, Requirements, Violation, Wanted,
 };
 use crate::engine::Timing;
 use crate::source::{Fault, Question, Source};
@@ -292,4 +292,93 @@ fn warnings_are_of_the_last_look_and_told_once() {
         );
         assert_eq!(outcome.warnings.len(), warnings, "{:?}", outcome.warnings);
     }
+}
+
+/// A SO_REUSEPORT group of three UDP sockets, whose source port decides which one gets a datagram, and a fourth socket on the
+/// address that gets nothing.
+#[derive(Default)]
+struct Group {
+    closed: u32,
+}
+
+impl Source for Group {
+    fn name(&self) -> &'static str {
+        "group"
+    }
+
+    fn close(&mut self) {
+        self.closed += 1;
+    }
+
+    fn listeners(
+        &mut self,
+        question: Question<'_>,
+        visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        if (question.protocol, question.family) == (Protocol::Udp, Family::V4) {
+            for inode in 1..=4 {
+                let _ = visit(&member(inode));
+            }
+        }
+        Ok(())
+    }
+
+    fn kernel_lookup(
+        &mut self,
+        key: LookupKey,
+        _: Deadline<'_>,
+    ) -> Result<Option<Listener>, Fault> {
+        Ok(Some(member(key.source_port.clamp(1, 3).into())))
+    }
+}
+
+fn member(inode: u64) -> Listener {
+    Listener {
+        protocol: Protocol::Udp,
+        inode: Some(inode),
+        device: Device::Any,
+        ..super::listener("127.0.0.1")
+    }
+}
+
+/// Requirements that only the socket with this inode meets.
+struct Inode(u64);
+
+impl Requirements for Inode {
+    fn any(&self) -> bool {
+        true
+    }
+
+    fn compliance(&mut self, listener: &Listener) -> Compliance {
+        match listener.inode == Some(self.0) {
+            true => Compliance::Compliant,
+            false => Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
+        }
+    }
+}
+
+fn group(required: u64, timing: Timing) -> (String, u32) {
+    let mut sources = [Group::default()];
+    let spec = spec(Wanted::Listening, &["udp:127.0.0.1:443"], 1);
+    let clock = FakeClock::default();
+    let requirements = &mut Inode(required);
+    let outcome = judge_with(&clock, &spec, requirements, &mut sources, None, timing);
+    (word(&outcome), sources[0].closed)
+}
+
+#[test]
+fn a_group_of_udp_sockets_is_asked_about_until_a_member_meets_the_requirements() {
+    for (required, said) in [(1, "127.0.0.1:443"), (3, "127.0.0.1:443"), (5, "! full")] {
+        assert_eq!(group(required, NO_RETRY).0, said, "{required}");
+    }
+    let (said, _) = group(4, NO_RETRY);
+    assert!(said.starts_with("? which of these sockets"), "{said}");
+}
+
+#[test]
+fn retries_open_the_sources_again_for_the_namespace_that_the_thread_is_in_then() {
+    assert_eq!(group(5, NO_RETRY).1, 0);
+    let (said, closed) = group(5, RETRY);
+    assert_eq!(said, "! full");
+    assert!(closed > 1, "{closed}");
 }
