@@ -14,6 +14,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod glob;
+mod include;
 mod keywords;
 mod loaded;
 mod location;
@@ -30,7 +31,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use blocks::Parser;
-use opening::Strict;
+use include::Strict;
 use reader::{Context, Reader};
 
 pub use diagnostic::{Diagnostic, Problem};

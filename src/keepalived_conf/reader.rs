@@ -10,7 +10,7 @@ use super::comment::{decomment, skip_blanks, trim_end};
 use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
-use super::opening::directive;
+use super::include::directive;
 use super::words::plain;
 use super::{Location, Spanned, Version};
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::look::base_name;
-use crate::untrusted::{self, Limits, ReadError, RegularFile};
+use crate::untrusted::{self, Limits, Place, ReadError, RegularFile};
 
 /// The bytes of a script that are read at most.
 const LIMIT: u64 = 64 << 10;
@@ -113,11 +113,17 @@ impl Script {
         Some(Self {
             arguments: arguments.to_vec(),
             bash: shell.or_else(|| interpreter(&text)),
-            file: std::fs::canonicalize(file).ok(),
+            file: real_path(file),
             comm: comm.chars().take(15).collect(),
             text,
         })
     }
+}
+
+/// Returns the path of a file without symlinks.
+fn real_path(file: &str) -> Option<PathBuf> {
+    let place = Place::of(Path::new(file)).ok()?;
+    std::fs::read_link(place.path()).ok()
 }
 
 /// Returns whether the interpreter of a script is bash. `None`: it is another one, or has options.
@@ -164,5 +170,5 @@ pub fn defect(path: &Path) -> Option<Defect> {
 
 /// True if keepalived cannot execute a program.
 pub fn is_missing(path: &Path) -> bool {
-    path.is_absolute() && !path.exists() || defect(path).is_some()
+    path.is_absolute() && untrusted::metadata(path).is_err() || defect(path).is_some()
 }
