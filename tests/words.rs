@@ -60,19 +60,6 @@ const BUT: [&str; 4] = ["how long", "how many", "how much", "how often"];
 /// The most words of a sentence, or of a part of it between colons and semicolons, in a page.
 const LONGEST: usize = 30;
 
-/// Folders whose doc comments still begin with [`OPENINGS`].
-const PENDING: [&str; 5] = [
-    "src/commands/doctor",
-    "src/domain",
-    "src/engine",
-    "src/keepalived_conf",
-    "src/requirements",
-];
-
-fn is_pending(path: &Path) -> bool {
-    PENDING.iter().any(|folder| path.starts_with(folder))
-}
-
 /// A text that somebody reads, and where it is.
 struct Text {
     file: PathBuf,
@@ -303,9 +290,7 @@ fn strings_and_doc_comments_are_plain_english() {
     for file in &sources {
         let code = fs::read_to_string(file).unwrap();
         found.extend(complaints(&texts(file, &code)));
-        if !is_pending(file) {
-            found.extend(incomplete_comments(file, &code));
-        }
+        found.extend(incomplete_comments(file, &code));
     }
     assert!(
         found.is_empty(),
@@ -335,7 +320,6 @@ fn pages_are_plain_english() {
         for (number, line) in text.lines().enumerate() {
             texts.push(Text::new(page, number + 1, line));
         }
-        // The table of findings has a format of its own.
         if page.extension().unwrap() != "txt" {
             found.extend(long_sentences(page, &text));
         }

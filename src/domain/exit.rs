@@ -37,7 +37,7 @@ pub enum ExitCodes {
     Search,
 }
 
-/// What "could not tell" counts as in the keepalived set: `--on-unknown`.
+/// The result that "could not tell" counts as in the keepalived set: `--on-unknown`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnUnknown {
     /// Like "not listening".
@@ -81,7 +81,7 @@ pub struct ExitStatus {
     pub reason: ExitReason,
     /// The set of exit codes.
     pub codes: ExitCodes,
-    /// What "could not tell" counts as.
+    /// The result that "could not tell" counts as.
     pub on_unknown: OnUnknown,
 }
 

@@ -11,7 +11,7 @@ use super::reachability::{Condition, Reachability};
 /// The index of `lo` in every network namespace (include/net/flow.h, LOOPBACK_IFINDEX).
 const LOOPBACK: u32 = 1;
 
-/// How connections come in.
+/// The device through which connections come in, and its VRF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
     /// The index of a VRF, or of a device that belongs to no VRF. The kernel's own lookup is asked about it.

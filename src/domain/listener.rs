@@ -51,11 +51,11 @@ pub struct Listener {
     /// The id of the cgroup in which the socket was made (INET_DIAG_CGROUP_ID, Linux 5.8).
     /// `None` if the source does not say.
     pub cgroup: Option<u64>,
-    /// Why no connection finds it. `None` if no such reason is known.
+    /// The reason why no connection finds it. `None` if no such reason is known.
     pub unreachable: Option<Unreachable>,
 }
 
-/// Why no connection finds a socket that listens, to any address.
+/// The reason why no connection, to any address, finds a socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unreachable {
     /// The device that it is bound to is gone: deleted, or moved to another network namespace.
@@ -70,8 +70,8 @@ pub enum Unreachable {
     DeviceNotKnown,
 }
 
-/// What waits for the service. For TCP it is established connections that are not accepted yet. For UDP it is the bytes of
-/// datagrams that are not received yet, with the kernel's overhead.
+/// The connections or datagrams that wait for the service. For TCP it counts established connections that are not
+/// accepted yet. For UDP it counts the bytes of datagrams that are not received yet, with the kernel's overhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Queue {
     /// How many connections or bytes wait.

@@ -1,6 +1,6 @@
-//! Whether a listener serves a target. That can depend on something that its source does not show.
+//! The reachability of a target by a listener. It can depend on something that the listener's source does not show.
 
-/// Whether a listener serves a target.
+/// The answer to the question whether a listener serves a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reachability {
     /// It serves the target.

@@ -4,7 +4,7 @@ use super::doubt::{Doubt, Obstacle};
 use super::ingress::Ingress;
 use super::listener::Listener;
 
-/// Whether a listener meets the requirements, or that this is unknown.
+/// The result of comparing a listener with the requirements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compliance {
     /// It meets them.

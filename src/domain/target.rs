@@ -30,8 +30,8 @@ pub enum Endpoint {
     Address(IpAddr, NonZeroU16),
 }
 
-/// How specific a listener is to an address. It decides which listener a connection finds: the kernel looks for one on the
-/// address first, then for a wildcard.
+/// The specificity of a listener for an address. It decides which listener a connection finds: the kernel looks for one
+/// on the address first, then for a wildcard.
 ///
 /// Of two TCP wildcards an IPv4 socket comes before an IPv6 one (net/ipv4/inet_hashtables.c, __inet_lookup_listener,
 /// compute_score and __inet_hash). For UDP all wildcards are equal here: a device counts for more than the family, a
@@ -186,7 +186,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Why a text is not a target. The message says what was expected; the caller quotes the text.
+/// The reason why a text is not a target. The message says what was expected; the caller quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetError {
     /// The text is empty, as from an unset variable.

@@ -15,7 +15,7 @@ use super::verdict::Answer;
 pub(super) struct TargetState {
     /// The target.
     pub(super) target: Target,
-    /// How far the look has come with it.
+    /// The progress of the look with it.
     pub(super) progress: Progress,
     /// A listener that only the second opinion has seen, if it does not settle the target.
     pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,

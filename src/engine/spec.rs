@@ -1,4 +1,4 @@
-//! What a check looks for, and its outcome.
+//! The specification of a check, and its outcome.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Timing {
     pub retry_every: Duration,
 }
 
-/// What a check looks for.
+/// The targets of a check, and the state that they must have.
 #[derive(Clone, Debug)]
 pub struct CheckSpec {
     /// The targets, each once.

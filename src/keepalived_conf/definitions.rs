@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::comment::{skip_blanks, trim_end};
 
-/// What a definition stands for.
+/// The value of a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// A text of one line.
@@ -14,7 +14,7 @@ pub(super) enum Value {
     Lines(Arc<[u8]>),
     /// The folder of the file.
     Folder,
-    /// What `@id` is compared with.
+    /// The ID that `@id` is compared with.
     Id,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Reference<'a> {
     pub name: &'a [u8],
     /// How long the use is, with the dollar sign and the braces.
     pub length: usize,
-    /// What follows the name in the braces.
+    /// The text after the name in the braces.
     pub parameters: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: locations and values. The wording is not here.
+//! The problems of a configuration, with their locations and values. The wording is not here.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -17,13 +17,14 @@ pub struct Diagnostic {
     pub place: Location,
     /// The problem.
     pub problem: Problem,
-    /// What the line contains, by the names that the problem's description has.
+    /// The values for the message, by the names that the problem's description has.
     pub values: Vec<(&'static str, String)>,
 }
 
 macro_rules! problems {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// What can be wrong. The description names the values; the number never changes its meaning.
+        /// A problem that a configuration can have. The description names the values; the number never changes its
+        /// meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u16)]
         pub enum Problem {

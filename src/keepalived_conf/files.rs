@@ -1,4 +1,4 @@
-//! Where the text of the files comes from.
+//! The file system that the text of the files comes from.
 
 use std::ffi::OsString;
 use std::fs;

@@ -18,7 +18,7 @@ impl InMemory<'_> {
     }
 }
 
-/// Where they are.
+/// The folder of the files.
 const FOLDER: &str = "/etc/keepalived";
 
 impl Files for InMemory<'_> {

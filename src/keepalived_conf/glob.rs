@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::files::Files;
 
-/// What a pattern found.
+/// The result of a search for a pattern.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Files as the pattern names them, sorted.

@@ -48,7 +48,7 @@ const fn row(
     }
 }
 
-/// What follows a keyword.
+/// The values or the block that can follow a keyword.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// Values, or none.
@@ -77,7 +77,7 @@ impl Keyword {
     }
 }
 
-/// What is in no block.
+/// The top level: the keywords outside all blocks.
 pub(super) static TOP: Row = row("", "", Block::Root, ROOT);
 
 /// All blocks. Those that a keyword belongs to most often come first.

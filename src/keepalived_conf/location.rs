@@ -1,4 +1,4 @@
-//! Where something is written.
+//! The location of a line in a file.
 
 use std::fmt;
 use std::path::Path;

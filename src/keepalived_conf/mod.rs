@@ -43,12 +43,12 @@ pub use model::{
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;
 
-/// What differs between hosts and versions.
+/// The parameters of a reading, which differ between hosts and versions.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
     /// The files.
     pub files: &'a dyn Files,
-    /// What `@id` is compared with: keepalived's option `-i`, or [`instance_id`] of the host's name.
+    /// The ID that `@id` is compared with: keepalived's option `-i`, or [`instance_id`] of the host's name.
     pub id: &'a [u8],
     /// The version of keepalived. `None` if it is unknown.
     pub version: Option<Version>,

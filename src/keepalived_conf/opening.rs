@@ -14,10 +14,10 @@ use super::reader::{MAX_FILE, Open, Origin, Reader, Source};
 use super::template::placeholder;
 use super::words::{is_space, lossy};
 
-/// How deep files can include each other.
+/// The greatest depth of files that include each other. The main file has depth 1.
 const DEEPEST: usize = 64;
 
-/// What keeps keepalived from starting.
+/// The failures of an include that keep keepalived from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strict {
     /// Nothing: `include`.

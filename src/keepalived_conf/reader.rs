@@ -65,7 +65,7 @@ impl Line {
     }
 }
 
-/// What all parts of the reader share.
+/// The context that all parts of the reader share.
 pub(super) struct Context<'a> {
     pub files: &'a dyn Files,
     pub id: &'a [u8],
@@ -93,7 +93,7 @@ impl Context<'_> {
 #[derive(Debug)]
 pub(super) struct Source {
     pub file: Arc<Path>,
-    /// Where relative paths in it begin.
+    /// The folder in which relative paths in it begin.
     pub folder: Arc<Path>,
     /// The file that includes it.
     pub parent: Option<Arc<Source>>,
@@ -106,13 +106,13 @@ impl Source {
     }
 }
 
-/// Where a text comes from.
+/// The origin of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     File,
     /// A definition of several lines.
     Definition,
-    /// What follows a brace in a line.
+    /// The rest of a line, from a brace on or after it.
     Rest,
 }
 

@@ -1,6 +1,6 @@
 //! The words of a line. keepalived has two ways: one for most lines, and one for lines with a command.
 
-/// Why a line with a command has no words.
+/// The reason why a line with a command has no words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
     /// A quote is not closed, or a backslash ends the line.
@@ -61,7 +61,7 @@ pub(super) fn plain(line: &[u8]) -> Vec<String> {
     }
 }
 
-/// What becomes of a backslash.
+/// The treatment of a backslash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escapes {
     /// The backslash and the next byte become the byte that is meant.

@@ -32,7 +32,7 @@ pub struct Owner {
 /// The requirements as the command line names them.
 #[derive(Clone, Copy, Debug)]
 pub struct Demands<'a> {
-    /// How full the queue is allowed to be.
+    /// The limit on how full the queue is allowed to be. `None` if there is no limit.
     pub max_queue: Option<MaxQueue>,
     /// The required owner of the listener.
     pub owner: &'a Owner,
@@ -55,7 +55,7 @@ pub struct RequirementChecker<'a> {
     /// The user ID, or why it is unknown. `None` if no user is required.
     uid: Option<Result<u32, Doubt>>,
     units: Units,
-    /// What sockets had dropped in the look before, and what they have dropped now.
+    /// The drop counters of the sockets: those of an earlier check, and those of this one.
     drops: [Drops; 2],
     /// The processes of this look. `None` until they are needed.
     processes: Option<Result<Processes, Doubt>>,

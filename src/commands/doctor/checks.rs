@@ -9,7 +9,7 @@ use crate::keepalived_conf::{
     Command, Config, Location, MiscCheck, RealServer, Script, User, VirtualServer,
 };
 
-/// What keepalived does with the result of a check.
+/// The consequence of a failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// A `vrrp_script` that no instance tracks.
@@ -42,7 +42,7 @@ pub struct Check<'c> {
     pub timeout: Duration,
     /// A user of its own.
     pub user: Option<&'c User>,
-    /// What its result is for.
+    /// The consequence of a failure.
     pub on_failure: OnFailure,
     /// Its block, if it is a `vrrp_script`.
     pub script: Option<&'c Script>,

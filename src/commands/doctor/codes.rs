@@ -1,5 +1,5 @@
-//! The table of findings, `codes/table.txt`: a paragraph for each thing that the doctor can report. No other file contains
-//! its wording.
+//! The table of findings, `codes/table.txt`: a paragraph for each thing that the doctor can report. No other file
+//! contains its wording.
 //!
 //! The hundreds group the codes: 1 how keepalived reads the file, 2 what the configuration means, 3 checks by other
 //! programs, 4 checks by listenup, 5 the running keepalived, 6 this host.

@@ -1,5 +1,5 @@
-//! What is examined: the files that are named, or what a running keepalived has loaded, or the file that keepalived reads
-//! by default; and which version reads it.
+//! The configurations to examine, and the version of keepalived that reads each. They are the named files, or those
+//! that running keepalived processes have loaded, or the file that keepalived reads by default.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Conf {
 pub struct Examined {
     /// The configurations.
     pub confs: Vec<Conf>,
-    /// What they are, for the first lines.
+    /// The first lines of the report, which name the configurations.
     pub lines: Vec<Finding>,
 }
 

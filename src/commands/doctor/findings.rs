@@ -1,4 +1,4 @@
-//! What the doctor reports: codes with places and values. The wording is in the table, `codes.rs`.
+//! The findings that the doctor reports: codes with places and values. The wording is in `codes/table.txt`.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It fails, misleads or is ignored on this host now.
@@ -37,13 +37,13 @@ impl Severity {
 pub struct Code {
     /// The stable name, such as `LU101`. It is never reused for something else.
     pub id: &'static str,
-    /// How bad it is.
+    /// The severity of the finding.
     pub severity: Severity,
-    /// What happens, in one line that is understandable alone.
+    /// The effect, in one line that is understandable alone.
     pub effect: &'static str,
-    /// Why it happens, in one line; empty if the effect says it.
+    /// The cause, in one line; empty if the effect says it.
     pub cause: &'static str,
-    /// What to write or to run, in one line; empty if nothing can be done.
+    /// The fix, a line to write or a command to run; empty if nothing can be done.
     pub fix: &'static str,
     /// A paragraph for `--explain` and the manual page.
     pub explanation: &'static str,
@@ -112,8 +112,8 @@ impl Finding {
         self.fill(self.code.cause, |_, value| value.to_owned())
     }
 
-    /// Returns what to do; empty if nothing can be done. People paste commands, and users choose names of files. So a path is
-    /// one word of a shell.
+    /// Returns what to do; empty if nothing can be done. People paste commands, and users choose names of files. So a
+    /// path is one word of a shell.
     pub fn fix(&self) -> String {
         let is_of_conf = self.fix.starts_with("include");
         self.fill(self.fix, |name, value| match name {

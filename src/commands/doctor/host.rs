@@ -1,4 +1,5 @@
-//! Whether the sources of listeners answer on this host, and whether the targets of the command line are listening.
+//! The findings about this host: whether the sources of listeners answer, and whether the targets of the command line
+//! are listening.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::source::{Fault, Source, SourceChoice};
 const LIMIT: Duration = Duration::from_millis(500);
 /// How long a source can take to answer at all. A slow one answers, too.
 const LIMIT_OF_ANSWER: Duration = Duration::from_secs(5);
-/// What is asked for to see whether a source answers.
+/// The target with which a source is asked whether it answers.
 const SAMPLE: Target = Target {
     protocol: Protocol::Tcp,
     endpoint: Endpoint::Port(NonZeroU16::MIN.saturating_add(442)),

@@ -50,7 +50,7 @@ const WAITING: Duration = Duration::from_secs(48);
 /// Everything that is printed.
 #[derive(Debug, Default)]
 struct Report {
-    /// What was examined.
+    /// The first lines of the report, which name what was examined.
     examined: Vec<Finding>,
     /// There is a configuration, or a target was asked for.
     has_subject: bool,

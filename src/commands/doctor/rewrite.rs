@@ -179,7 +179,7 @@ impl Text {
     }
 }
 
-/// Whether a terminal would obey or hide something in a line. Latin-1 is harmless from 0xa0 on.
+/// True if a terminal would obey or hide something in a line. Latin-1 is harmless from 0xa0 on.
 fn controls(line: &[u8]) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

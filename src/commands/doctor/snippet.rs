@@ -6,7 +6,7 @@ use super::command::is_safe;
 use crate::domain::Target;
 use crate::untrusted::metadata;
 
-/// Where the packages install listenup for keepalived, and where SELinux lets it do its work.
+/// The path at which the packages install listenup for keepalived, and at which SELinux lets it do its work.
 const HOME: &str = "/usr/libexec/keepalived/listenup";
 
 /// Returns the path if it can be written into keepalived.conf without quotes of its own.

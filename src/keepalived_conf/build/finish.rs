@@ -1,5 +1,5 @@
-//! What acts on which instances (keepalived/vrrp/vrrp.c, `vrrp_complete_instance`, `sync_group_tracking_init`), and what
-//! nothing tracks.
+//! Resolves the names that instances and groups track (keepalived/vrrp/vrrp.c, `vrrp_complete_instance`,
+//! `sync_group_tracking_init`), and reports scripts that nothing tracks.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use super::Builder;
 
 /// A name that is wrong is compared with at most this many.
 const MAX_COMPARED: usize = 200;
-/// What groups track acts on at most this many instances.
+/// The most pairs of a line that a group tracks and a member that it acts on, for all groups together.
 const MAX_OF_GROUPS: usize = 100_000;
 
 impl Trackable {
@@ -111,7 +111,8 @@ impl Builder<'_> {
         }
     }
 
-    /// What a group tracks acts on each of its members.
+    /// Makes everything that a group tracks act on each of its members. If a member owns the address, the
+    /// weights are 0.
     fn add_of_groups(
         &mut self,
         acting: &mut Acting,

@@ -1,4 +1,4 @@
-//! What instances and sync groups can track: scripts, files and processes (keepalived/vrrp/vrrp_parser.c,
+//! The blocks that instances and sync groups can track: scripts, files and processes (keepalived/vrrp/vrrp_parser.c,
 //! `vrrp_vscript_*`; keepalived/trackers).
 
 use std::path::Path;

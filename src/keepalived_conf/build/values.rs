@@ -10,7 +10,7 @@ use super::super::reader::{Context, Line};
 /// The most seconds in `interval` and `timeout` (`UINT_MAX / TIMER_HZ`).
 pub(super) const MAX_SECONDS: i64 = 4294;
 
-/// What keepalived does with a number that has a flaw.
+/// The reaction of keepalived to a number that has a flaw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnFlaw {
     /// It uses the digits in front if they are in the range, or else ignores the line.

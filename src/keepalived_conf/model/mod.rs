@@ -1,4 +1,4 @@
-//! What a configuration means to keepalived, as far as checks go.
+//! The model of a configuration: the settings of keepalived that matter to checks.
 
 mod check;
 mod vrrp;
@@ -46,7 +46,7 @@ pub struct Config {
 /// A value and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// What keepalived uses.
+    /// The value that keepalived uses.
     pub value: T,
     /// The line that sets it.
     pub place: Location,
@@ -89,7 +89,7 @@ pub struct Command {
     pub rest: Vec<Vec<u8>>,
 }
 
-/// How the result of a check changes the priority.
+/// The effect of a check's result on the priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
     /// The number. 0: a failure puts the instance into FAULT.

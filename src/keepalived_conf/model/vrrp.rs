@@ -18,7 +18,7 @@ pub struct Script {
     pub interval: Option<Spanned<Duration>>,
     /// The time until it is killed. `None`: the interval.
     pub timeout: Option<Spanned<Duration>>,
-    /// What it does to the priority, unless `track_script` has another weight.
+    /// The effect on the priority, unless `track_script` has another weight. `None`: [`Weight::default`].
     pub weight: Option<Spanned<Weight>>,
     /// How many runs in a row must succeed.
     pub rise: Option<Spanned<u32>>,
@@ -37,7 +37,7 @@ pub struct Script {
 pub struct TrackedBy {
     /// The name of the instance.
     pub instance: String,
-    /// What it does to its priority.
+    /// The effect on the instance's priority.
     pub weight: Weight,
     /// The line that tracks it.
     pub place: Location,
@@ -111,7 +111,7 @@ pub struct TrackProcess {
     pub place: Location,
     /// The program and the parameters to look for.
     pub process: Vec<String>,
-    /// What it does to the priority.
+    /// The effect on the priority, unless `track_process` has another weight. `None`: [`Weight::default`].
     pub weight: Option<Spanned<Weight>>,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
@@ -125,7 +125,7 @@ impl TrackProcess {
     }
 }
 
-/// What an instance can track.
+/// The kinds of blocks that an instance can track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trackable {
     /// A `vrrp_script`.
@@ -145,7 +145,7 @@ pub struct Tracked {
     pub name: String,
     /// The line.
     pub place: Location,
-    /// What it does to the priority.
+    /// The effect on the priority.
     pub weight: Weight,
     /// False if keepalived ignores the line.
     pub counts: bool,
@@ -177,7 +177,7 @@ pub struct Instance {
     pub addresses: Vec<Spanned<String>>,
     /// The first word of each line in `virtual_ipaddress_excluded`.
     pub excluded_addresses: Vec<Spanned<String>>,
-    /// What it tracks.
+    /// The lines of its `track_...` blocks.
     pub tracks: Vec<Tracked>,
 }
 
@@ -204,6 +204,6 @@ pub struct Group {
     pub members: Vec<Spanned<String>>,
     /// True if weights count for its members (`sync_group_tracking_weight` or `global_tracking`).
     pub tracks_weights: bool,
-    /// What all its members track.
+    /// The lines of its `track_...` blocks, which act on all its members.
     pub tracks: Vec<Tracked>,
 }

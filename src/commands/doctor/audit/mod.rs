@@ -1,4 +1,4 @@
-//! What a configuration means: whether its checks run, and what their results do.
+//! The meaning of a configuration: whether its checks run, and what their results do.
 
 mod track_files;
 mod weights;
@@ -27,7 +27,7 @@ use crate::domain::{Target, Wanted};
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::{ReadError, RegularFile};
 
-/// What is the same for all checks of a configuration.
+/// The context that all checks of a configuration share.
 pub struct Audit<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -41,13 +41,13 @@ pub struct Audit<'a> {
     pub image: &'a Result<OwnImage, ReadError>,
     /// This program's path, to recognize it under another name.
     pub own: Option<&'a Path>,
-    /// What the evaluations share.
+    /// The time that is left for all evaluations together.
     pub evaluations: &'a Evaluations,
     /// The path of listenup to write into the configuration.
     pub listenup: &'a str,
 }
 
-/// What is known of the checks of a configuration.
+/// The facts about the checks of a configuration that its audit found.
 #[derive(Debug, Default)]
 pub struct Audited {
     /// True if a check calls listenup.

@@ -19,7 +19,7 @@ use crate::host::folders::weak_part;
 use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
-/// What is read of a track_file, which contains one number.
+/// The limits for reading a track_file, which contains one number.
 const LIMITS: Limits = Limits {
     bytes: 4096,
     lines: 100,

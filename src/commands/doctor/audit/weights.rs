@@ -1,4 +1,4 @@
-//! What the result of a script does to the priority and the address.
+//! The effects of a check's result on the priority and the addresses of an instance.
 
 use std::collections::{HashMap, HashSet};
 
@@ -58,8 +58,8 @@ pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Ve
     findings
 }
 
-/// Returns what happens to the addresses of each instance if a check fails. The result of the checks in `decided` does not
-/// depend on a service.
+/// Returns what happens to the addresses of each instance if a check fails. The result of the checks in `decided` does
+/// not depend on a service.
 pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if config.fatal.is_some() || !config.complete {
@@ -135,14 +135,15 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
         .chain(files)
 }
 
-/// What belongs to what, by name. A configuration can have tens of thousands of blocks.
+/// The instances of a configuration by name, with their groups and trackers. A configuration can have tens of thousands
+/// of blocks.
 pub struct Index<'c> {
     /// All of the configuration was read.
     complete: bool,
     instances: HashMap<&'c str, &'c Instance>,
     /// The group of an instance.
     groups: HashMap<&'c str, &'c Group>,
-    /// What acts on an instance, with its place among all trackers.
+    /// The scripts, processes and files that act on an instance, each with its place among all trackers.
     trackers: HashMap<&'c str, Vec<(usize, &'c str, &'c TrackedBy)>>,
 }
 

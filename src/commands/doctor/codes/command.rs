@@ -45,7 +45,7 @@ pub fn until_it_passes(on_failure: OnFailure, instances: &str) -> String {
     }
 }
 
-/// Why a check was not evaluated.
+/// The reason why a check was not evaluated.
 #[derive(Clone, Debug)]
 pub enum NotEvaluated {
     /// This user sees less than the user of the check.
@@ -87,7 +87,7 @@ impl fmt::Display for NotEvaluated {
     }
 }
 
-/// What a check found: what listenup says of each target.
+/// The answers of a check: what listenup says of each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers(pub Vec<(Target, Answer)>);
 

@@ -36,7 +36,7 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// What a version reports that another one does not.
+/// The diagnostics that one version reports and another one does not.
 pub struct Changes<'a>(pub &'a [&'a Diagnostic]);
 
 impl fmt::Display for Changes<'_> {
@@ -59,7 +59,7 @@ impl fmt::Display for Changes<'_> {
     }
 }
 
-/// Where a version comes from.
+/// The source of a version.
 #[derive(Clone, Copy, Debug)]
 pub enum VersionSource {
     /// `--keepalived-version`.

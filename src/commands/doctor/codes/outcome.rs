@@ -1,4 +1,4 @@
-//! What follows for the address or the real server, in words that the texts of several codes use.
+//! The consequences for the address or the real server, in words that the texts of several codes use.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ macro_rules! outcomes {
 }
 
 outcomes! {
-    /// What follows if a check never runs.
+    /// The consequence if a check never runs.
     NeverRun = "nothing is checked by it", "this node never fails over because of it",
         "this node never fails over because of it", "the real server stays in use";
     /// The address or the server while a check succeeds.
@@ -41,7 +41,7 @@ outcomes! {
 /// The scripts that keepalived drops because a user does not exist.
 #[derive(Clone, Copy, Debug)]
 pub enum Dropped<'a> {
-    /// Those without a user of their own.
+    /// The scripts without a user of their own.
     Default,
     /// The check of this name.
     Check(&'a str),

@@ -1,7 +1,7 @@
 //! Reads `table.txt` while the program is compiled.
 //!
-//! A paragraph has the code and its severity in the first line, the effect in the second, then perhaps lines that begin with
-//! `cause: `, `fix: ` and `versions: `, and last the explanation.
+//! A paragraph has the code and its severity in the first line, the effect in the second, then perhaps lines that begin
+//! with `cause: `, `fix: ` and `versions: `, and last the explanation.
 
 #![allow(
     clippy::indexing_slicing,

@@ -34,7 +34,7 @@ codes! {
 /// The fix of a finding whose check has a replacement.
 pub const REPLACED: &str = "write {line}";
 
-/// Why `--rewrite` leaves a check as it is.
+/// The reason why `--rewrite` leaves a check as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Left {
     /// This place is outside of what is known.
@@ -104,7 +104,7 @@ impl fmt::Display for Stricter {
     }
 }
 
-/// Why `--rewrite` rewrites nothing in a file.
+/// The reason why `--rewrite` rewrites nothing in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// It cannot be read.

@@ -16,7 +16,7 @@ use crate::commands::doctor::findings::Finding;
 use crate::domain::ExitCodes;
 use crate::keepalived_conf::Version;
 
-/// How a command calls listenup.
+/// The way in which a command calls listenup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// As its program.
@@ -48,7 +48,7 @@ pub fn classify(check: &Check<'_>, own: Option<&Path>, path: Option<&Path>) -> I
 /// A direct call.
 #[derive(Debug)]
 pub struct Call {
-    /// What is wrong with it, or worth knowing.
+    /// The findings about the call.
     pub findings: Vec<Finding>,
     /// The options of its check. `None`: it is not a check, or the words are not those that were meant.
     pub options: Option<CheckOptions>,

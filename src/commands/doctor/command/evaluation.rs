@@ -1,4 +1,4 @@
-//! What a listenup check finds now. It is evaluated in this process: nothing is executed, printed or logged.
+//! The evaluation of a listenup check on this host. It happens in this process: nothing is executed, printed or logged.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -19,18 +19,18 @@ const MAX: Duration = Duration::from_secs(10);
 /// The longest time for all checks together.
 const MAX_TOGETHER: Duration = Duration::from_secs(30);
 
-/// What a check finds.
+/// The result of an evaluation.
 #[derive(Debug)]
 pub enum Evaluation {
     /// It succeeds.
     Succeeds(Answers),
-    /// What it looks for is not so now.
+    /// It fails, because its condition is not met now.
     Fails(Answers),
     /// It exits with 0 although it could not tell.
     UnknownIsUp(Answers),
     /// It could not find out.
     CouldNotTell(Answers),
-    /// What its command line names does not exist.
+    /// It is refused, because its command line names something that does not exist.
     Refused(String),
     /// The result is unknown.
     Unknown(NotEvaluated),

@@ -50,7 +50,7 @@ pub struct Attempt<'a> {
     pub user: &'a ScriptUser,
     /// This program, to compare the file with.
     pub image: &'a Result<OwnImage, ReadError>,
-    /// What the evaluations share.
+    /// The time that is left for all evaluations together.
     pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Spanned<String>>,
@@ -107,8 +107,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Returns a finding if the script's user sees more than the user of this process. All users see the same listeners, with
-    /// their queues, users and units.
+    /// Returns a finding if the script's user sees more than the user of this process. All users see the same
+    /// listeners, with their queues, users and units.
     fn has_rights(&self) -> Result<(), Finding> {
         let own = nix::unistd::geteuid().as_raw();
         let needs_rights = self.options.netns.is_some() || self.options.owner.process.is_some();

@@ -8,10 +8,11 @@ use crate::domain::{Doubt, Obstacle};
 use crate::host::netns::Netns;
 use crate::untrusted::RegularFile;
 
-/// Does something in another network namespace, and comes back. Must be the main thread, whose namespace /proc/self shows.
+/// Runs work in another network namespace, and comes back. It must be called in the main thread, whose namespace
+/// /proc/self shows.
 ///
 /// # Errors
-/// Why that is not possible.
+/// Returns why that is not possible.
 pub fn in_netns<T>(netns: Option<&Netns>, work: impl FnOnce() -> T) -> Result<T, Obstacle> {
     let Some(netns) = netns else {
         return Ok(work());

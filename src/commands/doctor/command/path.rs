@@ -1,5 +1,5 @@
-//! Whether keepalived runs a program, by the owner and mode of each part of its path (lib/notify.c:
-//! `check_script_secure`, `check_security`, `is_executable`). Access control lists are not looked at.
+//! The rules by which keepalived runs a program or refuses it: the owner and mode of each part of its path
+//! (lib/notify.c: `check_script_secure`, `check_security`, `is_executable`). Access control lists are not looked at.
 
 use std::fmt::Display;
 use std::fs;
@@ -45,7 +45,7 @@ pub struct Program<'a> {
     pub user: &'a ScriptUser,
     /// True if keepalived does not run an unsafe program (`enable_script_security`); else it logs a warning.
     pub is_secured: bool,
-    /// What follows if it never runs.
+    /// The consequence if the program never runs.
     pub never: NeverRun,
 }
 
@@ -58,7 +58,7 @@ struct Part {
     mode: u32,
 }
 
-/// Why users other than root can change something.
+/// The reason why users other than root can change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weakness {
     /// It belongs to another user.
@@ -92,8 +92,8 @@ impl Program<'_> {
         found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
     }
 
-    /// Returns why keepalived does not run the file at this path, and what other users can change. If they can replace a part
-    /// of the path, no fix is a chmod or chown: that could reach another file.
+    /// Returns why keepalived does not run the file at this path, and what other users can change. If they can replace
+    /// a part of the path, no fix is a chmod or chown: that could reach another file.
     pub fn examine(&self, path: &Path, accounts: &Accounts) -> Vec<Finding> {
         let resolved = match ResolvedPath::of(path) {
             Ok(resolved) => resolved,

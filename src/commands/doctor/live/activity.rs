@@ -1,4 +1,4 @@
-//! Whether a running keepalived runs scripts at all.
+//! The test whether a running keepalived runs scripts at all.
 //!
 //! Each child that keepalived waits for adds its page faults to `cminflt` of the process that started it. A script that
 //! ends is such a child, also one that could not be executed. So a number that stays where it is means that no script
@@ -30,8 +30,8 @@ pub fn longest_pause(config: &Config) -> Option<Duration> {
     ends.min().filter(|pause| *pause <= MAX)
 }
 
-/// Returns whether a child of one of these processes ends within this time. `None`: that is unknown, because one of them
-/// cannot be read.
+/// Returns whether a child of one of these processes ends within this time. `None`: that is unknown, because one of
+/// them cannot be read.
 pub fn ends_a_child(processes: &[ProcessFolder], within: Duration) -> Option<bool> {
     let faults = || {
         processes

@@ -18,8 +18,8 @@ use crate::keepalived_conf::{Config, Diagnostic, Version};
 
 pub use process::{Loaded, Obstacle, Running, find, host_name};
 
-/// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the end
-/// of a script; zero if no script is sure to run.
+/// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the
+/// end of a script; zero if no script is sure to run.
 pub fn examine(running: &Running, config: &Config, left: Duration) -> Vec<Finding> {
     let mut findings = not_watched(running, config);
     findings.extend(scripts_not_run(running, config, left));

@@ -1,8 +1,9 @@
-//! The processes of a running keepalived, and its loaded configuration. Since 2.2.0 it keeps that in a file without a name, which
-//! root can read in /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
+//! The processes of a running keepalived, and its loaded configuration. Since 2.2.0 it keeps that in a file without a
+//! name, which root can read in /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
 //!
-//! Any user can give a process the name "keepalived", leave such a file open, and execute a setuid program. So a process is
-//! believed only if it runs as root alone, its executable belongs to root and is keepalived, and root made the file.
+//! Any user can give a process the name "keepalived", leave such a file open, and execute a setuid program. So a
+//! process is believed only if it runs as root alone, its executable belongs to root and is keepalived, and root made
+//! the file.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +24,7 @@ use crate::untrusted::{Limits, ReadError, RegularFile};
 
 /// The name of that file.
 const MEMFD: &[u8] = b"/memfd:/keepalived/consolidated_configuration";
-/// What is read of it.
+/// The limits for reading that file.
 const LIMITS: Limits = Limits {
     bytes: 4 << 20,
     lines: 1_000_000,
@@ -48,7 +49,7 @@ pub struct Running {
     pub loaded: Option<Loaded>,
 }
 
-/// What a keepalived has loaded.
+/// A configuration that a running keepalived has loaded.
 #[derive(Debug)]
 pub struct Loaded {
     /// The text, with comments cut and files included.
@@ -57,7 +58,7 @@ pub struct Loaded {
     pub main: PathBuf,
     /// The folder in which it was started.
     pub folder: PathBuf,
-    /// What it compares `@id` with.
+    /// The id that keepalived compares `@id` with.
     pub id: Vec<u8>,
 }
 
@@ -114,7 +115,7 @@ pub fn host_name() -> Vec<u8> {
     name.unwrap_or_default().trim_ascii_end().to_owned()
 }
 
-/// Why a process is not believed, or its loaded configuration is unknown.
+/// The reason why a process is not believed, or why its loaded configuration is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// Its executable does not belong to root.

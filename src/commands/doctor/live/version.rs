@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::keepalived_conf::Version;
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
-/// Where keepalived is installed.
+/// The paths at which keepalived can be installed.
 const INSTALLED: [&str; 3] = [
     "/usr/sbin/keepalived",
     "/usr/local/sbin/keepalived",
     "/sbin/keepalived",
 ];
-/// What is searched of an executable. keepalived's has about 1 MB.
+/// The limits for reading an executable. keepalived's has about 1 MB.
 const LIMITS: Limits = Limits {
     bytes: 32 << 20,
     lines: usize::MAX,

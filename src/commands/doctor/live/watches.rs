@@ -1,5 +1,5 @@
-//! The folders that a running keepalived watches. It adds a watch for the folder of each track_file when it starts and when
-//! it reloads. A folder that is removed, made again or mounted over later is another one.
+//! The folders that a running keepalived watches. It adds a watch for the folder of each track_file when it starts and
+//! when it reloads. A folder that is removed, made again or mounted over later is another one.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::untrusted::{self, Place, ReadError, RegularFile};
 /// Bytes of /proc/self/fdinfo with one watch.
 const LONGEST_LINE: u64 = 4096;
 
-/// An inode that is watched, as the kernel identifies it. stat(2) has other numbers for devices, and on some file systems
-/// other devices.
+/// An inode that is watched, as the kernel identifies it. stat(2) has other numbers for devices, and on some file
+/// systems other devices.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Watched {
     inode: String,

@@ -33,7 +33,7 @@ pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
         faults.of_commands();
         match &analysis.shape {
             Ok(shape) => faults.of_shape(shape),
-            Err(line) => faults.add(&codes::NOT_JUDGED, &[("at", &analysis.place(*line))]),
+            Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &analysis.place(*line))]),
         }
     }
     faults.found
@@ -48,12 +48,12 @@ pub fn of_start(analysis: &Analysis<'_>) -> Vec<Finding> {
     let program = analysis.words.first().map_or("", String::as_str);
     match &defect(Path::new(program)) {
         None => {}
-        Some(Defect::NoInterpreter) => faults.add(&codes::NO_INTERPRETER, &[("file", &program)]),
-        Some(Defect::CarriageReturn) => faults.add(&codes::CARRIAGE_RETURN, &[("file", &program)]),
+        Some(Defect::NoInterpreter) => faults.add(codes::NO_INTERPRETER, &[("file", &program)]),
+        Some(Defect::CarriageReturn) => faults.add(codes::CARRIAGE_RETURN, &[("file", &program)]),
         Some(Defect::Interpreter(interpreter)) => {
             let values: [(&str, &dyn Display); 2] =
                 [("file", &program), ("interpreter", interpreter)];
-            faults.add(&codes::INTERPRETER_MISSING, &values);
+            faults.add(codes::INTERPRETER_MISSING, &values);
         }
     }
     faults.found
@@ -99,12 +99,12 @@ impl Faults<'_> {
         let first = words.get(2).map_or("", String::as_str);
         let operator = self.analysis.operator.as_deref().unwrap_or_default();
         let code = match program {
-            _ if self.analysis.runs_first_word_only() => &codes::FIRST_WORD_ONLY,
-            "netstat" if self.analysis.netstat_ignores_pipe() => &codes::NETSTAT_WITH_PIPE,
-            "netstat" if words.iter().any(|word| word == "-q") => &codes::REFUSES_OPERATOR,
-            "docker" if words.iter().any(|word| word == "ps") => &codes::REFUSES_OPERATOR,
-            program if REFUSE.contains(&program) => &codes::REFUSES_OPERATOR,
-            _ => &codes::OPERATOR,
+            _ if self.analysis.runs_first_word_only() => codes::FIRST_WORD_ONLY,
+            "netstat" if self.analysis.netstat_ignores_pipe() => codes::NETSTAT_WITH_PIPE,
+            "netstat" if words.iter().any(|word| word == "-q") => codes::REFUSES_OPERATOR,
+            "docker" if words.iter().any(|word| word == "ps") => codes::REFUSES_OPERATOR,
+            program if REFUSE.contains(&program) => codes::REFUSES_OPERATOR,
+            _ => codes::OPERATOR,
         };
         self.add(
             code,
@@ -127,22 +127,22 @@ impl Faults<'_> {
                 .any(|word| base_name(word).starts_with("keepalived"))
                 && ["stop", "kill"].iter().any(|verb| words.contains(verb));
             let code = if stops {
-                &codes::STOPS_KEEPALIVED
+                codes::STOPS_KEEPALIVED
             } else {
-                &codes::ACTS
+                codes::ACTS
             };
             self.add(code, &[("acts", &words), ("at", &analysis.place(act.line))]);
         }
         if let Some(first) = search::early_end(&analysis.commands) {
             let at = analysis.place(first.line);
             self.add(
-                &codes::PIPE_FAILS,
+                codes::PIPE_FAILS,
                 &[("at", &at), ("program", &first.program())],
             );
         }
         if let Some(sleep) = search::sleep(&analysis.commands, analysis.check.timeout) {
             let (at, words) = (analysis.place(sleep.line), sleep.words.join(" "));
-            self.add(&codes::SLEEPS, &[("at", &at), ("sleep", &words)]);
+            self.add(codes::SLEEPS, &[("at", &at), ("sleep", &words)]);
         }
     }
 
@@ -154,7 +154,7 @@ impl Faults<'_> {
         };
         let (Some(meaning), Some(first)) = (shape.meaning.filter(is_known), shape.looks.first())
         else {
-            return self.add(&codes::NOT_JUDGED, &[("at", &at(1))]);
+            return self.add(codes::NOT_JUDGED, &[("at", &at(1))]);
         };
         let port = targets(first).into_iter().next().unwrap_or_default();
         let what = if first.port == 0 {
@@ -168,9 +168,9 @@ impl Faults<'_> {
             ("what", what),
         ];
         if let Some(line) = shape.one {
-            self.add(&codes::COMPARES_WITH_ONE, &[("at", &at(line))]);
+            self.add(codes::COMPARES_WITH_ONE, &[("at", &at(line))]);
         } else if meaning == Meaning::Always {
-            return self.add(&codes::SUCCEEDS_ALWAYS, &values);
+            return self.add(codes::SUCCEEDS_ALWAYS, &values);
         }
         for look in &shape.looks {
             self.of_look(look, meaning == Meaning::All);
@@ -179,9 +179,9 @@ impl Faults<'_> {
             return;
         }
         match first.program.as_str() {
-            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.add(&codes::CONNECTS, &values),
-            "netstat" | "ss" | "lsof" => self.add(&codes::READS_ALL, &values),
-            _ => self.add(&codes::PROCESS_ONLY, &values),
+            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.add(codes::CONNECTS, &values),
+            "netstat" | "ss" | "lsof" => self.add(codes::READS_ALL, &values),
+            _ => self.add(codes::PROCESS_ONLY, &values),
         }
     }
 
@@ -202,19 +202,19 @@ impl Faults<'_> {
         ];
         let is_root = analysis.setting.is_root;
         let rules = [
-            (decides && look.lacks_bash, &codes::NO_DEV_TCP),
+            (decides && look.lacks_bash, codes::NO_DEV_TCP),
             (
                 decides && look.program == "killall" && !is_root,
-                &codes::KILLALL_RIGHTS,
+                codes::KILLALL_RIGHTS,
             ),
             (
                 look.finds_itself && (is_root || look.program != "killall"),
-                &codes::FINDS_ITSELF,
+                codes::FINDS_ITSELF,
             ),
-            (decides && analysis.lacks_rights(look), &codes::OWNER_RIGHTS),
-            (decides && !service.is_empty(), &codes::NAMES_OF_PORTS),
-            (look.connections, &codes::COUNTS_CONNECTIONS),
-            (look.also.is_some(), &codes::MATCHES_OTHER_PORTS),
+            (decides && analysis.lacks_rights(look), codes::OWNER_RIGHTS),
+            (decides && !service.is_empty(), codes::NAMES_OF_PORTS),
+            (look.connections, codes::COUNTS_CONNECTIONS),
+            (look.also.is_some(), codes::MATCHES_OTHER_PORTS),
         ];
         for (_, code) in rules.into_iter().filter(|(applies, _)| *applies) {
             self.add(code, &values);

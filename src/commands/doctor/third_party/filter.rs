@@ -1,6 +1,6 @@
-//! What `grep` and `wc -l` select from the lines of a program.
+//! The lines that `grep` and `wc -l` select from the output of a program.
 
-/// What a pipe prints.
+/// The kind of output that a pipe prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
     /// The lines that match.
@@ -25,7 +25,7 @@ pub struct Filter {
     pub name: Option<String>,
     /// True for `grep -v grep`.
     pub without_grep: bool,
-    /// What the last program prints.
+    /// The output of the last program.
     pub output: Output,
     /// True if the last program is `wc`.
     pub counts: bool,

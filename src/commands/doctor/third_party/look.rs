@@ -1,4 +1,4 @@
-//! What a command looks for: the pipes of known programs with known options.
+//! The reader of pipes: known programs with known options, and what they look for.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,7 +6,7 @@ use super::filter::{Filter, Output, port_number};
 use crate::commands::doctor::command::is_assigned;
 use crate::keepalived_conf::Config;
 
-/// What a command looks for: a port, or a process.
+/// A port or a process that a command looks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// The program without its folder.
@@ -43,15 +43,15 @@ pub struct Look {
 
 /// A pipe of known programs.
 pub struct Pipe {
-    /// What it looks for.
+    /// The port or the process that the pipe looks for.
     pub look: Look,
-    /// What it prints.
+    /// The kind of its output.
     pub output: Output,
     /// True if it always exits with 0.
     pub succeeds: bool,
 }
 
-/// Where a check runs.
+/// The circumstances in which a check runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// The configuration, whose addresses move.

@@ -36,7 +36,7 @@ pub use self::replacement::Replacement;
 pub use self::script::read;
 pub use super::codes::third_party::Left;
 
-/// Who runs a check, and what replaces it.
+/// The user that runs a check, and the listenup that replaces it.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {
     /// The user.
@@ -57,7 +57,7 @@ struct Analysis<'c> {
     /// The first word that only a shell understands, and that no shell sees.
     operator: Option<String>,
     commands: Vec<Command>,
-    /// What the script does, or the line that is not understood.
+    /// The shape of the script, or the line that is not understood.
     shape: Result<Shape, usize>,
 }
 

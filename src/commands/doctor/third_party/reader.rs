@@ -6,12 +6,12 @@ use super::filter::Output;
 use super::look::{self, Look, Pipe, Scene, base_name};
 use super::shape::{self, Meaning};
 
-/// What a script does.
+/// The looks of a script, and the meaning of its success.
 #[derive(Clone, Debug, Default)]
 pub struct Shape {
-    /// What it looks for.
+    /// The ports and processes that the script looks for.
     pub looks: Vec<Look>,
-    /// What its success means. `None`: something else than that these are found.
+    /// The meaning of its success. `None` if the script is not one of the known shapes.
     pub meaning: Option<Meaning>,
     /// The line where it compares a number of lines with 1.
     pub one: Option<usize>,

@@ -14,9 +14,10 @@ use crate::commands::doctor::codes::third_party::{Left, Stricter};
 pub struct Replacement {
     /// As it is written in keepalived.conf.
     pub line: String,
-    /// What the check counted as success and the replacement does not.
+    /// The differences: things that the check counted as success and the replacement does not.
     pub stricter: Vec<Stricter>,
-    /// Why `--rewrite` leaves the check although this line is what was meant: it fails while the port is open.
+    /// The reason why `--rewrite` leaves the check although this line was meant: the check fails while the port is
+    /// open. `None` if no such reason is known.
     pub fails: Option<Left>,
 }
 
@@ -98,7 +99,7 @@ impl Analysis<'_> {
         stricter
     }
 
-    /// Why the check fails while the port is open.
+    /// Returns why the check fails while the port is open. `None` if no reason is known.
     fn fails(&self, looks: &[Look], compares_with_one: bool) -> Option<Left> {
         let is_refused = self.operator.is_some() && !self.netstat_ignores_pipe();
         let is_hidden = |look: &Look| {

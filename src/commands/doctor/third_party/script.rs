@@ -9,7 +9,7 @@ use crate::untrusted::{self, Limits, ReadError, RegularFile};
 /// The bytes of a script that are read at most.
 const LIMIT: u64 = 64 << 10;
 
-/// What a check executes.
+/// The script that a check executes, from a file or from its command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// The commands.
@@ -24,7 +24,7 @@ pub struct Script {
     pub comm: String,
 }
 
-/// Why a file cannot be executed.
+/// The reason why a file cannot be executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Defect {
     /// It does not begin with `#!`.
@@ -44,8 +44,8 @@ pub fn read(path: &Path, bytes: u64) -> Result<Vec<u8>, ReadError> {
     RegularFile::open(path)?.read(Limits { bytes, lines })
 }
 
-/// Returns the script of a check with these words, and its arguments. `None`: a shell without one, or a relative path, which
-/// leads to another file where keepalived runs. A file that is executed itself can also be a program.
+/// Returns the script of a check with these words, and its arguments. `None`: a shell without one, or a relative path,
+/// which leads to another file where keepalived runs. A file that is executed itself can also be a program.
 fn file(words: &[String]) -> Option<(&String, &[String])> {
     let shell = is_bash(base_name(words.first()?));
     let found = match words {

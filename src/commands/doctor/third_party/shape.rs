@@ -8,7 +8,7 @@
 //! X0 X1  exit 0, exit 1          X?  exit with the last status
 //! ```
 
-/// What success means.
+/// The meaning of a script's success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// Everything was found.
@@ -19,7 +19,8 @@ pub enum Meaning {
     Always,
 }
 
-/// What is replaced, by what, and what that means for the result: all or any of two looks count, or a look never counts.
+/// The rules: a part of a row, its replacement, and the meaning of that step for the result. All or any of two looks
+/// count, or a look never counts.
 const RULES: &[(&str, &str, Option<Meaning>)] = &[
     ("; L && L ", "; L ", Some(Meaning::All)),
     ("; if L && L ", "; if L ", Some(Meaning::All)),
