@@ -3,7 +3,8 @@
 //! ```text
 //! script       the text of a check, and whether its file can be executed
 //! search       the commands in it, by their words alone
-//! reader       the words and commands that are understood
+//! reader       the words of a script, and its shape
+//! commands     the commands that are understood
 //! look         what a pipe looks for: netstat, ss, lsof, nc, killall, pidof, pgrep, ps
 //! filter       what grep and wc select from its lines
 //! shape        what the success of a row of such commands means
@@ -11,6 +12,7 @@
 //! faults       the findings
 //! ```
 
+mod commands;
 mod faults;
 mod filter;
 mod look;

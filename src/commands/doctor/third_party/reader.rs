@@ -1,9 +1,9 @@
-//! Reads a script as the symbols of `shape`. What is not one of the known commands ends the reading.
+//! Reads the words of a script, for `commands`. What is not one of the known commands ends the reading.
 
 use std::collections::HashMap;
 
 use super::filter::Output;
-use super::look::{self, Look, Pipe, Scene, base_name};
+use super::look::{Look, Scene};
 use super::shape::{self, Meaning};
 
 /// The looks of a script, and the meaning of its success.
@@ -19,7 +19,7 @@ pub struct Shape {
 
 /// A word of a command.
 #[derive(Clone, Debug)]
-enum Word {
+pub(super) enum Word {
     Text(String),
     /// The output of a pipe, and whether it is in quotes.
     Output(Look, Output, bool),
@@ -29,8 +29,8 @@ enum Word {
 }
 
 /// Words for redirections that hide the output, and for the beginning of the name of a connection.
-const HIDDEN: char = '\u{1}';
-const CONNECTION: char = '\u{2}';
+pub(super) const HIDDEN: char = '\u{1}';
+pub(super) const CONNECTION: char = '\u{2}';
 
 /// The known redirections, and what is read in place of them. Longer ones come before their ends.
 const REDIRECTIONS: [(&str, char); 14] = [
@@ -50,19 +50,20 @@ const REDIRECTIONS: [(&str, char); 14] = [
     ("> /dev/tcp/", CONNECTION),
 ];
 
-struct Reader<'t> {
+/// A script that is read, from the first character to the last.
+pub(super) struct Reader<'t> {
     rest: &'t str,
     line: usize,
     /// The line of the command that is read.
-    start: usize,
-    bash: bool,
+    pub(super) start: usize,
+    pub(super) bash: bool,
     arguments: &'t [String],
-    scene: Scene<'t>,
-    variables: HashMap<String, Word>,
-    symbols: String,
-    shape: Shape,
+    pub(super) scene: Scene<'t>,
+    pub(super) variables: HashMap<String, Word>,
+    pub(super) symbols: String,
+    pub(super) shape: Shape,
     /// The letters of `set`, and P for pipefail.
-    set: String,
+    pub(super) set: String,
     in_backquotes: bool,
     depth: usize,
 }
@@ -71,7 +72,7 @@ struct Reader<'t> {
 const OPERATORS: [&str; 8] = ["&&", "||", "|", "&", ";", "\n", ")", "`"];
 const WORD_ENDS: &str = " \t\n|&;<>()";
 /// The symbols after `if` with a condition that always holds.
-const IF_TRUE: &str = "; if 1 ; then ; ";
+pub(super) const IF_TRUE: &str = "; if 1 ; then ; ";
 
 /// Reads a script.
 ///
@@ -139,7 +140,8 @@ impl Reader<'_> {
         }
     }
 
-    fn symbol(&mut self, symbol: &str) {
+    /// Adds a symbol.
+    pub(super) fn symbol(&mut self, symbol: &str) {
         let ends = [";", "&&", "||"]
             .iter()
             .any(|end| self.symbols.trim_end().ends_with(end));
@@ -285,173 +287,11 @@ impl Reader<'_> {
             value => Some(value),
         }
     }
-
-    /// Adds the symbols of a command.
-    fn reduce(&mut self, mut stages: Vec<Vec<Word>>) -> Option<()> {
-        let words = stages.first_mut()?;
-        while let Some(word) = words.first().map(|word| word.text().to_owned()) {
-            match word.as_str() {
-                "if" | "!" => self.symbol(&word),
-                "then" | "else" | "{" => {
-                    self.symbol(&word);
-                    self.symbol(";");
-                }
-                _ => break,
-            }
-            words.remove(0);
-        }
-        let words = words.clone();
-        let is_one = stages.len() == 1;
-        let symbol = match (words.first().map_or("", Word::text), words.as_slice()) {
-            ("", []) if is_one => return Some(()),
-            ("", [Word::Assignment(name, value)]) if is_one => return self.assign(name, value),
-            ("[" | "[[" | "test", words) if is_one => self.test(words)?,
-            ("echo" | "true" | ":", words)
-                if is_one && !words.iter().any(|word| word.text().starts_with(CONNECTION)) =>
-            {
-                "E"
-            }
-            ("exit", [_] | [_, Word::Status]) if is_one => "X?",
-            ("exit", [_, code]) if is_one => match code.text().parse::<u8>().ok()? {
-                0 => "X0",
-                code if code > 1 && self.scene.dynamic => return None,
-                _ => "X1",
-            },
-            ("set", [_, options @ ..]) if self.symbols == "; " => {
-                for option in options {
-                    let option = option.text();
-                    let letters = option
-                        .strip_prefix('-')
-                        .filter(|letters| letters.chars().all(|one| "euxo".contains(one)));
-                    self.set.push_str(match option {
-                        "pipefail" if self.bash => "P",
-                        _ => letters?,
-                    });
-                }
-                return Some(());
-            }
-            ("fi", [_]) => "fi",
-            ("}", [_]) => "}",
-            _ => {
-                let pipe = self.pipe(stages)?;
-                self.look(pipe.look);
-                if pipe.succeeds { "C" } else { "L" }
-            }
-        };
-        self.symbol(symbol);
-        Some(())
-    }
-
-    /// `NAME=VALUE`, before anything else
-    fn assign(&mut self, name: &str, value: &Word) -> Option<()> {
-        // Names that change how words are split, what grep does, or which programs run.
-        let is_special = ["IFS", "PATH"].contains(&name)
-            || name.starts_with("GREP_")
-            || name.starts_with("BASH");
-        let is_output = matches!(value, Word::Output(..));
-        let is_first = self.symbols == "; " || self.symbols == IF_TRUE;
-        let known = is_first
-            && !is_special
-            && (is_output && !self.set.contains('e') || matches!(value, Word::Text(_)));
-        self.variables.insert(name.to_owned(), value.clone());
-        known.then_some(())
-    }
-
-    fn look(&mut self, look: Look) {
-        if !self.shape.looks.contains(&look) {
-            self.shape.looks.push(look);
-        }
-    }
-
-    /// Reads `[`, `[[` and `test`: a condition that is an answer to a look, or the last status.
-    fn test(&mut self, words: &[Word]) -> Option<&'static str> {
-        let texts: Vec<&str> = words.iter().map(Word::text).collect();
-        let is_double = texts.first() == Some(&"[[");
-        let (words, texts) = match texts.as_slice() {
-            ["test", rest @ ..] => (words.get(1..)?, rest),
-            ["[", rest @ .., "]"] => (words.get(1..)?, rest),
-            ["[[", rest @ .., "]]"] if self.bash => (words.get(1..)?, rest),
-            _ => return None,
-        };
-        let (is_negated, words, texts) = match texts {
-            ["!", rest @ ..] => (true, words.get(1..)?, rest),
-            rest => (false, words, rest),
-        };
-        let (look, found) = match (texts, words) {
-            (["-n", text], _) if !text.is_empty() && !is_negated => return Some("1"),
-            ([_], [Word::Output(look, Output::Lines, quoted), ..]) if *quoted || is_double => {
-                (Some(look), true)
-            }
-            ([operator @ ("-n" | "-z"), _], [_, Word::Output(look, Output::Lines, quoted), ..])
-                if *quoted || is_double =>
-            {
-                (Some(look), *operator == "-n")
-            }
-            ([_, "==", _], _) if !self.bash => return None,
-            ([_, operator, number], [Word::Output(look, Output::Count, _), ..]) => {
-                let found = match (*operator, *number) {
-                    ("-eq" | "=" | "==", "0") | ("-lt", "1") | ("-le", "0") => false,
-                    ("-ne" | "!=" | "-gt", "0") | ("-ge", "1") => true,
-                    ("-eq" | "=" | "==", "1") => {
-                        self.shape.one = Some(self.start);
-                        true
-                    }
-                    _ => return None,
-                };
-                (Some(look), found)
-            }
-            ([_, "-eq" | "=" | "==", "0"], [Word::Status, ..]) => (None, true),
-            ([_, "-ne" | "!=" | "-gt", "0"], [Word::Status, ..]) => (None, false),
-            _ => return None,
-        };
-        look.into_iter().for_each(|look| self.look(look.clone()));
-        Some(match (look.is_some(), found != is_negated) {
-            (true, true) => "L",
-            (true, false) => "! L",
-            (false, true) => "?",
-            (false, false) => "! ?",
-        })
-    }
-
-    fn pipe(&self, mut stages: Vec<Vec<Word>>) -> Option<Pipe> {
-        let is_hidden = |word: &Word| word.text() == HIDDEN.to_string();
-        let last = stages.last_mut()?;
-        let count = last.len();
-        last.retain(|word| !is_hidden(word));
-        let hidden = last.len() < count;
-        let texts = |words: &Vec<Word>| words.iter().map(Word::known).collect();
-        let mut texts: Vec<Vec<String>> = stages.iter().map(texts).collect::<Option<_>>()?;
-        let [words, ..] = texts.as_mut_slice() else {
-            return None;
-        };
-        // At its limit timeout exits with 124.
-        if words
-            .first()
-            .is_some_and(|word| base_name(word) == "timeout")
-        {
-            words.get(1)?.trim_end_matches('s').parse::<f32>().ok()?;
-            words.drain(..2);
-        }
-        let (bash, text) = match words.as_slice() {
-            [shell, option, text] if base_name(shell) == "bash" && option == "-c" => {
-                (true, text.clone())
-            }
-            words => (self.bash, words.join(" ")),
-        };
-        if let Some((before, place)) = text.split_once(CONNECTION).filter(|_| stages.len() == 1) {
-            let is_plain = ["", ":", "echo"].contains(&before.trim());
-            return is_plain.then(|| look::connect(place, bash, self.scene))?;
-        }
-        let pipe = look::pipe(&texts, self.scene)?;
-        let output = if hidden { Output::Nothing } else { pipe.output };
-        // With pipefail its status is that of the other programs.
-        (!pipe.succeeds || !self.set.contains('P')).then_some(Pipe { output, ..pipe })
-    }
 }
 
 impl Word {
     /// Returns its text. `None`: it depends on a run.
-    fn known(&self) -> Option<String> {
+    pub(super) fn known(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.clone()),
             _ => None,
@@ -459,7 +299,7 @@ impl Word {
     }
 
     /// Returns its text, or nothing.
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
             _ => "",
