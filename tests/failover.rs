@@ -230,7 +230,7 @@ fn cause(resets: &Said, gateways: &Gateways) -> String {
     let line = lines.find(|line| line.starts_with(&sent));
     let line = line.unwrap_or_else(|| panic!("{resets:#?}\n{}", gateways.logs()));
     let moved = format!(
-        "{VIP} was added to this machine at HH:MM:SS, which has no connections to it from before"
+        "{VIP} was added to this machine at HH:MM:SS: connections from before can be another machine's"
     );
     assert!(line.contains(&moved), "no {moved:?} in {resets:#?}");
     format!("listenup resets on B:{}", &line[1..])

@@ -155,7 +155,7 @@ fn a_log_that_is_missing_closed_or_full_changes_nothing() {
                         .stderr("");
                     check(root, &format!("-v --log {log} {port}"))
                         .exits(code)
-                        .stderr_has(&format!("DEBUG /{place} did not take the line: {why}"));
+                        .stderr_has(&format!("DEBUG /{place} did not accept the line: {why}"));
                 }
             };
             let bare = folder_with_listenup();
@@ -251,6 +251,6 @@ fn a_syslog_that_is_a_stream_gets_the_line_too() {
         });
         check(root.path(), "-v --log syslog 80")
             .exits(1)
-            .stderr_has("DEBUG /dev/log did not take the line: Try again (EAGAIN)");
+            .stderr_has("DEBUG /dev/log did not accept the line: Try again (EAGAIN)");
     });
 }

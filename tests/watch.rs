@@ -322,7 +322,7 @@ fn the_verdict_is_that_of_check() {
 #[test]
 fn a_name_that_does_not_exist_yet_is_down_until_it_does() {
     in_namespace(|| {
-        let _socket = listen("127.0.0.1", 443);
+        let _socket = listen("0.0.0.0", 443);
         for (words, why) in [
             ("--interface eht0 443", "there is no interface eht0"),
             ("--owner-user hapoxy 443", "has no user hapoxy"),

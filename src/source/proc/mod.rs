@@ -292,7 +292,7 @@ enum Problem {
     TimeIsUp,
     /// Reading the tables would take this long.
     TooDear(Duration),
-    /// procfs cannot parse a row, for this reason.
+    /// procfs cannot parse this row. Its beginning, with escapes.
     Row(String),
 }
 
@@ -316,7 +316,7 @@ impl fmt::Display for Fault {
                 )
             }
             Problem::CutRow => f.write_str("ends within a row"),
-            Problem::Row(why) => write!(f, "has a row that cannot be understood: {why}"),
+            Problem::Row(row) => write!(f, "has a row that cannot be understood: \"{row}\""),
         }
     }
 }

@@ -37,6 +37,9 @@ pub(super) enum State {
     Other,
 }
 
+/// How many bytes of a row an error shows.
+const SHOWN: usize = 100;
+
 /// Parses a row of a table of this protocol, without its line feed.
 ///
 /// # Errors
@@ -61,8 +64,18 @@ pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<
             entries.map(|UdpNetEntries(rows)| rows.first().map(udp))
         }
     };
-    let one = one.map_err(|error| Problem::Row(error.to_string()))?;
-    let (state, listener) = one.ok_or_else(|| Problem::Row("it is empty".to_owned()))?;
+    // The errors of procfs speak of its own source.
+    let not_understood = || {
+        let shown = row.trim_ascii();
+        Problem::Row(
+            shown
+                .get(..SHOWN)
+                .unwrap_or(shown)
+                .escape_ascii()
+                .to_string(),
+        )
+    };
+    let (state, listener) = one.ok().flatten().ok_or_else(not_understood)?;
     let column = |index| {
         let mut words = row.split(u8::is_ascii_whitespace);
         words.by_ref().filter(|word| !word.is_empty()).nth(index)
