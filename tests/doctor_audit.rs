@@ -153,7 +153,7 @@ fn a_check_of_a_real_server() {
         assert_eq!(found, "LU203:9");
         assert_eq!(
             effect,
-            "keepalived drops MISC_CHECK of 127.0.0.1 443: no failure has an effect"
+            "keepalived drops MISC_CHECK of 127.0.0.1 443: failures have no effect"
         );
         let slow = "misc_path \"FOLDER/listenup check --timeout 2s 443\"\n misc_timeout 1";
         assert_eq!(look(slow).0, "LU406:8 LU244:8");
@@ -395,8 +395,8 @@ fn the_user_of_a_script() {
         let folder = Folder::new();
         let conf = conf_with(&check("443"), "");
         let all =
-            "keepalived drops every script that has no user of its own: no failure has an effect";
-        let own = "keepalived drops chk: no failure has an effect";
+            "keepalived drops every script that has no user of its own: failures have no effect";
+        let own = "keepalived drops chk: failures have no effect";
         for (conf, expected, effect) in [
             (conf.replace("user root", "user nosuch"), "LU203:3", all),
             (conf.replace("user root", "user 0"), "LU203:3", all),

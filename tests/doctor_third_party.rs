@@ -209,7 +209,7 @@ const CASES: &[Case] = &[
         KEPT,
         "note",
         [
-            "as long as a process doctor_third exists, this node keeps the address, even if it does not listen",
+            "as long as a process doctor_third exists, even one that does not listen, this node keeps the address",
             "pgrep looks for a process",
             "check -q PORT\" with that port",
         ],

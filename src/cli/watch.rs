@@ -44,7 +44,7 @@ pub struct WatchOptions {
 pub enum Errand {
     /// Watch the targets.
     Watch,
-    /// Report whether a watch could begin with these options: `--check-options`.
+    /// Report whether a watch could start with these options: `--check-options`.
     CheckOptions,
     /// Report whether such a watch is running and its file is right: `--status`.
     Status,
@@ -82,8 +82,8 @@ The folder must exist before keepalived starts.
 SIGTERM and SIGINT end it. SIGHUP reads the options again and executes the program on disk, with the file
 left as it is. SIGUSR1 prints the state to stderr.
 
-Exit status: 0 when it was ended by a signal, 1 when it could not begin, 3 when the file did not say what
-it should at the end. With --status: 0, 2 or 3, as Nagios expects.";
+Exit status: 0 if a signal ended it, 1 if it could not start, 3 if the file did not say what it should
+at the end. With --status: 0, 2 or 3, as Nagios expects.";
 
 /// The option that a reload adds to the line, before the descriptor of the track file. It is not for people.
 pub const RELOADED: &str = "--reloaded";
@@ -140,7 +140,7 @@ pub(super) fn command(command: Command) -> Command {
     )
     .arg(
         flag("check-options")
-            .help("Exit with 0 if a watch could begin with these options; changes nothing"),
+            .help("Exit with 0 if a watch could start with these options; change nothing"),
     )
     .arg(
         flag("status")

@@ -99,7 +99,7 @@ problems! {
     KeywordTooNew = 145,
     /// `keyword`, which is not a keyword of `block`, opens a block.
     UnknownBlock = 146,
-    /// The `}` of `block` in line `opened` is missing before `by`.
+    /// The `}` of `block`, which begins on line `opened`, is missing before `by`.
     MissingClose = 147,
     /// The `}` of `block`, which begins here, is missing at the end.
     MissingCloseAtEnd = 148,
@@ -123,7 +123,7 @@ problems! {
     WordIgnored = 158,
     /// `block` requires one name.
     NameMissing = 159,
-    /// `block` `name` exists already, in `first`.
+    /// `block` `name` already exists, at `first`.
     DuplicateBlock = 160,
     /// `block` has no `keyword`.
     Empty = 161,

@@ -1,4 +1,4 @@
-//! The file system that the text of the files comes from.
+//! The file system from which the configuration is read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,25 +18,25 @@ pub enum Kind {
         /// True if it has an x bit. keepalived does not read such files.
         executable: bool,
     },
-    /// A device, a pipe, a socket.
+    /// A device, a pipe or a socket.
     Other,
 }
 
 /// The operations of a file system that `include` requires.
 pub trait Files {
-    /// Returns the kind of a file. `None` if there is none, or if it cannot be looked at.
+    /// Returns the kind of a file. `None` if the file does not exist, or if its metadata cannot be read.
     fn kind(&self, path: &Path) -> Option<Kind>;
 
     /// Returns at most this many names in a folder, in any order.
     ///
     /// # Errors
-    /// Returns an error if it is not a folder, or if it cannot be read.
+    /// Returns an error if the path is not a folder, or if it cannot be read.
     fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>>;
 
     /// Returns at most this many bytes of a file.
     ///
     /// # Errors
-    /// Returns an error if it cannot be read.
+    /// Returns an error if the file cannot be read.
     fn read(&self, file: &Path, at_most: usize) -> io::Result<Vec<u8>>;
 
     /// Returns a folder's path without symlinks for `${_PWD}`, or the same path if that fails.

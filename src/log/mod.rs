@@ -1,5 +1,5 @@
-//! `--log`: a line for the person who asks afterwards why a node failed over. keepalived sends the output of a script
-//! to /dev/null.
+//! `--log`: a line that says afterwards why a node failed over. keepalived sends the output of a script to /dev/null, so
+//! the output cannot say it.
 //!
 //! The line is an event of tracing, and a subscriber of its own formats it. Ready-made layers for the journal and
 //! syslog wait while the log's socket is full, or panic if the time zone is unknown (crates tracing-journald,
@@ -81,7 +81,7 @@ pub fn stderr_is_journal() -> bool {
     found.is_ok_and(|found| named == format!("{}:{}", found.dev(), found.ino()))
 }
 
-/// Logs how a check ended: one that failed, and with `all` also one that succeeded.
+/// Logs the result of a check that failed, and with `all` also of a check that succeeded.
 pub fn checked(log: Log, checked: &CheckResult, all: bool) {
     match checked.verdict.is_healthy() {
         true if all => entry(log, checked, "ok", None),
@@ -90,7 +90,7 @@ pub fn checked(log: Log, checked: &CheckResult, all: bool) {
     }
 }
 
-/// Logs that a watch has another state, and how long after the kernel's event its file said so.
+/// Logs the new state of a watch, and how long after the kernel's event its file had it.
 pub fn changed(log: Log, checked: &CheckResult, state: &str, since_event: Option<Duration>) {
     entry(log, checked, state, since_event);
 }
@@ -159,8 +159,8 @@ fn with(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
     tracing::subscriber::with_default(Registry::default().with(layer), entry);
 }
 
-/// Sends the line, at once or not at all. A socket that is missing, closed to this user or full changes nothing; `-v`
-/// names it.
+/// Sends the line, at once or not at all. If the socket is missing, full or forbidden to this user, the line is lost, and
+/// only `-v` says so.
 fn message(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     let buffer = Arc::new(Buffer::default());
     write(Arc::clone(&buffer));

@@ -1,8 +1,8 @@
-//! The permissions of another user for files.
+//! Reading files with the permissions of another user.
 //!
-//! A user can let the path of a script lead to a file that only root can read, and the findings quote scripts. So the kernel
-//! decides what is read, by the same rule by which it lets that user run the script. Signals and ptrace(2) do not follow
-//! these permissions: the process stays root's (setfsuid(2)).
+//! The findings quote scripts. A user can make the path of a script lead to a file that only root can read, for example
+//! with a symlink. So the doctor reads a script with the file permissions of its user, and the kernel refuses such a file.
+//! These permissions do not apply to signals and ptrace(2): for them the process still belongs to root (setfsuid(2)).
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid, setgroups};
@@ -10,11 +10,11 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid, setgroups};
 /// The group of a user whose group is unknown. It owns nothing.
 const NOGROUP: u32 = 65534;
 
-/// Does work with this user's permissions for files, if this process runs as root. Afterwards root has no groups but its own,
-/// which it does not need.
+/// Runs `work` with this user's file permissions, if this process runs as root. Afterwards the process has no supplementary
+/// groups, which root does not need.
 ///
 /// # Errors
-/// Returns an error if this process cannot take the permissions. Then nothing is done.
+/// Returns an error if this process cannot take on the permissions. `work` is then not run.
 pub fn with_files_of<T>(uid: u32, gid: Option<u32>, work: impl FnOnce() -> T) -> Result<T, Errno> {
     let (root, group) = (geteuid(), getegid());
     if !root.is_root() || uid == 0 {
@@ -22,7 +22,7 @@ pub fn with_files_of<T>(uid: u32, gid: Option<u32>, work: impl FnOnce() -> T) ->
     }
     setgroups(&[])?;
     let (user, users_group) = (Uid::from_raw(uid), Gid::from_raw(gid.unwrap_or(NOGROUP)));
-    // These calls return no error, but what was set before.
+    // These calls never return an error: they return the IDs that were set before. So the second pair checks the first.
     let switch = || (setfsgid(users_group), setfsuid(user));
     switch();
     let done = match switch() == (users_group, user) {

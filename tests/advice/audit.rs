@@ -129,7 +129,7 @@ pub fn audit() -> Vec<Row> {
         row("LU241", GOOD, &[]),
         weight("weight -20", "LU242"),
         row("LU243", GOOD, &[(" track_script {\n  chk\n }\n", ""), ("vrrp_script chk {\n script \"FOLDER/listenup check -q 443\"\n interval 1\n fall 2\n}\n", "")])
-            .fix("see the block below", &[
+            .fix("see listenup-keepalived(7)", &[
                 ("vrrp_instance", "vrrp_script chk_listenup {\n script \"FOLDER/listenup check -q --log journald 443\"\n interval 1\n timeout 1\n fall 2\n rise 2\n}\nvrrp_instance"),
                 (" priority", " track_script {\n  chk_listenup\n }\n priority"),
             ]),

@@ -56,7 +56,7 @@ pub fn tracking() -> Vec<Row> {
             ],
         )
         .fix(
-            "chk weight NUMBER, each name on a line of its own",
+            "write chk, or chk weight NUMBER, each name on a line of its own",
             &[("  chk other\n", "  chk weight 0\n  other weight 0\n")],
         ),
         grouped(&[("  chk\n", "  chk weight -20\n")], "LU179", GROUP)

@@ -1,4 +1,4 @@
-//! Which of several listeners decides, for each kind of difference between them.
+//! The choice of the listener that decides, for each kind of difference between several listeners.
 
 use std::net::IpAddr;
 
@@ -33,7 +33,7 @@ fn of(target: &str, listeners: &[(Listener, Compliance)]) -> Candidates {
     candidates
 }
 
-/// The listener that decides and what is known of it, or all that are contested.
+/// The listener that decides and its compliance, or the doubt if several listeners are contested.
 fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance)]) -> String {
     match of(target, listeners).decide(target.parse().unwrap(), device.map(Ingress::via).as_ref()) {
         None => "none".to_owned(),
@@ -58,7 +58,7 @@ fn of_a_group_the_best_one_stands_for_all() {
         let members: Vec<_> = members.into_iter().map(|one| (any(), one)).collect();
         assert_eq!(decided(TARGET, None, &members), expected);
     }
-    // Among equals the first stays: its words are those that are told.
+    // Among equals the first stays, and its doubt is the one that is printed.
     let mut candidates = of(TARGET, &[(any(), Compliance::Unknown(Doubt::new("first")))]);
     let specificity = TARGET.parse::<Target>().unwrap().specificity(&any());
     candidates.add(&any(), specificity, unknown());
@@ -129,7 +129,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
     let ok = |address, device| (on(address, device), Compliance::Compliant);
     let bad = |address, device| (on(address, device), full());
     for (known, other, expected) in [
-        // The same group, and nothing better can come.
+        // The same group: a compliant listener cannot be outdone.
         (ok("0.0.0.0", Device::Any), on("0.0.0.0", Device::Any), true),
         (
             bad("0.0.0.0", Device::Any),
@@ -147,7 +147,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
             false,
         ),
         (ok("0.0.0.0", Device::Any), on("::", Device::Any), true),
-        // More specific, and reached wherever the other one is.
+        // More specific, and reachable through every device through which the other is reachable.
         (
             bad("192.0.2.1", Device::Any),
             on("0.0.0.0", Device::Any),
@@ -158,7 +158,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
             on("0.0.0.0", Device::Any),
             true,
         ),
-        // What is unknown of it may be whether it is found.
+        // Its compliance is unknown, perhaps even whether a connection finds it.
         (
             (on("192.0.2.1", Device::Any), unknown()),
             on("0.0.0.0", Device::Any),
@@ -230,7 +230,7 @@ fn a_udp_socket_that_meets_the_requirements_does_not_hide_another_on_its_address
     candidates.add(&socket(1), specificity, Compliance::Compliant);
     assert!(!candidates.outranks(&socket(2), specificity));
     candidates.add(&socket(2), specificity, full());
-    // A third one changes nothing: the kernel's own lookup decides already.
+    // A third socket changes nothing: with two that differ, the kernel's own lookup decides.
     assert!(candidates.outranks(&socket(3), specificity));
 }
 

@@ -92,8 +92,8 @@ impl Context<'_> {
         })
     }
 
-    /// Returns whether an address, and perhaps a port, follow the keyword. `inet_stosockaddr` ignores what follows `-` or
-    /// `/`.
+    /// Returns whether the keyword is followed by an address, and then by a port or nothing. `inet_stosockaddr` ignores the
+    /// text after `-` or `/`.
     fn check_address(&self, line: &Line) -> bool {
         let address = line.word(1).unwrap_or_default();
         let port = line.word(2).is_none_or(|port| port.parse::<u16>().is_ok());

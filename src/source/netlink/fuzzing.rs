@@ -13,10 +13,10 @@ use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Target};
 use crate::source;
 
-/// The sequence number that an answer must bear.
+/// The sequence number that an answer must have.
 pub const SEQUENCE: u32 = 1;
 
-/// The error of a dump that needs another datagram when there is none.
+/// The error of a dump that waits for another datagram after the last one.
 pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive", Errno::ENODATA));
 
 /// The results of dumps from a datagram, in one byte order.
@@ -24,30 +24,30 @@ pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive",
 pub struct Outcome {
     /// The byte order.
     pub order: ByteOrder,
-    /// The datagram was all that came.
+    /// The result if nothing follows the datagram.
     pub alone: Dump,
-    /// The datagram was followed by a proper end of the dump.
+    /// The result if a proper end of the dump follows the datagram.
     pub ended: Dump,
-    /// The same as `ended`, but the visitor broke off at the first listener.
+    /// The same as `ended`, if the visitor stops the dump at the first listener.
     pub broken_off: Dump,
-    /// The datagram was longer than the buffer.
+    /// The result if the datagram is longer than the buffer.
     pub truncated: Dump,
-    /// The datagram did not come from the kernel.
+    /// The result if the datagram does not come from the kernel.
     pub foreign: Dump,
-    /// The datagram as the answer to an exact lookup.
+    /// The result if the datagram is the answer to an exact lookup.
     pub exact: Result<Option<Listener>, source::Fault>,
-    /// The datagram as rtnetlink's answer about one device: the VRF that it belongs to.
+    /// The VRF of a device, if the datagram is rtnetlink's answer about that device.
     pub vrf: Result<Option<u32>, source::Fault>,
-    /// The datagram, followed by a proper end, as rtnetlink's dump of the devices of the VRF number 1.
+    /// The devices of VRF number 1, if the datagram and a proper end are rtnetlink's dump of them.
     pub enslaved: Result<Vec<u32>, source::Fault>,
 }
 
 /// The listeners of a dump, and its end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dump {
-    /// The listeners, in the order shown.
+    /// The listeners, in the order in which the visitor got them.
     pub listeners: Vec<Listener>,
-    /// `Ok`: it was complete, or was broken off by the visitor.
+    /// `Ok` if the dump was complete, or if the visitor stopped it.
     pub end: Result<ControlFlow<()>, source::Fault>,
 }
 
@@ -89,7 +89,7 @@ struct Datagram<'a> {
     truncated: bool,
 }
 
-/// A channel that hands out datagrams, and an error where it has no more.
+/// A channel that returns these datagrams, and an error after the last one.
 struct Script<'a>(std::slice::Iter<'a, Datagram<'a>>);
 
 impl Channel for Script<'_> {
@@ -170,7 +170,7 @@ fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, so
     Conversation::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
 }
 
-/// A NLMSG_DONE without an error.
+/// An NLMSG_DONE without an error.
 fn done(order: ByteOrder) -> Vec<u8> {
     let mut message = order.bytes32(20).to_vec();
     message.extend(order.bytes16(3)); // NLMSG_DONE

@@ -8,20 +8,20 @@ use crate::errno::ErrnoText;
 
 /// The size of a read(2).
 ///
-/// The kernel fills a buffer, up to a page. For that it walks through its connections to find more rows, and looks one
-/// row further (fs/seq_file.c, seq_read_iter). Rows can be missed between two reads, and not within a read.
+/// The kernel fills the buffer, up to a page. To find rows for it, the kernel walks through its connections, one row further
+/// than the buffer holds (fs/seq_file.c, seq_read_iter). Rows can be missed between two reads, but not within a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stride {
     /// About one row: the walk ends at the row after the wanted one.
     Row,
     /// A page: as many rows as possible from one moment.
     Page,
-    /// Pages, of which the first is this many bytes shorter, so that the others end elsewhere. A row is missed where
-    /// one read ends and the next begins, again and again while it stays near that position.
+    /// Pages, of which the first is this many bytes shorter, so that the others end elsewhere. Where one read ends and the
+    /// next begins, a row can be missed, and it is missed in each pass while it stays near that position.
     Shifted(usize),
 }
 
-/// Bytes of a row of tcp, which is padded (net/ipv4/tcp_ipv4.c, TMPSZ), and most of one of tcp6.
+/// Bytes of a row of tcp, which is padded (net/ipv4/tcp_ipv4.c, TMPSZ). A row of tcp6 is longer.
 const ROW: usize = 150;
 /// The most bytes that the kernel returns in one read of the smallest page.
 const PAGE: usize = 4096;
@@ -40,18 +40,18 @@ pub(super) struct Rows<'a, R> {
     end: usize,
     /// How many reads returned bytes.
     reads: usize,
-    /// True if the last of them left room for another row.
+    /// True if the last of these reads left room for another row.
     had_room: bool,
     count_drops: bool,
 }
 
 impl<'a, R: Read> Rows<'a, R> {
-    /// Reads the header. `short_is_end` saves the last read: if a read stops with room for another row, the kernel's
+    /// Reads the header. `short_is_end` saves a read at the end: if a read leaves room for another row, the kernel's
     /// table has ended (seq_read_iter). Another read would make the kernel walk through all of it again only to confirm
     /// that. It is false for a pass that must be certain.
     ///
     /// # Errors
-    /// Returns an error if the header is missing: an empty or foreign file must not pass for a table without listeners.
+    /// Returns an error if the header is missing: an empty or foreign file is not a table without listeners.
     pub(super) fn new(
         table: R,
         stride: Stride,
@@ -115,7 +115,7 @@ impl<'a, R: Read> Rows<'a, R> {
         }
     }
 
-    /// True if a whole row is left that needs no read.
+    /// True if the buffer has another whole row, so that the next row needs no read.
     pub(super) fn has_more_at_hand(&self) -> bool {
         self.unread().contains(&b'\n')
     }

@@ -33,9 +33,9 @@ outcomes! {
         "the real server stays in use";
     /// The address or the server while a check can only fail.
     IfDown = "the check fails", "this node stays in FAULT without the address",
-        "its weight applies all the time, also with the service up", "the real server stays out of use";
+        "its weight applies all the time, even while the service is up", "the real server stays out of use";
     /// The consequence of one failure.
-    OnOneFailure = "the check fails", "this node fails over", "the priority changes", "the real server is taken out";
+    OnOneFailure = "the check fails", "this node fails over", "the priority changes", "the real server is taken out of use";
 }
 
 /// The scripts that keepalived drops because a user does not exist.

@@ -1,4 +1,4 @@
-//! What is asked, how the asking ends, and the exact lookup.
+//! The requests of a dump, the ways in which a dump ends, and the exact lookup.
 
 use std::num::NonZeroU16;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_millis(500);
 
 const ON: ControlFlow<()> = ControlFlow::Continue(());
 
-/// Asks for these ports and breaks off at the first listener, if told so.
+/// Dumps the listeners on these ports. `flow` says whether the visitor stops at the first listener.
 fn ask(
     script: &mut Script,
     family: Family,
@@ -66,7 +66,7 @@ fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
     assert_eq!(request[72..76], [(request.len() - 72) as u8, 0, 1, 0]); // INET_DIAG_REQ_BYTECODE
 }
 
-/// A kernel that does not answer: EAGAIN until the time limit is over.
+/// The kernel does not answer, so each call returns EAGAIN until the time limit is over.
 #[test]
 fn eagain_past_the_time_limit_is_the_end_of_the_time() {
     for datagrams in [vec![], vec![good(LITTLE)]] {
@@ -165,7 +165,7 @@ fn a_conversation_counts_its_requests() {
             .dump(question, &mut |_| ControlFlow::Continue(()))
             .is_ok()
     );
-    // The second answer carries the first one's number.
+    // The second answer has the sequence number of the first request.
     let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
     assert_eq!(second, Err(Fault::Sequence.into()));
 }

@@ -1,4 +1,4 @@
-//! Where a look over a table may end, and what it is then worth.
+//! The rows after which a pass over a table can stop, and whether the pass is then complete.
 
 use super::{HEADER, Script, on_443, row, seen_by, seen_of};
 use crate::domain::Protocol;
@@ -6,7 +6,8 @@ use crate::source::ByteOrder;
 use crate::source::proc::rows::Stride;
 use crate::source::proc::{Pass, Problem};
 
-/// A row as gVisor writes it (Debian's runsc 20221219): not padded, numbered by socket, the pointer zeros, no timeout.
+/// A row as gVisor writes it (Debian's runsc 20221219): without padding, with the number of the socket, a pointer of zeros and
+/// no timeout.
 fn gvisor_row(id: u32, local: &str, state: &str) -> String {
     format!(
         "{id:4}: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0        7 1 0000000000000000 0 0 0 0 0\n"
@@ -33,7 +34,7 @@ fn the_look_ends_behind_the_listeners() {
 
 #[test]
 fn syn_recv_between_listeners_does_not_end_the_look() {
-    // As kernels up to 4.3 list them.
+    // Kernels up to 4.3 list such rows between the listeners.
     for state in ["03", "0C"] {
         let rows = [
             row(0, "0100007F:0050", state),
@@ -68,7 +69,7 @@ fn a_table_is_in_order_only_while_its_rows_are_numbered_and_have_timeouts() {
             connections(1..600, &linux),
             Pass::Complete,
         ),
-        // A gap in the numbers alone, and timeouts of 0 alone.
+        // The first has only a gap in the numbers, the second only timeouts of 0.
         (
             connections(5..6, &linux),
             connections(6..600, &linux),
@@ -103,7 +104,7 @@ fn a_udp_table_without_drops_is_not_an_empty_one() {
 
 #[test]
 fn a_listener_behind_another_state_in_what_was_read_shows_another_order() {
-    // Rows that look like Linux's, in an order that is not.
+    // Each row looks like one of Linux, but Linux does not write them in this order.
     let mut table = HEADER.to_owned();
     table += &row(0, "0100007F:9C40", "01");
     table += &row(1, "00000000:0050", "0A");
@@ -120,7 +121,7 @@ fn a_pass_is_complete_when_one_read_held_all_listeners() {
     for (listeners, open_end, closed_end) in [
         (0, Pass::Complete, Pass::Complete),
         (22, Pass::Complete, Pass::Complete),
-        // The end of the file comes with a read of its own, and another row might have stood before it.
+        // The end of the file takes another read, and before that read another row could have been there.
         (25, Pass::Incomplete, Pass::Complete),
         (26, Pass::Incomplete, Pass::Incomplete),
     ] {
