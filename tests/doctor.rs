@@ -192,12 +192,32 @@ fn the_block_to_paste_has_the_port() {
             "",
             Some("127.0.0.1:5432"),
         );
+        // One protocol of the two is enough, and the owner counts.
+        let either = conf_with("script \"/bin/bash -c 'netstat -nlp | grep -q 1194'\"", "");
+        has(&either, "", Some("--any 1194 udp:1194"));
+        has(&either, "80", Some("PORT"));
+        let owned = "script \"/bin/bash -c 'ss -lntp | grep 443 | grep -q haproxy'\"";
+        has(
+            &conf_with(owned, ""),
+            "",
+            Some("--owner-process haproxy 443"),
+        );
         has(&conf_with(GOOD, ""), "", None);
         has(
             &conf_with(GOOD, "").replace("vrrp_script", "track_file f {\n file /x\n}\nvrrp_script"),
             "",
             None,
         );
+    });
+}
+
+/// A note that one failure is enough would be untrue.
+#[test]
+fn the_fall_of_a_check_that_never_runs() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let conf = conf_with("script \"/nonexistent/check\"", "").replace(" fall 2\n", "");
+        assert_eq!(codes(&findings_about(&folder, &conf, "")), "LU211:6");
     });
 }
 

@@ -226,6 +226,11 @@ impl Findings {
         self.list.iter()
     }
 
+    /// Drops those for which this is false.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.list.retain(keep);
+    }
+
     /// Returns how many there are.
     pub fn len(&self) -> usize {
         self.list.len()

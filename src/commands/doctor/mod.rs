@@ -133,7 +133,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let confs = &options.keepalived_confs;
     let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
     let mut has_check = false;
-    let mut targets = options.targets.clone();
+    let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
     for conf in &examined.confs {
         let audit = Audit {
             config: &conf.config,
@@ -156,13 +156,13 @@ fn examine(options: &DoctorOptions) -> Report {
             findings.extend(live::examine(running, &conf.config, left));
         }
         audit.outcomes(&audited, &mut findings);
-        targets.extend(audited.targets);
+        looks.extend(audited.looks);
     }
     Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
         examined: examined.lines,
         findings: findings.into_sorted(),
-        block: (!has_check).then(|| snippet::block(&listenup, &targets)),
+        block: (!has_check).then(|| snippet::block(&listenup, &looks)),
     }
 }
 

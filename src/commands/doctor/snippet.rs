@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::command::is_safe;
-use crate::domain::Target;
 use crate::untrusted::metadata;
 
 /// The path at which the packages install listenup for keepalived, and at which SELinux lets it do its work.
@@ -24,17 +23,24 @@ pub fn program(own: Option<&Path>) -> String {
     own.and_then(needs_no_quoting).unwrap_or(HOME).to_owned()
 }
 
-/// Returns a vrrp_script for these targets, and the lines that track it.
-pub fn block(program: &str, targets: &[Target]) -> String {
-    let mut ports: Vec<String> = Vec::new();
-    for target in targets.iter().map(ToString::to_string) {
-        if !ports.contains(&target) {
-            ports.push(target);
+/// Returns a vrrp_script for the arguments of these checks, and the lines that track it. One check cannot stand for
+/// several if one of them has options, such as `--any`: then the block has no port.
+pub fn block(program: &str, checks: &[String]) -> String {
+    let has_option = checks.iter().any(|check| check.starts_with('-'));
+    let mut ports: Vec<&str> = Vec::new();
+    let words: Vec<&str> = match (checks, has_option) {
+        ([first, others @ ..], true) if others.iter().all(|other| other == first) => vec![first],
+        (_, true) => Vec::new(),
+        _ => checks.iter().flat_map(|check| check.split(' ')).collect(),
+    };
+    for word in words {
+        if !ports.contains(&word) {
+            ports.push(word);
         }
     }
     let mut first = "To paste into keepalived.conf".to_owned();
     if ports.is_empty() {
-        ports.push("PORT".to_owned());
+        ports.push("PORT");
         first += ", with the port in place of PORT";
     }
     if metadata(Path::new(program)).is_err() {

@@ -13,9 +13,11 @@ use nix::unistd::geteuid;
 use self::weights::Index;
 use super::checks::{self, Check, OnFailure};
 use super::codes;
-use super::codes::audit::{NOT_READABLE, SECURITY_OFF, SERVER_TAKEN_OUT};
+use super::codes::audit::{
+    FILE_DOWN, FILE_VALUE, NOT_READABLE, ONE_FAILURE, SECURITY_OFF, SERVER_TAKEN_OUT,
+};
 use super::codes::command::{INDIRECT, NotEvaluated};
-use super::codes::live::SCRIPTS_NOT_RUN;
+use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN};
 use super::codes::outcome::{Dropped, IfDown, NeverRun};
 use super::command::{
     Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
@@ -23,7 +25,7 @@ use super::command::{
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
-use crate::domain::{Target, Wanted};
+use crate::domain::Wanted;
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::{ReadError, RegularFile};
 
@@ -56,8 +58,8 @@ pub struct Audited {
     pub runs_a_script: bool,
     /// The names of the checks that keepalived drops, because they have no user.
     dropped: Vec<String>,
-    /// The ports for which checks by other programs look.
-    pub targets: Vec<Target>,
+    /// The options and targets with which listenup finds what the checks by other programs look for.
+    pub looks: Vec<String>,
 }
 
 /// Returns who runs a check by another program, and what replaces it.
@@ -97,6 +99,25 @@ fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
     Some(finding.at(check.place()))
 }
 
+/// Drops what is not so because of another finding: one failure changes nothing if a check cannot fail, or always fails,
+/// and keepalived does not use the value of a file that it does not see.
+fn drop_contradicted(decided: &HashSet<String>, findings: &mut Findings) {
+    let unseen = findings
+        .iter()
+        .filter(|found| found.code.id == FOLDER_NOT_WATCHED.id);
+    let unseen = unseen.filter_map(|found| found.value("name").map(str::to_owned));
+    let unseen: HashSet<String> = unseen.collect();
+    findings.retain(|found| {
+        let is_of = |names: &HashSet<String>| {
+            let name = found.value("name");
+            name.is_some_and(|name| names.contains(name))
+        };
+        let is_about_value = [FILE_DOWN.id, FILE_VALUE.id].contains(&found.code.id);
+        let is_fall = found.code.id == ONE_FAILURE.id;
+        !(is_about_value && is_of(&unseen) || is_fall && is_of(decided))
+    });
+}
+
 impl Audit<'_> {
     /// Examines all of it.
     pub fn examine(&self, findings: &mut Findings) -> Audited {
@@ -134,6 +155,7 @@ impl Audit<'_> {
         if !runs_scripts {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
+        drop_contradicted(&decided, findings);
         findings.extend(weights::instances(self.config, &decided));
         let checks = checks::of(self.config).into_iter();
         let of_servers = checks.filter(|check| {
@@ -248,12 +270,12 @@ impl Audit<'_> {
                 if has_user {
                     let setting = setting(&user, self.listenup);
                     let examined = user.reads(|| {
-                        let targets = third_party::targets(check, self.config, setting.clone());
-                        (targets, third_party::examine(check, self.config, setting))
+                        let looks = third_party::arguments(check, self.config, setting.clone());
+                        (looks, third_party::examine(check, self.config, setting))
                     });
                     match examined {
-                        Ok((targets, found)) => {
-                            audited.targets.extend(targets);
+                        Ok((looks, found)) => {
+                            audited.looks.extend(looks);
                             findings.extend(found);
                         }
                         Err(why) => {

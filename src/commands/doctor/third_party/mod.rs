@@ -31,7 +31,6 @@ use self::search::Command;
 
 use super::checks::{Check, OnFailure};
 use super::findings::Finding;
-use crate::domain::Target;
 use crate::keepalived_conf::Config;
 
 pub use self::replacement::Replacement;
@@ -89,12 +88,9 @@ pub fn replacement(
     }
 }
 
-/// Returns the ports for which a check looks, if it is understood.
-pub fn targets(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Target> {
-    let analysis = Analysis::new(check, config, setting);
-    let looks = analysis.shape.iter().flat_map(|shape| &shape.looks);
-    let targets = looks.flat_map(replacement::targets);
-    targets.filter_map(|target| target.parse().ok()).collect()
+/// Returns the options and targets with which `listenup check` finds what a check looks for. `None`: they are unknown.
+pub fn arguments(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Option<String> {
+    Analysis::new(check, config, setting).arguments()
 }
 
 /// Returns whether a shell script calls listenup.

@@ -14,6 +14,8 @@ use crate::commands::doctor::codes::third_party::{Left, Stricter};
 pub struct Replacement {
     /// As it is written in keepalived.conf.
     pub line: String,
+    /// The options and targets in it, without `-q`.
+    pub arguments: String,
     /// The differences: things that the check counted as success and the replacement does not.
     pub stricter: Vec<Stricter>,
     /// The reason why `--rewrite` leaves the check although this line was meant: the check fails while the port is
@@ -68,14 +70,24 @@ impl Analysis<'_> {
         }
         let any = if is_any { "--any " } else { "" };
         let (keyword, listenup) = (self.check.keyword, self.setting.listenup);
+        let arguments = format!("{owner}{any}{}", targets.join(" "));
         Ok(Replacement {
-            line: format!(
-                "{keyword} \"{listenup} check -q {owner}{any}{}\"",
-                targets.join(" ")
-            ),
+            line: format!("{keyword} \"{listenup} check -q {arguments}\""),
+            arguments,
             stricter: self.stricter(looks),
             fails: self.fails(looks, shape.one.is_some()),
         })
+    }
+
+    /// Returns the arguments of the line that was meant, or else the ports, if they are all that the check looks for.
+    pub fn arguments(&self) -> Option<String> {
+        if let Ok(replacement) = self.replacement() {
+            return Some(replacement.arguments);
+        }
+        let looks = &self.shape.as_ref().ok()?.looks;
+        let is_port = |look: &Look| look.owner.is_none() && targets(look).len() == 1;
+        let ports: Vec<String> = looks.iter().flat_map(targets).collect();
+        (!looks.is_empty() && looks.iter().all(is_port)).then(|| ports.join(" "))
     }
 
     fn stricter(&self, looks: &[Look]) -> Vec<Stricter> {
