@@ -174,6 +174,12 @@ impl Report {
             .count()
     }
 
+    /// True if lines of the configuration were not checked.
+    fn is_incomplete(&self) -> bool {
+        let mut found = self.findings.iter();
+        found.any(|finding| codes::leaves_lines_out(finding.code))
+    }
+
     /// Returns the text for a person; `quiet` is the findings alone.
     fn text(&self, quiet: bool) -> String {
         // Writing to a String cannot fail.
@@ -209,6 +215,9 @@ impl Report {
         );
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
             (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
+            (0, 0) if self.is_incomplete() => {
+                "no problems found in the lines that were checked".to_owned()
+            }
             (0, 0) => "configuration OK: no problems found".to_owned(),
             (0, _) => failing,
             (_, 0) => problems,
