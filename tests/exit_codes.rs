@@ -240,6 +240,10 @@ fn no_way_of_keepalived_to_read_an_exit_code_takes_it_for_another() {
             let code = listenup(&format!("check {line}")).code.unwrap();
             assert_eq!(keepalived_takes_for_up(code), [up; 3], "{line}: {code}");
         }
+        // The message does not name an option that was not given.
+        let short = listenup("check --timeout 49ms 80");
+        assert!(!short.stderr.contains("--retry-for"), "{short:#?}");
+        short.stderr_has("--timeout must be at least 50ms");
     });
 }
 

@@ -324,6 +324,9 @@ fn timing(matches: &ArgMatches) -> Result<Timing, String> {
     let timeout = given("timeout", TIMEOUT);
     let retry_for = given("retry-for", Duration::ZERO);
     let retry_every = given("retry-every", RETRY_EVERY);
+    if retry_for.is_zero() && timeout < LEAST {
+        return Err(format!("--timeout must be at least {}", Shown(LEAST)));
+    }
     if timeout.saturating_sub(retry_for) < LEAST {
         let message = format!(
             "--timeout {} must be at least {} longer than --retry-for {}, or a service that is down is \"could not tell\": \

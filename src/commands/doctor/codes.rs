@@ -57,11 +57,6 @@ pub fn decides_result(code: &Code) -> bool {
     decisive.any(|id| id == code.id)
 }
 
-/// Returns whether the doctor has left out lines of the configuration if it has a finding of this code.
-pub fn leaves_lines_out(code: &Code) -> bool {
-    matches!(code.id, "LU114" | "LU118")
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -54,6 +54,8 @@ struct Report {
     examined: Vec<Finding>,
     /// There is a configuration, or a target was asked for.
     has_subject: bool,
+    /// True if each configuration was read whole.
+    is_complete: bool,
     /// The worst first.
     findings: Vec<Finding>,
     /// The block to paste.
@@ -160,6 +162,7 @@ fn examine(options: &DoctorOptions) -> Report {
     }
     Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
+        is_complete: examined.confs.iter().all(|conf| conf.config.complete),
         examined: examined.lines,
         findings: findings.into_sorted(),
         block: (!has_check).then(|| snippet::block(&listenup, &looks)),
@@ -172,12 +175,6 @@ impl Report {
         found
             .filter(|finding| finding.severity() == severity)
             .count()
-    }
-
-    /// True if lines of the configuration were not checked.
-    fn is_incomplete(&self) -> bool {
-        let mut found = self.findings.iter();
-        found.any(|finding| codes::leaves_lines_out(finding.code))
     }
 
     /// Returns the text for a person; `quiet` is the findings alone.
@@ -215,7 +212,7 @@ impl Report {
         );
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
             (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
-            (0, 0) if self.is_incomplete() => {
+            (0, 0) if !self.is_complete => {
                 "no problems found in the lines that were checked".to_owned()
             }
             (0, 0) => "configuration OK: no problems found".to_owned(),
