@@ -22,11 +22,11 @@ use listenup::domain::{
     LookupKey,
     Protocol::Tcp,
 };
-use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Source, SourceError, netlink::Netlink, proc::Proc};
 use percentile::percentile;
 use shows::shows;
 
-fn exactly(source: &mut dyn Source, connection: LookupKey) -> Result<bool, Fault> {
+fn exactly(source: &mut dyn Source, connection: LookupKey) -> Result<bool, SourceError> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
     Ok(source.kernel_lookup(connection, limit)?.is_some())
@@ -45,7 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut open = Netlink::new();
     let opinion = || Proc::second_opinion("/proc");
 
-    type Look<'a> = (&'a str, bool, Box<dyn FnMut() -> Result<bool, Fault> + 'a>);
+    type Look<'a> = (
+        &'a str,
+        bool,
+        Box<dyn FnMut() -> Result<bool, SourceError> + 'a>,
+    );
     let looks: Vec<Look<'_>> = vec![
         (
             "sock_diag, listening",

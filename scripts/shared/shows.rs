@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Family, Protocol};
-use listenup::source::{Fault, Ports, Question, Source};
+use listenup::source::{Ports, Question, Source, SourceError};
 
 /// Whether the source shows a listener on this port. It is asked once and may stop at the first.
 pub fn shows(
@@ -13,7 +13,7 @@ pub fn shows(
     protocol: Protocol,
     family: Family,
     port: u16,
-) -> Result<bool, Fault> {
+) -> Result<bool, SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::from_secs(60));
     let mut found = false;

@@ -19,7 +19,7 @@ use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
 use crate::domain::{Doubt, Obstacle, Requirements, Survey, Verdict, Wanted};
 use crate::engine::SourceChain;
-use crate::source::{Fault, Source};
+use crate::source::{Source, SourceError};
 
 /// The shortest time between two looks that count. In this time a listener that is being replaced, or that the first look
 /// has missed, is there again.
@@ -67,9 +67,9 @@ pub fn try_judge(
     run.look_up_names()?;
     let (source, doubt) = match run.query_until_decided(chain)? {
         Ok(source) => (Some(source), None),
-        Err(mut faults) => {
-            faults.dedup();
-            (None, Some(Doubt::new(faults.join("; "))))
+        Err(mut errors) => {
+            errors.dedup();
+            (None, Some(Doubt::new(errors.join("; "))))
         }
     };
     Ok(Outcome {
@@ -120,7 +120,7 @@ enum LookEnd {
 }
 
 /// The reasons why there is no answer: one for each source.
-type Faults = Vec<String>;
+type Errors = Vec<String>;
 
 impl CheckRun<'_> {
     /// Queries until enough targets are settled or all others are proven absent. A source that cannot answer
@@ -132,18 +132,18 @@ impl CheckRun<'_> {
     fn query_until_decided(
         &mut self,
         chain: &mut SourceChain<'_>,
-    ) -> Result<Result<&'static str, Faults>, Obstacle> {
+    ) -> Result<Result<&'static str, Errors>, Obstacle> {
         let mut given_up = 0;
         loop {
             let end = match self.query(chain, &mut given_up) {
                 Ok(end) => end,
-                Err(fault) => return Ok(Err(vec![fault.to_string()])),
+                Err(error) => return Ok(Err(vec![error.to_string()])),
             };
             match end {
                 LookEnd::Settled(name) | LookEnd::Absent(name) if self.is_final() => {
                     return Ok(Ok(name));
                 }
-                LookEnd::NoSource(faults) if self.retry.is_over() => return Ok(Err(faults)),
+                LookEnd::NoSource(errors) if self.retry.is_over() => return Ok(Err(errors)),
                 LookEnd::SecondLook => {
                     self.pause(Duration::ZERO);
                     continue;
@@ -167,13 +167,13 @@ impl CheckRun<'_> {
         &mut self,
         chain: &mut SourceChain<'_>,
         given_up: &mut usize,
-    ) -> Result<LookEnd, Fault> {
-        let mut faults = Vec::new();
-        let Some(place) = self.query_sources(chain, given_up, &mut faults)? else {
-            return Ok(LookEnd::NoSource(faults));
+    ) -> Result<LookEnd, SourceError> {
+        let mut errors = Vec::new();
+        let Some(place) = self.query_sources(chain, given_up, &mut errors)? else {
+            return Ok(LookEnd::NoSource(errors));
         };
         let Some((source, second)) = chain.get(place) else {
-            return Ok(LookEnd::NoSource(faults));
+            return Ok(LookEnd::NoSource(errors));
         };
         if self.survey.is_settled() {
             return Ok(LookEnd::Settled(source.name()));
@@ -200,13 +200,13 @@ impl CheckRun<'_> {
         &mut self,
         chain: &mut SourceChain<'_>,
         given_up: &mut usize,
-        faults: &mut Faults,
-    ) -> Result<Option<usize>, Fault> {
+        errors: &mut Errors,
+    ) -> Result<Option<usize>, SourceError> {
         for (place, source) in chain.sources().enumerate().skip(*given_up) {
             let answer = look(source, &mut self.survey, self.requirements, self.deadline);
             self.check_limit()?;
             match answer {
-                Err(fault) if !self.survey.is_settled() => faults.push(fault.to_string()),
+                Err(error) if !self.survey.is_settled() => errors.push(error.to_string()),
                 _ => return Ok(Some(place)),
             }
             if self.retry.is_over() {
@@ -218,9 +218,9 @@ impl CheckRun<'_> {
 
     /// # Errors
     /// Returns an error if the time limit is over and targets are open.
-    fn check_limit(&self) -> Result<(), Fault> {
+    fn check_limit(&self) -> Result<(), SourceError> {
         if self.deadline.is_over() && !self.survey.is_settled() {
-            return Err(Fault::TimeIsUp(self.deadline.whole()));
+            return Err(SourceError::TimeIsUp(self.deadline.whole()));
         }
         Ok(())
     }
@@ -307,9 +307,9 @@ impl CheckRun<'_> {
         let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
-        if let Err(fault) = look(other, &mut opinion, self.requirements, deadline) {
+        if let Err(error) = look(other, &mut opinion, self.requirements, deadline) {
             debug!(
-                "the second opinion of {} is left out: {fault}",
+                "the second opinion of {} is left out: {error}",
                 other.name()
             );
         }

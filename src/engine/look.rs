@@ -4,7 +4,7 @@ use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, Shown};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
-use crate::source::{Fault, Ports, Question, Source};
+use crate::source::{Ports, Question, Source, SourceError};
 
 /// The number of source ports with which the kernel is asked for the socket that gets a datagram. A group of two looks like
 /// one socket once in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). For a group with a compliant member, two or
@@ -22,7 +22,7 @@ pub fn look(
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
     deadline: Deadline<'_>,
-) -> Result<(), Fault> {
+) -> Result<(), SourceError> {
     survey.begin_look();
     requirements.begin_look();
     if !requirements.any() && try_exact_lookups(source, survey, deadline) {
@@ -58,7 +58,7 @@ fn ask(
     question: Question<'_>,
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
-) -> Result<(), Fault> {
+) -> Result<(), SourceError> {
     let clock = question.deadline.clock();
     let started = clock.now();
     let mut seen = 0;
@@ -70,7 +70,7 @@ fn ask(
         let end = match &answer {
             Ok(()) if survey.is_settled() => "enough".to_owned(),
             Ok(()) => "complete".to_owned(),
-            Err(fault) => format!("then {fault}"),
+            Err(error) => format!("then {error}"),
         };
         let plural = if seen == 1 { "" } else { "s" };
         let took = Shown(clock.now().saturating_sub(started));
@@ -140,7 +140,7 @@ pub fn look_up(
                 Ok([]) => "is none".to_owned(),
                 Ok([listener]) => format!("is {listener}"),
                 Ok([listener, ..]) => format!("is one of several on {listener}"),
-                Err(fault) => format!("is unknown: {fault}"),
+                Err(error) => format!("is unknown: {error}"),
             };
             let took = Shown(clock.now().saturating_sub(started));
             let source = source.name();
@@ -158,7 +158,7 @@ fn ask_for(
     most: u16,
     is_fit: &mut dyn FnMut(&Listener) -> bool,
     deadline: Deadline<'_>,
-) -> Result<Vec<Listener>, Fault> {
+) -> Result<Vec<Listener>, SourceError> {
     let mut found: Vec<Listener> = Vec::new();
     for source_port in 1..=most {
         let connection = LookupKey {

@@ -10,7 +10,7 @@ use crate::clock::Deadline;
 use crate::domain::{Doubt, Ingress, Obstacle};
 use crate::errno::ErrnoText;
 use crate::host::vrf;
-use crate::source::{Fault, netlink};
+use crate::source::{SourceError, netlink};
 
 /// Returns how connections through the device with this name come in.
 ///
@@ -36,10 +36,10 @@ pub(super) fn ingress(
             .into()
         }
     })?;
-    vrf::ingress(index, proc, deadline).map_err(|fault| match fault {
-        Fault::Netlink(netlink::Fault::Kernel(Errno::ENODEV)) => no_such(),
-        Fault::Netlink(fault) => not_asked(interface, &format_args!("rtnetlink: {fault}")),
-        fault => not_asked(interface, &fault),
+    vrf::ingress(index, proc, deadline).map_err(|error| match error {
+        SourceError::Netlink(netlink::NetlinkError::Kernel(Errno::ENODEV)) => no_such(),
+        SourceError::Netlink(error) => not_asked(interface, &format_args!("rtnetlink: {error}")),
+        error => not_asked(interface, &error),
     })
 }
 

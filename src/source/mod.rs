@@ -70,7 +70,7 @@ pub trait Source {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault>;
+    ) -> Result<(), SourceError>;
 
     /// The listener that this connection would find, by the kernel's own search. `None`, which is what a
     /// source says that cannot search so, proves nothing.
@@ -81,7 +81,7 @@ pub trait Source {
         &mut self,
         _connection: LookupKey,
         _limit: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(None)
     }
 }
@@ -103,7 +103,7 @@ impl<S: Source + ?Sized> Source for &mut S {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         (**self).listeners(question, visit)
     }
 
@@ -111,27 +111,27 @@ impl<S: Source + ?Sized> Source for &mut S {
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         (**self).kernel_lookup(connection, deadline)
     }
 }
 
 /// The reason why a source could not answer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum SourceError {
     /// sock_diag's reason.
-    Netlink(netlink::Fault),
+    Netlink(netlink::NetlinkError),
     /// The reason of /proc.
-    Proc(proc::Fault),
+    Proc(proc::ProcError),
     /// The time limit, which was this long, is over.
     TimeIsUp(Duration),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
-            Self::Proc(fault) => write!(f, "{fault}"),
+            Self::Netlink(error) => write!(f, "sock_diag: {error}"),
+            Self::Proc(error) => write!(f, "{error}"),
             Self::TimeIsUp(whole) => {
                 write!(f, "timed out after {}", Shown(*whole))
             }
@@ -139,16 +139,16 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for SourceError {}
 
-impl From<netlink::Fault> for Fault {
-    fn from(fault: netlink::Fault) -> Self {
-        Self::Netlink(fault)
+impl From<netlink::NetlinkError> for SourceError {
+    fn from(error: netlink::NetlinkError) -> Self {
+        Self::Netlink(error)
     }
 }
 
-impl From<proc::Fault> for Fault {
-    fn from(fault: proc::Fault) -> Self {
-        Self::Proc(fault)
+impl From<proc::ProcError> for SourceError {
+    fn from(error: proc::ProcError) -> Self {
+        Self::Proc(error)
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
 use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
-use crate::source::{Fault, Source, SourceChoice};
+use crate::source::{Source, SourceChoice, SourceError};
 
 /// The time limit of `listenup check` by default.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -53,7 +53,7 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
 }
 
 /// Returns an error if a source does not answer.
-fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), Fault> {
+fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), SourceError> {
     let mut survey = CheckSpec::all_listening([SAMPLE]).survey();
     let limit = Deadline::new(clock, LIMIT_OF_ANSWER);
     match look(source, &mut survey, &mut NoRequirements, limit) {

@@ -21,7 +21,7 @@ use crate::host::passwd::Users;
 use crate::host::processes::{Holders, Process, Processes};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
-use crate::source::{Fault, Ports, Question, Source};
+use crate::source::{Ports, Question, Source, SourceError};
 
 const PROC: &str = "/proc";
 
@@ -258,7 +258,7 @@ fn all_of(
     source: &mut dyn Source,
     protocols: &[Protocol],
     deadline: Deadline<'_>,
-) -> Result<Vec<Listener>, Fault> {
+) -> Result<Vec<Listener>, SourceError> {
     let mut listeners = Vec::new();
     let families = |protocol| [Family::V4, Family::V6].map(|family| (protocol, family));
     for (protocol, family) in protocols.iter().copied().flat_map(families) {

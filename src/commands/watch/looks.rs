@@ -238,7 +238,7 @@ impl<'a> Looks<'a> {
         self.subscribed = Some(now);
         match Events::of(&self.options.targets) {
             Ok(events) => self.events = Some(events),
-            Err(fault) => self.warn_events(format!("the kernel's events are refused: {fault}")),
+            Err(error) => self.warn_events(format!("the kernel's events are refused: {error}")),
         }
     }
 
@@ -262,8 +262,8 @@ impl<'a> Looks<'a> {
                 }
                 (gone || lost).then_some(now)
             }
-            Err(fault) => {
-                self.warn_events(format!("the kernel's events have ended: {fault}"));
+            Err(error) => {
+                self.warn_events(format!("the kernel's events have ended: {error}"));
                 self.events = None;
                 Some(now)
             }

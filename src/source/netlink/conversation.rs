@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::Fault;
+use super::NetlinkError;
 use super::link;
 use super::request;
 use super::wire::{self, Message};
@@ -71,7 +71,7 @@ impl<C: Channel> Conversation<C> {
     ///
     /// # Errors
     /// Returns an error for anything except the rest of a whole dump.
-    pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::Fault> {
+    pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::SourceError> {
         if let Some(protocol) = self.broken_off {
             let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
@@ -87,7 +87,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, source::Fault> {
+    ) -> Result<ControlFlow<()>, source::SourceError> {
         let Question {
             protocol,
             family,
@@ -108,7 +108,7 @@ impl<C: Channel> Conversation<C> {
         protocol: Protocol,
         deadline: Deadline<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, source::Fault> {
+    ) -> Result<ControlFlow<()>, source::SourceError> {
         let mut end = ControlFlow::Continue(());
         self.broken_off = Some(protocol);
         while end.is_continue() {
@@ -123,7 +123,7 @@ impl<C: Channel> Conversation<C> {
                         self.broken_off = None;
                         return Ok(end);
                     }
-                    Message::Done => return Err(Fault::AfterDone.into()),
+                    Message::Done => return Err(NetlinkError::AfterDone.into()),
                 }
             }
         }
@@ -139,7 +139,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, source::Fault> {
+    ) -> Result<Option<Listener>, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&request::exact(connection, sequence, self.order), deadline)?;
         let protocol = connection.target.protocol;
@@ -147,9 +147,9 @@ impl<C: Channel> Conversation<C> {
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match wire::next_message(&mut datagram, sequence, protocol, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
-            Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
-            Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),
-            Err(fault) => Err(fault.into()),
+            Ok(Message::OtherState) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(None),
+            Ok(Message::Noop | Message::Done) => Err(NetlinkError::NoAnswer.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -162,7 +162,7 @@ impl<C: Channel> Conversation<C> {
         connection: LookupKey,
         listener: &Listener,
         deadline: Deadline<'_>,
-    ) -> Result<bool, source::Fault> {
+    ) -> Result<bool, source::SourceError> {
         let sequence = self.next_sequence();
         let request = request::upper_layer(connection, sequence, self.order);
         self.send(&request, deadline)?;
@@ -173,8 +173,8 @@ impl<C: Channel> Conversation<C> {
             Ok(Message::Listener(found)) if found.is_same(listener) => {
                 Ok(wire::is_mptcp(&mut again, sequence, self.order)?)
             }
-            Ok(_) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(false),
-            Err(fault) => Err(fault.into()),
+            Ok(_) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -186,7 +186,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         ipv6: bool,
         deadline: Deadline<'_>,
-    ) -> Result<Vec<Listener>, source::Fault> {
+    ) -> Result<Vec<Listener>, source::SourceError> {
         let sequence = self.next_sequence();
         let family = if ipv6 { Family::V6 } else { Family::V4 };
         self.send(&request::mptcp(family, sequence, self.order), deadline)?;
@@ -197,11 +197,11 @@ impl<C: Channel> Conversation<C> {
         });
         match all {
             // Without mptcp_diag it cannot be told.
-            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENOENT))) => {
+            Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT))) => {
                 self.broken_off = None;
                 Ok(Vec::new())
             }
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
             Ok(_) => Ok(listeners),
         }
     }
@@ -214,14 +214,14 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         device: u32,
         deadline: Deadline<'_>,
-    ) -> Result<link::Link, source::Fault> {
+    ) -> Result<link::Link, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
         let buffer = room(&mut self.buffer, DATAGRAM);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match link::next_link(&mut datagram, sequence, self.order)? {
             Some(link) => Ok(link),
-            None => Err(Fault::NoAnswer.into()),
+            None => Err(NetlinkError::NoAnswer.into()),
         }
     }
 
@@ -233,7 +233,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         vrf: u32,
         deadline: Deadline<'_>,
-    ) -> Result<Vec<u32>, source::Fault> {
+    ) -> Result<Vec<u32>, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
         let mut enslaved = Vec::new();
@@ -245,7 +245,7 @@ impl<C: Channel> Conversation<C> {
                     Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
                     Some(_) => {}
                     None if datagram.is_empty() => return Ok(enslaved),
-                    None => return Err(Fault::AfterDone.into()),
+                    None => return Err(NetlinkError::AfterDone.into()),
                 }
             }
         }
@@ -256,11 +256,11 @@ impl<C: Channel> Conversation<C> {
         self.sequence
     }
 
-    fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::Fault> {
+    fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::SourceError> {
         loop {
             match self.channel.send(request) {
                 Err(Errno::EINTR) if !deadline.is_over() => {}
-                sent => return Ok(sent.map_err(|errno| Fault::Call("send", errno))?),
+                sent => return Ok(sent.map_err(|errno| NetlinkError::Call("send", errno))?),
             }
         }
     }
@@ -279,29 +279,29 @@ fn receive<'b>(
     channel: &mut impl Channel,
     buffer: &'b mut [u8],
     deadline: Deadline<'_>,
-) -> Result<&'b [u8], source::Fault> {
+) -> Result<&'b [u8], source::SourceError> {
     let received = loop {
         match channel.receive(buffer) {
             Err(Errno::EAGAIN | Errno::EINTR) if deadline.is_over() => {
-                return Err(source::Fault::TimeIsUp(deadline.whole()));
+                return Err(source::SourceError::TimeIsUp(deadline.whole()));
             }
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => match channel.wait(deadline.left()) {
                 Ok(()) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Fault::Call("poll", errno).into()),
+                Err(errno) => return Err(NetlinkError::Call("poll", errno).into()),
             },
-            Err(errno) => return Err(Fault::Call("receive", errno).into()),
+            Err(errno) => return Err(NetlinkError::Call("receive", errno).into()),
             Ok(received) => break received,
         }
     };
     if received.sender != 0 {
-        return Err(Fault::Sender(received.sender).into());
+        return Err(NetlinkError::Sender(received.sender).into());
     }
     if received.truncated {
-        return Err(Fault::Truncated.into());
+        return Err(NetlinkError::Truncated.into());
     }
     match buffer.get(..received.length) {
-        None | Some([]) => Err(Fault::Length.into()),
+        None | Some([]) => Err(NetlinkError::Length.into()),
         Some(datagram) => Ok(datagram),
     }
 }

@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use socket2::{SockFilter, Socket};
 
-use super::Fault;
+use super::NetlinkError;
 use crate::domain::{Protocol, Target};
 use crate::errno::ErrnoText;
 
@@ -61,14 +61,14 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if seccomp, SELinux or gVisor refuses it.
-    pub fn of(targets: &[Target]) -> Result<Self, Fault> {
+    pub fn of(targets: &[Target]) -> Result<Self, NetlinkError> {
         let mut ports: Vec<u16> = targets.iter().map(Target::port).collect();
         ports.sort_unstable();
         ports.dedup();
         let groups = targets
             .iter()
             .fold(0, |all, target| all | groups(target.protocol));
-        let call = |name| move |errno| Fault::Call(name, errno);
+        let call = |name| move |errno| NetlinkError::Call(name, errno);
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let protocol = SockProtocol::NetlinkSockDiag;
         let fd = socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol)
@@ -77,7 +77,9 @@ impl Events {
         // Before the groups are joined, so that nothing else comes in between.
         socket
             .attach_filter(&filter(&ports))
-            .map_err(|error: io::Error| Fault::Call("setsockopt", ErrnoText::from(&error).0))?;
+            .map_err(|error: io::Error| {
+                NetlinkError::Call("setsockopt", ErrnoText::from(&error).0)
+            })?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).map_err(call("bind"))?;
         Ok(Self(socket))
     }
@@ -86,7 +88,7 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if the socket cannot be used any more.
-    pub fn drain(&mut self) -> Result<Told, Fault> {
+    pub fn drain(&mut self) -> Result<Told, NetlinkError> {
         let mut told = Told::default();
         // The part of a message that does not fit is dropped.
         let mut start = [0; 16];
@@ -96,7 +98,7 @@ impl Events {
                 Err(Errno::ENOBUFS) => told.lost = true,
                 Err(Errno::EAGAIN) => return Ok(told),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Fault::Call("receive", errno)),
+                Err(errno) => return Err(NetlinkError::Call("receive", errno)),
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::conversation::{Channel, Conversation, Received};
-use super::{ByteOrder, Fault, Ports, Question};
+use super::{ByteOrder, NetlinkError, Ports, Question};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Target};
 use crate::source;
@@ -17,7 +17,8 @@ use crate::source;
 pub const SEQUENCE: u32 = 1;
 
 /// The error of a dump that waits for another datagram after the last one.
-pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive", Errno::ENODATA));
+pub const RAN_DRY: source::SourceError =
+    source::SourceError::Netlink(NetlinkError::Call("receive", Errno::ENODATA));
 
 /// The results of dumps from a datagram, in one byte order.
 #[derive(Debug)]
@@ -35,11 +36,11 @@ pub struct Outcome {
     /// The result if the datagram does not come from the kernel.
     pub foreign: Dump,
     /// The result if the datagram is the answer to an exact lookup.
-    pub exact: Result<Option<Listener>, source::Fault>,
+    pub exact: Result<Option<Listener>, source::SourceError>,
     /// The VRF of a device, if the datagram is rtnetlink's answer about that device.
-    pub vrf: Result<Option<u32>, source::Fault>,
+    pub vrf: Result<Option<u32>, source::SourceError>,
     /// The devices of VRF number 1, if the datagram and a proper end are rtnetlink's dump of them.
-    pub enslaved: Result<Vec<u32>, source::Fault>,
+    pub enslaved: Result<Vec<u32>, source::SourceError>,
 }
 
 /// The listeners of a dump, and its end.
@@ -48,7 +49,7 @@ pub struct Dump {
     /// The listeners, in the order in which the visitor got them.
     pub listeners: Vec<Listener>,
     /// `Ok` if the dump was complete, or if the visitor stopped it.
-    pub end: Result<ControlFlow<()>, source::Fault>,
+    pub end: Result<ControlFlow<()>, source::SourceError>,
 }
 
 /// Parses a datagram as an answer of the kernel about this protocol, in both byte orders.
@@ -141,7 +142,7 @@ fn exact(
     protocol: Protocol,
     datagrams: &[Datagram<'_>],
     order: ByteOrder,
-) -> Result<Option<Listener>, source::Fault> {
+) -> Result<Option<Listener>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let mut conversation = Conversation::new(Script(datagrams.iter()), order);
@@ -157,14 +158,14 @@ fn exact(
     conversation.kernel_lookup(connection, deadline)
 }
 
-fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::Fault> {
+fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let link = Conversation::new(Script(datagrams.iter()), order).link(1, deadline)?;
     Ok(link.vrf)
 }
 
-fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     Conversation::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)

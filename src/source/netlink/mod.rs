@@ -41,7 +41,7 @@ impl Netlink {
 
     /// Takes the conversation so far, or begins a new one. It is put back only after an answer without an error: the
     /// rest of a wrong answer must not be read as the next answer.
-    fn resume(&mut self, deadline: Deadline<'_>) -> Result<Conversation<Socket>, Fault> {
+    fn resume(&mut self, deadline: Deadline<'_>) -> Result<Conversation<Socket>, NetlinkError> {
         if let Some(mut conversation) = self.conversation.take() {
             if conversation.finish(deadline).is_ok() {
                 return Ok(conversation);
@@ -65,7 +65,7 @@ impl Source for Netlink {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), super::Fault> {
+    ) -> Result<(), super::SourceError> {
         let mut conversation = self.resume(question.deadline)?;
         let dumps = match question.ports {
             Ports::All => vec![Ports::All],
@@ -89,7 +89,7 @@ impl Source for Netlink {
         for ports in dumps {
             end = conversation
                 .dump(Question { ports, ..question }, &mut visit_judged)
-                .map_err(|fault| of_protocol(fault, question.protocol))?;
+                .map_err(|error| of_protocol(error, question.protocol))?;
             if end.is_break() {
                 break;
             }
@@ -109,7 +109,7 @@ impl Source for Netlink {
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, super::Fault> {
+    ) -> Result<Option<Listener>, super::SourceError> {
         let mut conversation = self.resume(deadline)?;
         let answer = match conversation.kernel_lookup(connection, deadline)? {
             Some(listener) if may_be_endpoint(&listener) => {
@@ -139,7 +139,7 @@ const MOST_MASTERS: usize = 8;
 ///
 /// # Errors
 /// Returns an error if there is no answer; ENODEV if the device is gone.
-pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fault> {
+pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::SourceError> {
     let socket = Socket::open(SockProtocol::NetlinkRoute)?;
     let mut conversation = Conversation::new(socket, ByteOrder::NATIVE);
     let mut device = device;
@@ -153,7 +153,7 @@ pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fa
             }
         }
     }
-    Err(Fault::NoMaster.into())
+    Err(NetlinkError::NoMaster.into())
 }
 
 /// Lists the indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the
@@ -161,30 +161,30 @@ pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fa
 ///
 /// # Errors
 /// Returns an error for anything except a whole answer.
-pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::Fault> {
+pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::SourceError> {
     loop {
         let socket = Socket::open(SockProtocol::NetlinkRoute)?;
         match Conversation::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
             // Devices came and went, as on a host with containers they do.
-            Err(super::Fault::Netlink(Fault::Interrupted)) if !deadline.is_over() => {}
+            Err(super::SourceError::Netlink(NetlinkError::Interrupted)) if !deadline.is_over() => {}
             answer => return answer,
         }
     }
 }
 
 /// Names the module that is missing, if that is the reason.
-fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
-    match (fault, protocol) {
-        (super::Fault::Netlink(Fault::Kernel(Errno::ENOENT)), Protocol::Udp) => {
-            Fault::NoUdpDiag.into()
+fn of_protocol(error: super::SourceError, protocol: Protocol) -> super::SourceError {
+    match (error, protocol) {
+        (super::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT)), Protocol::Udp) => {
+            NetlinkError::NoUdpDiag.into()
         }
-        (fault, _) => fault,
+        (error, _) => error,
     }
 }
 
 /// The reason why sock_diag gave no complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum NetlinkError {
     /// The kernel has no udp_diag or inet_diag (ENOENT).
     NoUdpDiag,
     /// A system call on the socket failed.
@@ -219,7 +219,7 @@ pub enum Fault {
     NoMaster,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for NetlinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(call, errno) => write!(f, "{call}: {}", ErrnoText(*errno)),
@@ -253,4 +253,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for NetlinkError {}

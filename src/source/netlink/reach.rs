@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
-use super::Fault;
+use super::NetlinkError;
 use super::conversation::{Channel, Conversation};
 use super::socket::Socket;
 use crate::clock::Deadline;
@@ -61,7 +61,7 @@ impl Devices {
                 self.rtnetlink = Some(conversation);
                 link.port_of.map(Unreachable::PortOf)
             }
-            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENODEV))) => {
+            Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENODEV))) => {
                 self.rtnetlink = Some(conversation);
                 Some(Unreachable::DeviceGone)
             }
@@ -88,7 +88,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         listener: Listener,
         deadline: Deadline<'_>,
-    ) -> Result<Listener, source::Fault> {
+    ) -> Result<Listener, source::SourceError> {
         let unreachable = match self.is_endpoint(&listener, deadline)? {
             true => Some(Unreachable::MptcpEndpoint),
             false => listener.unreachable,
@@ -103,7 +103,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         listener: &Listener,
         deadline: Deadline<'_>,
-    ) -> Result<bool, source::Fault> {
+    ) -> Result<bool, source::SourceError> {
         let Ok(port) = listener.port.try_into() else {
             return Ok(false);
         };

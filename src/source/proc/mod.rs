@@ -72,7 +72,7 @@ impl Proc {
         }
     }
 
-    /// Makes a cross-check. It is left out ([`super::Fault`]) if the host has too many sockets, so that it would take longer
+    /// Makes a cross-check. It is left out ([`super::SourceError`]) if the host has too many sockets, so that it would take longer
     /// than the rest of its limit.
     pub fn second_opinion(root: impl Into<PathBuf>) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Proc {
     }
 
     /// Opens the table of this family. `None` if there is no IPv6 here.
-    fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, Fault> {
+    fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, ProcError> {
         let path = self.path(protocol, family);
         match (File::open(&path), family) {
             (Ok(file), _) => Ok(Some(file)),
@@ -103,7 +103,10 @@ impl Proc {
                 self.open(protocol, Family::V4)?;
                 Ok(None)
             }
-            (Err(error), _) => Err(Fault::new(&path, Problem::Open(ErrnoText::from(&error).0))),
+            (Err(error), _) => Err(ProcError::new(
+                &path,
+                Problem::Open(ErrnoText::from(&error).0),
+            )),
         }
     }
 }
@@ -115,7 +118,7 @@ impl Proc {
         short_is_end: bool,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<Pass, super::Fault> {
+    ) -> Result<Pass, super::SourceError> {
         let Question {
             protocol,
             family,
@@ -128,15 +131,15 @@ impl Proc {
         let rows = Rows::new(file, stride, short_is_end, deadline);
         match rows.and_then(|rows| pass(rows, protocol, ports, ByteOrder::NATIVE, visit)) {
             Ok(pass) => Ok(pass),
-            Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(deadline.whole())),
-            Err(problem) => Err(Fault::new(&self.path(protocol, family), problem).into()),
+            Err(Problem::TimeIsUp) => Err(super::SourceError::TimeIsUp(deadline.whole())),
+            Err(problem) => Err(ProcError::new(&self.path(protocol, family), problem).into()),
         }
     }
 
     /// # Errors
     /// Returns an error if a cross-check would take longer than its limit. If the kernel does not report the number of
     /// sockets, the cross-check is made.
-    fn affordable(&self, question: Question<'_>) -> Result<(), Fault> {
+    fn affordable(&self, question: Question<'_>) -> Result<(), ProcError> {
         let budget = question.deadline.left();
         let path = self.root.join(match (question.protocol, question.family) {
             (Protocol::Udp, Family::V6) => "self/net/sockstat6",
@@ -147,7 +150,7 @@ impl Proc {
             Protocol::Udp => cost::udp_sockets(&text, question.family).map(cost::of_udp_table),
         };
         match std::fs::read(&path).ok().and_then(cost_by) {
-            Some(cost) if cost > budget => Err(Fault::new(&path, Problem::TooDear(cost))),
+            Some(cost) if cost > budget => Err(ProcError::new(&path, Problem::TooDear(cost))),
             _ => Ok(()),
         }
     }
@@ -168,7 +171,7 @@ impl Source for Proc {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), super::Fault> {
+    ) -> Result<(), super::SourceError> {
         let first = match &self.role {
             Role::SecondOpinion => {
                 self.affordable(question)?;
@@ -261,12 +264,12 @@ fn pass<R: io::Read>(
 
 /// The reason why a table in /proc gave no complete answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ProcError {
     path: PathBuf,
     problem: Problem,
 }
 
-impl Fault {
+impl ProcError {
     fn new(path: &Path, problem: Problem) -> Self {
         Self {
             path: path.to_owned(),
@@ -296,7 +299,7 @@ enum Problem {
     Row(String),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ProcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
@@ -321,4 +324,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ProcError {}

@@ -9,7 +9,7 @@ use crate::domain::{
     Compliance, Ingress, Listener, NoRequirements, Obstacle, Requirements, Wanted,
 };
 use crate::engine::{SourceChain, Timing, judge};
-use crate::source::{Fault, Question, Source};
+use crate::source::{Question, Source, SourceError};
 
 #[test]
 fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
@@ -143,7 +143,7 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
             &mut self,
             _: Question<'_>,
             _: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-        ) -> Result<(), Fault> {
+        ) -> Result<(), SourceError> {
             Ok(())
         }
     }

@@ -13,7 +13,7 @@ use super::{CheckSpec, Outcome, Timing, judge};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{Answer, Family, Listener, LookupKey, NoRequirements, Requirements, Wanted};
 use crate::engine::SourceChain;
-use crate::source::{Fault, Question, Source, netlink};
+use crate::source::{Question, Source, SourceError, netlink};
 
 const NO_RETRY: Timing = Timing {
     timeout: Duration::from_millis(500),
@@ -65,7 +65,7 @@ impl Source for Played {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         if question.family == Family::V6 {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl Source for Played {
                 let _ = visit(&listener("::"));
                 Ok(())
             }
-            Say::Broken => Err(netlink::Fault::Interrupted.into()),
+            Say::Broken => Err(netlink::NetlinkError::Interrupted.into()),
             Say::Slow(millis) => {
                 question
                     .deadline
@@ -94,12 +94,16 @@ impl Source for Played {
             }
             Say::Endless => {
                 question.deadline.pause(question.deadline.left());
-                Err(Fault::TimeIsUp(question.deadline.whole()))
+                Err(SourceError::TimeIsUp(question.deadline.whole()))
             }
         }
     }
 
-    fn kernel_lookup(&mut self, _: LookupKey, _: Deadline<'_>) -> Result<Option<Listener>, Fault> {
+    fn kernel_lookup(
+        &mut self,
+        _: LookupKey,
+        _: Deadline<'_>,
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(self.exact.map(listener))
     }
 }
@@ -238,12 +242,12 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
             &mut self,
             question: Question<'_>,
             visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-        ) -> Result<(), Fault> {
+        ) -> Result<(), SourceError> {
             if question.family == Family::V6 && self.listens {
                 let _ = visit(&listener("::"));
                 return Ok(());
             }
-            Err(netlink::Fault::Interrupted.into())
+            Err(netlink::NetlinkError::Interrupted.into())
         }
     }
     for (listens, end) in [

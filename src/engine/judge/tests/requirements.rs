@@ -10,7 +10,7 @@ use crate::domain::{
     Protocol, Requirements, Violation, Wanted,
 };
 use crate::engine::Timing;
-use crate::source::{Fault, Question, Source};
+use crate::source::{Question, Source, SourceError};
 
 const RETRY: Timing = Timing {
     retry_for: Duration::from_millis(100),
@@ -133,7 +133,7 @@ impl Source for TakeTurns {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         if question.family == Family::V4 {
             self.0 += 1;
             let port = if self.0 < 6 { 80 } else { 443 };
@@ -205,7 +205,7 @@ impl Source for Goes {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         if question.family == Family::V4 {
             self.0 += 1;
             if self.0 == 1 {
@@ -314,7 +314,7 @@ impl Source for Group {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         if (question.protocol, question.family) == (Protocol::Udp, Family::V4) {
             for inode in 1..=4 {
                 let _ = visit(&member(inode));
@@ -327,7 +327,7 @@ impl Source for Group {
         &mut self,
         key: LookupKey,
         _: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(Some(member(key.source_port.clamp(1, 3).into())))
     }
 }

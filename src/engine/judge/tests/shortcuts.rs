@@ -32,7 +32,7 @@ impl Source for LookedUp {
         &mut self,
         question: Question<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         self.dumps += 1;
         let of_family = |one: &&Listener| one.address.is_ipv4() == (question.family == Family::V4);
         let _ = self.listeners.iter().filter(of_family).try_for_each(visit);
@@ -43,9 +43,9 @@ impl Source for LookedUp {
         &mut self,
         connection: LookupKey,
         _: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         self.lookups += 1;
-        let known = self.known.as_ref().ok_or(netlink::Fault::NoAnswer)?;
+        let known = self.known.as_ref().ok_or(netlink::NetlinkError::NoAnswer)?;
         let mut known = known.iter();
         let found = known.find(|(address, _)| address.parse() == Ok(connection.address));
         Ok(found.map(|(_, listener)| listener.clone()))

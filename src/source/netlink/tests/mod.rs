@@ -72,7 +72,7 @@ impl Channel for &mut Script {
 }
 
 /// Runs a dump over the script. What it showed, and how it ended.
-fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::Fault>) {
+fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::SourceError>) {
     run_of(Protocol::Tcp, script, order)
 }
 
@@ -81,7 +81,7 @@ fn run_of(
     protocol: Protocol,
     script: &mut Script,
     order: ByteOrder,
-) -> (Vec<Listener>, Result<(), source::Fault>) {
+) -> (Vec<Listener>, Result<(), source::SourceError>) {
     let mut seen = Vec::new();
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));

@@ -12,7 +12,7 @@ use super::{
 use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Queue, Target};
 use crate::source::netlink::conversation::Conversation;
-use crate::source::netlink::{Fault, of_protocol};
+use crate::source::netlink::{NetlinkError, of_protocol};
 use crate::source::{self, ByteOrder, Ports, Question};
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -25,7 +25,7 @@ fn ask(
     family: Family,
     ports: &[u16],
     flow: ControlFlow<()>,
-) -> Result<ControlFlow<()>, source::Fault> {
+) -> Result<ControlFlow<()>, source::SourceError> {
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, LIMIT);
     let question = Question {
@@ -72,11 +72,11 @@ fn eagain_past_the_time_limit_is_the_end_of_the_time() {
     for datagrams in [vec![], vec![good(LITTLE)]] {
         let mut script = Script::of(datagrams);
         let end = ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()));
-        assert_eq!(end, Err(source::Fault::TimeIsUp(LIMIT)));
+        assert_eq!(end, Err(source::SourceError::TimeIsUp(LIMIT)));
     }
 }
 
-fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::Fault> {
+fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::SourceError> {
     exact_of(script, Protocol::Tcp, address)
 }
 
@@ -84,7 +84,7 @@ fn exact_of(
     script: &mut Script,
     protocol: Protocol,
     address: &str,
-) -> Result<Option<Listener>, source::Fault> {
+) -> Result<Option<Listener>, source::SourceError> {
     let clock = script.clock.clone();
     let endpoint = Endpoint::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
     let target = Target { protocol, endpoint };
@@ -127,24 +127,27 @@ fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
     for (datagram, expected) in [
         (error(-2), Ok(None)),
         (message(SOCKET, 0, SEQUENCE, &established, LITTLE), Ok(None)),
-        (error(-1), Err(Fault::Kernel(Errno::EPERM))),
-        (error(0), Err(Fault::Acknowledged)),
+        (error(-1), Err(NetlinkError::Kernel(Errno::EPERM))),
+        (error(0), Err(NetlinkError::Acknowledged)),
         (
             message(DONE, 0, SEQUENCE, &[0; 4], LITTLE),
-            Err(Fault::NoAnswer),
+            Err(NetlinkError::NoAnswer),
         ),
-        (message(1, 0, SEQUENCE, &[], LITTLE), Err(Fault::NoAnswer)),
+        (
+            message(1, 0, SEQUENCE, &[], LITTLE),
+            Err(NetlinkError::NoAnswer),
+        ),
         (
             message(SOCKET, 0, 9, &listener(LITTLE, &[]), LITTLE),
-            Err(Fault::Sequence),
+            Err(NetlinkError::Sequence),
         ),
     ] {
         let answer = exact(&mut Script::of([datagram]), "127.0.0.1");
-        assert_eq!(answer, expected.map_err(source::Fault::from));
+        assert_eq!(answer, expected.map_err(source::SourceError::from));
     }
     assert_eq!(
         exact(&mut Script::default(), "::1"),
-        Err(source::Fault::TimeIsUp(LIMIT))
+        Err(source::SourceError::TimeIsUp(LIMIT))
     );
 }
 
@@ -167,7 +170,7 @@ fn a_conversation_counts_its_requests() {
     );
     // The second answer has the sequence number of the first request.
     let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
-    assert_eq!(second, Err(Fault::Sequence.into()));
+    assert_eq!(second, Err(NetlinkError::Sequence.into()));
 }
 
 #[test]
@@ -242,8 +245,8 @@ fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
 
 #[test]
 fn without_a_module_for_udp_the_fault_names_it() {
-    let missing = source::Fault::from(Fault::Kernel(Errno::ENOENT));
-    let of = |protocol| of_protocol(Fault::Kernel(Errno::ENOENT).into(), protocol);
+    let missing = source::SourceError::from(NetlinkError::Kernel(Errno::ENOENT));
+    let of = |protocol| of_protocol(NetlinkError::Kernel(Errno::ENOENT).into(), protocol);
     assert_eq!(of(Protocol::Tcp), missing);
     assert!(
         of(Protocol::Udp)
