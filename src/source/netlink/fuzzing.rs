@@ -22,7 +22,7 @@ pub const RAN_DRY: source::SourceError =
 
 /// The results of dumps from a datagram, in one byte order.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct DumpResults {
     /// The byte order.
     pub order: ByteOrder,
     /// The result if nothing follows the datagram.
@@ -53,7 +53,7 @@ pub struct Dump {
 }
 
 /// Parses a datagram as an answer of the kernel about this protocol, in both byte orders.
-pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
+pub fn parse(protocol: Protocol, datagram: &[u8]) -> [DumpResults; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let kernel = |bytes| Datagram {
             bytes,
@@ -69,7 +69,7 @@ pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
         };
         let foreign = Datagram { sender: 1, ..first };
         let onward = ControlFlow::Continue(());
-        Outcome {
+        DumpResults {
             order,
             alone: dump(protocol, &[first], order, onward),
             ended: dump(protocol, &[first, end], order, onward),

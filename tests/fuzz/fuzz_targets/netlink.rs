@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use listenup::domain::{Listener, Protocol};
 use listenup::source::netlink::NetlinkError;
-use listenup::source::netlink::fuzzing::{Dump, Outcome, RAN_DRY, SEQUENCE, parse};
+use listenup::source::netlink::fuzzing::{Dump, DumpResults, RAN_DRY, SEQUENCE, parse};
 use listenup::source::{self, ByteOrder};
 
 fuzz_target!(|datagram: &[u8]| {
@@ -17,8 +17,8 @@ fuzz_target!(|datagram: &[u8]| {
 });
 
 /// `state` is that of a listener.
-fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
-    let Outcome {
+fn check(datagram: &[u8], state: u8, outcome: &DumpResults) {
+    let DumpResults {
         order,
         alone,
         ended,
