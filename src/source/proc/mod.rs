@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use self::row::State;
+use self::row::SocketState;
 use self::rows::{Rows, Stride};
 use super::{ByteOrder, Ports, Question, Source};
 use crate::clock::Shown;
@@ -244,9 +244,9 @@ fn pass<R: io::Read>(
         let row = row::parse(line, protocol, order)?;
         in_order &= row.slot == slots.next() && !row.has_no_timeout;
         match row.state {
-            State::SynRecv => {}
-            State::Other => behind_listeners = true,
-            State::Listen => {
+            SocketState::SynRecv => {}
+            SocketState::Other => behind_listeners = true,
+            SocketState::Listen => {
                 in_order &= !behind_listeners;
                 let wanted = ports.has(row.listener.port);
                 if wanted && visit(&row.listener).is_break() {
