@@ -1,14 +1,14 @@
 //! `listenup resets`: why connections are reset, by the kernel's counters and, as root, by its trace of resets.
 //!
-//! [`monitor`] watches, and [`findings`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
+//! [`monitor`] watches, and [`diagnosis`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
 //! print them.
 
 mod addresses;
 mod causes;
 mod counters;
 mod descriptions;
+mod diagnosis;
 mod explain;
-mod findings;
 mod firewall;
 mod json;
 mod listener_history;
@@ -33,7 +33,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use self::counters::{Changes, Sample};
-use self::findings::Findings;
+use self::diagnosis::Diagnosis;
 use self::monitor::{Monitor, Trace};
 use self::trace::{TICK, Tracer};
 use crate::cli::{ResetsOptions, TraceChoice};
@@ -93,11 +93,11 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     if let Some(signals) = signals {
         signals.give_back();
     }
-    let findings = Findings::new(&mut monitor, &recording, &clock, &reasons);
+    let diagnosis = Diagnosis::new(&mut monitor, &recording, &clock, &reasons);
     let summary = match options.format {
-        Format::Json => report::json::line(&json::document(&recording, &findings, &monitor)),
+        Format::Json => report::json::line(&json::document(&recording, &diagnosis, &monitor)),
         Format::Text | Format::Nagios => {
-            text::summary(&recording, &findings, &monitor, options.watch)
+            text::summary(&recording, &diagnosis, &monitor, options.watch)
         }
     };
     let is_delivered = is_delivered && report::deliver(&summary, Wait::Always);
