@@ -22,7 +22,7 @@ use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
 use crate::host::folders::weak_part;
-use crate::untrusted::{self, Place};
+use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -138,7 +138,7 @@ impl Program<'_> {
             findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
-        let place = Place::of(&file.path).ok();
+        let place = PathHandle::of(&file.path).ok();
         let system = place.and_then(|place| statvfs(&place.path()).ok());
         if system.is_some_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
             findings.push(of_part(ON_NOEXEC, file));
