@@ -63,9 +63,9 @@ pub fn sleep(duration: Duration) {
 
 /// A time for a person, written as options take it: `0.057ms`, `500ms`, `1.5s`, `1m 40s`.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl fmt::Display for Shown {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         let (figure, unit) = match self.0.as_nanos() {
@@ -150,7 +150,7 @@ mod tests {
             (59_999_000_000, "59.999s"),
             (100_000_000_000, "1m 40s"),
         ] {
-            let shown = Shown(Duration::from_nanos(nanos)).to_string();
+            let shown = HumanDuration(Duration::from_nanos(nanos)).to_string();
             assert_eq!(shown, text);
         }
     }

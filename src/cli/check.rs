@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, duration, flag, get, text};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::domain::{ExitCodes, OnUnknown, Protocol, Target, Wanted};
 use crate::engine::Timing;
 use crate::host::netns::Netns;
@@ -325,16 +325,19 @@ fn timing(matches: &ArgMatches) -> Result<Timing, String> {
     let retry_for = given("retry-for", Duration::ZERO);
     let retry_every = given("retry-every", RETRY_EVERY);
     if retry_for.is_zero() && timeout < LEAST {
-        return Err(format!("--timeout must be at least {}", Shown(LEAST)));
+        return Err(format!(
+            "--timeout must be at least {}",
+            HumanDuration(LEAST)
+        ));
     }
     if timeout.saturating_sub(retry_for) < LEAST {
         let message = format!(
             "--timeout {} must be at least {} longer than --retry-for {}, or a service that is down is \"could not tell\": \
              use --timeout {}, and keep keepalived's timeout above that",
-            Shown(timeout),
-            Shown(LEAST),
-            Shown(retry_for),
-            Shown(retry_for.saturating_add(LEAST))
+            HumanDuration(timeout),
+            HumanDuration(LEAST),
+            HumanDuration(retry_for),
+            HumanDuration(retry_for.saturating_add(LEAST))
         );
         return Err(message);
     }

@@ -2,7 +2,7 @@
 
 use tracing::{Level, debug, enabled};
 
-use crate::clock::{Deadline, Shown};
+use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
 use crate::source::{Ports, Question, Source, SourceError};
 
@@ -73,7 +73,7 @@ fn ask(
             Err(error) => format!("then {error}"),
         };
         let plural = if seen == 1 { "" } else { "s" };
-        let took = Shown(clock.now().saturating_sub(started));
+        let took = HumanDuration(clock.now().saturating_sub(started));
         let (source, family) = (source.name(), question.family);
         let udp = match question.protocol {
             Protocol::Tcp => "",
@@ -106,7 +106,7 @@ fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Dea
             protocol_noun(connection),
             connection.address,
             connection.target.port(),
-            Shown(clock.now().saturating_sub(started))
+            HumanDuration(clock.now().saturating_sub(started))
         );
         survey.exact_hit(connection.target, &listener);
     }
@@ -142,7 +142,7 @@ pub fn look_up(
                 Ok([listener, ..]) => format!("is one of several on {listener}"),
                 Err(error) => format!("is unknown: {error}"),
             };
-            let took = Shown(clock.now().saturating_sub(started));
+            let took = HumanDuration(clock.now().saturating_sub(started));
             let source = source.name();
             let sent = protocol_noun(connection);
             debug!("{source}: the listener for {sent} to {target} {end}; took {took}");

@@ -23,7 +23,7 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use tracing::debug;
 
-use crate::clock::{Shown, sleep};
+use crate::clock::{HumanDuration, sleep};
 use crate::domain::Doubt;
 use crate::errno::ErrnoText;
 
@@ -155,7 +155,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 /// Returns the reason for the timeout: the limit, and the kernel function in which the main thread waits, if the kernel
 /// says so (proc_pid_wchan(5)).
 pub fn overdue(limit: Duration) -> Doubt {
-    let limit = Shown(limit);
+    let limit = HumanDuration(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
     let what = match wchan.trim() {

@@ -27,7 +27,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::errno::ErrnoText;
 use crate::report::CheckResult;
 use crate::untrusted::text::printable;
@@ -106,8 +106,8 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
     let verdict = checked.verdict.to_string();
     let reason = checked.reason();
     let source = outcome.source.unwrap_or("none");
-    let took = Shown(outcome.took).to_string();
-    let since_event = since_event.map(|since| Shown(since).to_string());
+    let took = HumanDuration(outcome.took).to_string();
+    let since_event = since_event.map(|since| HumanDuration(since).to_string());
     macro_rules! entry {
         ($level:expr) => {
             event!(

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use byte_order::ByteOrder;
 pub use choice::SourceChoice;
 
-use crate::clock::{Deadline, Shown};
+use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Family, Listener, LookupKey, Protocol};
 
 /// A question to a source: the listeners of one family on these ports.
@@ -133,7 +133,7 @@ impl fmt::Display for SourceError {
             Self::Netlink(error) => write!(f, "sock_diag: {error}"),
             Self::Proc(error) => write!(f, "{error}"),
             Self::TimeIsUp(whole) => {
-                write!(f, "timed out after {}", Shown(*whole))
+                write!(f, "timed out after {}", HumanDuration(*whole))
             }
         }
     }

@@ -12,7 +12,7 @@ use super::counters::{Changes, Growth};
 use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::host::wall::WallTime;
 
 /// How many places are printed for a cause, and how many for other network namespaces.
@@ -55,7 +55,7 @@ pub fn summary(
         true => Duration::from_millis(recording.watched.as_millis().try_into().unwrap_or(u64::MAX)),
         false => planned,
     };
-    let mut text = head(recording, diagnosis, monitor, &Shown(time));
+    let mut text = head(recording, diagnosis, monitor, &HumanDuration(time));
     for cause in &diagnosis.causes {
         text.push_str(&group(cause, recording, monitor));
     }

@@ -38,7 +38,7 @@ use self::state::{Debouncer, History, State};
 use self::track_file::{TrackFile, Unfit};
 use super::checker::{self, Checker, conclude};
 use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
-use crate::clock::{Clock, Deadline, Shown, SystemClock};
+use crate::clock::{Clock, Deadline, HumanDuration, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
@@ -235,7 +235,7 @@ impl<'a> Watch<'a> {
         self.update_file((is_changed || is_first).then_some(event));
         // At the end, since writing it takes time.
         if let Some(at) = event {
-            let since = Shown(begun.saturating_sub(at));
+            let since = HumanDuration(begun.saturating_sub(at));
             debug!("that look began {since} after the event");
         }
     }

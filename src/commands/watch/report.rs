@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::state::{History, State};
 use crate::cli::WatchOptions;
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::log::{self, Log};
 use crate::report::json::{VERSION, line};
 use crate::report::writer::{self, Wait};
@@ -45,7 +45,7 @@ impl Report<'_> {
     /// Returns the report in one line, without the time of day.
     pub fn text(&self) -> String {
         let since = match self.since_event {
-            Some(since) => format!(" ({} after the event)", Shown(since)),
+            Some(since) => format!(" ({} after the event)", HumanDuration(since)),
             None => String::new(),
         };
         let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());

@@ -24,7 +24,7 @@ use nix::errno::Errno;
 use self::row::SocketState;
 use self::rows::{Rows, Stride};
 use super::{ByteOrder, Ports, Question, Source};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::domain::{Family, Listener, Protocol};
 use crate::errno::ErrnoText;
 
@@ -315,7 +315,7 @@ impl fmt::Display for ProcError {
                 write!(
                     f,
                     "counts too many sockets: reading the tables would take {}",
-                    Shown(*cost)
+                    HumanDuration(*cost)
                 )
             }
             Problem::CutRow => f.write_str("ends within a row"),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::path::is_same;
 use crate::cli::{self, CheckOptions, Request};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
@@ -117,8 +117,8 @@ fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) ->
     };
     Some(code.with(&[
         ("name", &check.name),
-        ("ours", &Shown(ours)),
-        ("timeout", &Shown(timeout)),
-        ("interval", &Shown(interval)),
+        ("ours", &HumanDuration(ours)),
+        ("timeout", &HumanDuration(timeout)),
+        ("interval", &HumanDuration(interval)),
     ]))
 }
