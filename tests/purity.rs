@@ -76,7 +76,7 @@ fn nothing_exits_or_prints_with_a_panic_and_few_files_are_unsafe() {
             "src/start.rs",
             "src/main.rs",
             "src/host/descriptors.rs",
-            "src/host/guard.rs",
+            "src/host/hard_timeout.rs",
             "src/host/inherited.rs",
             "src/host/wall.rs",
         ]

@@ -7,7 +7,7 @@ use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
 use crate::engine::Outcome;
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::log;
 use crate::report::writer::Wait;
 use crate::report::{self, CheckResult};
@@ -20,31 +20,31 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, options.timing.timeout);
     let options = Arc::new(options);
-    let guard = guard(&options);
+    let hard_timeout = start_hard_timeout(&options);
     let outcome = match Checker::new(&options).judge(deadline) {
         Ok(outcome) => outcome,
         Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
         Err(Obstacle::NoSuch(what)) => {
             let status = status(&options, ExitReason::Usage);
-            guard.decide(status.number());
+            hard_timeout.set_exit_code(status.number());
             log::wrong_usage(options.log, &what);
             report::no_such(&what, options.format, Wait::Until(deadline));
             return status;
         }
     };
     let checked = conclude(&options, outcome);
-    guard.decide(checked.status.number());
+    hard_timeout.set_exit_code(checked.status.number());
     say(&options, &checked, Wait::Until(deadline));
     checked.status
 }
 
-/// Starts the watchdog, for the case that the kernel does not return from a call in time.
-fn guard(options: &Arc<CheckOptions>) -> Guard {
+/// Starts the hard time limit, for the case that the kernel does not return from a call in time.
+fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
     let limit = options.timing.timeout;
     let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).number();
     let options = Arc::clone(options);
-    Guard::set(limit, undecided, move || {
-        let doubt = guard::overdue(limit);
+    HardTimeout::start(limit, undecided, move || {
+        let doubt = hard_timeout::timeout_reason(limit);
         let outcome = Outcome {
             took: limit,
             ..Outcome::in_doubt(&options.targets, &doubt)

@@ -10,7 +10,7 @@ pub mod watch;
 use crate::cli::{Refusal, Request, TIMEOUT};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, OnUnknown};
-use crate::host::guard::Guard;
+use crate::host::hard_timeout::HardTimeout;
 use crate::log;
 use crate::report;
 use crate::report::writer::Wait;
@@ -41,7 +41,7 @@ fn refuse(refusal: &Refusal) -> ExitStatus {
         codes: manners.codes,
         on_unknown: OnUnknown::Down,
     };
-    Guard::set(TIMEOUT, status(unheard).number(), || {});
+    HardTimeout::start(TIMEOUT, status(unheard).number(), || {});
     let clock = SystemClock::start();
     let wait = Wait::Until(Deadline::new(&clock, TIMEOUT));
     if !refusal.is_help() {

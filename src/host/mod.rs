@@ -3,7 +3,7 @@
 pub mod cgroups;
 mod descriptors;
 pub mod folders;
-pub mod guard;
+pub mod hard_timeout;
 pub mod inherited;
 pub mod netns;
 pub mod passwd;

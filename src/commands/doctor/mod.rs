@@ -35,7 +35,7 @@ use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus};
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
@@ -75,20 +75,20 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
         return explain(code);
     }
-    let guard = Guard::set(LIMIT, failed.number(), || {
-        let why = guard::overdue(LIMIT);
+    let hard_timeout = HardTimeout::start(LIMIT, failed.number(), || {
+        let why = hard_timeout::timeout_reason(LIMIT);
         report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
     });
     if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
-        guard.lift();
+        hard_timeout.disarm();
         report::no_such(&obstacle.to_string(), options.format, Wait::Always);
         return failed;
     }
     if let Some(file) = &options.rewrite {
-        return rewrite(file, guard);
+        return rewrite(file, hard_timeout);
     }
     let mut report = examine(options);
-    guard.lift();
+    hard_timeout.disarm();
     let is_ignored = |finding: &Finding| {
         options
             .ignored
@@ -242,11 +242,11 @@ fn explain(code: &Code) -> ExitStatus {
 }
 
 /// Prints the patch to stdout, and what it does not replace to stderr.
-fn rewrite(file: &Path, guard: Guard) -> ExitStatus {
+fn rewrite(file: &Path, hard_timeout: HardTimeout) -> ExitStatus {
     let own = std::fs::read_link("/proc/self/exe").ok();
     let accounts = Accounts::read(Path::new("/etc"), &mut Findings::default());
     let rewritten = rewrite::file(file, own.as_deref(), &accounts);
-    guard.lift();
+    hard_timeout.disarm();
     let done = match rewritten {
         Ok(rewritten) => {
             for line in rewritten.stricter.iter().chain(&rewritten.left) {

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
 use crate::host::processes::{Holders, Process, Processes};
 use crate::report::writer::Wait;
@@ -67,11 +67,11 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let limit = options.timeout;
     let failed = ExitStatus::of_search(ExitReason::Failed);
-    let guard = Guard::set(limit, failed.number(), move || {
-        no_list(&guard::overdue(limit), Wait::No);
+    let hard_timeout = HardTimeout::start(limit, failed.number(), move || {
+        no_list(&hard_timeout::timeout_reason(limit), Wait::No);
     });
     let found = find_out(options, &clock);
-    guard.lift();
+    hard_timeout.disarm();
     let listing = match found {
         Ok(listing) => listing,
         Err(Obstacle::NoSuch(what)) => {

@@ -9,7 +9,7 @@
 //! | [`track_file`] | the file, and the trouble with it |
 //! | [`looks`] | when and where to look, and the cost |
 //! | [`state`] | from verdicts to up and down |
-//! | [`pulse`], [`systemd`] | signals, the service manager and a guard, also during a look |
+//! | [`pulse`], [`systemd`] | signals, the service manager and the hard time limit, also during a look |
 //! | [`reload`], [`status`] | SIGHUP and `--check-options`; `--status` |
 //! | [`report`], [`metrics`] | messages, and the state for Prometheus |
 
@@ -47,7 +47,7 @@ use crate::log;
 use crate::report::CheckResult;
 use crate::report::writer::Wait;
 
-/// How much longer than `--timeout` a look can hang before the guard ends the watch.
+/// How much longer than `--timeout` a look can hang before the hard time limit ends the watch.
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest look of `--check-options`.
 const TRIAL: Duration = Duration::from_secs(1);
@@ -154,7 +154,8 @@ impl<'a> Watch<'a> {
             )
         })?;
         let limit = options.check.timing.timeout + GRACE;
-        if let Err(error) = pulse.guard(limit, &options.track_file, options.down_value) {
+        if let Err(error) = pulse.start_hard_timeout(limit, &options.track_file, options.down_value)
+        {
             let why = ErrnoText::from(&error);
             reporter.trouble(&format!(
                 "a system call that does not return cannot be ended: no thread: {why}"

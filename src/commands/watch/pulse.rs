@@ -84,7 +84,12 @@ impl Pulse {
     ///
     /// # Errors
     /// Returns an error if there is no thread.
-    pub fn guard(&self, limit: Duration, file: &Path, down: i16) -> std::io::Result<()> {
+    pub fn start_hard_timeout(
+        &self,
+        limit: Duration,
+        file: &Path,
+        down: i16,
+    ) -> std::io::Result<()> {
         let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
         let most = limit.as_millis().div_ceil(BEAT.as_millis());
         let work = move || {
