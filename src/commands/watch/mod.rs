@@ -70,10 +70,10 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
 }
 
 /// The reason why a watch cannot begin, and the exit status.
-type Refusal = (String, ExitStatus);
+type StartError = (String, ExitStatus);
 
-/// Returns a refusal of wrong options: systemd does not start the watch again.
-fn refused(why: String) -> Refusal {
+/// Returns an error of wrong options: systemd does not start the watch again.
+fn start_error(why: String) -> StartError {
     (why, ExitStatus::plain(ExitReason::Failed))
 }
 
@@ -86,8 +86,8 @@ fn ended_in_trouble() -> ExitStatus {
 }
 
 /// `--check-options`: checks everything that could stop a watch from starting.
-fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
-    let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
+    let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
     track_file::value(&options.track_file).map_err(unfit)?;
     if let Some(fd) = options.reloaded {
         let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
@@ -101,7 +101,7 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
     timing.retry_for = Duration::ZERO;
     let judged = Checker::enter(&options.check);
     match judged.and_then(|mut checker| checker.judge_for(timing, deadline)) {
-        Err(Obstacle::NoSuch(what)) => Err(refused(what)),
+        Err(Obstacle::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
         Err(Obstacle::Doubt(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
     }
@@ -133,8 +133,8 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Opens the file, which says down from now on unless its value is to stay.
-    fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, Refusal> {
-        let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+    fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
+        let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
         let handed_over = handed_over.map_err(|_| unfit(Unfit::NotHandedOver))?;
         let is_kept = handed_over.is_some() || options.initial == Initial::Keep;
