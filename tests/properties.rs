@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use listenup::domain::{
-    Answer, Doubt, Endpoint, Family, Listener, Protocol, Survey, Target, Verdict, Violation, Wanted,
+    Answer, Endpoint, Family, Listener, Protocol, Survey, Target, UnknownReason, Verdict,
+    Violation, Wanted,
 };
 use proptest::prelude::*;
 
@@ -41,7 +42,7 @@ fn target() -> impl Strategy<Value = Target> {
 fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         Just(Answer::NotListening),
-        Just(Answer::CouldNotTell(Doubt::new("why"))),
+        Just(Answer::CouldNotTell(UnknownReason::new("why"))),
         Just(listening()),
         Just(unfit(Violation::QueueTooLong)),
         Just(unfit(Violation::WrongOwner)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::checker::{Checker, conclude, status};
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::domain::{ExitReason, ExitStatus, SetupError, Verdict};
 use crate::engine::Outcome;
 use crate::host::hard_timeout::{self, HardTimeout};
 use crate::log;
@@ -23,8 +23,8 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     let hard_timeout = start_hard_timeout(&options);
     let outcome = match Checker::new(&options).judge(deadline) {
         Ok(outcome) => outcome,
-        Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
-        Err(Obstacle::NoSuch(what)) => {
+        Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
+        Err(SetupError::NoSuch(what)) => {
             let status = status(&options, ExitReason::Usage);
             hard_timeout.set_exit_code(status.number());
             log::wrong_usage(options.log, &what);
@@ -44,10 +44,10 @@ fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
     let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).number();
     let options = Arc::clone(options);
     HardTimeout::start(limit, undecided, move || {
-        let doubt = hard_timeout::timeout_reason(limit);
+        let reason = hard_timeout::timeout_reason(limit);
         let outcome = Outcome {
             took: limit,
-            ..Outcome::in_doubt(&options.targets, &doubt)
+            ..Outcome::inconclusive(&options.targets, &reason)
         };
         say(&options, &conclude(&options, outcome), Wait::No);
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
+use crate::domain::{ExitReason, ExitStatus, Protocol, Requirements as _, SetupError, Verdict};
 use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
 use crate::host::netns::Netns;
 use crate::host::processes::Viewer;
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// Returns the reason if it cannot be entered.
-    pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
+    pub fn enter(options: &'a CheckOptions) -> Result<Self, SetupError> {
         let checker = Self::new(options);
         if let Some(netns) = checker.netns {
             netns.enter()?;
@@ -67,7 +67,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// Returns the reason if it could not look at all.
-    pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
+    pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, SetupError> {
         self.judge_for(self.options.timing, deadline)
     }
 
@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
         &mut self,
         timing: Timing,
         deadline: Deadline<'_>,
-    ) -> Result<Outcome, Obstacle> {
+    ) -> Result<Outcome, SetupError> {
         let options = self.options;
         let spec = CheckSpec {
             targets: options.targets.clone(),

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use super::candidates::Decision;
-use super::doubt::Doubt;
 use super::ingress::Ingress;
 use super::listener::{Device, Family, Listener};
 use super::lookup_key::LookupKey;
@@ -14,6 +13,7 @@ use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Target};
 use super::target_state::{Progress, TargetState, not_known};
+use super::unknown_reason::UnknownReason;
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
@@ -302,7 +302,7 @@ impl Survey {
 
     /// Returns the answer for each target, in the order of the command line. `failure` is the reason if the last look was
     /// not complete. Without it, a target with no listener is not listening.
-    pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
+    pub fn answers(&self, failure: Option<&UnknownReason>) -> Vec<(Target, Answer)> {
         let enough = self.is_settled();
         let answer = |entry: &TargetState| match &entry.progress {
             Progress::Settled(listener) => Answer::Listening(listener.clone()),

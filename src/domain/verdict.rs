@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::doubt::Doubt;
 use super::listener::Listener;
 use super::requirement::Violation;
+use super::unknown_reason::UnknownReason;
 
 /// The answer about one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Answer {
     /// No listener serves it; the sources answered completely.
     NotListening,
     /// The sources did not answer completely.
-    CouldNotTell(Doubt),
+    CouldNotTell(UnknownReason),
     /// It was not checked to the end, because enough other targets are listening.
     NotChecked,
 }
@@ -75,7 +75,7 @@ pub enum Verdict {
 #[derive(Default)]
 struct Count {
     listening: usize,
-    doubtful: usize,
+    uncertain: usize,
     absent: usize,
     not_accepting: usize,
     wrong_owner: usize,
@@ -92,7 +92,7 @@ impl Verdict {
         for answer in answers {
             *match answer {
                 Answer::Listening(_) => &mut count.listening,
-                Answer::CouldNotTell(_) => &mut count.doubtful,
+                Answer::CouldNotTell(_) => &mut count.uncertain,
                 Answer::NotListening => &mut count.absent,
                 Answer::Violates(_, Violation::QueueTooLong(_)) => &mut count.not_accepting,
                 Answer::Violates(_, Violation::WrongOwner(_)) => &mut count.wrong_owner,
@@ -105,7 +105,7 @@ impl Verdict {
         };
         if good >= needed {
             healthy
-        } else if good + count.doubtful >= needed {
+        } else if good + count.uncertain >= needed {
             Self::CouldNotTell
         } else {
             otherwise
@@ -121,7 +121,7 @@ impl Verdict {
 impl Count {
     /// Returns the smallest problem that prevents success. Uncertain targets count as listening.
     fn problem(&self, needed: usize) -> Verdict {
-        let listening = self.listening + self.doubtful + self.not_accepting;
+        let listening = self.listening + self.uncertain + self.not_accepting;
         if listening >= needed {
             Verdict::QueueTooLong
         } else if listening + self.wrong_owner >= needed {
@@ -158,7 +158,7 @@ mod tests {
             (Answer::Listening(listener.clone()), Some(Wanted::Listening)),
             (Answer::NotListening, Some(Wanted::Absent)),
             (Answer::Violates(listener, full), None),
-            (Answer::CouldNotTell(Doubt::new("why")), None),
+            (Answer::CouldNotTell(UnknownReason::new("why")), None),
             (Answer::NotChecked, None),
         ] {
             for wanted in [Wanted::Listening, Wanted::Absent] {
@@ -172,7 +172,7 @@ mod tests {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());
         let down = Answer::NotListening;
-        let doubt = Answer::CouldNotTell(Doubt::new("why"));
+        let doubt = Answer::CouldNotTell(UnknownReason::new("why"));
         let full = Answer::Violates(listener.clone(), Violation::QueueTooLong("full".to_owned()));
         let alien = Answer::Violates(listener, Violation::WrongOwner("root".to_owned()));
         use Verdict::{

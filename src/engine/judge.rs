@@ -17,7 +17,7 @@ use tracing::debug;
 use super::look::{look, look_up};
 use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Obstacle, Requirements, Survey, Verdict, Wanted};
+use crate::domain::{Requirements, SetupError, Survey, UnknownReason, Verdict, Wanted};
 use crate::engine::SourceChain;
 use crate::source::{Source, SourceError};
 
@@ -38,7 +38,7 @@ pub fn judge(
     deadline: Deadline<'_>,
 ) -> Outcome {
     try_judge(spec, chain, requirements, timing, deadline)
-        .unwrap_or_else(|obstacle| Outcome::obstructed(&spec.targets, &obstacle))
+        .unwrap_or_else(|error| Outcome::setup_failed(&spec.targets, &error))
 }
 
 /// The same as [`judge`].
@@ -51,7 +51,7 @@ pub fn try_judge(
     requirements: &mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'_>,
-) -> Result<Outcome, Obstacle> {
+) -> Result<Outcome, SetupError> {
     let started = deadline.clock().now();
     chain.begin_check();
     let mut run = CheckRun {
@@ -65,15 +65,15 @@ pub fn try_judge(
         warnings: Vec::new(),
     };
     run.look_up_names()?;
-    let (source, doubt) = match run.query_until_decided(chain)? {
+    let (source, reason) = match run.query_until_decided(chain)? {
         Ok(source) => (Some(source), None),
         Err(mut errors) => {
             errors.dedup();
-            (None, Some(Doubt::new(errors.join("; "))))
+            (None, Some(UnknownReason::new(errors.join("; "))))
         }
     };
     Ok(Outcome {
-        answers: run.survey.answers(doubt.as_ref()),
+        answers: run.survey.answers(reason.as_ref()),
         elsewhere: run.survey.elsewhere().to_vec(),
         warnings: run.warnings,
         source,
@@ -132,7 +132,7 @@ impl CheckRun<'_> {
     fn query_until_decided(
         &mut self,
         chain: &mut SourceChain<'_>,
-    ) -> Result<Result<&'static str, Errors>, Obstacle> {
+    ) -> Result<Result<&'static str, Errors>, SetupError> {
         let mut given_up = 0;
         loop {
             let end = match self.query(chain, &mut given_up) {
@@ -266,7 +266,7 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// Returns the name that was not found.
-    fn look_up_names(&mut self) -> Result<(), Obstacle> {
+    fn look_up_names(&mut self) -> Result<(), SetupError> {
         loop {
             match self.requirements.look_up_names() {
                 Ok(ingress) => {
@@ -274,7 +274,7 @@ impl CheckRun<'_> {
                     self.warnings.clear();
                     return Ok(());
                 }
-                Err(obstacle) if self.retry.is_over() => return Err(obstacle),
+                Err(error) if self.retry.is_over() => return Err(error),
                 Err(_) => {
                     self.misses = None;
                     self.pause(self.timing.retry_every.min(self.retry.left()));

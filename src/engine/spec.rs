@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Ingress, Listener, Obstacle, Survey, Target, Wanted};
+use crate::domain::{Answer, Ingress, Listener, SetupError, Survey, Target, UnknownReason, Wanted};
 
 /// The time limits of a check.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +79,8 @@ impl Outcome {
     }
 
     /// Returns the outcome if no look is possible.
-    pub fn in_doubt(targets: &[Target], doubt: &Doubt) -> Self {
-        let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));
+    pub fn inconclusive(targets: &[Target], reason: &UnknownReason) -> Self {
+        let answer = |target: &Target| (*target, Answer::CouldNotTell(reason.clone()));
         Self {
             answers: targets.iter().map(answer).collect(),
             elsewhere: Vec::new(),
@@ -92,10 +92,10 @@ impl Outcome {
     }
 
     /// Returns the outcome if the check cannot begin.
-    pub fn obstructed(targets: &[Target], obstacle: &Obstacle) -> Self {
+    pub fn setup_failed(targets: &[Target], error: &SetupError) -> Self {
         Self {
-            names_missing: matches!(obstacle, Obstacle::NoSuch(_)),
-            ..Self::in_doubt(targets, &Doubt::new(obstacle))
+            names_missing: matches!(error, SetupError::NoSuch(_)),
+            ..Self::inconclusive(targets, &UnknownReason::new(error))
         }
     }
 }

@@ -24,7 +24,7 @@ use nix::sys::signal::{SigSet, Signal};
 use tracing::debug;
 
 use crate::clock::{HumanDuration, sleep};
-use crate::domain::Doubt;
+use crate::domain::UnknownReason;
 use crate::errno::ErrnoText;
 
 /// The time that the run gets beyond its limit, since its own messages are better.
@@ -154,7 +154,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 
 /// Returns the reason for the timeout: the limit, and the kernel function in which the main thread waits, if the kernel
 /// says so (proc_pid_wchan(5)).
-pub fn timeout_reason(limit: Duration) -> Doubt {
+pub fn timeout_reason(limit: Duration) -> UnknownReason {
     let limit = HumanDuration(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
@@ -163,7 +163,7 @@ pub fn timeout_reason(limit: Duration) -> Doubt {
         "0" => "while the work was still going on".to_owned(),
         function => format!("in a system call that does not return (kernel function {function})"),
     };
-    Doubt::new(format_args!("timed out after {limit}, {what}"))
+    UnknownReason::new(format_args!("timed out after {limit}, {what}"))
 }
 
 /// Ends the process without anything that could wait: no lock, no destructor, no buffer.

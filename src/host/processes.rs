@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use super::descriptors::Table;
 use crate::clock::Deadline;
-use crate::domain::Doubt;
+use crate::domain::UnknownReason;
 use crate::errno::ErrnoText;
 use crate::untrusted::text::printable_bytes;
 use crate::untrusted::{ReadError, RegularFile};
@@ -77,15 +77,17 @@ impl Processes {
     ///
     /// # Errors
     /// Returns the reason if they cannot be listed, or not in time.
-    pub fn read(proc: &Path, deadline: Deadline<'_>) -> Result<Self, Doubt> {
+    pub fn read(proc: &Path, deadline: Deadline<'_>) -> Result<Self, UnknownReason> {
         let unreadable = |error: io::Error| {
             let why = ErrnoText::from(&error);
-            Doubt::new(format_args!("{} cannot be listed: {why}", proc.display()))
+            UnknownReason::new(format_args!("{} cannot be listed: {why}", proc.display()))
         };
         let mut all = Vec::new();
         for entry in fs::read_dir(proc).map_err(unreadable)? {
             if deadline.is_over() {
-                return Err(Doubt::new("there was no time to list all processes"));
+                return Err(UnknownReason::new(
+                    "there was no time to list all processes",
+                ));
             }
             let entry = entry.map_err(unreadable)?;
             let pid = entry

@@ -47,7 +47,7 @@ pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> St
         }
         Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
         Answer::NotListening => format!("not {listening}"),
-        Answer::CouldNotTell(doubt) => format!("could not tell: {doubt}"),
+        Answer::CouldNotTell(reason) => format!("could not tell: {reason}"),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use tracing::debug;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Violation};
+use crate::domain::{Compliance, Listener, UnknownReason, Violation};
 use crate::host::processes::{Held, Process, Processes};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
@@ -15,7 +15,7 @@ pub(super) fn judge(
     deadline: Deadline<'_>,
 ) -> Compliance {
     let unknown = |why: &str| {
-        Compliance::Unknown(Doubt::new(format_args!(
+        Compliance::Unknown(UnknownReason::new(format_args!(
             "{listener} {}, but its process is unknown: {why}",
             listener.protocol.state_word()
         )))

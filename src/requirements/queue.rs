@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::domain::{Compliance, Doubt, Listener, Protocol, Queue, Violation};
+use crate::domain::{Compliance, Listener, Protocol, Queue, UnknownReason, Violation};
 
 /// The value of `--max-queue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl MaxQueue {
             Protocol::Udp => "receive queue",
         };
         let unknown = |what| {
-            Compliance::Unknown(Doubt::new(format_args!(
+            Compliance::Unknown(UnknownReason::new(format_args!(
                 "{listener} {}, but the {what} of its {name} is unknown",
                 listener.protocol.state_word()
             )))
@@ -190,8 +190,8 @@ mod tests {
             limit: None,
         });
         match "90%".parse::<MaxQueue>().unwrap().judge(&listener, 0) {
-            Compliance::Unknown(doubt) => assert_eq!(
-                doubt.to_string(),
+            Compliance::Unknown(reason) => assert_eq!(
+                reason.to_string(),
                 "127.0.0.1:53 is bound, but the limit of its receive queue is unknown"
             ),
             other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Violation};
+use crate::domain::{Compliance, Listener, UnknownReason, Violation};
 use crate::host::cgroups::{Cgroups, belongs, unit_of};
 
 /// The units of cgroups. Each cgroup is looked up once in a look.
@@ -21,7 +21,7 @@ impl Units {
     /// Returns whether the socket was made in this unit.
     pub fn judge(&mut self, listener: &Listener, unit: &str, deadline: Deadline<'_>) -> Compliance {
         let unknown = |why| {
-            Compliance::Unknown(Doubt::new(format_args!(
+            Compliance::Unknown(UnknownReason::new(format_args!(
                 "{listener} {}, but its unit is unknown: {why}",
                 listener.protocol.state_word()
             )))

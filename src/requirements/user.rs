@@ -3,39 +3,39 @@
 use std::fs;
 use std::path::Path;
 
-use crate::domain::{Compliance, Doubt, Listener, Obstacle, Violation};
+use crate::domain::{Compliance, Listener, SetupError, UnknownReason, Violation};
 use crate::host::passwd::Users;
 
 const PASSWD: &str = "/etc/passwd";
 
 /// Returns the user ID for a number or a name.
-pub(super) fn uid(user: &str) -> Result<u32, Obstacle> {
+pub(super) fn uid(user: &str) -> Result<u32, SetupError> {
     if user.bytes().all(|byte| byte.is_ascii_digit()) {
         return user
             .parse()
-            .map_err(|_| Obstacle::NoSuch(format!("{user} is not a user number")));
+            .map_err(|_| SetupError::NoSuch(format!("{user} is not a user number")));
     }
     let users = Users::read(Path::new(PASSWD))
-        .map_err(|why| Doubt::new(format_args!("{PASSWD} cannot be read: {why}")))?;
+        .map_err(|why| UnknownReason::new(format_args!("{PASSWD} cannot be read: {why}")))?;
     users
         .id(user)
-        .ok_or_else(|| Obstacle::NoSuch(format!("{PASSWD} has no user {user}")))
+        .ok_or_else(|| SetupError::NoSuch(format!("{PASSWD} has no user {user}")))
 }
 
 pub(super) fn judge(
     listener: &Listener,
     name: &str,
-    uid: &Result<u32, Doubt>,
+    uid: &Result<u32, UnknownReason>,
     proc: &Path,
 ) -> Compliance {
     let unknown = |why| {
-        Compliance::Unknown(Doubt::new(format_args!(
+        Compliance::Unknown(UnknownReason::new(format_args!(
             "{listener} {}, but its user is unknown{why}",
             listener.protocol.state_word()
         )))
     };
     match (uid, listener.uid) {
-        (Err(doubt), _) => Compliance::Unknown(doubt.clone()),
+        (Err(reason), _) => Compliance::Unknown(reason.clone()),
         (Ok(_), None) => unknown(""),
         (Ok(_), Some(uid)) if may_stand_for_another(uid, proc) => {
             unknown(": this user namespace does not have all users")

@@ -67,7 +67,7 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
         Protocol::Tcp => ("listening", "on"),
         Protocol::Udp => ("bound", "to"),
     };
-    let doubt = match answer {
+    let reason = match answer {
         // Without requirements nothing violates any.
         Answer::Listening(listener) | Answer::Violates(listener, _) => {
             let listening = format!("{listening} {on}");
@@ -84,10 +84,10 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
                 ("elsewhere", &elsewhere(outcome, target, answer)),
             ]);
         }
-        Answer::CouldNotTell(doubt) => doubt.to_string(),
+        Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),
     };
-    TARGET_UNKNOWN.with(&[("target", target), ("doubt", &doubt)])
+    TARGET_UNKNOWN.with(&[("target", target), ("doubt", &reason)])
 }
 
 #[cfg(test)]

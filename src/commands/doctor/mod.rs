@@ -79,9 +79,9 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         let why = hard_timeout::timeout_reason(LIMIT);
         report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
     });
-    if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
+    if let Some(Err(error)) = options.netns.as_ref().map(Netns::enter) {
         hard_timeout.disarm();
-        report::no_such(&obstacle.to_string(), options.format, Wait::Always);
+        report::no_such(&error.to_string(), options.format, Wait::Always);
         return failed;
     }
     if let Some(file) = &options.rewrite {

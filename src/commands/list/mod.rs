@@ -11,8 +11,8 @@ use std::path::Path;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
-    Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
-    Protocol, Reachability, Survey, Target,
+    Answer, Device, ExitReason, ExitStatus, Family, Listener, NoRequirements, Protocol,
+    Reachability, SetupError, Survey, Target, UnknownReason,
 };
 use crate::engine::{SourceChain, look_up};
 use crate::host::cgroups::{Cgroups, unit_of};
@@ -74,12 +74,12 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     hard_timeout.disarm();
     let listing = match found {
         Ok(listing) => listing,
-        Err(Obstacle::NoSuch(what)) => {
+        Err(SetupError::NoSuch(what)) => {
             report::no_such(&what, options.format, Wait::Always);
             return failed;
         }
-        Err(Obstacle::Doubt(doubt)) => {
-            no_list(&doubt, Wait::Always);
+        Err(SetupError::Unknown(reason)) => {
+            no_list(&reason, Wait::Always);
             return failed;
         }
     };
@@ -117,15 +117,15 @@ fn no_listeners(targets: &[Target]) -> String {
     }
 }
 
-fn no_list(doubt: &Doubt, wait: Wait<'_>) {
-    report::line_to_stderr(format_args!("could not tell: {doubt}"), wait);
+fn no_list(reason: &UnknownReason, wait: Wait<'_>) {
+    report::line_to_stderr(format_args!("could not tell: {reason}"), wait);
 }
 
 /// Collects the listeners and their owners.
 ///
 /// # Errors
 /// Returns the reason if there is no complete list.
-pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
+pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, SetupError> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }
@@ -182,8 +182,8 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
             }
             holders
         }
-        Err(doubt) => {
-            warnings.push(format!("the processes are unknown: {doubt}"));
+        Err(reason) => {
+            warnings.push(format!("the processes are unknown: {reason}"));
             Holders::default()
         }
     }
@@ -193,7 +193,7 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
 fn listeners(
     options: &ListOptions,
     deadline: Deadline<'_>,
-) -> Result<(Vec<Listener>, &'static str), Doubt> {
+) -> Result<(Vec<Listener>, &'static str), UnknownReason> {
     let mut chain = SourceChain::chosen(options.source, PROC);
     // Where targets say which protocol, the other is not looked at.
     let mut protocols = options.protocols.clone();
@@ -214,7 +214,7 @@ fn listeners(
             Err(fault) => faults.push(fault.to_string()),
         }
     }
-    Err(Doubt::new(faults.join("; ")))
+    Err(UnknownReason::new(faults.join("; ")))
 }
 
 fn serves_one(targets: &[Target], listener: &Listener) -> bool {

@@ -38,7 +38,7 @@ use self::monitor::{Monitor, Trace};
 use self::trace::{TICK, Tracer};
 use crate::cli::{ResetsOptions, TraceChoice};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Obstacle};
+use crate::domain::{ExitReason, ExitStatus, SetupError};
 use crate::host::signals::Signals;
 use crate::host::wall::WallTime;
 use crate::report::writer::Wait;
@@ -60,12 +60,12 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     let failed = ExitStatus::plain(ExitReason::Failed);
     match options.netns.as_ref().map_or(Ok(()), |netns| netns.enter()) {
         Ok(()) => {}
-        Err(Obstacle::NoSuch(what)) => {
+        Err(SetupError::NoSuch(what)) => {
             report::no_such(&what, options.format, Wait::Always);
             return failed;
         }
-        Err(Obstacle::Doubt(doubt)) => {
-            warn(format_args!("could not tell: {doubt}"));
+        Err(SetupError::Unknown(reason)) => {
+            warn(format_args!("could not tell: {reason}"));
             return failed;
         }
     }

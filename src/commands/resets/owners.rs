@@ -9,7 +9,7 @@ use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Endpoint, Listener, Obstacle, Protocol, Queue, Target};
+use crate::domain::{Endpoint, Listener, Protocol, Queue, SetupError, Target};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
@@ -89,8 +89,8 @@ impl ListenerSnapshot {
                 let warnings = listing.warnings.first().map(|_| unread.to_owned());
                 (Self(Some(listing)), warnings.into_iter().collect())
             }
-            Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),
-            Err(Obstacle::NoSuch(what)) => (Self(None), vec![what]),
+            Err(SetupError::Unknown(reason)) => (Self(None), vec![reason.to_string()]),
+            Err(SetupError::NoSuch(what)) => (Self(None), vec![what]),
         }
     }
 

@@ -10,7 +10,7 @@ use super::pulse::Pulse;
 use crate::cli::CheckOptions;
 use crate::clock::{Clock, Deadline};
 use crate::commands::checker::Checker;
-use crate::domain::{Answer, Obstacle};
+use crate::domain::{Answer, SetupError};
 use crate::engine::{Outcome, Timing};
 use crate::host::netns::Netns;
 use crate::source::SourceChoice;
@@ -177,12 +177,12 @@ impl<'a> Looks<'a> {
                 ..timing
             };
             let judged = self.judge_once(clock, timing, deadline, is_spared);
-            let obstacle = match judged {
+            let error = match judged {
                 Ok(outcome) => return outcome,
-                Err(obstacle) => obstacle,
+                Err(error) => error,
             };
             if retry.is_over() || deadline.is_over() {
-                return Outcome::obstructed(&self.options.targets, &obstacle);
+                return Outcome::setup_failed(&self.options.targets, &error);
             }
             retry.pause(timing.retry_every);
         }
@@ -194,7 +194,7 @@ impl<'a> Looks<'a> {
         timing: Timing,
         deadline: Deadline<'_>,
         is_spared: bool,
-    ) -> Result<Outcome, Obstacle> {
+    ) -> Result<Outcome, SetupError> {
         let mut checker = self.enter_namespace()?;
         // Before the look, so that no event after it is missed.
         self.subscribe(clock.now());
@@ -205,7 +205,7 @@ impl<'a> Looks<'a> {
     }
 
     /// Enters the network namespace to which the name of `--netns` leads now.
-    fn enter_namespace(&mut self) -> Result<Checker<'a>, Obstacle> {
+    fn enter_namespace(&mut self) -> Result<Checker<'a>, SetupError> {
         let now = self.options.netns.as_ref().and_then(Netns::identity);
         match self.checker.take() {
             Some(checker) if now == self.entered => return Ok(checker),

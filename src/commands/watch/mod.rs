@@ -39,7 +39,7 @@ use self::track_file::{TrackFile, Unfit};
 use super::checker::{self, Checker, conclude};
 use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
 use crate::clock::{Clock, Deadline, HumanDuration, SystemClock};
-use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::domain::{ExitCodes, ExitReason, ExitStatus, SetupError, Verdict};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::host::inherited;
@@ -101,9 +101,9 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     timing.retry_for = Duration::ZERO;
     let judged = Checker::enter(&options.check);
     match judged.and_then(|mut checker| checker.judge_for(timing, deadline)) {
-        Err(Obstacle::NoSuch(what)) => Err(start_error(what)),
+        Err(SetupError::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
-        Err(Obstacle::Doubt(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
+        Err(SetupError::Unknown(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
     }
 }
 

@@ -19,7 +19,7 @@ fn full() -> Compliance {
 }
 
 fn unknown() -> Compliance {
-    Compliance::Unknown(Doubt::new("why"))
+    Compliance::Unknown(UnknownReason::new("why"))
 }
 
 const TARGET: &str = "192.0.2.1:443";
@@ -40,7 +40,7 @@ fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
         Some(Decision::Agreed(listener, Compliance::Unknown(_))) => format!("{listener} ?"),
-        Some(Decision::Contested(_, doubt)) => doubt.to_string(),
+        Some(Decision::Contested(_, reason)) => reason.to_string(),
     }
 }
 
@@ -59,12 +59,15 @@ fn of_a_group_the_best_one_stands_for_all() {
         assert_eq!(decided(TARGET, None, &members), expected);
     }
     // Among equals the first stays, and its doubt is the one that is printed.
-    let mut candidates = of(TARGET, &[(any(), Compliance::Unknown(Doubt::new("first")))]);
+    let mut candidates = of(
+        TARGET,
+        &[(any(), Compliance::Unknown(UnknownReason::new("first")))],
+    );
     let specificity = TARGET.parse::<Target>().unwrap().specificity(&any());
     candidates.add(&any(), specificity, unknown());
     let decision = candidates.decide(TARGET.parse().unwrap(), None).unwrap();
     let (_, compliance) = decision.into_compliance();
-    assert_eq!(compliance, Compliance::Unknown(Doubt::new("first")));
+    assert_eq!(compliance, Compliance::Unknown(UnknownReason::new("first")));
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Requirements for EmptyQueue {
         match listener.queue.map(|queue| queue.length) {
             Some(0) => Compliance::Compliant,
             Some(_) => Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
-            None => Compliance::Unknown(Doubt::new("unknown")),
+            None => Compliance::Unknown(UnknownReason::new("unknown")),
         }
     }
 }
@@ -54,7 +54,7 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
             Answer::Listening(listener) => listener.to_string(),
             Answer::Violates(_, violation) => violation.why().to_owned(),
             Answer::NotListening => "not".to_owned(),
-            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::CouldNotTell(reason) => reason.to_string(),
             Answer::NotChecked => "not checked".to_owned(),
         }
     };
@@ -305,7 +305,7 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
         let text = match &survey.answers(None)[0].1 {
             Answer::Listening(listener) => listener.to_string(),
             Answer::Violates(_, violation) => violation.why().to_owned(),
-            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::CouldNotTell(reason) => reason.to_string(),
             other => format!("{other:?}"),
         };
         assert!(text.starts_with(end), "{target} {listeners:?}: {text}");

@@ -32,7 +32,7 @@ fn judge(root: &tempfile::TempDir, name: &str) -> String {
     match super::judge(&processes, &listener, name, deadline) {
         Compliance::Compliant => "fit".to_owned(),
         Compliance::Violates(violation) => violation.why().to_owned(),
-        Compliance::Unknown(doubt) => doubt.to_string(),
+        Compliance::Unknown(reason) => reason.to_string(),
     }
 }
 
@@ -143,11 +143,11 @@ fn when_the_time_is_up_nothing_is_claimed() {
     listener.inode = Some(7);
     for name in ["haproxy", "nginx"] {
         let compliance = super::judge(&processes, &listener, name, deadline);
-        let Compliance::Unknown(doubt) = compliance else {
+        let Compliance::Unknown(reason) = compliance else {
             panic!("{compliance:?}");
         };
         assert_eq!(
-            doubt.to_string(),
+            reason.to_string(),
             UNKNOWN.to_owned() + "there was no time to find it"
         );
     }

@@ -9,7 +9,7 @@ use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::commands::checker::{Checker, conclude};
 use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
-use crate::domain::{Doubt, Obstacle, Verdict};
+use crate::domain::{SetupError, UnknownReason, Verdict};
 use crate::engine::Outcome;
 use crate::host::processes::Viewer;
 use crate::report::CheckResult;
@@ -60,8 +60,8 @@ impl Evaluations {
         self.0.set(left.saturating_sub(started.elapsed()));
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
-            Err(Obstacle::NoSuch(what)) => return Evaluation::Refused(what),
+            Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
+            Err(SetupError::NoSuch(what)) => return Evaluation::Refused(what),
         };
         let checked = conclude(options, outcome);
         // With all its time it might have ended otherwise.
@@ -72,7 +72,11 @@ impl Evaluations {
     }
 }
 
-fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<Outcome, Obstacle> {
+fn judge(
+    options: &CheckOptions,
+    user: &ScriptUser,
+    limit: Duration,
+) -> Result<Outcome, SetupError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, limit);
     let viewer = (user.uid != 0).then_some(Viewer {
@@ -80,7 +84,7 @@ fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<O
         gid: user.gid,
     });
     in_netns(options.netns.as_ref(), || match &options.netns {
-        Some(netns) if viewer.is_some() => Err(Doubt::new(format_args!(
+        Some(netns) if viewer.is_some() => Err(UnknownReason::new(format_args!(
             "the network namespace {netns} cannot be entered: only root is allowed to"
         ))
         .into()),

@@ -24,7 +24,7 @@ use super::codes::command::{
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::domain::{Endpoint, Obstacle, Target, Wanted};
+use crate::domain::{Endpoint, SetupError, Target, Wanted};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
@@ -77,13 +77,13 @@ impl Attempt<'_> {
         });
         let (found, deadlock) = match inside {
             Ok(inside) => inside,
-            Err(Obstacle::NoSuch(why)) => {
+            Err(SetupError::NoSuch(why)) => {
                 let netns = name.unwrap_or_default();
                 let finding = NO_NAMESPACE.with(&[("netns", &netns), ("why", &why)]);
                 return vec![finding.at(self.netns.map_or(place, |set| &set.place))];
             }
-            Err(Obstacle::Doubt(doubt)) => {
-                let why = NotEvaluated::System(doubt.to_string());
+            Err(SetupError::Unknown(reason)) => {
+                let why = NotEvaluated::System(reason.to_string());
                 return vec![self.not_evaluated(&why).at(place)];
             }
         };

@@ -18,7 +18,7 @@ fn word(answer: &Answer) -> String {
         Answer::Listening(listener) => format!("{listener} {:?}", listener.device),
         Answer::Violates(..) => "unfit".to_owned(),
         Answer::NotListening => "not".to_owned(),
-        Answer::CouldNotTell(doubt) => doubt.to_string(),
+        Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),
     }
 }

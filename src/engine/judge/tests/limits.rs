@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, run, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Compliance, Ingress, Listener, NoRequirements, Obstacle, Requirements, Wanted,
+    Compliance, Ingress, Listener, NoRequirements, Requirements, SetupError, Wanted,
 };
 use crate::engine::{SourceChain, Timing, judge};
 use crate::source::{Question, Source, SourceError};
@@ -168,10 +168,10 @@ impl Requirements for Away {
         false
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         self.0 += 1;
         match self.0 {
-            2..=10 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            2..=10 => Err(SetupError::NoSuch("there is no interface d0".to_owned())),
             _ => Ok(None),
         }
     }

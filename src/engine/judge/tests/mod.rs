@@ -170,7 +170,7 @@ fn word(outcome: &Outcome) -> String {
         Answer::Listening(listener) => listener.to_string(),
         Answer::NotListening => "not".to_owned(),
         Answer::Violates(_, violation) => format!("! {}", violation.why()),
-        Answer::CouldNotTell(doubt) => format!("? {doubt}"),
+        Answer::CouldNotTell(reason) => format!("? {reason}"),
         Answer::NotChecked => "-".to_owned(),
     }
 }
@@ -301,8 +301,8 @@ fn a_listener_of_which_the_second_opinion_does_not_know_enough_leaves_it_open() 
     let mut opinion = Played::new(&[Say::DualStackOrNot]);
     let mut source = [Played::new(&[Say::Nothing])];
     let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
-    let doubt = "? [::]:443 listens, but whether it accepts IPv4 too (V6ONLY) is unknown";
-    assert_eq!(word(&outcome), doubt);
+    let reason = "? [::]:443 listens, but whether it accepts IPv4 too (V6ONLY) is unknown";
+    assert_eq!(word(&outcome), reason);
     assert_eq!(outcome.warnings.len(), 1);
 }
 

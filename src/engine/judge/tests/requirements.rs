@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Device, Family, Ingress, Listener, LookupKey, NoRequirements, Obstacle,
-    Protocol, Requirements, Violation, Wanted,
+    Answer, Compliance, Device, Family, Ingress, Listener, LookupKey, NoRequirements, Protocol,
+    Requirements, SetupError, Violation, Wanted,
 };
 use crate::engine::Timing;
 use crate::source::{Question, Source, SourceError};
@@ -164,10 +164,10 @@ impl Requirements for Named {
         false
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         self.0 += 1;
         match self.0 {
-            0..3 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            0..3 => Err(SetupError::NoSuch("there is no interface d0".to_owned())),
             _ => Ok(None),
         }
     }

@@ -1,7 +1,7 @@
 //! The kernel's own lookup before any dump.
 
 use super::*;
-use crate::domain::{Compliance, Ingress, Obstacle, Target, Unreachable};
+use crate::domain::{Compliance, Ingress, SetupError, Target, Unreachable};
 
 /// A source that knows what each address leads to, and has listeners besides.
 struct LookedUp {
@@ -172,7 +172,7 @@ fn with_requirements_and_with_a_device_there_is_none() {
         fn any(&self) -> bool {
             false
         }
-        fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+        fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
             Ok(Some(Ingress::via(1)))
         }
         fn compliance(&mut self, _: &Listener) -> Compliance {
