@@ -267,7 +267,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
         }
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
-        Answer::Violates(..) | Answer::NotChecked => false,
+        Answer::RequirementFailed(..) | Answer::NotChecked => false,
         // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
         // an address on lo.
         Answer::CouldNotTell(doubt) => match doubt.to_string() {
@@ -457,7 +457,7 @@ fn judge_a_pair(pair: &[Half; 2]) {
     let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);
     let agrees = match answer {
         Answer::Listening(_) => found == "accepted",
-        Answer::Violates(..) => found == "unanswered",
+        Answer::RequirementFailed(..) => found == "unanswered",
         _ => false,
     };
     assert!(agrees, "{pair:?}: {found}, but {answer:?}");
@@ -505,7 +505,7 @@ fn judge_a_pair_of_udp(pair: &[Half; 2]) {
         let answer = verdict(Netlink::new(), "udp:127.0.0.1:443", &mut Only(inode));
         let agrees = match answer {
             Answer::Listening(_) => index == found,
-            Answer::Violates(..) => index != found,
+            Answer::RequirementFailed(..) => index != found,
             _ => false,
         };
         assert!(agrees, "{pair:?}: {index}, found {found}, but {answer:?}");

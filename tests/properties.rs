@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use listenup::domain::{
-    Answer, Endpoint, Family, Listener, Protocol, Survey, Target, UnknownReason, Verdict,
-    Violation, Wanted,
+    Answer, Endpoint, Expectation, Family, Listener, Protocol, Survey, Target, UnknownReason,
+    Verdict, Violation,
 };
 use proptest::prelude::*;
 
@@ -54,7 +54,7 @@ fn listening() -> Answer {
 }
 
 fn unfit(violation: fn(String) -> Violation) -> Answer {
-    Answer::Violates(
+    Answer::RequirementFailed(
         Listener::at(Ipv4Addr::UNSPECIFIED, 443),
         violation("why".to_owned()),
     )
@@ -123,7 +123,7 @@ proptest! {
     fn a_verdict_is_told_when_every_resolution_of_the_doubts_agrees_whether_all_is_well(
         answers in prop::collection::vec(answer(), 1..6),
         needed in 1_usize..6,
-        wanted in prop_oneof![Just(Wanted::Listening), Just(Wanted::Absent)],
+        wanted in prop_oneof![Just(Expectation::Listening), Just(Expectation::Absent)],
     ) {
         let possible: Vec<Verdict> = resolutions(&answers)
             .iter()

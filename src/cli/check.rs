@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, duration, flag, get, text};
 use crate::clock::HumanDuration;
-use crate::domain::{ExitCodes, OnUnknown, Protocol, Target, Wanted};
+use crate::domain::{ExitCodes, Expectation, OnUnknown, Protocol, Target};
 use crate::engine::Timing;
 use crate::host::netns::Netns;
 use crate::log::Log;
@@ -32,7 +32,7 @@ pub struct CheckOptions {
     /// The meaning of "could not tell" for the exit code.
     pub on_unknown: OnUnknown,
     /// The expectation: listening, or absent.
-    pub wanted: Wanted,
+    pub wanted: Expectation,
     /// The interface or VRF that connections come in through. Other listeners do not count.
     pub interface: Option<String>,
     /// The network namespace to look in. `None`: the one of this process.
@@ -287,9 +287,9 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         exit_codes: exit_codes_of(exit_codes_in(matches), format),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
-            Wanted::Absent
+            Expectation::Absent
         } else {
-            Wanted::Listening
+            Expectation::Listening
         },
         interface: word("interface"),
         netns: matches.get_one("netns").cloned(),

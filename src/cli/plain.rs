@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args;
 use super::check::{self, CheckOptions, RETRY_EVERY, TIMEOUT};
-use crate::domain::{ExitCodes, OnUnknown, Target, Wanted};
+use crate::domain::{ExitCodes, Expectation, OnUnknown, Target};
 use crate::engine::Timing;
 use crate::log::Log;
 use crate::report::Format;
@@ -51,7 +51,7 @@ fn options(targets: Vec<Target>, log: Log, quiet: bool) -> CheckOptions {
         },
         exit_codes: ExitCodes::default(),
         on_unknown: OnUnknown::default(),
-        wanted: Wanted::Listening,
+        wanted: Expectation::Listening,
         interface: None,
         netns: None,
         max_queue: None,

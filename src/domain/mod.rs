@@ -25,4 +25,4 @@ pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
 pub use survey::Survey;
 pub use target::{Endpoint, Target, TargetError};
 pub use unknown_reason::{SetupError, UnknownReason};
-pub use verdict::{Answer, Verdict, Wanted};
+pub use verdict::{Answer, Expectation, Verdict};

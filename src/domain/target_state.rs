@@ -176,7 +176,9 @@ impl TargetState {
 fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
     match compliance {
         Compliance::Compliant => Answer::Listening(listener.clone()),
-        Compliance::Violates(violation) => Answer::Violates(listener.clone(), violation.clone()),
+        Compliance::Violates(violation) => {
+            Answer::RequirementFailed(listener.clone(), violation.clone())
+        }
         Compliance::Unknown(reason) => Answer::CouldNotTell(reason.clone()),
     }
 }

@@ -17,7 +17,7 @@ use tracing::debug;
 use super::look::{look, look_up};
 use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
-use crate::domain::{Requirements, SetupError, Survey, UnknownReason, Verdict, Wanted};
+use crate::domain::{Expectation, Requirements, SetupError, Survey, UnknownReason, Verdict};
 use crate::engine::SourceChain;
 use crate::source::{Source, SourceError};
 
@@ -249,7 +249,7 @@ impl CheckRun<'_> {
     /// True if the check does not wait for missing listeners any more.
     fn retries_exhausted(&self) -> bool {
         let unseen = self.misses.as_ref().map_or(0, |misses| misses.unseen.len());
-        let absent = self.spec.wanted == Wanted::Absent && unseen >= self.spec.needed;
+        let absent = self.spec.wanted == Expectation::Absent && unseen >= self.spec.needed;
         self.retry.is_over() || absent
     }
 

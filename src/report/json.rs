@@ -37,7 +37,7 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
 fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
     let (word, reason) = answer.in_words();
     let seen = match answer {
-        Answer::Listening(listener) | Answer::Violates(listener, _) => Some(listener),
+        Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => Some(listener),
         _ => None,
     };
     json!({

@@ -9,7 +9,9 @@ pub mod writer;
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted};
+use crate::domain::{
+    Answer, Device, ExitStatus, Expectation, Listener, Target, Unreachable, Verdict,
+};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
@@ -30,7 +32,7 @@ pub struct CheckResult {
     /// The limit on the accept queue.
     pub max_queue: Option<MaxQueue>,
     /// The expectation: listening, or absent.
-    pub wanted: Wanted,
+    pub wanted: Expectation,
     /// How many targets must be listening.
     pub needed: usize,
 }
@@ -42,7 +44,7 @@ impl CheckResult {
         let mut answers: Vec<_> = self.outcome.answers.iter().collect();
         if !self.verdict.is_healthy() {
             answers.sort_by_key(|(_, answer)| match answer {
-                answer if answer.is(self.wanted) => 2,
+                answer if answer.meets(self.wanted) => 2,
                 Answer::CouldNotTell(_) => 1,
                 _ => 0,
             });

@@ -1,7 +1,7 @@
 //! Reports for a person.
 
 use super::{CheckResult, device_name, unreachable};
-use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
+use crate::domain::{Answer, Device, Expectation, Listener, Protocol, Target, Verdict};
 use crate::engine::Outcome;
 
 /// Renders a line for each target, and a line for the shortfall.
@@ -23,11 +23,11 @@ pub(super) fn missing(checked: &CheckResult) -> Option<String> {
     if checked.verdict.is_healthy() || needed >= answers.len() {
         return None;
     }
-    let good = answers.iter().filter(|(_, answer)| answer.is(wanted));
+    let good = answers.iter().filter(|(_, answer)| answer.meets(wanted));
     let (good, all) = (good.count(), answers.len());
     Some(match wanted {
-        Wanted::Listening => format!("{good} of {all} listening, {needed} needed"),
-        Wanted::Absent => format!("nothing listens on {good} of {all}, {needed} needed"),
+        Expectation::Listening => format!("{good} of {all} listening, {needed} needed"),
+        Expectation::Absent => format!("nothing listens on {good} of {all}, {needed} needed"),
     })
 }
 
@@ -45,7 +45,9 @@ pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> St
             };
             format!("{listening_on} {listener}{}{but}", device(listener))
         }
-        Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
+        Answer::RequirementFailed(_, violation) => {
+            format!("{}: {}", violation.name(), violation.why())
+        }
         Answer::NotListening => format!("not {listening}"),
         Answer::CouldNotTell(reason) => format!("could not tell: {reason}"),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),

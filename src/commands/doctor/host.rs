@@ -69,7 +69,7 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
     };
     let reason = match answer {
         // Without requirements nothing violates any.
-        Answer::Listening(listener) | Answer::Violates(listener, _) => {
+        Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => {
             let listening = format!("{listening} {on}");
             return LISTENING.with(&[
                 ("target", target),

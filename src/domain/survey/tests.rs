@@ -52,7 +52,7 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
         assert_eq!(survey.has_settled(target.parse().unwrap()), is_settled);
         match &answer {
             Answer::Listening(listener) => listener.to_string(),
-            Answer::Violates(_, violation) => violation.why().to_owned(),
+            Answer::RequirementFailed(_, violation) => violation.why().to_owned(),
             Answer::NotListening => "not".to_owned(),
             Answer::CouldNotTell(reason) => reason.to_string(),
             Answer::NotChecked => "not checked".to_owned(),
@@ -139,7 +139,10 @@ fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
 fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
     let mut survey = Survey::new(["443".parse().unwrap()], None, 1);
     let _ = survey.observe(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
-    assert!(matches!(survey.answers(None)[0].1, Answer::Violates(..)));
+    assert!(matches!(
+        survey.answers(None)[0].1,
+        Answer::RequirementFailed(..)
+    ));
     survey.begin_look();
     assert_eq!(survey.answers(None)[0].1, Answer::NotListening);
 }
@@ -174,7 +177,7 @@ fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
     ] {
         let word = match adopted("443", &[], &other) {
             Answer::Listening(_) => "listening",
-            Answer::Violates(..) => "unfit",
+            Answer::RequirementFailed(..) => "unfit",
             Answer::NotListening => "not listening",
             Answer::CouldNotTell(_) => "could not tell",
             Answer::NotChecked => "not checked",
@@ -304,7 +307,7 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
         survey.finish_pass();
         let text = match &survey.answers(None)[0].1 {
             Answer::Listening(listener) => listener.to_string(),
-            Answer::Violates(_, violation) => violation.why().to_owned(),
+            Answer::RequirementFailed(_, violation) => violation.why().to_owned(),
             Answer::CouldNotTell(reason) => reason.to_string(),
             other => format!("{other:?}"),
         };

@@ -24,7 +24,7 @@ use super::codes::command::{
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::domain::{Endpoint, SetupError, Target, Wanted};
+use crate::domain::{Endpoint, Expectation, SetupError, Target};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
@@ -162,7 +162,7 @@ impl Attempt<'_> {
     /// Reports a service that cannot bind its address before it is here, and a check that keeps it away.
     fn deadlock(&self, found: &Evaluation) -> Option<Finding> {
         let is_deadlock = matches!(found, Evaluation::Fails(_))
-            && self.options.wanted == Wanted::Listening
+            && self.options.wanted == Expectation::Listening
             && self.check.on_failure == OnFailure::Fault;
         let mut targets = self.options.targets.iter().filter(|_| is_deadlock);
         targets.find_map(|target| {

@@ -16,7 +16,7 @@ fn in_a_vrf(enslaved: &[u32], accept: Option<bool>) -> Option<Ingress> {
 fn word(answer: &Answer) -> String {
     match answer {
         Answer::Listening(listener) => format!("{listener} {:?}", listener.device),
-        Answer::Violates(..) => "unfit".to_owned(),
+        Answer::RequirementFailed(..) => "unfit".to_owned(),
         Answer::NotListening => "not".to_owned(),
         Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),

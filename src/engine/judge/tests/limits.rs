@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, run, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Compliance, Ingress, Listener, NoRequirements, Requirements, SetupError, Wanted,
+    Compliance, Expectation, Ingress, Listener, NoRequirements, Requirements, SetupError,
 };
 use crate::engine::{SourceChain, Timing, judge};
 use crate::source::{Question, Source, SourceError};
@@ -101,7 +101,7 @@ fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
 #[test]
 fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+    let spec = spec(Expectation::Listening, &["127.0.0.1:443"], 1);
     let mut source = Played::new(&[
         Say::Listens("0.0.0.0"),
         Say::Nothing,
@@ -153,7 +153,7 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     let clock = FakeClock::default();
     for _ in 0..2 {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
-        let spec = spec(Wanted::Listening, &["443"], 1);
+        let spec = spec(Expectation::Listening, &["443"], 1);
         judge(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
     }
     drop(chain);
@@ -188,7 +188,7 @@ fn a_look_before_a_name_was_away_is_not_one_of_the_two_behind_a_no() {
         ..NO_RETRY
     };
     let mut source = [Played::new(&[Say::Nothing])];
-    let wanted = Wanted::Listening;
+    let wanted = Expectation::Listening;
     let (outcome, _) = run_for(wanted, &mut Away(0), &mut source, None, timing);
     assert_eq!(word(&outcome), "not");
     let asked: Vec<u128> = source[0].asked.iter().map(Duration::as_millis).collect();

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::{CheckSpec, Outcome, Timing, judge};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
-use crate::domain::{Answer, Family, Listener, LookupKey, NoRequirements, Requirements, Wanted};
+use crate::domain::{
+    Answer, Expectation, Family, Listener, LookupKey, NoRequirements, Requirements,
+};
 use crate::engine::SourceChain;
 use crate::source::{Question, Source, SourceError, netlink};
 
@@ -115,7 +117,7 @@ fn run(
     timing: Timing,
 ) -> (Outcome, Duration) {
     run_for(
-        Wanted::Listening,
+        Expectation::Listening,
         &mut NoRequirements,
         sources,
         opinion,
@@ -124,7 +126,7 @@ fn run(
 }
 
 fn run_for(
-    wanted: Wanted,
+    wanted: Expectation,
     requirements: &mut dyn Requirements,
     sources: &mut [Played],
     opinion: Option<&mut Played>,
@@ -136,7 +138,7 @@ fn run_for(
     (outcome, clock.now())
 }
 
-fn spec(wanted: Wanted, targets: &[&str], needed: usize) -> CheckSpec {
+fn spec(wanted: Expectation, targets: &[&str], needed: usize) -> CheckSpec {
     CheckSpec {
         targets: targets.iter().map(|text| text.parse().unwrap()).collect(),
         wanted,
@@ -169,7 +171,7 @@ fn word(outcome: &Outcome) -> String {
     match &outcome.answers[0].1 {
         Answer::Listening(listener) => listener.to_string(),
         Answer::NotListening => "not".to_owned(),
-        Answer::Violates(_, violation) => format!("! {}", violation.why()),
+        Answer::RequirementFailed(_, violation) => format!("! {}", violation.why()),
         Answer::CouldNotTell(reason) => format!("? {reason}"),
         Answer::NotChecked => "-".to_owned(),
     }
@@ -258,7 +260,7 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
         ),
     ] {
         let (clock, mut sources) = (FakeClock::default(), [V6only { listens }]);
-        let spec = spec(Wanted::Listening, &["443"], 1);
+        let spec = spec(Expectation::Listening, &["443"], 1);
         let none = &mut NoRequirements;
         let outcome = judge_with(&clock, &spec, none, &mut sources, None, NO_RETRY);
         assert_eq!(word(&outcome), end);

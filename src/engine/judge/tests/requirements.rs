@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Device, Family, Ingress, Listener, LookupKey, NoRequirements, Protocol,
-    Requirements, SetupError, Violation, Wanted,
+    Answer, Compliance, Device, Expectation, Family, Ingress, Listener, LookupKey, NoRequirements,
+    Protocol, Requirements, SetupError, Violation,
 };
 use crate::engine::Timing;
 use crate::source::{Question, Source, SourceError};
@@ -24,7 +24,7 @@ fn absence(
 ) -> (String, Duration) {
     let sources = std::slice::from_mut(source);
     let (outcome, took) = run_for(
-        Wanted::Absent,
+        Expectation::Absent,
         &mut NoRequirements,
         sources,
         opinion,
@@ -81,7 +81,7 @@ impl Requirements for NotTheWildcard {
 fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
     let mut source = [Played::new(looks)];
     let (outcome, _) = run_for(
-        Wanted::Listening,
+        Expectation::Listening,
         &mut NotTheWildcard,
         &mut source,
         Some(opinion),
@@ -148,7 +148,11 @@ impl Source for TakeTurns {
 #[test]
 fn an_answer_is_about_one_moment() {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let spec = spec(
+        Expectation::Listening,
+        &["127.0.0.1:80", "127.0.0.1:443"],
+        2,
+    );
     let (mut source, none) = ([TakeTurns(0)], &mut NoRequirements);
     let outcome = judge_with(&clock, &spec, none, &mut source, None, RETRY);
     assert_eq!(outcome.answers[0].1, Answer::NotListening);
@@ -181,7 +185,7 @@ impl Requirements for Named {
 fn a_name_that_is_away_is_looked_up_again_as_long_as_there_is_time_to_retry() {
     for (timing, found) in [(RETRY, true), (NO_RETRY, false)] {
         let clock = FakeClock::default();
-        let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+        let spec = spec(Expectation::Listening, &["127.0.0.1:443"], 1);
         let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
         let outcome = judge_with(&clock, &spec, &mut Named(0), &mut source, None, timing);
         let took = clock.now().as_millis();
@@ -220,7 +224,11 @@ impl Source for Goes {
 fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
     let clock = FakeClock::default();
     let (mut source, mut opinion) = ([Goes(0)], Played::new(&[Say::Nothing]));
-    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let spec = spec(
+        Expectation::Listening,
+        &["127.0.0.1:80", "127.0.0.1:443"],
+        2,
+    );
     let outcome = judge_with(
         &clock,
         &spec,
@@ -242,10 +250,10 @@ fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
 fn what_is_enough_waits_for_nothing() {
     let clock = FakeClock::default();
     for (wanted, needed, waits, other) in [
-        (Wanted::Listening, 1, false, Answer::NotChecked),
-        (Wanted::Listening, 2, true, Answer::NotListening),
-        (Wanted::Absent, 1, false, Answer::NotListening),
-        (Wanted::Absent, 2, true, Answer::NotListening),
+        (Expectation::Listening, 1, false, Answer::NotChecked),
+        (Expectation::Listening, 2, true, Answer::NotListening),
+        (Expectation::Absent, 1, false, Answer::NotListening),
+        (Expectation::Absent, 2, true, Answer::NotListening),
     ] {
         let started = clock.now();
         let spec = spec(wanted, &["127.0.0.1:443", "127.0.0.1:80"], needed);
@@ -284,7 +292,7 @@ fn warnings_are_of_the_last_look_and_told_once() {
         let mut opinion = Played::new(opinions);
         let outcome = judge_with(
             &clock,
-            &spec(Wanted::Absent, &["127.0.0.1:443"], 1),
+            &spec(Expectation::Absent, &["127.0.0.1:443"], 1),
             &mut NoRequirements,
             &mut source,
             Some(&mut opinion),
@@ -359,7 +367,7 @@ impl Requirements for Inode {
 
 fn group(required: u64, timing: Timing) -> (String, u32) {
     let mut sources = [Group::default()];
-    let spec = spec(Wanted::Listening, &["udp:127.0.0.1:443"], 1);
+    let spec = spec(Expectation::Listening, &["udp:127.0.0.1:443"], 1);
     let clock = FakeClock::default();
     let requirements = &mut Inode(required);
     let outcome = judge_with(&clock, &spec, requirements, &mut sources, None, timing);

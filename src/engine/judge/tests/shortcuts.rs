@@ -55,7 +55,7 @@ impl Source for LookedUp {
 /// The answers, and how many lookups and dumps they took.
 fn asked(source: &mut LookedUp, targets: &[&str]) -> (Vec<String>, usize, usize) {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, targets, targets.len());
+    let spec = spec(Expectation::Listening, targets, targets.len());
     let sources = std::slice::from_mut(source);
     let outcome = judge_with(&clock, &spec, &mut NoRequirements, sources, None, NO_RETRY);
     let word = |(target, answer): &(Target, Answer)| match answer {
@@ -161,7 +161,7 @@ fn with_requirements_and_with_a_device_there_is_none() {
     }
     let clock = FakeClock::default();
     let known = || Some(vec![("127.0.0.1", listener("0.0.0.0"))]);
-    let plain = spec(Wanted::Listening, &["443"], 1);
+    let plain = spec(Expectation::Listening, &["443"], 1);
     let mut source = [LookedUp::new(known())];
     judge_with(&clock, &plain, &mut Any, &mut source, None, NO_RETRY);
     // The lookups come after the dumps, for what a BPF program steers elsewhere.
