@@ -113,9 +113,9 @@ fn imports_only_go_up_the_order() {
 #[test]
 fn an_import_that_runs_down_is_found() {
     for code in [
-        "use crate::engine::judge;",
-        "use crate::{clock::Clock, engine::{Outcome, judge}, domain};",
-        "let x = crate::engine::judge(y);",
+        "use crate::engine::run_check;",
+        "use crate::{clock::Clock, engine::{Outcome, run_check}, domain};",
+        "let x = crate::engine::run_check(y);",
     ] {
         assert_eq!(running_down("source", code), ["engine"], "{code}");
         assert!(running_down("report", code).is_empty(), "{code}");

@@ -26,7 +26,7 @@ use listenup::domain::{
     Answer, Compliance, Listener, NoRequirements, Protocol, Requirements, Violation,
 };
 use listenup::engine::SourceChain;
-use listenup::engine::{CheckSpec, Timing, judge};
+use listenup::engine::{CheckSpec, Timing, run_check};
 use listenup::requirements::{Demands, Owner, RequirementChecker};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
@@ -246,7 +246,7 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
     let spec = CheckSpec::all_listening([target.parse().unwrap()]);
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, timing.timeout);
-    let outcome = judge(
+    let outcome = run_check(
         &spec,
         &mut SourceChain::of(source),
         requirements,
@@ -404,7 +404,7 @@ fn a_demand_is_judged_by_the_socket_that_gets_a_datagram() {
     judge_pairs(judge_a_pair_of_udp);
 }
 
-fn judge_pairs(judge: fn(&[Half; 2])) {
+fn judge_pairs(check: fn(&[Half; 2])) {
     let places = [
         ("0.0.0.0", None),
         ("0.0.0.0", Some("lo")),
@@ -424,7 +424,7 @@ fn judge_pairs(judge: fn(&[Half; 2])) {
             [[0, 100], [100, 0]].map(halves)
         });
         let pairs: Vec<[Half; 2]> = pairs.collect();
-        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(judge)))
+        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(check)))
     });
     for thread in threads {
         if let Err(failure) = thread.join() {

@@ -21,7 +21,7 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     let deadline = Deadline::new(&clock, options.timing.timeout);
     let options = Arc::new(options);
     let hard_timeout = start_hard_timeout(&options);
-    let outcome = match Checker::new(&options).judge(deadline) {
+    let outcome = match Checker::new(&options).check(deadline) {
         Ok(outcome) => outcome,
         Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
         Err(SetupError::NoSuch(what)) => {

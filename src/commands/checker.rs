@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
 use crate::domain::{ExitReason, ExitStatus, Protocol, Requirements as _, SetupError, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_run_check};
 use crate::host::netns::Netns;
 use crate::host::processes::Viewer;
 use crate::report::CheckResult;
@@ -63,12 +63,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
+    /// Checks once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
     ///
     /// # Errors
     /// Returns the reason if it could not look at all.
-    pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, SetupError> {
-        self.judge_for(self.options.timing, deadline)
+    pub fn check(&mut self, deadline: Deadline<'_>) -> Result<Outcome, SetupError> {
+        self.check_with(self.options.timing, deadline)
     }
 
     /// Chooses the sources without the cross-check, or with it again.
@@ -76,11 +76,11 @@ impl<'a> Checker<'a> {
         self.chain.spare_second_opinion(is_spared);
     }
 
-    /// Judges once, with retries of its own.
+    /// Checks once, with retries of its own.
     ///
     /// # Errors
-    /// Returns the same errors as [`Checker::judge`].
-    pub fn judge_for(
+    /// Returns the same errors as [`Checker::check`].
+    pub fn check_with(
         &mut self,
         timing: Timing,
         deadline: Deadline<'_>,
@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         }
         let mut requirements = self.requirements(deadline);
         let chain = &mut self.chain;
-        let outcome = try_judge(&spec, chain, &mut requirements, timing, deadline);
+        let outcome = try_run_check(&spec, chain, &mut requirements, timing, deadline);
         self.drops = counts_drops.then(|| requirements.into_drops());
         outcome
     }
@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
         RequirementChecker::new(demands, Path::new(PROC), deadline, drops)
     }
 
-    /// Reads once how much sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the
+    /// Reads once how much sockets have dropped, and waits, so that the check sees whether it grows. `None` if the
     /// names are not found, or no source answers.
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);

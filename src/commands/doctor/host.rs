@@ -8,7 +8,7 @@ use super::codes::{LISTENING, NO_PROC, NO_SOCK_DIAG, NO_SOURCE, NOT_LISTENING, T
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Answer, Endpoint, NoRequirements, Protocol, Target};
-use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, run_check};
 use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
@@ -45,7 +45,7 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
         let spec = CheckSpec::all_listening(targets.iter().copied());
         let mut chain = SourceChain::chosen(SourceChoice::Auto, proc);
         let limit = Deadline::new(clock, LIMIT);
-        let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
+        let outcome = run_check(&spec, &mut chain, &mut NoRequirements, timing, limit);
         let answers = outcome.answers.iter();
         findings.extend(answers.map(|(target, answer)| finding(&outcome, target, answer)));
     }

@@ -120,7 +120,7 @@ impl<'a> Looks<'a> {
                 ..timing
             };
             let is_spared = clock.now() < self.cross_check;
-            let outcome = self.judge(clock, once, is_spared);
+            let outcome = self.check(clock, once, is_spared);
             if is_spared {
                 self.took = outcome.took;
             } else {
@@ -130,7 +130,7 @@ impl<'a> Looks<'a> {
         });
         let outcome = first.filter(is_steady).unwrap_or_else(|| {
             timing.retry_every = timing.retry_every.max(self.rest());
-            self.judge(clock, timing, false)
+            self.check(clock, timing, false)
         });
         self.throttle(clock, &outcome, cpu);
         outcome
@@ -167,8 +167,8 @@ impl<'a> Looks<'a> {
         }
     }
 
-    /// Asks the judge. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
-    fn judge(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
+    /// Checks. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
+    fn check(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
         let deadline = Deadline::new(clock, timing.timeout);
         let retry = Deadline::new(clock, timing.retry_for);
         loop {
@@ -176,8 +176,8 @@ impl<'a> Looks<'a> {
                 retry_for: retry.left(),
                 ..timing
             };
-            let judged = self.judge_once(clock, timing, deadline, is_spared);
-            let error = match judged {
+            let checked = self.check_once(clock, timing, deadline, is_spared);
+            let error = match checked {
                 Ok(outcome) => return outcome,
                 Err(error) => error,
             };
@@ -188,7 +188,7 @@ impl<'a> Looks<'a> {
         }
     }
 
-    fn judge_once(
+    fn check_once(
         &mut self,
         clock: &dyn Clock,
         timing: Timing,
@@ -199,9 +199,9 @@ impl<'a> Looks<'a> {
         // Before the look, so that no event after it is missed.
         self.subscribe(clock.now());
         checker.spare_second_opinion(is_spared);
-        let judged = checker.judge_for(timing, deadline);
+        let checked = checker.check_with(timing, deadline);
         self.checker = Some(checker);
-        judged
+        checked
     }
 
     /// Enters the network namespace to which the name of `--netns` leads now.

@@ -99,8 +99,8 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
     let mut timing = options.check.timing;
     timing.retry_for = Duration::ZERO;
-    let judged = Checker::enter(&options.check);
-    match judged.and_then(|mut checker| checker.judge_for(timing, deadline)) {
+    let checked = Checker::enter(&options.check);
+    match checked.and_then(|mut checker| checker.check_with(timing, deadline)) {
         Err(SetupError::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
         Err(SetupError::Unknown(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),

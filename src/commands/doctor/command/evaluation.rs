@@ -56,7 +56,7 @@ impl Evaluations {
         let own = options.timing.timeout;
         let limit = own.min(MAX).min(left);
         let started = Instant::now();
-        let outcome = judge(options, user, limit);
+        let outcome = evaluate(options, user, limit);
         self.0.set(left.saturating_sub(started.elapsed()));
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -72,7 +72,7 @@ impl Evaluations {
     }
 }
 
-fn judge(
+fn evaluate(
     options: &CheckOptions,
     user: &ScriptUser,
     limit: Duration,
@@ -88,7 +88,7 @@ fn judge(
             "the network namespace {netns} cannot be entered: only root is allowed to"
         ))
         .into()),
-        _ => Checker::here(options, viewer).judge(deadline),
+        _ => Checker::here(options, viewer).check(deadline),
     })?
 }
 

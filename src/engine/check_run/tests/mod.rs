@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{CheckSpec, Outcome, Timing, judge};
+use super::{CheckSpec, Outcome, Timing, run_check};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
     Answer, Expectation, Family, Listener, LookupKey, NoRequirements, Requirements,
@@ -164,7 +164,7 @@ fn judge_with(
         chain = chain.with_second_opinion(opinion);
     }
     let deadline = Deadline::new(clock, timing.timeout);
-    judge(spec, &mut chain, requirements, timing, deadline)
+    run_check(spec, &mut chain, requirements, timing, deadline)
 }
 
 fn word(outcome: &Outcome) -> String {

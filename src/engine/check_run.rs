@@ -30,22 +30,22 @@ const CROSS_CHECK_SHARE: u32 = 5;
 
 /// Looks until enough targets are settled, all are proven absent, or the time is over. If a name in the requirements is not
 /// found, every answer is "could not tell".
-pub fn judge(
+pub fn run_check(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
     requirements: &mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'_>,
 ) -> Outcome {
-    try_judge(spec, chain, requirements, timing, deadline)
+    try_run_check(spec, chain, requirements, timing, deadline)
         .unwrap_or_else(|error| Outcome::setup_failed(&spec.targets, &error))
 }
 
-/// The same as [`judge`].
+/// The same as [`run_check`].
 ///
 /// # Errors
 /// Returns a name in the requirements that was not found until the end of the retries.
-pub fn try_judge(
+pub fn try_run_check(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
     requirements: &mut dyn Requirements,

@@ -8,7 +8,7 @@ use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
     Compliance, Expectation, Ingress, Listener, NoRequirements, Requirements, SetupError,
 };
-use crate::engine::{SourceChain, Timing, judge};
+use crate::engine::{SourceChain, Timing, run_check};
 use crate::source::{Question, Source, SourceError};
 
 #[test]
@@ -112,7 +112,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
     let mut chain = SourceChain::of(&mut source);
     let mut next = || {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
-        word(&judge(
+        word(&run_check(
             &spec,
             &mut chain,
             &mut NoRequirements,
@@ -154,7 +154,7 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     for _ in 0..2 {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
         let spec = spec(Expectation::Listening, &["443"], 1);
-        judge(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
+        run_check(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
     }
     drop(chain);
     assert_eq!([first.0, next.0, opinion.0], [2; 3]);
