@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let connection = LookupKey::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
     let mut open = Netlink::new();
-    let opinion = || Proc::second_opinion("/proc");
+    let opinion = || Proc::cross_check("/proc");
 
     type Look<'a> = (
         &'a str,
@@ -82,12 +82,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V6, 16443)),
         ),
         (
-            "/proc tcp, second opinion: not",
+            "/proc tcp, cross-check: not",
             false,
             Box::new(|| shows(&mut opinion(), Tcp, V4, 81)),
         ),
         (
-            "/proc tcp6, second opinion: not",
+            "/proc tcp6, cross-check: not",
             false,
             Box::new(|| shows(&mut opinion(), Tcp, V6, 81)),
         ),

@@ -145,14 +145,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Box::new(|| shows(&mut Netlink::new(), Udp, V6, 54)),
         ),
         (
-            "a look, /proc udp, second opinion: not",
+            "a look, /proc udp, cross-check: not",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V4, 54)),
+            Box::new(|| shows(&mut Proc::cross_check("/proc"), Udp, V4, 54)),
         ),
         (
-            "a look, /proc udp6, second opinion: not",
+            "a look, /proc udp6, cross-check: not",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V6, 54)),
+            Box::new(|| shows(&mut Proc::cross_check("/proc"), Udp, V6, 54)),
         ),
     ];
     for (name, expected, look) in looks {

@@ -248,7 +248,7 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
     let limit = Deadline::new(&clock, timing.timeout);
     let outcome = run_check(
         &spec,
-        &mut SourceChain::of(source),
+        &mut SourceChain::single(source),
         requirements,
         timing,
         limit,

@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
     pub fn new(options: &'a CheckOptions) -> Self {
         Self {
             options,
-            chain: SourceChain::chosen(options.source, PROC),
+            chain: SourceChain::from_choice(options.source, PROC),
             netns: options.netns.as_ref(),
             drops: None,
             viewer: None,
@@ -72,8 +72,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Chooses the sources without the cross-check, or with it again.
-    pub fn spare_second_opinion(&mut self, is_spared: bool) {
-        self.chain.spare_second_opinion(is_spared);
+    pub fn skip_cross_check(&mut self, is_skipped: bool) {
+        self.chain.skip_cross_check(is_skipped);
     }
 
     /// Checks once, with retries of its own.

@@ -43,7 +43,7 @@ impl Survey {
         let entry = |target| TargetState {
             target,
             progress: Progress::Open,
-            seen_by_second_opinion_only: None,
+            seen_by_cross_check_only: None,
         };
         Self {
             entries: targets.into_iter().map(entry).collect(),
@@ -294,7 +294,7 @@ impl Survey {
             adopted.push((own.target, listener.clone()));
             match compliance {
                 Compliance::Compliant => own.progress = Progress::Settled(listener),
-                compliance => own.seen_by_second_opinion_only = Some((listener, compliance)),
+                compliance => own.seen_by_cross_check_only = Some((listener, compliance)),
             }
         }
         adopted

@@ -17,8 +17,8 @@ pub(super) struct TargetState {
     pub(super) target: Target,
     /// The progress of the look with it.
     pub(super) progress: Progress,
-    /// A listener that only the second opinion has seen, if it does not settle the target.
-    pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,
+    /// A listener that only the cross-check has seen, if it does not settle the target.
+    pub(super) seen_by_cross_check_only: Option<(Listener, Compliance)>,
 }
 
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ impl TargetState {
                 Answer::CouldNotTell(UnknownReason::new(format_args!("{reason}; {failure}")))
             }
             (_, Some(failure)) => Answer::CouldNotTell(failure.clone()),
-            (None, None) => match &self.seen_by_second_opinion_only {
+            (None, None) => match &self.seen_by_cross_check_only {
                 Some((listener, compliance)) => judged(listener, compliance),
                 None => Answer::NotListening,
             },

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::look::{look, look_up};
+use super::look::{look, run_lookups};
 use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
 use crate::domain::{Expectation, Requirements, SetupError, Survey, UnknownReason, Verdict};
@@ -25,7 +25,7 @@ use crate::source::{Source, SourceError};
 /// has missed, is there again.
 const MIN_GAP: Duration = Duration::from_millis(1);
 
-/// The second opinion can use the time limit divided by this.
+/// The cross-check can use the time limit divided by this.
 const CROSS_CHECK_SHARE: u32 = 5;
 
 /// Looks until enough targets are settled, all are proven absent, or the time is over. If a name in the requirements is not
@@ -283,12 +283,12 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Asks every other place that could show a listener, before a "no". One second opinion is enough, because the source
+    /// Asks every other place that could show a listener, before a "no". One cross-check is enough, because the source
     /// itself is queried again.
     fn cross_check(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
         let survey = &mut self.survey;
         let connections = survey.pending_lookups();
-        look_up(
+        run_lookups(
             source,
             survey,
             self.requirements,
@@ -303,15 +303,12 @@ impl CheckRun<'_> {
             return;
         };
         misses.cross_checked = true;
-        // The second opinion must leave time for the second look.
+        // The cross-check must leave time for the second look.
         let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
         if let Err(error) = look(other, &mut opinion, self.requirements, deadline) {
-            debug!(
-                "the second opinion of {} is left out: {error}",
-                other.name()
-            );
+            debug!("the cross-check with {} is left out: {error}", other.name());
         }
         for (target, listener) in survey.merge(&opinion) {
             self.warnings.push(format!(

@@ -46,7 +46,7 @@ pub fn look(
     if outcome.is_ok() {
         if requirements.any() {
             let connections = survey.deciding_lookups();
-            look_up(source, survey, requirements, deadline, connections);
+            run_lookups(source, survey, requirements, deadline, connections);
         }
         survey.finish_pass();
     }
@@ -115,7 +115,7 @@ fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Dea
 
 /// Asks the kernel's own lookup about each of these connections, and records a "yes". The lookup knows what a dump cannot
 /// show, such as BPF sk_lookup. Its "no" proves nothing.
-pub fn look_up(
+pub fn run_lookups(
     source: &mut dyn Source,
     survey: &mut Survey,
     requirements: &mut dyn Requirements,

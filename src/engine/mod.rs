@@ -7,5 +7,5 @@ mod spec;
 
 pub use chain::SourceChain;
 pub use check_run::{run_check, try_run_check};
-pub use look::{look, look_up};
+pub use look::{look, run_lookups};
 pub use spec::{CheckSpec, Outcome, Timing};

@@ -43,7 +43,7 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
             retry_every: LIMIT,
         };
         let spec = CheckSpec::all_listening(targets.iter().copied());
-        let mut chain = SourceChain::chosen(SourceChoice::Auto, proc);
+        let mut chain = SourceChain::from_choice(SourceChoice::Auto, proc);
         let limit = Deadline::new(clock, LIMIT);
         let outcome = run_check(&spec, &mut chain, &mut NoRequirements, timing, limit);
         let answers = outcome.answers.iter();

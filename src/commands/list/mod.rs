@@ -14,7 +14,7 @@ use crate::domain::{
     Answer, Device, ExitReason, ExitStatus, Family, Listener, NoRequirements, Protocol,
     Reachability, SetupError, Survey, Target, UnknownReason,
 };
-use crate::engine::{SourceChain, look_up};
+use crate::engine::{SourceChain, run_lookups};
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
@@ -194,7 +194,7 @@ fn listeners(
     options: &ListOptions,
     deadline: Deadline<'_>,
 ) -> Result<(Vec<Listener>, &'static str), UnknownReason> {
-    let mut chain = SourceChain::chosen(options.source, PROC);
+    let mut chain = SourceChain::from_choice(options.source, PROC);
     // Where targets say which protocol, the other is not looked at.
     let mut protocols = options.protocols.clone();
     protocols.retain(|protocol| {
@@ -232,7 +232,7 @@ fn steered(
 ) {
     let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
     let connections = survey.pending_lookups();
-    look_up(
+    run_lookups(
         source,
         &mut survey,
         &mut NoRequirements,

@@ -119,9 +119,9 @@ impl<'a> Looks<'a> {
                 retry_for: Duration::ZERO,
                 ..timing
             };
-            let is_spared = clock.now() < self.cross_check;
-            let outcome = self.check(clock, once, is_spared);
-            if is_spared {
+            let is_skipped = clock.now() < self.cross_check;
+            let outcome = self.check(clock, once, is_skipped);
+            if is_skipped {
                 self.took = outcome.took;
             } else {
                 self.cross_check = clock.now() + (outcome.took * SHARE).max(self.every);
@@ -168,7 +168,7 @@ impl<'a> Looks<'a> {
     }
 
     /// Checks. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
-    fn check(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
+    fn check(&mut self, clock: &dyn Clock, timing: Timing, is_skipped: bool) -> Outcome {
         let deadline = Deadline::new(clock, timing.timeout);
         let retry = Deadline::new(clock, timing.retry_for);
         loop {
@@ -176,7 +176,7 @@ impl<'a> Looks<'a> {
                 retry_for: retry.left(),
                 ..timing
             };
-            let checked = self.check_once(clock, timing, deadline, is_spared);
+            let checked = self.check_once(clock, timing, deadline, is_skipped);
             let error = match checked {
                 Ok(outcome) => return outcome,
                 Err(error) => error,
@@ -193,12 +193,12 @@ impl<'a> Looks<'a> {
         clock: &dyn Clock,
         timing: Timing,
         deadline: Deadline<'_>,
-        is_spared: bool,
+        is_skipped: bool,
     ) -> Result<Outcome, SetupError> {
         let mut checker = self.enter_namespace()?;
         // Before the look, so that no event after it is missed.
         self.subscribe(clock.now());
-        checker.spare_second_opinion(is_spared);
+        checker.skip_cross_check(is_skipped);
         let checked = checker.check_with(timing, deadline);
         self.checker = Some(checker);
         checked

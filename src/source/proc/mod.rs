@@ -60,7 +60,7 @@ enum Role {
         unseen: Vec<Family>,
     },
     /// A cross-check: only the listeners that it shows count.
-    SecondOpinion,
+    CrossCheck,
 }
 
 impl Proc {
@@ -74,10 +74,10 @@ impl Proc {
 
     /// Makes a cross-check. It is left out ([`super::SourceError`]) if the host has too many sockets, so that it would take longer
     /// than the rest of its limit.
-    pub fn second_opinion(root: impl Into<PathBuf>) -> Self {
+    pub fn cross_check(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::SecondOpinion,
+            role: Role::CrossCheck,
         }
     }
 
@@ -173,7 +173,7 @@ impl Source for Proc {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::SourceError> {
         let first = match &self.role {
-            Role::SecondOpinion => {
+            Role::CrossCheck => {
                 self.affordable(question)?;
                 self.pass(Stride::Page, true, question, visit)?;
                 return Ok(());

@@ -13,7 +13,7 @@ use crate::source::{Question, Source, SourceError};
 
 #[test]
 fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
-    // The retries leave half a millisecond, and the second opinion takes a whole one.
+    // The retries leave half a millisecond, and the cross-check takes a whole one.
     let timing = Timing {
         retry_for: Duration::from_micros(499_500),
         ..NO_RETRY
@@ -26,7 +26,7 @@ fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
 }
 
 #[test]
-fn a_second_opinion_that_takes_too_long_is_left_out_and_leaves_time_for_the_second_look() {
+fn a_cross_check_that_takes_too_long_is_left_out_and_leaves_time_for_the_second_look() {
     for (retry_for, opinion_ends) in [(0, 100), (440, 470)] {
         let timing = Timing {
             retry_for: Duration::from_millis(retry_for),
@@ -109,7 +109,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
         Say::Broken,
         Say::Listens("0.0.0.0"),
     ]);
-    let mut chain = SourceChain::of(&mut source);
+    let mut chain = SourceChain::single(&mut source);
     let mut next = || {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
         word(&run_check(
@@ -127,7 +127,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
 }
 
 #[test]
-fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
+fn every_source_and_the_cross_check_hear_that_a_check_begins() {
     #[derive(Default)]
     struct Begun(usize);
     impl Source for Begun {
@@ -149,7 +149,7 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
     }
     let (mut first, mut next, mut opinion) = (Begun::default(), Begun::default(), Begun::default());
     let all: Vec<Box<dyn Source>> = vec![Box::new(&mut first), Box::new(&mut next)];
-    let mut chain = SourceChain::new(all).with_second_opinion(&mut opinion);
+    let mut chain = SourceChain::new(all).with_cross_check(&mut opinion);
     let clock = FakeClock::default();
     for _ in 0..2 {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);

@@ -161,7 +161,7 @@ fn judge_with(
             .collect(),
     );
     if let Some(opinion) = opinion {
-        chain = chain.with_second_opinion(opinion);
+        chain = chain.with_cross_check(opinion);
     }
     let deadline = Deadline::new(clock, timing.timeout);
     run_check(spec, &mut chain, requirements, timing, deadline)
@@ -269,7 +269,7 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
 }
 
 #[test]
-fn the_second_opinion_s_yes_counts_and_is_a_warning() {
+fn the_cross_check_s_yes_counts_and_is_a_warning() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     opinion.name = "/proc";
     let (outcome, _) = run(
@@ -285,7 +285,7 @@ fn the_second_opinion_s_yes_counts_and_is_a_warning() {
 }
 
 #[test]
-fn the_second_opinion_s_no_and_failure_do_not_count() {
+fn the_cross_check_s_no_and_failure_do_not_count() {
     for say in [Say::Nothing, Say::Broken] {
         let mut opinion = Played::new(&[say]);
         let mut source = [Played::new(&[Say::Nothing])];
@@ -299,7 +299,7 @@ fn the_second_opinion_s_no_and_failure_do_not_count() {
 }
 
 #[test]
-fn a_listener_of_which_the_second_opinion_does_not_know_enough_leaves_it_open() {
+fn a_listener_of_which_the_cross_check_does_not_know_enough_leaves_it_open() {
     let mut opinion = Played::new(&[Say::DualStackOrNot]);
     let mut source = [Played::new(&[Say::Nothing])];
     let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);

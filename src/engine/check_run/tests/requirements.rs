@@ -91,7 +91,7 @@ fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
 }
 
 #[test]
-fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
+fn an_unfit_listener_takes_two_looks_and_no_cross_check() {
     for (looks, said, asked, opinions) in [
         (&[Say::Listens("0.0.0.0")][..], "! full", 2, 0),
         // A queue that is full for a moment.
@@ -115,7 +115,7 @@ fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
 }
 
 #[test]
-fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
+fn an_unfit_listener_that_only_the_cross_check_shows_is_told() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     let (said, _) = demanding(&[Say::Nothing], &mut opinion);
     assert_eq!(said, "! full");
@@ -221,7 +221,7 @@ impl Source for Goes {
 }
 
 #[test]
-fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
+fn each_target_has_two_looks_in_vain_and_a_cross_check_behind_its_no() {
     let clock = FakeClock::default();
     let (mut source, mut opinion) = ([Goes(0)], Played::new(&[Say::Nothing]));
     let spec = spec(

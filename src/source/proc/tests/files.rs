@@ -88,13 +88,13 @@ fn a_directory_in_the_place_of_a_table_is_a_fault() {
 }
 
 #[test]
-fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
+fn a_cross_check_is_left_out_where_sockstat_counts_too_many_sockets() {
     let table = HEADER.to_owned() + &row(0, "00000000:01BB", "0A");
     let few = "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 1\n";
     let many = "TCP: inuse 1 orphan 0 tw 2000000 alloc 2000000 mem 1\n";
     for (sockstat, seen) in [(few, Some(1)), (many, None), ("unknown\n", Some(1))] {
         let root = fake(&[("tcp", &table), ("sockstat", sockstat)]);
-        let mut opinion = Proc::second_opinion(root.path());
+        let mut opinion = Proc::cross_check(root.path());
         match seen {
             Some(seen) => assert_eq!(ask(&mut opinion, Family::V4), Ok(seen)),
             None => {
@@ -108,7 +108,7 @@ fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
 }
 
 #[test]
-fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
+fn a_cross_check_on_udp_goes_by_the_count_of_its_family() {
     let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
     for (sockstat, sockstat6, seen) in [
         (
@@ -128,7 +128,7 @@ fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
             ("sockstat", sockstat),
             ("sockstat6", sockstat6),
         ]);
-        let mut opinion = Proc::second_opinion(root.path());
+        let mut opinion = Proc::cross_check(root.path());
         let answers = [Family::V4, Family::V6]
             .map(|family| ask_of(&mut opinion, Protocol::Udp, family).is_ok());
         assert_eq!(answers, seen);
