@@ -41,5 +41,5 @@ unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     start::standard_streams();
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };
-    commands::run(cli::parse(args)).number().into()
+    commands::run(cli::parse(args)).code().into()
 }

@@ -26,14 +26,14 @@ pub fn run(options: CheckOptions) -> ExitStatus {
         Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
         Err(SetupError::NoSuch(what)) => {
             let status = status(&options, ExitReason::Usage);
-            hard_timeout.set_exit_code(status.number());
+            hard_timeout.set_exit_code(status.code());
             log::wrong_usage(options.log, &what);
             report::no_such(&what, options.format, Wait::Until(deadline));
             return status;
         }
     };
     let checked = conclude(&options, outcome);
-    hard_timeout.set_exit_code(checked.status.number());
+    hard_timeout.set_exit_code(checked.status.code());
     say(&options, &checked, Wait::Until(deadline));
     checked.status
 }
@@ -41,7 +41,7 @@ pub fn run(options: CheckOptions) -> ExitStatus {
 /// Starts the hard time limit, for the case that the kernel does not return from a call in time.
 fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
     let limit = options.timing.timeout;
-    let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).number();
+    let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).code();
     let options = Arc::clone(options);
     HardTimeout::start(limit, undecided, move || {
         let reason = hard_timeout::timeout_reason(limit);

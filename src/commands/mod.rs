@@ -41,7 +41,7 @@ fn print_usage_error(error: &UsageError) -> ExitStatus {
         codes: output.codes,
         on_unknown: OnUnknown::Down,
     };
-    HardTimeout::start(TIMEOUT, status(unheard).number(), || {});
+    HardTimeout::start(TIMEOUT, status(unheard).code(), || {});
     let clock = SystemClock::start();
     let wait = Wait::Until(Deadline::new(&clock, TIMEOUT));
     if !error.is_help() {

@@ -34,7 +34,7 @@ pub(super) enum Decision {
     /// Every listener that a connection can find has this compliance. The listener is one of them.
     Agreed(Listener, Compliance),
     /// The listeners that a connection can find differ. The listener is one of them.
-    Contested(Listener, UnknownReason),
+    Ambiguous(Listener, UnknownReason),
 }
 
 impl Decision {
@@ -42,7 +42,7 @@ impl Decision {
     pub(super) fn into_compliance(self) -> (Listener, Compliance) {
         match self {
             Self::Agreed(listener, compliance) => (listener, compliance),
-            Self::Contested(listener, reason) => (listener, Compliance::Unknown(reason)),
+            Self::Ambiguous(listener, reason) => (listener, Compliance::Unknown(reason)),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Candidates {
         Some(if agreed && !is_mixed {
             Decision::Agreed(listener, first.compliance.clone())
         } else {
-            Decision::Contested(listener, contested(target, &deciding))
+            Decision::Ambiguous(listener, ambiguous(target, &deciding))
         })
     }
 
@@ -250,7 +250,7 @@ fn order(compliance: &Compliance) -> u8 {
     }
 }
 
-fn contested(target: Target, candidates: &[&Candidate]) -> UnknownReason {
+fn ambiguous(target: Target, candidates: &[&Candidate]) -> UnknownReason {
     let mut text = String::from(match target.protocol {
         Protocol::Tcp => "which of these listeners a connection would find is unknown: ",
         Protocol::Udp => "which of these sockets a datagram would reach is unknown: ",

@@ -49,7 +49,7 @@ pub enum OnUnknown {
 
 impl ExitReason {
     /// Returns the exit code.
-    pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
+    pub const fn code(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         let unknown = match on_unknown {
             OnUnknown::Down => 1,
             OnUnknown::Up => 0,
@@ -97,7 +97,7 @@ impl ExitStatus {
     }
 
     /// Returns the status of a search.
-    pub fn of_search(reason: ExitReason) -> Self {
+    pub fn for_list(reason: ExitReason) -> Self {
         Self {
             codes: ExitCodes::Search,
             ..Self::plain(reason)
@@ -105,8 +105,8 @@ impl ExitStatus {
     }
 
     /// Returns the exit code.
-    pub fn number(self) -> u8 {
-        self.reason.number(self.codes, self.on_unknown)
+    pub fn code(self) -> u8 {
+        self.reason.code(self.codes, self.on_unknown)
     }
 }
 
@@ -123,14 +123,14 @@ mod tests {
                 codes,
                 on_unknown,
             };
-            status.number()
+            status.code()
         };
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Down), 1);
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Up), 0);
         assert_eq!(status(ExitCodes::Nagios, OnUnknown::Up), 3);
         let plain = [ExitReason::Done, ExitReason::Failed, ExitReason::Failing];
         assert_eq!(
-            plain.map(|reason| ExitStatus::plain(reason).number()),
+            plain.map(|reason| ExitStatus::plain(reason).code()),
             [0, 1, 3]
         );
         let search = [
@@ -139,7 +139,7 @@ mod tests {
             ExitReason::Failed,
             ExitReason::Usage,
         ];
-        let search = search.map(|reason| ExitStatus::of_search(reason).number());
+        let search = search.map(|reason| ExitStatus::for_list(reason).code());
         assert_eq!(search, [0, 1, 2, 2]);
     }
 
@@ -169,7 +169,7 @@ mod tests {
                     numbers[0] = 0;
                 }
                 assert_eq!(
-                    sets.map(|codes| exit.number(codes, on_unknown)),
+                    sets.map(|codes| exit.code(codes, on_unknown)),
                     numbers,
                     "{exit:?}"
                 );

@@ -12,7 +12,7 @@ use super::protocol::Protocol;
 use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Target};
-use super::target_state::{Progress, TargetState, not_known};
+use super::target_state::{Progress, TargetState, unknown_condition};
 use super::unknown_reason::UnknownReason;
 use super::verdict::Answer;
 
@@ -119,7 +119,9 @@ impl Survey {
                     is_elsewhere = true;
                     continue;
                 }
-                Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+                Reachability::Unless(unless) => {
+                    Compliance::Unknown(unknown_condition(listener, unless))
+                }
                 Reachability::Yes => known
                     .get_or_insert_with(|| requirements.compliance(listener))
                     .clone(),

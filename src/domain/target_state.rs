@@ -136,7 +136,9 @@ impl TargetState {
             self.progress = Progress::Open;
         }
         let compliance = match serves {
-            Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+            Reachability::Unless(unless) => {
+                Compliance::Unknown(unknown_condition(listener, unless))
+            }
             Reachability::Yes | Reachability::No => requirements.compliance(listener),
         };
         self.add(listener, compliance);
@@ -183,7 +185,7 @@ fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
     }
 }
 
-pub(super) fn not_known(listener: &Listener, unless: Condition) -> UnknownReason {
+pub(super) fn unknown_condition(listener: &Listener, unless: Condition) -> UnknownReason {
     let listens = listener.protocol.state_word();
     UnknownReason::new(match unless {
         Condition::V6only => {

@@ -25,7 +25,7 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
         "version": VERSION,
         "verdict": checked.verdict.to_string(),
         "healthy": checked.verdict.is_healthy(),
-        "exit": checked.status.number(),
+        "exit": checked.status.code(),
         "needed": checked.needed,
         "source": outcome.source,
         "seconds": outcome.took.as_secs_f64(),

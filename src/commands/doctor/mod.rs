@@ -75,7 +75,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
         return explain(code);
     }
-    let hard_timeout = HardTimeout::start(LIMIT, failed.number(), || {
+    let hard_timeout = HardTimeout::start(LIMIT, failed.code(), || {
         let why = hard_timeout::timeout_reason(LIMIT);
         report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
     });

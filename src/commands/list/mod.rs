@@ -66,8 +66,8 @@ impl Listing {
 pub fn run(options: &ListOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let limit = options.timeout;
-    let failed = ExitStatus::of_search(ExitReason::Failed);
-    let hard_timeout = HardTimeout::start(limit, failed.number(), move || {
+    let failed = ExitStatus::for_list(ExitReason::Failed);
+    let hard_timeout = HardTimeout::start(limit, failed.code(), move || {
         no_list(&hard_timeout::timeout_reason(limit), Wait::No);
     });
     let found = find_out(options, &clock);
@@ -102,7 +102,7 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !listing.complete {
         return failed;
     }
-    ExitStatus::of_search(if nothing && !options.targets.is_empty() {
+    ExitStatus::for_list(if nothing && !options.targets.is_empty() {
         ExitReason::NothingFound
     } else {
         ExitReason::Done

@@ -112,7 +112,7 @@ fn state_of(options: &CheckOptions, outcome: &Outcome) -> State {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
     let status = checker::status(options, ExitReason::Verdict(verdict));
-    State::of(status.number().into())
+    State::of(status.code().into())
 }
 
 struct Watch<'a> {
@@ -222,7 +222,7 @@ impl<'a> Watch<'a> {
             return;
         }
         let checked = conclude(check, outcome);
-        let verdict = State::of(checked.status.number().into());
+        let verdict = State::of(checked.status.code().into());
         let now = self.pulse.now();
         let is_changed = self.debouncer.update(verdict, now);
         let is_first = self.last.is_none();

@@ -40,7 +40,7 @@ fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
         Some(Decision::Agreed(listener, Compliance::Unknown(_))) => format!("{listener} ?"),
-        Some(Decision::Contested(_, reason)) => reason.to_string(),
+        Some(Decision::Ambiguous(_, reason)) => reason.to_string(),
     }
 }
 
@@ -264,7 +264,7 @@ fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
         let end = match decision.unwrap() {
             Decision::Agreed(_, Compliance::Compliant) => "ok",
             Decision::Agreed(..) => "full",
-            Decision::Contested(..) => "contested",
+            Decision::Ambiguous(..) => "contested",
         };
         assert_eq!(end, expected, "{is_group} {compliance:?}");
     }
@@ -302,7 +302,7 @@ fn in_a_vrf_every_way_in_counts() {
             Some(Decision::Agreed(listener, compliance)) => {
                 format!("{listener} {}", order(&compliance))
             }
-            Some(Decision::Contested(..)) => "contested".to_owned(),
+            Some(Decision::Ambiguous(..)) => "contested".to_owned(),
             None => "none".to_owned(),
         };
     let on_two = (on("192.0.2.1", Device::Index(2)), full());

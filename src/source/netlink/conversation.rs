@@ -52,7 +52,7 @@ pub(super) struct Conversation<C> {
     buffer: Vec<u8>,
     sequence: u32,
     /// The protocol of the last answer, if its rest is still to come.
-    broken_off: Option<Protocol>,
+    unfinished: Option<Protocol>,
 }
 
 impl<C: Channel> Conversation<C> {
@@ -63,7 +63,7 @@ impl<C: Channel> Conversation<C> {
             order,
             buffer: Vec::new(),
             sequence: 0,
-            broken_off: None,
+            unfinished: None,
         }
     }
 
@@ -72,7 +72,7 @@ impl<C: Channel> Conversation<C> {
     /// # Errors
     /// Returns an error for anything except the rest of a whole dump.
     pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::SourceError> {
-        if let Some(protocol) = self.broken_off {
+        if let Some(protocol) = self.unfinished {
             let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
@@ -110,7 +110,7 @@ impl<C: Channel> Conversation<C> {
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, source::SourceError> {
         let mut end = ControlFlow::Continue(());
-        self.broken_off = Some(protocol);
+        self.unfinished = Some(protocol);
         while end.is_continue() {
             let buffer = room(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
@@ -120,7 +120,7 @@ impl<C: Channel> Conversation<C> {
                     Message::Listener(listener) => end = visit(&listener),
                     Message::OtherState | Message::Noop => {}
                     Message::Done if datagram.is_empty() => {
-                        self.broken_off = None;
+                        self.unfinished = None;
                         return Ok(end);
                     }
                     Message::Done => return Err(NetlinkError::AfterDone.into()),
@@ -198,7 +198,7 @@ impl<C: Channel> Conversation<C> {
         match all {
             // Without mptcp_diag it cannot be told.
             Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT))) => {
-                self.broken_off = None;
+                self.unfinished = None;
                 Ok(Vec::new())
             }
             Err(error) => Err(error),

@@ -94,7 +94,7 @@ fn evaluate(
 
 fn classify(checked: &CheckResult) -> Evaluation {
     let answers = Answers(checked.outcome.answers.clone());
-    match (checked.verdict, checked.status.number() == 0) {
+    match (checked.verdict, checked.status.code() == 0) {
         (Verdict::CouldNotTell, true) => Evaluation::UnknownIsUp(answers),
         (Verdict::CouldNotTell, false) => Evaluation::CouldNotTell(answers),
         (_, true) => Evaluation::Succeeds(answers),
