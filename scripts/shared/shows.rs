@@ -1,11 +1,11 @@
-//! One question to one source.
+//! One query to one source.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Family, Protocol};
-use listenup::source::{Ports, Question, Source, SourceError};
+use listenup::source::{Ports, Query, Source, SourceError};
 
 /// Whether the source shows a listener on this port. It is asked once and may stop at the first.
 pub fn shows(
@@ -18,13 +18,13 @@ pub fn shows(
     let deadline = Deadline::new(&clock, Duration::from_secs(60));
     let mut found = false;
     let ports = [port];
-    let question = Question {
+    let query = Query {
         protocol,
         family,
         ports: Ports::These(&ports),
         deadline,
     };
-    source.listeners(question, &mut |_| {
+    source.listeners(query, &mut |_| {
         found = true;
         ControlFlow::Break(())
     })?;

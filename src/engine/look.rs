@@ -4,7 +4,7 @@ use tracing::{Level, debug, enabled};
 
 use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
-use crate::source::{Ports, Question, Source, SourceError};
+use crate::source::{Ports, Query, Source, SourceError};
 
 /// The number of source ports with which the kernel is asked for the socket that gets a datagram. A group of two looks like
 /// one socket once in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). For a group with a compliant member, two or
@@ -33,13 +33,13 @@ pub fn look(
         for family in [Family::V4, Family::V6] {
             let ports = survey.ports_wanted(protocol, family);
             if !ports.is_empty() {
-                let question = Question {
+                let query = Query {
                     protocol,
                     family,
                     ports: Ports::These(&ports),
                     deadline,
                 };
-                outcome = outcome.and(ask(source, question, survey, requirements));
+                outcome = outcome.and(ask(source, query, survey, requirements));
             }
         }
     }
@@ -55,14 +55,14 @@ pub fn look(
 
 fn ask(
     source: &mut dyn Source,
-    question: Question<'_>,
+    query: Query<'_>,
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
 ) -> Result<(), SourceError> {
-    let clock = question.deadline.clock();
+    let clock = query.deadline.clock();
     let started = clock.now();
     let mut seen = 0;
-    let answer = source.listeners(question, &mut |listener| {
+    let answer = source.listeners(query, &mut |listener| {
         seen += 1;
         survey.observe(listener, requirements)
     });
@@ -74,8 +74,8 @@ fn ask(
         };
         let plural = if seen == 1 { "" } else { "s" };
         let took = HumanDuration(clock.now().saturating_sub(started));
-        let (source, family) = (source.name(), question.family);
-        let udp = match question.protocol {
+        let (source, family) = (source.name(), query.family);
+        let udp = match query.protocol {
             Protocol::Tcp => "",
             Protocol::Udp => "UDP over ",
         };

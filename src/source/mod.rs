@@ -17,9 +17,9 @@ pub use choice::SourceChoice;
 use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Family, Listener, LookupKey, Protocol};
 
-/// A question to a source: the listeners of one family on these ports.
+/// A query to a source: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct Query<'a> {
     /// Sockets of this protocol only.
     pub protocol: Protocol,
     /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
@@ -30,7 +30,7 @@ pub struct Question<'a> {
     pub deadline: Deadline<'a>,
 }
 
-/// The local ports that a question is about.
+/// The local ports that a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports<'a> {
     /// Every port.
@@ -41,7 +41,7 @@ pub enum Ports<'a> {
 
 impl Ports<'_> {
     /// True if it contains this port.
-    pub fn has(self, port: u16) -> bool {
+    pub fn contains(self, port: u16) -> bool {
         match self {
             Self::All => true,
             Self::These(ports) => ports.binary_search(&port).is_ok(),
@@ -60,7 +60,7 @@ pub trait Source {
     /// Closes what is open: the calling thread can be in another network namespace now.
     fn close(&mut self) {}
 
-    /// Hands every listener that the question asks for to `visit`, which may break off; others may
+    /// Hands every listener that the query asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
     /// was not there.
     ///
@@ -68,7 +68,7 @@ pub trait Source {
     /// Anything less than a complete answer. What was shown before is true all the same.
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError>;
 
@@ -101,10 +101,10 @@ impl<S: Source + ?Sized> Source for &mut S {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        (**self).listeners(question, visit)
+        (**self).listeners(query, visit)
     }
 
     fn kernel_lookup(

@@ -21,7 +21,7 @@ use crate::host::passwd::Users;
 use crate::host::processes::{Holders, Process, Processes};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
-use crate::source::{Ports, Question, Source, SourceError};
+use crate::source::{Ports, Query, Source, SourceError};
 
 const PROC: &str = "/proc";
 
@@ -263,13 +263,13 @@ fn all_of(
     let families = |protocol| [Family::V4, Family::V6].map(|family| (protocol, family));
     for (protocol, family) in protocols.iter().copied().flat_map(families) {
         let ports = Ports::All;
-        let question = Question {
+        let query = Query {
             protocol,
             family,
             ports,
             deadline,
         };
-        source.listeners(question, &mut |listener| {
+        source.listeners(query, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         })?;

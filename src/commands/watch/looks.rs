@@ -14,7 +14,7 @@ use crate::domain::{Answer, SetupError};
 use crate::engine::{Outcome, Timing};
 use crate::host::netns::Netns;
 use crate::source::SourceChoice;
-use crate::source::netlink::events::{Events, Told};
+use crate::source::netlink::events::{DestroyEvents, Events};
 
 /// Looks take at most one part in this many of a processor's time.
 const SHARE: u32 = 20;
@@ -96,9 +96,9 @@ impl<'a> Looks<'a> {
             (Some(_), None) => due.min(self.rest_until),
             _ => due,
         };
-        let told = pulse.wait(until, events.map(AsFd::as_fd));
+        let is_event = pulse.wait(until, events.map(AsFd::as_fd));
         let now = pulse.now();
-        let event = told.then(|| self.drain(now)).flatten();
+        let event = is_event.then(|| self.drain(now)).flatten();
         (event, event.is_some() || now >= due)
     }
 
@@ -236,7 +236,7 @@ impl<'a> Looks<'a> {
             return;
         }
         self.subscribed = Some(now);
-        match Events::of(&self.options.targets) {
+        match Events::subscribe(&self.options.targets) {
             Ok(events) => self.events = Some(events),
             Err(error) => self.warn_events(format!("the kernel's events are refused: {error}")),
         }
@@ -252,7 +252,7 @@ impl<'a> Looks<'a> {
     /// Reads the kernel's events. Returns this moment if they are a reason for a look.
     fn drain(&mut self, now: Duration) -> Option<Duration> {
         match self.events.as_mut()?.drain() {
-            Ok(Told { gone, lost }) => {
+            Ok(DestroyEvents { gone, lost }) => {
                 if lost {
                     self.lost += 1;
                     self.warn_events(

@@ -48,7 +48,7 @@ pub struct Events(Socket);
 
 /// The news since the last call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct DestroyEvents {
     /// A listener was destroyed.
     pub gone: bool,
     /// Messages were lost (ENOBUFS), so a listener may have been destroyed.
@@ -61,7 +61,7 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if seccomp, SELinux or gVisor refuses it.
-    pub fn of(targets: &[Target]) -> Result<Self, NetlinkError> {
+    pub fn subscribe(targets: &[Target]) -> Result<Self, NetlinkError> {
         let mut ports: Vec<u16> = targets.iter().map(Target::port).collect();
         ports.sort_unstable();
         ports.dedup();
@@ -88,15 +88,15 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if the socket cannot be used any more.
-    pub fn drain(&mut self) -> Result<Told, NetlinkError> {
-        let mut told = Told::default();
+    pub fn drain(&mut self) -> Result<DestroyEvents, NetlinkError> {
+        let mut events = DestroyEvents::default();
         // The part of a message that does not fit is dropped.
         let mut start = [0; 16];
         loop {
             match recv(self.0.as_raw_fd(), &mut start, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) => told.gone = true,
-                Err(Errno::ENOBUFS) => told.lost = true,
-                Err(Errno::EAGAIN) => return Ok(told),
+                Ok(_) => events.gone = true,
+                Err(Errno::ENOBUFS) => events.lost = true,
+                Err(Errno::EAGAIN) => return Ok(events),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(NetlinkError::Call("receive", errno)),
             }

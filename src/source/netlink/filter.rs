@@ -47,8 +47,8 @@ impl Code {
             [] => {}
             [port] => {
                 self.jump_to_the_end();
-                self.compare(S_LE, *port, self.refusal());
-                self.compare(S_GE, *port, self.refusal());
+                self.compare(S_LE, *port, self.reject_offset());
+                self.compare(S_GE, *port, self.reject_offset());
             }
             _ => {
                 let (lower, upper) = ports.split_at(ports.len() / 2);
@@ -68,7 +68,7 @@ impl Code {
     }
 
     /// The distance from a comparison that is put in front now to the refusal.
-    fn refusal(&self) -> usize {
+    fn reject_offset(&self) -> usize {
         COMPARISON + self.length() + JUMP
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::conversation::{Channel, Conversation, Received};
-use super::{ByteOrder, NetlinkError, Ports, Question};
+use super::session::{Channel, NetlinkSession, Received};
+use super::{ByteOrder, NetlinkError, Ports, Query};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Target};
 use crate::source;
@@ -124,14 +124,14 @@ fn dump(
 ) -> Dump {
     let mut listeners = Vec::new();
     let clock = SystemClock::start();
-    let question = Question {
+    let query = Query {
         protocol,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline: Deadline::new(&clock, Duration::MAX),
     };
-    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
-    let end = conversation.dump(question, &mut |listener| {
+    let mut session = NetlinkSession::new(Script(datagrams.iter()), order);
+    let end = session.dump(query, &mut |listener| {
         listeners.push(listener.clone());
         onward
     });
@@ -145,7 +145,7 @@ fn exact(
 ) -> Result<Option<Listener>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
+    let mut session = NetlinkSession::new(Script(datagrams.iter()), order);
     let connection = LookupKey {
         target: Target {
             protocol,
@@ -155,20 +155,20 @@ fn exact(
         interface: None,
         source_port: 0,
     };
-    conversation.kernel_lookup(connection, deadline)
+    session.kernel_lookup(connection, deadline)
 }
 
 fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    let link = Conversation::new(Script(datagrams.iter()), order).link(1, deadline)?;
+    let link = NetlinkSession::new(Script(datagrams.iter()), order).link(1, deadline)?;
     Ok(link.vrf)
 }
 
 fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    Conversation::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
+    NetlinkSession::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
 }
 
 /// An NLMSG_DONE without an error.

@@ -5,7 +5,7 @@
 
 use super::NetlinkError;
 use super::wire::{
-    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, take_message,
+    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
 };
 use crate::source::ByteOrder;
 
@@ -82,7 +82,7 @@ pub(super) fn next_link(
     sequence: u32,
     order: ByteOrder,
 ) -> Result<Option<Link>, NetlinkError> {
-    let (kind, mut body) = take_message(datagram, sequence, order)?;
+    let (kind, mut body) = split_message(datagram, sequence, order)?;
     match kind {
         RTM_NEWLINK => {}
         NLMSG_DONE => {

@@ -11,7 +11,7 @@ use nix::sys::socket::{
 };
 
 use super::NetlinkError;
-use super::conversation::{Channel, Received};
+use super::session::{Channel, Received};
 
 /// A netlink socket of the network namespace in which it was opened. It requires no privileges.
 #[derive(Debug)]

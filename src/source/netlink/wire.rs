@@ -72,13 +72,13 @@ pub(super) enum Message {
 /// # Errors
 /// Returns an error for a message that reports one, belongs to another request or has an impossible length: the dump is
 /// void.
-pub(super) fn next_message(
+pub(super) fn parse_message(
     datagram: &mut &[u8],
     sequence: u32,
     protocol: Protocol,
     order: ByteOrder,
 ) -> Result<Message, NetlinkError> {
-    let (kind, mut body) = take_message(datagram, sequence, order)?;
+    let (kind, mut body) = split_message(datagram, sequence, order)?;
     match kind {
         NLMSG_NOOP => Ok(Message::Noop),
         NLMSG_ERROR => Err(body.error()),
@@ -99,7 +99,7 @@ pub(super) fn next_message(
 /// # Errors
 /// Returns an error for a message that belongs to another request, has an impossible length, or says that the dump is
 /// void.
-pub(super) fn take_message<'a>(
+pub(super) fn split_message<'a>(
     datagram: &mut &'a [u8],
     sequence: u32,
     order: ByteOrder,
@@ -191,7 +191,7 @@ pub(super) fn is_mptcp(
     sequence: u32,
     order: ByteOrder,
 ) -> Result<bool, NetlinkError> {
-    let (_, mut body) = take_message(datagram, sequence, order)?;
+    let (_, mut body) = split_message(datagram, sequence, order)?;
     body.skip(INET_DIAG_MSG)?;
     while let Some((kind, value)) = body.attribute()? {
         if kind & NLA_TYPE_MASK == INET_DIAG_ULP_INFO {

@@ -23,7 +23,7 @@ use nix::errno::Errno;
 
 use self::row::SocketState;
 use self::rows::{Rows, Stride};
-use super::{ByteOrder, Ports, Question, Source};
+use super::{ByteOrder, Ports, Query, Source};
 use crate::clock::HumanDuration;
 use crate::domain::{Family, Listener, Protocol};
 use crate::errno::ErrnoText;
@@ -49,11 +49,11 @@ const UDP_PASSES: usize = 5;
 #[derive(Debug)]
 pub struct Proc {
     root: PathBuf,
-    role: Role,
+    purpose: Purpose,
 }
 
 #[derive(Debug)]
-enum Role {
+enum Purpose {
     /// The main source: a listener that it does not show does not exist.
     Source {
         /// The families in which a first, short pass over TCP did not find the listener.
@@ -68,7 +68,7 @@ impl Proc {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::Source { unseen: Vec::new() },
+            purpose: Purpose::Source { unseen: Vec::new() },
         }
     }
 
@@ -77,7 +77,7 @@ impl Proc {
     pub fn cross_check(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::CrossCheck,
+            purpose: Purpose::CrossCheck,
         }
     }
 
@@ -116,15 +116,15 @@ impl Proc {
         &self,
         stride: Stride,
         short_is_end: bool,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<Pass, super::SourceError> {
-        let Question {
+        let Query {
             protocol,
             family,
             ports,
             deadline,
-        } = question;
+        } = query;
         let Some(file) = self.open(protocol, family)? else {
             return Ok(Pass::Complete);
         };
@@ -139,15 +139,15 @@ impl Proc {
     /// # Errors
     /// Returns an error if a cross-check would take longer than its limit. If the kernel does not report the number of
     /// sockets, the cross-check is made.
-    fn affordable(&self, question: Question<'_>) -> Result<(), ProcError> {
-        let budget = question.deadline.left();
-        let path = self.root.join(match (question.protocol, question.family) {
+    fn check_budget(&self, query: Query<'_>) -> Result<(), ProcError> {
+        let budget = query.deadline.left();
+        let path = self.root.join(match (query.protocol, query.family) {
             (Protocol::Udp, Family::V6) => "self/net/sockstat6",
             _ => "self/net/sockstat",
         });
-        let cost_by = |text: Vec<u8>| match question.protocol {
+        let cost_by = |text: Vec<u8>| match query.protocol {
             Protocol::Tcp => cost::sockets(&text).map(cost::of_both_tables),
-            Protocol::Udp => cost::udp_sockets(&text, question.family).map(cost::of_udp_table),
+            Protocol::Udp => cost::udp_sockets(&text, query.family).map(cost::of_udp_table),
         };
         match std::fs::read(&path).ok().and_then(cost_by) {
             Some(cost) if cost > budget => Err(ProcError::new(&path, Problem::TooDear(cost))),
@@ -162,43 +162,43 @@ impl Source for Proc {
     }
 
     fn begin_check(&mut self) {
-        if let Role::Source { unseen } = &mut self.role {
+        if let Purpose::Source { unseen } = &mut self.purpose {
             unseen.clear();
         }
     }
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), super::SourceError> {
-        let first = match &self.role {
-            Role::CrossCheck => {
-                self.affordable(question)?;
-                self.pass(Stride::Page, true, question, visit)?;
+        let first = match &self.purpose {
+            Purpose::CrossCheck => {
+                self.check_budget(query)?;
+                self.pass(Stride::Page, true, query, visit)?;
                 return Ok(());
             }
-            Role::Source { unseen } => {
-                let hopeful = question.protocol == Protocol::Tcp && question.ports != Ports::All;
-                hopeful && !unseen.contains(&question.family)
+            Purpose::Source { unseen } => {
+                let hopeful = query.protocol == Protocol::Tcp && query.ports != Ports::All;
+                hopeful && !unseen.contains(&query.family)
             }
         };
         // What listens is found soonest by small strides, and what does not is shown to be absent
         // by large ones.
-        if first && self.pass(Stride::Row, false, question, visit)? == Pass::BrokenOff {
+        if first && self.pass(Stride::Row, false, query, visit)? == Pass::BrokenOff {
             return Ok(());
         }
-        let passes = match question.protocol {
+        let passes = match query.protocol {
             Protocol::Tcp => PASSES,
             Protocol::Udp => UDP_PASSES,
         };
         for stride in Stride::of_passes(passes) {
-            if self.pass(stride, false, question, visit)? != Pass::Incomplete {
+            if self.pass(stride, false, query, visit)? != Pass::Incomplete {
                 break;
             }
         }
-        if let (Role::Source { unseen }, true) = (&mut self.role, first) {
-            unseen.push(question.family);
+        if let (Purpose::Source { unseen }, true) = (&mut self.purpose, first) {
+            unseen.push(query.family);
         }
         Ok(())
     }
@@ -217,8 +217,8 @@ enum Pass {
 
 impl Pass {
     /// A pass that came to the end of the listeners.
-    fn of_one_moment(is_one: bool) -> Self {
-        if is_one {
+    fn complete_if(is_atomic: bool) -> Self {
+        if is_atomic {
             Self::Complete
         } else {
             Self::Incomplete
@@ -248,18 +248,18 @@ fn pass<R: io::Read>(
             SocketState::Other => behind_listeners = true,
             SocketState::Listen => {
                 in_order &= !behind_listeners;
-                let wanted = ports.has(row.listener.port);
+                let wanted = ports.contains(row.listener.port);
                 if wanted && visit(&row.listener).is_break() {
                     return Ok(Pass::BrokenOff);
                 }
             }
         }
         // What was read already is looked at all the same: it may show that the order is another.
-        if behind_listeners && in_order && !rows.has_more_at_hand() {
-            return Ok(Pass::of_one_moment(rows.is_one_moment()));
+        if behind_listeners && in_order && !rows.has_buffered_row() {
+            return Ok(Pass::complete_if(rows.is_atomic()));
         }
     }
-    Ok(Pass::of_one_moment(rows.is_whole_in_one_moment()))
+    Ok(Pass::complete_if(rows.is_complete_and_atomic()))
 }
 
 /// The reason why a table in /proc gave no complete answer.

@@ -9,7 +9,7 @@ use crate::domain::{
     Compliance, Expectation, Ingress, Listener, NoRequirements, Requirements, SetupError,
 };
 use crate::engine::{SourceChain, Timing, run_check};
-use crate::source::{Question, Source, SourceError};
+use crate::source::{Query, Source, SourceError};
 
 #[test]
 fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
@@ -141,7 +141,7 @@ fn every_source_and_the_cross_check_hear_that_a_check_begins() {
 
         fn listeners(
             &mut self,
-            _: Question<'_>,
+            _: Query<'_>,
             _: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
         ) -> Result<(), SourceError> {
             Ok(())

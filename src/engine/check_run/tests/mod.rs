@@ -15,7 +15,7 @@ use crate::domain::{
     Answer, Expectation, Family, Listener, LookupKey, NoRequirements, Requirements,
 };
 use crate::engine::SourceChain;
-use crate::source::{Question, Source, SourceError, netlink};
+use crate::source::{Query, Source, SourceError, netlink};
 
 const NO_RETRY: Timing = Timing {
     timeout: Duration::from_millis(500),
@@ -65,13 +65,13 @@ impl Source for Played {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        if question.family == Family::V6 {
+        if query.family == Family::V6 {
             return Ok(());
         }
-        self.asked.push(question.deadline.clock().now());
+        self.asked.push(query.deadline.clock().now());
         let say = self.looks[0];
         if self.looks.len() > 1 {
             self.looks.pop_front();
@@ -88,15 +88,12 @@ impl Source for Played {
             }
             Say::Broken => Err(netlink::NetlinkError::Interrupted.into()),
             Say::Slow(millis) => {
-                question
-                    .deadline
-                    .clock()
-                    .pause(Duration::from_millis(millis));
+                query.deadline.clock().pause(Duration::from_millis(millis));
                 Ok(())
             }
             Say::Endless => {
-                question.deadline.pause(question.deadline.left());
-                Err(SourceError::TimeIsUp(question.deadline.whole()))
+                query.deadline.pause(query.deadline.left());
+                Err(SourceError::TimeIsUp(query.deadline.whole()))
             }
         }
     }
@@ -242,10 +239,10 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
 
         fn listeners(
             &mut self,
-            question: Question<'_>,
+            query: Query<'_>,
             visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
         ) -> Result<(), SourceError> {
-            if question.family == Family::V6 && self.listens {
+            if query.family == Family::V6 && self.listens {
                 let _ = visit(&listener("::"));
                 return Ok(());
             }

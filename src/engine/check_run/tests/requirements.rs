@@ -10,7 +10,7 @@ use crate::domain::{
     Protocol, Requirements, SetupError, Violation,
 };
 use crate::engine::Timing;
-use crate::source::{Question, Source, SourceError};
+use crate::source::{Query, Source, SourceError};
 
 const RETRY: Timing = Timing {
     retry_for: Duration::from_millis(100),
@@ -131,13 +131,13 @@ impl Source for TakeTurns {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        if question.family == Family::V4 {
+        if query.family == Family::V4 {
             self.0 += 1;
             let port = if self.0 < 6 { 80 } else { 443 };
-            if question.ports.has(port) {
+            if query.ports.contains(port) {
                 let _ = visit(&Listener::at([0, 0, 0, 0], port));
             }
         }
@@ -207,10 +207,10 @@ impl Source for Goes {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        if question.family == Family::V4 {
+        if query.family == Family::V4 {
             self.0 += 1;
             if self.0 == 1 {
                 let _ = visit(&Listener::at([0, 0, 0, 0], 443));
@@ -320,10 +320,10 @@ impl Source for Group {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        if (question.protocol, question.family) == (Protocol::Udp, Family::V4) {
+        if (query.protocol, query.family) == (Protocol::Udp, Family::V4) {
             for inode in 1..=4 {
                 let _ = visit(&member(inode));
             }

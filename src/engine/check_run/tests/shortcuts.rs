@@ -30,11 +30,11 @@ impl Source for LookedUp {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         self.dumps += 1;
-        let of_family = |one: &&Listener| one.address.is_ipv4() == (question.family == Family::V4);
+        let of_family = |one: &&Listener| one.address.is_ipv4() == (query.family == Family::V4);
         let _ = self.listeners.iter().filter(of_family).try_for_each(visit);
         Ok(())
     }

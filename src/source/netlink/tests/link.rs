@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::super::conversation::Conversation;
+use super::super::session::NetlinkSession;
 use super::super::{NetlinkError, link};
 use super::{DONE, ERROR, SEQUENCE, SOCKET, Script, done, message};
 use crate::clock::Deadline;
@@ -58,7 +58,7 @@ fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Masters, source::SourceErr
     let mut script = Script::of([answer]);
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    let link = Conversation::new(&mut script, order).link(3, deadline)?;
+    let link = NetlinkSession::new(&mut script, order).link(3, deadline)?;
     Ok((link.vrf, link.port_of))
 }
 
@@ -167,7 +167,7 @@ fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, sourc
     let mut script = Script::of(datagrams);
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    Conversation::new(&mut script, order).enslaved_to(7, deadline)
+    NetlinkSession::new(&mut script, order).enslaved_to(7, deadline)
 }
 
 #[test]

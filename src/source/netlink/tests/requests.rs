@@ -11,9 +11,9 @@ use super::{
 };
 use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Queue, Target};
-use crate::source::netlink::conversation::Conversation;
+use crate::source::netlink::session::NetlinkSession;
 use crate::source::netlink::{NetlinkError, of_protocol};
-use crate::source::{self, ByteOrder, Ports, Question};
+use crate::source::{self, ByteOrder, Ports, Query};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -28,13 +28,13 @@ fn ask(
 ) -> Result<ControlFlow<()>, source::SourceError> {
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, LIMIT);
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Tcp,
         family,
         ports: Ports::These(ports),
         deadline,
     };
-    Conversation::new(script, LITTLE).dump(question, &mut |_| flow)
+    NetlinkSession::new(script, LITTLE).dump(query, &mut |_| flow)
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn exact_of(
     let target = Target { protocol, endpoint };
     let connection = LookupKey::to(target, Some(3)).unwrap();
     let deadline = Deadline::new(&clock, LIMIT);
-    Conversation::new(script, LITTLE).kernel_lookup(connection, deadline)
+    NetlinkSession::new(script, LITTLE).kernel_lookup(connection, deadline)
 }
 
 #[test]
@@ -156,20 +156,20 @@ fn a_conversation_counts_its_requests() {
     let mut script = Script::of([done(LITTLE, 0), done(LITTLE, 0)]);
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, LIMIT);
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Tcp,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,
     };
-    let mut conversation = Conversation::new(&mut script, ByteOrder::Little);
+    let mut session = NetlinkSession::new(&mut script, ByteOrder::Little);
     assert!(
-        conversation
-            .dump(question, &mut |_| ControlFlow::Continue(()))
+        session
+            .dump(query, &mut |_| ControlFlow::Continue(()))
             .is_ok()
     );
     // The second answer has the sequence number of the first request.
-    let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
+    let second = session.dump(query, &mut |_| ControlFlow::Continue(()));
     assert_eq!(second, Err(NetlinkError::Sequence.into()));
 }
 
@@ -187,24 +187,24 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
         let mut script = Script::of(datagrams.chain(next));
         let clock = script.clock.clone();
         let deadline = Deadline::new(&clock, LIMIT);
-        let mut conversation = Conversation::new(&mut script, LITTLE);
-        let question = Question {
+        let mut session = NetlinkSession::new(&mut script, LITTLE);
+        let query = Query {
             protocol: Protocol::Tcp,
             family: Family::V4,
             ports: Ports::These(&[443]),
             deadline,
         };
         let mut first = |_: &Listener| ControlFlow::Break(());
-        assert!(conversation.dump(question, &mut first).unwrap().is_break());
-        assert_eq!(conversation.finish(deadline).is_ok(), goes_on);
+        assert!(session.dump(query, &mut first).unwrap().is_break());
+        assert_eq!(session.finish(deadline).is_ok(), goes_on);
         if goes_on {
             let mut seen = 0;
-            let flow = conversation.dump(question, &mut |_| {
+            let flow = session.dump(query, &mut |_| {
                 seen += 1;
                 ControlFlow::Continue(())
             });
             assert_eq!((flow, seen), (Ok(ControlFlow::Continue(())), 1));
-            assert_eq!(conversation.finish(deadline), Ok(()));
+            assert_eq!(session.finish(deadline), Ok(()));
         }
     }
 }
@@ -213,14 +213,14 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
 fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
     let mut script = Script::of([message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE)]);
     let clock = script.clock.clone();
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Udp,
         family: Family::V4,
         ports: Ports::These(&[53]),
         deadline: Deadline::new(&clock, LIMIT),
     };
     let mut seen = Vec::new();
-    let flow = Conversation::new(&mut script, LITTLE).dump(question, &mut |listener| {
+    let flow = NetlinkSession::new(&mut script, LITTLE).dump(query, &mut |listener| {
         seen.push(listener.clone());
         ControlFlow::Break(())
     });

@@ -8,7 +8,7 @@ use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Family, Protocol};
 use crate::source::proc::rows::Stride;
 use crate::source::proc::{Pass, Proc};
-use crate::source::{ByteOrder, Ports, Question, Source};
+use crate::source::{ByteOrder, Ports, Query, Source};
 
 /// A root with these files in self/net.
 fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -31,7 +31,7 @@ fn ask_of(proc: &mut Proc, protocol: Protocol, family: Family) -> Result<usize, 
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = 0;
     let answer = proc.listeners(
-        Question {
+        Query {
             protocol,
             family,
             ports: Ports::These(&[443]),

@@ -11,7 +11,7 @@ use super::request;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
 use crate::domain::{Family, Listener, LookupKey, Protocol};
-use crate::source::{self, ByteOrder, Question};
+use crate::source::{self, ByteOrder, Query};
 
 /// Bytes of the buffer for a datagram: as much as the kernel fills, except for the first datagram on a fresh socket,
 /// which holds 3,720 bytes or about 31 listeners. The kernel learns from earlier reads how much is read at once, up to
@@ -46,7 +46,7 @@ pub(super) struct Received {
 
 /// Requests and their answers over one socket.
 #[derive(Debug)]
-pub(super) struct Conversation<C> {
+pub(super) struct NetlinkSession<C> {
     channel: C,
     order: ByteOrder,
     buffer: Vec<u8>,
@@ -55,7 +55,7 @@ pub(super) struct Conversation<C> {
     unfinished: Option<Protocol>,
 }
 
-impl<C: Channel> Conversation<C> {
+impl<C: Channel> NetlinkSession<C> {
     /// Begins with a fresh socket, on which no datagram waits.
     pub(super) fn new(channel: C, order: ByteOrder) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl<C: Channel> Conversation<C> {
     /// Returns an error for anything except the rest of a whole dump.
     pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::SourceError> {
         if let Some(protocol) = self.unfinished {
-            let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
+            let _ = self.read_reply(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
     }
@@ -82,28 +82,28 @@ impl<C: Channel> Conversation<C> {
     /// then still to come, see [`Self::finish`].
     ///
     /// # Errors
-    /// Returns an error for anything except a whole dump. After it the conversation cannot be used.
+    /// Returns an error for anything except a whole dump. After it the session cannot be used.
     pub(super) fn dump(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, source::SourceError> {
-        let Question {
+        let Query {
             protocol,
             family,
             ports,
             deadline,
-        } = question;
+        } = query;
         let sequence = self.next_sequence();
         self.send(
             &request::dump(protocol, family, ports, sequence, self.order),
             deadline,
         )?;
-        self.answer(protocol, deadline, visit)
+        self.read_reply(protocol, deadline, visit)
     }
 
     /// Reads an answer until its end, or to the end of the datagram in which `visit` breaks.
-    fn answer(
+    fn read_reply(
         &mut self,
         protocol: Protocol,
         deadline: Deadline<'_>,
@@ -112,10 +112,10 @@ impl<C: Channel> Conversation<C> {
         let mut end = ControlFlow::Continue(());
         self.unfinished = Some(protocol);
         while end.is_continue() {
-            let buffer = room(&mut self.buffer, DATAGRAM);
+            let buffer = ensure_len(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
-                match wire::next_message(&mut datagram, self.sequence, protocol, self.order)? {
+                match wire::parse_message(&mut datagram, self.sequence, protocol, self.order)? {
                     Message::Listener(_) if end.is_break() => {}
                     Message::Listener(listener) => end = visit(&listener),
                     Message::OtherState | Message::Noop => {}
@@ -143,9 +143,9 @@ impl<C: Channel> Conversation<C> {
         let sequence = self.next_sequence();
         self.send(&request::exact(connection, sequence, self.order), deadline)?;
         let protocol = connection.target.protocol;
-        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let buffer = ensure_len(&mut self.buffer, ONE_SOCKET);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
-        match wire::next_message(&mut datagram, sequence, protocol, self.order) {
+        match wire::parse_message(&mut datagram, sequence, protocol, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
             Ok(Message::OtherState) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(None),
             Ok(Message::Noop | Message::Done) => Err(NetlinkError::NoAnswer.into()),
@@ -166,10 +166,10 @@ impl<C: Channel> Conversation<C> {
         let sequence = self.next_sequence();
         let request = request::upper_layer(connection, sequence, self.order);
         self.send(&request, deadline)?;
-        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let buffer = ensure_len(&mut self.buffer, ONE_SOCKET);
         let datagram = receive(&mut self.channel, buffer, deadline)?;
         let (mut first, mut again) = (datagram, datagram);
-        match wire::next_message(&mut first, sequence, Protocol::Tcp, self.order) {
+        match wire::parse_message(&mut first, sequence, Protocol::Tcp, self.order) {
             Ok(Message::Listener(found)) if found.is_same(listener) => {
                 Ok(wire::is_mptcp(&mut again, sequence, self.order)?)
             }
@@ -191,7 +191,7 @@ impl<C: Channel> Conversation<C> {
         let family = if ipv6 { Family::V6 } else { Family::V4 };
         self.send(&request::mptcp(family, sequence, self.order), deadline)?;
         let mut listeners = Vec::new();
-        let all = self.answer(Protocol::Tcp, deadline, &mut |listener| {
+        let all = self.read_reply(Protocol::Tcp, deadline, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         });
@@ -217,7 +217,7 @@ impl<C: Channel> Conversation<C> {
     ) -> Result<link::Link, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
-        let buffer = room(&mut self.buffer, DATAGRAM);
+        let buffer = ensure_len(&mut self.buffer, DATAGRAM);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match link::next_link(&mut datagram, sequence, self.order)? {
             Some(link) => Ok(link),
@@ -238,7 +238,7 @@ impl<C: Channel> Conversation<C> {
         self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
         let mut enslaved = Vec::new();
         loop {
-            let buffer = room(&mut self.buffer, DATAGRAM);
+            let buffer = ensure_len(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
                 match link::next_link(&mut datagram, sequence, self.order)? {
@@ -267,7 +267,7 @@ impl<C: Channel> Conversation<C> {
 }
 
 /// Returns a buffer of at least this many bytes, which is cleared once.
-fn room(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+fn ensure_len(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if buffer.len() < bytes {
         buffer.resize(bytes, 0);
     }
