@@ -13,7 +13,7 @@ pub trait Clock {
     /// The time since some fixed moment.
     fn now(&self) -> Duration;
     /// Waits.
-    fn pause(&self, duration: Duration);
+    fn sleep(&self, duration: Duration);
 }
 
 /// The machine's monotonic clock, which counts from its creation.
@@ -32,7 +32,7 @@ impl Clock for SystemClock {
         self.0.elapsed()
     }
 
-    fn pause(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) {
         sleep(duration);
     }
 }
@@ -84,17 +84,17 @@ impl fmt::Display for HumanDuration {
 #[derive(Clone, Copy)]
 pub struct Deadline<'a> {
     clock: &'a dyn Clock,
-    whole: Duration,
+    limit: Duration,
     end: Duration,
 }
 
 impl<'a> Deadline<'a> {
     /// Sets a deadline that ends after this time.
-    pub fn new(clock: &'a dyn Clock, whole: Duration) -> Self {
+    pub fn new(clock: &'a dyn Clock, limit: Duration) -> Self {
         Self {
             clock,
-            whole,
-            end: clock.now().saturating_add(whole),
+            limit,
+            end: clock.now().saturating_add(limit),
         }
     }
 
@@ -104,29 +104,29 @@ impl<'a> Deadline<'a> {
     }
 
     /// The whole time limit.
-    pub fn whole(&self) -> Duration {
-        self.whole
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// The time that remains.
-    pub fn left(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         self.end.saturating_sub(self.clock.now())
     }
 
     /// True if no time remains.
-    pub fn is_over(&self) -> bool {
-        self.left().is_zero()
+    pub fn has_passed(&self) -> bool {
+        self.remaining().is_zero()
     }
 
-    /// Waits, but not beyond the end.
-    pub fn pause(&self, duration: Duration) {
-        self.clock.pause(duration.min(self.left()));
+    /// Sleeps, but not beyond the end.
+    pub fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration.min(self.remaining()));
     }
 }
 
 impl fmt::Debug for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Deadline({:?})", self.whole)
+        write!(f, "Deadline({:?})", self.limit)
     }
 }
 
@@ -191,7 +191,7 @@ pub(crate) mod fake {
             now
         }
 
-        fn pause(&self, duration: Duration) {
+        fn sleep(&self, duration: Duration) {
             self.advance(duration);
         }
     }

@@ -32,7 +32,7 @@ impl Forked {
                 hold(&|| {
                     let _ = nix::unistd::write(&say, b"!");
                 });
-                // SAFETY: pause(2) and _exit(2) touch no memory.
+                // SAFETY: sleep(2) and _exit(2) touch no memory.
                 unsafe {
                     libc::pause();
                     libc::_exit(0)
@@ -71,7 +71,7 @@ fn listen_in_a_thread_apart(ready: &dyn Fn()) {
         // SAFETY: it is the descriptor of a pipe that this process has open.
         unsafe { libc::write(sender as i32, b"!".as_ptr().cast(), 1) };
         loop {
-            // SAFETY: pause(2) touches no memory.
+            // SAFETY: sleep(2) touches no memory.
             unsafe { libc::pause() };
         }
     }

@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
         if !answered {
             return None;
         }
-        deadline.pause(DROPS_WATCHED.min(deadline.whole() / DROPS_SHARE));
+        deadline.sleep(DROPS_WATCHED.min(deadline.limit() / DROPS_SHARE));
         Some(requirements.into_drops())
     }
 }

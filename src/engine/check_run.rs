@@ -143,9 +143,9 @@ impl CheckRun<'_> {
                 LookEnd::Settled(name) | LookEnd::Absent(name) if self.is_final() => {
                     return Ok(Ok(name));
                 }
-                LookEnd::NoSource(errors) if self.retry.is_over() => return Ok(Err(errors)),
+                LookEnd::NoSource(errors) if self.retry.has_passed() => return Ok(Err(errors)),
                 LookEnd::SecondLook => {
-                    self.pause(Duration::ZERO);
+                    self.sleep(Duration::ZERO);
                     continue;
                 }
                 LookEnd::Retry => {}
@@ -153,7 +153,7 @@ impl CheckRun<'_> {
                     self.misses = None;
                 }
             }
-            self.pause(self.timing.retry_every.min(self.retry.left()));
+            self.sleep(self.timing.retry_every.min(self.retry.remaining()));
             self.look_up_names()?;
             chain.close();
         }
@@ -209,7 +209,7 @@ impl CheckRun<'_> {
                 Err(error) if !self.survey.is_settled() => errors.push(error.to_string()),
                 _ => return Ok(Some(place)),
             }
-            if self.retry.is_over() {
+            if self.retry.has_passed() {
                 *given_up = place + 1;
             }
         }
@@ -219,8 +219,8 @@ impl CheckRun<'_> {
     /// # Errors
     /// Returns an error if the time limit is over and targets are open.
     fn check_limit(&self) -> Result<(), SourceError> {
-        if self.deadline.is_over() && !self.survey.is_settled() {
-            return Err(SourceError::TimeIsUp(self.deadline.whole()));
+        if self.deadline.has_passed() && !self.survey.is_settled() {
+            return Err(SourceError::TimeIsUp(self.deadline.limit()));
         }
         Ok(())
     }
@@ -250,14 +250,14 @@ impl CheckRun<'_> {
     fn retries_exhausted(&self) -> bool {
         let unseen = self.misses.as_ref().map_or(0, |misses| misses.unseen.len());
         let absent = self.spec.wanted == Expectation::Absent && unseen >= self.spec.needed;
-        self.retry.is_over() || absent
+        self.retry.has_passed() || absent
     }
 
     /// True if the present answers are final.
     fn is_final(&self) -> bool {
         let answers = self.survey.answers(None);
         let answers = answers.iter().map(|(_, answer)| answer);
-        self.retry.is_over()
+        self.retry.has_passed()
             || Verdict::of(answers, self.spec.needed, self.spec.wanted).is_healthy()
     }
 
@@ -274,10 +274,10 @@ impl CheckRun<'_> {
                     self.warnings.clear();
                     return Ok(());
                 }
-                Err(error) if self.retry.is_over() => return Err(error),
+                Err(error) if self.retry.has_passed() => return Err(error),
                 Err(_) => {
                     self.misses = None;
-                    self.pause(self.timing.retry_every.min(self.retry.left()));
+                    self.sleep(self.timing.retry_every.min(self.retry.remaining()));
                 }
             }
         }
@@ -304,7 +304,7 @@ impl CheckRun<'_> {
         };
         misses.cross_checked = true;
         // The cross-check must leave time for the second look.
-        let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
+        let share = (self.deadline.limit() / CROSS_CHECK_SHARE).min(self.deadline.remaining() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
         if let Err(error) = look(other, &mut opinion, self.requirements, deadline) {
@@ -320,10 +320,10 @@ impl CheckRun<'_> {
     }
 
     /// Waits for this long, and at least for the rest of [`MIN_GAP`].
-    fn pause(&self, pause: Duration) {
+    fn sleep(&self, pause: Duration) {
         let now = self.deadline.clock().now();
         let since = self.misses.as_ref().map(|misses| misses.since);
         let gap = since.map_or(MIN_GAP, |since| (since + MIN_GAP).saturating_sub(now));
-        self.deadline.pause(gap.max(pause));
+        self.deadline.sleep(gap.max(pause));
     }
 }

@@ -36,7 +36,7 @@ impl Cgroups {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.0.clone()];
         while let Some(folder) = folders.pop() {
-            if ids.iter().all(|id| found.contains_key(id)) || deadline.is_over() {
+            if ids.iter().all(|id| found.contains_key(id)) || deadline.has_passed() {
                 break;
             }
             for entry in subfolders(&folder) {

@@ -84,7 +84,7 @@ impl Processes {
         };
         let mut all = Vec::new();
         for entry in fs::read_dir(proc).map_err(unreadable)? {
-            if deadline.is_over() {
+            if deadline.has_passed() {
                 return Err(UnknownReason::new(
                     "there was no time to list all processes",
                 ));
@@ -226,7 +226,7 @@ impl Processes {
                     Ok(false) => {}
                     Err(_) => refused = Some(*process),
                 }
-                if deadline.is_over() {
+                if deadline.has_passed() {
                     break;
                 }
             }
@@ -256,14 +256,14 @@ impl Processes {
             let mut tables = vec![Table::of(&self.proc, process.pid)];
             tables.extend(Table::of_threads(&self.proc, process.pid));
             refused += usize::from(tables.iter().filter(|table| add(table, index)).count() > 0);
-            if deadline.is_over() {
+            if deadline.has_passed() {
                 break;
             }
         }
         Holders {
             all: self.all,
             of,
-            in_time: !deadline.is_over(),
+            in_time: !deadline.has_passed(),
             refused,
             are_all,
         }

@@ -28,7 +28,7 @@ pub(super) fn judge(
         match processes.search(among, inode, deadline) {
             Held::By(process) => Ok(Some(process.clone())),
             Held::Refused(process) => Err(Some(process.clone())),
-            Held::ByNone if deadline.is_over() => Err(None),
+            Held::ByNone if deadline.has_passed() => Err(None),
             Held::ByNone => Ok(None),
         }
     };
@@ -45,7 +45,7 @@ pub(super) fn judge(
         if let Some(by) = by {
             debug!("{process} is called {name} by {by}");
         }
-        by.is_some() && !deadline.is_over()
+        by.is_some() && !deadline.has_passed()
     });
     let second = match search(&mut by_file) {
         Ok(Some(_)) => return Compliance::Compliant,
@@ -53,7 +53,7 @@ pub(super) fn judge(
     };
     // A process whose name cannot be read can have the required name.
     let third = search(&mut nameless);
-    if deadline.is_over() {
+    if deadline.has_passed() {
         return unknown("there was no time to find it");
     }
     for closed in [first, second, third] {
@@ -74,7 +74,7 @@ pub(super) fn judge(
         Ok(None) if processes.are_all() => Compliance::Violates(Violation::WrongOwner(format!(
             "{listener} is held by the kernel, not by {name}"
         ))),
-        _ if deadline.is_over() => unknown("there was no time to find it"),
+        _ if deadline.has_passed() => unknown("there was no time to find it"),
         Err(Some(process)) => unknown(&format!("no permission to look into {process}")),
         Err(None) | Ok(None) => unknown("no process that can be seen holds it"),
     }

@@ -39,7 +39,7 @@ impl Units {
         match path {
             // The id of the root is not among its folders. A kernel that does not track the cgroups of sockets
             // reports it, too.
-            None if deadline.is_over() => unknown("there was no time to find its cgroup"),
+            None if deadline.has_passed() => unknown("there was no time to find its cgroup"),
             None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
             Some(path) if belongs(path, unit) => Compliance::Compliant,
             Some(path) => Compliance::Violates(Violation::WrongOwner(format!(

@@ -152,7 +152,7 @@ fn examine(options: &DoctorOptions) -> Report {
             audited.calls_listenup || !conf.config.track_files.is_empty() || !conf.config.complete;
         if let Some(running) = &conf.running {
             let left = match audited.runs_a_script {
-                true => waiting.left(),
+                true => waiting.remaining(),
                 false => Duration::ZERO,
             };
             findings.extend(live::examine(running, &conf.config, left));

@@ -151,7 +151,7 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
-        complete: !deadline.is_over(),
+        complete: !deadline.has_passed(),
         warnings,
     })
 }

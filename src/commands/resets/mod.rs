@@ -177,7 +177,7 @@ fn wait(
         let left = end.saturating_sub(now);
         // poll(2) counts in milliseconds.
         if left < Duration::from_millis(1) {
-            clock.pause(left);
+            clock.sleep(left);
             return ControlFlow::Continue(());
         }
         let until = if monitor.is_tracing() {
@@ -192,7 +192,7 @@ fn wait(
         match poll(&mut polled, timeout) {
             Ok(1..) => return ControlFlow::Break(()),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => clock.pause(until),
+            Err(_) => clock.sleep(until),
         }
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Looks<'a> {
         let retry = Deadline::new(clock, timing.retry_for);
         loop {
             let timing = Timing {
-                retry_for: retry.left(),
+                retry_for: retry.remaining(),
                 ..timing
             };
             let checked = self.check_once(clock, timing, deadline, is_skipped);
@@ -181,10 +181,10 @@ impl<'a> Looks<'a> {
                 Ok(outcome) => return outcome,
                 Err(error) => error,
             };
-            if retry.is_over() || deadline.is_over() {
+            if retry.has_passed() || deadline.has_passed() {
                 return Outcome::setup_failed(&self.options.targets, &error);
             }
-            retry.pause(timing.retry_every);
+            retry.sleep(timing.retry_every);
         }
     }
 

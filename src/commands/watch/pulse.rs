@@ -188,7 +188,7 @@ impl Clock for Pulse {
         }
     }
 
-    fn pause(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) {
         let until = self.clock.now().saturating_add(duration);
         while !self.asked.get().end && self.clock.now() < until {
             self.wait(until, None);

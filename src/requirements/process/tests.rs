@@ -138,7 +138,7 @@ fn when_the_time_is_up_nothing_is_claimed() {
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, Duration::from_millis(1));
     let processes = Processes::read(root.path(), deadline).unwrap();
-    clock.pause(Duration::from_millis(2));
+    clock.sleep(Duration::from_millis(2));
     let mut listener = Listener::at([127, 0, 0, 1], 443);
     listener.inode = Some(7);
     for name in ["haproxy", "nginx"] {

@@ -166,7 +166,8 @@ pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::
         let socket = Socket::open(SockProtocol::NetlinkRoute)?;
         match NetlinkSession::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
             // Devices came and went, as on a host with containers they do.
-            Err(super::SourceError::Netlink(NetlinkError::Interrupted)) if !deadline.is_over() => {}
+            Err(super::SourceError::Netlink(NetlinkError::Interrupted))
+                if !deadline.has_passed() => {}
             answer => return answer,
         }
     }

@@ -259,7 +259,7 @@ impl<C: Channel> NetlinkSession<C> {
     fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::SourceError> {
         loop {
             match self.channel.send(request) {
-                Err(Errno::EINTR) if !deadline.is_over() => {}
+                Err(Errno::EINTR) if !deadline.has_passed() => {}
                 sent => return Ok(sent.map_err(|errno| NetlinkError::Call("send", errno))?),
             }
         }
@@ -282,11 +282,11 @@ fn receive<'b>(
 ) -> Result<&'b [u8], source::SourceError> {
     let received = loop {
         match channel.receive(buffer) {
-            Err(Errno::EAGAIN | Errno::EINTR) if deadline.is_over() => {
-                return Err(source::SourceError::TimeIsUp(deadline.whole()));
+            Err(Errno::EAGAIN | Errno::EINTR) if deadline.has_passed() => {
+                return Err(source::SourceError::TimeIsUp(deadline.limit()));
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => match channel.wait(deadline.left()) {
+            Err(Errno::EAGAIN) => match channel.wait(deadline.remaining()) {
                 Ok(()) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(NetlinkError::Call("poll", errno).into()),
             },

@@ -131,7 +131,7 @@ impl Proc {
         let rows = Rows::new(file, stride, short_is_end, deadline);
         match rows.and_then(|rows| pass(rows, protocol, ports, ByteOrder::NATIVE, visit)) {
             Ok(pass) => Ok(pass),
-            Err(Problem::TimeIsUp) => Err(super::SourceError::TimeIsUp(deadline.whole())),
+            Err(Problem::TimeIsUp) => Err(super::SourceError::TimeIsUp(deadline.limit())),
             Err(problem) => Err(ProcError::new(&self.path(protocol, family), problem).into()),
         }
     }
@@ -140,7 +140,7 @@ impl Proc {
     /// Returns an error if a cross-check would take longer than its limit. If the kernel does not report the number of
     /// sockets, the cross-check is made.
     fn check_budget(&self, query: Query<'_>) -> Result<(), ProcError> {
-        let budget = query.deadline.left();
+        let budget = query.deadline.remaining();
         let path = self.root.join(match (query.protocol, query.family) {
             (Protocol::Udp, Family::V6) => "self/net/sockstat6",
             _ => "self/net/sockstat",

@@ -137,7 +137,7 @@ impl<'a, R: Read> Rows<'a, R> {
 
     /// Reads once more, after the bytes in the buffer.
     fn read(&mut self) -> Result<usize, Problem> {
-        if self.deadline.is_over() {
+        if self.deadline.has_passed() {
             return Err(Problem::TimeIsUp);
         }
         self.buffer.copy_within(self.start..self.end, 0);

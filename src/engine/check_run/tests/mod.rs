@@ -88,12 +88,12 @@ impl Source for Played {
             }
             Say::Broken => Err(netlink::NetlinkError::Interrupted.into()),
             Say::Slow(millis) => {
-                query.deadline.clock().pause(Duration::from_millis(millis));
+                query.deadline.clock().sleep(Duration::from_millis(millis));
                 Ok(())
             }
             Say::Endless => {
-                query.deadline.pause(query.deadline.left());
-                Err(SourceError::TimeIsUp(query.deadline.whole()))
+                query.deadline.sleep(query.deadline.remaining());
+                Err(SourceError::TimeIsUp(query.deadline.limit()))
             }
         }
     }
