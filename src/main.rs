@@ -38,7 +38,7 @@ static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 // SAFETY: no other symbol of this name is linked; std defines one only without `no_main`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    start::standard_streams();
+    start::open_standard_streams();
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };
     commands::run(cli::parse(args)).code().into()

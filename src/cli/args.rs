@@ -106,7 +106,7 @@ pub(super) fn netns() -> Arg {
         .long("netns")
         .value_name("NAME|PATH|PID")
         .help("Use this network namespace; requires CAP_SYS_ADMIN")
-        .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
+        .value_parser(|text: &str| Netns::parse(text).ok_or("it is empty"))
 }
 
 pub(super) fn source() -> Arg {

@@ -98,7 +98,7 @@ pub fn full_name(name: &str) -> String {
 }
 
 /// True if a cgroup belongs to this unit, or is in this slice.
-pub fn belongs(path: &str, unit: &str) -> bool {
+pub fn is_in_unit(path: &str, unit: &str) -> bool {
     if is_slice(unit) {
         parts(path)
             .take_while(|part| is_slice(part))
@@ -143,7 +143,7 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(unit_of(path), unit);
-            assert!(belongs(path, unit) || !is_unit(unit));
+            assert!(is_in_unit(path, unit) || !is_unit(unit));
         }
         let path = "/user.slice/user-1000.slice/user@1000.service/app.slice/haproxy.service";
         for (unit, own) in [
@@ -152,7 +152,7 @@ mod tests {
             ("app.slice", false),
             ("haproxy.service", false),
         ] {
-            assert_eq!(belongs(path, unit), own, "{unit}");
+            assert_eq!(is_in_unit(path, unit), own, "{unit}");
         }
     }
 

@@ -11,4 +11,4 @@ pub mod process_folder;
 pub mod processes;
 pub mod signals;
 pub mod vrf;
-pub mod wall;
+pub mod wall_clock;

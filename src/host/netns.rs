@@ -25,7 +25,7 @@ pub struct Netns {
 
 impl Netns {
     /// Parses a name as `ip netns` knows it, a path, or the number of a process. `None` if the text is empty.
-    pub fn named(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (path, namesake) = if text.is_empty() {
             return None;
         } else if text.contains('/') {
@@ -111,9 +111,9 @@ mod tests {
             ("/run/netns/7", "/run/netns/7"),
             ("./blue", "./blue"),
         ] {
-            let netns = Netns::named(text).map(|netns| netns.to_string());
+            let netns = Netns::parse(text).map(|netns| netns.to_string());
             assert_eq!(netns.as_deref(), Some(path));
         }
-        assert_eq!(Netns::named(""), None);
+        assert_eq!(Netns::parse(""), None);
     }
 }

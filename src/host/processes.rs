@@ -63,7 +63,7 @@ pub struct Process {
 
 /// The result of a search among some processes.
 #[derive(Debug)]
-pub enum Held<'p> {
+pub enum SearchResult<'p> {
     /// This process has a descriptor of the socket.
     By(&'p Process),
     /// None of the processes holds it.
@@ -132,7 +132,7 @@ impl Processes {
 
     /// Returns the name of the file that a process runs, or of its first argument, if the process is known by it:
     /// pidof(8) also accepts these. Some programs, such as Node.js, give their main thread another name.
-    pub fn called_by_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
+    pub fn matches_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
         let folder = self.proc.join(process.pid.to_string());
         let file = |path: &[u8]| {
             let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
@@ -151,7 +151,7 @@ impl Processes {
         let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
         let name = link.file_name()?.as_bytes();
         let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-        let is_other = !process.is_called(&String::from_utf8_lossy(name));
+        let is_other = !process.matches_name(&String::from_utf8_lossy(name));
         is_other.then(|| printable_bytes(name))
     }
 
@@ -197,7 +197,7 @@ impl Processes {
         processes: &[&'p Process],
         inode: u64,
         deadline: Deadline<'_>,
-    ) -> Held<'p> {
+    ) -> SearchResult<'p> {
         let sees = |process: &&Process| {
             let folder = self.proc.join(process.pid.to_string());
             self.viewer.is_none_or(|viewer| viewer.sees(&folder))
@@ -213,7 +213,7 @@ impl Processes {
                     inode,
                     deadline,
                 ) {
-                    Ok(true) => return Held::By(process),
+                    Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
                     Err(_) => refused = Some(*process),
                 }
@@ -222,7 +222,7 @@ impl Processes {
         for process in &processes {
             for table in Table::of_threads(&self.proc, process.pid) {
                 match holds(&table, 0..usize::MAX, inode, deadline) {
-                    Ok(true) => return Held::By(process),
+                    Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
                     Err(_) => refused = Some(*process),
                 }
@@ -231,12 +231,12 @@ impl Processes {
                 }
             }
         }
-        refused.map_or(Held::ByNone, Held::Refused)
+        refused.map_or(SearchResult::ByNone, SearchResult::Refused)
     }
 
     /// Finds the processes that hold each of these inodes, which are ascending, among the processes that can be
     /// examined.
-    pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> Holders {
+    pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> SocketHolders {
         let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut refused = 0;
@@ -260,10 +260,10 @@ impl Processes {
                 break;
             }
         }
-        Holders {
+        SocketHolders {
             all: self.all,
             of,
-            in_time: !deadline.has_passed(),
+            is_complete: !deadline.has_passed(),
             refused,
             are_all,
         }
@@ -306,7 +306,7 @@ impl Process {
     }
 
     /// True if it has this name. The kernel keeps only the beginning of a name. An unknown name does not match.
-    pub fn is_called(&self, wanted: &str) -> bool {
+    pub fn matches_name(&self, wanted: &str) -> bool {
         let wanted = wanted.as_bytes();
         self.name
             .as_ref()
@@ -345,15 +345,15 @@ impl Viewer {
 
 /// The processes that hold each of some sockets.
 #[derive(Debug, Default)]
-pub struct Holders {
+pub struct SocketHolders {
     all: Vec<Process>,
     of: BTreeMap<u64, Vec<usize>>,
-    in_time: bool,
+    is_complete: bool,
     refused: usize,
     are_all: bool,
 }
 
-impl Holders {
+impl SocketHolders {
     /// The processes that hold the socket with this inode; empty if the kernel itself holds it. `None` if they are
     /// unknown.
     pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
@@ -362,14 +362,14 @@ impl Holders {
                 let indices = indices.iter();
                 Some(indices.filter_map(|index| self.all.get(*index)).collect())
             }
-            None if self.in_time && self.refused == 0 && self.are_all => Some(Vec::new()),
+            None if self.is_complete && self.refused == 0 && self.are_all => Some(Vec::new()),
             None => None,
         }
     }
 
     /// True if there was time to examine all of them.
-    pub fn in_time(&self) -> bool {
-        self.in_time
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// How many processes could not be examined.

@@ -4,7 +4,7 @@ use tracing::debug;
 
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Listener, UnknownReason, Violation};
-use crate::host::processes::{Held, Process, Processes};
+use crate::host::processes::{Process, Processes, SearchResult};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
 /// to name the wrong owner.
@@ -26,14 +26,15 @@ pub(super) fn judge(
     let search = |among: &mut Vec<&Process>| {
         processes.sort(among, listener.cgroup);
         match processes.search(among, inode, deadline) {
-            Held::By(process) => Ok(Some(process.clone())),
-            Held::Refused(process) => Err(Some(process.clone())),
-            Held::ByNone if deadline.has_passed() => Err(None),
-            Held::ByNone => Ok(None),
+            SearchResult::By(process) => Ok(Some(process.clone())),
+            SearchResult::Refused(process) => Err(Some(process.clone())),
+            SearchResult::ByNone if deadline.has_passed() => Err(None),
+            SearchResult::ByNone => Ok(None),
         }
     };
-    let (mut by_name, others): (Vec<_>, Vec<_>) =
-        processes.all().partition(|process| process.is_called(name));
+    let (mut by_name, others): (Vec<_>, Vec<_>) = processes
+        .all()
+        .partition(|process| process.matches_name(name));
     let (others, mut nameless): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|process| process.has_name());
     let first = match search(&mut by_name) {
@@ -41,7 +42,7 @@ pub(super) fn judge(
         first => first,
     };
     let (mut by_file, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
-        let by = processes.called_by_file(process, name);
+        let by = processes.matches_file(process, name);
         if let Some(by) = by {
             debug!("{process} is called {name} by {by}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Listener, UnknownReason, Violation};
-use crate::host::cgroups::{Cgroups, belongs, unit_of};
+use crate::host::cgroups::{Cgroups, is_in_unit, unit_of};
 
 /// The units of cgroups. Each cgroup is looked up once in a look.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Units {
             // reports it, too.
             None if deadline.has_passed() => unknown("there was no time to find its cgroup"),
             None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
-            Some(path) if belongs(path, unit) => Compliance::Compliant,
+            Some(path) if is_in_unit(path, unit) => Compliance::Compliant,
             Some(path) => Compliance::Violates(Violation::WrongOwner(format!(
                 "{listener} belongs to {}, not to {unit}",
                 unit_of(path)

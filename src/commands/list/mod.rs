@@ -18,7 +18,7 @@ use crate::engine::{SourceChain, run_lookups};
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
-use crate::host::processes::{Holders, Process, Processes};
+use crate::host::processes::{Process, Processes, SocketHolders};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 use crate::source::{Ports, Query, Source, SourceError};
@@ -37,7 +37,7 @@ pub struct Listing {
     /// The paths of cgroups.
     pub cgroups: BTreeMap<u64, String>,
     /// The processes that hold them. `None` if they were not looked for.
-    pub holders: Option<Holders>,
+    pub holders: Option<SocketHolders>,
     /// Warnings about the list for a person.
     pub warnings: Vec<String>,
     /// True if there was time to find out everything that was asked for.
@@ -157,13 +157,17 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
 }
 
 /// Looks for the processes. Without them there is still the list.
-fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<String>) -> Holders {
+fn holders(
+    listeners: &[Listener],
+    deadline: Deadline<'_>,
+    warnings: &mut Vec<String>,
+) -> SocketHolders {
     let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
     inodes.sort_unstable();
     match Processes::read(Path::new(PROC), deadline) {
         Ok(processes) => {
             let holders = processes.holders(&inodes, deadline);
-            if !holders.in_time() {
+            if !holders.is_complete() {
                 warnings.push(
                     "there was no time to examine all processes: use a longer --timeout".to_owned(),
                 );
@@ -184,7 +188,7 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
         }
         Err(reason) => {
             warnings.push(format!("the processes are unknown: {reason}"));
-            Holders::default()
+            SocketHolders::default()
         }
     }
 }

@@ -12,7 +12,7 @@ use super::place::{Fact, ResetPlace};
 use super::processes::{Actor, ActorState};
 use super::site::Role;
 use super::whose::Whose;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 use crate::report::json;
 
 /// Returns the document.
@@ -30,13 +30,13 @@ pub fn document(recording: &Recording, diagnosis: &Diagnosis, monitor: &Monitor)
         json!({
             "address": change.address,
             "added": change.added,
-            "at": started.after(change.at).full(),
+            "at": started.after(change.at).rfc3339(),
         })
     };
     let [certain, possible] = diagnosis.received;
     json!({
         "version": json::VERSION,
-        "started": started.full(),
+        "started": started.rfc3339(),
         "seconds": recording.watched.as_secs_f64(),
         "trace": match &monitor.trace {
             Trace::Off => json!({ "state": "off" }),
@@ -145,7 +145,7 @@ fn fact(fact: &Fact) -> Value {
         Fact::Smb => ("SMB", None, None),
         Fact::Within => ("within this machine", None, None),
     };
-    json!({ "what": what, "address": address, "at": at.map(|at| at.full()) })
+    json!({ "what": what, "address": address, "at": at.map(|at| at.rfc3339()) })
 }
 
 fn owner(owner: &Owner) -> Value {
@@ -159,7 +159,7 @@ fn queue(full: &FullQueue, started: WallTime) -> Value {
         "port": known.listener.port,
         "owner": owner(&full.owner),
         "drops": known.dropped(),
-        "full_at": known.full.map(|(_, at)| started.after(at).full()),
+        "full_at": known.full.map(|(_, at)| started.after(at).rfc3339()),
         "full_length": known.full.map(|(queue, _)| queue.length),
         "limit": known.listener.queue.and_then(|queue| queue.limit),
         "length_at_end": full.now.map(|queue| queue.length),

@@ -40,7 +40,7 @@ use crate::cli::{ResetsOptions, TraceChoice};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, SetupError};
 use crate::host::signals::Signals;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 
@@ -70,7 +70,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
         }
     }
     // Blocked before there is a tracing instance that must be removed.
-    let signals = Signals::take(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
+    let signals = Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
     let tracer = match options.trace {
         TraceChoice::Off => Err(Trace::Off),
         _ => Tracer::start().map_err(Trace::Unavailable),
@@ -91,7 +91,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     let reasons = monitor.stop(monitor.elapsed(&clock));
     // The rest changes nothing, so that a second Ctrl-C can end it.
     if let Some(signals) = signals {
-        signals.give_back();
+        signals.restore();
     }
     let diagnosis = Diagnosis::new(&mut monitor, &recording, &clock, &reasons);
     let summary = match options.format {

@@ -18,7 +18,7 @@ use super::trace::Tracer;
 use super::trace::event::{Endpoint, Reset};
 use crate::clock::Clock;
 use crate::errno::ErrnoText;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 
 const PROC: &str = "/proc";
 /// How many changes of addresses are kept.

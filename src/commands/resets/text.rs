@@ -13,7 +13,7 @@ use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
 use crate::clock::HumanDuration;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 
 /// How many places are printed for a cause, and how many for other network namespaces.
 const MAX_PLACES: usize = 10;
@@ -31,14 +31,18 @@ pub fn live(changes: &Changes, moved: &[AddressChange], now: WallTime) -> String
     let counters: Vec<String> = counters.collect();
     if !counters.is_empty() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {}", now.clock(), counters.join(", "));
+        let _ = writeln!(text, "{} {}", now.time_of_day(), counters.join(", "));
     }
     text
 }
 
 fn address_line(change: &AddressChange, at: WallTime) -> String {
     let what = if change.added { "added" } else { "removed" };
-    format!("{} address {} was {what}\n", at.clock(), change.address)
+    format!(
+        "{} address {} was {what}\n",
+        at.time_of_day(),
+        change.address
+    )
 }
 
 /// Returns the summary. `planned`: how long the watch was to be.
@@ -172,7 +176,7 @@ fn queue_line(full: &FullQueue, started: WallTime) -> String {
     let queue = full
         .known
         .full
-        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).clock()));
+        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()));
     parts.extend(queue);
     parts.push(match full.now {
         Some(queue) => format!("now {queue}"),

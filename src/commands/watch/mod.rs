@@ -161,7 +161,7 @@ impl<'a> Watch<'a> {
                 "a system call that does not return cannot be ended: no thread: {why}"
             ));
         }
-        if let Some(folder) = file.weak_folder() {
+        if let Some(folder) = file.insecure_folder() {
             let folder = folder.display();
             reporter.trouble(&format!(
                 "users other than root can write to {folder}, and can move the address"

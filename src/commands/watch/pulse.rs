@@ -70,7 +70,7 @@ impl Pulse {
         let systemd = Systemd::new();
         Ok(Self {
             clock: SystemClock::start(),
-            signals: Signals::take(&signals)?,
+            signals: Signals::block(&signals)?,
             asked: Cell::default(),
             every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
             systemd: RefCell::new(systemd),

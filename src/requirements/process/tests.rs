@@ -152,7 +152,7 @@ fn when_the_time_is_up_nothing_is_claimed() {
         );
     }
     let holders = processes.holders(&[7], deadline);
-    assert!(!holders.in_time() && holders.of(7).is_none());
+    assert!(!holders.is_complete() && holders.of(7).is_none());
     assert!(Processes::read(root.path(), deadline).is_err());
 }
 
@@ -176,5 +176,5 @@ fn holders_are_named_once_each() {
     assert_eq!(of(7), ["haproxy (20)", "systemd (1)"]);
     assert_eq!(of(8), ["haproxy (20)"]);
     assert_eq!(holders.of(9), None);
-    assert!(holders.in_time());
+    assert!(holders.is_complete());
 }

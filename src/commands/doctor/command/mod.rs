@@ -69,7 +69,7 @@ impl Attempt<'_> {
             return vec![finding.at(place)];
         }
         let name = self.netns.map(|set| set.value.as_str());
-        let netns = name.and_then(Netns::named);
+        let netns = name.and_then(Netns::parse);
         let inside = in_netns(netns.as_ref(), || {
             let found = self.evaluate();
             let deadlock = self.deadlock(&found);

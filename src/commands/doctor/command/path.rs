@@ -21,7 +21,7 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
-use crate::host::folders::weak_part;
+use crate::host::folders::insecure_part;
 use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
@@ -115,7 +115,7 @@ impl Program<'_> {
                 part.mode & 0o7777
             )
         };
-        let is_replaceable = weak_part(path, 0).is_some_and(|part| part.path != file.path);
+        let is_replaceable = insecure_part(path, 0).is_some_and(|part| part.path != file.path);
         let safe = |finding: Finding| match is_replaceable {
             true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
             false => finding,

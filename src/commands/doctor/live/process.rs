@@ -74,7 +74,7 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     };
     let named = processes
         .all()
-        .filter(|process| process.is_called("keepalived"));
+        .filter(|process| process.matches_name("keepalived"));
     let candidates = named.filter_map(|process| Candidate::find(proc, process.pid()));
     let candidates: Vec<Candidate> = candidates.collect();
     let is_keepalived = |pid: u32| {

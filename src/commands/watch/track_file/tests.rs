@@ -104,7 +104,7 @@ fn a_folder_that_others_can_write_to_is_weak() {
         (0o700, false),
     ] {
         fs::set_permissions(&inner, PermissionsExt::from_mode(mode)).unwrap();
-        assert_eq!(file.weak_folder().is_some(), weak, "{mode:o}");
+        assert_eq!(file.insecure_folder().is_some(), weak, "{mode:o}");
     }
 }
 
