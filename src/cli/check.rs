@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::args::{self, duration, flag, get, text};
+use super::args::{self, duration, flag, get, non_empty};
 use crate::clock::HumanDuration;
 use crate::domain::{ExitCodes, Expectation, OnUnknown, Protocol, Target};
 use crate::engine::Timing;
@@ -78,7 +78,7 @@ Exit status (--exit-codes)  keepalived  nagios  distinct
   --absent: listening                1       2         1";
 
 pub(super) fn command(command: Command) -> Command {
-    judged(
+    add_check_arguments(
         command,
         "Meaning of \"could not tell\" in the keepalived set of exit codes [default: down]",
     )
@@ -99,7 +99,7 @@ pub(super) fn command(command: Command) -> Command {
 }
 
 /// Adds the arguments that `check` and `watch` share.
-pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command {
+pub(super) fn add_check_arguments(command: Command, on_unknown_help: &'static str) -> Command {
     command
         .arg(
             args::targets()
@@ -124,7 +124,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
                 .conflicts_with_all(["max-queue", "owner-user", "owner-unit", "owner-process"])
                 .conflicts_with("on-unknown"),
         )
-        .args(place_arguments())
+        .args(scope_arguments())
         .args(requirement_arguments())
         .arg(args::source())
         .args(time_arguments())
@@ -157,9 +157,9 @@ pub(super) fn stream_arguments() -> [Arg; 2] {
     ]
 }
 
-fn place_arguments() -> [Arg; 2] {
+fn scope_arguments() -> [Arg; 2] {
     [
-        text("interface")
+        non_empty("interface")
             .value_name("IF")
             .help("Count only listeners reachable through this interface or VRF"),
         args::netns(),
@@ -173,14 +173,14 @@ fn requirement_arguments() -> [Arg; 4] {
             .value_name("N|N%")
             .help("Allow at most this many connections in the accept queue (UDP: bytes in the receive queue), or this share of its limit")
             .value_parser(value_parser!(MaxQueue)),
-        text("owner-user")
+        non_empty("owner-user")
             .value_name("USER")
             .help("Require that this user (name or number) created the socket"),
-        text("owner-unit")
+        non_empty("owner-unit")
             .value_name("UNIT")
             .value_parser(unit)
             .help("Require that the socket was created in this systemd unit"),
-        text("owner-process")
+        non_empty("owner-process")
             .value_name("NAME")
             .value_parser(process)
             .help("Require that a process with this name, file or first argument holds the socket; run as its user or root"),

@@ -75,7 +75,7 @@ pub(super) fn command(command: Command) -> Command {
                     text.parse::<Version>().map_err(|_| "expected a version such as 2.3.4")
                 }),
         )
-        .arg(args::text("user").value_name("USER|UID").help(
+        .arg(args::non_empty("user").value_name("USER|UID").help(
             "The user that scripts run as; otherwise the one of keepalived.conf, or keepalived_script, or root",
         ))
         .arg(args::netns())
@@ -87,12 +87,12 @@ pub(super) fn command(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
-            args::text("ignore")
+            args::non_empty("ignore")
                 .value_name("CODE")
                 .action(ArgAction::Append)
                 .help("Leave out the findings with this code, such as LU201; can be repeated"),
         )
-        .arg(args::text("explain").value_name("CODE").help("Explain this code, and do nothing else"))
+        .arg(args::non_empty("explain").value_name("CODE").help("Explain this code, and do nothing else"))
         .arg(args::format(&["text", "json"]))
         .arg(flag("quiet").short('q').help("Print problems and failing checks only"))
 }
@@ -118,7 +118,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<DoctorOptions, String> {
         }
     }
     Ok(DoctorOptions {
-        targets: args::each_once(targets),
+        targets: args::dedup(targets),
         keepalived_confs,
         version: matches.get_one("keepalived-version").copied(),
         user: matches.get_one("user").cloned(),

@@ -3,9 +3,9 @@
 mod args;
 mod check;
 mod doctor;
+mod fast_path;
 mod list;
 mod options_file;
-mod plain;
 mod resets;
 mod watch;
 
@@ -95,13 +95,13 @@ impl fmt::Display for UsageError {
 /// A [`UsageError`], which is also what `--help` and `--version` give.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let args: Vec<OsString> = args.into_iter().collect();
-    match plain::check(&args) {
+    match fast_path::try_parse(&args) {
         Some(options) => Ok(Request::Check(options)),
-        None => by_clap(&args),
+        None => parse_with_clap(&args),
     }
 }
 
-fn by_clap(args: &[OsString]) -> Result<Request, UsageError> {
+fn parse_with_clap(args: &[OsString]) -> Result<Request, UsageError> {
     let is_watch = args.get(1).is_some_and(|name| name == "watch");
     let (line, reloaded) = match is_watch {
         true => watch::reloaded(args),
@@ -151,8 +151,8 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
     };
     let wrong = |message: String| wrong(name, ErrorKind::ValueValidation, &message);
-    if let Some(contradiction) = args::contradiction(matches) {
-        return Err(wrong(contradiction));
+    if let Some(conflicting_repeat) = args::conflicting_repeat(matches) {
+        return Err(wrong(conflicting_repeat));
     }
     match name {
         "check" => check::options(matches).map(Request::Check),
@@ -335,7 +335,7 @@ mod tests {
             subcommand.build();
             let takes_targets = subcommand.get_positionals().next().is_some();
             for arg in subcommand.get_arguments() {
-                let several = args::SEVERAL.contains(&arg.get_id().as_str());
+                let several = args::REPEATABLE.contains(&arg.get_id().as_str());
                 let ends = ["help", "version"];
                 let long = arg.get_long().filter(|long| !ends.contains(long));
                 let Some(long) = long.filter(|_| !several) else {
