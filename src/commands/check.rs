@@ -27,8 +27,8 @@ pub fn run(options: CheckOptions) -> ExitStatus {
         Err(SetupError::NoSuch(what)) => {
             let status = status(&options, ExitReason::Usage);
             hard_timeout.set_exit_code(status.code());
-            log::wrong_usage(options.log, &what);
-            report::no_such(&what, options.format, Wait::Until(deadline));
+            log::log_usage_error(options.log, &what);
+            report::print_missing(&what, options.format, Wait::Until(deadline));
             return status;
         }
     };
@@ -55,7 +55,7 @@ fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
 
 /// Reports the result, to the log first, since that never waits.
 fn say(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
-    log::checked(options.log, checked, options.verbose);
+    log::log_result(options.log, checked, options.verbose);
     log::verbose::flush(wait);
-    report::checked(checked, options.format, options.quiet, wait);
+    report::print_result(checked, options.format, options.quiet, wait);
 }

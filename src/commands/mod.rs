@@ -46,13 +46,13 @@ fn print_usage_error(error: &UsageError) -> ExitStatus {
     let wait = Wait::Until(Deadline::new(&clock, TIMEOUT));
     if !error.is_help() {
         let reason = error.to_string();
-        log::wrong_usage(output.log, &reason);
+        log::log_usage_error(output.log, &reason);
         log::verbose::flush(wait);
         // The journal has it already.
         let is_said = output.log == log::Log::Journald && log::stderr_is_journal();
         let text = if is_said { String::new() } else { error.text() };
-        report::wrong_usage(&text, &reason, output.format, wait);
-    } else if !report::deliver(error.text(), wait) {
+        report::print_usage_error(&text, &reason, output.format, wait);
+    } else if !report::print(error.text(), wait) {
         return status(unheard);
     }
     status(reason)

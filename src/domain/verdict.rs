@@ -31,7 +31,7 @@ impl Answer {
     }
 
     /// Returns the words for the answer, and its reason.
-    pub fn in_words(&self) -> (&'static str, Option<String>) {
+    pub fn words(&self) -> (&'static str, Option<String>) {
         match self {
             Self::Listening(_) => ("listening", None),
             Self::RequirementFailed(_, violation) => {

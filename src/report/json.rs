@@ -19,7 +19,7 @@ pub fn line(document: &Value) -> String {
 const MOST_ELSEWHERE: usize = 100;
 
 /// Renders the result of a check.
-pub(super) fn checked(checked: &CheckResult) -> Value {
+pub(super) fn result(checked: &CheckResult) -> Value {
     let outcome = &checked.outcome;
     json!({
         "version": VERSION,
@@ -35,7 +35,7 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
 }
 
 fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
-    let (word, reason) = answer.in_words();
+    let (word, reason) = answer.words();
     let seen = match answer {
         Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => Some(listener),
         _ => None,

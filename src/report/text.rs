@@ -5,19 +5,19 @@ use crate::domain::{Answer, Device, Expectation, Listener, Protocol, Target, Ver
 use crate::engine::Outcome;
 
 /// Renders a line for each target, and a line for the shortfall.
-pub(super) fn answers(checked: &CheckResult) -> String {
+pub(super) fn target_lines(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = describe(target, answer, checked.verdict);
         let elsewhere = elsewhere(&checked.outcome, target, answer);
         format!("{target}: {words}{elsewhere}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
-    let missing = missing(checked).map(|missing| missing + "\n");
-    lines.chain(missing).collect()
+    let shortfall = shortfall(checked).map(|line| line + "\n");
+    lines.chain(shortfall).collect()
 }
 
 /// Says how many targets meet the expectation and how many must. `None` if the check succeeded, or all of them must.
-pub(super) fn missing(checked: &CheckResult) -> Option<String> {
+pub(super) fn shortfall(checked: &CheckResult) -> Option<String> {
     let CheckResult { wanted, needed, .. } = *checked;
     let answers = &checked.outcome.answers;
     if checked.verdict.is_healthy() || needed >= answers.len() {

@@ -66,7 +66,7 @@ pub fn stderr(text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
 
 fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
     while !text.is_empty() {
-        await_room(stream, wait)?;
+        wait_writable(stream, wait)?;
         let part = text.get(..PART).unwrap_or(text);
         let written = match wait {
             Wait::Never => write_at_once(stream, part),
@@ -105,7 +105,7 @@ fn write_at_once(stream: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
     }
 }
 
-fn await_room(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
+fn wait_writable(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
     loop {
         let timeout = match wait.remaining() {
             None => PollTimeout::NONE,

@@ -69,7 +69,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     let unknown: Vec<&String> = codes.filter(|id| codes::by_id(id).is_none()).collect();
     if let Some(unknown) = unknown.first() {
         let what = format!("no code {unknown}; listenup-doctor-codes(7) lists them");
-        report::no_such(&what, options.format, Wait::Always);
+        report::print_missing(&what, options.format, Wait::Always);
         return failed;
     }
     if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
@@ -77,11 +77,11 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     }
     let hard_timeout = HardTimeout::start(LIMIT, failed.code(), || {
         let why = hard_timeout::timeout_reason(LIMIT);
-        report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
+        report::eprint_line(format_args!("could not tell: {why}"), Wait::No);
     });
     if let Some(Err(error)) = options.netns.as_ref().map(Netns::enter) {
         hard_timeout.disarm();
-        report::no_such(&error.to_string(), options.format, Wait::Always);
+        report::print_missing(&error.to_string(), options.format, Wait::Always);
         return failed;
     }
     if let Some(file) = &options.rewrite {
@@ -113,7 +113,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         Format::Json => report::json::line(&json::document(&report)),
         Format::Text | Format::Nagios => report.text(options.quiet),
     };
-    match text.is_empty() || report::deliver(&text, Wait::Always) {
+    match text.is_empty() || report::print(&text, Wait::Always) {
         true => ExitStatus::plain(reason),
         false => failed,
     }
@@ -235,7 +235,7 @@ fn explain(code: &Code) -> ExitStatus {
     for (start, line) in lines.iter().filter(|(_, line)| !line.is_empty()) {
         let _ = write!(text, "\n{start}{line}\n");
     }
-    match report::deliver(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
+    match report::print(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
         true => ExitStatus::plain(ExitReason::Done),
         false => ExitStatus::plain(ExitReason::Failed),
     }
@@ -250,14 +250,14 @@ fn rewrite(file: &Path, hard_timeout: HardTimeout) -> ExitStatus {
     let done = match rewritten {
         Ok(rewritten) => {
             for line in rewritten.stricter.iter().chain(&rewritten.left) {
-                report::line_to_stderr(printable(line), Wait::Always);
+                report::eprint_line(printable(line), Wait::Always);
             }
             let is_empty = rewritten.patch.is_empty();
-            let delivered = is_empty || report::deliver(&rewritten.patch, Wait::Always);
+            let delivered = is_empty || report::print(&rewritten.patch, Wait::Always);
             delivered && rewritten.left.is_empty()
         }
         Err(why) => {
-            report::line_to_stderr(printable(&why), Wait::Always);
+            report::eprint_line(printable(&why), Wait::Always);
             false
         }
     };

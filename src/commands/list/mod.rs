@@ -75,7 +75,7 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     let listing = match found {
         Ok(listing) => listing,
         Err(SetupError::NoSuch(what)) => {
-            report::no_such(&what, options.format, Wait::Always);
+            report::print_missing(&what, options.format, Wait::Always);
             return failed;
         }
         Err(SetupError::Unknown(reason)) => {
@@ -89,12 +89,12 @@ pub fn run(options: &ListOptions) -> ExitStatus {
         Format::Text | Format::Nagios if nothing => String::new(),
         Format::Text | Format::Nagios => table::listing(&listing),
     };
-    let delivered = report::deliver(&text, Wait::Always);
+    let delivered = report::print(&text, Wait::Always);
     if nothing && options.format != Format::Json {
-        report::line_to_stderr(no_listeners(&options.targets), Wait::Always);
+        report::eprint_line(no_listeners(&options.targets), Wait::Always);
     }
     for warning in &listing.warnings {
-        report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
+        report::eprint_line(format_args!("warning: {warning}"), Wait::Always);
     }
     if !delivered {
         return failed;
@@ -118,7 +118,7 @@ fn no_listeners(targets: &[Target]) -> String {
 }
 
 fn no_list(reason: &UnknownReason, wait: Wait<'_>) {
-    report::line_to_stderr(format_args!("could not tell: {reason}"), wait);
+    report::eprint_line(format_args!("could not tell: {reason}"), wait);
 }
 
 /// Collects the listeners and their owners.

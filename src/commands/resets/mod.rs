@@ -61,7 +61,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     match options.netns.as_ref().map_or(Ok(()), |netns| netns.enter()) {
         Ok(()) => {}
         Err(SetupError::NoSuch(what)) => {
-            report::no_such(&what, options.format, Wait::Always);
+            report::print_missing(&what, options.format, Wait::Always);
             return failed;
         }
         Err(SetupError::Unknown(reason)) => {
@@ -100,7 +100,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             text::summary(&recording, &diagnosis, &monitor, options.watch)
         }
     };
-    let is_delivered = is_delivered && report::deliver(&summary, Wait::Always);
+    let is_delivered = is_delivered && report::print(&summary, Wait::Always);
     match is_delivered && !recording.last.is_empty() {
         true => ExitStatus::plain(ExitReason::Done),
         false => failed,
@@ -108,7 +108,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
 }
 
 fn warn(line: impl std::fmt::Display) {
-    report::line_to_stderr(line, Wait::Always);
+    report::eprint_line(line, Wait::Always);
 }
 
 /// Samples now and at the end of each interval, until the time is over, a signal comes or the reader is gone. Also
@@ -154,7 +154,7 @@ fn watch(
         // A single interval says the same as the summary.
         if options.format == Format::Text && options.every < options.watch {
             let lines = text::live(&changes, &moved, WallTime::now());
-            is_delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
+            is_delivered = lines.is_empty() || report::print(&lines, Wait::Always);
             recording.is_cut_short |= !is_delivered;
         }
     }

@@ -107,7 +107,7 @@ impl<'a> Reporter<'a> {
     /// Reports a change of the state.
     pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
-        log::changed(
+        log::log_state_change(
             check.log,
             report.checked,
             report.state.word(),
@@ -133,17 +133,17 @@ impl<'a> Reporter<'a> {
 
     /// Prints the state to stderr.
     pub fn state(&self, report: &Report<'_>) {
-        report::line_to_stderr(report.text(), Wait::Never);
+        report::eprint_line(report.text(), Wait::Never);
     }
 
     /// Reports a problem.
     pub fn trouble(&self, text: &str) {
         let log = self.options.check.log;
         if log != Log::Journald || !self.is_journal {
-            report::line_to_stderr(text, Wait::Never);
+            report::eprint_line(text, Wait::Never);
         }
         if log != Log::Stderr {
-            log::trouble(log, text);
+            log::warn(log, text);
         }
     }
 }

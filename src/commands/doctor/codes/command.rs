@@ -99,7 +99,7 @@ impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (target, answer)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let (word, reason) = answer.in_words();
+            let (word, reason) = answer.words();
             // "80 is listening", "80: could not tell".
             let verb = if word.ends_with("listening") {
                 " is "
