@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::checker::{Checker, conclude, status};
+use super::checker::{Checker, check_result, exit_status};
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus, SetupError, Verdict};
@@ -25,23 +25,23 @@ pub fn run(options: CheckOptions) -> ExitStatus {
         Ok(outcome) => outcome,
         Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
         Err(SetupError::NoSuch(what)) => {
-            let status = status(&options, ExitReason::Usage);
+            let status = exit_status(&options, ExitReason::Usage);
             hard_timeout.set_exit_code(status.code());
             log::log_usage_error(options.log, &what);
             report::print_missing(&what, options.format, Wait::Until(deadline));
             return status;
         }
     };
-    let checked = conclude(&options, outcome);
+    let checked = check_result(&options, outcome);
     hard_timeout.set_exit_code(checked.status.code());
-    say(&options, &checked, Wait::Until(deadline));
+    report_result(&options, &checked, Wait::Until(deadline));
     checked.status
 }
 
 /// Starts the hard time limit, for the case that the kernel does not return from a call in time.
 fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
     let limit = options.timing.timeout;
-    let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).code();
+    let undecided = exit_status(options, ExitReason::Verdict(Verdict::CouldNotTell)).code();
     let options = Arc::clone(options);
     HardTimeout::start(limit, undecided, move || {
         let reason = hard_timeout::timeout_reason(limit);
@@ -49,12 +49,12 @@ fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
             took: limit,
             ..Outcome::inconclusive(&options.targets, &reason)
         };
-        say(&options, &conclude(&options, outcome), Wait::No);
+        report_result(&options, &check_result(&options, outcome), Wait::No);
     })
 }
 
 /// Reports the result, to the log first, since that never waits.
-fn say(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
+fn report_result(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
     log::log_result(options.log, checked, options.verbose);
     log::verbose::flush(wait);
     report::print_result(checked, options.format, options.quiet, wait);

@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// Returns the reason if it cannot be entered.
-    pub fn enter(options: &'a CheckOptions) -> Result<Self, SetupError> {
+    pub fn in_netns(options: &'a CheckOptions) -> Result<Self, SetupError> {
         let checker = Self::new(options);
         if let Some(netns) = checker.netns {
             netns.enter()?;
@@ -138,7 +138,7 @@ impl<'a> Checker<'a> {
 }
 
 /// Makes the result of a check from its outcome.
-pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
+pub fn check_result(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
     let reason = match outcome.names_missing {
@@ -148,7 +148,7 @@ pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     CheckResult {
         outcome,
         verdict,
-        status: status(options, reason),
+        status: exit_status(options, reason),
         max_queue: options.max_queue,
         wanted: options.wanted,
         needed: options.needed,
@@ -156,7 +156,7 @@ pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
 }
 
 /// Returns the exit status of a check.
-pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
+pub fn exit_status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
     ExitStatus {
         reason,
         codes: options.exit_codes,

@@ -37,7 +37,7 @@ pub(super) fn judge(
     match (uid, listener.uid) {
         (Err(reason), _) => Compliance::Unknown(reason.clone()),
         (Ok(_), None) => unknown(""),
-        (Ok(_), Some(uid)) if may_stand_for_another(uid, proc) => {
+        (Ok(_), Some(uid)) if can_be_overflow_uid(uid, proc) => {
             unknown(": this user namespace does not have all users")
         }
         (Ok(wanted), Some(uid)) if *wanted == uid => Compliance::Compliant,
@@ -55,16 +55,16 @@ pub(super) fn judge(
 
 /// True if this is the overflow user ID, which replaces every user without a mapping, and this user namespace does not map
 /// all users (user_namespaces(7), "Unmapped user and group IDs").
-fn may_stand_for_another(uid: u32, proc: &Path) -> bool {
+fn can_be_overflow_uid(uid: u32, proc: &Path) -> bool {
     /// DEFAULT_OVERFLOWUID of include/linux/highuid.h.
     const USUAL: u32 = 65534;
     let read = |path| fs::read_to_string(proc.join(path)).ok();
     let overflow = read("sys/kernel/overflowuid").and_then(|text| text.trim().parse().ok());
-    uid == overflow.unwrap_or(USUAL) && !read("self/uid_map").is_some_and(|map| has_all(&map))
+    uid == overflow.unwrap_or(USUAL) && !read("self/uid_map").is_some_and(|map| maps_all_uids(&map))
 }
 
 /// True if a uid_map maps all users: 0 to 2^32 - 2.
-fn has_all(map: &str) -> bool {
+fn maps_all_uids(map: &str) -> bool {
     let mut words = map.split_whitespace();
     words.next() == Some("0") && words.nth(1) == Some("4294967295")
 }
@@ -80,14 +80,14 @@ mod tests {
             fs::create_dir_all(root.path().join(folder)).unwrap();
         }
         let write = |path, text| fs::write(root.path().join(path), text).unwrap();
-        assert!(may_stand_for_another(65534, root.path()));
+        assert!(can_be_overflow_uid(65534, root.path()));
         write("self/uid_map", "         0          0 4294967295\n");
-        assert!(!may_stand_for_another(65534, root.path()));
+        assert!(!can_be_overflow_uid(65534, root.path()));
         write("self/uid_map", "         0       1000          1\n");
-        assert!(may_stand_for_another(65534, root.path()));
-        assert!(!may_stand_for_another(0, root.path()));
+        assert!(can_be_overflow_uid(65534, root.path()));
+        assert!(!can_be_overflow_uid(0, root.path()));
         write("sys/kernel/overflowuid", "999\n");
-        assert!(!may_stand_for_another(65534, root.path()));
-        assert!(may_stand_for_another(999, root.path()));
+        assert!(!can_be_overflow_uid(65534, root.path()));
+        assert!(can_be_overflow_uid(999, root.path()));
     }
 }

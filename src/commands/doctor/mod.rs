@@ -125,7 +125,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let mut findings = Findings::default();
     findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
-    let forced = options.user.as_ref().map(|name| accounts.by_option(name));
+    let forced = options.user.as_ref().map(|name| accounts.named_user(name));
     let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();

@@ -70,7 +70,7 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     let hard_timeout = HardTimeout::start(limit, failed.code(), move || {
         no_list(&hard_timeout::timeout_reason(limit), Wait::No);
     });
-    let found = find_out(options, &clock);
+    let found = collect(options, &clock);
     hard_timeout.disarm();
     let listing = match found {
         Ok(listing) => listing,
@@ -125,7 +125,7 @@ fn no_list(reason: &UnknownReason, wait: Wait<'_>) {
 ///
 /// # Errors
 /// Returns the reason if there is no complete list.
-pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, SetupError> {
+pub(crate) fn collect(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, SetupError> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }

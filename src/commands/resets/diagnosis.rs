@@ -9,7 +9,7 @@ use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::KnownListener;
 use super::monitor::Monitor;
-use super::owners::{ListenerSnapshot, Owner};
+use super::owners::{ListenerOwner, ListenerSnapshot};
 use super::place::{Fact, ResetPlace};
 use super::site::Site;
 use super::whose::{Whose, whose};
@@ -44,7 +44,7 @@ pub struct FullQueue {
     /// The listener.
     pub known: KnownListener,
     /// Its owner.
-    pub owner: Owner,
+    pub owner: ListenerOwner,
     /// Its queue at the end. `None` if the listener is gone.
     pub now: Option<Queue>,
 }
@@ -209,7 +209,9 @@ impl DiagnosedCause {
         Self {
             cause,
             resets: (!places.is_empty()).then(|| resets(&places, |_| true)),
-            counters: counters.filter(|(_, growth)| growth.has_moved()).collect(),
+            counters: counters
+                .filter(|(_, growth)| growth.has_changed())
+                .collect(),
             state: state
                 .filter_map(|name| Some((*name, last.get(name)?)))
                 .collect(),

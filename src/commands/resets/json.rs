@@ -7,7 +7,7 @@ use super::addresses::AddressChange;
 use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::owners::{Listening, Owner};
+use super::owners::{ListenerOwner, Listening};
 use super::place::{Fact, ResetPlace};
 use super::processes::{Actor, ActorState};
 use super::site::Role;
@@ -148,7 +148,7 @@ fn fact(fact: &Fact) -> Value {
     json!({ "what": what, "address": address, "at": at.map(|at| at.rfc3339()) })
 }
 
-fn owner(owner: &Owner) -> Value {
+fn owner(owner: &ListenerOwner) -> Value {
     json!({ "processes": list(&owner.processes, json::process), "unit": owner.unit })
 }
 

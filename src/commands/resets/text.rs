@@ -20,13 +20,13 @@ const MAX_PLACES: usize = 10;
 const MAX_ELSEWHERE: usize = 3;
 
 /// Returns the lines about an interval: the addresses that were added or removed, and the counters that moved.
-pub fn live(changes: &Changes, moved: &[AddressChange], now: WallTime) -> String {
-    let mut text: String = moved
+pub fn live(changes: &Changes, addresses: &[AddressChange], now: WallTime) -> String {
+    let mut text: String = addresses
         .iter()
         .map(|change| address_line(change, now))
         .collect();
     let counters = changes
-        .moved()
+        .changed()
         .map(|(name, growth)| format!("{name} {}", by(growth)));
     let counters: Vec<String> = counters.collect();
     if !counters.is_empty() {

@@ -217,7 +217,7 @@ impl<'a> Looks<'a> {
         // Both belong to the last namespace.
         (self.checker, self.events, self.subscribed) = (None, None, None);
         self.entered = None;
-        let checker = Checker::enter(self.options)?;
+        let checker = Checker::in_netns(self.options)?;
         self.entered = now;
         Ok(checker)
     }

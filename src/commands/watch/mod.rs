@@ -36,7 +36,7 @@ use self::reload::{Program, Trial};
 use self::report::{Report, Reporter};
 use self::state::{Debouncer, History, State};
 use self::track_file::{TrackFile, Unfit};
-use super::checker::{self, Checker, conclude};
+use super::checker::{self, Checker, check_result};
 use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
 use crate::clock::{Clock, Deadline, HumanDuration, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, SetupError, Verdict};
@@ -99,7 +99,7 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
     let mut timing = options.check.timing;
     timing.retry_for = Duration::ZERO;
-    let checked = Checker::enter(&options.check);
+    let checked = Checker::in_netns(&options.check);
     match checked.and_then(|mut checker| checker.check_with(timing, deadline)) {
         Err(SetupError::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
@@ -111,7 +111,7 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
 fn state_of(options: &CheckOptions, outcome: &Outcome) -> State {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
-    let status = checker::status(options, ExitReason::Verdict(verdict));
+    let status = checker::exit_status(options, ExitReason::Verdict(verdict));
     State::of(status.code().into())
 }
 
@@ -221,7 +221,7 @@ impl<'a> Watch<'a> {
         if self.pulse.is_ended() {
             return;
         }
-        let checked = conclude(check, outcome);
+        let checked = check_result(check, outcome);
         let verdict = State::of(checked.status.code().into());
         let now = self.pulse.now();
         let is_changed = self.debouncer.update(verdict, now);

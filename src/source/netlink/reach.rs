@@ -36,7 +36,7 @@ impl Devices {
             Device::Index(index) => match self.known.get(&index) {
                 Some(known) => *known,
                 None => {
-                    let found = self.find_out(index, deadline);
+                    let found = self.why_unreachable(index, deadline);
                     self.known.insert(index, found);
                     found
                 }
@@ -48,7 +48,7 @@ impl Devices {
         }
     }
 
-    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
+    fn why_unreachable(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
         let mut session = match self.rtnetlink.take() {
             Some(session) => session,
             None => match Socket::open(SockProtocol::NetlinkRoute) {

@@ -83,7 +83,7 @@ fn options(
         findings.push(SHELL_WORD.with(&[("name", name), ("word", &word)]));
         return None;
     }
-    let line = check.in_words();
+    let line = check.command_line();
     let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
     let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
         Ok(Request::Check(options)) => {

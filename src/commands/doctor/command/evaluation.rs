@@ -7,7 +7,7 @@ use super::namespace::in_netns;
 use super::user::ScriptUser;
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
-use crate::commands::checker::{Checker, conclude};
+use crate::commands::checker::{Checker, check_result};
 use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
 use crate::domain::{SetupError, UnknownReason, Verdict};
 use crate::engine::Outcome;
@@ -63,7 +63,7 @@ impl Evaluations {
             Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
             Err(SetupError::NoSuch(what)) => return Evaluation::Refused(what),
         };
-        let checked = conclude(options, outcome);
+        let checked = check_result(options, outcome);
         // With all its time it might have ended otherwise.
         if limit < own && !checked.verdict.is_healthy() {
             return Evaluation::Unknown(NotEvaluated::Unfinished(limit));

@@ -227,7 +227,7 @@ fn growth_and_a_counter_that_began_again() {
         ("nf_conntrack_max", 2),
     ]);
     let changes = Changes::between(&before, &after);
-    let moved: Vec<_> = changes.moved().collect();
+    let moved: Vec<_> = changes.changed().collect();
     let growth = |by, total| Growth { by, total };
     let expected = [
         ("ListenDrops", growth(None, 2)),

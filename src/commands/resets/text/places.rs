@@ -76,7 +76,7 @@ fn line(place: &ResetPlace) -> String {
         Some(Listening::No) if !is_gone => parts.push("nothing listens there now".to_owned()),
         Some(Listening::No) | None => {}
     }
-    parts.extend(place.facts.iter().map(|fact| in_words(fact, place)));
+    parts.extend(place.facts.iter().map(|fact| describe_fact(fact, place)));
     if place.whose == Whose::Doubtful {
         parts.push("possibly in another network namespace with this address".to_owned());
     }
@@ -129,7 +129,7 @@ fn actor_name(actor: &Actor) -> String {
     )
 }
 
-fn in_words(fact: &Fact, place: &ResetPlace) -> String {
+fn describe_fact(fact: &Fact, place: &ResetPlace) -> String {
     let local = place
         .site
         .local
