@@ -5,7 +5,7 @@
 mod common;
 
 use common::in_namespace;
-use common::program::{Said, listenup, sh};
+use common::program::{ProgramOutput, listenup, sh};
 use common::sockets::listen;
 
 #[test]
@@ -156,7 +156,7 @@ fn quiet_prints_nothing_but_errors() {
 }
 
 /// The trace without the times.
-fn trace(said: &Said) -> Vec<String> {
+fn trace(said: &ProgramOutput) -> Vec<String> {
     let line = |line: &str| match line.split_once("; took ") {
         Some((event, _time)) => event.trim_start().to_owned(),
         None => panic!("{line:?} tells no time"),

@@ -17,7 +17,7 @@ use advice::{Kind, Row};
 use common::doctor::{Found, doctor, with_code, write_conf};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
-use common::program::{Said, sh};
+use common::program::{ProgramOutput, sh};
 use common::sockets::listen;
 use common::{in_namespace, ip};
 use listenup::commands::doctor::codes;
@@ -136,7 +136,7 @@ fn examine(folder: &Folder, row: &Row, words: &str) -> Vec<Found> {
         "--format json {path} {}",
         words.replace("FOLDER", &folder.path().display().to_string())
     );
-    let said: Said = match row.hidden {
+    let said: ProgramOutput = match row.hidden {
         None => doctor(folder.path(), &words),
         Some((over, what)) => sh(&format!(
             "exec unshare --mount sh -c 'mount --bind {} {over} && exec {}/listenup doctor {words}'",

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use common::confined::{Call, Confined, NOBODY};
 use common::doctor::{Found, codes, conf_with, findings_about, install, with_code, write_conf};
 use common::keepalived::Folder;
-use common::program::{Said, sh};
+use common::program::{ProgramOutput, sh};
 use common::sockets::listen;
 use common::{in_namespace, ip};
 
@@ -381,7 +381,7 @@ fn with_account(folder: &Folder, file: &str, line: &str, conf: &str) -> Vec<Foun
     fs::write(path.join(file), format!("{line}\n")).unwrap();
     write_conf(path, conf);
     let shown = path.display();
-    let said: Said = sh(&format!(
+    let said: ProgramOutput = sh(&format!(
         "exec unshare --mount sh -c 'mount --bind {shown}/{file} /etc/{file} && \
          exec {shown}/listenup doctor --format json {shown}/keepalived.conf'"
     ));

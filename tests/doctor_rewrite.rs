@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::doctor::doctor;
 use common::keepalived::Folder;
-use common::program::{Said, example};
+use common::program::{ProgramOutput, example};
 use common::scripts::{Check, command, script, succeeds, write};
 use common::sockets::{connect, listen, listen_with};
 use common::{in_namespace, ip};
@@ -709,7 +709,7 @@ fn another_user_cannot_see_owners() {
 
 /// Applies a patch below a folder.
 #[track_caller]
-fn apply(said: &Said, root: &Path) {
+fn apply(said: &ProgramOutput, root: &Path) {
     let patch = tempfile::NamedTempFile::new().unwrap();
     fs::write(patch.path(), &said.stdout).unwrap();
     let mut command = Command::new("patch");
@@ -719,7 +719,7 @@ fn apply(said: &Said, root: &Path) {
         .arg(root)
         .arg("-i")
         .arg(patch.path());
-    Said::by(&mut command).exits(0).stderr("");
+    ProgramOutput::by(&mut command).exits(0).stderr("");
 }
 
 const SCRIPT: &str = "vrrp_script chk {\n script \"/usr/bin/nc -z 127.0.0.1 443\"\n}\n";
@@ -746,7 +746,7 @@ fn the_patch_fits_files_with_odd_names_and_bytes() {
     fs::write(&patch, &output.stdout).unwrap();
     let mut command = Command::new("patch");
     command.args(["-p0", "-d/", "-i"]).arg(&patch);
-    Said::by(&mut command).exits(0).stderr("");
+    ProgramOutput::by(&mut command).exits(0).stderr("");
     for path in [&main, &included] {
         let bytes = fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
@@ -784,7 +784,7 @@ fn a_file_that_controls_a_terminal_stays() {
     let name = std::ffi::OsStr::from_bytes(b"\x1b[2J.conf");
     fs::write(folder.path().join(name), SCRIPT).unwrap();
     let mut command = Command::new(folder.path().join("listenup"));
-    let said = Said::by(
+    let said = ProgramOutput::by(
         command
             .args(["doctor", "--rewrite"])
             .arg(folder.path().join(name)),

@@ -633,7 +633,7 @@ fn nothing_is_said_of_what_is_not_a_look_and_one_note_of_what_is_not_understood(
     });
 }
 
-fn look(folder: &Folder, line: &str) -> (common::program::Said, Vec<Found>) {
+fn look(folder: &Folder, line: &str) -> (common::program::ProgramOutput, Vec<Found>) {
     let shown = folder.path().display().to_string();
     let path = folder.path().join("keepalived.conf");
     fs::write(&path, conf_with(line, "").replace("FOLDER", &shown)).unwrap();

@@ -14,7 +14,7 @@ use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
-use common::program::Said;
+use common::program::ProgramOutput;
 
 fn executable(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
@@ -27,7 +27,7 @@ fn calls(name: &str) -> String {
 }
 
 /// The doctor with strace, and the system calls of these names that it made, one a line.
-fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (Said, Vec<String>) {
+fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (ProgramOutput, Vec<String>) {
     let path = folder.join("keepalived.conf");
     let conf = conf.replace("FOLDER", &folder.display().to_string());
     fs::write(&path, conf).unwrap();
@@ -35,7 +35,7 @@ fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (Said, Vec<
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-o"]);
     strace.arg(&log).arg(folder.join("listenup"));
-    let said = Said::by(
+    let said = ProgramOutput::by(
         strace
             .args(["doctor", "--keepalived-conf"])
             .arg(&path)
@@ -195,7 +195,7 @@ fn a_relative_path_leads_to_no_file_where_the_doctor_runs() {
                 &conf_with(&format!("script \"/bin/sh {script}\""), ""),
             );
             let mut command = Confined::new(path.join("listenup")).into_command();
-            let said = Said::by(
+            let said = ProgramOutput::by(
                 command
                     .current_dir(path)
                     .args(["doctor", "./keepalived.conf"]),

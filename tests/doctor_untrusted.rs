@@ -19,7 +19,7 @@ use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 use listenup::untrusted::text::is_unprintable;
 
 /// Bytes of memory that the doctor may ask for.
@@ -29,7 +29,7 @@ const FOREVER: &str = "120";
 
 /// The doctor with a limit on memory. It has to end.
 #[track_caller]
-fn bounded(words: &str) -> Said {
+fn bounded(words: &str) -> ProgramOutput {
     let said = Confined::new("timeout")
         .limited(Resource::RLIMIT_AS, MEMORY)
         .run(&format!(
@@ -136,7 +136,7 @@ fn what_is_not_a_regular_file_is_not_even_opened() {
         strace
             .arg(path.join("listenup"))
             .args(["doctor", "--keepalived-conf"]);
-        Said::by(strace.arg(path.join("keepalived.conf")));
+        ProgramOutput::by(strace.arg(path.join("keepalived.conf")));
         let log = fs::read_to_string(&log).unwrap();
         let mut opened = log
             .lines()
@@ -265,7 +265,7 @@ fn no_character_of_an_argument_controls_the_terminal() {
             vec!["list", "--netns", TRICKS],
             vec![TRICKS],
         ] {
-            let said = Said::by(Command::new(LISTENUP).args(&words));
+            let said = ProgramOutput::by(Command::new(LISTENUP).args(&words));
             let lines = said.stdout.replace('\n', "") + &said.stderr.replace('\n', "");
             assert!(!lines.contains(is_unprintable), "{said:#?}");
             let is_forged = |line: &str| line.starts_with("configuration OK");

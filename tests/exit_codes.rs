@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use common::confined::folder_with_listenup;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, await_call, listenup, listenup_with, sh};
+use common::program::{LISTENUP, ProgramOutput, await_call, listenup, listenup_with, sh};
 use common::sockets::listen;
 
 #[test]
@@ -317,7 +317,7 @@ fn closed_streams_do_not_need_dev_null() {
                 "exec chroot {} /listenup check -v {port} <&- >&- 2>&-",
                 root.path().display()
             );
-            Said::by(Command::new("sh").args(["-c", &line])).exits(code);
+            ProgramOutput::by(Command::new("sh").args(["-c", &line])).exits(code);
         }
     });
 }
@@ -330,7 +330,7 @@ fn a_reader_that_went_away_changes_no_verdict() {
             // The pipe's reader is gone before the program writes, with SIGPIPE at its default as keepalived leaves it.
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            Said::by(
+            ProgramOutput::by(
                 Command::new("env")
                     .args(["--default-signal=PIPE", LISTENUP, "check", "-v", port])
                     .stdout(writer.try_clone().unwrap())
@@ -394,7 +394,7 @@ fn what_was_asked_for_and_cannot_be_written_is_an_error() {
             drop(reader);
             let mut command = Command::new(LISTENUP);
             command.args(words.split_whitespace()).stdout(writer);
-            Said::by(&mut command).exits(code).stderr("");
+            ProgramOutput::by(&mut command).exits(code).stderr("");
         }
         for words in ["list", "resets --trace off --for 10ms", "--help"] {
             sh(&format!(r#"exec "$0" {words} >/dev/null"#)).exits(0);

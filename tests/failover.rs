@@ -23,7 +23,7 @@ use nix::unistd::Pid;
 
 use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
-use common::program::{LISTENUP, Said, example};
+use common::program::{LISTENUP, ProgramOutput, example};
 use common::sockets::Server;
 use common::watch::Watch;
 use common::watcher::Killed;
@@ -224,7 +224,7 @@ impl Drop for Load {
 
 /// The line of `listenup resets` on B, which got the address, that says why the client was reset.
 #[track_caller]
-fn cause(resets: &Said, gateways: &Gateways) -> String {
+fn cause(resets: &ProgramOutput, gateways: &Gateways) -> String {
     let mut lines = resets.stdout.lines();
     let sent = format!("  sent by 0.0.0.0:{PORT}: ");
     let line = lines.find(|line| line.starts_with(&sent));

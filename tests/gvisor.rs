@@ -6,10 +6,10 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 
 /// Runs a line of sh inside gVisor, in which `$0` is the program.
-fn inside(line: &str) -> Said {
+fn inside(line: &str) -> ProgramOutput {
     let state = tempfile::tempdir().unwrap();
     let mut command = Command::new("runsc");
     command
@@ -27,7 +27,7 @@ fn inside(line: &str) -> Said {
     let output = command.output();
     let output = output
         .expect("this test needs runsc, Debian's package of that name; scripts/test installs it");
-    Said::of(line.to_owned(), output)
+    ProgramOutput::of(line.to_owned(), output)
 }
 
 /// Python that keeps so many connections to 127.0.0.1:5000 and a UDP socket on [::]:5353, and then runs the program.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use common::confined::folder_with_listenup;
 use common::in_namespace;
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::sockets::listen;
 
 const SYSLOG: &str = "dev/log";
@@ -42,11 +42,11 @@ fn root_and<S>(socket: &str, bind: impl FnOnce(PathBuf) -> std::io::Result<S>) -
 
 /// Runs `listenup check` there as a user without rights. It has no /proc there, and ends in ten
 /// seconds at the latest.
-fn check(root: &Path, words: &str) -> Said {
+fn check(root: &Path, words: &str) -> ProgramOutput {
     let mut command = Command::new("timeout");
     command.args(["10", "chroot", "--userspec=65534:65534"]);
     command.arg(root).args(["/listenup", "check"]);
-    Said::by(command.args(words.split_whitespace()))
+    ProgramOutput::by(command.args(words.split_whitespace()))
 }
 
 /// The next datagram, with the process's number and the time cut out.

@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use common::node::Node;
-use common::program::{Said, listenup, sh};
+use common::program::{ProgramOutput, listenup, sh};
 use common::sockets::listen;
 use common::watcher::Watcher;
 use common::{in_namespace, ip};
 
 /// Runs a check while this thread's namespace changes.
-fn meanwhile(words: &'static str, change: impl FnOnce()) -> Said {
+fn meanwhile(words: &'static str, change: impl FnOnce()) -> ProgramOutput {
     let namespace = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
     let check = thread::spawn(move || {
         nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();

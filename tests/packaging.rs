@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use common::confined::Confined;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, keepalived, listenup, listenup_with, sh};
+use common::program::{LISTENUP, ProgramOutput, keepalived, listenup, listenup_with, sh};
 use common::sockets::{listen, listen_with};
 use common::udp::bound;
 
@@ -39,7 +39,7 @@ fn examples() -> Vec<PathBuf> {
 ///
 /// As process 1 of its own: where keepalived 2.2.7 checks a script it compares its parent's number
 /// with one that -t leaves at 0, and ends itself if they differ (keepalived #2587).
-fn keepalived_test(file: &Path) -> Said {
+fn keepalived_test(file: &Path) -> ProgramOutput {
     let script = r#"
         ip link add eth0 type veth peer name eth1
         mount -t tmpfs -o mode=755 listenup-test /usr/libexec
@@ -54,7 +54,7 @@ fn keepalived_test(file: &Path) -> Said {
         .args(["sh", "-ec", script, "sh", LISTENUP])
         .arg(file)
         .arg(keepalived());
-    Said::by(&mut unshare)
+    ProgramOutput::by(&mut unshare)
 }
 
 #[test]
@@ -325,7 +325,8 @@ fn the_dockerfiles_put_the_program_where_it_can_run() {
 /// A YAML file as JSON.
 fn yaml(file: &str) -> Value {
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
-    let said = Said::by(Command::new("/usr/bin/python3").args(["-c", script, file])).exits(0);
+    let said =
+        ProgramOutput::by(Command::new("/usr/bin/python3").args(["-c", script, file])).exits(0);
     serde_json::from_str(&said.stdout).unwrap()
 }
 

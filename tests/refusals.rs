@@ -14,7 +14,7 @@ use socket2::Socket;
 
 use common::confined::{Call, Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 use common::sockets::listen;
 
 const NO_NETLINK: &str = "sock_diag: socket: Operation not permitted (EPERM)";
@@ -325,7 +325,7 @@ fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127(
         for kib in (0..2048).step_by(16) {
             let mut bash = Command::new("bash");
             bash.args(["-c", line, LISTENUP, &kib.to_string()]);
-            let said = Said::by(bash.stdin(Stdio::null()));
+            let said = ProgramOutput::by(bash.stdin(Stdio::null()));
             let glibc_gave_up = said.code == Some(127) && said.stderr.contains("glibc");
             assert!(
                 matches!(said.code, None | Some(1)) || glibc && glibc_gave_up,
@@ -339,7 +339,7 @@ fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127(
 
 /// Whether this is the right answer. If not, it must be none at all.
 #[track_caller]
-fn is_answer(said: &Said, port: &str, code: i32, answer: &str) -> bool {
+fn is_answer(said: &ProgramOutput, port: &str, code: i32, answer: &str) -> bool {
     let no_answer = match said.code {
         // Killed by the kernel when it was loaded, or aborted.
         None => said.stdout.is_empty(),

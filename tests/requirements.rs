@@ -23,7 +23,7 @@ use nix::unistd::{Uid, setfsuid};
 use socket2::Socket;
 
 use common::confined::{Call, Confined, NOBODY, folder_with_listenup};
-use common::program::{LISTENUP, Said, example, listenup, sh};
+use common::program::{LISTENUP, ProgramOutput, example, listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 use common::{cgroup2, in_namespace, ip};
@@ -167,7 +167,7 @@ fn lists_opened(words: &str) -> usize {
         .arg("-o")
         .arg(&trace)
         .args(["-e", "trace=open,openat", LISTENUP, "check"]);
-    Said::by(command.args(words.split_whitespace())).exits(0);
+    ProgramOutput::by(command.args(words.split_whitespace())).exits(0);
     let trace = std::fs::read_to_string(trace).unwrap();
     assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
     trace.lines().filter(|line| line.contains("/fd\"")).count()
@@ -326,7 +326,7 @@ fn several_requirements_are_all_to_be_met() {
     in_namespace(|| {
         let _full = queued("127.0.0.1", 443, 2, 3);
         listenup("check --max-queue 3 --owner-user root 443").exits(0);
-        let why = |said: Said| said.stdout;
+        let why = |said: ProgramOutput| said.stdout;
         // What is known to be wrong outweighs what is unknown, and the owner the queue.
         let said = listenup("check --source proc --max-queue 1 --owner-unit x 443").exits(1);
         assert!(why(said).starts_with("443: queue too long: "));

@@ -19,7 +19,7 @@ use nix::pty::openpty;
 use socket2::{SockAddr, Socket};
 
 use common::node::Node;
-use common::program::{Said, listenup, this_process};
+use common::program::{ProgramOutput, listenup, this_process};
 use common::sockets::{bind, listen, tcp};
 use common::traced::{nft, overflow_with_a_reset};
 use common::watch::Watch;
@@ -49,7 +49,7 @@ fn await_reset(mut connection: &Socket) {
 }
 
 /// The lines without what to do next.
-fn findings(said: &Said) -> Vec<&str> {
+fn findings(said: &ProgramOutput) -> Vec<&str> {
     let lines = said.stdout.lines();
     lines.filter(|line| !line.starts_with("  next: ")).collect()
 }

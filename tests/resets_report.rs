@@ -12,7 +12,7 @@ use serde_json::json;
 
 use common::confined::{Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::schema;
 use common::watch::Watch;
 
@@ -145,7 +145,7 @@ fn a_refusal_is_named_and_the_rest_is_told() {
         "/listenup",
     ];
     let mut chroot = Command::new("chroot");
-    Said::by(
+    ProgramOutput::by(
         chroot
             .args(words)
             .args(["resets", "--trace", "off", "--for", "1ms"]),

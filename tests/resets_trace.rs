@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use socket2::Socket;
 
 use common::confined::Confined;
-use common::program::Said;
+use common::program::ProgramOutput;
 use common::sockets::listen;
 use common::traced::*;
 use common::watch::Watch;
@@ -62,9 +62,9 @@ fn json_as_its_schema_says() {
 }
 
 /// Runs a line of sh, in which `$0` is the program, where tracefs is.
-fn sh_with_tracefs(line: &str) -> Said {
+fn sh_with_tracefs(line: &str) -> ProgramOutput {
     let mut sh = Confined::new("sh").with_tracefs().into_command();
-    Said::by(sh.args(["-c", line, common::program::LISTENUP]))
+    ProgramOutput::by(sh.args(["-c", line, common::program::LISTENUP]))
 }
 
 /// The names of instances of `pid`, which is `$!` or a number.

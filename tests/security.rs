@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use common::confined::Confined;
-use common::program::{LISTENUP, Said, example, listenup};
+use common::program::{LISTENUP, ProgramOutput, example, listenup};
 use common::service::Service;
 use common::sockets::{listen, listen_with};
 use common::{in_namespace, ip};
@@ -31,7 +31,7 @@ fn calls(trace: &str) -> Vec<String> {
     ] {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-e", trace, "-o"]).arg(&log);
-        Said::by(strace.arg(LISTENUP).args(words.split(' ')));
+        ProgramOutput::by(strace.arg(LISTENUP).args(words.split(' ')));
         let text = std::fs::read_to_string(&log).unwrap();
         // A thread that begins as the program ends made no call that strace could read.
         let whole = text.lines().filter(|line| !line.contains("???("));
@@ -117,7 +117,7 @@ fn no_environment_variable_changes_what_it_says() {
             ] {
                 command.env(name, value);
             }
-            Said::by(command.args(words.split(' ')))
+            ProgramOutput::by(command.args(words.split(' ')))
                 .exits(without.code.unwrap())
                 .stdout(&without.stdout)
                 .stderr(&without.stderr);

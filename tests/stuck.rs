@@ -26,7 +26,7 @@ use nix::unistd::{mkfifo, pipe, write};
 
 use common::confined::{Call, Confined};
 use common::in_namespace;
-use common::program::{LISTENUP, Said, await_call};
+use common::program::{LISTENUP, ProgramOutput, await_call};
 use common::sockets::listen;
 
 /// A command that is ended where it hangs, which is then no exit code of ours.
@@ -128,7 +128,7 @@ fn a_reader_that_comes_late_gets_everything() {
             (format!("check --timeout 15s --format json {ports}"), 1),
             ("list --format json".to_owned(), 0),
         ] {
-            let whole = Said::by(&mut listenup(&words)).exits(code).stdout;
+            let whole = ProgramOutput::by(&mut listenup(&words)).exits(code).stdout;
             for nonblocking in [false, true] {
                 let (mut reader, pipe) = std::io::pipe().unwrap();
                 fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
@@ -162,7 +162,7 @@ fn without_seconds(text: &str) -> String {
 }
 
 /// Runs it with a FIFO in the place of /etc/passwd, which nobody writes to.
-fn without_passwd(words: &str) -> Said {
+fn without_passwd(words: &str) -> ProgramOutput {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     mkfifo(&fifo, Mode::S_IRUSR).unwrap();
@@ -172,7 +172,7 @@ fn without_passwd(words: &str) -> Said {
         .args(["--mount", "sh", "-c", script, "sh"])
         .arg(&fifo)
         .arg(LISTENUP);
-    Said::by(command.args(words.split_whitespace()))
+    ProgramOutput::by(command.args(words.split_whitespace()))
 }
 
 #[test]

@@ -7,17 +7,17 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 
 const UNIT: &str = "packaging/systemd/listenup-watch@.service";
 
-fn analyze(words: &[&str]) -> Said {
+fn analyze(words: &[&str]) -> ProgramOutput {
     let mut command = Command::new("systemd-analyze");
     command
         .args(words)
         .env("SYSTEMD_PAGER", "")
         .env("SYSTEMD_COLORS", "0");
-    Said::by(&mut command)
+    ProgramOutput::by(&mut command)
 }
 
 #[test]

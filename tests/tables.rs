@@ -11,11 +11,11 @@ use std::fs;
 
 use common::confined::{Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::Said;
+use common::program::ProgramOutput;
 
 /// Runs the program where /proc has the tables of this shape and nothing else.
 #[track_caller]
-fn run(shape: &str, words: &str) -> Said {
+fn run(shape: &str, words: &str) -> ProgramOutput {
     let root = folder_with_listenup();
     let net = root.path().join("proc/self/net");
     fs::create_dir_all(&net).unwrap();
@@ -27,7 +27,7 @@ fn run(shape: &str, words: &str) -> Said {
 }
 
 #[track_caller]
-fn check(shape: &str, target: &str) -> Said {
+fn check(shape: &str, target: &str) -> ProgramOutput {
     let line = format!("check --exit-codes distinct --timeout 10s --source proc {target}");
     run(shape, &line)
 }

@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 
 use common::confined::Confined;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, listenup};
+use common::program::{LISTENUP, ProgramOutput, listenup};
 use common::sockets::listen;
 use common::watcher::{Killed, Watcher, await_says, says};
 
@@ -193,7 +193,7 @@ fn metrics_take_the_place_of_nothing_but_a_file() {
     });
 }
 
-fn status(file: &Path, words: &str) -> Said {
+fn status(file: &Path, words: &str) -> ProgramOutput {
     listenup(&format!(
         "watch --status --track-file {} {words}",
         file.display()
@@ -340,14 +340,14 @@ fn what_controls_a_terminal_is_not_printed() {
         let watch = command.spawn().unwrap();
         thread::sleep(Duration::from_millis(500));
         kill(Pid::from_raw(watch.id() as i32), Signal::SIGTERM).unwrap();
-        let said = Said::of("watch".to_owned(), watch.wait_with_output().unwrap());
+        let said = ProgramOutput::of("watch".to_owned(), watch.wait_with_output().unwrap());
         assert!(said.stdout.contains("cannot be written"), "{said:?}");
         let status = Command::new(LISTENUP)
             .args(["watch", "--status", "443", "--track-file"])
             .arg(&track)
             .output()
             .unwrap();
-        let status = Said::of("status".to_owned(), status);
+        let status = ProgramOutput::of("status".to_owned(), status);
         for text in [&said.stdout, &said.stderr, &status.stdout] {
             assert!(text.contains("a\u{fffd}[2Jb\u{fffd}/track"), "{text:?}");
             assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");

@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::sockets::Zoo;
 use common::table::{ON_A_DEVICE, TABLE, V6ONLY_MATTERS, listeners, shown};
 use common::{in_namespace, proc_root};
@@ -90,7 +90,7 @@ fn many_targets_share_a_look_and_each_gets_its_own_answer() {
             let words: Vec<_> = sure.keys().map(String::as_str).collect();
             let up = sure.values().filter(|place| place.is_some()).count();
             let common = format!("check --source {source} {}", words.join(" "));
-            let counts = |said: &Said| {
+            let counts = |said: &ProgramOutput| {
                 let lines = said.stdout.lines();
                 let listening = lines
                     .clone()
