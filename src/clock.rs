@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_as_options_take_them() {
+    fn durations_are_printed_as_options_accept_them() {
         for (nanos, text) in [
             (0, "0ms"),
             (1, "1ns"),

@@ -21,7 +21,7 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn a_thousand_judgements_take_one_socket_and_are_each_right() {
+fn a_thousand_checks_use_one_socket_and_are_right() {
     in_namespace(|| {
         let _one = listen("127.0.0.1", 443);
         // More than fit into the first datagram, so that a dump is broken off.

@@ -287,26 +287,26 @@ fn check_all(rows: Vec<Row>) {
 }
 
 #[test]
-fn what_keepalived_reads_differently() {
+fn advice_about_reading_takes_effect_in_keepalived() {
     check_all(advice::reading());
 }
 
 #[test]
-fn blocks_and_values() {
+fn advice_about_blocks_and_values_takes_effect_in_keepalived() {
     check_all(advice::blocks());
 }
 
 #[test]
-fn what_is_tracked() {
+fn advice_about_tracking_takes_effect_in_keepalived() {
     check_all(advice::tracking());
 }
 
 #[test]
-fn users_paths_and_weights() {
+fn advice_about_users_paths_and_weights_takes_effect_in_keepalived() {
     check_all(advice::audit());
 }
 
 #[test]
-fn checks_by_listenup() {
+fn advice_about_listenup_checks_takes_effect_in_keepalived() {
     check_all(advice::commands());
 }

@@ -62,7 +62,7 @@ impl Drop for Named {
 }
 
 #[test]
-fn each_report_is_diagnosed() {
+fn each_public_report_gets_its_findings() {
     let there = fs::read_dir("tests/cases/doctor").unwrap().count();
     assert_eq!(CASES.len(), there, "each case is in the table");
     in_namespace(|| {

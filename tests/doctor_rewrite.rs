@@ -276,7 +276,7 @@ fn haproxy(folder: &Folder) -> Program {
 }
 
 #[test]
-fn replacements_mean_the_same_or_are_stricter_for_a_reason() {
+fn replacements_are_equivalent_or_stricter_with_a_reason() {
     let folder = Folder::new();
     let checks: Vec<Check> = REPLACED
         .iter()
@@ -660,7 +660,7 @@ const LEFT: &[(Check, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_understood_whole_stays() {
+fn checks_that_are_not_fully_understood_stay() {
     let folder = Folder::new();
     let checks: Vec<Check> = LEFT.iter().map(|(check, _)| *check).collect();
     let path = write(&folder, &checks);
@@ -761,7 +761,7 @@ fn the_patch_fits_files_with_odd_names_and_bytes() {
 }
 
 #[test]
-fn a_file_that_controls_a_terminal_stays() {
+fn a_file_with_control_characters_is_not_rewritten() {
     let folder = Folder::new();
     let path = folder.path().join("keepalived.conf");
     for bytes in [
@@ -796,7 +796,7 @@ fn a_file_that_controls_a_terminal_stays() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_has_nothing_to_replace() {
+fn a_missing_file_or_one_without_checks_is_reported() {
     let folder = Folder::new();
     for file in ["/nonexistent.conf", "/dev/zero"] {
         let said = doctor(folder.path(), &format!("--rewrite {file}"))

@@ -96,7 +96,7 @@ fn a_different_file_is_named_and_not_evaluated() {
 
 /// What a check finds as another user is what it says when it is started as that user.
 #[test]
-fn another_user_gets_the_same_answers_but_for_processes_and_namespaces() {
+fn checks_of_other_users_are_evaluated_as_those_users() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -259,7 +259,7 @@ fn pretender(confined: Confined, before: &str, after: &str) -> Process {
 }
 
 #[test]
-fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
+fn a_keepalived_process_is_trusted_only_if_it_runs_as_root_alone() {
     in_namespace(|| {
         let folder = Folder::new();
         let python = fs::canonicalize("/usr/bin/python3").unwrap();
@@ -376,7 +376,7 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
 
 /// A file without a name that has a million lines and more.
 #[test]
-fn what_a_keepalived_has_loaded_is_read_up_to_a_number_of_lines() {
+fn a_loaded_configuration_is_read_up_to_a_limit_of_lines() {
     in_namespace(|| {
         let folder = Folder::new();
         let python = fs::read(fs::canonicalize("/usr/bin/python3").unwrap()).unwrap();

@@ -66,7 +66,7 @@ fn traps(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_file_makes_it_wait_or_take_memory() {
+fn no_file_makes_the_doctor_wait_or_use_much_memory() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -98,7 +98,7 @@ fn no_file_makes_it_wait_or_take_memory() {
 
 /// What a file system that does not answer does to openat2(2). All work together has a minute.
 #[test]
-fn a_system_call_that_does_not_return_ends_it_after_a_minute() {
+fn a_stuck_system_call_ends_the_doctor_after_a_minute() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = folder.path().join("keepalived.conf");
@@ -120,7 +120,7 @@ fn a_system_call_that_does_not_return_ends_it_after_a_minute() {
 
 /// Opening a device can start something, so only the path is resolved (O_PATH).
 #[test]
-fn what_is_not_a_regular_file_is_not_even_opened() {
+fn files_that_are_not_regular_are_not_even_opened() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -214,7 +214,7 @@ fn a_track_file_that_others_can_change_is_reported() {
 
 /// A few bytes that stand for very many.
 #[test]
-fn no_text_makes_it_work_without_a_limit() {
+fn no_text_makes_the_doctor_work_without_a_limit() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();

@@ -259,7 +259,7 @@ fn ask_all(version: &str, folders: &[&str]) -> (usize, usize, usize) {
 }
 
 #[test]
-fn debian_12_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_12() {
     let (count, blocks, incomplete) = ask_all("2.2.7", &["doctor", "keepalived-conf", "written"]);
     assert!(
         count >= 97 && blocks >= 220 && incomplete <= 21,
@@ -268,7 +268,7 @@ fn debian_12_has_read_the_same() {
 }
 
 #[test]
-fn debian_13_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_13() {
     let (count, blocks, incomplete) = ask_all("2.3.3", &["doctor", "keepalived-conf", "written"]);
     assert!(
         count >= 97 && blocks >= 195 && incomplete <= 20,
@@ -277,7 +277,7 @@ fn debian_13_has_read_the_same() {
 }
 
 #[test]
-fn debian_sid_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_sid() {
     let version = common::reading::version_of("sid");
     let (count, blocks, incomplete) = ask_all(&version, &["doctor", "written"]);
     assert!(

@@ -321,7 +321,7 @@ fn the_verdict_agrees_with_connect() {
 }
 
 #[test]
-fn the_verdict_agrees_with_who_gets_a_datagram() {
+fn the_verdict_agrees_with_the_receiver_of_a_datagram() {
     judge_sets(Protocol::Udp);
 }
 
@@ -394,13 +394,13 @@ fn half(protocol: Protocol, (address, device, backlog): Half) -> Socket {
 /// Two listeners that a connection could find, of which one has a full queue if it is the one: the
 /// kernel's choice depends on devices, families and on which was opened first.
 #[test]
-fn a_demand_is_judged_by_the_listener_that_connect_finds() {
+fn a_requirement_applies_to_the_listener_that_connect_finds() {
     judge_pairs(judge_a_pair);
 }
 
 /// The same of UDP: of two sockets one meets the requirement, and the kernel gives a datagram to one of them.
 #[test]
-fn a_demand_is_judged_by_the_socket_that_gets_a_datagram() {
+fn a_requirement_applies_to_the_socket_that_gets_a_datagram() {
     judge_pairs(judge_a_pair_of_udp);
 }
 

@@ -84,7 +84,7 @@ fn mentioned(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn there_is_a_page_for_each_subcommand_with_each_option_and_no_others() {
+fn each_subcommand_has_a_page_with_exactly_its_options() {
     let pages = Pages::write();
     let whole = pages.man("listenup");
     let mut known: BTreeSet<String> = ["--version".to_owned()].into();
@@ -211,7 +211,7 @@ fn every_option_is_explained_in_sentences_that_name_its_default() {
 }
 
 #[test]
-fn pages_refuses_an_option_that_is_not_explained_or_is_not_there() {
+fn pages_refuses_unexplained_and_unknown_options() {
     for (part, other, why) in [
         (".OPTION any\n", "", "any is not explained"),
         (
@@ -359,7 +359,7 @@ fn mandoc_and_man_find_nothing_wrong_with_a_page() {
 }
 
 #[test]
-fn mandoc_does_find_what_is_wrong() {
+fn mandoc_finds_errors_in_a_wrong_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("wrong.1");
     fs::write(
@@ -376,7 +376,7 @@ fn mandoc_does_find_what_is_wrong() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_pages() {
+fn pages_are_reproducible() {
     let (one, other) = (Pages::write(), Pages::write());
     let folders = [one.0.path(), other.0.path()];
     ProgramOutput::by(Command::new("diff").arg("-r").args(folders))

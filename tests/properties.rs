@@ -89,12 +89,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_target_prints_as_what_it_is_read_from(target in target()) {
+    fn a_target_prints_as_it_was_written(target in target()) {
         prop_assert_eq!(target.to_string().parse(), Ok(target));
     }
 
     #[test]
-    fn a_text_that_is_a_target_prints_as_the_same_one(text in "[0-9a-f:.*\\[\\]+ x-]{0,24}") {
+    fn a_printed_target_parses_to_the_same_target(text in "[0-9a-f:.*\\[\\]+ x-]{0,24}") {
         if let Ok(target) = text.parse::<Target>() {
             prop_assert_eq!(target.to_string().parse(), Ok(target));
             let port = target.port().to_string();
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn a_verdict_is_told_when_every_resolution_of_the_doubts_agrees_whether_all_is_well(
+    fn a_verdict_is_certain_if_every_resolution_of_unknowns_agrees(
         answers in prop::collection::vec(answer(), 1..6),
         needed in 1_usize..6,
         wanted in prop_oneof![Just(Expectation::Listening), Just(Expectation::Absent)],

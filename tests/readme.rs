@@ -76,7 +76,7 @@ fn examples_of(subcommand: &str) -> Vec<Example> {
 }
 
 #[test]
-fn every_example_is_one_that_is_compared() {
+fn every_example_of_the_readme_is_tested() {
     let examples = examples();
     assert!(examples.len() >= 5, "{examples:?}");
     for example in examples {
@@ -381,7 +381,7 @@ fn keepalived_confs() -> Vec<String> {
 }
 
 #[test]
-fn keepalived_takes_the_configuration_of_the_readme_without_a_word() {
+fn keepalived_accepts_the_configuration_of_the_readme_without_messages() {
     let confs = keepalived_confs();
     assert_eq!(confs.len(), 1);
     for conf in confs {

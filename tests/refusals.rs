@@ -78,7 +78,7 @@ fn cannot_tell(source: &str, why: &str, confined: impl Fn() -> Confined) {
 }
 
 #[test]
-fn seccomp_without_sock_diag_leaves_proc() {
+fn without_sock_diag_proc_answers() {
     use Call::{NetlinkSocket, Recvmsg, Sendto};
     in_namespace(|| {
         let _listeners = listeners();
@@ -123,7 +123,7 @@ fn seccomp_without_sock_diag_leaves_proc() {
 }
 
 #[test]
-fn a_root_without_proc_leaves_sock_diag() {
+fn without_proc_sock_diag_answers() {
     in_namespace(|| {
         let _listeners = listeners();
         let root = folder_with_listenup();
@@ -135,7 +135,7 @@ fn a_root_without_proc_leaves_sock_diag() {
 }
 
 #[test]
-fn a_root_without_proc_and_seccomp_without_sock_diag_leave_nothing() {
+fn without_sock_diag_and_proc_the_answer_is_could_not_tell() {
     in_namespace(|| {
         let _listeners = listeners();
         let root = folder_with_listenup();
@@ -170,7 +170,7 @@ fn a_proc_with_only_processes_is_enough() {
 }
 
 #[test]
-fn it_needs_no_privileges() {
+fn check_needs_no_privileges() {
     in_namespace(|| {
         let _listeners = listeners();
         // That these are none.
@@ -196,7 +196,7 @@ fn it_needs_no_privileges() {
 }
 
 #[test]
-fn it_needs_no_streams_no_environment_and_no_privileges() {
+fn check_needs_no_streams_environment_or_privileges() {
     in_namespace(|| {
         let _listeners = listeners();
         let folder = folder_with_listenup();
@@ -236,7 +236,7 @@ fn it_needs_no_streams_no_environment_and_no_privileges() {
 }
 
 #[test]
-fn it_needs_one_descriptor_beside_the_streams() {
+fn check_needs_one_free_descriptor() {
     const FULL: &str = "Too many open files (EMFILE)";
     in_namespace(|| {
         let _listeners = listeners();
@@ -272,7 +272,7 @@ fn it_needs_one_descriptor_beside_the_streams() {
 }
 
 #[test]
-fn it_needs_no_more_than_16_mib_of_address_space() {
+fn check_needs_at_most_16_mib_of_address_space() {
     in_namespace(|| {
         let _listeners = listeners();
         for source in ["auto", "netlink", "proc"] {

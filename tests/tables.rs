@@ -33,7 +33,7 @@ fn check(shape: &str, target: &str) -> ProgramOutput {
 }
 
 #[test]
-fn whole_tables_have_verdicts() {
+fn verdicts_from_tables_of_other_kernels() {
     in_namespace(|| {
         for (shape, listening, place) in [
             ("2.4.21", "443", "192.0.2.10:443"),
@@ -119,7 +119,7 @@ fn a_table_that_cannot_be_read_to_its_end_never_says_that_nothing_listens() {
 }
 
 #[test]
-fn what_a_list_shows_of_them() {
+fn lists_from_tables_of_other_kernels() {
     in_namespace(|| {
         for (shape, rows) in [
             ("2.6.18", 6),

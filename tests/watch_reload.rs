@@ -69,7 +69,7 @@ fn reload(watcher: &Watcher) {
 }
 
 #[test]
-fn options_and_program_change_in_one_process_and_the_file_does_not() {
+fn a_reload_changes_options_and_program_and_keeps_the_file() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let dir = TestFolder::new("# nothing yet\n");
@@ -107,7 +107,7 @@ fn options_and_program_change_in_one_process_and_the_file_does_not() {
 }
 
 #[test]
-fn what_is_wrong_changes_nothing_and_is_said() {
+fn a_failed_reload_is_reported_and_changes_nothing() {
     in_namespace(|| {
         let mut socket = Some(listen("127.0.0.1", 443));
         let dir = TestFolder::new("");
@@ -200,7 +200,7 @@ fn a_reload_cannot_take_another_file() {
 }
 
 #[test]
-fn signals_that_end_it_win_over_a_reload_and_a_look_that_retries() {
+fn termination_signals_win_over_a_reload_and_retries() {
     in_namespace(|| {
         for signals in [
             &[Signal::SIGHUP, Signal::SIGTERM][..],
@@ -224,7 +224,7 @@ fn signals_that_end_it_win_over_a_reload_and_a_look_that_retries() {
 }
 
 #[test]
-fn a_stop_during_the_execution_of_the_next_program_is_not_lost() {
+fn a_stop_during_the_exec_of_a_reload_is_not_lost() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for delay in (0..40).step_by(2) {
@@ -239,7 +239,7 @@ fn a_stop_during_the_execution_of_the_next_program_is_not_lost() {
 }
 
 #[test]
-fn thousands_of_signals_change_nothing() {
+fn thousands_of_signals_do_not_disturb_the_watch() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms 443");
@@ -255,7 +255,7 @@ fn thousands_of_signals_change_nothing() {
 }
 
 #[test]
-fn a_reload_leaves_the_namespace_of_netns() {
+fn a_reload_starts_outside_the_namespace_of_netns() {
     in_namespace(|| {
         let name = format!("listenup-reload-{}", std::process::id());
         ip(&format!("netns add {name}"));
@@ -285,7 +285,7 @@ fn a_reload_leaves_the_namespace_of_netns() {
 }
 
 #[test]
-fn the_last_line_of_defence_writes_a_number_whatever_down_says() {
+fn exec_stop_post_writes_a_valid_number_for_any_down_value() {
     let folder = tempfile::tempdir().unwrap();
     let track = folder.path().join("track");
     for (down, expected) in [
@@ -347,7 +347,7 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
 }
 
 #[test]
-fn a_program_that_cannot_take_over_leaves_down() {
+fn if_the_new_program_cannot_take_over_the_file_says_down() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -373,7 +373,7 @@ fn a_program_that_cannot_take_over_leaves_down() {
 }
 
 #[test]
-fn an_options_file_holds_options_of_a_watch_alone() {
+fn an_options_file_accepts_only_options_of_a_watch() {
     for option in ["--status", "--check-options", "--options-file=x"] {
         let dir = TestFolder::new(option);
         let options = dir.path("options").display().to_string();

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_targets_in_one_go() {
+    fn targets_and_files_can_be_mixed_on_one_line() {
         for (line, targets, files) in [
             (
                 "doctor 80 --keepalived-conf a.conf b.conf 443 80 --keepalived-conf 443 c.conf [::1]:1",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_codes() {
+    fn keepalived_version_and_ignore_are_parsed() {
         let options =
             options("doctor --keepalived-version 2.2.8 --ignore LU201 --ignore LU236").unwrap();
         assert_eq!(options.version, Some(Version::new(2, 2, 8)));

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn clap_gives_the_same() {
+    fn fast_path_agrees_with_clap() {
         let taken = Cell::new(0);
         let mut runner = TestRunner::new(ProptestConfig::with_cases(8192));
         let judged = runner.run(&line(), |line| {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_keepalived_do_not_need_clap() {
+    fn fast_path_accepts_the_lines_of_keepalived() {
         for line in [
             "listenup check 443",
             "/usr/libexec/keepalived/listenup check 443 --log journald",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_for_clap() {
+    fn fast_path_leaves_other_lines_to_clap() {
         for line in [
             "",
             "listenup",

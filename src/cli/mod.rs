@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_may_be_there_twice() {
+    fn an_option_given_twice_with_the_same_value_counts_once() {
         let mut repeated = 0;
         for subcommand in command().get_subcommands_mut() {
             let name = subcommand.get_name().to_owned();
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_has_the_name_that_the_output_uses() {
+    fn source_sock_diag_and_netlink_are_the_same() {
         let by = |name| options(["check", "--source", name, "443"]);
         assert_eq!(by("sock_diag"), by("netlink"));
         assert_ne!(by("sock_diag"), by("proc"));

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_that_of_the_set_that_was_asked_for() {
+    fn the_exit_code_depends_on_the_chosen_set() {
         let status = |codes, on_unknown| {
             let reason = ExitReason::Verdict(Verdict::CouldNotTell);
             let status = ExitStatus {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_the_help() {
+    fn exit_codes_match_the_table_of_the_help() {
         for (exit, numbers) in [
             (ExitReason::Verdict(Verdict::Listening), [0, 0, 0]),
             (ExitReason::Verdict(Verdict::Absent), [0, 0, 0]),

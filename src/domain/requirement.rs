@@ -99,13 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_that_weigh_the_same_the_first_is_told() {
+    fn of_two_equal_violations_the_first_is_reported() {
         let reason = |why| Compliance::Unknown(UnknownReason::new(why));
         assert_eq!(reason("one").and(reason("other")), reason("one"));
     }
 
     #[test]
-    fn the_heavier_one_counts_on_either_side() {
+    fn the_heavier_violation_wins_in_either_order() {
         let by_weight = [
             Compliance::Compliant,
             Compliance::Unknown(UnknownReason::new("why")),

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_shown_is_as_wanted() {
+    fn only_a_certain_answer_meets_the_expectation() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let full = Violation::QueueTooLong("full".to_owned());
         for (answer, as_wanted) in [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn truth_table() {
+    fn verdicts_of_two_targets() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());
         let down = Answer::NotListening;

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_of_a_path_is_the_first_that_is_no_slice() {
+    fn the_unit_of_a_cgroup_is_the_first_part_that_is_not_a_slice() {
         for (path, unit) in [
             ("/system.slice/haproxy.service", "haproxy.service"),
             ("/system.slice/nginx.service/workers", "nginx.service"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_suffix_is_a_service() {
+    fn a_unit_name_without_a_suffix_is_a_service() {
         for (name, full) in [
             ("haproxy", "haproxy.service"),
             ("haproxy.service", "haproxy.service"),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_somebody_else_is_weak_unless_only_root_gets_there() {
+    fn a_folder_of_another_user_is_insecure_unless_only_root_can_enter() {
         let root = folder();
         let private = root.path().join("private");
         let folder = private.join("listenup-watch-443");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_link_and_the_file_itself_count() {
+    fn symlinks_and_the_file_itself_can_be_insecure() {
         let root = folder();
         let path = root.path().join("folder");
         fs::create_dir(&path).unwrap();

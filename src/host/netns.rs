@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_a_path_or_a_process() {
+    fn netns_accepts_a_name_a_path_or_a_process() {
         for (text, path) in [
             ("blue", "/var/run/netns/blue"),
             ("cni-0a1b", "/var/run/netns/cni-0a1b"),

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_on_or_off_or_not_known() {
+    fn a_vrf_setting_is_on_off_or_unknown() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("sys/net/ipv4");
         assert_eq!(is_set(root.path(), "x"), None);

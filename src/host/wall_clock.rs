@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_what_date_says() {
+    fn a_time_is_formatted_as_date_does() {
         let moment = WallTime(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         let date = |format: &str| {
             let words = ["-d", "@1700000000", format];

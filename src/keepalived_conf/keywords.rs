@@ -232,7 +232,7 @@ mod tests {
     use super::{BLOCKS, Kind, TOP, parent_block};
 
     #[test]
-    fn where_a_keyword_belongs() {
+    fn a_keyword_has_a_parent_block_if_it_is_unique() {
         for (name, expected) in [
             ("vrrp_script", Some("")),
             ("interval", Some("vrrp_script")),

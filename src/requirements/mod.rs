@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_is_counted_from_the_check_before() {
+    fn drops_are_counted_since_the_previous_check() {
         let owner = Owner::default();
         let demands = Demands {
             max_queue: Some(MaxQueue::Percent(100)),

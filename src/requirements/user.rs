@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_overflow_uid_is_a_user_only_where_all_users_are() {
+    fn the_overflow_uid_is_a_user_only_if_all_uids_are_mapped() {
         let root = tempfile::tempdir().unwrap();
         for folder in ["self", "sys/kernel"] {
             fs::create_dir_all(root.path().join(folder)).unwrap();

@@ -96,7 +96,7 @@ mod tests {
     use crate::cli::{Request, parse};
 
     #[test]
-    fn the_limit_is_that_of_a_check() {
+    fn the_time_limit_equals_the_default_of_check() {
         match parse(["listenup", "check", "443"].map(Into::into)) {
             Ok(Request::Check(options)) => assert_eq!(options.timing.timeout, LIMIT),
             other => panic!("{other:?}"),

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ports_of_clients() {
+    fn the_range_of_ephemeral_ports_is_read_or_defaults() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(ephemeral_ports(root.path()), EPHEMERAL);
         let folder = root.path().join("sys/net/ipv4");

@@ -45,7 +45,7 @@ fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance
 }
 
 #[test]
-fn of_a_group_the_best_one_stands_for_all() {
+fn the_best_member_decides_for_its_group() {
     let any = || on("192.0.2.1", Device::Any);
     for (members, expected) in [
         (vec![full(), unknown()], "192.0.2.1:443 ?"),
@@ -71,7 +71,7 @@ fn of_a_group_the_best_one_stands_for_all() {
 }
 
 #[test]
-fn for_an_address_the_most_specific_decides_and_for_a_port_the_best() {
+fn an_address_is_decided_by_the_most_specific_and_a_port_by_the_best_listener() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("192.0.2.1", Device::Any), full()),
@@ -81,7 +81,7 @@ fn for_an_address_the_most_specific_decides_and_for_a_port_the_best() {
 }
 
 #[test]
-fn equals_that_differ_are_contested_and_all_are_named() {
+fn equally_specific_listeners_that_differ_are_ambiguous_and_named() {
     let listeners = [
         (on("::ffff:0.0.0.0", Device::Any), Compliance::Compliant),
         (on("::", Device::Any), full()),
@@ -96,7 +96,7 @@ fn equals_that_differ_are_contested_and_all_are_named() {
 }
 
 #[test]
-fn a_device_decides_only_for_what_comes_in_on_it() {
+fn a_listener_on_a_device_decides_only_for_that_device() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("0.0.0.0", Device::Index(7)), full()),
@@ -124,7 +124,7 @@ fn a_device_decides_only_for_what_comes_in_on_it() {
 }
 
 #[test]
-fn what_outranks_another_makes_it_of_no_matter() {
+fn outranks_table() {
     let outranks = |known: &(Listener, Compliance), other: &Listener| {
         let specificity = TARGET.parse::<Target>().unwrap().specificity(other);
         of(TARGET, std::slice::from_ref(known)).outranks(other, specificity)
@@ -193,7 +193,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
 }
 
 #[test]
-fn the_kernel_s_choice_leaves_its_group_alone() {
+fn a_kernel_lookup_retains_only_the_group_of_its_listener() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("::", Device::Any), full()),
@@ -238,7 +238,7 @@ fn a_udp_socket_that_meets_the_requirements_does_not_hide_another_on_its_address
 }
 
 #[test]
-fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
+fn kernel_lookups_decide_between_udp_sockets_on_one_address() {
     let socket = |address: &str, inode| Listener {
         protocol: Protocol::Udp,
         inode: Some(inode),
@@ -271,7 +271,7 @@ fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
 }
 
 #[test]
-fn whether_one_is_bound_to_a_device() {
+fn any_is_bound_is_true_only_for_a_known_device() {
     for (device, bound) in [
         (Device::Any, false),
         (Device::Unknown, false),
@@ -285,7 +285,7 @@ fn whether_one_is_bound_to_a_device() {
 }
 
 #[test]
-fn in_a_vrf_every_way_in_counts() {
+fn in_a_vrf_all_enslaved_devices_must_agree() {
     let by = |enslaved: &[u32]| {
         let enslaved = enslaved.to_vec();
         let vrf = Some(Vrf {

@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn the_groups_are_those_of_the_kernel() {
+    fn netlink_groups_match_the_kernel() {
         // enum sknetlink_groups in linux/sock_diag.h: TCP 1 and 3, UDP 2 and 4.
         assert_eq!(groups(Protocol::Tcp), 0b0101);
         assert_eq!(groups(Protocol::Udp), 0b1010);
     }
 
     #[test]
-    fn listeners_on_the_wanted_ports_pass() {
+    fn the_filter_passes_listeners_on_the_wanted_ports() {
         for ports in [&[443][..], &[80, 443, 8443]] {
             assert!(passes(ports, 443, 0));
             for (local, remote) in [(443, 40_000), (8080, 0), (0, 0), (8080, 443)] {

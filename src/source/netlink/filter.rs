@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_exactly_the_set_in_both_byte_orders() {
+    fn the_bytecode_accepts_exactly_the_ports_in_both_byte_orders() {
         let long: Vec<u16> = (1..=2048).map(|n| n * 31).collect();
         let sets: [&[u16]; 7] = [
             &[443],
@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_code_fits_an_attribute() {
+    fn the_longest_bytecode_fits_an_attribute() {
         let ports: Vec<u16> = (1..=MOST_PORTS as u16).collect();
         assert!(bytecode(&ports, ByteOrder::NATIVE).len() + 4 <= usize::from(u16::MAX));
     }
 
     #[test]
-    fn the_search_is_logarithmic() {
+    fn the_bytecode_takes_logarithmic_steps() {
         let ports: Vec<u16> = (1..=1024).collect();
         let code = bytecode(&ports, ByteOrder::Little);
         let (mut at, mut steps) = (0, 0);

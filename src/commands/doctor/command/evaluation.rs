@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn all_checks_share_one_time() {
+    fn all_checks_share_one_time_limit() {
         let evaluations = Evaluations(Cell::new(Duration::from_millis(60)));
         let options = options("listenup check --retry-for 40s --timeout 50s 1");
         let mut found = Vec::new();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_refused() {
+    fn a_missing_device_or_namespace_is_wrong_usage() {
         let evaluations = Evaluations::default();
         for line in [
             "listenup check --interface nosuch0 443",

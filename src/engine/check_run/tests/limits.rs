@@ -12,7 +12,7 @@ use crate::engine::{SourceChain, Timing, run_check};
 use crate::source::{Query, Source, SourceError};
 
 #[test]
-fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
+fn after_the_time_limit_the_answer_is_could_not_tell() {
     // The retries leave half a millisecond, and the cross-check takes a whole one.
     let timing = Timing {
         retry_for: Duration::from_micros(499_500),
@@ -26,7 +26,7 @@ fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
 }
 
 #[test]
-fn a_cross_check_that_takes_too_long_is_left_out_and_leaves_time_for_the_second_look() {
+fn a_slow_cross_check_is_left_out_and_leaves_time_for_the_second_look() {
     for (retry_for, opinion_ends) in [(0, 100), (440, 470)] {
         let timing = Timing {
             retry_for: Duration::from_millis(retry_for),
@@ -58,7 +58,7 @@ fn a_source_that_failed_is_asked_again_while_there_is_time_to_retry() {
 }
 
 #[test]
-fn without_time_to_retry_a_source_that_failed_is_left() {
+fn without_retries_a_failed_source_is_not_queried_again() {
     let mut sources = [
         Played::new(&[Say::Nothing, Say::Broken, Say::Listens("0.0.0.0")]),
         Played::new(&[Say::Nothing]),
@@ -69,7 +69,7 @@ fn without_time_to_retry_a_source_that_failed_is_left() {
 }
 
 #[test]
-fn looks_of_different_sources_are_no_two_looks_in_vain() {
+fn not_listening_needs_two_looks_by_the_same_source() {
     // While there is time to retry, the sources take turns in failing.
     let timing = Timing {
         retry_for: Duration::from_millis(15),
@@ -86,7 +86,7 @@ fn looks_of_different_sources_are_no_two_looks_in_vain() {
 }
 
 #[test]
-fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
+fn a_failed_look_resets_the_streak_of_misses() {
     let timing = Timing {
         retry_for: Duration::from_millis(15),
         ..NO_RETRY
@@ -99,7 +99,7 @@ fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
 }
 
 #[test]
-fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
+fn a_chain_keeps_nothing_from_an_earlier_check() {
     let clock = FakeClock::default();
     let spec = spec(Expectation::Listening, &["127.0.0.1:443"], 1);
     let mut source = Played::new(&[
@@ -127,7 +127,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
 }
 
 #[test]
-fn every_source_and_the_cross_check_hear_that_a_check_begins() {
+fn begin_check_reaches_every_source_and_the_cross_check() {
     #[derive(Default)]
     struct Begun(usize);
     impl Source for Begun {
@@ -182,7 +182,7 @@ impl Requirements for Away {
 }
 
 #[test]
-fn a_look_before_a_name_was_away_is_not_one_of_the_two_behind_a_no() {
+fn a_look_before_a_name_was_missing_does_not_count_for_a_no() {
     let timing = Timing {
         retry_for: Duration::from_millis(100),
         ..NO_RETRY

@@ -175,7 +175,7 @@ fn word(outcome: &Outcome) -> String {
 }
 
 #[test]
-fn listening_takes_one_look_and_asks_nobody_else() {
+fn listening_takes_one_look_and_no_cross_check() {
     let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
     let mut opinion = Played::new(&[Say::Nothing]);
     let (outcome, took) = run(&mut source, Some(&mut opinion), NO_RETRY);
@@ -195,14 +195,14 @@ fn not_listening_takes_two_looks_a_millisecond_apart() {
 }
 
 #[test]
-fn a_listener_that_only_the_second_look_shows_listens() {
+fn a_listener_shown_only_by_the_second_look_counts() {
     let mut source = [Played::new(&[Say::Nothing, Say::Listens("0.0.0.0")])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert_eq!(word(&outcome), "0.0.0.0:443");
 }
 
 #[test]
-fn a_broken_second_look_is_no_second_no() {
+fn a_failed_second_look_is_could_not_tell() {
     let mut source = [Played::new(&[Say::Nothing, Say::Broken])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert!(
@@ -212,7 +212,7 @@ fn a_broken_second_look_is_no_second_no() {
 }
 
 #[test]
-fn the_next_source_is_asked_where_the_first_cannot_answer() {
+fn the_next_source_is_queried_if_the_first_fails() {
     for (second, expected) in [
         (&[Say::Nothing][..], "not"),
         (&[Say::Listens("127.0.0.1")], "127.0.0.1:443"),
@@ -228,7 +228,7 @@ fn the_next_source_is_asked_where_the_first_cannot_answer() {
 }
 
 #[test]
-fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_first_failed() {
+fn a_listener_in_the_second_family_counts_although_the_first_failed() {
     struct V6only {
         listens: bool,
     }
@@ -266,7 +266,7 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
 }
 
 #[test]
-fn the_cross_check_s_yes_counts_and_is_a_warning() {
+fn a_yes_of_the_cross_check_counts_with_a_warning() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     opinion.name = "/proc";
     let (outcome, _) = run(
@@ -282,7 +282,7 @@ fn the_cross_check_s_yes_counts_and_is_a_warning() {
 }
 
 #[test]
-fn the_cross_check_s_no_and_failure_do_not_count() {
+fn a_no_or_a_failure_of_the_cross_check_changes_nothing() {
     for say in [Say::Nothing, Say::Broken] {
         let mut opinion = Played::new(&[say]);
         let mut source = [Played::new(&[Say::Nothing])];
@@ -296,7 +296,7 @@ fn the_cross_check_s_no_and_failure_do_not_count() {
 }
 
 #[test]
-fn a_listener_of_which_the_cross_check_does_not_know_enough_leaves_it_open() {
+fn an_uncertain_listener_of_the_cross_check_is_could_not_tell() {
     let mut opinion = Played::new(&[Say::DualStackOrNot]);
     let mut source = [Played::new(&[Say::Nothing])];
     let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
@@ -306,7 +306,7 @@ fn a_listener_of_which_the_cross_check_does_not_know_enough_leaves_it_open() {
 }
 
 #[test]
-fn the_exact_lookup_s_yes_counts_before_a_no() {
+fn a_yes_of_the_exact_lookup_prevents_a_no() {
     // What BPF sk_lookup chooses may listen on quite another address.
     let mut source = Played::new(&[Say::Nothing]);
     source.exact = Some("192.0.2.1");
@@ -318,7 +318,7 @@ fn the_exact_lookup_s_yes_counts_before_a_no() {
 }
 
 #[test]
-fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
+fn if_v6only_is_unknown_a_yes_of_the_exact_lookup_counts() {
     // sock_diag of 3.10 has no INET_DIAG_SKV6ONLY.
     let mut source = Played::new(&[Say::DualStackOrNot]);
     source.exact = Some("::");
@@ -327,7 +327,7 @@ fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
 }
 
 #[test]
-fn where_v6only_is_not_known_it_could_not_be_told() {
+fn if_v6only_is_unknown_the_answer_is_could_not_tell() {
     let mut source = [Played::new(&[Say::DualStackOrNot])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert!(
@@ -337,7 +337,7 @@ fn where_v6only_is_not_known_it_could_not_be_told() {
 }
 
 #[test]
-fn retries_bridge_a_gap_and_end_with_it() {
+fn retries_wait_for_a_listener_to_come_back() {
     let timing = Timing {
         retry_for: Duration::from_millis(200),
         ..NO_RETRY
@@ -359,7 +359,7 @@ fn retries_bridge_a_gap_and_end_with_it() {
 }
 
 #[test]
-fn retries_bridge_errors_of_the_last_source_too() {
+fn retries_also_bridge_errors_of_the_last_source() {
     let timing = Timing {
         retry_for: Duration::from_millis(50),
         ..NO_RETRY
@@ -382,7 +382,7 @@ fn retries_bridge_errors_of_the_last_source_too() {
 }
 
 #[test]
-fn when_the_time_limit_is_over_it_could_not_be_told() {
+fn when_the_time_limit_has_passed_the_answer_is_could_not_tell() {
     for looks in [
         &[Say::Slow(500)][..],
         &[Say::Slow(499)],

@@ -39,7 +39,7 @@ fn a_whole_dump_in_both_byte_orders() {
 }
 
 #[test]
-fn end_and_listener_in_one_datagram() {
+fn a_listener_and_the_end_in_one_datagram_are_read() {
     let datagram = [
         good(LITTLE),
         message(1, 0, SEQUENCE, &[], LITTLE),
@@ -52,7 +52,7 @@ fn end_and_listener_in_one_datagram() {
 
 /// Whatever goes wrong, what was shown before stays shown, and the end is a fault and never an empty answer.
 #[test]
-fn every_broken_answer_is_a_fault() {
+fn every_broken_answer_is_an_error() {
     let order = LITTLE;
     let attribute = |length: u16, kind: u16| [order.bytes16(length), order.bytes16(kind)].concat();
     let with =
@@ -196,7 +196,7 @@ fn every_broken_answer_is_a_fault() {
 }
 
 #[test]
-fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
+fn an_unknown_attribute_before_v6only_is_skipped() {
     let unknown = [5, 0, 99, 0, 1, 0, 0, 0];
     for (flag, v6only) in [(0, Some(false)), (1, Some(true))] {
         let attributes = [&unknown[..], &[5, 0, 11, 0, flag, 0, 0, 0], &unknown[..5]].concat();
@@ -217,7 +217,7 @@ fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
 }
 
 #[test]
-fn a_socket_in_another_state_is_no_listener() {
+fn a_socket_in_another_state_is_not_a_listener() {
     let mut established = listener(LITTLE, &[]);
     established[1] = 1;
     let datagram = message(SOCKET, 2, SEQUENCE, &established, LITTLE);
@@ -226,7 +226,7 @@ fn a_socket_in_another_state_is_no_listener() {
 }
 
 #[test]
-fn a_datagram_from_elsewhere_or_cut_off_is_a_fault() {
+fn a_foreign_or_truncated_datagram_is_an_error() {
     for (sender, truncated, expected) in [
         (4711, false, NetlinkError::Sender(4711)),
         (0, true, NetlinkError::Truncated),
@@ -245,7 +245,7 @@ fn a_datagram_from_elsewhere_or_cut_off_is_a_fault() {
 }
 
 #[test]
-fn a_failed_call_is_a_fault_with_its_errno() {
+fn a_failed_call_is_an_error_with_its_errno() {
     let mut script = Script {
         refusal: Some(Errno::ECONNREFUSED),
         ..Script::default()

@@ -77,7 +77,7 @@ fn the_request_is_for_one_device_by_its_index() {
 }
 
 #[test]
-fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
+fn vrfs_and_enslaved_devices_are_recognized_by_driver() {
     for order in [Little, Big] {
         for (attributes, expected) in [
             (vec![], (None, None)),
@@ -116,7 +116,7 @@ fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
 }
 
 #[test]
-fn anything_else_is_no_answer() {
+fn other_messages_are_errors_and_not_a_device() {
     for order in [Little, Big] {
         let error = |code: i32| {
             let body = order.bytes32(code as u32);
@@ -171,7 +171,7 @@ fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, sourc
 }
 
 #[test]
-fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
+fn the_devices_of_a_vrf_are_those_with_it_as_master() {
     for order in [Little, Big] {
         let ours = || device(&[master(order), info(b"veth\0", b"vrf\0", order)], order);
         let other = [attribute(MASTER, &order.bytes32(8), order)];

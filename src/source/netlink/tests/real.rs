@@ -26,7 +26,7 @@ fn target(protocol: &str, port: u16) -> Target {
 }
 
 #[test]
-fn it_shows_what_listens_on_the_ports_and_no_other() {
+fn a_dump_shows_listeners_on_the_ports_and_no_others() {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::from_secs(20));
     let ((_one, port), (_other, other)) = (listens(), listens());
@@ -69,7 +69,7 @@ fn told(events: &mut Events, wait: u16) -> DestroyEvents {
 }
 
 #[test]
-fn it_tells_of_each_protocol_that_a_wanted_one_is_gone_and_of_nothing_else() {
+fn destroy_events_arrive_for_wanted_listeners_of_each_protocol_only() {
     let ((wanted, port), (other, _)) = (listens(), listens());
     let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
     let udp = bound.local_addr().unwrap().port();

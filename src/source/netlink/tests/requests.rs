@@ -38,14 +38,14 @@ fn ask(
 }
 
 #[test]
-fn a_visitor_that_has_seen_enough_ends_the_dump_before_its_end() {
+fn a_visitor_can_break_a_dump_off() {
     let mut script = Script::of([good(LITTLE)]);
     let flow = ask(&mut script, Family::V4, &[443], ControlFlow::Break(()));
     assert_eq!(flow, Ok(ControlFlow::Break(())));
 }
 
 #[test]
-fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
+fn one_port_is_requested_in_the_header_and_several_by_bytecode() {
     let mut script = Script::of([done(LITTLE, 0)]);
     assert_eq!(ask(&mut script, Family::V4, &[443], ON), Ok(ON));
     let request = &script.sent[0];
@@ -68,7 +68,7 @@ fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
 
 /// The kernel does not answer, so each call returns EAGAIN until the time limit is over.
 #[test]
-fn eagain_past_the_time_limit_is_the_end_of_the_time() {
+fn no_answer_within_the_time_limit_is_a_timeout() {
     for datagrams in [vec![], vec![good(LITTLE)]] {
         let mut script = Script::of(datagrams);
         let end = ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()));
@@ -94,7 +94,7 @@ fn exact_of(
 }
 
 #[test]
-fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
+fn the_exact_lookup_requests_a_socket_by_its_local_side() {
     let mut script = Script::of([good(LITTLE)]);
     let found = exact(&mut script, "127.0.0.1").unwrap().unwrap();
     assert_eq!(found.to_string(), "127.0.0.1:443");
@@ -120,7 +120,7 @@ fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
 }
 
 #[test]
-fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
+fn an_exact_lookup_returns_none_for_no_and_errors_for_the_rest() {
     let error = |code: i32| message(ERROR, 0, SEQUENCE, &code.to_le_bytes(), LITTLE);
     let mut established = listener(LITTLE, &[]);
     established[1] = 1;
@@ -152,7 +152,7 @@ fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
 }
 
 #[test]
-fn a_conversation_counts_its_requests() {
+fn a_session_numbers_its_requests() {
     let mut script = Script::of([done(LITTLE, 0), done(LITTLE, 0)]);
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, LIMIT);
@@ -174,7 +174,7 @@ fn a_conversation_counts_its_requests() {
 }
 
 #[test]
-fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
+fn a_dump_that_was_broken_off_is_read_to_its_end_before_the_next_request() {
     for (rest, goes_on) in [
         (vec![done(LITTLE, 0)], true),
         (vec![good(LITTLE), done(LITTLE, 0)], true),
@@ -210,7 +210,7 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
 }
 
 #[test]
-fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
+fn a_udp_dump_requests_unconnected_sockets_with_their_memory() {
     let mut script = Script::of([message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE)]);
     let clock = script.clock.clone();
     let query = Query {
@@ -244,7 +244,7 @@ fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
 }
 
 #[test]
-fn without_a_module_for_udp_the_fault_names_it() {
+fn without_udp_diag_the_error_names_the_module() {
     let missing = source::SourceError::from(NetlinkError::Kernel(Errno::ENOENT));
     let of = |protocol| of_protocol(NetlinkError::Kernel(Errno::ENOENT).into(), protocol);
     assert_eq!(of(Protocol::Tcp), missing);
@@ -256,14 +256,14 @@ fn without_a_module_for_udp_the_fault_names_it() {
 }
 
 #[test]
-fn a_connected_udp_socket_is_no_listener() {
+fn a_connected_udp_socket_is_not_a_listener() {
     let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(1), LITTLE);
     let mut script = Script::of([datagram]);
     assert_eq!(exact_of(&mut script, Protocol::Udp, "127.0.0.1"), Ok(None));
 }
 
 #[test]
-fn the_exact_lookup_of_udp_asks_for_the_receiver_of_a_datagram() {
+fn the_exact_udp_lookup_requests_the_receiver_of_a_datagram() {
     let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE);
     let mut script = Script::of([datagram]);
     let found = exact_of(&mut script, Protocol::Udp, "127.0.0.1").unwrap();
