@@ -22,7 +22,7 @@ use std::time::Duration;
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Answer, Family, NoRequirements, Protocol};
 use listenup::engine::SourceChain;
-use listenup::engine::{CheckSpec, Timing, judge};
+use listenup::engine::{CheckSpec, Timing, run_check};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::fstat;
@@ -204,7 +204,7 @@ fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>)
     for _ in 0..plan.looks {
         let mut chain = SourceChain::new(vec![source()]);
         let limit = Deadline::new(&clock, plan.timeout);
-        let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
+        let outcome = run_check(&spec, &mut chain, &mut NoRequirements, timing, limit);
         match outcome.answers.first() {
             Some((_, Answer::Listening(_))) => {}
             other => {

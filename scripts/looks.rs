@@ -22,11 +22,11 @@ use listenup::domain::{
     LookupKey,
     Protocol::Tcp,
 };
-use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Source, SourceError, netlink::Netlink, proc::Proc};
 use percentile::percentile;
 use shows::shows;
 
-fn exactly(source: &mut dyn Source, connection: LookupKey) -> Result<bool, Fault> {
+fn exactly(source: &mut dyn Source, connection: LookupKey) -> Result<bool, SourceError> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
     Ok(source.kernel_lookup(connection, limit)?.is_some())
@@ -43,9 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let connection = LookupKey::to("127.0.0.1:1443".parse()?, None).ok_or("no address")?;
     let mut open = Netlink::new();
-    let opinion = || Proc::second_opinion("/proc");
+    let opinion = || Proc::cross_check("/proc");
 
-    type Look<'a> = (&'a str, bool, Box<dyn FnMut() -> Result<bool, Fault> + 'a>);
+    type Look<'a> = (
+        &'a str,
+        bool,
+        Box<dyn FnMut() -> Result<bool, SourceError> + 'a>,
+    );
     let looks: Vec<Look<'_>> = vec![
         (
             "sock_diag, listening",
@@ -78,12 +82,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             Box::new(|| shows(&mut Proc::new("/proc"), Tcp, V6, 16443)),
         ),
         (
-            "/proc tcp, second opinion: not",
+            "/proc tcp, cross-check: not",
             false,
             Box::new(|| shows(&mut opinion(), Tcp, V4, 81)),
         ),
         (
-            "/proc tcp6, second opinion: not",
+            "/proc tcp6, cross-check: not",
             false,
             Box::new(|| shows(&mut opinion(), Tcp, V6, 81)),
         ),

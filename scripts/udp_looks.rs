@@ -22,7 +22,7 @@ use listenup::domain::{
     LookupKey,
     Protocol::Udp,
 };
-use listenup::source::{Fault, Source, netlink::Netlink, proc::Proc};
+use listenup::source::{Source, SourceError, netlink::Netlink, proc::Proc};
 use percentile::percentile;
 use shows::shows;
 
@@ -64,14 +64,14 @@ fn holders(count: usize) -> Result<Vec<Child>, Box<dyn Error>> {
     Ok(holders)
 }
 
-fn exactly(connection: LookupKey) -> Result<bool, Fault> {
+fn exactly(connection: LookupKey) -> Result<bool, SourceError> {
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, Duration::from_secs(60));
     Ok(Netlink::new().kernel_lookup(connection, limit)?.is_some())
 }
 
 /// Whether the program exits with 0, whatever else it exits with.
-fn succeeds(program: &str, arguments: &[&str]) -> Result<bool, Fault> {
+fn succeeds(program: &str, arguments: &[&str]) -> Result<bool, SourceError> {
     let mut command = Command::new(program);
     let command = command.args(arguments).stdout(Stdio::null());
     // What could not be run succeeds in no row below.
@@ -94,7 +94,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = LookupKey::to("udp:127.0.0.1:53".parse()?, None).ok_or("no address")?;
     let nowhere = LookupKey::to("udp:127.0.0.1:54".parse()?, None).ok_or("no address")?;
 
-    type Look<'a> = (&'a str, bool, Box<dyn Fn() -> Result<bool, Fault> + 'a>);
+    type Look<'a> = (
+        &'a str,
+        bool,
+        Box<dyn Fn() -> Result<bool, SourceError> + 'a>,
+    );
     let looks: [Look<'_>; 11] = [
         ("`/bin/true`", true, Box::new(|| succeeds("/bin/true", &[]))),
         (
@@ -141,14 +145,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Box::new(|| shows(&mut Netlink::new(), Udp, V6, 54)),
         ),
         (
-            "a look, /proc udp, second opinion: not",
+            "a look, /proc udp, cross-check: not",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V4, 54)),
+            Box::new(|| shows(&mut Proc::cross_check("/proc"), Udp, V4, 54)),
         ),
         (
-            "a look, /proc udp6, second opinion: not",
+            "a look, /proc udp6, cross-check: not",
             false,
-            Box::new(|| shows(&mut Proc::second_opinion("/proc"), Udp, V6, 54)),
+            Box::new(|| shows(&mut Proc::cross_check("/proc"), Udp, V6, 54)),
         ),
     ];
     for (name, expected, look) in looks {

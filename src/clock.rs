@@ -13,7 +13,7 @@ pub trait Clock {
     /// The time since some fixed moment.
     fn now(&self) -> Duration;
     /// Waits.
-    fn pause(&self, duration: Duration);
+    fn sleep(&self, duration: Duration);
 }
 
 /// The machine's monotonic clock, which counts from its creation.
@@ -32,7 +32,7 @@ impl Clock for SystemClock {
         self.0.elapsed()
     }
 
-    fn pause(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) {
         sleep(duration);
     }
 }
@@ -63,9 +63,9 @@ pub fn sleep(duration: Duration) {
 
 /// A time for a person, written as options take it: `0.057ms`, `500ms`, `1.5s`, `1m 40s`.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl fmt::Display for Shown {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         let (figure, unit) = match self.0.as_nanos() {
@@ -84,17 +84,17 @@ impl fmt::Display for Shown {
 #[derive(Clone, Copy)]
 pub struct Deadline<'a> {
     clock: &'a dyn Clock,
-    whole: Duration,
+    limit: Duration,
     end: Duration,
 }
 
 impl<'a> Deadline<'a> {
     /// Sets a deadline that ends after this time.
-    pub fn new(clock: &'a dyn Clock, whole: Duration) -> Self {
+    pub fn new(clock: &'a dyn Clock, limit: Duration) -> Self {
         Self {
             clock,
-            whole,
-            end: clock.now().saturating_add(whole),
+            limit,
+            end: clock.now().saturating_add(limit),
         }
     }
 
@@ -104,29 +104,29 @@ impl<'a> Deadline<'a> {
     }
 
     /// The whole time limit.
-    pub fn whole(&self) -> Duration {
-        self.whole
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// The time that remains.
-    pub fn left(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         self.end.saturating_sub(self.clock.now())
     }
 
     /// True if no time remains.
-    pub fn is_over(&self) -> bool {
-        self.left().is_zero()
+    pub fn has_passed(&self) -> bool {
+        self.remaining().is_zero()
     }
 
-    /// Waits, but not beyond the end.
-    pub fn pause(&self, duration: Duration) {
-        self.clock.pause(duration.min(self.left()));
+    /// Sleeps, but not beyond the end.
+    pub fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration.min(self.remaining()));
     }
 }
 
 impl fmt::Debug for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Deadline({:?})", self.whole)
+        write!(f, "Deadline({:?})", self.limit)
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_as_options_take_them() {
+    fn durations_are_printed_as_options_accept_them() {
         for (nanos, text) in [
             (0, "0ms"),
             (1, "1ns"),
@@ -150,7 +150,7 @@ mod tests {
             (59_999_000_000, "59.999s"),
             (100_000_000_000, "1m 40s"),
         ] {
-            let shown = Shown(Duration::from_nanos(nanos)).to_string();
+            let shown = HumanDuration(Duration::from_nanos(nanos)).to_string();
             assert_eq!(shown, text);
         }
     }
@@ -191,7 +191,7 @@ pub(crate) mod fake {
             now
         }
 
-        fn pause(&self, duration: Duration) {
+        fn sleep(&self, duration: Duration) {
             self.advance(duration);
         }
     }

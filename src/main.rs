@@ -10,7 +10,7 @@
 //! | [`domain`] | protocol, target, listener, survey, requirement, verdict, exit status: pure |
 //! | [`keepalived_conf`] | keepalived's configuration as keepalived reads it |
 //! | [`source`] | the sources of listeners: [`source::netlink`] (sock_diag) and [`source::proc`] (/proc/self/net/tcp, tcp6, udp, udp6) |
-//! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the watchdog of the deadline |
+//! | [`host`] | the rest of the machine: namespaces, accounts, cgroups, processes, and the hard time limit |
 //! | [`requirements`] | the requirements on a listener: `--max-queue`, `--owner-...` |
 //! | [`engine`] | the check: its targets and limits, the chain of sources, the verdict |
 //! | [`report`] | the report: text, JSON, Nagios, and a writer that never waits beyond the deadline |
@@ -38,8 +38,8 @@ static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 // SAFETY: no other symbol of this name is linked; std defines one only without `no_main`.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    start::standard_streams();
+    start::open_standard_streams();
     // SAFETY: C's start calls this with the argument vector of execve(2).
     let args = unsafe { start::arguments(argc, argv) };
-    commands::run(cli::parse(args)).number().into()
+    commands::run(cli::parse(args)).code().into()
 }

@@ -15,13 +15,13 @@ use nix::sys::signal::{SigSet, Signal};
 /// Makes sure that descriptors 0 to 2 are open, so that no file opened later becomes a standard stream. Also makes
 /// writing to a pipe without a reader, or to a file beyond the limit of its size (RLIMIT_FSIZE), an error instead of a
 /// signal.
-pub fn standard_streams() {
+pub fn open_standard_streams() {
     for fd in 0..=2 {
         // SAFETY: F_GETFD takes no pointer and changes nothing; a number that is no descriptor is an
         // error.
         let open = unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1;
         if !open && Errno::last() == Errno::EBADF {
-            occupy();
+            reserve_descriptor();
         }
     }
     // Blocking signals that exist cannot fail.
@@ -31,7 +31,7 @@ pub fn standard_streams() {
 
 /// Reserves the lowest free descriptor for good. It can be neither read nor written, so that a report which is not
 /// delivered is an error. O_PATH opens nothing, so it cannot wait; a FIFO in the place of /dev/null would.
-fn occupy() {
+fn reserve_descriptor() {
     let flags = OFlag::O_PATH.bits();
     // SAFETY: the path ends with a NUL, and without O_CREAT there is no third argument.
     unsafe { libc::open(c"/".as_ptr(), flags) };

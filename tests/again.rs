@@ -13,7 +13,7 @@ use common::sockets::{listen, listen_with};
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Answer, NoRequirements};
 use listenup::engine::SourceChain;
-use listenup::engine::{CheckSpec, Timing, judge};
+use listenup::engine::{CheckSpec, Timing, run_check};
 use listenup::source::{netlink::Netlink, proc::Proc};
 
 fn descriptors() -> usize {
@@ -21,7 +21,7 @@ fn descriptors() -> usize {
 }
 
 #[test]
-fn a_thousand_judgements_take_one_socket_and_are_each_right() {
+fn a_thousand_checks_use_one_socket_and_are_right() {
     in_namespace(|| {
         let _one = listen("127.0.0.1", 443);
         // More than fit into the first datagram, so that a dump is broken off.
@@ -43,7 +43,7 @@ fn a_thousand_judgements_take_one_socket_and_are_each_right() {
         for round in 0..1000 {
             let members: Vec<_> = (0..round % 3 * 40).map(|_| group()).collect();
             let limit = Deadline::new(&clock, timing.timeout);
-            let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
+            let outcome = run_check(&spec, &mut chain, &mut NoRequirements, timing, limit);
             let listening = outcome
                 .answers
                 .iter()

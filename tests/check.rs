@@ -5,11 +5,11 @@
 mod common;
 
 use common::in_namespace;
-use common::program::{Said, listenup, sh};
+use common::program::{ProgramOutput, listenup, sh};
 use common::sockets::listen;
 
 #[test]
-fn one_line_a_target_in_the_order_they_were_given() {
+fn each_target_has_a_line_in_the_given_order() {
     in_namespace(|| {
         let _sockets = (listen("127.0.0.1", 443), listen("::", 80));
         listenup("check 80 8080 127.0.0.1:443 [::1]:443 443")
@@ -26,7 +26,7 @@ fn one_line_a_target_in_the_order_they_were_given() {
 }
 
 #[test]
-fn all_any_and_at_least() {
+fn all_any_and_at_least_count_listening_targets() {
     in_namespace(|| {
         let _sockets = (listen("127.0.0.1", 1), listen("127.0.0.1", 2));
         for (line, code) in [
@@ -75,7 +75,7 @@ fn the_same_target_twice_is_one_target() {
 }
 
 #[test]
-fn what_is_missing_is_counted() {
+fn a_failed_check_reports_the_shortfall() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 1);
         for (line, missing) in [
@@ -97,7 +97,7 @@ fn what_is_missing_is_counted() {
 }
 
 #[test]
-fn once_enough_targets_listen_nothing_more_is_asked() {
+fn enough_listening_targets_end_the_check() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for enough in ["--any", "--at-least 1"] {
@@ -116,7 +116,7 @@ fn once_enough_targets_listen_nothing_more_is_asked() {
 }
 
 #[test]
-fn absent_says_what_should_not_be() {
+fn absent_names_the_listener_that_must_not_exist() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 1);
         listenup("check --absent 2 1").exits(1).stdout(
@@ -156,7 +156,7 @@ fn quiet_prints_nothing_but_errors() {
 }
 
 /// The trace without the times.
-fn trace(said: &Said) -> Vec<String> {
+fn trace(said: &ProgramOutput) -> Vec<String> {
     let line = |line: &str| match line.split_once("; took ") {
         Some((event, _time)) => event.trim_start().to_owned(),
         None => panic!("{line:?} tells no time"),
@@ -165,7 +165,7 @@ fn trace(said: &Said) -> Vec<String> {
 }
 
 #[test]
-fn verbose_says_who_was_asked_and_what_the_answer_was() {
+fn verbose_names_each_source_and_its_answer() {
     in_namespace(|| {
         let _sockets = (
             listen("127.0.0.1", 443),
@@ -201,7 +201,7 @@ fn verbose_says_who_was_asked_and_what_the_answer_was() {
 }
 
 #[test]
-fn without_a_file_descriptor_left_neither_source_can_tell() {
+fn without_a_free_file_descriptor_the_answer_is_could_not_tell() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         // Both reasons are told, and the answer is not "not listening".

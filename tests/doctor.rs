@@ -21,7 +21,7 @@ use common::{in_namespace, ip};
 const GOOD: &str = "script \"FOLDER/listenup check -q 443\"";
 
 #[test]
-fn the_first_line_is_what_was_examined_and_the_last_line_the_result() {
+fn the_report_begins_with_the_subject_and_ends_with_the_result() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -82,7 +82,7 @@ fn the_first_line_is_what_was_examined_and_the_last_line_the_result() {
 }
 
 #[test]
-fn its_formats() {
+fn text_json_and_quiet_agree() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -213,7 +213,7 @@ fn the_block_to_paste_has_the_port() {
 
 /// A note that one failure is enough would be untrue.
 #[test]
-fn the_fall_of_a_check_that_never_runs() {
+fn a_check_that_never_runs_gets_no_advice_about_fall() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = conf_with("script \"/nonexistent/check\"", "").replace(" fall 2\n", "");
@@ -222,7 +222,7 @@ fn the_fall_of_a_check_that_never_runs() {
 }
 
 #[test]
-fn the_targets_of_the_command_line() {
+fn targets_of_the_command_line_are_checked() {
     in_namespace(|| {
         let _listeners = [listen("::1", 443), listen("127.0.0.1", 80)];
         let folder = Folder::new();
@@ -249,7 +249,7 @@ fn the_targets_of_the_command_line() {
 }
 
 #[test]
-fn a_target_that_is_not_listening_says_where_else_on_its_port_something_listens() {
+fn a_failing_target_names_other_listeners_on_its_port() {
     in_namespace(|| {
         ip("link add d0 type veth peer name p0");
         let _listeners = [
@@ -344,7 +344,7 @@ fn several_files_are_several_configurations() {
 }
 
 #[test]
-fn the_file_that_keepalived_reads_by_default() {
+fn the_default_configuration_file_is_read() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -365,7 +365,7 @@ fn the_file_that_keepalived_reads_by_default() {
 }
 
 #[test]
-fn it_changes_nothing() {
+fn the_doctor_changes_nothing() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -423,7 +423,7 @@ fn it_changes_nothing() {
 }
 
 #[test]
-fn its_command_line() {
+fn wrong_arguments_are_refused_with_a_hint() {
     for (line, error) in [
         ("doctor x", "error: x: for a file, write ./x; as a target: "),
         ("doctor 70000", "for a file, write ./70000;"),

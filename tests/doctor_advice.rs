@@ -17,7 +17,7 @@ use advice::{Kind, Row};
 use common::doctor::{Found, doctor, with_code, write_conf};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
-use common::program::{Said, sh};
+use common::program::{ProgramOutput, sh};
 use common::sockets::listen;
 use common::{in_namespace, ip};
 use listenup::commands::doctor::codes;
@@ -136,7 +136,7 @@ fn examine(folder: &Folder, row: &Row, words: &str) -> Vec<Found> {
         "--format json {path} {}",
         words.replace("FOLDER", &folder.path().display().to_string())
     );
-    let said: Said = match row.hidden {
+    let said: ProgramOutput = match row.hidden {
         None => doctor(folder.path(), &words),
         Some((over, what)) => sh(&format!(
             "exec unshare --mount sh -c 'mount --bind {} {over} && exec {}/listenup doctor {words}'",
@@ -287,26 +287,26 @@ fn check_all(rows: Vec<Row>) {
 }
 
 #[test]
-fn what_keepalived_reads_differently() {
+fn advice_about_reading_takes_effect_in_keepalived() {
     check_all(advice::reading());
 }
 
 #[test]
-fn blocks_and_values() {
+fn advice_about_blocks_and_values_takes_effect_in_keepalived() {
     check_all(advice::blocks());
 }
 
 #[test]
-fn what_is_tracked() {
+fn advice_about_tracking_takes_effect_in_keepalived() {
     check_all(advice::tracking());
 }
 
 #[test]
-fn users_paths_and_weights() {
+fn advice_about_users_paths_and_weights_takes_effect_in_keepalived() {
     check_all(advice::audit());
 }
 
 #[test]
-fn checks_by_listenup() {
+fn advice_about_listenup_checks_takes_effect_in_keepalived() {
     check_all(advice::commands());
 }

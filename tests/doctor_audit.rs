@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use common::confined::{Call, Confined, NOBODY};
 use common::doctor::{Found, codes, conf_with, findings_about, install, with_code, write_conf};
 use common::keepalived::Folder;
-use common::program::{Said, sh};
+use common::program::{ProgramOutput, sh};
 use common::sockets::listen;
 use common::{in_namespace, ip};
 
@@ -30,7 +30,7 @@ fn wrong(found: &[Found]) -> String {
 }
 
 #[test]
-fn checks_that_can_never_succeed() {
+fn checks_that_can_never_succeed_are_problems() {
     in_namespace(|| {
         let _listeners = [listen("0.0.0.0", 443), listen("::1", 1)];
         let folder = Folder::new();
@@ -85,7 +85,7 @@ fn checks_that_can_never_succeed() {
 }
 
 #[test]
-fn a_check_that_fails_right_now_is_no_problem() {
+fn a_check_that_fails_right_now_is_failing_and_not_a_problem() {
     in_namespace(|| {
         let folder = Folder::new();
         let look = |arguments: &str, others: &str| {
@@ -108,7 +108,7 @@ fn a_check_that_fails_right_now_is_no_problem() {
 }
 
 #[test]
-fn a_source_that_is_refused_to_the_check() {
+fn a_source_that_the_check_cannot_use_is_a_problem() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -128,7 +128,7 @@ fn a_source_that_is_refused_to_the_check() {
 }
 
 #[test]
-fn a_check_of_a_real_server() {
+fn checks_of_real_servers_are_examined() {
     in_namespace(|| {
         let folder = Folder::new();
         let look = |misc: &str| {
@@ -189,7 +189,7 @@ fn a_check_that_keepalived_does_not_run_is_not_run() {
 }
 
 #[test]
-fn only_root_finds_out_what_another_user_sees() {
+fn only_root_evaluates_checks_of_other_users() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -225,7 +225,7 @@ fn only_root_finds_out_what_another_user_sees() {
 }
 
 #[test]
-fn an_address_for_which_the_service_waits() {
+fn a_check_of_the_virtual_address_can_deadlock() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = conf_with(&check("192.0.2.100:443"), "");
@@ -257,7 +257,7 @@ fn an_address_for_which_the_service_waits() {
 }
 
 #[test]
-fn each_part_of_an_unsafe_path() {
+fn each_insecure_part_of_a_path_is_reported() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -290,7 +290,7 @@ fn each_part_of_an_unsafe_path() {
 }
 
 #[test]
-fn paths_that_do_not_lead_to_a_program() {
+fn paths_that_do_not_lead_to_a_program_are_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -354,7 +354,7 @@ fn paths_that_do_not_lead_to_a_program() {
 }
 
 #[test]
-fn a_file_system_that_executes_nothing() {
+fn a_program_on_a_noexec_file_system_is_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -381,7 +381,7 @@ fn with_account(folder: &Folder, file: &str, line: &str, conf: &str) -> Vec<Foun
     fs::write(path.join(file), format!("{line}\n")).unwrap();
     write_conf(path, conf);
     let shown = path.display();
-    let said: Said = sh(&format!(
+    let said: ProgramOutput = sh(&format!(
         "exec unshare --mount sh -c 'mount --bind {shown}/{file} /etc/{file} && \
          exec {shown}/listenup doctor --format json {shown}/keepalived.conf'"
     ));
@@ -389,7 +389,7 @@ fn with_account(folder: &Folder, file: &str, line: &str, conf: &str) -> Vec<Foun
 }
 
 #[test]
-fn the_user_of_a_script() {
+fn unknown_script_users_are_reported() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -440,7 +440,7 @@ fn the_user_of_a_script() {
 }
 
 #[test]
-fn a_group_that_keepalived_cannot_read() {
+fn a_group_that_keepalived_cannot_read_is_reported() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -459,7 +459,7 @@ fn a_group_that_keepalived_cannot_read() {
 }
 
 #[test]
-fn times_that_go_together() {
+fn a_timeout_longer_than_keepalived_s_is_reported() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();

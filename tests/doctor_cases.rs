@@ -8,7 +8,7 @@ use std::fs;
 
 use common::doctor::{Found, codes, findings_of};
 use common::keepalived::Folder;
-use common::program::Said;
+use common::program::ProgramOutput;
 use common::sockets::listen;
 use common::{in_namespace, ip};
 
@@ -35,7 +35,7 @@ const CASES: &[(&str, i32, &str)] = &[
 ];
 
 /// The findings about a case. Its `red` is a namespace of that name, which is there.
-fn look(folder: &Folder, name: &str, netns: &str) -> (Said, Vec<Found>) {
+fn look(folder: &Folder, name: &str, netns: &str) -> (ProgramOutput, Vec<Found>) {
     let shown = folder.path().display().to_string();
     let text = fs::read_to_string(format!("tests/cases/doctor/{name}.conf")).unwrap();
     let text = text.replace("/usr/libexec/keepalived", &shown);
@@ -62,7 +62,7 @@ impl Drop for Named {
 }
 
 #[test]
-fn each_report_is_diagnosed() {
+fn each_public_report_gets_its_findings() {
     let there = fs::read_dir("tests/cases/doctor").unwrap().count();
     assert_eq!(CASES.len(), there, "each case is in the table");
     in_namespace(|| {

@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 
 use common::doctor::doctor;
 use common::keepalived::Folder;
-use common::program::{Said, example};
+use common::program::{ProgramOutput, example};
 use common::scripts::{Check, command, script, succeeds, write};
 use common::sockets::{connect, listen, listen_with};
 use common::{in_namespace, ip};
@@ -276,7 +276,7 @@ fn haproxy(folder: &Folder) -> Program {
 }
 
 #[test]
-fn replacements_mean_the_same_or_are_stricter_for_a_reason() {
+fn replacements_are_equivalent_or_stricter_with_a_reason() {
     let folder = Folder::new();
     let checks: Vec<Check> = REPLACED
         .iter()
@@ -660,7 +660,7 @@ const LEFT: &[(Check, &str)] = &[
 ];
 
 #[test]
-fn what_is_not_understood_whole_stays() {
+fn checks_that_are_not_fully_understood_stay() {
     let folder = Folder::new();
     let checks: Vec<Check> = LEFT.iter().map(|(check, _)| *check).collect();
     let path = write(&folder, &checks);
@@ -709,7 +709,7 @@ fn another_user_cannot_see_owners() {
 
 /// Applies a patch below a folder.
 #[track_caller]
-fn apply(said: &Said, root: &Path) {
+fn apply(said: &ProgramOutput, root: &Path) {
     let patch = tempfile::NamedTempFile::new().unwrap();
     fs::write(patch.path(), &said.stdout).unwrap();
     let mut command = Command::new("patch");
@@ -719,7 +719,7 @@ fn apply(said: &Said, root: &Path) {
         .arg(root)
         .arg("-i")
         .arg(patch.path());
-    Said::by(&mut command).exits(0).stderr("");
+    ProgramOutput::by(&mut command).exits(0).stderr("");
 }
 
 const SCRIPT: &str = "vrrp_script chk {\n script \"/usr/bin/nc -z 127.0.0.1 443\"\n}\n";
@@ -746,7 +746,7 @@ fn the_patch_fits_files_with_odd_names_and_bytes() {
     fs::write(&patch, &output.stdout).unwrap();
     let mut command = Command::new("patch");
     command.args(["-p0", "-d/", "-i"]).arg(&patch);
-    Said::by(&mut command).exits(0).stderr("");
+    ProgramOutput::by(&mut command).exits(0).stderr("");
     for path in [&main, &included] {
         let bytes = fs::read(path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
@@ -761,7 +761,7 @@ fn the_patch_fits_files_with_odd_names_and_bytes() {
 }
 
 #[test]
-fn a_file_that_controls_a_terminal_stays() {
+fn a_file_with_control_characters_is_not_rewritten() {
     let folder = Folder::new();
     let path = folder.path().join("keepalived.conf");
     for bytes in [
@@ -784,7 +784,7 @@ fn a_file_that_controls_a_terminal_stays() {
     let name = std::ffi::OsStr::from_bytes(b"\x1b[2J.conf");
     fs::write(folder.path().join(name), SCRIPT).unwrap();
     let mut command = Command::new(folder.path().join("listenup"));
-    let said = Said::by(
+    let said = ProgramOutput::by(
         command
             .args(["doctor", "--rewrite"])
             .arg(folder.path().join(name)),
@@ -796,7 +796,7 @@ fn a_file_that_controls_a_terminal_stays() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_has_nothing_to_replace() {
+fn a_missing_file_or_one_without_checks_is_reported() {
     let folder = Folder::new();
     for file in ["/nonexistent.conf", "/dev/zero"] {
         let said = doctor(folder.path(), &format!("--rewrite {file}"))

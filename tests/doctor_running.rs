@@ -73,7 +73,7 @@ impl Gateway {
 }
 
 #[test]
-fn what_a_running_keepalived_has_loaded() {
+fn the_loaded_configuration_is_examined_instead_of_the_file() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path().to_owned();
@@ -156,7 +156,7 @@ fn tracking(file: &Path, more: &str) -> String {
 
 /// Both that were shown on a live gateway: the folder comes after keepalived's start, or is made again.
 #[test]
-fn a_track_file_that_the_running_keepalived_does_not_see() {
+fn a_track_file_that_keepalived_does_not_watch_is_a_problem() {
     in_namespace(|| {
         let folder = Folder::new();
         let watched = folder.path().join("watched");
@@ -189,7 +189,7 @@ fn a_track_file_that_the_running_keepalived_does_not_see() {
 }
 
 #[test]
-fn a_folder_that_comes_after_the_start() {
+fn a_track_file_folder_created_after_the_start_is_a_problem() {
     in_namespace(|| {
         let folder = Folder::new();
         let late = folder.path().join("late");
@@ -202,7 +202,7 @@ fn a_folder_that_comes_after_the_start() {
 }
 
 #[test]
-fn a_script_that_was_disabled_at_the_start() {
+fn a_script_disabled_at_the_start_is_a_problem() {
     in_namespace(|| {
         let folder = Folder::new();
         fs::create_dir(folder.path().join("late")).unwrap();
@@ -226,7 +226,7 @@ fn a_script_that_was_disabled_at_the_start() {
 }
 
 #[test]
-fn a_track_file_and_its_writer() {
+fn a_track_file_without_a_live_writer_is_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -272,7 +272,7 @@ fn a_track_file_and_its_writer() {
 }
 
 #[test]
-fn a_process_tells_of_no_listener() {
+fn a_track_process_does_not_check_a_listener() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         let folder = Folder::new();
@@ -289,7 +289,7 @@ fn a_process_tells_of_no_listener() {
 }
 
 #[test]
-fn a_message_of_the_running_keepalived() {
+fn messages_of_the_running_keepalived_are_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let part = folder.path().join("part.inc");
@@ -320,7 +320,7 @@ fn a_message_of_the_running_keepalived() {
 
 /// The package was upgraded, and keepalived still runs.
 #[test]
-fn the_next_restart_is_one_of_another_version() {
+fn an_upgrade_that_takes_effect_at_the_next_restart_is_reported() {
     in_namespace(|| {
         let folder = Folder::new();
         let program = folder.path().join("keepalived");
@@ -398,7 +398,7 @@ fn the_next_restart_is_one_of_another_version() {
 }
 
 #[test]
-fn a_file_check_uses_its_track_file() {
+fn a_file_check_uses_the_named_track_file() {
     in_namespace(|| {
         let folder = Folder::new();
         fs::write(folder.path().join("track"), "0\n").unwrap();

@@ -491,7 +491,7 @@ fn install(folder: &Folder, lines: &[(&str, String)]) {
 }
 
 #[test]
-fn what_is_reported_happens_and_each_fix_cures_it() {
+fn each_reported_fault_happens_and_each_fix_removes_it() {
     let folder = Folder::new();
     let shown = folder.path().display().to_string();
     let lines = |case: &Case| format!("{}\n {}", case.check.line(folder.path()), case.line);
@@ -585,7 +585,7 @@ fn what_is_reported_happens_and_each_fix_cures_it() {
 }
 
 #[test]
-fn nothing_is_said_of_what_is_not_a_look_and_one_note_of_what_is_not_understood() {
+fn other_commands_get_no_finding_and_unclear_ones_a_note() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path().join("check.sh");
@@ -633,7 +633,7 @@ fn nothing_is_said_of_what_is_not_a_look_and_one_note_of_what_is_not_understood(
     });
 }
 
-fn look(folder: &Folder, line: &str) -> (common::program::Said, Vec<Found>) {
+fn look(folder: &Folder, line: &str) -> (common::program::ProgramOutput, Vec<Found>) {
     let shown = folder.path().display().to_string();
     let path = folder.path().join("keepalived.conf");
     fs::write(&path, conf_with(line, "").replace("FOLDER", &shown)).unwrap();
@@ -641,7 +641,7 @@ fn look(folder: &Folder, line: &str) -> (common::program::Said, Vec<Found>) {
 }
 
 #[test]
-fn a_file_that_does_not_end_or_is_not_a_script_is_not_read() {
+fn only_short_scripts_are_read() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path().join("check.sh");
@@ -658,7 +658,7 @@ fn a_file_that_does_not_end_or_is_not_a_script_is_not_read() {
 }
 
 #[test]
-fn a_shell_script_that_calls_listenup() {
+fn a_shell_script_that_calls_listenup_is_recognized() {
     in_namespace(|| {
         let folder = Folder::new();
         script("check", "#!/bin/sh\nexec /usr/bin/listenup check -q 443\n").install(folder.path());
@@ -669,7 +669,7 @@ fn a_shell_script_that_calls_listenup() {
 }
 
 #[test]
-fn a_misc_check_has_a_real_server() {
+fn a_misc_check_is_reported_with_its_real_server() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = "global_defs {\n enable_script_security\n script_user root\n}\n\

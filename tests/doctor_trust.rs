@@ -14,7 +14,7 @@ use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
-use common::program::Said;
+use common::program::ProgramOutput;
 
 fn executable(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
@@ -27,7 +27,7 @@ fn calls(name: &str) -> String {
 }
 
 /// The doctor with strace, and the system calls of these names that it made, one a line.
-fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (Said, Vec<String>) {
+fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (ProgramOutput, Vec<String>) {
     let path = folder.join("keepalived.conf");
     let conf = conf.replace("FOLDER", &folder.display().to_string());
     fs::write(&path, conf).unwrap();
@@ -35,7 +35,7 @@ fn traced(folder: &Path, calls: &str, conf: &str, words: &[&str]) -> (Said, Vec<
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-o"]);
     strace.arg(&log).arg(folder.join("listenup"));
-    let said = Said::by(
+    let said = ProgramOutput::by(
         strace
             .args(["doctor", "--keepalived-conf"])
             .arg(&path)
@@ -96,7 +96,7 @@ fn a_different_file_is_named_and_not_evaluated() {
 
 /// What a check finds as another user is what it says when it is started as that user.
 #[test]
-fn another_user_gets_the_same_answers_but_for_processes_and_namespaces() {
+fn checks_of_other_users_are_evaluated_as_those_users() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -195,7 +195,7 @@ fn a_relative_path_leads_to_no_file_where_the_doctor_runs() {
                 &conf_with(&format!("script \"/bin/sh {script}\""), ""),
             );
             let mut command = Confined::new(path.join("listenup")).into_command();
-            let said = Said::by(
+            let said = ProgramOutput::by(
                 command
                     .current_dir(path)
                     .args(["doctor", "./keepalived.conf"]),
@@ -259,7 +259,7 @@ fn pretender(confined: Confined, before: &str, after: &str) -> Process {
 }
 
 #[test]
-fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
+fn a_keepalived_process_is_trusted_only_if_it_runs_as_root_alone() {
     in_namespace(|| {
         let folder = Folder::new();
         let python = fs::canonicalize("/usr/bin/python3").unwrap();
@@ -376,7 +376,7 @@ fn a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots() {
 
 /// A file without a name that has a million lines and more.
 #[test]
-fn what_a_keepalived_has_loaded_is_read_up_to_a_number_of_lines() {
+fn a_loaded_configuration_is_read_up_to_a_limit_of_lines() {
     in_namespace(|| {
         let folder = Folder::new();
         let python = fs::read(fs::canonicalize("/usr/bin/python3").unwrap()).unwrap();

@@ -19,7 +19,7 @@ use common::doctor::{conf_with, doctor, doctor_reads};
 use common::in_namespace;
 use common::keepalived::Folder;
 use common::process::Process;
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 use listenup::untrusted::text::is_unprintable;
 
 /// Bytes of memory that the doctor may ask for.
@@ -29,7 +29,7 @@ const FOREVER: &str = "120";
 
 /// The doctor with a limit on memory. It has to end.
 #[track_caller]
-fn bounded(words: &str) -> Said {
+fn bounded(words: &str) -> ProgramOutput {
     let said = Confined::new("timeout")
         .limited(Resource::RLIMIT_AS, MEMORY)
         .run(&format!(
@@ -66,7 +66,7 @@ fn traps(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_file_makes_it_wait_or_take_memory() {
+fn no_file_makes_the_doctor_wait_or_use_much_memory() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -98,7 +98,7 @@ fn no_file_makes_it_wait_or_take_memory() {
 
 /// What a file system that does not answer does to openat2(2). All work together has a minute.
 #[test]
-fn a_system_call_that_does_not_return_ends_it_after_a_minute() {
+fn a_stuck_system_call_ends_the_doctor_after_a_minute() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = folder.path().join("keepalived.conf");
@@ -120,7 +120,7 @@ fn a_system_call_that_does_not_return_ends_it_after_a_minute() {
 
 /// Opening a device can start something, so only the path is resolved (O_PATH).
 #[test]
-fn what_is_not_a_regular_file_is_not_even_opened() {
+fn files_that_are_not_regular_are_not_even_opened() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -136,7 +136,7 @@ fn what_is_not_a_regular_file_is_not_even_opened() {
         strace
             .arg(path.join("listenup"))
             .args(["doctor", "--keepalived-conf"]);
-        Said::by(strace.arg(path.join("keepalived.conf")));
+        ProgramOutput::by(strace.arg(path.join("keepalived.conf")));
         let log = fs::read_to_string(&log).unwrap();
         let mut opened = log
             .lines()
@@ -214,7 +214,7 @@ fn a_track_file_that_others_can_change_is_reported() {
 
 /// A few bytes that stand for very many.
 #[test]
-fn no_text_makes_it_work_without_a_limit() {
+fn no_text_makes_the_doctor_work_without_a_limit() {
     in_namespace(|| {
         let folder = Folder::new();
         let path = folder.path();
@@ -265,7 +265,7 @@ fn no_character_of_an_argument_controls_the_terminal() {
             vec!["list", "--netns", TRICKS],
             vec![TRICKS],
         ] {
-            let said = Said::by(Command::new(LISTENUP).args(&words));
+            let said = ProgramOutput::by(Command::new(LISTENUP).args(&words));
             let lines = said.stdout.replace('\n', "") + &said.stderr.replace('\n', "");
             assert!(!lines.contains(is_unprintable), "{said:#?}");
             let is_forged = |line: &str| line.starts_with("configuration OK");

@@ -148,7 +148,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_configuration_is_judged_for_its_version() {
+fn each_configuration_is_examined_for_its_version() {
     in_namespace(|| {
         let folder = Folder::new();
         fs::write(folder.path().join("track"), "0\n").unwrap();

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use common::confined::folder_with_listenup;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, await_call, listenup, listenup_with, sh};
+use common::program::{LISTENUP, ProgramOutput, await_call, listenup, listenup_with, sh};
 use common::sockets::listen;
 
 #[test]
@@ -52,7 +52,7 @@ fn every_row_of_the_table() {
 }
 
 #[test]
-fn an_option_that_is_the_same_twice_is_taken() {
+fn an_option_repeated_with_the_same_value_is_accepted() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for line in [
@@ -121,7 +121,7 @@ fn wrong_usage_is_1_says_so_on_stderr_and_never_looks_listening() {
 }
 
 #[test]
-fn more_than_a_thousand_targets_are_refused_and_a_thousand_are_judged_in_time() {
+fn a_thousand_targets_are_checked_in_time_and_more_are_refused() {
     in_namespace(|| {
         let ports = |count: u16| (1..=count).map(|port| port.to_string()).collect::<Vec<_>>();
         let run = |mut words: Vec<String>| {
@@ -154,7 +154,7 @@ fn more_than_a_thousand_targets_are_refused_and_a_thousand_are_judged_in_time() 
 }
 
 #[test]
-fn a_refused_target_is_quoted_with_what_was_expected() {
+fn an_invalid_target_is_quoted_with_the_expected_form() {
     for text in [
         "",
         "0",
@@ -177,7 +177,7 @@ fn a_refused_target_is_quoted_with_what_was_expected() {
 }
 
 #[test]
-fn a_misspelled_option_gets_the_similar_one_and_never_the_advice_to_make_it_a_target() {
+fn a_misspelled_option_gets_a_suggestion() {
     for (line, similar) in [
         (
             "check 443 --retry 3ms",
@@ -215,7 +215,7 @@ fn keepalived_takes_for_up(code: i32) -> [bool; 3] {
 }
 
 #[test]
-fn no_way_of_keepalived_to_read_an_exit_code_takes_it_for_another() {
+fn keepalived_cannot_misread_an_exit_code() {
     in_namespace(|| {
         let _listener = listen("::", 443);
         for (line, up) in [
@@ -275,7 +275,7 @@ fn help_and_version_exit_0() {
 }
 
 #[test]
-fn no_state_of_the_streams_changes_a_verdict() {
+fn closed_or_full_streams_do_not_change_the_verdict() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for streams in [
@@ -317,20 +317,20 @@ fn closed_streams_do_not_need_dev_null() {
                 "exec chroot {} /listenup check -v {port} <&- >&- 2>&-",
                 root.path().display()
             );
-            Said::by(Command::new("sh").args(["-c", &line])).exits(code);
+            ProgramOutput::by(Command::new("sh").args(["-c", &line])).exits(code);
         }
     });
 }
 
 #[test]
-fn a_reader_that_went_away_changes_no_verdict() {
+fn a_closed_pipe_does_not_change_the_verdict() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for (port, code) in [("443", 0), ("80", 1)] {
             // The pipe's reader is gone before the program writes, with SIGPIPE at its default as keepalived leaves it.
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            Said::by(
+            ProgramOutput::by(
                 Command::new("env")
                     .args(["--default-signal=PIPE", LISTENUP, "check", "-v", port])
                     .stdout(writer.try_clone().unwrap())
@@ -342,7 +342,7 @@ fn a_reader_that_went_away_changes_no_verdict() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_changes_no_verdict() {
+fn a_file_size_limit_does_not_change_the_verdict() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -368,7 +368,7 @@ fn a_file_that_may_not_grow_changes_no_verdict() {
 }
 
 #[test]
-fn what_was_asked_for_and_cannot_be_written_is_an_error() {
+fn requested_output_that_cannot_be_written_is_an_error() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for (words, code) in [
@@ -394,7 +394,7 @@ fn what_was_asked_for_and_cannot_be_written_is_an_error() {
             drop(reader);
             let mut command = Command::new(LISTENUP);
             command.args(words.split_whitespace()).stdout(writer);
-            Said::by(&mut command).exits(code).stderr("");
+            ProgramOutput::by(&mut command).exits(code).stderr("");
         }
         for words in ["list", "resets --trace off --for 10ms", "--help"] {
             sh(&format!(r#"exec "$0" {words} >/dev/null"#)).exits(0);

@@ -23,7 +23,7 @@ use nix::unistd::Pid;
 
 use common::in_namespace;
 use common::keepalived::{Gateways, PORT, Setup, VIP};
-use common::program::{LISTENUP, Said, example};
+use common::program::{LISTENUP, ProgramOutput, example};
 use common::sockets::Server;
 use common::watch::Watch;
 use common::watcher::Killed;
@@ -81,12 +81,12 @@ fn follows_the_listener(setup: &Setup, soak: Duration) {
 }
 
 #[test]
-fn the_address_stays_leaves_and_returns_with_the_listener() {
+fn the_address_follows_the_listener() {
     in_namespace(|| follows_the_listener(&Setup::default(), seconds(8)));
 }
 
 #[test]
-fn without_sock_diag_it_behaves_the_same_through_proc() {
+fn failover_works_the_same_without_sock_diag() {
     in_namespace(|| {
         follows_the_listener(
             &Setup {
@@ -122,7 +122,7 @@ fn a_weight_only_changes_the_priority() {
 }
 
 #[test]
-fn reverse_turns_it_round() {
+fn with_reverse_a_listener_lowers_the_priority() {
     in_namespace(|| {
         let _turn = alone();
         let mut gateways = Gateways::new();
@@ -155,7 +155,7 @@ fn reload_again_and_again(gateways: &mut Gateways, seconds: u64) {
 }
 
 #[test]
-fn retries_bridge_a_reload_and_without_them_it_shows() {
+fn retry_for_bridges_a_reload_that_otherwise_fails_over() {
     for (script, bridged) in [
         ("FOLDER/listenup check -q --retry-for 300ms 8443", true),
         ("FOLDER/listenup check -q 8443", false),
@@ -224,7 +224,7 @@ impl Drop for Load {
 
 /// The line of `listenup resets` on B, which got the address, that says why the client was reset.
 #[track_caller]
-fn cause(resets: &Said, gateways: &Gateways) -> String {
+fn cause(resets: &ProgramOutput, gateways: &Gateways) -> String {
     let mut lines = resets.stdout.lines();
     let sent = format!("  sent by 0.0.0.0:{PORT}: ");
     let line = lines.find(|line| line.starts_with(&sent));
@@ -239,7 +239,7 @@ fn cause(resets: &Said, gateways: &Gateways) -> String {
 /// The incident that this project exists for: A gets very many sockets while its service is well the
 /// whole time, and a client holds a connection through the address.
 #[test]
-fn the_incident() {
+fn netstat_fails_over_under_load_and_listenup_does_not() {
     let sockets = match std::env::var("LISTENUP_INCIDENT_SOCKETS") {
         Ok(count) => count.parse().unwrap(),
         Err(_) => 700_000,
@@ -308,7 +308,7 @@ fn the_incident() {
 }
 
 #[test]
-fn a_watch_moves_the_address_by_a_track_file_and_a_reload_of_it_does_not() {
+fn a_watch_moves_the_address_and_its_reload_does_not() {
     in_namespace(|| {
         let _turn = alone();
         let mut gateways = Gateways::new();

@@ -223,7 +223,7 @@ fn nagios_gets_one_line_with_performance_data_and_its_exit_codes() {
 }
 
 #[test]
-fn nagios_is_told_of_wrong_usage_on_stdout() {
+fn nagios_gets_wrong_usage_on_stdout() {
     listenup("check --format nagios 443x")
         .exits(3)
         .stdout(

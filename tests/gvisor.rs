@@ -6,10 +6,10 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 
 /// Runs a line of sh inside gVisor, in which `$0` is the program.
-fn inside(line: &str) -> Said {
+fn inside(line: &str) -> ProgramOutput {
     let state = tempfile::tempdir().unwrap();
     let mut command = Command::new("runsc");
     command
@@ -27,7 +27,7 @@ fn inside(line: &str) -> Said {
     let output = command.output();
     let output = output
         .expect("this test needs runsc, Debian's package of that name; scripts/test installs it");
-    Said::of(line.to_owned(), output)
+    ProgramOutput::of(line.to_owned(), output)
 }
 
 /// Python that keeps so many connections to 127.0.0.1:5000 and a UDP socket on [::]:5353, and then runs the program.
@@ -63,7 +63,7 @@ fn ten_checks(words: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_listener_beside_many_connections_is_never_not_listening() {
+fn with_many_connections_a_listener_is_never_reported_down() {
     for line in ten_checks("127.0.0.1:5000") {
         assert_eq!(
             line.trim_end(),
@@ -76,7 +76,7 @@ fn a_listener_beside_many_connections_is_never_not_listening() {
 }
 
 #[test]
-fn a_udp_socket_of_ipv6_which_it_does_not_show_is_could_not_tell() {
+fn an_ipv6_udp_socket_that_gvisor_hides_is_could_not_tell() {
     for line in ten_checks("udp:5353") {
         assert!(line.starts_with("1 udp:5353: could not tell"), "{line}");
         assert!(line.contains("without drops"), "{line}");

@@ -115,7 +115,7 @@ fn told(config: &Config) -> String {
 }
 
 #[test]
-fn scripts_are_what_keepalived_said() {
+fn parsed_scripts_match_what_keepalived_dumped() {
     let (mut compared, mut incomplete) = (0, 0);
     for (case, record) in records() {
         let config = read(&case);
@@ -203,7 +203,7 @@ fn complaints(record: &str) -> Vec<(Option<String>, usize, String)> {
 }
 
 #[test]
-fn where_keepalived_complains_there_is_a_diagnostic() {
+fn each_complaint_of_keepalived_has_a_diagnostic() {
     let (mut compared, mut missing) = (0, Vec::new());
     for (case, record) in records() {
         let config = read(&case);
@@ -238,7 +238,7 @@ fn where_keepalived_complains_there_is_a_diagnostic() {
 }
 
 #[test]
-fn checks_of_real_servers() {
+fn parsed_checks_of_real_servers_match_keepalived() {
     let config = read("06/misc.conf");
     let record = fs::read_to_string(format!("{CASES}/06/misc.check.data")).unwrap();
     let seen = of_keepalived(&record);
@@ -247,7 +247,7 @@ fn checks_of_real_servers() {
 }
 
 #[test]
-fn nothing_is_said_of_what_is_well() {
+fn correct_configurations_have_no_diagnostics() {
     for case in ["01/keepalived.conf", "09/start-rise.conf"] {
         let config = read(case);
         let mut problems = config.diagnostics.clone();

@@ -119,7 +119,7 @@ fn reading(version: &str) -> Reading<'static> {
 }
 
 /// What came of a case.
-enum Outcome {
+enum Comparison {
     /// So many blocks are the same.
     Same(usize),
     /// keepalived does not start or crashes, and the reader says so.
@@ -131,7 +131,7 @@ enum Outcome {
     Differs(String),
 }
 
-fn compare(main: &Path, case: &str, version: &str) -> Outcome {
+fn compare(main: &Path, case: &str, version: &str) -> Comparison {
     let reading = reading(version);
     let config = reading.read(main.parent().unwrap(), main);
     let real = ask(main, version);
@@ -142,17 +142,17 @@ fn compare(main: &Path, case: &str, version: &str) -> Outcome {
         .collect();
     if real.log.contains("Can't initialize ipvs") {
         // Only 2.2.7 can be made to believe that there is IPVS.
-        return Outcome::NoIpvs;
+        return Comparison::NoIpvs;
     }
     if real.failed && config.fatal.is_some() {
-        return Outcome::Fails;
+        return Comparison::Fails;
     }
     if !config.complete {
-        return Outcome::Incomplete;
+        return Comparison::Incomplete;
     }
     if real.failed != config.fatal.is_some() {
         let (real, log) = (real.failed, real.log);
-        return Outcome::Differs(format!(
+        return Comparison::Differs(format!(
             "{case}: keepalived failed: {real}, expected from {:?}\n{told}{log}",
             config.fatal
         ));
@@ -171,7 +171,7 @@ fn compare(main: &Path, case: &str, version: &str) -> Outcome {
         let has_twice = config.diagnostics.iter().any(is_twice);
         if ours != theirs && !has_twice {
             let text = String::from_utf8_lossy(text);
-            return Outcome::Differs(format!(
+            return Comparison::Differs(format!(
                 "{case}\n--- files\n{ours:#?}\n--- loaded\n{theirs:#?}\n{text}"
             ));
         }
@@ -193,9 +193,9 @@ fn compare(main: &Path, case: &str, version: &str) -> Outcome {
     };
     let (ours, theirs) = (sorted(ours), sorted(real.entries));
     if ours == theirs {
-        return Outcome::Same(count);
+        return Comparison::Same(count);
     }
-    Outcome::Differs(format!(
+    Comparison::Differs(format!(
         "{case}\n--- reader\n{ours}--- keepalived\n{theirs}--- diagnostics\n{told}--- log\n{}",
         real.log
     ))
@@ -237,11 +237,11 @@ fn ask_all(version: &str, folders: &[&str]) -> (usize, usize, usize) {
     let (mut blocks, mut incomplete, mut fail, mut different) = (0, 0, Vec::new(), Vec::new());
     for (case, outcome) in outcomes.into_inner().unwrap() {
         match outcome {
-            Outcome::Same(count) => blocks += count,
-            Outcome::Fails => fail.push(case),
-            Outcome::NoIpvs => assert_ne!(version, "2.2.7"),
-            Outcome::Incomplete => incomplete += 1,
-            Outcome::Differs(how) => different.push(how),
+            Comparison::Same(count) => blocks += count,
+            Comparison::Fails => fail.push(case),
+            Comparison::NoIpvs => assert_ne!(version, "2.2.7"),
+            Comparison::Incomplete => incomplete += 1,
+            Comparison::Differs(how) => different.push(how),
         }
     }
     assert!(
@@ -259,7 +259,7 @@ fn ask_all(version: &str, folders: &[&str]) -> (usize, usize, usize) {
 }
 
 #[test]
-fn debian_12_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_12() {
     let (count, blocks, incomplete) = ask_all("2.2.7", &["doctor", "keepalived-conf", "written"]);
     assert!(
         count >= 97 && blocks >= 220 && incomplete <= 21,
@@ -268,7 +268,7 @@ fn debian_12_has_read_the_same() {
 }
 
 #[test]
-fn debian_13_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_13() {
     let (count, blocks, incomplete) = ask_all("2.3.3", &["doctor", "keepalived-conf", "written"]);
     assert!(
         count >= 97 && blocks >= 195 && incomplete <= 20,
@@ -277,7 +277,7 @@ fn debian_13_has_read_the_same() {
 }
 
 #[test]
-fn debian_sid_has_read_the_same() {
+fn parsing_agrees_with_keepalived_of_debian_sid() {
     let version = common::reading::version_of("sid");
     let (count, blocks, incomplete) = ask_all(&version, &["doctor", "written"]);
     assert!(

@@ -113,9 +113,9 @@ fn imports_only_go_up_the_order() {
 #[test]
 fn an_import_that_runs_down_is_found() {
     for code in [
-        "use crate::engine::judge;",
-        "use crate::{clock::Clock, engine::{Outcome, judge}, domain};",
-        "let x = crate::engine::judge(y);",
+        "use crate::engine::run_check;",
+        "use crate::{clock::Clock, engine::{Outcome, run_check}, domain};",
+        "let x = crate::engine::run_check(y);",
     ] {
         assert_eq!(running_down("source", code), ["engine"], "{code}");
         assert!(running_down("report", code).is_empty(), "{code}");
@@ -143,7 +143,7 @@ fn circle<'m>(
 }
 
 #[test]
-fn no_two_modules_of_a_folder_take_from_each_other() {
+fn modules_of_a_folder_have_no_import_circles() {
     let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for file in files(Path::new("src")) {
         folders
@@ -175,7 +175,7 @@ fn no_two_modules_of_a_folder_take_from_each_other() {
 }
 
 #[test]
-fn a_circle_is_found() {
+fn an_import_circle_is_found() {
     let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let uses = BTreeMap::from([
         ("causes".to_owned(), of(&["change"])),

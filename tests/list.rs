@@ -26,7 +26,7 @@ fn table(line: &str) -> String {
 }
 
 #[test]
-fn a_table_sorted_by_port_and_address() {
+fn the_list_is_a_table_sorted_by_port_and_address() {
     in_namespace(|| {
         let full = bind(tcp("127.0.0.1"), "127.0.0.1", 443);
         full.listen(2).unwrap();
@@ -79,7 +79,7 @@ tcp    ::         8080  0/?    ?       ?       root
 }
 
 #[test]
-fn processes_are_named_when_asked_for() {
+fn list_p_names_the_processes() {
     in_namespace(|| {
         let service = Service::on(&["127.0.0.1:8443"]);
         let said = listenup("list -p").exits(0).stderr("");
@@ -109,7 +109,7 @@ fn without_listeners_stderr_says_so_and_the_exit_code_is_1_only_for_targets() {
 }
 
 #[test]
-fn an_error_of_list_exits_with_2() {
+fn a_list_error_exits_with_2() {
     in_namespace(|| {
         listenup("list 443x").exits(2).stdout("");
         listenup("list --no-such-option").exits(2).stdout("");
@@ -144,7 +144,7 @@ fn ten_thousand_listeners_are_all_listed_once() {
 }
 
 #[test]
-fn without_processes_there_is_still_the_list() {
+fn without_readable_processes_the_list_is_printed_with_a_warning() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let root = folder_with_listenup();
@@ -161,7 +161,7 @@ fn without_processes_there_is_still_the_list() {
 }
 
 #[test]
-fn no_source_is_no_list() {
+fn without_a_working_source_list_fails() {
     in_namespace(|| {
         sh(r#"ulimit -n 3; exec "$0" list"#)
             .exits(2)

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use common::confined::folder_with_listenup;
 use common::in_namespace;
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::sockets::listen;
 
 const SYSLOG: &str = "dev/log";
@@ -42,11 +42,11 @@ fn root_and<S>(socket: &str, bind: impl FnOnce(PathBuf) -> std::io::Result<S>) -
 
 /// Runs `listenup check` there as a user without rights. It has no /proc there, and ends in ten
 /// seconds at the latest.
-fn check(root: &Path, words: &str) -> Said {
+fn check(root: &Path, words: &str) -> ProgramOutput {
     let mut command = Command::new("timeout");
     command.args(["10", "chroot", "--userspec=65534:65534"]);
     command.arg(root).args(["/listenup", "check"]);
-    Said::by(command.args(words.split_whitespace()))
+    ProgramOutput::by(command.args(words.split_whitespace()))
 }
 
 /// The next datagram, with the process's number and the time cut out.
@@ -144,7 +144,7 @@ fn stderr_gets_the_same_line() {
 }
 
 #[test]
-fn a_log_that_is_missing_closed_or_full_changes_nothing() {
+fn a_missing_closed_or_full_log_does_not_change_the_verdict() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for (place, log) in [(SYSLOG, "syslog"), (JOURNAL, "journald")] {
@@ -178,7 +178,7 @@ fn a_log_that_is_missing_closed_or_full_changes_nothing() {
 }
 
 #[test]
-fn wrong_usage_is_logged_wherever_on_the_line_it_stands() {
+fn wrong_usage_is_logged_before_and_after_the_log_option() {
     let (root, log) = root_with(SYSLOG);
     let port = "invalid value '443,80' for '<TARGET>...'";
     let option = "unexpected argument '--no-such' found";
@@ -226,7 +226,7 @@ fn wrong_usage_is_logged_wherever_on_the_line_it_stands() {
 }
 
 #[test]
-fn a_syslog_that_is_a_stream_gets_the_line_too() {
+fn a_stream_socket_of_syslog_gets_the_line() {
     in_namespace(|| {
         let (root, log) = root_and(SYSLOG, UnixListener::bind);
         check(root.path(), "--log syslog 80").exits(1);

@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use common::node::Node;
-use common::program::{Said, listenup, sh};
+use common::program::{ProgramOutput, listenup, sh};
 use common::sockets::listen;
 use common::watcher::Watcher;
 use common::{in_namespace, ip};
 
 /// Runs a check while this thread's namespace changes.
-fn meanwhile(words: &'static str, change: impl FnOnce()) -> Said {
+fn meanwhile(words: &'static str, change: impl FnOnce()) -> ProgramOutput {
     let namespace = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
     let check = thread::spawn(move || {
         nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
@@ -43,7 +43,7 @@ fn two_targets_that_never_listen_together_are_not_listening() {
 }
 
 #[test]
-fn absence_waits_for_one_that_goes_beside_one_that_never_listened() {
+fn absent_waits_for_one_target_while_the_other_never_listened() {
     in_namespace(|| {
         let goes = listen("127.0.0.1", 443);
         let line = "check --absent --retry-for 10s --timeout 20s 80 443";
@@ -57,7 +57,7 @@ fn absence_waits_for_one_that_goes_beside_one_that_never_listened() {
 }
 
 #[test]
-fn retries_bridge_a_device_that_is_away_and_comes_back_with_another_index() {
+fn retries_bridge_a_device_that_comes_back_with_another_index() {
     in_namespace(|| {
         let _listener = listen("0.0.0.0", 443);
         listenup("check --interface d0 443")
@@ -90,7 +90,7 @@ fn retries_bridge_a_device_that_is_away_and_comes_back_with_another_index() {
 }
 
 #[test]
-fn retries_bridge_a_network_namespace_that_is_away() {
+fn retries_bridge_a_missing_network_namespace() {
     in_namespace(|| {
         let node = Node::new();
         let _listener = node.run(|| listen("0.0.0.0", 443));
@@ -109,7 +109,7 @@ fn retries_bridge_a_network_namespace_that_is_away() {
 }
 
 #[test]
-fn retries_follow_the_name_of_a_network_namespace_to_the_one_that_replaces_it() {
+fn retries_follow_a_replaced_network_namespace() {
     in_namespace(|| {
         let (old, new) = (Node::new(), Node::new());
         let _listener = new.run(|| listen("0.0.0.0", 443));
@@ -152,7 +152,7 @@ fn retries_bridge_a_file_of_users_that_is_replaced_in_place() {
 }
 
 #[test]
-fn what_does_not_exist_is_down_for_check_and_watch_alike() {
+fn a_missing_name_is_down_for_check_and_watch() {
     in_namespace(|| {
         ip("link add d0 type bridge");
         let _listener = listen("0.0.0.0", 443);

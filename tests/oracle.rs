@@ -26,7 +26,7 @@ use listenup::domain::{
     Answer, Compliance, Listener, NoRequirements, Protocol, Requirements, Violation,
 };
 use listenup::engine::SourceChain;
-use listenup::engine::{CheckSpec, Timing, judge};
+use listenup::engine::{CheckSpec, Timing, run_check};
 use listenup::requirements::{Demands, Owner, RequirementChecker};
 use listenup::source::{Source, netlink::Netlink, proc::Proc};
 
@@ -246,9 +246,9 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
     let spec = CheckSpec::all_listening([target.parse().unwrap()]);
     let clock = SystemClock::start();
     let limit = Deadline::new(&clock, timing.timeout);
-    let outcome = judge(
+    let outcome = run_check(
         &spec,
-        &mut SourceChain::of(source),
+        &mut SourceChain::single(source),
         requirements,
         timing,
         limit,
@@ -267,7 +267,7 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
         }
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
-        Answer::Violates(..) | Answer::NotChecked => false,
+        Answer::RequirementFailed(..) | Answer::NotChecked => false,
         // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
         // an address on lo.
         Answer::CouldNotTell(doubt) => match doubt.to_string() {
@@ -321,7 +321,7 @@ fn the_verdict_agrees_with_connect() {
 }
 
 #[test]
-fn the_verdict_agrees_with_who_gets_a_datagram() {
+fn the_verdict_agrees_with_the_receiver_of_a_datagram() {
     judge_sets(Protocol::Udp);
 }
 
@@ -394,17 +394,17 @@ fn half(protocol: Protocol, (address, device, backlog): Half) -> Socket {
 /// Two listeners that a connection could find, of which one has a full queue if it is the one: the
 /// kernel's choice depends on devices, families and on which was opened first.
 #[test]
-fn a_demand_is_judged_by_the_listener_that_connect_finds() {
+fn a_requirement_applies_to_the_listener_that_connect_finds() {
     judge_pairs(judge_a_pair);
 }
 
 /// The same of UDP: of two sockets one meets the requirement, and the kernel gives a datagram to one of them.
 #[test]
-fn a_demand_is_judged_by_the_socket_that_gets_a_datagram() {
+fn a_requirement_applies_to_the_socket_that_gets_a_datagram() {
     judge_pairs(judge_a_pair_of_udp);
 }
 
-fn judge_pairs(judge: fn(&[Half; 2])) {
+fn judge_pairs(check: fn(&[Half; 2])) {
     let places = [
         ("0.0.0.0", None),
         ("0.0.0.0", Some("lo")),
@@ -424,7 +424,7 @@ fn judge_pairs(judge: fn(&[Half; 2])) {
             [[0, 100], [100, 0]].map(halves)
         });
         let pairs: Vec<[Half; 2]> = pairs.collect();
-        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(judge)))
+        std::thread::spawn(move || in_namespace(move || pairs.iter().for_each(check)))
     });
     for thread in threads {
         if let Err(failure) = thread.join() {
@@ -457,7 +457,7 @@ fn judge_a_pair(pair: &[Half; 2]) {
     let answer = verdict(Netlink::new(), "127.0.0.1:443", &mut requirements);
     let agrees = match answer {
         Answer::Listening(_) => found == "accepted",
-        Answer::Violates(..) => found == "unanswered",
+        Answer::RequirementFailed(..) => found == "unanswered",
         _ => false,
     };
     assert!(agrees, "{pair:?}: {found}, but {answer:?}");
@@ -505,7 +505,7 @@ fn judge_a_pair_of_udp(pair: &[Half; 2]) {
         let answer = verdict(Netlink::new(), "udp:127.0.0.1:443", &mut Only(inode));
         let agrees = match answer {
             Answer::Listening(_) => index == found,
-            Answer::Violates(..) => index != found,
+            Answer::RequirementFailed(..) => index != found,
             _ => false,
         };
         assert!(agrees, "{pair:?}: {index}, found {found}, but {answer:?}");

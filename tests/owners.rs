@@ -32,7 +32,7 @@ impl Forked {
                 hold(&|| {
                     let _ = nix::unistd::write(&say, b"!");
                 });
-                // SAFETY: pause(2) and _exit(2) touch no memory.
+                // SAFETY: sleep(2) and _exit(2) touch no memory.
                 unsafe {
                     libc::pause();
                     libc::_exit(0)
@@ -71,7 +71,7 @@ fn listen_in_a_thread_apart(ready: &dyn Fn()) {
         // SAFETY: it is the descriptor of a pipe that this process has open.
         unsafe { libc::write(sender as i32, b"!".as_ptr().cast(), 1) };
         loop {
-            // SAFETY: pause(2) touches no memory.
+            // SAFETY: sleep(2) touches no memory.
             unsafe { libc::pause() };
         }
     }
@@ -85,7 +85,7 @@ fn listen_in_a_thread_apart(ready: &dyn Fn()) {
 }
 
 #[test]
-fn a_listener_in_the_table_of_a_thread_alone_is_found() {
+fn a_listener_held_only_by_a_thread_is_found() {
     in_namespace(|| {
         let _forked = Forked::that(|ready| {
             set_name(c"apart");
@@ -115,7 +115,7 @@ fn a_listener_whose_main_thread_has_ended_is_found() {
 }
 
 #[test]
-fn a_listener_in_an_io_uring_alone_is_found() {
+fn a_listener_held_only_by_io_uring_is_found() {
     in_namespace(|| {
         let _forked = Forked::that(|ready| {
             set_name(c"ring");
@@ -145,7 +145,7 @@ fn a_listener_in_an_io_uring_alone_is_found() {
 }
 
 #[test]
-fn a_socket_of_the_kernel_is_held_by_the_kernel() {
+fn a_socket_of_the_kernel_is_reported_as_the_kernel_s() {
     in_namespace(|| {
         ip("link add vx0 type vxlan id 7 dstport 4789 local 127.0.0.1");
         ip("link set vx0 up");
@@ -169,7 +169,7 @@ fn a_socket_of_the_kernel_is_held_by_the_kernel() {
 }
 
 #[test]
-fn a_process_is_known_by_its_name_its_file_and_its_first_argument() {
+fn a_process_matches_by_name_file_and_first_argument() {
     in_namespace(|| {
         let _forked = Forked::that(|ready| {
             set_name(c"MainThread");
@@ -217,7 +217,7 @@ fn links_read(words: &str) -> usize {
 }
 
 #[test]
-fn old_workers_with_many_descriptors_cost_nothing() {
+fn old_workers_with_many_descriptors_do_not_slow_the_search() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join(format!("proxy-{}", std::process::id()));
@@ -239,7 +239,7 @@ fn old_workers_with_many_descriptors_cost_nothing() {
 }
 
 #[test]
-fn a_list_says_once_why_holders_are_not_known_and_does_not_pass_for_complete_without_time() {
+fn a_list_reports_once_why_holders_are_unknown() {
     in_namespace(|| {
         let _service = Service::on(&["127.0.0.1:8443", "127.0.0.1:8444"]);
         let folder = folder_with_listenup();

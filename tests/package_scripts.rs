@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use common::program::Said;
+use common::program::ProgramOutput;
 
 /// The scripts that a package runs: after its installation, and before its removal.
 fn package_scripts() -> [[String; 2]; 2] {
@@ -41,7 +41,7 @@ fn run_package_script(script: &str, words: &str, conf: &str, unit: bool) -> Stri
     unshare.args(["--mount", "sh", "-c", &script, "sh"]);
     unshare.args(words.split(' '));
     unshare.env("CONF", conf).env("UNIT", unit.to_string());
-    Said::by(&mut unshare).exits(0).stdout("").stderr
+    ProgramOutput::by(&mut unshare).exits(0).stdout("").stderr
 }
 
 #[test]

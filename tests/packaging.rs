@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use common::confined::Confined;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, keepalived, listenup, listenup_with, sh};
+use common::program::{LISTENUP, ProgramOutput, keepalived, listenup, listenup_with, sh};
 use common::sockets::{listen, listen_with};
 use common::udp::bound;
 
@@ -39,7 +39,7 @@ fn examples() -> Vec<PathBuf> {
 ///
 /// As process 1 of its own: where keepalived 2.2.7 checks a script it compares its parent's number
 /// with one that -t leaves at 0, and ends itself if they differ (keepalived #2587).
-fn keepalived_test(file: &Path) -> Said {
+fn keepalived_test(file: &Path) -> ProgramOutput {
     let script = r#"
         ip link add eth0 type veth peer name eth1
         mount -t tmpfs -o mode=755 listenup-test /usr/libexec
@@ -54,18 +54,18 @@ fn keepalived_test(file: &Path) -> Said {
         .args(["sh", "-ec", script, "sh", LISTENUP])
         .arg(file)
         .arg(keepalived());
-    Said::by(&mut unshare)
+    ProgramOutput::by(&mut unshare)
 }
 
 #[test]
-fn keepalived_takes_each_example_without_a_word() {
+fn keepalived_accepts_each_example_without_messages() {
     for example in examples() {
         keepalived_test(&example).exits(0).stdout("").stderr("");
     }
 }
 
 #[test]
-fn keepalived_does_refuse_what_is_wrong() {
+fn keepalived_refuses_wrong_examples() {
     let right = fs::read_to_string("packaging/keepalived/haproxy.conf").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.conf");
@@ -162,7 +162,7 @@ fn line(text: &str, begin: &str) -> String {
 }
 
 #[test]
-fn the_lines_for_nagios_and_nrpe_give_what_a_monitoring_plugin_gives() {
+fn nagios_and_nrpe_examples_behave_like_a_monitoring_plugin() {
     let nagios = fs::read_to_string("packaging/nagios/listenup.cfg").unwrap();
     let service = line(&nagios, "check_command ");
     let (command, argument) = service.split_once('!').unwrap();
@@ -189,7 +189,7 @@ fn the_lines_for_nagios_and_nrpe_give_what_a_monitoring_plugin_gives() {
 }
 
 #[test]
-fn icinga_calls_the_program_with_options_that_it_has() {
+fn the_icinga_example_uses_valid_options() {
     in_namespace(|| {
         let text = fs::read_to_string("packaging/nagios/icinga2.conf").unwrap();
         let command: Vec<String> = serde_json::from_str(&line(&text, "command = ")).unwrap();
@@ -225,7 +225,7 @@ fn icinga_calls_the_program_with_options_that_it_has() {
 }
 
 #[test]
-fn the_line_for_nrpe_that_is_about_the_watch_is_one_that_the_program_takes() {
+fn the_nrpe_line_about_the_watch_is_accepted() {
     let nrpe = fs::read_to_string("packaging/nagios/nrpe.cfg").unwrap();
     let command = line(&nrpe, "command[check_listenup_watch]=");
     let said = listenup(command.strip_prefix(IN_PATH).unwrap());
@@ -235,7 +235,7 @@ fn the_line_for_nrpe_that_is_about_the_watch_is_one_that_the_program_takes() {
 }
 
 #[test]
-fn ansible_has_each_processor_and_starts_watches_before_keepalived_is_reloaded() {
+fn the_ansible_role_has_each_processor_and_starts_watches_before_the_reload() {
     let playbook = yaml("packaging/ansible/listenup.yml");
     let play = &playbook[0];
     let architecture = play["vars"]["listenup_deb_arch"].as_str().unwrap();
@@ -265,7 +265,7 @@ fn ansible_has_each_processor_and_starts_watches_before_keepalived_is_reloaded()
 }
 
 #[test]
-fn zabbix_gets_the_exit_code_and_pacemaker_a_success() {
+fn zabbix_gets_the_exit_code_and_pacemaker_success() {
     let zabbix = fs::read_to_string("packaging/zabbix/listenup.conf").unwrap();
     let zabbix = line(&zabbix, "UserParameter=listenup.check[*],");
     assert!(zabbix.starts_with(IN_PATH), "{zabbix}");
@@ -297,7 +297,7 @@ fn instructions(dockerfile: &str, word: &str) -> Vec<String> {
 
 /// What the Dockerfiles do, in a root that has nothing else: no engine for containers runs here.
 #[test]
-fn the_dockerfiles_put_the_program_where_it_can_run() {
+fn the_dockerfiles_install_a_program_that_runs() {
     for (dockerfile, place) in [
         ("packaging/docker/keepalived.Dockerfile", IN_KEEPALIVED),
         ("packaging/docker/healthcheck.Dockerfile", "/listenup"),
@@ -325,12 +325,13 @@ fn the_dockerfiles_put_the_program_where_it_can_run() {
 /// A YAML file as JSON.
 fn yaml(file: &str) -> Value {
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
-    let said = Said::by(Command::new("/usr/bin/python3").args(["-c", script, file])).exits(0);
+    let said =
+        ProgramOutput::by(Command::new("/usr/bin/python3").args(["-c", script, file])).exits(0);
     serde_json::from_str(&said.stdout).unwrap()
 }
 
 #[test]
-fn ansible_drops_in_a_vrrp_script_that_keepalived_takes() {
+fn the_ansible_vrrp_script_is_accepted_by_keepalived() {
     let playbook = yaml("packaging/ansible/listenup.yml");
     let play = &playbook[0];
     let tasks = play["tasks"].as_array().unwrap();

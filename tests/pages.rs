@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::program::{Said, example};
+use common::program::{ProgramOutput, example};
 use tempfile::TempDir;
 
 /// What scripts/pages.rs writes.
@@ -19,7 +19,7 @@ struct Pages(TempDir);
 impl Pages {
     fn write() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Said::by(Command::new(example("pages")).arg(folder.path()))
+        ProgramOutput::by(Command::new(example("pages")).arg(folder.path()))
             .exits(0)
             .stdout("")
             .stderr("");
@@ -48,7 +48,7 @@ impl Pages {
         man.args(["--no-hyphenation", "--no-justification", "-l"]);
         man.arg(self.path(&format!("man/{page}")))
             .env("MANWIDTH", "1000");
-        Said::by(&mut man).exits(0).stderr("").stdout
+        ProgramOutput::by(&mut man).exits(0).stderr("").stdout
     }
 }
 
@@ -84,7 +84,7 @@ fn mentioned(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn there_is_a_page_for_each_subcommand_with_each_option_and_no_others() {
+fn each_subcommand_has_a_page_with_exactly_its_options() {
     let pages = Pages::write();
     let whole = pages.man("listenup");
     let mut known: BTreeSet<String> = ["--version".to_owned()].into();
@@ -211,7 +211,7 @@ fn every_option_is_explained_in_sentences_that_name_its_default() {
 }
 
 #[test]
-fn pages_refuses_an_option_that_is_not_explained_or_is_not_there() {
+fn pages_refuses_unexplained_and_unknown_options() {
     for (part, other, why) in [
         (".OPTION any\n", "", "any is not explained"),
         (
@@ -235,7 +235,7 @@ fn pages_refuses_an_option_that_is_not_explained_or_is_not_there() {
         }
         fs::copy("CHANGELOG.md", folder.path().join("CHANGELOG.md")).unwrap();
         let mut pages = Command::new(example("pages"));
-        Said::by(pages.arg("pages").current_dir(&folder))
+        ProgramOutput::by(pages.arg("pages").current_dir(&folder))
             .exits(1)
             .stderr_has(why);
     }
@@ -338,7 +338,7 @@ fn mandoc_and_man_find_nothing_wrong_with_a_page() {
     let mut linted = 0;
     for entry in fs::read_dir(pages.path("man")).unwrap() {
         let page = entry.unwrap().path();
-        let said = Said::by(
+        let said = ProgramOutput::by(
             Command::new("mandoc")
                 .args(["-Tlint", "-Wwarning"])
                 .arg(&page),
@@ -350,7 +350,7 @@ fn mandoc_and_man_find_nothing_wrong_with_a_page() {
             .find(|line| !line.contains(" missing date"));
         assert_eq!(wrong, None);
         assert_eq!(said.stderr, "");
-        Said::by(Command::new("man").args(["--warnings", "-l"]).arg(&page))
+        ProgramOutput::by(Command::new("man").args(["--warnings", "-l"]).arg(&page))
             .exits(0)
             .stderr("");
         linted += 1;
@@ -359,7 +359,7 @@ fn mandoc_and_man_find_nothing_wrong_with_a_page() {
 }
 
 #[test]
-fn mandoc_does_find_what_is_wrong() {
+fn mandoc_finds_errors_in_a_wrong_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("wrong.1");
     fs::write(
@@ -367,7 +367,7 @@ fn mandoc_does_find_what_is_wrong() {
         ".TH WRONG 1 \"\" \"\"\n.SH NAME\nwrong \\- page\n.NOSUCH\n",
     )
     .unwrap();
-    let said = Said::by(
+    let said = ProgramOutput::by(
         Command::new("mandoc")
             .args(["-Tlint", "-Wwarning"])
             .arg(&page),
@@ -376,10 +376,10 @@ fn mandoc_does_find_what_is_wrong() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_pages() {
+fn pages_are_reproducible() {
     let (one, other) = (Pages::write(), Pages::write());
     let folders = [one.0.path(), other.0.path()];
-    Said::by(Command::new("diff").arg("-r").args(folders))
+    ProgramOutput::by(Command::new("diff").arg("-r").args(folders))
         .exits(0)
         .stdout("");
 }
@@ -406,7 +406,7 @@ fn completions_name_every_subcommand_and_option() {
 }
 
 /// The words that bash offers for the last one of a line.
-fn bash(completions: &str, line: &str) -> Said {
+fn bash(completions: &str, line: &str) -> ProgramOutput {
     let script = r#"
         source "$0"
         # bash has it only while it completes a line that is being typed.
@@ -418,7 +418,7 @@ fn bash(completions: &str, line: &str) -> Said {
     "#;
     let mut bash = Command::new("bash");
     bash.args(["--norc", "-c", script, completions]);
-    Said::by(bash.args(line.split(' ')))
+    ProgramOutput::by(bash.args(line.split(' ')))
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn fish_completes_subcommands_options_and_their_values() {
         fish.args(["--no-config", "-c", script])
             .arg(&completions)
             .arg(line);
-        let said = Said::by(&mut fish).exits(0).stderr("");
+        let said = ProgramOutput::by(&mut fish).exits(0).stderr("");
         let offered = said
             .stdout
             .lines()
@@ -500,7 +500,7 @@ fn zsh_and_fish_can_read_their_completions() {
         ("zsh", "-n", COMPLETIONS[1]),
         ("fish", "--no-execute", COMPLETIONS[2]),
     ] {
-        let check = |file| Said::by(Command::new(shell).arg(dry).arg(file));
+        let check = |file| ProgramOutput::by(Command::new(shell).arg(dry).arg(file));
         check(pages.path(file)).exits(0).stdout("").stderr("");
         let broken = pages.path("broken");
         fs::write(&broken, "if true; {\n").unwrap();
@@ -515,7 +515,7 @@ fn zsh_finds_its_completions_for_listenup() {
         "fpath=($1 $fpath); autoload -Uz compinit; compinit -u -D; print $_comps[listenup]";
     let mut zsh = Command::new("zsh");
     zsh.args(["-f", "-c", script, "zsh"]);
-    Said::by(zsh.arg(pages.path("completions")))
+    ProgramOutput::by(zsh.arg(pages.path("completions")))
         .exits(0)
         .stdout("_listenup\n")
         .stderr("");

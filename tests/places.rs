@@ -36,7 +36,7 @@ impl Drop for Named {
 }
 
 #[test]
-fn another_namespace_by_path_name_and_process() {
+fn a_namespace_can_be_given_by_path_name_and_process() {
     in_namespace(|| {
         let node = Node::new();
         let service = node.run(|| Service::on(&["127.0.0.1:8443"]));
@@ -65,7 +65,7 @@ fn another_namespace_by_path_name_and_process() {
 }
 
 #[test]
-fn what_is_named_and_does_not_exist_is_wrong_usage_and_never_up() {
+fn a_missing_name_is_wrong_usage_and_never_up() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 8443);
         for (option, why) in [
@@ -130,7 +130,7 @@ fn a_namespace_that_cannot_be_entered_is_could_not_tell() {
 }
 
 #[test]
-fn a_number_that_is_also_a_name_is_not_guessed() {
+fn an_ambiguous_namespace_number_is_refused() {
     in_namespace(|| {
         let pid = std::process::id();
         let _named = Named::called(&pid.to_string());
@@ -157,7 +157,7 @@ fn a_fifo_is_not_waited_for() {
 }
 
 #[test]
-fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
+fn an_interface_that_cannot_be_looked_up_is_could_not_tell() {
     // glibc says ENOENT, musl EMFILE.
     sh(r#"ulimit -n 3; exec "$0" check --interface lo 443"#)
         .exits(1)
@@ -165,7 +165,7 @@ fn an_interface_that_cannot_be_looked_up_is_not_said_to_be_missing() {
 }
 
 #[test]
-fn whether_an_interface_is_in_a_vrf_must_be_known() {
+fn an_interface_with_an_unknown_vrf_is_could_not_tell() {
     in_namespace(|| {
         let _listener = listen_with("127.0.0.1", 443, |_| {});
         for target in ["443", "80", "127.0.0.1:443"] {
@@ -182,7 +182,7 @@ fn whether_an_interface_is_in_a_vrf_must_be_known() {
 }
 
 #[test]
-fn what_comes_in_by_a_port_of_a_bridge_comes_in_by_the_bridge_and_by_no_vrf() {
+fn a_port_of_a_bridge_counts_as_the_bridge() {
     in_namespace(|| {
         second_device();
         ip("link add port type veth peer name cable");
@@ -211,7 +211,7 @@ fn second_device() {
 }
 
 #[test]
-fn what_is_bound_to_another_device_does_not_serve_a_loopback_address() {
+fn a_listener_on_another_device_does_not_serve_a_loopback_address() {
     in_namespace(|| {
         second_device();
         let on = |device: &'static str| {
@@ -254,7 +254,7 @@ fn what_is_bound_to_another_device_does_not_serve_a_loopback_address() {
 }
 
 #[test]
-fn absent_is_well_when_nothing_listens() {
+fn absent_succeeds_when_nothing_listens() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for (line, keepalived, nagios, distinct) in [
@@ -276,7 +276,7 @@ fn absent_is_well_when_nothing_listens() {
 }
 
 #[test]
-fn could_not_tell_is_never_absent() {
+fn could_not_tell_does_not_count_as_absent() {
     in_namespace(|| {
         for (set, code) in [("keepalived", 1), ("nagios", 3), ("distinct", 3)] {
             sh(&format!(
@@ -295,7 +295,7 @@ fn could_not_tell_is_never_absent() {
 }
 
 #[test]
-fn absent_waits_for_what_is_about_to_go() {
+fn absent_waits_for_a_listener_to_close() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let closing = std::thread::spawn(move || {

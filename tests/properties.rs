@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use listenup::domain::{
-    Answer, Doubt, Endpoint, Family, Listener, Protocol, Survey, Target, Verdict, Violation, Wanted,
+    Answer, Endpoint, Expectation, Family, Listener, Protocol, Survey, Target, UnknownReason,
+    Verdict, Violation,
 };
 use proptest::prelude::*;
 
@@ -41,7 +42,7 @@ fn target() -> impl Strategy<Value = Target> {
 fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         Just(Answer::NotListening),
-        Just(Answer::CouldNotTell(Doubt::new("why"))),
+        Just(Answer::CouldNotTell(UnknownReason::new("why"))),
         Just(listening()),
         Just(unfit(Violation::QueueTooLong)),
         Just(unfit(Violation::WrongOwner)),
@@ -53,7 +54,7 @@ fn listening() -> Answer {
 }
 
 fn unfit(violation: fn(String) -> Violation) -> Answer {
-    Answer::Violates(
+    Answer::RequirementFailed(
         Listener::at(Ipv4Addr::UNSPECIFIED, 443),
         violation("why".to_owned()),
     )
@@ -88,12 +89,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_target_prints_as_what_it_is_read_from(target in target()) {
+    fn a_target_prints_as_it_was_written(target in target()) {
         prop_assert_eq!(target.to_string().parse(), Ok(target));
     }
 
     #[test]
-    fn a_text_that_is_a_target_prints_as_the_same_one(text in "[0-9a-f:.*\\[\\]+ x-]{0,24}") {
+    fn a_printed_target_parses_to_the_same_target(text in "[0-9a-f:.*\\[\\]+ x-]{0,24}") {
         if let Ok(target) = text.parse::<Target>() {
             prop_assert_eq!(target.to_string().parse(), Ok(target));
             let port = target.port().to_string();
@@ -119,10 +120,10 @@ proptest! {
     }
 
     #[test]
-    fn a_verdict_is_told_when_every_resolution_of_the_doubts_agrees_whether_all_is_well(
+    fn a_verdict_is_certain_if_every_resolution_of_unknowns_agrees(
         answers in prop::collection::vec(answer(), 1..6),
         needed in 1_usize..6,
-        wanted in prop_oneof![Just(Wanted::Listening), Just(Wanted::Absent)],
+        wanted in prop_oneof![Just(Expectation::Listening), Just(Expectation::Absent)],
     ) {
         let possible: Vec<Verdict> = resolutions(&answers)
             .iter()

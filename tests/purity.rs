@@ -60,7 +60,7 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn nothing_exits_or_prints_with_a_panic_and_few_files_are_unsafe() {
+fn no_exit_no_panicking_print_and_unsafe_only_in_named_files() {
     let files = rust_files(Path::new("src"));
     assert!(files.len() >= 15, "{files:?}");
     for file in files {
@@ -76,9 +76,9 @@ fn nothing_exits_or_prints_with_a_panic_and_few_files_are_unsafe() {
             "src/start.rs",
             "src/main.rs",
             "src/host/descriptors.rs",
-            "src/host/guard.rs",
+            "src/host/hard_timeout.rs",
             "src/host/inherited.rs",
-            "src/host/wall.rs",
+            "src/host/wall_clock.rs",
         ]
         .map(Path::new)
         .contains(&file.as_path());
@@ -104,7 +104,7 @@ fn uses_unsafe(code: &str) -> bool {
 }
 
 #[test]
-fn procfs_and_clap_are_known_where_they_belong() {
+fn procfs_and_clap_are_used_only_in_their_modules() {
     for file in rust_files(Path::new("src")) {
         let code = code(&file);
         for (word, homes) in [
@@ -122,7 +122,7 @@ fn procfs_and_clap_are_known_where_they_belong() {
 
 /// What other users can influence is read by `untrusted::RegularFile` alone.
 #[test]
-fn no_file_is_opened_past_the_reader_of_untrusted_files() {
+fn untrusted_files_are_opened_only_by_their_reader() {
     let opening = [
         "fs::read(",
         "fs::read_to_string(",
@@ -172,7 +172,7 @@ fn no_file_is_opened_past_the_reader_of_untrusted_files() {
 
 /// These follow links of the kernel, such as /proc/PID/root, to a file system that can wait forever. `untrusted` does not.
 #[test]
-fn the_doctor_follows_no_link_of_the_kernel() {
+fn the_doctor_follows_no_kernel_links() {
     for folder in ["src/commands/doctor", "src/keepalived_conf"] {
         for file in rust_files(Path::new(folder)) {
             let code = code(&file);

@@ -209,7 +209,7 @@ fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
 }
 
 #[test]
-fn what_a_bpf_program_steers_to_another_port_listens_for_all_options_alike() {
+fn a_listener_chosen_by_bpf_counts_with_every_option() {
     in_namespace(|| {
         let served = listen("127.0.0.1", 8080);
         let _steering = Steering::of(443, &served);
@@ -242,7 +242,7 @@ fn what_a_bpf_program_steers_to_another_port_listens_for_all_options_alike() {
 }
 
 #[test]
-fn an_owner_is_that_of_the_listener_to_which_a_bpf_program_steers() {
+fn the_owner_is_that_of_the_listener_chosen_by_bpf() {
     in_namespace(|| {
         let served = listen("127.0.0.1", 8080);
         nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
@@ -260,7 +260,7 @@ fn an_owner_is_that_of_the_listener_to_which_a_bpf_program_steers() {
 }
 
 #[test]
-fn a_no_says_where_else_on_the_port_something_listens() {
+fn a_no_names_other_listeners_on_the_port() {
     in_namespace(|| {
         ip("address add 192.0.2.1/32 dev lo");
         let _local = listen("127.0.0.1", 443);

@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use common::node::Node;
-use common::program::{LISTENUP, Said, await_call, example, keepalived, listenup, stop};
+use common::program::{LISTENUP, ProgramOutput, await_call, example, keepalived, listenup, stop};
 use common::service::Service;
 use common::{in_namespace, ip};
 use nix::libc;
@@ -76,7 +76,7 @@ fn examples_of(subcommand: &str) -> Vec<Example> {
 }
 
 #[test]
-fn every_example_is_one_that_is_compared() {
+fn every_example_of_the_readme_is_tested() {
     let examples = examples();
     assert!(examples.len() >= 5, "{examples:?}");
     for example in examples {
@@ -91,9 +91,9 @@ fn every_example_is_one_that_is_compared() {
 
 /// Runs a line of the README as it stands, with the program where the packages put it, and in a mount namespace that
 /// goes with it.
-fn run(line: &str, keepalived_conf: &str) -> Said {
+fn run(line: &str, keepalived_conf: &str) -> ProgramOutput {
     let output = start(line, keepalived_conf).wait_with_output().unwrap();
-    Said::of(line.to_owned(), output)
+    ProgramOutput::of(line.to_owned(), output)
 }
 
 /// The same, without waiting for its end. The process is the program, after a moment.
@@ -327,7 +327,8 @@ fn resets_prints_what_the_readme_says() {
             // It waits for its reader to go from its first sample on.
             await_call(resets.id(), &[libc::SYS_poll, libc::SYS_ppoll]);
             kill(haproxy, Signal::SIGCONT).unwrap();
-            let said = Said::of(example.command, resets.wait_with_output().unwrap()).exits(0);
+            let said =
+                ProgramOutput::of(example.command, resets.wait_with_output().unwrap()).exits(0);
             let expected = services.numbered(&example.printed);
             let expected = expected
                 .replace("192.0.2.10", &ours)
@@ -380,7 +381,7 @@ fn keepalived_confs() -> Vec<String> {
 }
 
 #[test]
-fn keepalived_takes_the_configuration_of_the_readme_without_a_word() {
+fn keepalived_accepts_the_configuration_of_the_readme_without_messages() {
     let confs = keepalived_confs();
     assert_eq!(confs.len(), 1);
     for conf in confs {
@@ -398,6 +399,9 @@ fn keepalived_takes_the_configuration_of_the_readme_without_a_word() {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--kill-child"]);
         unshare.args(["sh", "-ec", script, "sh", LISTENUP, &conf, &keepalived()]);
-        Said::by(&mut unshare).exits(0).stdout("").stderr("");
+        ProgramOutput::by(&mut unshare)
+            .exits(0)
+            .stdout("")
+            .stderr("");
     }
 }

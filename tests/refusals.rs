@@ -14,7 +14,7 @@ use socket2::Socket;
 
 use common::confined::{Call, Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 use common::sockets::listen;
 
 const NO_NETLINK: &str = "sock_diag: socket: Operation not permitted (EPERM)";
@@ -78,7 +78,7 @@ fn cannot_tell(source: &str, why: &str, confined: impl Fn() -> Confined) {
 }
 
 #[test]
-fn seccomp_without_sock_diag_leaves_proc() {
+fn without_sock_diag_proc_answers() {
     use Call::{NetlinkSocket, Recvmsg, Sendto};
     in_namespace(|| {
         let _listeners = listeners();
@@ -123,7 +123,7 @@ fn seccomp_without_sock_diag_leaves_proc() {
 }
 
 #[test]
-fn a_root_without_proc_leaves_sock_diag() {
+fn without_proc_sock_diag_answers() {
     in_namespace(|| {
         let _listeners = listeners();
         let root = folder_with_listenup();
@@ -135,7 +135,7 @@ fn a_root_without_proc_leaves_sock_diag() {
 }
 
 #[test]
-fn a_root_without_proc_and_seccomp_without_sock_diag_leave_nothing() {
+fn without_sock_diag_and_proc_the_answer_is_could_not_tell() {
     in_namespace(|| {
         let _listeners = listeners();
         let root = folder_with_listenup();
@@ -170,7 +170,7 @@ fn a_proc_with_only_processes_is_enough() {
 }
 
 #[test]
-fn it_needs_no_privileges() {
+fn check_needs_no_privileges() {
     in_namespace(|| {
         let _listeners = listeners();
         // That these are none.
@@ -196,7 +196,7 @@ fn it_needs_no_privileges() {
 }
 
 #[test]
-fn it_needs_no_streams_no_environment_and_no_privileges() {
+fn check_needs_no_streams_environment_or_privileges() {
     in_namespace(|| {
         let _listeners = listeners();
         let folder = folder_with_listenup();
@@ -236,7 +236,7 @@ fn it_needs_no_streams_no_environment_and_no_privileges() {
 }
 
 #[test]
-fn it_needs_one_descriptor_beside_the_streams() {
+fn check_needs_one_free_descriptor() {
     const FULL: &str = "Too many open files (EMFILE)";
     in_namespace(|| {
         let _listeners = listeners();
@@ -272,7 +272,7 @@ fn it_needs_one_descriptor_beside_the_streams() {
 }
 
 #[test]
-fn it_needs_no_more_than_16_mib_of_address_space() {
+fn check_needs_at_most_16_mib_of_address_space() {
     in_namespace(|| {
         let _listeners = listeners();
         for source in ["auto", "netlink", "proc"] {
@@ -325,7 +325,7 @@ fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127(
         for kib in (0..2048).step_by(16) {
             let mut bash = Command::new("bash");
             bash.args(["-c", line, LISTENUP, &kib.to_string()]);
-            let said = Said::by(bash.stdin(Stdio::null()));
+            let said = ProgramOutput::by(bash.stdin(Stdio::null()));
             let glibc_gave_up = said.code == Some(127) && said.stderr.contains("glibc");
             assert!(
                 matches!(said.code, None | Some(1)) || glibc && glibc_gave_up,
@@ -339,7 +339,7 @@ fn below_2_mib_of_address_space_no_target_listens_and_musl_never_exits_with_127(
 
 /// Whether this is the right answer. If not, it must be none at all.
 #[track_caller]
-fn is_answer(said: &Said, port: &str, code: i32, answer: &str) -> bool {
+fn is_answer(said: &ProgramOutput, port: &str, code: i32, answer: &str) -> bool {
     let no_answer = match said.code {
         // Killed by the kernel when it was loaded, or aborted.
         None => said.stdout.is_empty(),

@@ -23,7 +23,7 @@ use nix::unistd::{Uid, setfsuid};
 use socket2::Socket;
 
 use common::confined::{Call, Confined, NOBODY, folder_with_listenup};
-use common::program::{LISTENUP, Said, example, listenup, sh};
+use common::program::{LISTENUP, ProgramOutput, example, listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 use common::{cgroup2, in_namespace, ip};
@@ -48,7 +48,7 @@ fn queued(address: &str, port: u16, backlog: i32, connections: usize) -> (Socket
 }
 
 #[test]
-fn a_full_backlog_is_not_accepting() {
+fn a_full_backlog_is_queue_too_long() {
     in_namespace(|| {
         // The kernel calls a queue full above its limit, so 3 fit a backlog of 2.
         let _full = queued("127.0.0.1", 443, 2, 3);
@@ -70,7 +70,7 @@ fn a_full_backlog_is_not_accepting() {
 }
 
 #[test]
-fn proc_knows_the_length_of_a_queue_and_not_its_limit() {
+fn proc_shows_the_length_of_a_queue_without_its_limit() {
     in_namespace(|| {
         let _full = queued("127.0.0.1", 443, 2, 3);
         listenup("check --source proc --max-queue 3 443").exits(0);
@@ -131,7 +131,7 @@ fn a_listener_of_another_user_is_the_wrong_owner() {
 }
 
 #[test]
-fn the_process_that_holds_a_listener() {
+fn owner_process_matches_the_process_that_holds_a_listener() {
     in_namespace(|| {
         let service = Service::on(&["127.0.0.1:8443"]);
         for source in ["netlink", "proc"] {
@@ -167,14 +167,14 @@ fn lists_opened(words: &str) -> usize {
         .arg("-o")
         .arg(&trace)
         .args(["-e", "trace=open,openat", LISTENUP, "check"]);
-    Said::by(command.args(words.split_whitespace())).exits(0);
+    ProgramOutput::by(command.args(words.split_whitespace())).exits(0);
     let trace = std::fs::read_to_string(trace).unwrap();
     assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
     trace.lines().filter(|line| line.contains("/fd\"")).count()
 }
 
 #[test]
-fn descriptors_are_looked_into_only_when_asked_for_and_until_the_listener_is_found() {
+fn descriptors_are_read_only_on_demand_and_until_the_listener_is_found() {
     in_namespace(|| {
         // A name of its own, so that other tests do not count.
         let folder = tempfile::tempdir().unwrap();
@@ -225,7 +225,7 @@ impl Drop for Unit {
 }
 
 #[test]
-fn the_unit_in_which_a_listener_was_made() {
+fn owner_unit_matches_the_unit_that_created_a_listener() {
     in_namespace(|| {
         let unit = Unit::new("haproxy.service");
         let service = unit.listens("127.0.0.1:8443");
@@ -284,7 +284,7 @@ fn a_listener_on_another_device_does_not_count() {
 }
 
 #[test]
-fn the_kernels_own_choice_knows_the_interface() {
+fn the_kernel_lookup_uses_the_interface() {
     in_namespace(|| {
         ip("link add d0 type bridge");
         let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
@@ -302,7 +302,7 @@ fn the_kernels_own_choice_knows_the_interface() {
 }
 
 #[test]
-fn a_user_that_a_namespace_does_not_have_is_nobody_known() {
+fn a_user_outside_the_user_namespace_is_could_not_tell() {
     in_namespace(|| {
         setfsuid(Uid::from_raw(1234));
         let _socket = listen("127.0.0.1", 8443);
@@ -322,11 +322,11 @@ fn a_user_that_a_namespace_does_not_have_is_nobody_known() {
 }
 
 #[test]
-fn several_requirements_are_all_to_be_met() {
+fn all_requirements_must_be_met() {
     in_namespace(|| {
         let _full = queued("127.0.0.1", 443, 2, 3);
         listenup("check --max-queue 3 --owner-user root 443").exits(0);
-        let why = |said: Said| said.stdout;
+        let why = |said: ProgramOutput| said.stdout;
         // What is known to be wrong outweighs what is unknown, and the owner the queue.
         let said = listenup("check --source proc --max-queue 1 --owner-unit x 443").exits(1);
         assert!(why(said).starts_with("443: queue too long: "));
@@ -336,7 +336,7 @@ fn several_requirements_are_all_to_be_met() {
 }
 
 #[test]
-fn a_demand_that_is_none_is_refused() {
+fn an_empty_or_wrong_requirement_is_refused() {
     for line in [
         "--max-queue 101% 443",
         "--max-queue -1 443",

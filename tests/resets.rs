@@ -19,7 +19,7 @@ use nix::pty::openpty;
 use socket2::{SockAddr, Socket};
 
 use common::node::Node;
-use common::program::{Said, listenup, this_process};
+use common::program::{ProgramOutput, listenup, this_process};
 use common::sockets::{bind, listen, tcp};
 use common::traced::{nft, overflow_with_a_reset};
 use common::watch::Watch;
@@ -49,13 +49,13 @@ fn await_reset(mut connection: &Socket) {
 }
 
 /// The lines without what to do next.
-fn findings(said: &Said) -> Vec<&str> {
+fn findings(said: &ProgramOutput) -> Vec<&str> {
     let lines = said.stdout.lines();
     lines.filter(|line| !line.starts_with("  next: ")).collect()
 }
 
 #[test]
-fn nothing_that_the_counters_know() {
+fn without_resets_nothing_is_reported() {
     in_namespace(|| {
         listenup("resets --trace off --for 30ms")
             .exits(0)
@@ -70,7 +70,7 @@ fn nothing_that_the_counters_know() {
 }
 
 #[test]
-fn two_runs_in_a_row_say_the_same_of_the_past() {
+fn two_runs_in_a_row_report_the_same_past() {
     in_namespace(|| {
         let listener = listen("127.0.0.1", 80);
         let (mut client, server) = common::sockets::connect(&listener, 4001);
@@ -86,7 +86,7 @@ fn two_runs_in_a_row_say_the_same_of_the_past() {
 
 /// No counter has the cause, and no arithmetic finds it.
 #[test]
-fn closed_ports() {
+fn resets_of_closed_ports_are_counted() {
     in_namespace(|| {
         let watch = Watch::start("--every 2s --for 3s");
         for address in ["127.0.0.1:81", "127.0.0.1:82", "[::1]:81"] {
@@ -108,7 +108,7 @@ fn closed_ports() {
 
 /// SYNs that a full queue drops are not resets that were sent.
 #[test]
-fn a_full_queue_hides_no_closed_port() {
+fn a_full_queue_and_a_closed_port_are_both_reported() {
     in_namespace(|| {
         std::fs::write("/proc/sys/net/ipv4/tcp_abort_on_overflow", "1").unwrap();
         let listener = bind(tcp("127.0.0.1"), "127.0.0.1", 80);
@@ -139,7 +139,7 @@ fn a_full_queue_hides_no_closed_port() {
 }
 
 #[test]
-fn a_full_queue_that_resets() {
+fn a_full_queue_with_abort_on_overflow_is_reported() {
     in_namespace(|| {
         let listener = bind(tcp("127.0.0.1"), "127.0.0.1", 80);
         let mut clients = overflow_with_a_reset(&listener, "127.0.0.1", 80);
@@ -162,7 +162,7 @@ fn a_full_queue_that_resets() {
 }
 
 #[test]
-fn a_close_with_unread_data_and_one_that_does_not_linger() {
+fn closes_with_unread_data_and_linger_0_are_reported() {
     in_namespace(|| {
         let listener = listen("127.0.0.1", 80);
         let pairs = [4001, 4002].map(|port| common::sockets::connect(&listener, port));
@@ -199,7 +199,7 @@ fn connection_to(node: &Node) -> (Socket, Socket) {
 }
 
 #[test]
-fn a_reset_by_the_peer() {
+fn a_reset_by_the_peer_is_reported() {
     in_namespace(|| {
         let node = Node::new();
         let (client, server) = connection_to(&node);
@@ -219,7 +219,7 @@ fn a_reset_by_the_peer() {
 }
 
 #[test]
-fn a_connection_that_a_peer_refuses() {
+fn a_connection_refused_by_a_peer_is_reported() {
     in_namespace(|| {
         let node = Node::new();
         node.plug("e0", "to-node", &["192.0.2.2/24"]);
@@ -238,7 +238,7 @@ fn a_connection_that_a_peer_refuses() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer() {
+fn a_connection_that_times_out_is_reported() {
     in_namespace(|| {
         let node = Node::new();
         let (mut client, _server) = connection_to(&node);
@@ -266,7 +266,7 @@ fn a_peer_that_does_not_answer() {
 }
 
 #[test]
-fn a_firewall_that_rejects_and_one_that_could() {
+fn firewall_rules_that_reject_with_and_without_counters_are_reported() {
     in_namespace(|| {
         nft(
             "table inet t { chain in { type filter hook input priority 0; tcp dport 80 counter reject with tcp \
@@ -288,7 +288,7 @@ fn a_firewall_that_rejects_and_one_that_could() {
 
 /// If the kernel has no connection tracking it is not mentioned.
 #[test]
-fn a_connection_tracking_table_that_is_full() {
+fn a_full_conntrack_table_is_reported() {
     in_namespace(|| {
         let Some([_, max]) = conntrack::level() else {
             let said = listenup("resets --trace off --for 1ms --format json").exits(0);
@@ -316,7 +316,7 @@ fn a_connection_tracking_table_that_is_full() {
 }
 
 #[test]
-fn the_same_in_a_terminal_and_nothing_that_controls_it() {
+fn a_terminal_gets_the_same_text_without_control_characters() {
     in_namespace(|| {
         let pty = openpty(None, None).unwrap();
         let mut child = std::process::Command::new(common::program::LISTENUP)

@@ -31,7 +31,7 @@ use common::traced::*;
 use common::watch::Watch;
 
 #[test]
-fn nothing_listens() {
+fn a_reset_of_a_closed_port_is_traced() {
     with_an_address(|address| {
         let watch = Watch::traced("--for 1s --every 1s");
         for _ in 0..3 {
@@ -57,7 +57,7 @@ fn nothing_listens() {
 }
 
 #[test]
-fn a_service_that_went_a_moment_ago() {
+fn a_service_that_stopped_during_the_watch_is_named() {
     with_an_address(|address| {
         let listener = listen(&address, 80);
         let watch = Watch::traced("--for 2s --every 1s");
@@ -74,7 +74,7 @@ fn a_service_that_went_a_moment_ago() {
 }
 
 #[test]
-fn unread_data_and_so_linger_and_data_after_the_close() {
+fn unread_data_linger_0_and_late_data_are_told_apart() {
     with_an_address(|address| {
         let listener = listen(&address, 80);
         let to = at(&address, 80);
@@ -105,7 +105,7 @@ fn unread_data_and_so_linger_and_data_after_the_close() {
 
 /// The kernel traces a received reset as well, which nobody sent.
 #[test]
-fn data_after_a_close_that_the_peer_has_not_acknowledged() {
+fn late_data_before_the_peer_acknowledged_the_close_is_recognized() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen(&ours, 80);
         let to = at(&ours, 80);
@@ -131,7 +131,7 @@ fn data_after_a_close_that_the_peer_has_not_acknowledged() {
 
 /// connect(2) with AF_UNSPEC ends a connection as SO_LINGER does, but for the counter.
 #[test]
-fn a_connection_that_is_dissolved() {
+fn a_connection_dissolved_with_af_unspec_is_an_abort() {
     with_an_address(|address| {
         let listener = listen(&address, 80);
         let (_client, server) = pair(&listener, at(&address, 80));
@@ -157,7 +157,7 @@ fn program(folder: &tempfile::TempDir, name: &str, script: &str) -> Child {
 }
 
 #[test]
-fn two_processes_at_one_place() {
+fn two_processes_with_resets_at_one_place_are_both_named() {
     with_an_address(|address| {
         let listener = listen(&address, 8443);
         let folder = tempfile::tempdir().unwrap();
@@ -193,7 +193,7 @@ fn two_processes_at_one_place() {
 
 /// The connections are in the queue: the service is stopped before they come.
 #[test]
-fn a_service_that_is_killed() {
+fn resets_of_a_killed_service_are_traced() {
     with_an_address(|address| {
         let service = Service::on(&[&format!("{address}:80")]);
         let pid = Pid::from_raw(service.pid().try_into().unwrap());
@@ -224,7 +224,7 @@ fn a_service_that_is_killed() {
 }
 
 #[test]
-fn a_service_that_starts_again() {
+fn resets_during_a_restart_are_traced() {
     with_an_address(|address| {
         let place = format!("{address}:80");
         let before = Service::on(&[&place]);
@@ -245,7 +245,7 @@ fn a_service_that_starts_again() {
 }
 
 #[test]
-fn a_connection_that_ss_ends() {
+fn a_connection_killed_by_ss_is_named() {
     with_an_address(|address| {
         let listener = listen(&address, 80);
         let _pair = pair(&listener, at(&address, 80));
@@ -264,7 +264,7 @@ fn a_connection_that_ss_ends() {
 }
 
 #[test]
-fn multipath_tcp_that_closes_fast() {
+fn a_fast_close_of_mptcp_is_recognized() {
     with_an_address(|address| {
         let mptcp = || Socket::new(Domain::IPV4, Type::STREAM, Some(libc::IPPROTO_MPTCP.into()));
         let Ok(listener) = mptcp() else {
@@ -295,7 +295,7 @@ fn multipath_tcp_that_closes_fast() {
 }
 
 #[test]
-fn an_accept_queue_that_resets() {
+fn resets_of_a_full_accept_queue_are_traced() {
     with_an_address(|address| {
         let listener = bind(tcp(&address), &address, 80);
         let mut clients = overflow_with_a_reset(&listener, &address, 80);
@@ -322,7 +322,7 @@ fn an_accept_queue_that_resets() {
 }
 
 #[test]
-fn a_client_of_a_busy_proxy() {
+fn resets_between_a_proxy_and_its_client_are_attributed() {
     with_a_peer(|ours, node, theirs| {
         std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535").unwrap();
         let (address, to) = (theirs.clone(), at(&theirs, 40_000));
@@ -343,7 +343,7 @@ fn a_client_of_a_busy_proxy() {
 }
 
 #[test]
-fn a_port_scan_and_the_reset_that_matters() {
+fn a_port_scan_does_not_hide_another_reset() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen(&ours, 80);
         let watch = Watch::traced("--for 3s --every 1s");
@@ -372,7 +372,7 @@ fn a_port_scan_and_the_reset_that_matters() {
 }
 
 #[test]
-fn a_port_scan_by_this_machine_and_the_reset_that_matters() {
+fn a_port_scan_by_this_machine_does_not_hide_another_reset() {
     with_a_peer(|ours, node, theirs| {
         let address = theirs.clone();
         let listener = node.run(move || listen(&address, 80));
@@ -394,7 +394,7 @@ fn a_port_scan_by_this_machine_and_the_reset_that_matters() {
 }
 
 #[test]
-fn an_address_that_went_with_connections_on_it() {
+fn a_removed_address_explains_its_resets() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen("0.0.0.0", 80);
         let (to, client) = (at(&ours, 80), theirs.clone());
@@ -420,7 +420,7 @@ fn an_address_that_went_with_connections_on_it() {
 
 /// A container in another network can have the same address, and the events do not name the namespace.
 #[test]
-fn resets_that_another_namespace_with_this_address_receives() {
+fn resets_of_another_namespace_with_the_same_address_are_kept_apart() {
     with_a_peer(|ours, _node, theirs| {
         let watch = Watch::traced("--for 4s --every 4s");
         let (address, peer) = (ours.clone(), theirs.clone());
@@ -446,7 +446,7 @@ fn resets_that_another_namespace_with_this_address_receives() {
 }
 
 #[test]
-fn keepalives_without_an_answer() {
+fn a_keepalive_timeout_is_recognized() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen(&ours, 80);
         let (to, client) = (at(&ours, 80), theirs.clone());
@@ -473,7 +473,7 @@ fn keepalives_without_an_answer() {
 
 /// The reset has the peer's address, and the peer has sent none.
 #[test]
-fn a_firewall_that_rejects_what_this_machine_sends() {
+fn a_firewall_that_rejects_outgoing_packets_is_named() {
     with_a_peer(|ours, _node, theirs| {
         nft(
             "table inet t { chain out { type filter hook output priority 0; tcp dport 80 counter reject with tcp \
@@ -500,7 +500,7 @@ fn a_firewall_that_rejects_what_this_machine_sends() {
 
 /// Its packets are gone with the rule.
 #[test]
-fn a_rule_that_is_removed_during_the_watch() {
+fn a_firewall_rule_removed_during_the_watch_is_reported() {
     with_a_peer(|_ours, node, theirs| {
         let there = node.run(|| {
             nft("table ip t { chain i { type filter hook input priority 0; tcp dport 80 counter reject with tcp reset; }; }");
@@ -518,7 +518,7 @@ fn a_rule_that_is_removed_during_the_watch() {
 /// The firewall sends the reset itself, without a socket: neither a counter nor the trace has it there.
 /// The client sees it come.
 #[test]
-fn a_firewall_that_rejects() {
+fn a_firewall_that_rejects_incoming_packets_is_named() {
     with_a_peer(|ours, node, theirs| {
         node.run(|| {
             nft(
@@ -580,7 +580,7 @@ fn await_reset(mut client: Socket) {
 }
 
 #[test]
-fn ipv6() {
+fn resets_over_ipv6_are_traced() {
     with_an_address(|_| {
         let [.., a, b] = std::process::id().to_be_bytes();
         let address = format!("2001:db8::{a:x}:{b:x}");

@@ -42,7 +42,7 @@ fn await_reset(client: &mut Socket) {
 
 /// Its queue is full for a moment between two looks alone. The kernel's counter of the listener names it.
 #[test]
-fn a_server_over_its_capacity() {
+fn a_server_over_its_capacity_is_diagnosed() {
     with_an_address(|address| {
         let listener = bind(tcp(&address), &address, 80);
         listener.listen(0).unwrap();
@@ -67,7 +67,7 @@ fn a_server_over_its_capacity() {
 }
 
 #[test]
-fn a_client_that_closes_while_the_server_still_sends() {
+fn a_client_that_closes_early_is_diagnosed() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen(&ours, 80);
         let (to, from) = (at(&ours, 80), theirs.clone());
@@ -97,7 +97,7 @@ fn a_client_that_closes_while_the_server_still_sends() {
 /// A gateway with NAT forgets an idle connection. What the server sends then is for the gateway itself, which has no
 /// such connection.
 #[test]
-fn a_nat_that_forgot_an_idle_connection() {
+fn a_nat_that_forgot_a_connection_is_diagnosed() {
     if common::conntrack::level().is_none() {
         return; // Without connection tracking there is no NAT.
     }
@@ -160,7 +160,7 @@ fn forget_all_connections() {
 
 /// A firewall that drops what it does not know leaves the server without an answer.
 #[test]
-fn a_firewall_that_forgot_an_idle_connection() {
+fn a_firewall_that_forgot_a_connection_is_diagnosed() {
     with_a_peer(|ours, node, from| {
         let listener = listen(&ours, 80);
         let to = at(&ours, 80);
@@ -183,7 +183,7 @@ fn a_firewall_that_forgot_an_idle_connection() {
 
 /// SMB clients connect to both ports, and reset the connection that they do not need.
 #[test]
-fn a_socket_that_a_client_of_samba_discards() {
+fn an_extra_connection_that_a_samba_client_discards_is_diagnosed() {
     with_a_peer(|ours, node, theirs| {
         let both = [139, 445].map(|port| listen(&ours, port));
         let watch = Watch::traced("--for 2s --every 2s");
@@ -206,7 +206,7 @@ fn a_socket_that_a_client_of_samba_discards() {
 }
 
 #[test]
-fn nothing_listens_any_more() {
+fn a_stopped_service_is_diagnosed() {
     with_a_peer(|ours, node, theirs| {
         let there = node.run(|| Watch::traced("--for 2s --every 2s"));
         let here = Watch::traced("--for 2s --every 2s");
@@ -235,7 +235,7 @@ fn nothing_listens_any_more() {
 
 /// The peer loses its memory and is back with the same address.
 #[test]
-fn a_peer_that_crashed_and_is_back() {
+fn a_peer_that_restarted_is_diagnosed() {
     with_a_peer(|ours, node, theirs| {
         let listener = listen(&ours, 80);
         let (to, from) = (at(&ours, 80), theirs.clone());
@@ -268,7 +268,7 @@ fn a_peer_that_crashed_and_is_back() {
 
 /// The address moves to this machine, whose service does not know the connection.
 #[test]
-fn an_address_that_moved() {
+fn a_moved_address_is_diagnosed() {
     with_a_peer(|ours, node, theirs| {
         let [_, _, vip] = addresses_beside(&ours);
         // The kernel does not give the address, so it has to be a port that nobody else uses.
@@ -318,7 +318,7 @@ fn an_address_that_moved() {
 /// A container with a PID namespace and a loopback address of its own: its processes have other numbers on the host,
 /// and its resets are not the host's.
 #[test]
-fn a_container() {
+fn a_container_without_tracefs_gets_counters() {
     with_an_address(|address| {
         let folder = tempfile::tempdir().unwrap();
         let said = folder.path().join("said");

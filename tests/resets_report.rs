@@ -12,12 +12,12 @@ use serde_json::json;
 
 use common::confined::{Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::schema;
 use common::watch::Watch;
 
 #[test]
-fn one_document_as_its_schema_says() {
+fn json_matches_the_schema() {
     in_namespace(|| {
         let watch = Watch::start("--every 1500ms --for 2s --format json");
         TcpStream::connect("127.0.0.1:81").unwrap_err();
@@ -62,7 +62,7 @@ fn root_with(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn counters_that_cannot_be_made_to_move_here() {
+fn rare_counters_are_reported_from_a_fake_proc() {
     let netstat = "TcpExt: TCPAbortOnMemory TCPAbortOnTimeout TCPReqQFullDrop\nTcpExt: 1 2 3\n";
     let root = root_with(&[
         ("self/net/snmp", "Tcp: EstabResets\nTcp: 4\n"),
@@ -107,7 +107,7 @@ fn counters_that_cannot_be_made_to_move_here() {
 }
 
 #[test]
-fn without_proc_there_is_nothing_to_say() {
+fn without_proc_resets_fails() {
     let root = root_with(&[]);
     let missing = ["snmp", "netstat"].map(|file| {
         format!("/proc/self/net/{file}: cannot be read: No such file or directory (ENOENT)")
@@ -129,7 +129,7 @@ fn without_proc_there_is_nothing_to_say() {
 }
 
 #[test]
-fn a_refusal_is_named_and_the_rest_is_told() {
+fn an_unreadable_counter_file_is_named_and_the_rest_reported() {
     let root = root_with(&[
         ("self/net/snmp", "Tcp: EstabResets OutRsts\nTcp: 0 0\n"),
         ("self/net/netstat", ""),
@@ -145,7 +145,7 @@ fn a_refusal_is_named_and_the_rest_is_told() {
         "/listenup",
     ];
     let mut chroot = Command::new("chroot");
-    Said::by(
+    ProgramOutput::by(
         chroot
             .args(words)
             .args(["resets", "--trace", "off", "--for", "1ms"]),
@@ -199,7 +199,7 @@ fn wrong_usage() {
 }
 
 #[test]
-fn a_reader_that_is_gone_ends_it_at_once() {
+fn a_closed_pipe_ends_resets_at_once() {
     let started = std::time::Instant::now();
     let (reader, writer) = std::io::pipe().unwrap();
     let mut child = std::process::Command::new(common::program::LISTENUP)

@@ -17,14 +17,14 @@ use nix::sys::signal::{Signal, kill};
 use socket2::Socket;
 
 use common::confined::Confined;
-use common::program::Said;
+use common::program::ProgramOutput;
 use common::sockets::listen;
 use common::traced::*;
 use common::watch::Watch;
 use common::{in_namespace, ip, schema};
 
 #[test]
-fn json_as_its_schema_says() {
+fn traced_json_matches_the_schema() {
     with_an_address(|address| {
         let _listener = listen(&address, 80);
         let watch = Watch::traced("--for 1s --every 1s --format json");
@@ -62,16 +62,16 @@ fn json_as_its_schema_says() {
 }
 
 /// Runs a line of sh, in which `$0` is the program, where tracefs is.
-fn sh_with_tracefs(line: &str) -> Said {
+fn sh_with_tracefs(line: &str) -> ProgramOutput {
     let mut sh = Confined::new("sh").with_tracefs().into_command();
-    Said::by(sh.args(["-c", line, common::program::LISTENUP]))
+    ProgramOutput::by(sh.args(["-c", line, common::program::LISTENUP]))
 }
 
 /// The names of instances of `pid`, which is `$!` or a number.
 const COUNT: &str = "ls /sys/kernel/tracing/instances | grep -c \"^listenup-resets-$pid-\"; true";
 
 #[test]
-fn the_instance_is_removed_at_every_kind_of_end() {
+fn the_tracing_instance_is_removed_at_every_kind_of_end() {
     if !traces() {
         return;
     }
@@ -102,7 +102,7 @@ fn the_instance_is_removed_at_every_kind_of_end() {
 }
 
 #[test]
-fn ctrl_c_ends_it_with_the_summary() {
+fn ctrl_c_prints_the_summary() {
     with_an_address(|address| {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let watch = Watch::traced("--for 1h --every 1h");
@@ -124,7 +124,7 @@ fn ctrl_c_ends_it_with_the_summary() {
 }
 
 #[test]
-fn another_network_namespace_by_its_name() {
+fn resets_watches_the_namespace_of_netns() {
     with_a_peer(|ours, node, theirs| {
         let path = node.path().to_owned();
         let words = format!("--for 1s --every 1s --netns {path}");
@@ -147,7 +147,7 @@ fn another_network_namespace_by_its_name() {
 }
 
 #[test]
-fn without_rights_the_counters_remain() {
+fn without_root_the_counters_are_reported() {
     if !traces() {
         return;
     }
@@ -248,7 +248,7 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
 /// The peer resets a connection before it is established. No trace has that, and another namespace that refuses a
 /// connection on its own loopback address must not hide it.
 #[test]
-fn a_half_open_connection_that_the_peer_resets() {
+fn a_half_open_connection_reset_by_the_peer_is_traced() {
     with_a_peer(|ours, node, theirs| {
         let _listener = listen(&ours, 81);
         let watch = Watch::traced("--for 3s --every 3s");
@@ -269,7 +269,7 @@ fn a_half_open_connection_that_the_peer_resets() {
 }
 
 #[test]
-fn a_storm_is_sampled_and_the_rest_is_counted() {
+fn a_storm_of_resets_is_sampled_and_counted() {
     with_a_peer_and(FlockArg::LockExclusive, |address, _node, gateway| {
         // The node takes the resets and does nothing with them.
         ip(&format!("route add default via {gateway}"));

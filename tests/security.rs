@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use common::confined::Confined;
-use common::program::{LISTENUP, Said, example, listenup};
+use common::program::{LISTENUP, ProgramOutput, example, listenup};
 use common::service::Service;
 use common::sockets::{listen, listen_with};
 use common::{in_namespace, ip};
@@ -31,7 +31,7 @@ fn calls(trace: &str) -> Vec<String> {
     ] {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-e", trace, "-o"]).arg(&log);
-        Said::by(strace.arg(LISTENUP).args(words.split(' ')));
+        ProgramOutput::by(strace.arg(LISTENUP).args(words.split(' ')));
         let text = std::fs::read_to_string(&log).unwrap();
         // A thread that begins as the program ends made no call that strace could read.
         let whole = text.lines().filter(|line| !line.contains("???("));
@@ -41,7 +41,7 @@ fn calls(trace: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_makes_no_socket_but_for_netlink_and_the_log_and_connects_none() {
+fn only_netlink_and_log_sockets_are_created_and_none_connects() {
     in_namespace(|| {
         let _listener = listen("0.0.0.0", 443);
         let mut families = BTreeSet::new();
@@ -60,7 +60,7 @@ fn it_makes_no_socket_but_for_netlink_and_the_log_and_connects_none() {
 }
 
 #[test]
-fn it_opens_no_file_for_writing_and_starts_nothing() {
+fn check_opens_no_file_for_writing_and_starts_no_program() {
     in_namespace(|| {
         let _listener = listen("0.0.0.0", 443);
         let opened = calls("trace=open,openat,creat");
@@ -94,7 +94,7 @@ fn it_opens_no_file_for_writing_and_starts_nothing() {
 }
 
 #[test]
-fn no_environment_variable_changes_what_it_says() {
+fn no_environment_variable_changes_the_verdict() {
     in_namespace(|| {
         let _listener = listen("0.0.0.0", 443);
         for words in ["check 443", "check 80", "check x", "check --help", "list"] {
@@ -117,7 +117,7 @@ fn no_environment_variable_changes_what_it_says() {
             ] {
                 command.env(name, value);
             }
-            Said::by(command.args(words.split(' ')))
+            ProgramOutput::by(command.args(words.split(' ')))
                 .exits(without.code.unwrap())
                 .stdout(&without.stdout)
                 .stderr(&without.stderr);
@@ -144,7 +144,7 @@ fn a_process_cannot_write_to_the_terminal_by_its_name() {
 }
 
 #[test]
-fn no_name_turns_the_text_round_or_hides_a_part() {
+fn bidirectional_and_invisible_characters_in_names_are_replaced() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("a\u{202e}\u{200b}b");
@@ -172,7 +172,7 @@ fn a_device_cannot_write_to_the_terminal_by_its_name() {
 }
 
 #[test]
-fn a_target_with_an_address_is_not_taken_in_by_another_address() {
+fn a_listener_on_another_address_does_not_satisfy_an_address() {
     in_namespace(|| {
         let _elsewhere = listen("127.0.0.1", 8443);
         let _v6 = listen_with("::", 8443, |socket| socket.set_only_v6(true).unwrap());

@@ -26,7 +26,7 @@ use nix::unistd::{mkfifo, pipe, write};
 
 use common::confined::{Call, Confined};
 use common::in_namespace;
-use common::program::{LISTENUP, Said, await_call};
+use common::program::{LISTENUP, ProgramOutput, await_call};
 use common::sockets::listen;
 
 /// A command that is ended where it hangs, which is then no exit code of ours.
@@ -80,7 +80,7 @@ fn full_streams() -> Vec<(&'static str, OwnedFd, OwnedFd)> {
 }
 
 #[test]
-fn a_stream_that_nobody_reads_keeps_nobody_from_the_verdict() {
+fn a_stream_without_a_reader_does_not_delay_the_verdict() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for (what, stream, _unread) in full_streams() {
@@ -118,7 +118,7 @@ fn a_stream_that_nobody_reads_keeps_nobody_from_the_verdict() {
 }
 
 #[test]
-fn a_reader_that_comes_late_gets_everything() {
+fn a_slow_reader_gets_the_whole_output() {
     in_namespace(|| {
         let _listeners: Vec<_> = (1000..1999).map(|port| listen("127.0.0.1", port)).collect();
         let ports: Vec<String> = (1000..2000).map(|port| port.to_string()).collect();
@@ -128,7 +128,7 @@ fn a_reader_that_comes_late_gets_everything() {
             (format!("check --timeout 15s --format json {ports}"), 1),
             ("list --format json".to_owned(), 0),
         ] {
-            let whole = Said::by(&mut listenup(&words)).exits(code).stdout;
+            let whole = ProgramOutput::by(&mut listenup(&words)).exits(code).stdout;
             for nonblocking in [false, true] {
                 let (mut reader, pipe) = std::io::pipe().unwrap();
                 fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
@@ -162,7 +162,7 @@ fn without_seconds(text: &str) -> String {
 }
 
 /// Runs it with a FIFO in the place of /etc/passwd, which nobody writes to.
-fn without_passwd(words: &str) -> Said {
+fn without_passwd(words: &str) -> ProgramOutput {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     mkfifo(&fifo, Mode::S_IRUSR).unwrap();
@@ -172,11 +172,11 @@ fn without_passwd(words: &str) -> Said {
         .args(["--mount", "sh", "-c", script, "sh"])
         .arg(&fifo)
         .arg(LISTENUP);
-    Said::by(command.args(words.split_whitespace()))
+    ProgramOutput::by(command.args(words.split_whitespace()))
 }
 
 #[test]
-fn a_passwd_file_that_would_be_waited_for_is_could_not_tell_in_every_set_and_format() {
+fn a_blocking_passwd_file_is_could_not_tell_in_every_set_and_format() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         let why = "/etc/passwd cannot be read: it is not a regular file";
@@ -213,7 +213,7 @@ fn a_passwd_file_that_would_be_waited_for_is_could_not_tell_in_every_set_and_for
 }
 
 #[test]
-fn a_system_call_that_does_not_return_does_not_keep_the_exit_code_back() {
+fn a_stuck_system_call_does_not_prevent_the_exit_code() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for (call, options, code) in [
@@ -248,7 +248,7 @@ fn a_system_call_that_does_not_return_does_not_keep_the_exit_code_back() {
 }
 
 #[test]
-fn without_the_call_that_std_sleeps_by_each_verdict_is_right() {
+fn verdicts_are_right_if_clock_nanosleep_is_refused() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for _ in 0..20 {
@@ -267,7 +267,7 @@ fn without_the_call_that_std_sleeps_by_each_verdict_is_right() {
 }
 
 #[test]
-fn without_a_second_thread_a_call_that_does_not_return_is_ended_by_an_alarm() {
+fn without_a_second_thread_an_alarm_ends_a_stuck_call() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         let confined = || {
@@ -293,7 +293,7 @@ fn without_a_second_thread_a_call_that_does_not_return_is_ended_by_an_alarm() {
 }
 
 #[test]
-fn a_fifo_in_the_place_of_dev_null_is_not_waited_for() {
+fn a_fifo_in_place_of_dev_null_does_not_block() {
     in_namespace(|| {
         let _listener = listen("127.0.0.1", 443);
         for closed in ["<&-", "<&- >&-", "<&- >&- 2>&-"] {

@@ -7,17 +7,17 @@ mod common;
 use std::fs;
 use std::process::Command;
 
-use common::program::{LISTENUP, Said};
+use common::program::{LISTENUP, ProgramOutput};
 
 const UNIT: &str = "packaging/systemd/listenup-watch@.service";
 
-fn analyze(words: &[&str]) -> Said {
+fn analyze(words: &[&str]) -> ProgramOutput {
     let mut command = Command::new("systemd-analyze");
     command
         .args(words)
         .env("SYSTEMD_PAGER", "")
         .env("SYSTEMD_COLORS", "0");
-    Said::by(&mut command)
+    ProgramOutput::by(&mut command)
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 }
 
 #[test]
-fn the_unit_exposes_as_good_as_nothing() {
+fn systemd_analyze_rates_the_unit_as_safe() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("listenup-watch@443.service");
     fs::copy(UNIT, &path).unwrap();
@@ -81,7 +81,7 @@ fn words(start: &str) -> Vec<std::ffi::OsString> {
 }
 
 #[test]
-fn its_command_lines_are_ones_that_the_program_takes() {
+fn command_lines_of_the_unit_are_accepted() {
     let start = words("ExecStart=/usr/bin/listenup");
     let request = listenup::cli::parse(start.clone()).unwrap();
     let listenup::cli::Request::Watch(options) = request else {
@@ -97,7 +97,7 @@ fn its_command_lines_are_ones_that_the_program_takes() {
 }
 
 #[test]
-fn the_example_of_options_has_lines_that_the_program_takes() {
+fn the_example_options_file_is_accepted() {
     let text = fs::read_to_string("packaging/systemd/watch-example").unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix('#'));
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(' '));
@@ -122,7 +122,7 @@ fn the_example_of_options_has_lines_that_the_program_takes() {
 }
 
 #[test]
-fn the_file_and_the_number_for_down_are_those_of_exec_stop_post() {
+fn exec_stop_post_uses_the_same_file_and_down_value() {
     for option in ["--down-value=-50", "--track-file=/run/other"] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("watch-web");

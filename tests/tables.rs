@@ -11,11 +11,11 @@ use std::fs;
 
 use common::confined::{Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::Said;
+use common::program::ProgramOutput;
 
 /// Runs the program where /proc has the tables of this shape and nothing else.
 #[track_caller]
-fn run(shape: &str, words: &str) -> Said {
+fn run(shape: &str, words: &str) -> ProgramOutput {
     let root = folder_with_listenup();
     let net = root.path().join("proc/self/net");
     fs::create_dir_all(&net).unwrap();
@@ -27,13 +27,13 @@ fn run(shape: &str, words: &str) -> Said {
 }
 
 #[track_caller]
-fn check(shape: &str, target: &str) -> Said {
+fn check(shape: &str, target: &str) -> ProgramOutput {
     let line = format!("check --exit-codes distinct --timeout 10s --source proc {target}");
     run(shape, &line)
 }
 
 #[test]
-fn whole_tables_have_verdicts() {
+fn verdicts_from_tables_of_other_kernels() {
     in_namespace(|| {
         for (shape, listening, place) in [
             ("2.4.21", "443", "192.0.2.10:443"),
@@ -119,7 +119,7 @@ fn a_table_that_cannot_be_read_to_its_end_never_says_that_nothing_listens() {
 }
 
 #[test]
-fn what_a_list_shows_of_them() {
+fn lists_from_tables_of_other_kernels() {
     in_namespace(|| {
         for (shape, rows) in [
             ("2.6.18", 6),

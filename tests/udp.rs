@@ -43,7 +43,7 @@ fn every_kind_of_udp_socket_from_every_source() {
 }
 
 #[test]
-fn both_protocols_in_one_check_each_get_their_own_answer() {
+fn tcp_and_udp_in_one_check_get_separate_answers() {
     in_namespace(|| {
         let _sockets = (
             listen("0.0.0.0", 53),
@@ -76,7 +76,7 @@ fn both_protocols_in_one_check_each_get_their_own_answer() {
 }
 
 #[test]
-fn what_is_bound_is_found_by_the_kernels_own_lookup_without_a_dump() {
+fn a_bound_udp_socket_is_found_by_lookup_without_a_dump() {
     in_namespace(|| {
         let _sockets = (bound("127.0.0.1", 53), bound("::1", 54));
         for (target, sent) in [
@@ -119,7 +119,7 @@ fn a_socket_on_another_device_does_not_count_for_an_interface() {
 }
 
 #[test]
-fn whose_socket_it_is_is_judged_as_for_tcp() {
+fn owner_requirements_work_for_udp() {
     in_namespace(|| {
         let _socket = bound("127.0.0.1", 53);
         for source in ["auto", "proc"] {
@@ -134,7 +134,7 @@ fn whose_socket_it_is_is_judged_as_for_tcp() {
 }
 
 #[test]
-fn the_list_has_both_protocols_or_the_one_asked_for() {
+fn list_shows_both_protocols_or_the_chosen_one() {
     in_namespace(|| {
         let _sockets = (
             listen("127.0.0.1", 443),
@@ -175,7 +175,7 @@ fn the_list_has_both_protocols_or_the_one_asked_for() {
 }
 
 #[test]
-fn the_watch_sees_the_end_of_a_udp_socket_by_its_event() {
+fn the_watch_notices_a_closed_udp_socket_by_event() {
     in_namespace(|| {
         for (address, target) in [("127.0.0.1", "udp:53"), ("::1", "udp:[::1]:53")] {
             let socket = bound(address, 53);
@@ -196,7 +196,7 @@ const NO_NETLINK: &str = "sock_diag: socket: Operation not permitted (EPERM)";
 const NO_PROC: &str = "/proc/self/net/udp: cannot be opened: No such file or directory (ENOENT)";
 
 #[test]
-fn what_a_kernel_refuses_is_never_taken_for_not_bound() {
+fn refused_sources_are_could_not_tell_and_never_not_bound() {
     in_namespace(|| {
         let _sockets = (bound("127.0.0.1", 53), bound("::1", 54));
         let root = folder_with_listenup();

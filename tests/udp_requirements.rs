@@ -20,7 +20,7 @@ use common::udp::{bound, bound_with};
 use common::{in_namespace, schema};
 
 #[test]
-fn the_receive_queue_is_judged_in_bytes_and_drops_are_counted() {
+fn a_receive_queue_is_measured_in_bytes_and_drops_are_counted() {
     in_namespace(|| {
         let _socket = bound_with("127.0.0.1", 53, |socket| {
             socket.set_recv_buffer_size(4096).unwrap();
@@ -97,7 +97,7 @@ fn await_drops() {
 }
 
 #[test]
-fn a_full_receive_queue_is_seen_by_the_datagrams_that_it_drops() {
+fn a_full_receive_queue_is_recognized_by_its_drops() {
     in_namespace(|| {
         // What waits is always well below the limit: the next datagram is large.
         let _socket = bound_with("127.0.0.1", 53, |socket| {
@@ -125,7 +125,7 @@ fn a_full_receive_queue_is_seen_by_the_datagrams_that_it_drops() {
 }
 
 #[test]
-fn a_number_does_not_count_connections_and_bytes_in_one_check() {
+fn a_number_for_tcp_and_udp_in_one_check_is_refused() {
     listenup("check --max-queue 10 53 udp:53")
         .exits(1)
         .stderr_has("--max-queue N counts connections for TCP and bytes for UDP");
@@ -144,7 +144,7 @@ fn shared(user: u32, prepare: fn(&Socket)) -> Socket {
 }
 
 #[test]
-fn of_sockets_with_so_reuseaddr_the_one_bound_last_is_judged() {
+fn of_sockets_with_so_reuseaddr_the_last_one_bound_counts() {
     in_namespace(|| {
         let reuse = |socket: &Socket| socket.set_reuse_address(true).unwrap();
         let _service = shared(0, reuse);
@@ -174,7 +174,7 @@ fn of_sockets_with_so_reuseaddr_the_one_bound_last_is_judged() {
 }
 
 #[test]
-fn a_group_that_takes_all_datagrams_hides_a_socket_with_so_reuseaddr() {
+fn a_group_that_gets_all_datagrams_hides_a_socket_with_so_reuseaddr() {
     in_namespace(|| {
         let reuse = |socket: &Socket| socket.set_reuse_address(true).unwrap();
         let _service = shared(0, reuse);
@@ -243,7 +243,7 @@ fn an_ipv4_mapped_address_is_the_ipv4_address_on_which_one_socket_gets_everythin
 }
 
 #[test]
-fn of_a_group_with_so_reuseport_the_best_one_is_enough() {
+fn one_compliant_member_of_a_reuseport_group_is_enough() {
     in_namespace(|| {
         let group = |socket: &Socket| socket.set_reuse_port(true).unwrap();
         let full = shared(0, group);

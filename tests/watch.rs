@@ -70,7 +70,7 @@ fn the_file_follows_the_listener_and_is_never_empty() {
 }
 
 #[test]
-fn a_service_that_is_killed_is_seen_by_its_event() {
+fn a_killed_service_is_noticed_by_event() {
     in_namespace(|| {
         let service = Service::start(Command::new(example("listener")).arg("127.0.0.1:443"), 1);
         let watcher = Watcher::start("--every 1h 443");
@@ -82,7 +82,7 @@ fn a_service_that_is_killed_is_seen_by_its_event() {
 }
 
 #[test]
-fn it_is_down_until_the_first_verdict_and_after_the_end() {
+fn the_file_is_down_before_the_first_verdict_and_after_the_end() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         for (signal, words, after) in [
@@ -140,7 +140,7 @@ fn it_is_down_until_the_first_verdict_and_after_the_end() {
 }
 
 #[test]
-fn whatever_happens_to_the_file_it_says_the_value_again() {
+fn a_changed_or_removed_file_is_restored() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms 443");
@@ -243,7 +243,7 @@ fn events_that_were_lost_are_a_reason_to_look() {
 }
 
 #[test]
-fn members_of_a_group_that_come_and_go_change_nothing() {
+fn members_of_a_group_that_come_and_go_do_not_change_the_state() {
     in_namespace(|| {
         let member = || {
             listen_with("127.0.0.1", 443, |socket| {
@@ -264,7 +264,7 @@ fn members_of_a_group_that_come_and_go_change_nothing() {
 }
 
 #[test]
-fn rise_and_fall_hold_a_change_back() {
+fn rise_and_fall_delay_a_change() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms --fall 1h 443");
@@ -288,7 +288,7 @@ fn rise_and_fall_hold_a_change_back() {
 }
 
 #[test]
-fn the_verdict_is_that_of_check() {
+fn the_watch_agrees_with_check() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for (words, value) in [
@@ -347,7 +347,7 @@ fn a_name_that_does_not_exist_yet_is_down_until_it_does() {
 }
 
 #[test]
-fn a_wrong_line_is_refused() {
+fn wrong_options_are_refused() {
     in_namespace(|| {
         for (words, why) in [
             ("watch 443", "--track-file <PATH>"),
@@ -400,7 +400,7 @@ fn a_wrong_line_is_refused() {
 }
 
 #[test]
-fn changes_as_json_in_the_log_and_to_systemd() {
+fn changes_are_reported_as_json_to_the_log_and_to_systemd() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--format json --log stderr 443");
@@ -435,7 +435,7 @@ fn changes_as_json_in_the_log_and_to_systemd() {
 }
 
 #[test]
-fn a_watch_that_hangs_feeds_no_watchdog() {
+fn a_hanging_watch_does_not_feed_the_watchdog() {
     in_namespace(|| {
         let watcher = Watcher::start("--every 5ms 443");
         watcher.await_notice("WATCHDOG=1");
@@ -449,7 +449,7 @@ fn a_watch_that_hangs_feeds_no_watchdog() {
 }
 
 #[test]
-fn streams_that_are_closed_full_or_never_read_end_nothing() {
+fn closed_full_or_unread_streams_do_not_stop_the_watch() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();

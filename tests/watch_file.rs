@@ -80,7 +80,7 @@ fn end(mut watch: Killed) -> (i32, String, String) {
 }
 
 #[test]
-fn where_no_file_can_be_made_it_is_written_in_place() {
+fn if_no_new_file_can_be_created_the_file_is_written_in_place() {
     in_namespace(|| {
         let (_mounted, disk, _folder) = disk("size=64k,nr_inodes=16");
         let track = disk.join("track");
@@ -103,7 +103,7 @@ fn where_no_file_can_be_made_it_is_written_in_place() {
 }
 
 #[test]
-fn a_mounted_file_and_a_limit_on_descriptors_are_no_obstacle() {
+fn a_mounted_file_works_under_a_descriptor_limit() {
     in_namespace(|| {
         // Mounts of this thread alone.
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -134,7 +134,7 @@ fn a_mounted_file_and_a_limit_on_descriptors_are_no_obstacle() {
 }
 
 #[test]
-fn while_the_file_is_wrong_it_says_so_and_feeds_no_watchdog() {
+fn while_the_file_is_wrong_the_watch_reports_it_and_does_not_feed_the_watchdog() {
     in_namespace(|| {
         let (mounted, disk, _folder) = disk("size=64k");
         let _socket = listen("127.0.0.1", 443);
@@ -180,7 +180,7 @@ fn while_the_file_is_wrong_it_says_so_and_feeds_no_watchdog() {
 }
 
 #[test]
-fn a_folder_that_is_mounted_over_is_said_and_the_file_is_there_again() {
+fn a_folder_that_is_mounted_over_is_reported_and_the_file_created_again() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let socket = listen("127.0.0.1", 443);
@@ -200,7 +200,7 @@ fn a_folder_that_is_mounted_over_is_said_and_the_file_is_there_again() {
 }
 
 #[test]
-fn a_change_by_others_is_noticed_also_if_its_time_is_set_back() {
+fn a_change_by_another_process_is_noticed_even_with_an_old_mtime() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms 443");
@@ -221,7 +221,7 @@ fn a_change_by_others_is_noticed_also_if_its_time_is_set_back() {
 }
 
 #[test]
-fn what_is_not_a_track_file_is_refused_and_left_alone() {
+fn other_files_are_refused_as_track_file_and_left_alone() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -254,7 +254,7 @@ fn what_is_not_a_track_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_second_watch_of_a_file_does_not_begin() {
+fn a_second_watch_of_the_same_file_is_refused() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("443");
@@ -271,7 +271,7 @@ fn a_second_watch_of_a_file_does_not_begin() {
 }
 
 #[test]
-fn it_is_not_ready_before_the_file_is_there() {
+fn the_watch_is_not_ready_before_the_file_exists() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -291,7 +291,7 @@ fn it_is_not_ready_before_the_file_is_there() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_said_and_the_end_is_in_trouble() {
+fn a_file_size_limit_is_reported_and_ends_the_watch_with_an_error() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let track = folder.path().join("track");
@@ -310,7 +310,7 @@ fn a_file_that_may_not_grow_is_said_and_the_end_is_in_trouble() {
 }
 
 #[test]
-fn who_can_only_read_the_file_cannot_lock_a_watch_out() {
+fn a_user_who_can_only_read_the_file_cannot_lock_a_watch_out() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();

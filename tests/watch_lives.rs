@@ -100,7 +100,7 @@ fn ticks(watcher: &Watcher) -> u64 {
 }
 
 #[test]
-fn without_netns_it_stays_in_a_namespace_that_loses_its_name() {
+fn without_netns_the_watch_stays_in_its_namespace() {
     let named = Named::new();
     let service = named.listens();
     let watcher = named.run(|| Watcher::start("443"));
@@ -130,7 +130,7 @@ fn without_netns_it_stays_in_a_namespace_that_loses_its_name() {
 }
 
 #[test]
-fn with_netns_it_follows_the_name() {
+fn with_netns_the_watch_follows_the_name() {
     let named = Named::new();
     let service = named.listens();
     let watcher = Watcher::start(&format!("--every 20ms --netns {} 443", named.0));
@@ -159,7 +159,7 @@ fn with_netns_it_follows_the_name() {
 }
 
 #[test]
-fn the_file_is_where_the_caller_has_it_whatever_the_network_namespace() {
+fn the_track_file_path_does_not_depend_on_the_network_namespace() {
     let named = Named::new();
     let service = named.listens();
     let folder = tempfile::tempdir().unwrap();
@@ -226,7 +226,7 @@ impl Drop for Cgroup {
 }
 
 #[test]
-fn a_service_whose_whole_cgroup_is_killed_is_down_once() {
+fn killing_the_whole_cgroup_of_a_service_is_one_change() {
     in_namespace(|| {
         let cgroup = Cgroup::new();
         let member = || {
@@ -264,7 +264,7 @@ fn a_service_whose_whole_cgroup_is_killed_is_down_once() {
 }
 
 #[test]
-fn a_look_after_an_event_says_when_it_began() {
+fn a_look_after_an_event_logs_its_delay() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("-v --every 1h 443");

@@ -41,7 +41,7 @@ fn many() -> Vec<socket2::Socket> {
 }
 
 #[test]
-fn looks_at_proc_take_a_twentieth_of_a_processor_also_with_retries() {
+fn looks_at_proc_use_at_most_a_twentieth_of_a_processor() {
     in_namespace(|| {
         let others = many();
         let socket = listen("127.0.0.1", 443);
@@ -59,7 +59,7 @@ fn looks_at_proc_take_a_twentieth_of_a_processor_also_with_retries() {
 }
 
 #[test]
-fn an_absence_that_lasts_is_looked_at_as_often_as_asked_for() {
+fn a_lasting_absence_is_checked_at_the_requested_interval() {
     in_namespace(|| {
         let others = many();
         let watcher = Watcher::start("-v --every 20ms --absent 443");
@@ -74,7 +74,7 @@ fn an_absence_that_lasts_is_looked_at_as_often_as_asked_for() {
 }
 
 #[test]
-fn events_go_through_a_pace() {
+fn a_storm_of_events_is_throttled() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 1h 443");
@@ -95,7 +95,7 @@ fn events_go_through_a_pace() {
 }
 
 #[test]
-fn what_is_gone_for_a_moment_is_bridged_by_retry_for() {
+fn retry_for_bridges_a_short_gap() {
     in_namespace(|| {
         ip("link add dev0 type veth peer name dev1");
         ip("link set dev0 up");

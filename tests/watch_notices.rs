@@ -20,12 +20,12 @@ use nix::unistd::Pid;
 
 use common::confined::Confined;
 use common::in_namespace;
-use common::program::{LISTENUP, Said, listenup};
+use common::program::{LISTENUP, ProgramOutput, listenup};
 use common::sockets::listen;
 use common::watcher::{Killed, Watcher, await_says, says};
 
 #[test]
-fn what_a_full_socket_does_not_take_is_sent_again() {
+fn notifications_that_a_full_socket_rejects_are_sent_again() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -78,7 +78,7 @@ fn the_watchdog_is_fed_between_the_looks_of_retry_for() {
 }
 
 #[test]
-fn a_long_first_look_is_not_a_start_that_timed_out() {
+fn a_long_first_look_does_not_delay_readiness() {
     in_namespace(|| {
         let watcher = Watcher::start("--retry-for 600s --timeout 601s 443");
         assert_eq!(watcher.says(), "1");
@@ -89,7 +89,7 @@ fn a_long_first_look_is_not_a_start_that_timed_out() {
 }
 
 #[test]
-fn the_status_says_since_when_and_how_often_and_trouble() {
+fn the_status_has_the_last_change_the_count_and_the_trouble() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms 443");
@@ -110,7 +110,7 @@ fn metric(text: &str, name: &str) -> f64 {
 }
 
 #[test]
-fn metrics_are_in_prometheus_form_and_never_half() {
+fn metrics_are_valid_and_replaced_in_one_step() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn metrics_are_in_prometheus_form_and_never_half() {
 }
 
 #[test]
-fn metrics_that_cannot_be_written_are_said_once_and_keep_nothing_up() {
+fn unwritable_metrics_are_reported_once_and_do_not_delay_the_watch() {
     in_namespace(|| {
         let watcher = Watcher::start("--every 5ms --metrics /nowhere/listenup.prom 443");
         for _ in 0..3 {
@@ -175,7 +175,7 @@ fn metrics_that_cannot_be_written_are_said_once_and_keep_nothing_up() {
 
 /// Root can name /dev/null.
 #[test]
-fn metrics_take_the_place_of_nothing_but_a_file() {
+fn metrics_do_not_replace_a_fifo() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
@@ -193,7 +193,7 @@ fn metrics_take_the_place_of_nothing_but_a_file() {
     });
 }
 
-fn status(file: &Path, words: &str) -> Said {
+fn status(file: &Path, words: &str) -> ProgramOutput {
     listenup(&format!(
         "watch --status --track-file {} {words}",
         file.display()
@@ -201,7 +201,7 @@ fn status(file: &Path, words: &str) -> Said {
 }
 
 #[test]
-fn the_status_for_nagios_is_about_the_watch_and_the_file() {
+fn the_nagios_status_covers_the_watch_and_the_file() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("443");
@@ -247,7 +247,7 @@ fn the_status_for_nagios_is_about_the_watch_and_the_file() {
 }
 
 #[test]
-fn a_call_that_does_not_return_ends_in_down_without_a_service_manager() {
+fn without_systemd_a_stuck_call_writes_down_and_ends_the_watch() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -329,7 +329,7 @@ fn metrics_replace_no_other_file() {
 }
 
 #[test]
-fn what_controls_a_terminal_is_not_printed() {
+fn control_characters_in_paths_are_replaced() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -340,14 +340,14 @@ fn what_controls_a_terminal_is_not_printed() {
         let watch = command.spawn().unwrap();
         thread::sleep(Duration::from_millis(500));
         kill(Pid::from_raw(watch.id() as i32), Signal::SIGTERM).unwrap();
-        let said = Said::of("watch".to_owned(), watch.wait_with_output().unwrap());
+        let said = ProgramOutput::of("watch".to_owned(), watch.wait_with_output().unwrap());
         assert!(said.stdout.contains("cannot be written"), "{said:?}");
         let status = Command::new(LISTENUP)
             .args(["watch", "--status", "443", "--track-file"])
             .arg(&track)
             .output()
             .unwrap();
-        let status = Said::of("status".to_owned(), status);
+        let status = ProgramOutput::of("status".to_owned(), status);
         for text in [&said.stdout, &said.stderr, &status.stdout] {
             assert!(text.contains("a\u{fffd}[2Jb\u{fffd}/track"), "{text:?}");
             assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");

@@ -20,7 +20,7 @@ use common::sockets::listen;
 use common::watcher::{Killed, Watcher, assert_changes, await_says};
 
 #[test]
-fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
+fn a_watch_that_takes_over_keeps_the_value_for_rise_and_fall() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let words = "--initial keep --rise 1h --fall 1h 443";
@@ -53,7 +53,7 @@ fn one_that_takes_over_goes_on_from_the_value_by_rise_and_fall() {
 }
 
 #[test]
-fn a_watchdog_of_no_time_is_none() {
+fn a_watchdog_time_of_0_means_no_watchdog() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
         let line = r#"WATCHDOG_USEC=TIME timeout 1 "$0" watch -q --track-file "FILE" 443"#;
@@ -97,7 +97,7 @@ fn targets_that_flap_change_nothing_while_enough_listen() {
 }
 
 #[test]
-fn absent_is_up_by_the_event_and_down_by_a_look() {
+fn absent_goes_up_by_event_and_down_by_a_look() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 1h --absent 443");
@@ -155,7 +155,7 @@ fn a_queue_that_was_full_and_drains_is_up_again() {
 }
 
 #[test]
-fn an_owner_that_executes_itself_again_stays_the_owner() {
+fn an_owner_that_re_executes_itself_stays_the_owner() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();

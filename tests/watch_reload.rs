@@ -24,14 +24,14 @@ use common::watcher::{Killed, Watcher, await_says, exec_stop_post, says};
 use common::{in_namespace, ip};
 
 /// A folder with a copy of the program and a file of options.
-struct Place(tempfile::TempDir);
+struct TestFolder(tempfile::TempDir);
 
-impl Place {
+impl TestFolder {
     fn new(options: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::copy(LISTENUP, place.path("listenup")).unwrap();
-        place.write("options", options);
-        place
+        let dir = Self(tempfile::tempdir().unwrap());
+        fs::copy(LISTENUP, dir.path("listenup")).unwrap();
+        dir.write("options", options);
+        dir
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -69,25 +69,25 @@ fn reload(watcher: &Watcher) {
 }
 
 #[test]
-fn options_and_program_change_in_one_process_and_the_file_does_not() {
+fn a_reload_changes_options_and_program_and_keeps_the_file() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
-        let place = Place::new("# nothing yet\n");
-        let watcher = place.start();
+        let dir = TestFolder::new("# nothing yet\n");
+        let watcher = dir.start();
         let pid = watcher.pid();
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
         let all = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_DELETE_SELF;
         inotify.add_watch(&watcher.file, all).unwrap();
-        place.write("options", "--fall=1h\n");
+        dir.write("options", "--fall=1h\n");
         // Another file of the same program, as after an upgrade.
-        fs::copy(LISTENUP, place.path("draft")).unwrap();
-        fs::rename(place.path("draft"), place.path("listenup")).unwrap();
+        fs::copy(LISTENUP, dir.path("draft")).unwrap();
+        fs::rename(dir.path("draft"), dir.path("listenup")).unwrap();
         for _ in 0..3 {
             reload(&watcher);
         }
         assert!(inotify.read_events().is_err(), "the file was not touched");
         let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-        assert_eq!(exe, place.path("listenup"));
+        assert_eq!(exe, dir.path("listenup"));
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
         assert_eq!(line.matches("--reloaded").count(), 1, "{line:?}");
         // The lock has stayed.
@@ -98,21 +98,21 @@ fn options_and_program_change_in_one_process_and_the_file_does_not() {
         watcher.await_notice("WATCHDOG=1");
         thread::sleep(Duration::from_millis(500));
         assert_eq!(watcher.says(), "0", "--fall counts");
-        place.write("options", "--down-value=7\n");
+        dir.write("options", "--down-value=7\n");
         reload(&watcher);
         watcher.await_value("7");
         watcher.end();
-        assert_eq!(says(&place.path("track")), "7");
+        assert_eq!(says(&dir.path("track")), "7");
     });
 }
 
 #[test]
-fn what_is_wrong_changes_nothing_and_is_said() {
+fn a_failed_reload_is_reported_and_changes_nothing() {
     in_namespace(|| {
         let mut socket = Some(listen("127.0.0.1", 443));
-        let place = Place::new("");
-        let watcher = place.start();
-        let other = format!("--track-file={}\n", place.path("elsewhere").display());
+        let dir = TestFolder::new("");
+        let watcher = dir.start();
+        let other = format!("--track-file={}\n", dir.path("elsewhere").display());
         for (name, text) in [
             ("options", "--fall 1s\n"),
             ("options", "--fall=soon\n"),
@@ -124,7 +124,7 @@ fn what_is_wrong_changes_nothing_and_is_said() {
             ("listenup", "#!/bin/sh\nexit 1\n"),
             ("listenup", "#!/bin/sh\nexec sleep 1000\n"),
         ] {
-            place.write(name, text);
+            dir.write(name, text);
             reload(&watcher);
             // It goes on watching.
             socket = match socket.take() {
@@ -139,11 +139,11 @@ fn what_is_wrong_changes_nothing_and_is_said() {
                     Some(socket)
                 }
             };
-            place.write("options", "");
-            fs::copy(LISTENUP, place.path("draft")).unwrap();
-            fs::rename(place.path("draft"), place.path("listenup")).unwrap();
+            dir.write("options", "");
+            fs::copy(LISTENUP, dir.path("draft")).unwrap();
+            fs::rename(dir.path("draft"), dir.path("listenup")).unwrap();
         }
-        fs::remove_file(place.path("listenup")).unwrap();
+        fs::remove_file(dir.path("listenup")).unwrap();
         reload(&watcher);
         let said = watcher.end();
         let begin = "listenup: reload failed, the watch goes on as before: ";
@@ -174,10 +174,10 @@ fn what_is_wrong_changes_nothing_and_is_said() {
 #[test]
 fn a_reload_cannot_take_another_file() {
     in_namespace(|| {
-        let place = Place::new("");
-        let file = place.path("track");
+        let dir = TestFolder::new("");
+        let file = dir.path("track");
         let mut command = Command::new(LISTENUP);
-        let options = place.path("file");
+        let options = dir.path("file");
         let line = |path: &Path| {
             fs::write(&options, format!("--track-file={}\n", path.display())).unwrap()
         };
@@ -189,18 +189,18 @@ fn a_reload_cannot_take_another_file() {
         command.stderr(Stdio::piped()).stdout(Stdio::null());
         let mut watch = Killed(command.spawn().unwrap());
         await_says(&file, "1");
-        line(&place.path("another"));
+        line(&dir.path("another"));
         kill(Pid::from_raw(watch.0.id() as i32), Signal::SIGHUP).unwrap();
         let mut said = String::new();
         let mut stderr = BufReader::new(watch.0.stderr.as_mut().unwrap());
         stderr.read_line(&mut said).unwrap();
         assert!(said.contains("a reload cannot change the file"), "{said}");
-        assert!(!place.path("another").exists());
+        assert!(!dir.path("another").exists());
     });
 }
 
 #[test]
-fn signals_that_end_it_win_over_a_reload_and_a_look_that_retries() {
+fn termination_signals_win_over_a_reload_and_retries() {
     in_namespace(|| {
         for signals in [
             &[Signal::SIGHUP, Signal::SIGTERM][..],
@@ -224,7 +224,7 @@ fn signals_that_end_it_win_over_a_reload_and_a_look_that_retries() {
 }
 
 #[test]
-fn a_stop_during_the_execution_of_the_next_program_is_not_lost() {
+fn a_stop_during_the_exec_of_a_reload_is_not_lost() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         for delay in (0..40).step_by(2) {
@@ -239,7 +239,7 @@ fn a_stop_during_the_execution_of_the_next_program_is_not_lost() {
 }
 
 #[test]
-fn thousands_of_signals_change_nothing() {
+fn thousands_of_signals_do_not_disturb_the_watch() {
     in_namespace(|| {
         let socket = listen("127.0.0.1", 443);
         let watcher = Watcher::start("--every 5ms 443");
@@ -255,7 +255,7 @@ fn thousands_of_signals_change_nothing() {
 }
 
 #[test]
-fn a_reload_leaves_the_namespace_of_netns() {
+fn a_reload_starts_outside_the_namespace_of_netns() {
     in_namespace(|| {
         let name = format!("listenup-reload-{}", std::process::id());
         ip(&format!("netns add {name}"));
@@ -265,16 +265,16 @@ fn a_reload_leaves_the_namespace_of_netns() {
             .args(["netns", "exec", &name])
             .arg(common::program::example("listener"));
         let service = Service::start(command.arg("127.0.0.1:443"), 1);
-        let place = Place::new(&format!("--netns={name}\n"));
-        let watcher = place.start();
+        let dir = TestFolder::new(&format!("--netns={name}\n"));
+        let watcher = dir.start();
         assert_eq!(watcher.says(), "0");
         reload(&watcher);
         assert_eq!(watcher.says(), "0");
         // Nothing listens where the watch was started.
-        place.write("options", "");
+        dir.write("options", "");
         reload(&watcher);
         watcher.await_value("1");
-        place.write("options", &format!("--netns={name}\n"));
+        dir.write("options", &format!("--netns={name}\n"));
         reload(&watcher);
         watcher.await_value("0");
         drop(service);
@@ -285,7 +285,7 @@ fn a_reload_leaves_the_namespace_of_netns() {
 }
 
 #[test]
-fn the_last_line_of_defence_writes_a_number_whatever_down_says() {
+fn exec_stop_post_writes_a_valid_number_for_any_down_value() {
     let folder = tempfile::tempdir().unwrap();
     let track = folder.path().join("track");
     for (down, expected) in [
@@ -347,7 +347,7 @@ fn an_inherited_listener_does_not_keep_the_service_alive() {
 }
 
 #[test]
-fn a_program_that_cannot_take_over_leaves_down() {
+fn if_the_new_program_cannot_take_over_the_file_says_down() {
     in_namespace(|| {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
@@ -373,11 +373,11 @@ fn a_program_that_cannot_take_over_leaves_down() {
 }
 
 #[test]
-fn an_options_file_holds_options_of_a_watch_alone() {
+fn an_options_file_accepts_only_options_of_a_watch() {
     for option in ["--status", "--check-options", "--options-file=x"] {
-        let place = Place::new(option);
-        let options = place.path("options").display().to_string();
-        let track = place.path("track").display().to_string();
+        let dir = TestFolder::new(option);
+        let options = dir.path("options").display().to_string();
+        let track = dir.path("track").display().to_string();
         let said = listenup(&format!(
             "watch --options-file {options} --track-file {track} 443"
         ));
@@ -386,14 +386,14 @@ fn an_options_file_holds_options_of_a_watch_alone() {
         assert!(said.exits(1).stderr.contains(&why));
     }
     // It would be read as one without options.
-    let place = Place::new("");
-    let fifo = place.path("fifo");
+    let dir = TestFolder::new("");
+    let fifo = dir.path("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
     let words = format!(
         "watch --check-options --options-file -{} 443",
         fifo.display()
     );
-    let track = place.path("track");
+    let track = dir.path("track");
     let said = listenup(&format!("{words} --track-file {}", track.display())).exits(1);
     assert!(
         said.stderr

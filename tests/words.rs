@@ -334,7 +334,7 @@ fn pages_are_plain_english() {
 }
 
 #[test]
-fn the_check_finds_what_it_is_for() {
+fn bad_phrases_are_found() {
     let source = r###"
         /// Of what is no file, and for
         /// ever.

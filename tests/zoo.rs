@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::program::{Said, listenup};
+use common::program::{ProgramOutput, listenup};
 use common::sockets::Zoo;
 use common::table::{ON_A_DEVICE, TABLE, V6ONLY_MATTERS, listeners, shown};
 use common::{in_namespace, proc_root};
@@ -41,7 +41,7 @@ fn every_kind_of_socket_from_every_source() {
 }
 
 #[test]
-fn a_device_bound_listener_counts_for_its_port_and_sock_diag_names_the_device() {
+fn a_listener_on_a_device_counts_for_its_port_and_is_shown_with_the_device() {
     in_namespace(|| {
         let _zoo = Zoo::open();
         for (target, place) in ON_A_DEVICE {
@@ -77,7 +77,7 @@ fn both_sources_show_the_same_listeners() {
 }
 
 #[test]
-fn many_targets_share_a_look_and_each_gets_its_own_answer() {
+fn many_targets_share_a_look_with_separate_answers() {
     in_namespace(|| {
         let _zoo = Zoo::open();
         for source in ["auto", "netlink", "proc"] {
@@ -90,7 +90,7 @@ fn many_targets_share_a_look_and_each_gets_its_own_answer() {
             let words: Vec<_> = sure.keys().map(String::as_str).collect();
             let up = sure.values().filter(|place| place.is_some()).count();
             let common = format!("check --source {source} {}", words.join(" "));
-            let counts = |said: &Said| {
+            let counts = |said: &ProgramOutput| {
                 let lines = said.stdout.lines();
                 let listening = lines
                     .clone()
@@ -114,7 +114,7 @@ fn many_targets_share_a_look_and_each_gets_its_own_answer() {
 }
 
 #[test]
-fn a_filter_of_a_thousand_ports_is_still_exact() {
+fn a_filter_of_a_thousand_ports_is_exact() {
     in_namespace(|| {
         let _zoo = Zoo::open();
         let ports: Vec<String> = (19..=1018).map(|port| port.to_string()).collect();

@@ -31,30 +31,30 @@ pub fn with_ipv6(outside: &mut Outside) {
         proc: true,
         ipv6: true,
     };
-    outside.tell("no module", every_source(kernel, ROOT));
-    outside.tell("watch, no module", watch::by_proc());
+    outside.report("no module", every_source(kernel, ROOT));
+    outside.report("watch, no module", watch::by_proc());
     load("inet_diag");
-    outside.tell("inet_diag alone", every_source(kernel, ROOT));
+    outside.report("inet_diag alone", every_source(kernel, ROOT));
     load("tcp_diag");
     kernel.sock_diag = true;
     for source in SOURCES {
         let run = Run { source, user: ROOT };
-        outside.tell(source, Verdicts::of_the_zoo(kernel, run));
+        outside.report(source, Verdicts::of_the_zoo(kernel, run));
     }
-    outside.tell("both agree", agreement(7, 7));
-    outside.tell("uid 65534", every_source(kernel, NOBODY));
-    outside.tell("no udp_diag", udp(false));
+    outside.report("both agree", agreement(7, 7));
+    outside.report("uid 65534", every_source(kernel, NOBODY));
+    outside.report("no udp_diag", udp(false));
     load("udp_diag");
-    outside.tell("udp", udp(true));
-    outside.tell("events", watch::by_events());
+    outside.report("udp", udp(true));
+    outside.report("events", watch::by_events());
     let churned = churn(outside);
-    outside.tell("churn", churned);
-    outside.tell("resets", resets::named());
+    outside.report("churn", churned);
+    outside.report("resets", resets::named());
     match watch::through_suspends() {
-        Some(verdicts) => outside.tell("suspend", verdicts),
-        None => outside.say("lacks", "suspend"),
+        Some(verdicts) => outside.report("suspend", verdicts),
+        None => outside.print("lacks", "suspend"),
     }
-    outside.tell("subset=pid", with_only_processes_in_proc(kernel));
+    outside.report("subset=pid", with_only_processes_in_proc(kernel));
 }
 
 /// Loads what the cases of VRFs need. User-mode Linux has some of it built in, and then there is no file.
@@ -67,13 +67,13 @@ fn load_for_vrfs() {
 /// Listeners in VRFs and outside.
 pub fn in_a_vrf(outside: &mut Outside) {
     load_for_vrfs();
-    outside.tell("vrf", vrf::verdicts());
+    outside.report("vrf", vrf::verdicts());
 }
 
 /// Every combination of a listener and a client.
 pub fn product(outside: &mut Outside) {
     load_for_vrfs();
-    outside.tell("product", product::verdicts());
+    outside.report("product", product::verdicts());
 }
 
 /// On a kernel that was booted with ipv6.disable=1.
@@ -91,7 +91,7 @@ pub fn without_ipv6(outside: &mut Outside) {
     kernel.sock_diag = true;
     verdicts.add(every_source(kernel, ROOT));
     verdicts.add(agreement(7, 0));
-    outside.tell("ipv6.disable=1", verdicts);
+    outside.report("ipv6.disable=1", verdicts);
 }
 
 /// The fixtures for the parsers' tests.
@@ -112,7 +112,7 @@ pub fn capture(outside: &mut Outside) {
     ];
     for name in names.into_iter().chain(of_udp).chain(traced) {
         for line in std::fs::read_to_string(folder.join(name)).unwrap().lines() {
-            outside.say(name, line);
+            outside.print(name, line);
         }
     }
 }
@@ -186,7 +186,7 @@ fn churn(outside: &mut Outside) -> Verdicts {
         .unwrap();
     let text = String::from_utf8_lossy(&said.stdout);
     for line in text.lines() {
-        outside.say("churn", line);
+        outside.print("churn", line);
     }
     let verdicts = SCENARIOS * (2 * LOOKS + 3 * CHECKS);
     let last = text.lines().last().unwrap_or_default();
@@ -204,11 +204,11 @@ fn churn(outside: &mut Outside) -> Verdicts {
 }
 
 impl Outside {
-    fn tell(&mut self, case: &str, verdicts: Verdicts) {
-        self.say("right", &format!("{case}|{}", verdicts.right));
-        self.say("wrong", &format!("{case}|{}", verdicts.wrong.len()));
+    fn report(&mut self, case: &str, verdicts: Verdicts) {
+        self.print("right", &format!("{case}|{}", verdicts.right));
+        self.print("wrong", &format!("{case}|{}", verdicts.wrong.len()));
         for wrong in verdicts.wrong {
-            self.say("why", &format!("{case}: {wrong}"));
+            self.print("why", &format!("{case}: {wrong}"));
         }
     }
 }

@@ -62,7 +62,7 @@ fn main() {
     // An init gets what the kernel does not know of its command line.
     let outside = std::env::var_os("outside").unwrap();
     let mut outside = Outside(File::create(outside).unwrap());
-    outside.say("kernel", &version::upstream());
+    outside.print("kernel", &version::upstream());
     ip("link set lo up");
     // User-mode Linux adds words of its own, with a `=`.
     for word in words.iter().filter(|word| !word.contains('=')) {
@@ -75,7 +75,7 @@ fn main() {
             _ => panic!("{word}?"),
         }
     }
-    outside.say("done", "");
+    outside.print("done", "");
     drop(outside); // waits until it is all out
     // QEMU ends at a reboot. User-mode Linux would start again.
     let mode = match std::env::var_os("power_off") {
@@ -94,7 +94,7 @@ fn attach(kind: &str, place: &str, options: Option<&str>) {
 pub struct Outside(File);
 
 impl Outside {
-    pub fn say(&mut self, what: &str, text: &str) {
+    pub fn print(&mut self, what: &str, text: &str) {
         writeln!(self.0, "{what}|{text}").unwrap();
     }
 }

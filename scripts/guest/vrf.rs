@@ -232,7 +232,7 @@ fn expect(verdicts: &mut Verdicts, protocol: Protocol, interface: &str, target: 
     } else {
         "udp:"
     };
-    // The second opinion of /proc tells nothing of devices.
+    // The cross-check of /proc tells nothing of devices.
     let sources = if target.contains(':') {
         &["auto"][..]
     } else {

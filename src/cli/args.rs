@@ -19,10 +19,10 @@ use crate::report::Format;
 use crate::source::SourceChoice;
 
 /// The arguments that may have several values.
-pub(super) const SEVERAL: [&str; 3] = ["target", "keepalived-conf", "ignore"];
+pub(super) const REPEATABLE: [&str; 3] = ["target", "keepalived-conf", "ignore"];
 
 /// Makes options repeatable if their values are the same, as in a line that is put together from parts. If they were
-/// refused, the check would always be down. [`contradiction`] finds those that differ.
+/// refused, the check would always be down. [`conflicting_repeat`] finds those that differ.
 pub(super) fn repeatable(command: Command) -> Command {
     command.mut_args(|arg| match arg.get_action() {
         ArgAction::Set => arg.action(ArgAction::Append),
@@ -35,9 +35,9 @@ pub(super) fn repeatable(command: Command) -> Command {
 }
 
 /// Describes an option that has several values which differ. `None` if there is none.
-pub(super) fn contradiction(matches: &ArgMatches) -> Option<String> {
+pub(super) fn conflicting_repeat(matches: &ArgMatches) -> Option<String> {
     let options = matches.ids().map(Id::as_str);
-    let mut options = options.filter(|option| !SEVERAL.contains(option));
+    let mut options = options.filter(|option| !REPEATABLE.contains(option));
     options.find_map(|option| {
         let mut values = matches.get_raw(option)?.map(OsStr::to_string_lossy);
         let first = values.next()?;
@@ -62,7 +62,7 @@ pub(super) const MOST_TARGETS: usize = 1000;
 /// The targets of a line.
 pub(super) fn targets_of(matches: &ArgMatches) -> Vec<Target> {
     let targets = matches.get_many("target").into_iter().flatten();
-    each_once(targets.copied())
+    dedup(targets.copied())
 }
 
 /// The targets of a line.
@@ -95,7 +95,7 @@ pub(super) fn default_target(matches: &ArgMatches) -> Result<Option<Target>, Str
 }
 
 /// Removes duplicates: the same target twice counts once.
-pub(super) fn each_once(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
+pub(super) fn dedup(given: impl IntoIterator<Item = Target>) -> Vec<Target> {
     let mut known = BTreeSet::new();
     let each = given.into_iter().filter(|target| known.insert(*target));
     each.collect()
@@ -106,7 +106,7 @@ pub(super) fn netns() -> Arg {
         .long("netns")
         .value_name("NAME|PATH|PID")
         .help("Use this network namespace; requires CAP_SYS_ADMIN")
-        .value_parser(|text: &str| Netns::named(text).ok_or("it is empty"))
+        .value_parser(|text: &str| Netns::parse(text).ok_or("it is empty"))
 }
 
 pub(super) fn source() -> Arg {
@@ -145,7 +145,7 @@ pub(super) fn flag(name: &'static str) -> Arg {
 }
 
 /// Makes an option whose value must not be empty, which is what an unset variable leaves.
-pub(super) fn text(name: &'static str) -> Arg {
+pub(super) fn non_empty(name: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_parser(NonEmptyStringValueParser::new())

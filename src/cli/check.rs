@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::args::{self, duration, flag, get, text};
-use crate::clock::Shown;
-use crate::domain::{ExitCodes, OnUnknown, Protocol, Target, Wanted};
+use super::args::{self, duration, flag, get, non_empty};
+use crate::clock::HumanDuration;
+use crate::domain::{ExitCodes, Expectation, OnUnknown, Protocol, Target};
 use crate::engine::Timing;
 use crate::host::netns::Netns;
 use crate::log::Log;
@@ -32,7 +32,7 @@ pub struct CheckOptions {
     /// The meaning of "could not tell" for the exit code.
     pub on_unknown: OnUnknown,
     /// The expectation: listening, or absent.
-    pub wanted: Wanted,
+    pub wanted: Expectation,
     /// The interface or VRF that connections come in through. Other listeners do not count.
     pub interface: Option<String>,
     /// The network namespace to look in. `None`: the one of this process.
@@ -78,7 +78,7 @@ Exit status (--exit-codes)  keepalived  nagios  distinct
   --absent: listening                1       2         1";
 
 pub(super) fn command(command: Command) -> Command {
-    judged(
+    add_check_arguments(
         command,
         "Meaning of \"could not tell\" in the keepalived set of exit codes [default: down]",
     )
@@ -99,7 +99,7 @@ pub(super) fn command(command: Command) -> Command {
 }
 
 /// Adds the arguments that `check` and `watch` share.
-pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command {
+pub(super) fn add_check_arguments(command: Command, on_unknown_help: &'static str) -> Command {
     command
         .arg(
             args::targets()
@@ -124,7 +124,7 @@ pub(super) fn judged(command: Command, on_unknown_help: &'static str) -> Command
                 .conflicts_with_all(["max-queue", "owner-user", "owner-unit", "owner-process"])
                 .conflicts_with("on-unknown"),
         )
-        .args(place_arguments())
+        .args(scope_arguments())
         .args(requirement_arguments())
         .arg(args::source())
         .args(time_arguments())
@@ -157,9 +157,9 @@ pub(super) fn stream_arguments() -> [Arg; 2] {
     ]
 }
 
-fn place_arguments() -> [Arg; 2] {
+fn scope_arguments() -> [Arg; 2] {
     [
-        text("interface")
+        non_empty("interface")
             .value_name("IF")
             .help("Count only listeners reachable through this interface or VRF"),
         args::netns(),
@@ -173,14 +173,14 @@ fn requirement_arguments() -> [Arg; 4] {
             .value_name("N|N%")
             .help("Allow at most this many connections in the accept queue (UDP: bytes in the receive queue), or this share of its limit")
             .value_parser(value_parser!(MaxQueue)),
-        text("owner-user")
+        non_empty("owner-user")
             .value_name("USER")
             .help("Require that this user (name or number) created the socket"),
-        text("owner-unit")
+        non_empty("owner-unit")
             .value_name("UNIT")
             .value_parser(unit)
             .help("Require that the socket was created in this systemd unit"),
-        text("owner-process")
+        non_empty("owner-process")
             .value_name("NAME")
             .value_parser(process)
             .help("Require that a process with this name, file or first argument holds the socket; run as its user or root"),
@@ -287,9 +287,9 @@ pub(super) fn options(matches: &ArgMatches) -> Result<CheckOptions, String> {
         exit_codes: exit_codes_of(exit_codes_in(matches), format),
         on_unknown: get(matches, "on-unknown"),
         wanted: if matches.get_flag("absent") {
-            Wanted::Absent
+            Expectation::Absent
         } else {
-            Wanted::Listening
+            Expectation::Listening
         },
         interface: word("interface"),
         netns: matches.get_one("netns").cloned(),
@@ -325,16 +325,19 @@ fn timing(matches: &ArgMatches) -> Result<Timing, String> {
     let retry_for = given("retry-for", Duration::ZERO);
     let retry_every = given("retry-every", RETRY_EVERY);
     if retry_for.is_zero() && timeout < LEAST {
-        return Err(format!("--timeout must be at least {}", Shown(LEAST)));
+        return Err(format!(
+            "--timeout must be at least {}",
+            HumanDuration(LEAST)
+        ));
     }
     if timeout.saturating_sub(retry_for) < LEAST {
         let message = format!(
             "--timeout {} must be at least {} longer than --retry-for {}, or a service that is down is \"could not tell\": \
              use --timeout {}, and keep keepalived's timeout above that",
-            Shown(timeout),
-            Shown(LEAST),
-            Shown(retry_for),
-            Shown(retry_for.saturating_add(LEAST))
+            HumanDuration(timeout),
+            HumanDuration(LEAST),
+            HumanDuration(retry_for),
+            HumanDuration(retry_for.saturating_add(LEAST))
         );
         return Err(message);
     }

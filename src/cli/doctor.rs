@@ -75,7 +75,7 @@ pub(super) fn command(command: Command) -> Command {
                     text.parse::<Version>().map_err(|_| "expected a version such as 2.3.4")
                 }),
         )
-        .arg(args::text("user").value_name("USER|UID").help(
+        .arg(args::non_empty("user").value_name("USER|UID").help(
             "The user that scripts run as; otherwise the one of keepalived.conf, or keepalived_script, or root",
         ))
         .arg(args::netns())
@@ -87,12 +87,12 @@ pub(super) fn command(command: Command) -> Command {
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
-            args::text("ignore")
+            args::non_empty("ignore")
                 .value_name("CODE")
                 .action(ArgAction::Append)
                 .help("Leave out the findings with this code, such as LU201; can be repeated"),
         )
-        .arg(args::text("explain").value_name("CODE").help("Explain this code, and do nothing else"))
+        .arg(args::non_empty("explain").value_name("CODE").help("Explain this code, and do nothing else"))
         .arg(args::format(&["text", "json"]))
         .arg(flag("quiet").short('q').help("Print problems and failing checks only"))
 }
@@ -118,7 +118,7 @@ pub(super) fn options(matches: &ArgMatches) -> Result<DoctorOptions, String> {
         }
     }
     Ok(DoctorOptions {
-        targets: args::each_once(targets),
+        targets: args::dedup(targets),
         keepalived_confs,
         version: matches.get_one("keepalived-version").copied(),
         user: matches.get_one("user").cloned(),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_targets_in_one_go() {
+    fn targets_and_files_can_be_mixed_on_one_line() {
         for (line, targets, files) in [
             (
                 "doctor 80 --keepalived-conf a.conf b.conf 443 80 --keepalived-conf 443 c.conf [::1]:1",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_codes() {
+    fn keepalived_version_and_ignore_are_parsed() {
         let options =
             options("doctor --keepalived-version 2.2.8 --ignore LU201 --ignore LU236").unwrap();
         assert_eq!(options.version, Some(Version::new(2, 2, 8)));

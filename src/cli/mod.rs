@@ -3,9 +3,9 @@
 mod args;
 mod check;
 mod doctor;
+mod fast_path;
 mod list;
 mod options_file;
-mod plain;
 mod resets;
 mod watch;
 
@@ -45,15 +45,15 @@ pub enum Request {
 
 /// A command line that does not lead to work: it is wrong, or asks for help.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct UsageError {
     error: clap::Error,
     /// The output options of the line, as far as they could be read.
-    pub manners: Manners,
+    pub output: OutputOptions,
 }
 
 /// The options that decide how a result is reported.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Manners {
+pub struct OutputOptions {
     /// `--exit-codes`
     pub codes: ExitCodes,
     /// `--format`
@@ -62,7 +62,7 @@ pub struct Manners {
     pub log: Log,
 }
 
-impl Refusal {
+impl UsageError {
     /// The whole text for a person: the help, or the reason and the usage.
     pub fn text(&self) -> String {
         self.error.render().to_string()
@@ -74,8 +74,8 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    /// The reason in one line, without the usage that [`Refusal::text`] has.
+impl fmt::Display for UsageError {
+    /// The reason in one line, without the usage that [`UsageError::text`] has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What clap says then is the whole help.
         if self.error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -92,16 +92,16 @@ impl fmt::Display for Refusal {
 /// Reads a command line, the program's name first.
 ///
 /// # Errors
-/// A [`Refusal`], which is also what `--help` and `--version` give.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Refusal> {
+/// A [`UsageError`], which is also what `--help` and `--version` give.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let args: Vec<OsString> = args.into_iter().collect();
-    match plain::check(&args) {
+    match fast_path::try_parse(&args) {
         Some(options) => Ok(Request::Check(options)),
-        None => by_clap(&args),
+        None => parse_with_clap(&args),
     }
 }
 
-fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
+fn parse_with_clap(args: &[OsString]) -> Result<Request, UsageError> {
     let is_watch = args.get(1).is_some_and(|name| name == "watch");
     let (line, reloaded) = match is_watch {
         true => watch::reloaded(args),
@@ -128,12 +128,12 @@ fn by_clap(args: &[OsString]) -> Result<Request, Refusal> {
         }),
         other => other,
     });
-    parsed.map_err(|error| Refusal {
+    parsed.map_err(|error| UsageError {
         error: without_wrong_tip(error),
         // The watch that is reloaded logs what the program on disk says.
-        manners: match reloaded {
-            Some(_) => Manners::default(),
-            None => Manners::of_a_wrong_line(args),
+        output: match reloaded {
+            Some(_) => OutputOptions::default(),
+            None => OutputOptions::from_invalid_args(args),
         },
     })
 }
@@ -151,8 +151,8 @@ fn request(matches: &ArgMatches) -> Result<Request, clap::Error> {
         return Err(command().error(ErrorKind::MissingSubcommand, NO_SUBCOMMAND));
     };
     let wrong = |message: String| wrong(name, ErrorKind::ValueValidation, &message);
-    if let Some(contradiction) = args::contradiction(matches) {
-        return Err(wrong(contradiction));
+    if let Some(conflicting_repeat) = args::conflicting_repeat(matches) {
+        return Err(wrong(conflicting_repeat));
     }
     match name {
         "check" => check::options(matches).map(Request::Check),
@@ -236,10 +236,10 @@ pub fn command() -> Command {
         )
 }
 
-impl Manners {
+impl OutputOptions {
     /// Reads the output options of a line that is wrong before or after them. So a Nagios sees UNKNOWN and not WARNING,
     /// and the log has the reason.
-    fn of_a_wrong_line(args: &[OsString]) -> Self {
+    fn from_invalid_args(args: &[OsString]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
         // What is no subcommand was meant to be this one.
         match args.get(1).map(AsRef::as_ref) {
@@ -328,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn every_option_may_be_there_twice() {
+    fn an_option_given_twice_with_the_same_value_counts_once() {
         let mut repeated = 0;
         for subcommand in command().get_subcommands_mut() {
             let name = subcommand.get_name().to_owned();
             subcommand.build();
             let takes_targets = subcommand.get_positionals().next().is_some();
             for arg in subcommand.get_arguments() {
-                let several = args::SEVERAL.contains(&arg.get_id().as_str());
+                let several = args::REPEATABLE.contains(&arg.get_id().as_str());
                 let ends = ["help", "version"];
                 let long = arg.get_long().filter(|long| !ends.contains(long));
                 let Some(long) = long.filter(|_| !several) else {
@@ -385,13 +385,13 @@ mod tests {
             ),
         ] {
             let words = ["listenup"].into_iter().chain(line.split(' '));
-            let refusal = parse(words.map(OsString::from)).unwrap_err();
-            assert_eq!(refusal.to_string(), reason);
+            let error = parse(words.map(OsString::from)).unwrap_err();
+            assert_eq!(error.to_string(), reason);
         }
     }
 
     #[test]
-    fn a_source_has_the_name_that_the_output_uses() {
+    fn source_sock_diag_and_netlink_are_the_same() {
         let by = |name| options(["check", "--source", name, "443"]);
         assert_eq!(by("sock_diag"), by("netlink"));
         assert_ne!(by("sock_diag"), by("proc"));

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_one_argument() {
+    fn each_line_of_an_options_file_is_one_argument() {
         let text = b"# a comment\n\n  --retry-for=200ms\r\n443\n[2001:db8::10]:443";
         let expected = words("--retry-for=200ms 443 [2001:db8::10]:443");
         assert_eq!(arguments(text), Ok(expected));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_of_the_file_replaces_that_of_the_line() {
+    fn options_of_the_file_replace_options_of_the_command_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("watch-web");
         std::fs::write(&file, "--rise=1s\n--quiet\n443\n").unwrap();

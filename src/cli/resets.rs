@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command};
 
 use super::args::{self, duration};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::host::netns::Netns;
 use crate::report::Format;
 
@@ -85,8 +85,8 @@ pub(super) fn options(matches: &ArgMatches) -> Result<ResetsOptions, String> {
     if watch < every {
         let message = format!(
             "--for {} must be at least --every {}",
-            Shown(watch),
-            Shown(every)
+            HumanDuration(watch),
+            HumanDuration(every)
         );
         return Err(message);
     }

@@ -99,7 +99,7 @@ pub(super) fn reloaded(line: &[OsString]) -> (&[OsString], Option<i32>) {
 }
 
 pub(super) fn command(command: Command) -> Command {
-    check::judged(
+    check::add_check_arguments(
         command,
         "Meaning of \"could not tell\" [default: down]",
     )

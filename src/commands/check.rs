@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::checker::{Checker, conclude, status};
+use super::checker::{Checker, check_result, exit_status};
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::domain::{ExitReason, ExitStatus, SetupError, Verdict};
 use crate::engine::Outcome;
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::log;
 use crate::report::writer::Wait;
 use crate::report::{self, CheckResult};
@@ -20,42 +20,42 @@ pub fn run(options: CheckOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, options.timing.timeout);
     let options = Arc::new(options);
-    let guard = guard(&options);
-    let outcome = match Checker::new(&options).judge(deadline) {
+    let hard_timeout = start_hard_timeout(&options);
+    let outcome = match Checker::new(&options).check(deadline) {
         Ok(outcome) => outcome,
-        Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
-        Err(Obstacle::NoSuch(what)) => {
-            let status = status(&options, ExitReason::Usage);
-            guard.decide(status.number());
-            log::wrong_usage(options.log, &what);
-            report::no_such(&what, options.format, Wait::Until(deadline));
+        Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
+        Err(SetupError::NoSuch(what)) => {
+            let status = exit_status(&options, ExitReason::Usage);
+            hard_timeout.set_exit_code(status.code());
+            log::log_usage_error(options.log, &what);
+            report::print_missing(&what, options.format, Wait::Until(deadline));
             return status;
         }
     };
-    let checked = conclude(&options, outcome);
-    guard.decide(checked.status.number());
-    say(&options, &checked, Wait::Until(deadline));
+    let checked = check_result(&options, outcome);
+    hard_timeout.set_exit_code(checked.status.code());
+    report_result(&options, &checked, Wait::Until(deadline));
     checked.status
 }
 
-/// Starts the watchdog, for the case that the kernel does not return from a call in time.
-fn guard(options: &Arc<CheckOptions>) -> Guard {
+/// Starts the hard time limit, for the case that the kernel does not return from a call in time.
+fn start_hard_timeout(options: &Arc<CheckOptions>) -> HardTimeout {
     let limit = options.timing.timeout;
-    let undecided = status(options, ExitReason::Verdict(Verdict::CouldNotTell)).number();
+    let undecided = exit_status(options, ExitReason::Verdict(Verdict::CouldNotTell)).code();
     let options = Arc::clone(options);
-    Guard::set(limit, undecided, move || {
-        let doubt = guard::overdue(limit);
+    HardTimeout::start(limit, undecided, move || {
+        let reason = hard_timeout::timeout_reason(limit);
         let outcome = Outcome {
             took: limit,
-            ..Outcome::in_doubt(&options.targets, &doubt)
+            ..Outcome::inconclusive(&options.targets, &reason)
         };
-        say(&options, &conclude(&options, outcome), Wait::No);
+        report_result(&options, &check_result(&options, outcome), Wait::No);
     })
 }
 
 /// Reports the result, to the log first, since that never waits.
-fn say(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
-    log::checked(options.log, checked, options.verbose);
+fn report_result(options: &CheckOptions, checked: &CheckResult, wait: Wait<'_>) {
+    log::log_result(options.log, checked, options.verbose);
     log::verbose::flush(wait);
-    report::checked(checked, options.format, options.quiet, wait);
+    report::print_result(checked, options.format, options.quiet, wait);
 }

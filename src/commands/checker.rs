@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::cli::CheckOptions;
 use crate::clock::Deadline;
-use crate::domain::{ExitReason, ExitStatus, Obstacle, Protocol, Requirements as _, Verdict};
-use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_judge};
+use crate::domain::{ExitReason, ExitStatus, Protocol, Requirements as _, SetupError, Verdict};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, try_run_check};
 use crate::host::netns::Netns;
 use crate::host::processes::Viewer;
 use crate::report::CheckResult;
@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
     pub fn new(options: &'a CheckOptions) -> Self {
         Self {
             options,
-            chain: SourceChain::chosen(options.source, PROC),
+            chain: SourceChain::from_choice(options.source, PROC),
             netns: options.netns.as_ref(),
             drops: None,
             viewer: None,
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// Returns the reason if it cannot be entered.
-    pub fn enter(options: &'a CheckOptions) -> Result<Self, Obstacle> {
+    pub fn in_netns(options: &'a CheckOptions) -> Result<Self, SetupError> {
         let checker = Self::new(options);
         if let Some(netns) = checker.netns {
             netns.enter()?;
@@ -63,28 +63,28 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Judges once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
+    /// Checks once. Names are looked up each time: a device can go and come back with another index, or move into a VRF.
     ///
     /// # Errors
     /// Returns the reason if it could not look at all.
-    pub fn judge(&mut self, deadline: Deadline<'_>) -> Result<Outcome, Obstacle> {
-        self.judge_for(self.options.timing, deadline)
+    pub fn check(&mut self, deadline: Deadline<'_>) -> Result<Outcome, SetupError> {
+        self.check_with(self.options.timing, deadline)
     }
 
     /// Chooses the sources without the cross-check, or with it again.
-    pub fn spare_second_opinion(&mut self, is_spared: bool) {
-        self.chain.spare_second_opinion(is_spared);
+    pub fn skip_cross_check(&mut self, is_skipped: bool) {
+        self.chain.skip_cross_check(is_skipped);
     }
 
-    /// Judges once, with retries of its own.
+    /// Checks once, with retries of its own.
     ///
     /// # Errors
-    /// Returns the same errors as [`Checker::judge`].
-    pub fn judge_for(
+    /// Returns the same errors as [`Checker::check`].
+    pub fn check_with(
         &mut self,
         timing: Timing,
         deadline: Deadline<'_>,
-    ) -> Result<Outcome, Obstacle> {
+    ) -> Result<Outcome, SetupError> {
         let options = self.options;
         let spec = CheckSpec {
             targets: options.targets.clone(),
@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         }
         let mut requirements = self.requirements(deadline);
         let chain = &mut self.chain;
-        let outcome = try_judge(&spec, chain, &mut requirements, timing, deadline);
+        let outcome = try_run_check(&spec, chain, &mut requirements, timing, deadline);
         self.drops = counts_drops.then(|| requirements.into_drops());
         outcome
     }
@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
         RequirementChecker::new(demands, Path::new(PROC), deadline, drops)
     }
 
-    /// Reads once how much sockets have dropped, and waits, so that the judge sees whether it grows. `None` if the
+    /// Reads once how much sockets have dropped, and waits, so that the check sees whether it grows. `None` if the
     /// names are not found, or no source answers.
     fn watch_drops(&mut self, spec: &CheckSpec, deadline: Deadline<'_>) -> Option<Drops> {
         let mut requirements = self.requirements(deadline);
@@ -132,13 +132,13 @@ impl<'a> Checker<'a> {
         if !answered {
             return None;
         }
-        deadline.pause(DROPS_WATCHED.min(deadline.whole() / DROPS_SHARE));
+        deadline.sleep(DROPS_WATCHED.min(deadline.limit() / DROPS_SHARE));
         Some(requirements.into_drops())
     }
 }
 
 /// Makes the result of a check from its outcome.
-pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
+pub fn check_result(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
     let reason = match outcome.names_missing {
@@ -148,7 +148,7 @@ pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
     CheckResult {
         outcome,
         verdict,
-        status: status(options, reason),
+        status: exit_status(options, reason),
         max_queue: options.max_queue,
         wanted: options.wanted,
         needed: options.needed,
@@ -156,7 +156,7 @@ pub fn conclude(options: &CheckOptions, outcome: Outcome) -> CheckResult {
 }
 
 /// Returns the exit status of a check.
-pub fn status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
+pub fn exit_status(options: &CheckOptions, reason: ExitReason) -> ExitStatus {
     ExitStatus {
         reason,
         codes: options.exit_codes,

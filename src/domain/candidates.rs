@@ -6,13 +6,13 @@
 
 use std::fmt::Write as _;
 
-use super::doubt::Doubt;
 use super::ingress::Ingress;
 use super::listener::{Device, Listener};
 use super::protocol::Protocol;
 use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Specificity, Target};
+use super::unknown_reason::UnknownReason;
 
 /// The listeners that a look has shown for a target: the best one of each group.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) enum Decision {
     /// Every listener that a connection can find has this compliance. The listener is one of them.
     Agreed(Listener, Compliance),
     /// The listeners that a connection can find differ. The listener is one of them.
-    Contested(Listener, Doubt),
+    Ambiguous(Listener, UnknownReason),
 }
 
 impl Decision {
@@ -42,7 +42,7 @@ impl Decision {
     pub(super) fn into_compliance(self) -> (Listener, Compliance) {
         match self {
             Self::Agreed(listener, compliance) => (listener, compliance),
-            Self::Contested(listener, doubt) => (listener, Compliance::Unknown(doubt)),
+            Self::Ambiguous(listener, reason) => (listener, Compliance::Unknown(reason)),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Candidates {
         Some(if agreed && !is_mixed {
             Decision::Agreed(listener, first.compliance.clone())
         } else {
-            Decision::Contested(listener, contested(target, &deciding))
+            Decision::Ambiguous(listener, ambiguous(target, &deciding))
         })
     }
 
@@ -211,7 +211,7 @@ impl Candidate {
     /// Returns the rank of its compliance. Sockets that differ count as unknown.
     fn order(&self) -> u8 {
         match self.mixed {
-            true => order(&Compliance::Unknown(Doubt::new(""))),
+            true => order(&Compliance::Unknown(UnknownReason::new(""))),
             false => order(&self.compliance),
         }
     }
@@ -250,7 +250,7 @@ fn order(compliance: &Compliance) -> u8 {
     }
 }
 
-fn contested(target: Target, candidates: &[&Candidate]) -> Doubt {
+fn ambiguous(target: Target, candidates: &[&Candidate]) -> UnknownReason {
     let mut text = String::from(match target.protocol {
         Protocol::Tcp => "which of these listeners a connection would find is unknown: ",
         Protocol::Udp => "which of these sockets a datagram would reach is unknown: ",
@@ -270,7 +270,7 @@ fn contested(target: Target, candidates: &[&Candidate]) -> Doubt {
         // Writing to a String cannot fail.
         let _ = write!(text, "{comma}{listener}{device} ({what})");
     }
-    Doubt::new(text)
+    UnknownReason::new(text)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub enum OnUnknown {
 
 impl ExitReason {
     /// Returns the exit code.
-    pub const fn number(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
+    pub const fn code(self, codes: ExitCodes, on_unknown: OnUnknown) -> u8 {
         let unknown = match on_unknown {
             OnUnknown::Down => 1,
             OnUnknown::Up => 0,
@@ -97,7 +97,7 @@ impl ExitStatus {
     }
 
     /// Returns the status of a search.
-    pub fn of_search(reason: ExitReason) -> Self {
+    pub fn for_list(reason: ExitReason) -> Self {
         Self {
             codes: ExitCodes::Search,
             ..Self::plain(reason)
@@ -105,8 +105,8 @@ impl ExitStatus {
     }
 
     /// Returns the exit code.
-    pub fn number(self) -> u8 {
-        self.reason.number(self.codes, self.on_unknown)
+    pub fn code(self) -> u8 {
+        self.reason.code(self.codes, self.on_unknown)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_that_of_the_set_that_was_asked_for() {
+    fn the_exit_code_depends_on_the_chosen_set() {
         let status = |codes, on_unknown| {
             let reason = ExitReason::Verdict(Verdict::CouldNotTell);
             let status = ExitStatus {
@@ -123,14 +123,14 @@ mod tests {
                 codes,
                 on_unknown,
             };
-            status.number()
+            status.code()
         };
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Down), 1);
         assert_eq!(status(ExitCodes::Keepalived, OnUnknown::Up), 0);
         assert_eq!(status(ExitCodes::Nagios, OnUnknown::Up), 3);
         let plain = [ExitReason::Done, ExitReason::Failed, ExitReason::Failing];
         assert_eq!(
-            plain.map(|reason| ExitStatus::plain(reason).number()),
+            plain.map(|reason| ExitStatus::plain(reason).code()),
             [0, 1, 3]
         );
         let search = [
@@ -139,12 +139,12 @@ mod tests {
             ExitReason::Failed,
             ExitReason::Usage,
         ];
-        let search = search.map(|reason| ExitStatus::of_search(reason).number());
+        let search = search.map(|reason| ExitStatus::for_list(reason).code());
         assert_eq!(search, [0, 1, 2, 2]);
     }
 
     #[test]
-    fn the_table_of_the_help() {
+    fn exit_codes_match_the_table_of_the_help() {
         for (exit, numbers) in [
             (ExitReason::Verdict(Verdict::Listening), [0, 0, 0]),
             (ExitReason::Verdict(Verdict::Absent), [0, 0, 0]),
@@ -169,7 +169,7 @@ mod tests {
                     numbers[0] = 0;
                 }
                 assert_eq!(
-                    sets.map(|codes| exit.number(codes, on_unknown)),
+                    sets.map(|codes| exit.code(codes, on_unknown)),
                     numbers,
                     "{exit:?}"
                 );

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_finds_listeners_on_the_device_and_on_its_vrf() {
+    fn connections_reach_listeners_on_their_device_and_its_vrf() {
         use Protocol::{Tcp, Udp};
         use Reachability::{No, Yes};
         let elsewhere = Reachability::Unless(Condition::OtherDevice);

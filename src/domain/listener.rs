@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_known_by_its_inode_or_else_by_its_place() {
+    fn sockets_are_the_same_by_inode_or_else_by_address_and_port() {
         for (one, other, same) in [
             (with(Some(1), 443), with(Some(1), 443), true),
             (with(Some(1), 443), with(Some(2), 443), false),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_as_bound() {
+    fn a_listener_is_printed_as_it_is_bound() {
         let mapped: Ipv6Addr = "::ffff:192.0.2.1".parse().unwrap();
         assert_eq!(
             Listener::at(mapped, 443).to_string(),

@@ -2,7 +2,6 @@
 //! `tests/purity.rs` guards that.
 
 mod candidates;
-mod doubt;
 mod exit;
 mod ingress;
 mod listener;
@@ -13,9 +12,9 @@ mod requirement;
 mod survey;
 mod target;
 mod target_state;
+mod unknown_reason;
 mod verdict;
 
-pub use doubt::{Doubt, Obstacle};
 pub use exit::{ExitCodes, ExitReason, ExitStatus, OnUnknown};
 pub use ingress::{Ingress, Vrf};
 pub use listener::{Device, Family, Listener, Queue, Unreachable};
@@ -25,4 +24,5 @@ pub use reachability::{Condition, Reachability};
 pub use requirement::{Compliance, NoRequirements, Requirements, Violation};
 pub use survey::Survey;
 pub use target::{Endpoint, Target, TargetError};
-pub use verdict::{Answer, Verdict, Wanted};
+pub use unknown_reason::{SetupError, UnknownReason};
+pub use verdict::{Answer, Expectation, Verdict};

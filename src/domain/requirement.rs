@@ -1,8 +1,8 @@
 //! Requirements that a listener must meet.
 
-use super::doubt::{Doubt, Obstacle};
 use super::ingress::Ingress;
 use super::listener::Listener;
+use super::unknown_reason::{SetupError, UnknownReason};
 
 /// The result of comparing a listener with the requirements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Compliance {
     /// It does not meet them.
     Violates(Violation),
     /// It is unknown whether it meets them.
-    Unknown(Doubt),
+    Unknown(UnknownReason),
 }
 
 /// The requirement that a listener does not meet, with a sentence about it.
@@ -69,7 +69,7 @@ pub trait Requirements {
     ///
     /// # Errors
     /// Returns the name that was not found, or why it could not be looked up.
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         Ok(None)
     }
 
@@ -99,16 +99,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_that_weigh_the_same_the_first_is_told() {
-        let doubt = |why| Compliance::Unknown(Doubt::new(why));
-        assert_eq!(doubt("one").and(doubt("other")), doubt("one"));
+    fn of_two_equal_violations_the_first_is_reported() {
+        let reason = |why| Compliance::Unknown(UnknownReason::new(why));
+        assert_eq!(reason("one").and(reason("other")), reason("one"));
     }
 
     #[test]
-    fn the_heavier_one_counts_on_either_side() {
+    fn the_heavier_violation_wins_in_either_order() {
         let by_weight = [
             Compliance::Compliant,
-            Compliance::Unknown(Doubt::new("why")),
+            Compliance::Unknown(UnknownReason::new("why")),
             Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
             Compliance::Violates(Violation::WrongOwner("root".to_owned())),
         ];

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
 use super::candidates::Decision;
-use super::doubt::Doubt;
 use super::ingress::Ingress;
 use super::listener::{Device, Family, Listener};
 use super::lookup_key::LookupKey;
@@ -13,7 +12,8 @@ use super::protocol::Protocol;
 use super::reachability::Reachability;
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Target};
-use super::target_state::{Progress, TargetState, not_known};
+use super::target_state::{Progress, TargetState, unknown_condition};
+use super::unknown_reason::UnknownReason;
 use super::verdict::Answer;
 
 /// The most targets that are looked up one by one: a lookup takes 3 us, a dump 18 (`scripts/looks.rs`).
@@ -43,7 +43,7 @@ impl Survey {
         let entry = |target| TargetState {
             target,
             progress: Progress::Open,
-            seen_by_second_opinion_only: None,
+            seen_by_cross_check_only: None,
         };
         Self {
             entries: targets.into_iter().map(entry).collect(),
@@ -119,7 +119,9 @@ impl Survey {
                     is_elsewhere = true;
                     continue;
                 }
-                Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+                Reachability::Unless(unless) => {
+                    Compliance::Unknown(unknown_condition(listener, unless))
+                }
                 Reachability::Yes => known
                     .get_or_insert_with(|| requirements.compliance(listener))
                     .clone(),
@@ -294,7 +296,7 @@ impl Survey {
             adopted.push((own.target, listener.clone()));
             match compliance {
                 Compliance::Compliant => own.progress = Progress::Settled(listener),
-                compliance => own.seen_by_second_opinion_only = Some((listener, compliance)),
+                compliance => own.seen_by_cross_check_only = Some((listener, compliance)),
             }
         }
         adopted
@@ -302,7 +304,7 @@ impl Survey {
 
     /// Returns the answer for each target, in the order of the command line. `failure` is the reason if the last look was
     /// not complete. Without it, a target with no listener is not listening.
-    pub fn answers(&self, failure: Option<&Doubt>) -> Vec<(Target, Answer)> {
+    pub fn answers(&self, failure: Option<&UnknownReason>) -> Vec<(Target, Answer)> {
         let enough = self.is_settled();
         let answer = |entry: &TargetState| match &entry.progress {
             Progress::Settled(listener) => Answer::Listening(listener.clone()),

@@ -1,7 +1,6 @@
 //! The state of one target during a look.
 
 use super::candidates::{Candidates, Decision, best};
-use super::doubt::Doubt;
 use super::ingress::Ingress;
 use super::listener::{Device, Listener};
 use super::lookup_key::LookupKey;
@@ -9,6 +8,7 @@ use super::protocol::Protocol;
 use super::reachability::{Condition, Reachability};
 use super::requirement::{Compliance, Requirements};
 use super::target::{Endpoint, Target};
+use super::unknown_reason::UnknownReason;
 use super::verdict::Answer;
 
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub(super) struct TargetState {
     pub(super) target: Target,
     /// The progress of the look with it.
     pub(super) progress: Progress,
-    /// A listener that only the second opinion has seen, if it does not settle the target.
-    pub(super) seen_by_second_opinion_only: Option<(Listener, Compliance)>,
+    /// A listener that only the cross-check has seen, if it does not settle the target.
+    pub(super) seen_by_cross_check_only: Option<(Listener, Compliance)>,
 }
 
 #[derive(Clone, Debug)]
@@ -136,7 +136,9 @@ impl TargetState {
             self.progress = Progress::Open;
         }
         let compliance = match serves {
-            Reachability::Unless(unless) => Compliance::Unknown(not_known(listener, unless)),
+            Reachability::Unless(unless) => {
+                Compliance::Unknown(unknown_condition(listener, unless))
+            }
             Reachability::Yes | Reachability::No => requirements.compliance(listener),
         };
         self.add(listener, compliance);
@@ -153,15 +155,19 @@ impl TargetState {
     }
 
     /// Returns the answer if no listener has settled the target.
-    pub(super) fn answer(&self, ingress: Option<&Ingress>, failure: Option<&Doubt>) -> Answer {
+    pub(super) fn answer(
+        &self,
+        ingress: Option<&Ingress>,
+        failure: Option<&UnknownReason>,
+    ) -> Answer {
         let seen = self.decide(ingress).map(Decision::into_compliance);
         match (seen, failure) {
             (Some((listener, compliance)), None) => judged(&listener, &compliance),
-            (Some((_, Compliance::Unknown(doubt))), Some(failure)) => {
-                Answer::CouldNotTell(Doubt::new(format_args!("{doubt}; {failure}")))
+            (Some((_, Compliance::Unknown(reason))), Some(failure)) => {
+                Answer::CouldNotTell(UnknownReason::new(format_args!("{reason}; {failure}")))
             }
             (_, Some(failure)) => Answer::CouldNotTell(failure.clone()),
-            (None, None) => match &self.seen_by_second_opinion_only {
+            (None, None) => match &self.seen_by_cross_check_only {
                 Some((listener, compliance)) => judged(listener, compliance),
                 None => Answer::NotListening,
             },
@@ -172,14 +178,16 @@ impl TargetState {
 fn judged(listener: &Listener, compliance: &Compliance) -> Answer {
     match compliance {
         Compliance::Compliant => Answer::Listening(listener.clone()),
-        Compliance::Violates(violation) => Answer::Violates(listener.clone(), violation.clone()),
-        Compliance::Unknown(doubt) => Answer::CouldNotTell(doubt.clone()),
+        Compliance::Violates(violation) => {
+            Answer::RequirementFailed(listener.clone(), violation.clone())
+        }
+        Compliance::Unknown(reason) => Answer::CouldNotTell(reason.clone()),
     }
 }
 
-pub(super) fn not_known(listener: &Listener, unless: Condition) -> Doubt {
+pub(super) fn unknown_condition(listener: &Listener, unless: Condition) -> UnknownReason {
     let listens = listener.protocol.state_word();
-    Doubt::new(match unless {
+    UnknownReason::new(match unless {
         Condition::V6only => {
             format!("{listener} {listens}, but whether it accepts IPv4 too (V6ONLY) is unknown")
         }
@@ -191,7 +199,9 @@ pub(super) fn not_known(listener: &Listener, unless: Condition) -> Doubt {
         }
         Condition::DeviceGone => {
             let Device::Index(index) = listener.device else {
-                return Doubt::new(format_args!("{listener} {listens} on an unknown device"));
+                return UnknownReason::new(format_args!(
+                    "{listener} {listens} on an unknown device"
+                ));
             };
             format!(
                 "{listener} {listens} on device number {index}, but whether that device exists is unknown"

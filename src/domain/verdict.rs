@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::doubt::Doubt;
 use super::listener::Listener;
 use super::requirement::Violation;
+use super::unknown_reason::UnknownReason;
 
 /// The answer about one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,29 +12,31 @@ pub enum Answer {
     /// This listener serves it.
     Listening(Listener),
     /// This listener would serve it, but does not meet a requirement.
-    Violates(Listener, Violation),
+    RequirementFailed(Listener, Violation),
     /// No listener serves it; the sources answered completely.
     NotListening,
     /// The sources did not answer completely.
-    CouldNotTell(Doubt),
+    CouldNotTell(UnknownReason),
     /// It was not checked to the end, because enough other targets are listening.
     NotChecked,
 }
 
 impl Answer {
     /// True if it is the expected answer.
-    pub fn is(&self, wanted: Wanted) -> bool {
+    pub fn meets(&self, wanted: Expectation) -> bool {
         match wanted {
-            Wanted::Listening => matches!(self, Self::Listening(_)),
-            Wanted::Absent => matches!(self, Self::NotListening),
+            Expectation::Listening => matches!(self, Self::Listening(_)),
+            Expectation::Absent => matches!(self, Self::NotListening),
         }
     }
 
     /// Returns the words for the answer, and its reason.
-    pub fn in_words(&self) -> (&'static str, Option<String>) {
+    pub fn words(&self) -> (&'static str, Option<String>) {
         match self {
             Self::Listening(_) => ("listening", None),
-            Self::Violates(_, violation) => (violation.name(), Some(violation.why().to_owned())),
+            Self::RequirementFailed(_, violation) => {
+                (violation.name(), Some(violation.why().to_owned()))
+            }
             Self::NotListening => ("not listening", None),
             Self::CouldNotTell(doubt) => ("could not tell", Some(doubt.to_string())),
             Self::NotChecked => ("not checked", None),
@@ -44,7 +46,7 @@ impl Answer {
 
 /// The expected state of the targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Expectation {
     /// The targets should be listening.
     #[default]
     Listening,
@@ -75,7 +77,7 @@ pub enum Verdict {
 #[derive(Default)]
 struct Count {
     listening: usize,
-    doubtful: usize,
+    uncertain: usize,
     absent: usize,
     not_accepting: usize,
     wrong_owner: usize,
@@ -86,26 +88,28 @@ impl Verdict {
     pub fn of<'a>(
         answers: impl IntoIterator<Item = &'a Answer>,
         needed: usize,
-        wanted: Wanted,
+        wanted: Expectation,
     ) -> Self {
         let mut count = Count::default();
         for answer in answers {
             *match answer {
                 Answer::Listening(_) => &mut count.listening,
-                Answer::CouldNotTell(_) => &mut count.doubtful,
+                Answer::CouldNotTell(_) => &mut count.uncertain,
                 Answer::NotListening => &mut count.absent,
-                Answer::Violates(_, Violation::QueueTooLong(_)) => &mut count.not_accepting,
-                Answer::Violates(_, Violation::WrongOwner(_)) => &mut count.wrong_owner,
+                Answer::RequirementFailed(_, Violation::QueueTooLong(_)) => {
+                    &mut count.not_accepting
+                }
+                Answer::RequirementFailed(_, Violation::WrongOwner(_)) => &mut count.wrong_owner,
                 Answer::NotChecked => continue,
             } += 1;
         }
         let (good, healthy, otherwise) = match wanted {
-            Wanted::Listening => (count.listening, Self::Listening, count.problem(needed)),
-            Wanted::Absent => (count.absent, Self::Absent, Self::Present),
+            Expectation::Listening => (count.listening, Self::Listening, count.problem(needed)),
+            Expectation::Absent => (count.absent, Self::Absent, Self::Present),
         };
         if good >= needed {
             healthy
-        } else if good + count.doubtful >= needed {
+        } else if good + count.uncertain >= needed {
             Self::CouldNotTell
         } else {
             otherwise
@@ -121,7 +125,7 @@ impl Verdict {
 impl Count {
     /// Returns the smallest problem that prevents success. Uncertain targets count as listening.
     fn problem(&self, needed: usize) -> Verdict {
-        let listening = self.listening + self.doubtful + self.not_accepting;
+        let listening = self.listening + self.uncertain + self.not_accepting;
         if listening >= needed {
             Verdict::QueueTooLong
         } else if listening + self.wrong_owner >= needed {
@@ -151,30 +155,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_shown_is_as_wanted() {
+    fn only_a_certain_answer_meets_the_expectation() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let full = Violation::QueueTooLong("full".to_owned());
         for (answer, as_wanted) in [
-            (Answer::Listening(listener.clone()), Some(Wanted::Listening)),
-            (Answer::NotListening, Some(Wanted::Absent)),
-            (Answer::Violates(listener, full), None),
-            (Answer::CouldNotTell(Doubt::new("why")), None),
+            (
+                Answer::Listening(listener.clone()),
+                Some(Expectation::Listening),
+            ),
+            (Answer::NotListening, Some(Expectation::Absent)),
+            (Answer::RequirementFailed(listener, full), None),
+            (Answer::CouldNotTell(UnknownReason::new("why")), None),
             (Answer::NotChecked, None),
         ] {
-            for wanted in [Wanted::Listening, Wanted::Absent] {
-                assert_eq!(answer.is(wanted), as_wanted == Some(wanted), "{answer:?}");
+            for wanted in [Expectation::Listening, Expectation::Absent] {
+                assert_eq!(
+                    answer.meets(wanted),
+                    as_wanted == Some(wanted),
+                    "{answer:?}"
+                );
             }
         }
     }
 
     #[test]
-    fn truth_table() {
+    fn verdicts_of_two_targets() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());
         let down = Answer::NotListening;
-        let doubt = Answer::CouldNotTell(Doubt::new("why"));
-        let full = Answer::Violates(listener.clone(), Violation::QueueTooLong("full".to_owned()));
-        let alien = Answer::Violates(listener, Violation::WrongOwner("root".to_owned()));
+        let doubt = Answer::CouldNotTell(UnknownReason::new("why"));
+        let full =
+            Answer::RequirementFailed(listener.clone(), Violation::QueueTooLong("full".to_owned()));
+        let alien = Answer::RequirementFailed(listener, Violation::WrongOwner("root".to_owned()));
         use Verdict::{
             Absent, CouldNotTell, Listening, NotListening, Present, QueueTooLong, WrongOwner,
         };
@@ -228,10 +240,10 @@ mod tests {
             ([&alien, &alien], WrongOwner, WrongOwner, Present, Present),
         ] {
             for (needed, wanted, verdict) in [
-                (1, Wanted::Listening, any),
-                (2, Wanted::Listening, all),
-                (1, Wanted::Absent, any_absent),
-                (2, Wanted::Absent, all_absent),
+                (1, Expectation::Listening, any),
+                (2, Expectation::Listening, all),
+                (1, Expectation::Absent, any_absent),
+                (2, Expectation::Absent, all_absent),
             ] {
                 assert_eq!(
                     Verdict::of(answers, needed, wanted),

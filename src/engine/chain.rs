@@ -8,22 +8,22 @@ use crate::source::{Source, SourceChoice};
 pub struct SourceChain<'a> {
     /// In this order: the next source is asked if the one before cannot answer.
     sources: Vec<Box<dyn Source + 'a>>,
-    /// Asked before a "no" of the first source. Only a "yes" of the second opinion counts.
-    second_opinion: Option<Box<dyn Source + 'a>>,
-    /// True if the second opinion is left out for now.
-    is_second_opinion_spared: bool,
+    /// Asked before a "no" of the first source. Only a "yes" of the cross-check counts.
+    cross_check: Option<Box<dyn Source + 'a>>,
+    /// True if the cross-check is left out for now.
+    is_cross_check_skipped: bool,
 }
 
 impl SourceChain<'_> {
-    /// Returns the sources for `--source`. A named source is used alone, without a second opinion. `proc` is the path of
+    /// Returns the sources for `--source`. A named source is used alone, without a cross-check. `proc` is the path of
     /// /proc.
-    pub fn chosen(choice: SourceChoice, proc: &str) -> Self {
+    pub fn from_choice(choice: SourceChoice, proc: &str) -> Self {
         let (sock_diag, files) = (Netlink::new(), Proc::new(proc));
         match choice {
             SourceChoice::Auto => Self::new(vec![Box::new(sock_diag), Box::new(files)])
-                .with_second_opinion(Proc::second_opinion(proc)),
-            SourceChoice::SockDiag => Self::of(sock_diag),
-            SourceChoice::Proc => Self::of(files),
+                .with_cross_check(Proc::cross_check(proc)),
+            SourceChoice::SockDiag => Self::single(sock_diag),
+            SourceChoice::Proc => Self::single(files),
         }
     }
 }
@@ -33,39 +33,39 @@ impl<'a> SourceChain<'a> {
     pub fn new(sources: Vec<Box<dyn Source + 'a>>) -> Self {
         Self {
             sources,
-            second_opinion: None,
-            is_second_opinion_spared: false,
+            cross_check: None,
+            is_cross_check_skipped: false,
         }
     }
 
     /// Returns a chain of one source.
-    pub fn of(source: impl Source + 'a) -> Self {
+    pub fn single(source: impl Source + 'a) -> Self {
         Self::new(vec![Box::new(source)])
     }
 
-    /// Returns the same chain with a second opinion on a "no" of the first source.
+    /// Returns the same chain with a cross-check on a "no" of the first source.
     #[must_use]
-    pub fn with_second_opinion(self, other: impl Source + 'a) -> Self {
+    pub fn with_cross_check(self, other: impl Source + 'a) -> Self {
         Self {
-            second_opinion: Some(Box::new(other)),
+            cross_check: Some(Box::new(other)),
             ..self
         }
     }
 
-    /// Leaves the second opinion out from now on, or uses it again.
-    pub fn spare_second_opinion(&mut self, is_spared: bool) {
-        self.is_second_opinion_spared = is_spared;
+    /// Leaves the cross-check out from now on, or uses it again.
+    pub fn skip_cross_check(&mut self, is_skipped: bool) {
+        self.is_cross_check_skipped = is_skipped;
     }
 
     /// Begins a check.
     pub fn begin_check(&mut self) {
-        let all = self.sources.iter_mut().chain(&mut self.second_opinion);
+        let all = self.sources.iter_mut().chain(&mut self.cross_check);
         all.for_each(|source| source.begin_check());
     }
 
     /// Closes what the sources have open: the calling thread can be in another network namespace now.
     pub fn close(&mut self) {
-        let all = self.sources.iter_mut().chain(&mut self.second_opinion);
+        let all = self.sources.iter_mut().chain(&mut self.cross_check);
         all.for_each(|source| source.close());
     }
 
@@ -74,15 +74,15 @@ impl<'a> SourceChain<'a> {
         self.sources.iter_mut().map(|source| &mut **source as _)
     }
 
-    /// Returns the source with this index, and the second opinion on its answer.
+    /// Returns the source with this index, and the cross-check on its answer.
     #[allow(clippy::type_complexity)]
     pub fn get(
         &mut self,
         index: usize,
     ) -> Option<(&mut (dyn Source + 'a), Option<&mut (dyn Source + 'a)>)> {
         let source = self.sources.get_mut(index)?;
-        let is_wanted = index == 0 && !self.is_second_opinion_spared;
-        let second = self.second_opinion.as_deref_mut().filter(|_| is_wanted);
+        let is_wanted = index == 0 && !self.is_cross_check_skipped;
+        let second = self.cross_check.as_deref_mut().filter(|_| is_wanted);
         Some((&mut **source, second))
     }
 }

@@ -2,9 +2,9 @@
 
 use tracing::{Level, debug, enabled};
 
-use crate::clock::{Deadline, Shown};
+use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
-use crate::source::{Fault, Ports, Question, Source};
+use crate::source::{Ports, Query, Source, SourceError};
 
 /// The number of source ports with which the kernel is asked for the socket that gets a datagram. A group of two looks like
 /// one socket once in 2^31 times. A lookup takes 3 us (`scripts/udp_looks.rs`). For a group with a compliant member, two or
@@ -22,7 +22,7 @@ pub fn look(
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
     deadline: Deadline<'_>,
-) -> Result<(), Fault> {
+) -> Result<(), SourceError> {
     survey.begin_look();
     requirements.begin_look();
     if !requirements.any() && try_exact_lookups(source, survey, deadline) {
@@ -33,20 +33,20 @@ pub fn look(
         for family in [Family::V4, Family::V6] {
             let ports = survey.ports_wanted(protocol, family);
             if !ports.is_empty() {
-                let question = Question {
+                let query = Query {
                     protocol,
                     family,
                     ports: Ports::These(&ports),
                     deadline,
                 };
-                outcome = outcome.and(ask(source, question, survey, requirements));
+                outcome = outcome.and(ask(source, query, survey, requirements));
             }
         }
     }
     if outcome.is_ok() {
         if requirements.any() {
             let connections = survey.deciding_lookups();
-            look_up(source, survey, requirements, deadline, connections);
+            run_lookups(source, survey, requirements, deadline, connections);
         }
         survey.finish_pass();
     }
@@ -55,14 +55,14 @@ pub fn look(
 
 fn ask(
     source: &mut dyn Source,
-    question: Question<'_>,
+    query: Query<'_>,
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
-) -> Result<(), Fault> {
-    let clock = question.deadline.clock();
+) -> Result<(), SourceError> {
+    let clock = query.deadline.clock();
     let started = clock.now();
     let mut seen = 0;
-    let answer = source.listeners(question, &mut |listener| {
+    let answer = source.listeners(query, &mut |listener| {
         seen += 1;
         survey.observe(listener, requirements)
     });
@@ -70,12 +70,12 @@ fn ask(
         let end = match &answer {
             Ok(()) if survey.is_settled() => "enough".to_owned(),
             Ok(()) => "complete".to_owned(),
-            Err(fault) => format!("then {fault}"),
+            Err(error) => format!("then {error}"),
         };
         let plural = if seen == 1 { "" } else { "s" };
-        let took = Shown(clock.now().saturating_sub(started));
-        let (source, family) = (source.name(), question.family);
-        let udp = match question.protocol {
+        let took = HumanDuration(clock.now().saturating_sub(started));
+        let (source, family) = (source.name(), query.family);
+        let udp = match query.protocol {
             Protocol::Tcp => "",
             Protocol::Udp => "UDP over ",
         };
@@ -106,7 +106,7 @@ fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Dea
             protocol_noun(connection),
             connection.address,
             connection.target.port(),
-            Shown(clock.now().saturating_sub(started))
+            HumanDuration(clock.now().saturating_sub(started))
         );
         survey.exact_hit(connection.target, &listener);
     }
@@ -115,7 +115,7 @@ fn try_exact_lookups(source: &mut dyn Source, survey: &mut Survey, deadline: Dea
 
 /// Asks the kernel's own lookup about each of these connections, and records a "yes". The lookup knows what a dump cannot
 /// show, such as BPF sk_lookup. Its "no" proves nothing.
-pub fn look_up(
+pub fn run_lookups(
     source: &mut dyn Source,
     survey: &mut Survey,
     requirements: &mut dyn Requirements,
@@ -140,9 +140,9 @@ pub fn look_up(
                 Ok([]) => "is none".to_owned(),
                 Ok([listener]) => format!("is {listener}"),
                 Ok([listener, ..]) => format!("is one of several on {listener}"),
-                Err(fault) => format!("is unknown: {fault}"),
+                Err(error) => format!("is unknown: {error}"),
             };
-            let took = Shown(clock.now().saturating_sub(started));
+            let took = HumanDuration(clock.now().saturating_sub(started));
             let source = source.name();
             let sent = protocol_noun(connection);
             debug!("{source}: the listener for {sent} to {target} {end}; took {took}");
@@ -158,7 +158,7 @@ fn ask_for(
     most: u16,
     is_fit: &mut dyn FnMut(&Listener) -> bool,
     deadline: Deadline<'_>,
-) -> Result<Vec<Listener>, Fault> {
+) -> Result<Vec<Listener>, SourceError> {
     let mut found: Vec<Listener> = Vec::new();
     for source_port in 1..=most {
         let connection = LookupKey {

@@ -1,11 +1,11 @@
-//! From targets to answers: the check, its sources, one look, and the judge, who repeats looks until the answer is certain.
+//! From targets to answers: the check, its sources, one look, and the run that repeats looks until the answer is certain.
 
 mod chain;
-mod judge;
+mod check_run;
 mod look;
 mod spec;
 
 pub use chain::SourceChain;
-pub use judge::{judge, try_judge};
-pub use look::{look, look_up};
+pub use check_run::{run_check, try_run_check};
+pub use look::{look, run_lookups};
 pub use spec::{CheckSpec, Outcome, Timing};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Doubt, Ingress, Listener, Obstacle, Survey, Target, Wanted};
+use crate::domain::{
+    Answer, Expectation, Ingress, Listener, SetupError, Survey, Target, UnknownReason,
+};
 
 /// The time limits of a check.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +23,7 @@ pub struct CheckSpec {
     /// The targets, each once.
     pub targets: Vec<Target>,
     /// The expected state of the targets. Retries wait for it.
-    pub wanted: Wanted,
+    pub wanted: Expectation,
     /// How many targets must have that state.
     pub needed: usize,
 }
@@ -33,7 +35,7 @@ impl CheckSpec {
         Self {
             needed: targets.len(),
             targets,
-            wanted: Wanted::Listening,
+            wanted: Expectation::Listening,
         }
     }
 
@@ -45,9 +47,9 @@ impl CheckSpec {
     /// Returns the same for connections through this ingress.
     pub fn survey_via(&self, ingress: Option<Ingress>) -> Survey {
         let enough = match self.wanted {
-            Wanted::Listening => self.needed,
+            Expectation::Listening => self.needed,
             // With --absent every target must be proven absent, so the survey cannot stop early.
-            Wanted::Absent => self.targets.len(),
+            Expectation::Absent => self.targets.len(),
         };
         Survey::new(self.targets.iter().copied(), ingress, enough)
     }
@@ -79,8 +81,8 @@ impl Outcome {
     }
 
     /// Returns the outcome if no look is possible.
-    pub fn in_doubt(targets: &[Target], doubt: &Doubt) -> Self {
-        let answer = |target: &Target| (*target, Answer::CouldNotTell(doubt.clone()));
+    pub fn inconclusive(targets: &[Target], reason: &UnknownReason) -> Self {
+        let answer = |target: &Target| (*target, Answer::CouldNotTell(reason.clone()));
         Self {
             answers: targets.iter().map(answer).collect(),
             elsewhere: Vec::new(),
@@ -92,10 +94,10 @@ impl Outcome {
     }
 
     /// Returns the outcome if the check cannot begin.
-    pub fn obstructed(targets: &[Target], obstacle: &Obstacle) -> Self {
+    pub fn setup_failed(targets: &[Target], error: &SetupError) -> Self {
         Self {
-            names_missing: matches!(obstacle, Obstacle::NoSuch(_)),
-            ..Self::in_doubt(targets, &Doubt::new(obstacle))
+            names_missing: matches!(error, SetupError::NoSuch(_)),
+            ..Self::inconclusive(targets, &UnknownReason::new(error))
         }
     }
 }

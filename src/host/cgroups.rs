@@ -36,7 +36,7 @@ impl Cgroups {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.0.clone()];
         while let Some(folder) = folders.pop() {
-            if ids.iter().all(|id| found.contains_key(id)) || deadline.is_over() {
+            if ids.iter().all(|id| found.contains_key(id)) || deadline.has_passed() {
                 break;
             }
             for entry in subfolders(&folder) {
@@ -98,7 +98,7 @@ pub fn full_name(name: &str) -> String {
 }
 
 /// True if a cgroup belongs to this unit, or is in this slice.
-pub fn belongs(path: &str, unit: &str) -> bool {
+pub fn is_in_unit(path: &str, unit: &str) -> bool {
     if is_slice(unit) {
         parts(path)
             .take_while(|part| is_slice(part))
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_of_a_path_is_the_first_that_is_no_slice() {
+    fn the_unit_of_a_cgroup_is_the_first_part_that_is_not_a_slice() {
         for (path, unit) in [
             ("/system.slice/haproxy.service", "haproxy.service"),
             ("/system.slice/nginx.service/workers", "nginx.service"),
@@ -143,7 +143,7 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(unit_of(path), unit);
-            assert!(belongs(path, unit) || !is_unit(unit));
+            assert!(is_in_unit(path, unit) || !is_unit(unit));
         }
         let path = "/user.slice/user-1000.slice/user@1000.service/app.slice/haproxy.service";
         for (unit, own) in [
@@ -152,12 +152,12 @@ mod tests {
             ("app.slice", false),
             ("haproxy.service", false),
         ] {
-            assert_eq!(belongs(path, unit), own, "{unit}");
+            assert_eq!(is_in_unit(path, unit), own, "{unit}");
         }
     }
 
     #[test]
-    fn a_name_without_a_suffix_is_a_service() {
+    fn a_unit_name_without_a_suffix_is_a_service() {
         for (name, full) in [
             ("haproxy", "haproxy.service"),
             ("haproxy.service", "haproxy.service"),

@@ -81,7 +81,7 @@ impl Table {
             }
             match place.next() {
                 Some(place) if place < places.start => continue,
-                Some(place) if place < places.end && !deadline.is_over() => {}
+                Some(place) if place < places.end && !deadline.has_passed() => {}
                 _ => break,
             }
             match readlinkat(&folder, name, Vec::new()) {

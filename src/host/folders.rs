@@ -13,20 +13,22 @@ const LINKS: usize = 40;
 
 /// Returns the first folder on the path of a file that users other than root and this user can write to: they can
 /// replace the file. `None` if there is none, or the folder does not exist.
-pub fn weak_folder(file: &Path, owner: u32) -> Option<PathBuf> {
+pub fn insecure_folder(file: &Path, owner: u32) -> Option<PathBuf> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let parts = parts(folder)?;
-    let weak = parts.into_iter().find(|part| part.is_weak(owner))?;
-    Some(weak.path)
+    let insecure = parts.into_iter().find(|part| part.is_insecure(owner))?;
+    Some(insecure.path)
 }
 
 /// Returns the first folder, link or file on the path of a file, or the file itself, that users other than root and
 /// this user can change. `None` if there is none, or the path cannot be read.
-pub fn weak_part(file: &Path, owner: u32) -> Option<Part> {
-    parts(file)?.into_iter().find(|part| part.is_weak(owner))
+pub fn insecure_part(file: &Path, owner: u32) -> Option<Part> {
+    parts(file)?
+        .into_iter()
+        .find(|part| part.is_insecure(owner))
 }
 
 /// A folder, a link or a file.
@@ -42,17 +44,17 @@ pub struct Part {
     pub mode: u32,
     /// True if only root gets there. A path below a folder that only root can enter counts as root's, even if it
     /// belongs to another user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
-    closed: bool,
+    is_root_only: bool,
 }
 
 impl Part {
-    fn new(path: PathBuf, found: &Metadata, closed: bool) -> Self {
+    fn new(path: PathBuf, found: &Metadata, is_root_only: bool) -> Self {
         Self {
             path,
             uid: found.uid(),
             gid: found.gid(),
             mode: found.mode(),
-            closed,
+            is_root_only,
         }
     }
 
@@ -60,18 +62,18 @@ impl Part {
         self.mode & S_IFMT
     }
 
-    fn is_weak(&self, owner: u32) -> bool {
+    fn is_insecure(&self, owner: u32) -> bool {
         let by_group = self.mode & 0o020 != 0 && self.gid != 0;
         let by_others = by_group || self.mode & 0o002 != 0;
         // In a sticky folder nobody can replace what is somebody else's. All can write to a link, which means nothing.
         let is_sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
         let is_writable = by_others && !is_sticky && self.kind() != S_IFLNK;
         let is_of_others = self.uid != 0 && self.uid != owner;
-        !self.closed && (is_of_others || is_writable)
+        !self.is_root_only && (is_of_others || is_writable)
     }
 
-    fn closes(&self) -> bool {
-        self.closed || self.uid == 0 && self.mode & 0o011 == 0
+    fn restricts_to_root(&self) -> bool {
+        self.is_root_only || self.uid == 0 && self.mode & 0o011 == 0
     }
 }
 
@@ -90,7 +92,7 @@ fn parts(path: &Path) -> Option<Vec<Part>> {
             continue;
         }
         let folder = here.last()?;
-        let Some(part) = at(&folder.path.join(word), folder.closes()) else {
+        let Some(part) = at(&folder.path.join(word), folder.restricts_to_root()) else {
             return Some(all);
         };
         all.push(part.clone());
@@ -123,9 +125,9 @@ fn words(path: &Path) -> Vec<OsString> {
     words
 }
 
-fn at(path: &Path, closed: bool) -> Option<Part> {
+fn at(path: &Path, is_root_only: bool) -> Option<Part> {
     let found = fs::symlink_metadata(path).ok()?;
-    Some(Part::new(path.to_owned(), &found, closed))
+    Some(Part::new(path.to_owned(), &found, is_root_only))
 }
 
 #[cfg(test)]
@@ -143,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_somebody_else_is_weak_unless_only_root_gets_there() {
+    fn a_folder_of_another_user_is_insecure_unless_only_root_can_enter() {
         let root = folder();
         let private = root.path().join("private");
         let folder = private.join("listenup-watch-443");
         fs::create_dir_all(&folder).unwrap();
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         let file = folder.join("track");
-        for (mode, weak) in [
+        for (mode, insecure) in [
             (0o700, None),
             (0o600, None),
             (0o755, Some(&folder)),
@@ -159,43 +161,43 @@ mod tests {
             (0o722, Some(&private)),
         ] {
             fs::set_permissions(&private, PermissionsExt::from_mode(mode)).unwrap();
-            assert_eq!(weak_folder(&file, 61813).as_ref(), weak, "{mode:o}");
+            assert_eq!(insecure_folder(&file, 61813).as_ref(), insecure, "{mode:o}");
         }
         // Somebody else can put another in its place.
         fs::set_permissions(&private, PermissionsExt::from_mode(0o700)).unwrap();
         chown(root.path(), Some(NOBODY), None).unwrap();
-        assert_eq!(weak_folder(&file, 61813).as_deref(), Some(root.path()));
+        assert_eq!(insecure_folder(&file, 61813).as_deref(), Some(root.path()));
     }
 
     #[test]
-    fn each_link_and_the_file_itself_count() {
+    fn symlinks_and_the_file_itself_can_be_insecure() {
         let root = folder();
         let path = root.path().join("folder");
         fs::create_dir(&path).unwrap();
         let file = path.join("track");
         fs::write(&file, "0\n").unwrap();
-        let weak = |file: &Path| weak_part(file, 0).map(|part| part.path);
-        assert_eq!(weak(&file), None);
-        for (mode, is_weak) in [(0o666, true), (0o602, true), (0o644, false)] {
+        let insecure = |file: &Path| insecure_part(file, 0).map(|part| part.path);
+        assert_eq!(insecure(&file), None);
+        for (mode, is_insecure) in [(0o666, true), (0o602, true), (0o644, false)] {
             fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
-            assert_eq!(weak(&file).is_some(), is_weak, "{mode:o}");
+            assert_eq!(insecure(&file).is_some(), is_insecure, "{mode:o}");
         }
         let link = root.path().join("link");
         symlink("folder/../folder", &link).unwrap();
         let by_link = link.join("track");
-        assert_eq!(weak(&by_link), None);
+        assert_eq!(insecure(&by_link), None);
         lchown(&link, Some(NOBODY), Some(NOBODY)).unwrap();
-        assert_eq!(weak(&by_link), Some(link.clone()));
+        assert_eq!(insecure(&by_link), Some(link.clone()));
         // Where a link leads to, each folder counts, too.
         let outer = root.path().join("outer");
         symlink(&by_link, &outer).unwrap();
-        assert_eq!(weak(&outer), Some(link.clone()));
+        assert_eq!(insecure(&outer), Some(link.clone()));
         lchown(&link, Some(0), Some(0)).unwrap();
         chown(&path, Some(NOBODY), None).unwrap();
-        assert_eq!(weak(&outer), Some(path));
+        assert_eq!(insecure(&outer), Some(path));
         // A circle ends.
         let circle = root.path().join("circle");
         symlink(&circle, &circle).unwrap();
-        assert_eq!(weak(&circle), None);
+        assert_eq!(insecure(&circle), None);
     }
 }

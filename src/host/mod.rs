@@ -3,7 +3,7 @@
 pub mod cgroups;
 mod descriptors;
 pub mod folders;
-pub mod guard;
+pub mod hard_timeout;
 pub mod inherited;
 pub mod netns;
 pub mod passwd;
@@ -11,4 +11,4 @@ pub mod process_folder;
 pub mod processes;
 pub mod signals;
 pub mod vrf;
-pub mod wall;
+pub mod wall_clock;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
-use crate::domain::{Doubt, Obstacle};
+use crate::domain::{SetupError, UnknownReason};
 use crate::untrusted::{ReadError, RegularFile};
 
 /// The folder where `ip netns` keeps names: NETNS_RUN_DIR of iproute2's include/namespace.h.
@@ -25,7 +25,7 @@ pub struct Netns {
 
 impl Netns {
     /// Parses a name as `ip netns` knows it, a path, or the number of a process. `None` if the text is empty.
-    pub fn named(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (path, namesake) = if text.is_empty() {
             return None;
         } else if text.contains('/') {
@@ -44,17 +44,17 @@ impl Netns {
     ///
     /// # Errors
     /// Returns the reason if that is not possible, or if it is not clear which namespace is meant.
-    pub fn enter(&self) -> Result<(), Obstacle> {
+    pub fn enter(&self) -> Result<(), SetupError> {
         if let Some(name) = self.namesake.as_ref().filter(|name| name.exists()) {
-            return Err(Obstacle::NoSuch(format!(
+            return Err(SetupError::NoSuch(format!(
                 "the network namespace could be {self} or {}: name it by its path",
                 name.display()
             )));
         }
         let file = RegularFile::open_magic_link(&self.path);
-        let file = file.map_err(|error| self.obstacle("opened", error))?;
+        let file = file.map_err(|error| self.error("opened", error))?;
         setns(file.into_file(), CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| self.obstacle("entered", errno.into()))
+            .map_err(|errno| self.error("entered", errno.into()))
     }
 
     /// Returns the device and inode of the namespace that has the name now.
@@ -81,13 +81,13 @@ impl Netns {
 
     /// Makes an error: a wrong name if the file is missing or is not a network namespace (open(2), setns(2)), otherwise
     /// "could not tell".
-    fn obstacle(&self, what: &str, why: ReadError) -> Obstacle {
+    fn error(&self, what: &str, why: ReadError) -> SetupError {
         let text = format!("the network namespace {self} cannot be {what}: {why}");
         match why {
             ReadError::System(Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL)
             | ReadError::NotRegular
-            | ReadError::KernelFile => Obstacle::NoSuch(text),
-            _ => Obstacle::Doubt(Doubt::new(text)),
+            | ReadError::KernelFile => SetupError::NoSuch(text),
+            _ => SetupError::Unknown(UnknownReason::new(text)),
         }
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_a_path_or_a_process() {
+    fn netns_accepts_a_name_a_path_or_a_process() {
         for (text, path) in [
             ("blue", "/var/run/netns/blue"),
             ("cni-0a1b", "/var/run/netns/cni-0a1b"),
@@ -111,9 +111,9 @@ mod tests {
             ("/run/netns/7", "/run/netns/7"),
             ("./blue", "./blue"),
         ] {
-            let netns = Netns::named(text).map(|netns| netns.to_string());
+            let netns = Netns::parse(text).map(|netns| netns.to_string());
             assert_eq!(netns.as_deref(), Some(path));
         }
-        assert_eq!(Netns::named(""), None);
+        assert_eq!(Netns::parse(""), None);
     }
 }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_passwd_file() {
+    fn users_are_read_from_passwd() {
         let users = Users::parse(
             b"root:x:0:0:root:/root:/bin/bash\n\
               toor:x:0:7:second name:/root:/bin/sh\n\
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_file() {
+    fn groups_are_read_from_group() {
         let groups = Users::parse(b"root:x:0:\nstaff:x:50:alice,bob\nnumbers:x:51:1000\n");
         assert_eq!(groups.id("staff"), Some(50));
         assert_eq!(groups.name(50), Some("staff"));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_an_error() {
+    fn a_missing_passwd_file_is_an_error() {
         assert!(Users::read("/nonexistent/passwd").is_err());
         assert_eq!(Users::read("/etc/passwd").unwrap().id("root"), Some(0));
     }

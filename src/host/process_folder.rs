@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_in_one_word_or_two() {
+    fn an_option_value_is_found_in_one_word_or_two() {
         for (line, expected) in [
             ("keepalived -f a.conf -D", Some("a.conf")),
             ("keepalived -D -fa.conf", Some("a.conf")),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_does_not_change_the_users() {
+    fn a_process_name_cannot_fake_the_users_in_status() {
         let status = |name: &str, users: &str| {
             let text =
                 format!("Name:\t{name}\nUmask:\t0022\nPPid:\t7\nUid:\t{users}\nGid:\t0\t0\t0\t0\n");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn children_that_have_ended_leave_their_faults() {
+    fn page_faults_of_ended_children_are_counted() {
         let own = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();
         let before = own.children_faults().unwrap();
         assert!(

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use super::descriptors::Table;
 use crate::clock::Deadline;
-use crate::domain::Doubt;
+use crate::domain::UnknownReason;
 use crate::errno::ErrnoText;
 use crate::untrusted::text::printable_bytes;
 use crate::untrusted::{ReadError, RegularFile};
@@ -63,7 +63,7 @@ pub struct Process {
 
 /// The result of a search among some processes.
 #[derive(Debug)]
-pub enum Held<'p> {
+pub enum SearchResult<'p> {
     /// This process has a descriptor of the socket.
     By(&'p Process),
     /// None of the processes holds it.
@@ -77,15 +77,17 @@ impl Processes {
     ///
     /// # Errors
     /// Returns the reason if they cannot be listed, or not in time.
-    pub fn read(proc: &Path, deadline: Deadline<'_>) -> Result<Self, Doubt> {
+    pub fn read(proc: &Path, deadline: Deadline<'_>) -> Result<Self, UnknownReason> {
         let unreadable = |error: io::Error| {
             let why = ErrnoText::from(&error);
-            Doubt::new(format_args!("{} cannot be listed: {why}", proc.display()))
+            UnknownReason::new(format_args!("{} cannot be listed: {why}", proc.display()))
         };
         let mut all = Vec::new();
         for entry in fs::read_dir(proc).map_err(unreadable)? {
-            if deadline.is_over() {
-                return Err(Doubt::new("there was no time to list all processes"));
+            if deadline.has_passed() {
+                return Err(UnknownReason::new(
+                    "there was no time to list all processes",
+                ));
             }
             let entry = entry.map_err(unreadable)?;
             let pid = entry
@@ -130,7 +132,7 @@ impl Processes {
 
     /// Returns the name of the file that a process runs, or of its first argument, if the process is known by it:
     /// pidof(8) also accepts these. Some programs, such as Node.js, give their main thread another name.
-    pub fn called_by_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
+    pub fn matches_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
         let folder = self.proc.join(process.pid.to_string());
         let file = |path: &[u8]| {
             let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
@@ -149,7 +151,7 @@ impl Processes {
         let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
         let name = link.file_name()?.as_bytes();
         let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-        let is_other = !process.is_called(&String::from_utf8_lossy(name));
+        let is_other = !process.matches_name(&String::from_utf8_lossy(name));
         is_other.then(|| printable_bytes(name))
     }
 
@@ -195,7 +197,7 @@ impl Processes {
         processes: &[&'p Process],
         inode: u64,
         deadline: Deadline<'_>,
-    ) -> Held<'p> {
+    ) -> SearchResult<'p> {
         let sees = |process: &&Process| {
             let folder = self.proc.join(process.pid.to_string());
             self.viewer.is_none_or(|viewer| viewer.sees(&folder))
@@ -211,7 +213,7 @@ impl Processes {
                     inode,
                     deadline,
                 ) {
-                    Ok(true) => return Held::By(process),
+                    Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
                     Err(_) => refused = Some(*process),
                 }
@@ -220,21 +222,21 @@ impl Processes {
         for process in &processes {
             for table in Table::of_threads(&self.proc, process.pid) {
                 match holds(&table, 0..usize::MAX, inode, deadline) {
-                    Ok(true) => return Held::By(process),
+                    Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
                     Err(_) => refused = Some(*process),
                 }
-                if deadline.is_over() {
+                if deadline.has_passed() {
                     break;
                 }
             }
         }
-        refused.map_or(Held::ByNone, Held::Refused)
+        refused.map_or(SearchResult::ByNone, SearchResult::Refused)
     }
 
     /// Finds the processes that hold each of these inodes, which are ascending, among the processes that can be
     /// examined.
-    pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> Holders {
+    pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> SocketHolders {
         let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut refused = 0;
@@ -254,14 +256,14 @@ impl Processes {
             let mut tables = vec![Table::of(&self.proc, process.pid)];
             tables.extend(Table::of_threads(&self.proc, process.pid));
             refused += usize::from(tables.iter().filter(|table| add(table, index)).count() > 0);
-            if deadline.is_over() {
+            if deadline.has_passed() {
                 break;
             }
         }
-        Holders {
+        SocketHolders {
             all: self.all,
             of,
-            in_time: !deadline.is_over(),
+            is_complete: !deadline.has_passed(),
             refused,
             are_all,
         }
@@ -304,7 +306,7 @@ impl Process {
     }
 
     /// True if it has this name. The kernel keeps only the beginning of a name. An unknown name does not match.
-    pub fn is_called(&self, wanted: &str) -> bool {
+    pub fn matches_name(&self, wanted: &str) -> bool {
         let wanted = wanted.as_bytes();
         self.name
             .as_ref()
@@ -343,15 +345,15 @@ impl Viewer {
 
 /// The processes that hold each of some sockets.
 #[derive(Debug, Default)]
-pub struct Holders {
+pub struct SocketHolders {
     all: Vec<Process>,
     of: BTreeMap<u64, Vec<usize>>,
-    in_time: bool,
+    is_complete: bool,
     refused: usize,
     are_all: bool,
 }
 
-impl Holders {
+impl SocketHolders {
     /// The processes that hold the socket with this inode; empty if the kernel itself holds it. `None` if they are
     /// unknown.
     pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
@@ -360,14 +362,14 @@ impl Holders {
                 let indices = indices.iter();
                 Some(indices.filter_map(|index| self.all.get(*index)).collect())
             }
-            None if self.in_time && self.refused == 0 && self.are_all => Some(Vec::new()),
+            None if self.is_complete && self.refused == 0 && self.are_all => Some(Vec::new()),
             None => None,
         }
     }
 
     /// True if there was time to examine all of them.
-    pub fn in_time(&self) -> bool {
-        self.in_time
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// How many processes could not be examined.

@@ -18,7 +18,7 @@ impl Signals {
     ///
     /// # Errors
     /// Returns an error if that fails: the signals then end the process, as before.
-    pub fn take(signals: &[Signal]) -> Result<Self, Errno> {
+    pub fn block(signals: &[Signal]) -> Result<Self, Errno> {
         let which: SigSet = signals.iter().copied().collect();
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let waiting = SignalFd::with_flags(&which, flags)?;
@@ -37,7 +37,7 @@ impl Signals {
     }
 
     /// Restores their effect: the next one ends the process.
-    pub fn give_back(self) {
+    pub fn restore(self) {
         // The one that has come has done its work.
         self.read();
         let _ = self.which.thread_unblock();

@@ -7,14 +7,14 @@ use tracing::debug;
 use crate::clock::Deadline;
 use crate::domain::{Ingress, Vrf};
 use crate::source::netlink::Arrival;
-use crate::source::{Fault, netlink};
+use crate::source::{SourceError, netlink};
 
 /// Finds out how connections come in through the device with this index. It is a device of the calling thread's network
 /// namespace, and `proc` must show the settings of the same namespace.
 ///
 /// # Errors
 /// Returns an error if that could not be found out.
-pub fn ingress(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Ingress, Fault> {
+pub fn ingress(device: u32, proc: &Path, deadline: Deadline<'_>) -> Result<Ingress, SourceError> {
     let Arrival { device, vrf } = netlink::arrival(device, deadline)?;
     let Some(index) = vrf else {
         return Ok(Ingress::via(device));
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_on_or_off_or_not_known() {
+    fn a_vrf_setting_is_on_off_or_unknown() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("sys/net/ipv4");
         assert_eq!(is_set(root.path(), "x"), None);

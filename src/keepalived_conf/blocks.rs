@@ -6,7 +6,7 @@
 use super::Location;
 use super::build::Builder;
 use super::diagnostic::{Problem, Values};
-use super::keywords::{Keyword, Kind, Row, TOP, home};
+use super::keywords::{Keyword, Kind, Row, TOP, parent_block};
 use super::reader::{Line, Reader};
 
 /// A block: the line that opens it, and what is in it.
@@ -197,7 +197,8 @@ impl<'a> Parser<'a> {
         };
         let (first, node) = (line.keyword(), &mut frame.node);
         let opens = |row: &Row| row.find(first).is_some_and(|found| found.opens());
-        let is_keyword = node.line.keyword().starts_with("virtual_") && home(first).is_some();
+        let is_keyword =
+            node.line.keyword().starts_with("virtual_") && parent_block(first).is_some();
         if is_keyword || opens(&TOP) || opens(node.row) {
             self.unclosed(&line);
         } else {
@@ -314,7 +315,7 @@ impl Unknown {
     /// A keyword that is not in the table of its block.
     fn new(row: &Row, line: &Line, block: &str) -> Self {
         let keyword = line.keyword();
-        let (meant, home) = (row.suggest(keyword), home(keyword));
+        let (meant, home) = (row.suggest(keyword), parent_block(keyword));
         let problem = match (home, meant) {
             (_, Some(_)) if row.has_others() => Some(Problem::MisspelledKeyword),
             _ if row.has_others() => None,

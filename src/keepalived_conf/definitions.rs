@@ -117,7 +117,7 @@ mod tests {
     use super::{definition, reference};
 
     #[test]
-    fn lines_that_define() {
+    fn definitions_are_recognized() {
         for (line, value) in [
             ("$A=x y", Some("x y")),
             ("$A= \t x", Some("x")),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_use() {
+    fn references_to_definitions_are_recognized() {
         for (text, length) in [
             ("$A", Some(2)),
             ("$A b", Some(2)),

@@ -19,7 +19,7 @@ impl Reader<'_> {
                 return None;
             }
             if let Some(rest) = text.strip_prefix(b"@") {
-                text = self.for_this_host(rest)?;
+                text = self.on_this_host(rest)?;
             }
             if let Some((name, value)) = definition(&text) {
                 self.define(name, value);
@@ -58,7 +58,7 @@ impl Reader<'_> {
     }
 
     /// Returns what follows `@id` on this host, or `@^id` on another.
-    fn for_this_host(&self, rest: &[u8]) -> Option<Vec<u8>> {
+    fn on_this_host(&self, rest: &[u8]) -> Option<Vec<u8>> {
         let (others, rest) = match rest.strip_prefix(b"^") {
             Some(rest) => (true, rest),
             None => (false, rest),

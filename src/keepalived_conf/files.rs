@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::untrusted::{self, Place, RegularFile};
+use crate::untrusted::{self, PathHandle, RegularFile};
 
 /// The kind of file at a path, after symlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Files for Disk {
     }
 
     fn names(&self, folder: &Path, at_most: usize) -> io::Result<Vec<OsString>> {
-        let folder = Place::of(folder)?;
+        let folder = PathHandle::of(folder)?;
         fs::read_dir(folder.path())?
             .map(|entry| entry.map(|entry| entry.file_name()))
             .take(at_most)

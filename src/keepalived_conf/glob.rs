@@ -89,7 +89,7 @@ mod tests {
     use crate::keepalived_conf::Disk;
 
     #[test]
-    fn names() {
+    fn glob_patterns_match_names() {
         for (pattern, name, expected) in [
             ("*.conf", "a.conf", true),
             ("*.conf", "a.conf~", false),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pattern_finds() {
+    fn glob_patterns_find_sorted_paths() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["b.conf", "a.conf", ".c.conf", "d"] {
             std::fs::write(folder.path().join(name), "").unwrap();

@@ -36,7 +36,7 @@ mod tests {
     use super::{Strict, directive};
 
     #[test]
-    fn lines() {
+    fn include_directives_are_recognized() {
         for (line, found) in [
             ("include a", Some(("a", Strict::No))),
             ("include \t a b", Some(("a b", Strict::No))),

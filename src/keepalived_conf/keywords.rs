@@ -153,7 +153,7 @@ fn block(parent: &str, name: &str) -> Option<&'static Row> {
 }
 
 /// Returns the name of a block that a keyword belongs to; empty for top level.
-pub(super) fn home(name: &str) -> Option<&'static str> {
+pub(super) fn parent_block(name: &str) -> Option<&'static str> {
     let rows = std::iter::once(&TOP).chain(BLOCKS);
     let mut rows = rows.filter(|row| row.find(name).is_some());
     rows.next().map(|row| row.keyword)
@@ -229,10 +229,10 @@ const OTHER: &str = "
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCKS, Kind, TOP, home};
+    use super::{BLOCKS, Kind, TOP, parent_block};
 
     #[test]
-    fn where_a_keyword_belongs() {
+    fn a_keyword_has_a_parent_block_if_it_is_unique() {
         for (name, expected) in [
             ("vrrp_script", Some("")),
             ("interval", Some("vrrp_script")),
@@ -240,7 +240,7 @@ mod tests {
             ("MISC_CHECK", Some("real_server")),
             ("nonsense", None),
         ] {
-            assert_eq!(home(name), expected, "{name}");
+            assert_eq!(parent_block(name), expected, "{name}");
         }
     }
 

@@ -39,7 +39,7 @@ pub use files::{Disk, Files, Kind};
 pub use location::Location;
 pub use model::{
     Command, Config, Effective, Globals, Group, Instance, MiscCheck, RealServer, Script, Spanned,
-    State, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer, Weight,
+    TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer, VrrpState, Weight,
 };
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;

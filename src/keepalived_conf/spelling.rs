@@ -51,7 +51,7 @@ mod tests {
     use super::{distance, suggest};
 
     #[test]
-    fn words_with_one_or_two_wrong_letters() {
+    fn misspelled_words_get_a_suggestion() {
         assert_eq!(distance(b"weigth", b"weight"), 1);
         assert_eq!(distance(b"", b"ab"), 2);
         assert_eq!(distance(b"abc", b"abc"), 0);

@@ -31,7 +31,7 @@ mod tests {
     use super::placeholder;
 
     #[test]
-    fn placeholders() {
+    fn template_placeholders_are_found() {
         for (text, expected) in [
             ("priority {{ prio }}\n", Some((1, "{{ prio }}"))),
             ("x\n{% if a %}\n", Some((2, "{% if a %}"))),

@@ -73,7 +73,7 @@ fn a_correct_configuration_has_no_diagnostics() {
 }
 
 #[test]
-fn each_mistake_has_its_line() {
+fn each_mistake_is_reported_with_its_line() {
     for (lines, expected) in [
         (
             "intervall 2",
@@ -134,7 +134,7 @@ fn each_mistake_has_its_line() {
 
 /// A brace too many or too few is one diagnostic, where it is.
 #[test]
-fn braces_that_do_not_match() {
+fn unbalanced_braces_are_reported_once() {
     let good = script(GOOD);
     let second = good.replace("chk", "other").replace("VI", "VI_2");
     for (text, expected) in [
@@ -186,7 +186,7 @@ fn braces_that_do_not_match() {
 }
 
 #[test]
-fn a_template_is_one_diagnostic() {
+fn a_template_gives_one_diagnostic() {
     let jinja = script(&format!(
         "{GOOD}\ninterval {{{{ interval }}}}\nfall {{{{ fall }}}}"
     ));
@@ -206,7 +206,7 @@ fn a_template_is_one_diagnostic() {
 }
 
 #[test]
-fn what_ends_keepalived() {
+fn fatal_lines_are_reported() {
     for (lines, fatal) in [
         (GOOD, None),
         ("script \"/bin/true", Some(2)),
@@ -222,7 +222,7 @@ fn what_ends_keepalived() {
 }
 
 #[test]
-fn names_that_are_tracked() {
+fn tracked_names_must_exist_and_be_used() {
     let good = script(GOOD);
     let below = format!("{INSTANCE}vrrp_script chk {{\n{GOOD}\n}}\n");
     let group = "vrrp_sync_group G {\n group {\n VI\n }\n}\n";

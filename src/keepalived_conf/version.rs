@@ -62,7 +62,7 @@ mod tests {
     use super::Version;
 
     #[test]
-    fn texts() {
+    fn versions_are_parsed_and_compared() {
         for (text, version) in [
             ("2.3.4", Some(Version::new(2, 3, 4))),
             ("v2.2.8", Some(Version::new(2, 2, 8))),

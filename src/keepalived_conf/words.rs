@@ -121,7 +121,7 @@ mod tests {
     use super::{Escapes, Malformed, lossy, plain, split};
 
     #[test]
-    fn plain_lines() {
+    fn plain_lines_are_split_into_words() {
         for (line, words) in [
             ("interval 3", vec!["interval", "3"]),
             ("a\t\x0b b\r", vec!["a", "b"]),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_a_command() {
+    fn command_lines_are_split_into_words() {
         let strings =
             |words: Vec<Vec<u8>>| words.iter().map(|word| lossy(word)).collect::<Vec<_>>();
         for (line, words) in [

@@ -27,7 +27,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::errno::ErrnoText;
 use crate::report::CheckResult;
 use crate::untrusted::text::printable;
@@ -82,7 +82,7 @@ pub fn stderr_is_journal() -> bool {
 }
 
 /// Logs the result of a check that failed, and with `all` also of a check that succeeded.
-pub fn checked(log: Log, checked: &CheckResult, all: bool) {
+pub fn log_result(log: Log, checked: &CheckResult, all: bool) {
     match checked.verdict.is_healthy() {
         true if all => entry(log, checked, "ok", None),
         true => {}
@@ -91,7 +91,12 @@ pub fn checked(log: Log, checked: &CheckResult, all: bool) {
 }
 
 /// Logs the new state of a watch, and how long after the kernel's event its file had it.
-pub fn changed(log: Log, checked: &CheckResult, state: &str, since_event: Option<Duration>) {
+pub fn log_state_change(
+    log: Log,
+    checked: &CheckResult,
+    state: &str,
+    since_event: Option<Duration>,
+) {
     entry(log, checked, state, since_event);
 }
 
@@ -106,8 +111,8 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
     let verdict = checked.verdict.to_string();
     let reason = checked.reason();
     let source = outcome.source.unwrap_or("none");
-    let took = Shown(outcome.took).to_string();
-    let since_event = since_event.map(|since| Shown(since).to_string());
+    let took = HumanDuration(outcome.took).to_string();
+    let since_event = since_event.map(|since| HumanDuration(since).to_string());
     macro_rules! entry {
         ($level:expr) => {
             event!(
@@ -132,13 +137,13 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
 }
 
 /// Logs a warning that changes no verdict.
-pub fn trouble(log: Log, reason: &str) {
+pub fn warn(log: Log, reason: &str) {
     let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "trouble"));
 }
 
 /// Logs that a command line was refused, so that there was no check.
-pub fn wrong_usage(log: Log, reason: &str) {
+pub fn log_usage_error(log: Log, reason: &str) {
     let reason = printable(reason);
     write(log, || event!(Level::WARN, reason, "wrong usage"));
 }
@@ -147,21 +152,21 @@ pub fn wrong_usage(log: Log, reason: &str) {
 fn write(log: Log, entry: impl FnOnce()) {
     match log {
         Log::None => {}
-        Log::Stderr => with(verbose::stderr_layer(), entry),
-        Log::Syslog => message(syslog::SOCKET, |buffer| with(syslog::layer(buffer), entry)),
-        Log::Journald => message(journald::SOCKET, |buffer| {
-            with(journald::layer(buffer), entry);
+        Log::Stderr => emit(verbose::stderr_layer(), entry),
+        Log::Syslog => send_entry(syslog::SOCKET, |buffer| emit(syslog::layer(buffer), entry)),
+        Log::Journald => send_entry(journald::SOCKET, |buffer| {
+            emit(journald::layer(buffer), entry);
         }),
     }
 }
 
-fn with(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
+fn emit(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
     tracing::subscriber::with_default(Registry::default().with(layer), entry);
 }
 
 /// Sends the line, at once or not at all. If the socket is missing, full or forbidden to this user, the line is lost, and
 /// only `-v` says so.
-fn message(path: &str, write: impl FnOnce(Arc<Buffer>)) {
+fn send_entry(path: &str, write: impl FnOnce(Arc<Buffer>)) {
     let buffer = Arc::new(Buffer::default());
     write(Arc::clone(&buffer));
     let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);

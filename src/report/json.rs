@@ -19,13 +19,13 @@ pub fn line(document: &Value) -> String {
 const MOST_ELSEWHERE: usize = 100;
 
 /// Renders the result of a check.
-pub(super) fn checked(checked: &CheckResult) -> Value {
+pub(super) fn result(checked: &CheckResult) -> Value {
     let outcome = &checked.outcome;
     json!({
         "version": VERSION,
         "verdict": checked.verdict.to_string(),
         "healthy": checked.verdict.is_healthy(),
-        "exit": checked.status.number(),
+        "exit": checked.status.code(),
         "needed": checked.needed,
         "source": outcome.source,
         "seconds": outcome.took.as_secs_f64(),
@@ -35,9 +35,9 @@ pub(super) fn checked(checked: &CheckResult) -> Value {
 }
 
 fn answer(checked: &CheckResult, (target, answer): &(Target, Answer)) -> Value {
-    let (word, reason) = answer.in_words();
+    let (word, reason) = answer.words();
     let seen = match answer {
-        Answer::Listening(listener) | Answer::Violates(listener, _) => Some(listener),
+        Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => Some(listener),
         _ => None,
     };
     json!({

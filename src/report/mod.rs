@@ -9,7 +9,9 @@ pub mod writer;
 use nix::errno::Errno;
 use nix::net::if_::if_indextoname;
 
-use crate::domain::{Answer, Device, ExitStatus, Listener, Target, Unreachable, Verdict, Wanted};
+use crate::domain::{
+    Answer, Device, ExitStatus, Expectation, Listener, Target, Unreachable, Verdict,
+};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::requirements::MaxQueue;
@@ -30,7 +32,7 @@ pub struct CheckResult {
     /// The limit on the accept queue.
     pub max_queue: Option<MaxQueue>,
     /// The expectation: listening, or absent.
-    pub wanted: Wanted,
+    pub wanted: Expectation,
     /// How many targets must be listening.
     pub needed: usize,
 }
@@ -42,7 +44,7 @@ impl CheckResult {
         let mut answers: Vec<_> = self.outcome.answers.iter().collect();
         if !self.verdict.is_healthy() {
             answers.sort_by_key(|(_, answer)| match answer {
-                answer if answer.is(self.wanted) => 2,
+                answer if answer.meets(self.wanted) => 2,
                 Answer::CouldNotTell(_) => 1,
                 _ => 0,
             });
@@ -52,7 +54,7 @@ impl CheckResult {
             let elsewhere = text::elsewhere(&self.outcome, target, answer);
             format!("{target}: {words}{elsewhere}")
         });
-        let said = text::missing(self).into_iter().chain(answers);
+        let said = text::shortfall(self).into_iter().chain(answers);
         let warnings = self.outcome.warnings.iter().cloned();
         printable(&said.chain(warnings).collect::<Vec<_>>().join("; "))
     }
@@ -60,29 +62,29 @@ impl CheckResult {
 
 /// Prints how a check ended: to stdout unless `quiet`. Warnings, and with `quiet` the reasons for "could not tell", go to
 /// stderr if stdout does not have them. A stream that is closed or full changes nothing.
-pub fn checked(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
+pub fn print_result(checked: &CheckResult, format: Format, quiet: bool, wait: Wait<'_>) {
     if !quiet {
         let text = match format {
-            Format::Text => printable_lines(&text::answers(checked)),
-            Format::Json => json::line(&json::checked(checked)),
+            Format::Text => printable_lines(&text::target_lines(checked)),
+            Format::Json => json::line(&json::result(checked)),
             Format::Nagios => printable_lines(&nagios::line(checked)),
         };
         let _ = writer::stdout(&text, wait);
     }
     if quiet {
         for line in text::unknown_reasons(&checked.outcome) {
-            line_to_stderr(line, wait);
+            eprint_line(line, wait);
         }
     }
     if quiet || format == Format::Text {
         for warning in &checked.outcome.warnings {
-            line_to_stderr(format_args!("warning: {warning}"), wait);
+            eprint_line(format_args!("warning: {warning}"), wait);
         }
     }
 }
 
 /// Prints an error of the command line: `full` to stderr and, since a Nagios reads stdout alone, the `reason` there.
-pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
+pub fn print_usage_error(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
     if format == Format::Nagios {
         let _ = writer::stdout(printable_lines(&nagios::wrong_usage(reason)), wait);
     }
@@ -91,28 +93,28 @@ pub fn wrong_usage(full: &str, reason: &str, format: Format, wait: Wait<'_>) {
 }
 
 /// Prints that a valid command line names something that does not exist.
-pub fn no_such(what: &str, format: Format, wait: Wait<'_>) {
+pub fn print_missing(what: &str, format: Format, wait: Wait<'_>) {
     let what = printable(what);
     let full = format!("listenup: wrong usage: {what}\n");
-    wrong_usage(&full, &what, format, wait);
+    print_usage_error(&full, &what, format, wait);
 }
 
 /// Writes the text to stdout, and returns true if all of it was written. If not, stderr has the reason, unless the
 /// reader has closed the pipe, as `head` does.
-pub fn deliver(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
+pub fn print(text: impl AsRef<[u8]>, wait: Wait<'_>) -> bool {
     match writer::stdout(text, wait) {
         Ok(()) => true,
         Err(Errno::EPIPE) => false,
         Err(errno) => {
             let why = ErrnoText(errno);
-            line_to_stderr(format_args!("cannot write to stdout: {why}"), wait);
+            eprint_line(format_args!("cannot write to stdout: {why}"), wait);
             false
         }
     }
 }
 
 /// Writes a line to stderr, with the program's name in front, and without characters that control a terminal.
-pub fn line_to_stderr(line: impl std::fmt::Display, wait: Wait<'_>) {
+pub fn eprint_line(line: impl std::fmt::Display, wait: Wait<'_>) {
     let line = format!("listenup: {}\n", printable(&line.to_string()));
     let _ = writer::stderr(&mut line.as_bytes(), wait);
 }

@@ -33,7 +33,7 @@ fn on_one_line(text: &str) -> String {
 fn performance(checked: &CheckResult) -> String {
     let mut data = format!("time={:.6}s;;;0", checked.outcome.took.as_secs_f64());
     for (target, answer) in &checked.outcome.answers {
-        let (Answer::Listening(listener) | Answer::Violates(listener, _)) = answer else {
+        let (Answer::Listening(listener) | Answer::RequirementFailed(listener, _)) = answer else {
             continue;
         };
         if let Some(queue) = listener.queue {

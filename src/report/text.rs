@@ -1,33 +1,33 @@
 //! Reports for a person.
 
 use super::{CheckResult, device_name, unreachable};
-use crate::domain::{Answer, Device, Listener, Protocol, Target, Verdict, Wanted};
+use crate::domain::{Answer, Device, Expectation, Listener, Protocol, Target, Verdict};
 use crate::engine::Outcome;
 
 /// Renders a line for each target, and a line for the shortfall.
-pub(super) fn answers(checked: &CheckResult) -> String {
+pub(super) fn target_lines(checked: &CheckResult) -> String {
     let line = |(target, answer): &(Target, Answer)| {
         let words = describe(target, answer, checked.verdict);
         let elsewhere = elsewhere(&checked.outcome, target, answer);
         format!("{target}: {words}{elsewhere}\n")
     };
     let lines = checked.outcome.answers.iter().map(line);
-    let missing = missing(checked).map(|missing| missing + "\n");
-    lines.chain(missing).collect()
+    let shortfall = shortfall(checked).map(|line| line + "\n");
+    lines.chain(shortfall).collect()
 }
 
 /// Says how many targets meet the expectation and how many must. `None` if the check succeeded, or all of them must.
-pub(super) fn missing(checked: &CheckResult) -> Option<String> {
+pub(super) fn shortfall(checked: &CheckResult) -> Option<String> {
     let CheckResult { wanted, needed, .. } = *checked;
     let answers = &checked.outcome.answers;
     if checked.verdict.is_healthy() || needed >= answers.len() {
         return None;
     }
-    let good = answers.iter().filter(|(_, answer)| answer.is(wanted));
+    let good = answers.iter().filter(|(_, answer)| answer.meets(wanted));
     let (good, all) = (good.count(), answers.len());
     Some(match wanted {
-        Wanted::Listening => format!("{good} of {all} listening, {needed} needed"),
-        Wanted::Absent => format!("nothing listens on {good} of {all}, {needed} needed"),
+        Expectation::Listening => format!("{good} of {all} listening, {needed} needed"),
+        Expectation::Absent => format!("nothing listens on {good} of {all}, {needed} needed"),
     })
 }
 
@@ -45,9 +45,11 @@ pub(super) fn describe(target: &Target, answer: &Answer, verdict: Verdict) -> St
             };
             format!("{listening_on} {listener}{}{but}", device(listener))
         }
-        Answer::Violates(_, violation) => format!("{}: {}", violation.name(), violation.why()),
+        Answer::RequirementFailed(_, violation) => {
+            format!("{}: {}", violation.name(), violation.why())
+        }
         Answer::NotListening => format!("not {listening}"),
-        Answer::CouldNotTell(doubt) => format!("could not tell: {doubt}"),
+        Answer::CouldNotTell(reason) => format!("could not tell: {reason}"),
         Answer::NotChecked => "not checked: enough of the others are listening".to_owned(),
     }
 }

@@ -39,10 +39,10 @@ pub enum Wait<'a> {
 
 impl Wait<'_> {
     /// The time to wait. `None` means forever.
-    fn left(self) -> Option<Duration> {
+    fn remaining(self) -> Option<Duration> {
         match self {
             Self::No | Self::Never => Some(Duration::ZERO),
-            Self::Until(limit) => Some(limit.left()),
+            Self::Until(limit) => Some(limit.remaining()),
             Self::Always => None,
         }
     }
@@ -66,7 +66,7 @@ pub fn stderr(text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
 
 fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
     while !text.is_empty() {
-        await_room(stream, wait)?;
+        wait_writable(stream, wait)?;
         let part = text.get(..PART).unwrap_or(text);
         let written = match wait {
             Wait::Never => write_at_once(stream, part),
@@ -76,7 +76,7 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
             Ok(count) => *text = text.get(count..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             // Somebody else took the room, and had set O_NONBLOCK.
-            Err(Errno::EAGAIN) if wait.left() != Some(Duration::ZERO) => sleep(AGAIN),
+            Err(Errno::EAGAIN) if wait.remaining() != Some(Duration::ZERO) => sleep(AGAIN),
             Err(errno) => return Err(errno),
         }
     }
@@ -105,9 +105,9 @@ fn write_at_once(stream: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
     }
 }
 
-fn await_room(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
+fn wait_writable(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
     loop {
-        let timeout = match wait.left() {
+        let timeout = match wait.remaining() {
             None => PollTimeout::NONE,
             // Rounded up, so that the last bit of a millisecond is no busy loop.
             Some(left) => PollTimeout::try_from(left.saturating_add(Duration::from_micros(999)))
@@ -115,7 +115,7 @@ fn await_room(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
         };
         let mut writable = [PollFd::new(stream, PollFlags::POLLOUT)];
         match poll(&mut writable, timeout) {
-            Ok(0) if wait.left() == Some(Duration::ZERO) => return Err(Errno::ETIMEDOUT),
+            Ok(0) if wait.remaining() == Some(Duration::ZERO) => return Err(Errno::ETIMEDOUT),
             Ok(0) | Err(Errno::EINTR) => {}
             // An error of the stream is what the write says, and a poll that is refused says nothing.
             Ok(_) | Err(_) => return Ok(()),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Ingress, Listener, Obstacle, Requirements};
+use crate::domain::{Compliance, Ingress, Listener, Requirements, SetupError, UnknownReason};
 use crate::host::cgroups::full_name;
 use crate::host::netns::Netns;
 use crate::host::processes::{Processes, Viewer};
@@ -53,12 +53,12 @@ pub struct RequirementChecker<'a> {
     proc: &'a Path,
     deadline: Deadline<'a>,
     /// The user ID, or why it is unknown. `None` if no user is required.
-    uid: Option<Result<u32, Doubt>>,
+    uid: Option<Result<u32, UnknownReason>>,
     units: Units,
     /// The drop counters of the sockets: those of an earlier check, and those of this one.
     drops: [Drops; 2],
     /// The processes of this look. `None` until they are needed.
-    processes: Option<Result<Processes, Doubt>>,
+    processes: Option<Result<Processes, UnknownReason>>,
 }
 
 impl<'a> RequirementChecker<'a> {
@@ -101,7 +101,7 @@ impl<'a> RequirementChecker<'a> {
             .get_or_insert_with(|| Ok(Processes::read(proc, limit)?.seen_by(viewer)));
         match processes {
             Ok(processes) => process::judge(processes, listener, name, limit),
-            Err(doubt) => Compliance::Unknown(doubt.clone()),
+            Err(reason) => Compliance::Unknown(reason.clone()),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Requirements for RequirementChecker<'_> {
         self.demands.max_queue.is_some() || user.is_some() || unit.is_some() || process.is_some()
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         if let Some(netns) = self.demands.netns {
             // The names below are those of the namespace.
             netns.enter()?;
@@ -131,7 +131,7 @@ impl Requirements for RequirementChecker<'_> {
         {
             Ok(uid) => uid.map(Ok),
             // It matters only if there is a listener.
-            Err(Obstacle::Doubt(doubt)) => Some(Err(doubt)),
+            Err(SetupError::Unknown(reason)) => Some(Err(reason)),
             Err(no_such) => return Err(no_such),
         };
         let ingress = |interface| interface::ingress(interface, self.proc, self.deadline);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_is_counted_from_the_check_before() {
+    fn drops_are_counted_since_the_previous_check() {
         let owner = Owner::default();
         let demands = Demands {
             max_queue: Some(MaxQueue::Percent(100)),

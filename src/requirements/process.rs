@@ -3,8 +3,8 @@
 use tracing::debug;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Violation};
-use crate::host::processes::{Held, Process, Processes};
+use crate::domain::{Compliance, Listener, UnknownReason, Violation};
+use crate::host::processes::{Process, Processes, SearchResult};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
 /// to name the wrong owner.
@@ -15,7 +15,7 @@ pub(super) fn judge(
     deadline: Deadline<'_>,
 ) -> Compliance {
     let unknown = |why: &str| {
-        Compliance::Unknown(Doubt::new(format_args!(
+        Compliance::Unknown(UnknownReason::new(format_args!(
             "{listener} {}, but its process is unknown: {why}",
             listener.protocol.state_word()
         )))
@@ -26,14 +26,15 @@ pub(super) fn judge(
     let search = |among: &mut Vec<&Process>| {
         processes.sort(among, listener.cgroup);
         match processes.search(among, inode, deadline) {
-            Held::By(process) => Ok(Some(process.clone())),
-            Held::Refused(process) => Err(Some(process.clone())),
-            Held::ByNone if deadline.is_over() => Err(None),
-            Held::ByNone => Ok(None),
+            SearchResult::By(process) => Ok(Some(process.clone())),
+            SearchResult::Refused(process) => Err(Some(process.clone())),
+            SearchResult::ByNone if deadline.has_passed() => Err(None),
+            SearchResult::ByNone => Ok(None),
         }
     };
-    let (mut by_name, others): (Vec<_>, Vec<_>) =
-        processes.all().partition(|process| process.is_called(name));
+    let (mut by_name, others): (Vec<_>, Vec<_>) = processes
+        .all()
+        .partition(|process| process.matches_name(name));
     let (others, mut nameless): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|process| process.has_name());
     let first = match search(&mut by_name) {
@@ -41,11 +42,11 @@ pub(super) fn judge(
         first => first,
     };
     let (mut by_file, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
-        let by = processes.called_by_file(process, name);
+        let by = processes.matches_file(process, name);
         if let Some(by) = by {
             debug!("{process} is called {name} by {by}");
         }
-        by.is_some() && !deadline.is_over()
+        by.is_some() && !deadline.has_passed()
     });
     let second = match search(&mut by_file) {
         Ok(Some(_)) => return Compliance::Compliant,
@@ -53,7 +54,7 @@ pub(super) fn judge(
     };
     // A process whose name cannot be read can have the required name.
     let third = search(&mut nameless);
-    if deadline.is_over() {
+    if deadline.has_passed() {
         return unknown("there was no time to find it");
     }
     for closed in [first, second, third] {
@@ -74,7 +75,7 @@ pub(super) fn judge(
         Ok(None) if processes.are_all() => Compliance::Violates(Violation::WrongOwner(format!(
             "{listener} is held by the kernel, not by {name}"
         ))),
-        _ if deadline.is_over() => unknown("there was no time to find it"),
+        _ if deadline.has_passed() => unknown("there was no time to find it"),
         Err(Some(process)) => unknown(&format!("no permission to look into {process}")),
         Err(None) | Ok(None) => unknown("no process that can be seen holds it"),
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::domain::{Compliance, Doubt, Listener, Protocol, Queue, Violation};
+use crate::domain::{Compliance, Listener, Protocol, Queue, UnknownReason, Violation};
 
 /// The value of `--max-queue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl MaxQueue {
             Protocol::Udp => "receive queue",
         };
         let unknown = |what| {
-            Compliance::Unknown(Doubt::new(format_args!(
+            Compliance::Unknown(UnknownReason::new(format_args!(
                 "{listener} {}, but the {what} of its {name} is unknown",
                 listener.protocol.state_word()
             )))
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_most_it_is_fit_and_above_it_is_not() {
+    fn a_queue_at_the_limit_passes_and_above_it_fails() {
         for (max, length, limit, expected) in [
             ("90%", 115, Some(128), "fit"), // 115.2
             ("90%", 116, Some(128), "queue too long"),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_waits_and_two_wait() {
+    fn the_number_of_waiting_connections_agrees_with_the_verb() {
         for (length, why) in [
             (1, "1 connection waits at 127.0.0.1:443, more than 0"),
             (2, "2 connections wait at 127.0.0.1:443, more than 0"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn of_udp_it_says_bytes_and_what_was_dropped() {
+    fn a_udp_queue_is_reported_in_bytes_with_its_drops() {
         let mut listener = Listener {
             protocol: Protocol::Udp,
             drops: Some(7),
@@ -190,8 +190,8 @@ mod tests {
             limit: None,
         });
         match "90%".parse::<MaxQueue>().unwrap().judge(&listener, 0) {
-            Compliance::Unknown(doubt) => assert_eq!(
-                doubt.to_string(),
+            Compliance::Unknown(reason) => assert_eq!(
+                reason.to_string(),
                 "127.0.0.1:53 is bound, but the limit of its receive queue is unknown"
             ),
             other => panic!("{other:?}"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_show_that_a_queue_is_full_which_is_more_than_half_full() {
+    fn drops_count_only_if_the_udp_queue_is_more_than_half_full() {
         for (length, limit, dropped, full) in [
             (60, Some(100), 1, true),
             (50, Some(100), 1, false),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_queue_limits_are_refused() {
         for text in [
             "",
             "%",

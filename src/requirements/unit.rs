@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Deadline;
-use crate::domain::{Compliance, Doubt, Listener, Violation};
-use crate::host::cgroups::{Cgroups, belongs, unit_of};
+use crate::domain::{Compliance, Listener, UnknownReason, Violation};
+use crate::host::cgroups::{Cgroups, is_in_unit, unit_of};
 
 /// The units of cgroups. Each cgroup is looked up once in a look.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Units {
     /// Returns whether the socket was made in this unit.
     pub fn judge(&mut self, listener: &Listener, unit: &str, deadline: Deadline<'_>) -> Compliance {
         let unknown = |why| {
-            Compliance::Unknown(Doubt::new(format_args!(
+            Compliance::Unknown(UnknownReason::new(format_args!(
                 "{listener} {}, but its unit is unknown: {why}",
                 listener.protocol.state_word()
             )))
@@ -39,9 +39,9 @@ impl Units {
         match path {
             // The id of the root is not among its folders. A kernel that does not track the cgroups of sockets
             // reports it, too.
-            None if deadline.is_over() => unknown("there was no time to find its cgroup"),
+            None if deadline.has_passed() => unknown("there was no time to find its cgroup"),
             None => unknown("its cgroup is the root, is gone, or cannot be seen from here"),
-            Some(path) if belongs(path, unit) => Compliance::Compliant,
+            Some(path) if is_in_unit(path, unit) => Compliance::Compliant,
             Some(path) => Compliance::Violates(Violation::WrongOwner(format!(
                 "{listener} belongs to {}, not to {unit}",
                 unit_of(path)

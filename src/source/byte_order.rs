@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn native_is_what_std_says() {
+    fn native_order_matches_std() {
         assert_eq!(
             ByteOrder::NATIVE.bytes32(0x0102_0304),
             0x0102_0304_u32.to_ne_bytes()
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn both_orders_go_there_and_back() {
+    fn both_byte_orders_round_trip() {
         assert_eq!(ByteOrder::Little.bytes16(0x0102), [2, 1]);
         assert_eq!(ByteOrder::Big.bytes16(0x0102), [1, 2]);
         assert_eq!(

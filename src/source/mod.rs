@@ -14,12 +14,12 @@ use std::time::Duration;
 pub use byte_order::ByteOrder;
 pub use choice::SourceChoice;
 
-use crate::clock::{Deadline, Shown};
+use crate::clock::{Deadline, HumanDuration};
 use crate::domain::{Family, Listener, LookupKey, Protocol};
 
-/// A question to a source: the listeners of one family on these ports.
+/// A query to a source: the listeners of one family on these ports.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct Query<'a> {
     /// Sockets of this protocol only.
     pub protocol: Protocol,
     /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
@@ -30,7 +30,7 @@ pub struct Question<'a> {
     pub deadline: Deadline<'a>,
 }
 
-/// The local ports that a question is about.
+/// The local ports that a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports<'a> {
     /// Every port.
@@ -41,7 +41,7 @@ pub enum Ports<'a> {
 
 impl Ports<'_> {
     /// True if it contains this port.
-    pub fn has(self, port: u16) -> bool {
+    pub fn contains(self, port: u16) -> bool {
         match self {
             Self::All => true,
             Self::These(ports) => ports.binary_search(&port).is_ok(),
@@ -60,7 +60,7 @@ pub trait Source {
     /// Closes what is open: the calling thread can be in another network namespace now.
     fn close(&mut self) {}
 
-    /// Hands every listener that the question asks for to `visit`, which may break off; others may
+    /// Hands every listener that the query asks for to `visit`, which may break off; others may
     /// be among them. `Ok` without a break means that the answer was complete: what was not shown
     /// was not there.
     ///
@@ -68,9 +68,9 @@ pub trait Source {
     /// Anything less than a complete answer. What was shown before is true all the same.
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault>;
+    ) -> Result<(), SourceError>;
 
     /// The listener that this connection would find, by the kernel's own search. `None`, which is what a
     /// source says that cannot search so, proves nothing.
@@ -81,7 +81,7 @@ pub trait Source {
         &mut self,
         _connection: LookupKey,
         _limit: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(None)
     }
 }
@@ -101,54 +101,54 @@ impl<S: Source + ?Sized> Source for &mut S {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
-        (**self).listeners(question, visit)
+    ) -> Result<(), SourceError> {
+        (**self).listeners(query, visit)
     }
 
     fn kernel_lookup(
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         (**self).kernel_lookup(connection, deadline)
     }
 }
 
 /// The reason why a source could not answer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum SourceError {
     /// sock_diag's reason.
-    Netlink(netlink::Fault),
+    Netlink(netlink::NetlinkError),
     /// The reason of /proc.
-    Proc(proc::Fault),
+    Proc(proc::ProcError),
     /// The time limit, which was this long, is over.
     TimeIsUp(Duration),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Netlink(fault) => write!(f, "sock_diag: {fault}"),
-            Self::Proc(fault) => write!(f, "{fault}"),
+            Self::Netlink(error) => write!(f, "sock_diag: {error}"),
+            Self::Proc(error) => write!(f, "{error}"),
             Self::TimeIsUp(whole) => {
-                write!(f, "timed out after {}", Shown(*whole))
+                write!(f, "timed out after {}", HumanDuration(*whole))
             }
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for SourceError {}
 
-impl From<netlink::Fault> for Fault {
-    fn from(fault: netlink::Fault) -> Self {
-        Self::Netlink(fault)
+impl From<netlink::NetlinkError> for SourceError {
+    fn from(error: netlink::NetlinkError) -> Self {
+        Self::Netlink(error)
     }
 }
 
-impl From<proc::Fault> for Fault {
-    fn from(fault: proc::Fault) -> Self {
-        Self::Proc(fault)
+impl From<proc::ProcError> for SourceError {
+    fn from(error: proc::ProcError) -> Self {
+        Self::Proc(error)
     }
 }

@@ -73,14 +73,14 @@ impl RegularFile {
     /// # Errors
     /// Returns an error if it cannot be opened without waiting, is not a regular file, or is one of the kernel's.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let place = Place::of(path)?;
-        if is_of_the_kernel(&place.0)? {
-            return match place.metadata()?.is_file() {
+        let resolved = PathHandle::of(path)?;
+        if is_of_the_kernel(&resolved.0)? {
+            return match resolved.metadata()?.is_file() {
                 true => Err(ReadError::KernelFile),
                 false => Err(ReadError::NotRegular),
             };
         }
-        place.open()
+        resolved.open()
     }
 
     /// Opens the file that a link of the kernel leads to, such as /proc/PID/exe or /proc/PID/ns/net. No symlink shows where
@@ -89,7 +89,7 @@ impl RegularFile {
     /// # Errors
     /// Returns an error if it cannot be opened without waiting, or is not a regular file.
     pub fn open_magic_link(path: &Path) -> Result<Self, ReadError> {
-        Place(open_with(path, OFlag::O_PATH)?).open()
+        PathHandle(open_with(path, OFlag::O_PATH)?).open()
     }
 
     /// Opens a file of the kernel, such as /proc/PID/status. Its folders must be the kernel's; the last part of the path
@@ -181,9 +181,9 @@ impl From<RegularFile> for OwnedFd {
 
 /// A path that was resolved without opening the file.
 #[derive(Debug)]
-pub struct Place(File);
+pub struct PathHandle(File);
 
-impl Place {
+impl PathHandle {
     /// Resolves a path, through symlinks, but through no link of the kernel such as /proc/PID/root: behind that, a user can
     /// have mounted a file system that never answers (openat2(2), since Linux 5.6).
     ///
@@ -220,12 +220,12 @@ impl Place {
     }
 }
 
-/// Returns owner, mode, size and times of the file at a path. See [`Place::of`].
+/// Returns owner, mode, size and times of the file at a path. See [`PathHandle::of`].
 ///
 /// # Errors
 /// Returns an error if there is nothing, or this user is not allowed to look.
 pub fn metadata(path: &Path) -> io::Result<Metadata> {
-    Place::of(path)?.metadata()
+    PathHandle::of(path)?.metadata()
 }
 
 fn is_of_the_kernel(file: &File) -> Result<bool, ReadError> {

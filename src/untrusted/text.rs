@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn json_means_the_same_with_escapes() {
+    fn escaped_json_has_the_same_meaning() {
         let value = serde_json::json!({"a\u{9b}": "b\u{202e}\u{e0041}\u{7f}\n\u{1b}ü"});
         let escaped = escape_json(&value.to_string());
         assert!(!escaped.chars().any(is_unprintable), "{escaped}");

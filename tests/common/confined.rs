@@ -17,7 +17,7 @@ use seccompiler::{
     SeccompRule, apply_filter,
 };
 
-use super::program::{LISTENUP, Said};
+use super::program::{LISTENUP, ProgramOutput};
 
 /// A user, and a group, that own nothing.
 pub const NOBODY: u32 = 65534;
@@ -49,8 +49,8 @@ impl Confined {
 
     /// Runs it with these words as arguments.
     #[track_caller]
-    pub fn run(mut self, words: &str) -> Said {
-        Said::by(self.0.args(words.split_whitespace()))
+    pub fn run(mut self, words: &str) -> ProgramOutput {
+        ProgramOutput::by(self.0.args(words.split_whitespace()))
     }
 
     /// The command, for who starts it himself.

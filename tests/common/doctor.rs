@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::confined::Confined;
 use super::keepalived::Folder;
-use super::program::Said;
+use super::program::ProgramOutput;
 use super::schema::document;
 
 /// A finding, as its JSON has it; what is null is empty. FOLDER stands for the folder.
@@ -49,7 +49,7 @@ impl Found {
 
 /// The findings of the doctor with these words, in its order.
 #[track_caller]
-pub fn findings_of(folder: &Folder, words: &str) -> (Said, Vec<Found>) {
+pub fn findings_of(folder: &Folder, words: &str) -> (ProgramOutput, Vec<Found>) {
     let said = doctor(folder.path(), &format!("--format json {words}"));
     let found = Found::all(&said.stdout, folder.path());
     (said, found)
@@ -79,7 +79,7 @@ pub fn with_code<'f>(found: &'f [Found], code: &str) -> &'f Found {
 }
 
 /// What a run printed. FOLDER stands for the folder.
-pub fn text(said: &Said, folder: &Path) -> String {
+pub fn text(said: &ProgramOutput, folder: &Path) -> String {
     said.stdout.replace(&folder.display().to_string(), "FOLDER")
 }
 
@@ -91,12 +91,12 @@ pub fn write_conf(folder: &Path, conf: &str) -> PathBuf {
 }
 
 /// The program in the folder, with these words as arguments.
-pub fn doctor(folder: &Path, words: &str) -> Said {
+pub fn doctor(folder: &Path, words: &str) -> ProgramOutput {
     Confined::new(folder.join("listenup")).run(&format!("doctor {words}"))
 }
 
 /// Lets the doctor read a keepalived.conf; FOLDER stands for the folder.
-pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> Said {
+pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> ProgramOutput {
     let path = write_conf(folder, conf);
     doctor(folder, &format!("{} {words}", path.display()))
 }

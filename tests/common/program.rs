@@ -22,18 +22,18 @@ pub fn keepalived() -> String {
 }
 
 /// Runs `listenup` with these words as arguments.
-pub fn listenup(words: &str) -> Said {
+pub fn listenup(words: &str) -> ProgramOutput {
     listenup_with(&words.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Runs `listenup` with these arguments.
-pub fn listenup_with(args: &[&str]) -> Said {
-    Said::by(Command::new(LISTENUP).args(args).stdin(Stdio::null()))
+pub fn listenup_with(args: &[&str]) -> ProgramOutput {
+    ProgramOutput::by(Command::new(LISTENUP).args(args).stdin(Stdio::null()))
 }
 
 /// Runs a line of sh, in which `$0` is the program.
-pub fn sh(line: &str) -> Said {
-    Said::by(
+pub fn sh(line: &str) -> ProgramOutput {
+    ProgramOutput::by(
         Command::new("sh")
             .args(["-c", line, LISTENUP])
             .stdin(Stdio::null()),
@@ -94,7 +94,7 @@ pub fn stop(pid: Pid) {
 
 /// What a run said and how it exited.
 #[derive(Debug)]
-pub struct Said {
+pub struct ProgramOutput {
     pub stdout: String,
     pub stderr: String,
     /// `None`: ended by a signal.
@@ -102,7 +102,7 @@ pub struct Said {
     what: String,
 }
 
-impl Said {
+impl ProgramOutput {
     pub fn by(command: &mut Command) -> Self {
         let what = format!("{command:?}");
         Self::of(what, command.output().unwrap())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use listenup::clock::{Deadline, SystemClock};
 use listenup::domain::{Family, Protocol};
-use listenup::source::{Ports, Question, Source};
+use listenup::source::{Ports, Query, Source};
 
 /// What is expected of a target: where it listens, or nowhere.
 pub type Row = (&'static str, Option<&'static str>);
@@ -117,7 +117,7 @@ pub fn shown(target: &str) -> String {
 pub fn listeners(source: &mut dyn Source, family: Family) -> BTreeSet<String> {
     let clock = SystemClock::start();
     let ports: Vec<u16> = (1..=2000).chain([8080]).collect();
-    let question = Question {
+    let question = Query {
         protocol: Protocol::Tcp,
         family,
         ports: Ports::These(&ports),

@@ -18,7 +18,7 @@ use nix::libc;
 use socket2::Socket;
 
 use super::node::Node;
-use super::program::{LISTENUP, Said, listenup};
+use super::program::{LISTENUP, ProgramOutput, listenup};
 use super::sockets::{bind, tcp};
 use super::watch::Watch;
 use super::{in_namespace, ip};
@@ -197,7 +197,7 @@ pub trait Has {
     fn has_not(self, part: &str) -> Self;
 }
 
-impl Has for Said {
+impl Has for ProgramOutput {
     #[track_caller]
     fn has(self, cause: &str, line: &str) -> Self {
         let lines: Vec<&str> = self.stdout.lines().collect();

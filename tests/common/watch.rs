@@ -6,7 +6,7 @@ use nix::libc;
 use nix::unistd::Pid;
 
 use super::confined::Confined;
-use super::program::{Said, await_call};
+use super::program::{ProgramOutput, await_call};
 
 /// A `listenup resets` that has taken its first sample.
 pub struct Watch(Option<Child>);
@@ -45,8 +45,8 @@ impl Watch {
     /// Waits for its end and says what it said, with the rates, which are not exact, as R/s, and times of day
     /// as HH:MM:SS.
     #[track_caller]
-    pub fn end(mut self) -> Said {
-        let mut said = Said::of(
+    pub fn end(mut self) -> ProgramOutput {
+        let mut said = ProgramOutput::of(
             "listenup resets".to_owned(),
             self.0.take().unwrap().wait_with_output().unwrap(),
         );

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::confined::Confined;
-use super::program::{LISTENUP, Said, stop};
+use super::program::{LISTENUP, ProgramOutput, stop};
 
 /// One watch and its file. It is killed with this value.
 pub struct Watcher {
@@ -171,16 +171,19 @@ impl Watcher {
     /// Waits until it has said this on stdout or stderr after it was sent the signal that ends it; its folder
     /// is still there.
     #[track_caller]
-    pub fn end_with(mut self, signal: Signal) -> (Said, tempfile::TempDir) {
+    pub fn end_with(mut self, signal: Signal) -> (ProgramOutput, tempfile::TempDir) {
         self.signal(signal);
         let child = self.child.take().unwrap();
         let output = child.wait_with_output().unwrap();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        (Said::of("listenup watch".to_owned(), output), folder)
+        (
+            ProgramOutput::of("listenup watch".to_owned(), output),
+            folder,
+        )
     }
 
     #[track_caller]
-    pub fn end(self) -> Said {
+    pub fn end(self) -> ProgramOutput {
         self.end_with(Signal::SIGTERM).0.exits(0)
     }
 }

@@ -65,7 +65,7 @@ impl Check<'_> {
     }
 
     /// Returns the command as it can be written.
-    pub fn in_words(&self) -> String {
+    pub fn command_line(&self) -> String {
         let words = self.words.iter().map(|word| String::from_utf8_lossy(word));
         words.collect::<Vec<_>>().join(" ")
     }

@@ -86,7 +86,7 @@ mod tests {
 
     /// Texts that were read as their opposite, or that name a user who is called nobody.
     #[test]
-    fn no_text_reads_as_its_opposite() {
+    fn no_text_has_a_phrase_that_can_be_misread() {
         for code in all() {
             for text in [code.effect, code.cause, code.fix, code.explanation] {
                 for word in [

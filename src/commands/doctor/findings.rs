@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_not_controlled() {
+    fn control_characters_in_values_are_replaced() {
         let found = finding(&[("pattern", "a\x1b[2Jb\nc\u{9b}")]).at(&Location::new("/a\x07b", 3));
         let text = found.to_string();
         assert!(text.starts_with("problem  /a\u{fffd}b:3: "), "{text}");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn values_replace_their_names_once() {
+    fn values_are_filled_in_once_and_not_again() {
         let found = finding(&[("a", "{b}"), ("b", "2")]);
         for (text, expected) in [
             ("", ""),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_finding_is_there_once() {
+    fn duplicate_findings_are_reported_once() {
         let mut findings = Findings::default();
         for value in ["a", "b", "a"] {
             findings.add(finding(&[("pattern", value)]));

@@ -8,11 +8,11 @@ use super::codes::{LISTENING, NO_PROC, NO_SOCK_DIAG, NO_SOURCE, NOT_LISTENING, T
 use super::findings::Finding;
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Answer, Endpoint, NoRequirements, Protocol, Target};
-use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, judge, look};
+use crate::engine::{CheckSpec, Outcome, SourceChain, Timing, look, run_check};
 use crate::report::elsewhere;
 use crate::source::netlink::Netlink;
 use crate::source::proc::Proc;
-use crate::source::{Fault, Source, SourceChoice};
+use crate::source::{Source, SourceChoice, SourceError};
 
 /// The time limit of `listenup check` by default.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -43,9 +43,9 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
             retry_every: LIMIT,
         };
         let spec = CheckSpec::all_listening(targets.iter().copied());
-        let mut chain = SourceChain::chosen(SourceChoice::Auto, proc);
+        let mut chain = SourceChain::from_choice(SourceChoice::Auto, proc);
         let limit = Deadline::new(clock, LIMIT);
-        let outcome = judge(&spec, &mut chain, &mut NoRequirements, timing, limit);
+        let outcome = run_check(&spec, &mut chain, &mut NoRequirements, timing, limit);
         let answers = outcome.answers.iter();
         findings.extend(answers.map(|(target, answer)| finding(&outcome, target, answer)));
     }
@@ -53,7 +53,7 @@ pub fn examine(targets: &[Target], clock: &dyn Clock, proc: &str) -> Vec<Finding
 }
 
 /// Returns an error if a source does not answer.
-fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), Fault> {
+fn answers(source: &mut dyn Source, clock: &dyn Clock) -> Result<(), SourceError> {
     let mut survey = CheckSpec::all_listening([SAMPLE]).survey();
     let limit = Deadline::new(clock, LIMIT_OF_ANSWER);
     match look(source, &mut survey, &mut NoRequirements, limit) {
@@ -67,9 +67,9 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
         Protocol::Tcp => ("listening", "on"),
         Protocol::Udp => ("bound", "to"),
     };
-    let doubt = match answer {
+    let reason = match answer {
         // Without requirements nothing violates any.
-        Answer::Listening(listener) | Answer::Violates(listener, _) => {
+        Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => {
             let listening = format!("{listening} {on}");
             return LISTENING.with(&[
                 ("target", target),
@@ -84,10 +84,10 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
                 ("elsewhere", &elsewhere(outcome, target, answer)),
             ]);
         }
-        Answer::CouldNotTell(doubt) => doubt.to_string(),
+        Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),
     };
-    TARGET_UNKNOWN.with(&[("target", target), ("doubt", &doubt)])
+    TARGET_UNKNOWN.with(&[("target", target), ("doubt", &reason)])
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     use crate::cli::{Request, parse};
 
     #[test]
-    fn the_limit_is_that_of_a_check() {
+    fn the_time_limit_equals_the_default_of_check() {
         match parse(["listenup", "check", "443"].map(Into::into)) {
             Ok(Request::Check(options)) => assert_eq!(options.timing.timeout, LIMIT),
             other => panic!("{other:?}"),

@@ -35,7 +35,7 @@ use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{ExitReason, ExitStatus};
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
@@ -69,26 +69,26 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
     let unknown: Vec<&String> = codes.filter(|id| codes::by_id(id).is_none()).collect();
     if let Some(unknown) = unknown.first() {
         let what = format!("no code {unknown}; listenup-doctor-codes(7) lists them");
-        report::no_such(&what, options.format, Wait::Always);
+        report::print_missing(&what, options.format, Wait::Always);
         return failed;
     }
     if let Some(code) = options.explain.as_ref().and_then(|id| codes::by_id(id)) {
         return explain(code);
     }
-    let guard = Guard::set(LIMIT, failed.number(), || {
-        let why = guard::overdue(LIMIT);
-        report::line_to_stderr(format_args!("could not tell: {why}"), Wait::No);
+    let hard_timeout = HardTimeout::start(LIMIT, failed.code(), || {
+        let why = hard_timeout::timeout_reason(LIMIT);
+        report::eprint_line(format_args!("could not tell: {why}"), Wait::No);
     });
-    if let Some(Err(obstacle)) = options.netns.as_ref().map(Netns::enter) {
-        guard.lift();
-        report::no_such(&obstacle.to_string(), options.format, Wait::Always);
+    if let Some(Err(error)) = options.netns.as_ref().map(Netns::enter) {
+        hard_timeout.disarm();
+        report::print_missing(&error.to_string(), options.format, Wait::Always);
         return failed;
     }
     if let Some(file) = &options.rewrite {
-        return rewrite(file, guard);
+        return rewrite(file, hard_timeout);
     }
     let mut report = examine(options);
-    guard.lift();
+    hard_timeout.disarm();
     let is_ignored = |finding: &Finding| {
         options
             .ignored
@@ -113,7 +113,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         Format::Json => report::json::line(&json::document(&report)),
         Format::Text | Format::Nagios => report.text(options.quiet),
     };
-    match text.is_empty() || report::deliver(&text, Wait::Always) {
+    match text.is_empty() || report::print(&text, Wait::Always) {
         true => ExitStatus::plain(reason),
         false => failed,
     }
@@ -125,7 +125,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let mut findings = Findings::default();
     findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
-    let forced = options.user.as_ref().map(|name| accounts.by_option(name));
+    let forced = options.user.as_ref().map(|name| accounts.named_user(name));
     let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();
@@ -152,7 +152,7 @@ fn examine(options: &DoctorOptions) -> Report {
             audited.calls_listenup || !conf.config.track_files.is_empty() || !conf.config.complete;
         if let Some(running) = &conf.running {
             let left = match audited.runs_a_script {
-                true => waiting.left(),
+                true => waiting.remaining(),
                 false => Duration::ZERO,
             };
             findings.extend(live::examine(running, &conf.config, left));
@@ -235,29 +235,29 @@ fn explain(code: &Code) -> ExitStatus {
     for (start, line) in lines.iter().filter(|(_, line)| !line.is_empty()) {
         let _ = write!(text, "\n{start}{line}\n");
     }
-    match report::deliver(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
+    match report::print(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {
         true => ExitStatus::plain(ExitReason::Done),
         false => ExitStatus::plain(ExitReason::Failed),
     }
 }
 
 /// Prints the patch to stdout, and what it does not replace to stderr.
-fn rewrite(file: &Path, guard: Guard) -> ExitStatus {
+fn rewrite(file: &Path, hard_timeout: HardTimeout) -> ExitStatus {
     let own = std::fs::read_link("/proc/self/exe").ok();
     let accounts = Accounts::read(Path::new("/etc"), &mut Findings::default());
     let rewritten = rewrite::file(file, own.as_deref(), &accounts);
-    guard.lift();
+    hard_timeout.disarm();
     let done = match rewritten {
         Ok(rewritten) => {
             for line in rewritten.stricter.iter().chain(&rewritten.left) {
-                report::line_to_stderr(printable(line), Wait::Always);
+                report::eprint_line(printable(line), Wait::Always);
             }
             let is_empty = rewritten.patch.is_empty();
-            let delivered = is_empty || report::deliver(&rewritten.patch, Wait::Always);
+            let delivered = is_empty || report::print(&rewritten.patch, Wait::Always);
             delivered && rewritten.left.is_empty()
         }
         Err(why) => {
-            report::line_to_stderr(printable(&why), Wait::Always);
+            report::eprint_line(printable(&why), Wait::Always);
             false
         }
     };

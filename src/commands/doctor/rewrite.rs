@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::audit;
 use super::checks::{self, Check};
 use super::codes::outcome::Dropped;
-use super::codes::third_party::Unfit;
+use super::codes::third_party::NotRewritten;
 use super::command::{Accounts, Invocation, Runners, arguments};
 use super::examined;
 use super::live;
@@ -43,7 +43,7 @@ struct Text {
 /// # Errors
 /// Returns why nothing can be done with the file.
 pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewritten, String> {
-    let unfit = |path: &Path, unfit: &Unfit| format!("{} {unfit}", path.display());
+    let unfit = |path: &Path, unfit: &NotRewritten| format!("{} {unfit}", path.display());
     let mut texts = BTreeMap::new();
     texts.insert(
         real(path),
@@ -106,15 +106,15 @@ fn real(path: &Path) -> PathBuf {
 }
 
 impl Text {
-    fn read(path: &Path) -> Result<Self, Unfit> {
-        let bytes =
-            third_party::read(path, LIMIT).map_err(|error| Unfit::Unread(error.to_string()))?;
+    fn read(path: &Path) -> Result<Self, NotRewritten> {
+        let bytes = third_party::read(path, LIMIT)
+            .map_err(|error| NotRewritten::Unread(error.to_string()))?;
         let lines: Vec<Vec<u8>> = bytes
             .split_inclusive(|byte| *byte == b'\n')
             .map(<[u8]>::to_vec)
             .collect();
         match lines.iter().position(|line| controls(line)) {
-            Some(at) => Err(Unfit::Controls(at + 1)),
+            Some(at) => Err(NotRewritten::Controls(at + 1)),
             None => Ok(Self {
                 new: lines.clone(),
                 old: lines,

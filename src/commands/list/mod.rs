@@ -11,17 +11,17 @@ use std::path::Path;
 use crate::cli::ListOptions;
 use crate::clock::{Clock, Deadline, SystemClock};
 use crate::domain::{
-    Answer, Device, Doubt, ExitReason, ExitStatus, Family, Listener, NoRequirements, Obstacle,
-    Protocol, Reachability, Survey, Target,
+    Answer, Device, ExitReason, ExitStatus, Family, Listener, NoRequirements, Protocol,
+    Reachability, SetupError, Survey, Target, UnknownReason,
 };
-use crate::engine::{SourceChain, look_up};
+use crate::engine::{SourceChain, run_lookups};
 use crate::host::cgroups::{Cgroups, unit_of};
-use crate::host::guard::{self, Guard};
+use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
-use crate::host::processes::{Holders, Process, Processes};
+use crate::host::processes::{Process, Processes, SocketHolders};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
-use crate::source::{Fault, Ports, Question, Source};
+use crate::source::{Ports, Query, Source, SourceError};
 
 const PROC: &str = "/proc";
 
@@ -37,7 +37,7 @@ pub struct Listing {
     /// The paths of cgroups.
     pub cgroups: BTreeMap<u64, String>,
     /// The processes that hold them. `None` if they were not looked for.
-    pub holders: Option<Holders>,
+    pub holders: Option<SocketHolders>,
     /// Warnings about the list for a person.
     pub warnings: Vec<String>,
     /// True if there was time to find out everything that was asked for.
@@ -66,20 +66,20 @@ impl Listing {
 pub fn run(options: &ListOptions) -> ExitStatus {
     let clock = SystemClock::start();
     let limit = options.timeout;
-    let failed = ExitStatus::of_search(ExitReason::Failed);
-    let guard = Guard::set(limit, failed.number(), move || {
-        no_list(&guard::overdue(limit), Wait::No);
+    let failed = ExitStatus::for_list(ExitReason::Failed);
+    let hard_timeout = HardTimeout::start(limit, failed.code(), move || {
+        no_list(&hard_timeout::timeout_reason(limit), Wait::No);
     });
-    let found = find_out(options, &clock);
-    guard.lift();
+    let found = collect(options, &clock);
+    hard_timeout.disarm();
     let listing = match found {
         Ok(listing) => listing,
-        Err(Obstacle::NoSuch(what)) => {
-            report::no_such(&what, options.format, Wait::Always);
+        Err(SetupError::NoSuch(what)) => {
+            report::print_missing(&what, options.format, Wait::Always);
             return failed;
         }
-        Err(Obstacle::Doubt(doubt)) => {
-            no_list(&doubt, Wait::Always);
+        Err(SetupError::Unknown(reason)) => {
+            no_list(&reason, Wait::Always);
             return failed;
         }
     };
@@ -89,12 +89,12 @@ pub fn run(options: &ListOptions) -> ExitStatus {
         Format::Text | Format::Nagios if nothing => String::new(),
         Format::Text | Format::Nagios => table::listing(&listing),
     };
-    let delivered = report::deliver(&text, Wait::Always);
+    let delivered = report::print(&text, Wait::Always);
     if nothing && options.format != Format::Json {
-        report::line_to_stderr(no_listeners(&options.targets), Wait::Always);
+        report::eprint_line(no_listeners(&options.targets), Wait::Always);
     }
     for warning in &listing.warnings {
-        report::line_to_stderr(format_args!("warning: {warning}"), Wait::Always);
+        report::eprint_line(format_args!("warning: {warning}"), Wait::Always);
     }
     if !delivered {
         return failed;
@@ -102,7 +102,7 @@ pub fn run(options: &ListOptions) -> ExitStatus {
     if !listing.complete {
         return failed;
     }
-    ExitStatus::of_search(if nothing && !options.targets.is_empty() {
+    ExitStatus::for_list(if nothing && !options.targets.is_empty() {
         ExitReason::NothingFound
     } else {
         ExitReason::Done
@@ -117,15 +117,15 @@ fn no_listeners(targets: &[Target]) -> String {
     }
 }
 
-fn no_list(doubt: &Doubt, wait: Wait<'_>) {
-    report::line_to_stderr(format_args!("could not tell: {doubt}"), wait);
+fn no_list(reason: &UnknownReason, wait: Wait<'_>) {
+    report::eprint_line(format_args!("could not tell: {reason}"), wait);
 }
 
 /// Collects the listeners and their owners.
 ///
 /// # Errors
 /// Returns the reason if there is no complete list.
-pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, Obstacle> {
+pub(crate) fn collect(options: &ListOptions, clock: &dyn Clock) -> Result<Listing, SetupError> {
     if let Some(netns) = &options.netns {
         netns.enter()?;
     }
@@ -151,19 +151,23 @@ pub(crate) fn find_out(options: &ListOptions, clock: &dyn Clock) -> Result<Listi
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
-        complete: !deadline.is_over(),
+        complete: !deadline.has_passed(),
         warnings,
     })
 }
 
 /// Looks for the processes. Without them there is still the list.
-fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<String>) -> Holders {
+fn holders(
+    listeners: &[Listener],
+    deadline: Deadline<'_>,
+    warnings: &mut Vec<String>,
+) -> SocketHolders {
     let mut inodes: Vec<u64> = listeners.iter().filter_map(|one| one.inode).collect();
     inodes.sort_unstable();
     match Processes::read(Path::new(PROC), deadline) {
         Ok(processes) => {
             let holders = processes.holders(&inodes, deadline);
-            if !holders.in_time() {
+            if !holders.is_complete() {
                 warnings.push(
                     "there was no time to examine all processes: use a longer --timeout".to_owned(),
                 );
@@ -182,9 +186,9 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
             }
             holders
         }
-        Err(doubt) => {
-            warnings.push(format!("the processes are unknown: {doubt}"));
-            Holders::default()
+        Err(reason) => {
+            warnings.push(format!("the processes are unknown: {reason}"));
+            SocketHolders::default()
         }
     }
 }
@@ -193,8 +197,8 @@ fn holders(listeners: &[Listener], deadline: Deadline<'_>, warnings: &mut Vec<St
 fn listeners(
     options: &ListOptions,
     deadline: Deadline<'_>,
-) -> Result<(Vec<Listener>, &'static str), Doubt> {
-    let mut chain = SourceChain::chosen(options.source, PROC);
+) -> Result<(Vec<Listener>, &'static str), UnknownReason> {
+    let mut chain = SourceChain::from_choice(options.source, PROC);
     // Where targets say which protocol, the other is not looked at.
     let mut protocols = options.protocols.clone();
     protocols.retain(|protocol| {
@@ -214,7 +218,7 @@ fn listeners(
             Err(fault) => faults.push(fault.to_string()),
         }
     }
-    Err(Doubt::new(faults.join("; ")))
+    Err(UnknownReason::new(faults.join("; ")))
 }
 
 fn serves_one(targets: &[Target], listener: &Listener) -> bool {
@@ -232,7 +236,7 @@ fn steered(
 ) {
     let mut survey = Survey::new(targets.iter().copied(), None, targets.len());
     let connections = survey.pending_lookups();
-    look_up(
+    run_lookups(
         source,
         &mut survey,
         &mut NoRequirements,
@@ -258,18 +262,18 @@ fn all_of(
     source: &mut dyn Source,
     protocols: &[Protocol],
     deadline: Deadline<'_>,
-) -> Result<Vec<Listener>, Fault> {
+) -> Result<Vec<Listener>, SourceError> {
     let mut listeners = Vec::new();
     let families = |protocol| [Family::V4, Family::V6].map(|family| (protocol, family));
     for (protocol, family) in protocols.iter().copied().flat_map(families) {
         let ports = Ports::All;
-        let question = Question {
+        let query = Query {
             protocol,
             family,
             ports,
             deadline,
         };
-        source.listeners(question, &mut |listener| {
+        source.listeners(query, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         })?;

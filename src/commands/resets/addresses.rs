@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_age_of_an_address_survives_the_end_of_32_bits() {
+    fn the_age_of_an_address_is_right_after_a_32_bit_overflow() {
         assert_eq!(age(u32::MAX, 99), Duration::from_secs(1));
     }
 

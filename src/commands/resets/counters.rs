@@ -157,7 +157,7 @@ pub struct Growth {
 
 impl Growth {
     /// True if its value changed.
-    pub fn has_moved(self) -> bool {
+    pub fn has_changed(self) -> bool {
         self.by != Some(0)
     }
 
@@ -201,8 +201,8 @@ impl Changes {
     }
 
     /// Returns the counters whose value changed.
-    pub fn moved(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
-        self.all().filter(|(_, growth)| growth.has_moved())
+    pub fn changed(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
+        self.all().filter(|(_, growth)| growth.has_changed())
     }
 }
 

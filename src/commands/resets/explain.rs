@@ -13,7 +13,7 @@ use super::owners::Listening;
 use super::place::{Fact, ResetPlace};
 use super::site::Role;
 use super::whose::Whose;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 
 /// For how long the report mentions an address that was added.
 const RECENT: Duration = Duration::from_secs(3600);

@@ -4,19 +4,19 @@ use serde_json::{Map, Value, json};
 
 use super::Recording;
 use super::addresses::AddressChange;
-use super::findings::{Finding, Findings, FullQueue};
+use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::owners::{Listening, Owner};
+use super::owners::{ListenerOwner, Listening};
 use super::place::{Fact, ResetPlace};
 use super::processes::{Actor, ActorState};
 use super::site::Role;
 use super::whose::Whose;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 use crate::report::json;
 
 /// Returns the document.
-pub fn document(recording: &Recording, findings: &Findings, monitor: &Monitor) -> Value {
+pub fn document(recording: &Recording, diagnosis: &Diagnosis, monitor: &Monitor) -> Value {
     let started = monitor.started;
     let counter = |(name, growth): (&str, super::counters::Growth)| {
         json!({
@@ -30,13 +30,13 @@ pub fn document(recording: &Recording, findings: &Findings, monitor: &Monitor) -
         json!({
             "address": change.address,
             "added": change.added,
-            "at": started.after(change.at).full(),
+            "at": started.after(change.at).rfc3339(),
         })
     };
-    let [certain, possible] = findings.received;
+    let [certain, possible] = diagnosis.received;
     json!({
         "version": json::VERSION,
-        "started": started.full(),
+        "started": started.rfc3339(),
         "seconds": recording.watched.as_secs_f64(),
         "trace": match &monitor.trace {
             Trace::Off => json!({ "state": "off" }),
@@ -44,20 +44,20 @@ pub fn document(recording: &Recording, findings: &Findings, monitor: &Monitor) -
             Trace::On { lost, has_reasons } => json!({
                 "state": "on",
                 "complete": monitor.is_complete(),
-                "sent": findings.sent,
+                "sent": diagnosis.sent,
                 "received": certain + possible,
                 "lost": lost,
                 "not_listed": monitor.table.left_out,
                 "has_reasons": has_reasons,
             }),
         },
-        "firewall": match &findings.uncounted {
+        "firewall": match &diagnosis.uncounted {
             Ok(rules) => json!({ "uncounted_rules": list(rules, |one| rule(one, None)) }),
             Err(why) => json!({ "uncounted_rules": null, "reason": why }),
         },
         "counters": recording.changes.all().map(counter).collect::<Vec<_>>(),
-        "findings": list(&findings.list, |one| finding(one, started)),
-        "elsewhere": list(&findings.elsewhere, place),
+        "findings": list(&diagnosis.causes, |one| cause(one, started)),
+        "elsewhere": list(&diagnosis.elsewhere, place),
         "address_changes": list(&monitor.changes, change),
         "errors": monitor.errors,
     })
@@ -67,19 +67,19 @@ fn list<T>(all: &[T], to_json: impl Fn(&T) -> Value) -> Value {
     all.iter().map(to_json).collect()
 }
 
-fn finding(finding: &Finding, started: WallTime) -> Value {
-    let description = finding.cause.describe();
-    let state = finding.state.iter();
+fn cause(cause: &DiagnosedCause, started: WallTime) -> Value {
+    let description = cause.cause.describe();
+    let state = cause.state.iter();
     let state = state.map(|(name, figure)| ((*name).to_owned(), Value::from(*figure)));
     json!({
         "cause": description.id,
         "name": description.name,
-        "resets": finding.resets,
-        "counters": list(&finding.counters, |(name, _)| json!(name)),
+        "resets": cause.resets,
+        "counters": list(&cause.counters, |(name, _)| json!(name)),
         "state": state.collect::<Map<_, _>>(),
-        "places": list(&finding.places, place),
-        "queues": list(&finding.queues, |one| queue(one, started)),
-        "rules": list(&finding.rules, |(one, packets)| rule(one, Some(*packets))),
+        "places": list(&cause.places, place),
+        "queues": list(&cause.queues, |one| queue(one, started)),
+        "rules": list(&cause.rules, |(one, packets)| rule(one, Some(*packets))),
         "next": description.next,
     })
 }
@@ -145,10 +145,10 @@ fn fact(fact: &Fact) -> Value {
         Fact::Smb => ("SMB", None, None),
         Fact::Within => ("within this machine", None, None),
     };
-    json!({ "what": what, "address": address, "at": at.map(|at| at.full()) })
+    json!({ "what": what, "address": address, "at": at.map(|at| at.rfc3339()) })
 }
 
-fn owner(owner: &Owner) -> Value {
+fn owner(owner: &ListenerOwner) -> Value {
     json!({ "processes": list(&owner.processes, json::process), "unit": owner.unit })
 }
 
@@ -159,7 +159,7 @@ fn queue(full: &FullQueue, started: WallTime) -> Value {
         "port": known.listener.port,
         "owner": owner(&full.owner),
         "drops": known.dropped(),
-        "full_at": known.full.map(|(_, at)| started.after(at).full()),
+        "full_at": known.full.map(|(_, at)| started.after(at).rfc3339()),
         "full_length": known.full.map(|(queue, _)| queue.length),
         "limit": known.listener.queue.and_then(|queue| queue.limit),
         "length_at_end": full.now.map(|queue| queue.length),

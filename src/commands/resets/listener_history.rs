@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_port_is_remembered_with_its_last_time() {
+    fn a_listener_is_remembered_with_the_last_time_it_was_seen() {
         let mut history = ListenerHistory::default();
         let second = Duration::from_secs;
         history.note(listener("127.0.0.1", 80, 0, 0), second(1));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_count_from_the_first_sample_on() {
+    fn drops_are_counted_from_the_first_sample() {
         let mut history = ListenerHistory::default();
         history.note(listener("127.0.0.1", 80, 0, 5), Duration::ZERO);
         assert_eq!(history.overflowed().count(), 0);

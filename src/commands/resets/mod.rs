@@ -1,14 +1,14 @@
 //! `listenup resets`: why connections are reset, by the kernel's counters and, as root, by its trace of resets.
 //!
-//! [`monitor`] watches, and [`findings`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
+//! [`monitor`] watches, and [`diagnosis`] draws the conclusions, with the words of [`descriptions`]. [`text`] and [`json`]
 //! print them.
 
 mod addresses;
 mod causes;
 mod counters;
 mod descriptions;
+mod diagnosis;
 mod explain;
-mod findings;
 mod firewall;
 mod json;
 mod listener_history;
@@ -33,14 +33,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use self::counters::{Changes, Sample};
-use self::findings::Findings;
+use self::diagnosis::Diagnosis;
 use self::monitor::{Monitor, Trace};
 use self::trace::{TICK, Tracer};
 use crate::cli::{ResetsOptions, TraceChoice};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{ExitReason, ExitStatus, Obstacle};
+use crate::domain::{ExitReason, ExitStatus, SetupError};
 use crate::host::signals::Signals;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 
@@ -60,17 +60,17 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     let failed = ExitStatus::plain(ExitReason::Failed);
     match options.netns.as_ref().map_or(Ok(()), |netns| netns.enter()) {
         Ok(()) => {}
-        Err(Obstacle::NoSuch(what)) => {
-            report::no_such(&what, options.format, Wait::Always);
+        Err(SetupError::NoSuch(what)) => {
+            report::print_missing(&what, options.format, Wait::Always);
             return failed;
         }
-        Err(Obstacle::Doubt(doubt)) => {
-            warn(format_args!("could not tell: {doubt}"));
+        Err(SetupError::Unknown(reason)) => {
+            warn(format_args!("could not tell: {reason}"));
             return failed;
         }
     }
     // Blocked before there is a tracing instance that must be removed.
-    let signals = Signals::take(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
+    let signals = Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
     let tracer = match options.trace {
         TraceChoice::Off => Err(Trace::Off),
         _ => Tracer::start().map_err(Trace::Unavailable),
@@ -91,16 +91,16 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
     let reasons = monitor.stop(monitor.elapsed(&clock));
     // The rest changes nothing, so that a second Ctrl-C can end it.
     if let Some(signals) = signals {
-        signals.give_back();
+        signals.restore();
     }
-    let findings = Findings::new(&mut monitor, &recording, &clock, &reasons);
+    let diagnosis = Diagnosis::new(&mut monitor, &recording, &clock, &reasons);
     let summary = match options.format {
-        Format::Json => report::json::line(&json::document(&recording, &findings, &monitor)),
+        Format::Json => report::json::line(&json::document(&recording, &diagnosis, &monitor)),
         Format::Text | Format::Nagios => {
-            text::summary(&recording, &findings, &monitor, options.watch)
+            text::summary(&recording, &diagnosis, &monitor, options.watch)
         }
     };
-    let is_delivered = is_delivered && report::deliver(&summary, Wait::Always);
+    let is_delivered = is_delivered && report::print(&summary, Wait::Always);
     match is_delivered && !recording.last.is_empty() {
         true => ExitStatus::plain(ExitReason::Done),
         false => failed,
@@ -108,7 +108,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
 }
 
 fn warn(line: impl std::fmt::Display) {
-    report::line_to_stderr(line, Wait::Always);
+    report::eprint_line(line, Wait::Always);
 }
 
 /// Samples now and at the end of each interval, until the time is over, a signal comes or the reader is gone. Also
@@ -154,7 +154,7 @@ fn watch(
         // A single interval says the same as the summary.
         if options.format == Format::Text && options.every < options.watch {
             let lines = text::live(&changes, &moved, WallTime::now());
-            is_delivered = lines.is_empty() || report::deliver(&lines, Wait::Always);
+            is_delivered = lines.is_empty() || report::print(&lines, Wait::Always);
             recording.is_cut_short |= !is_delivered;
         }
     }
@@ -177,7 +177,7 @@ fn wait(
         let left = end.saturating_sub(now);
         // poll(2) counts in milliseconds.
         if left < Duration::from_millis(1) {
-            clock.pause(left);
+            clock.sleep(left);
             return ControlFlow::Continue(());
         }
         let until = if monitor.is_tracing() {
@@ -192,7 +192,7 @@ fn wait(
         match poll(&mut polled, timeout) {
             Ok(1..) => return ControlFlow::Break(()),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => clock.pause(until),
+            Err(_) => clock.sleep(until),
         }
     }
 }

@@ -15,10 +15,10 @@ use super::processes::Threads;
 use super::site::{Flow, Origin, Role};
 use super::table::Table;
 use super::trace::Tracer;
-use super::trace::event::{Endpoint, Reset};
+use super::trace::event::{AddressPort, Reset};
 use crate::clock::Clock;
 use crate::errno::ErrnoText;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 
 const PROC: &str = "/proc";
 /// How many changes of addresses are kept.
@@ -214,8 +214,8 @@ impl Monitor {
 
 /// Returns a reset by its ends, with the evidence for its network namespace.
 fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Threads) -> Flow {
-    let is_here = |(address, _): Endpoint| address.is_loopback() || known.contains(&address);
-    let is_foreign = |end: Endpoint| !end.0.is_unspecified() && !is_here(end);
+    let is_here = |(address, _): AddressPort| address.is_loopback() || known.contains(&address);
+    let is_foreign = |end: AddressPort| !end.0.is_unspecified() && !is_here(end);
     let is_within = reset.local.is_some_and(is_here) && reset.peer.is_some_and(is_here);
     // An interrupt is not the work of the thread that it stops, except on a connection within a machine: there the
     // thread that sends does the work.
@@ -237,7 +237,8 @@ fn flow(reset: &Reset, cause: Cause, known: &BTreeSet<IpAddr>, threads: &mut Thr
 
 /// Returns the role that a listener shows: its port is the service's.
 fn role(flow: &Flow, listeners: &ListenerHistory) -> Option<Role> {
-    let is_open = |(address, port): &Endpoint| !listeners.serving(Some(*address), *port).is_empty();
+    let is_open =
+        |(address, port): &AddressPort| !listeners.serving(Some(*address), *port).is_empty();
     let [by_local, by_peer] = flow.sides();
     if flow.origin == Origin::Elsewhere {
         None
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ports_of_clients() {
+    fn the_range_of_ephemeral_ports_is_read_or_defaults() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(ephemeral_ports(root.path()), EPHEMERAL);
         let folder = root.path().join("sys/net/ipv4");

@@ -135,7 +135,7 @@ pub mod tests {
     }
 
     #[test]
-    fn messages_and_their_end_in_both_byte_orders() {
+    fn dumps_are_parsed_in_both_byte_orders() {
         for order in [ByteOrder::Little, ByteOrder::Big] {
             let first = message(20, 2, &[1, 2, 3, 4], order);
             let done = message(NLMSG_DONE, 2, &[0; 4], order);
@@ -162,7 +162,7 @@ pub mod tests {
     }
 
     #[test]
-    fn attributes_end_where_one_is_cut_off() {
+    fn a_truncated_attribute_ends_the_list() {
         let order = ByteOrder::Big;
         let bytes = [encode(1, &[7], order), encode(0x8002, &[8, 9], order)].concat();
         let all: Vec<_> = attributes(&bytes, order).collect();

@@ -9,7 +9,7 @@ use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Endpoint, Listener, Obstacle, Protocol, Queue, Target};
+use crate::domain::{Endpoint, Listener, Protocol, Queue, SetupError, Target};
 use crate::host::processes::Process;
 use crate::report::Format;
 use crate::source::SourceChoice;
@@ -19,14 +19,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The owner of a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
+pub struct ListenerOwner {
     /// The processes that hold it.
     pub processes: Vec<Process>,
     /// The systemd unit that it was made in.
     pub unit: Option<String>,
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for ListenerOwner {
     /// `haproxy (812) and 3 more in haproxy.service`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.processes.as_slice(), &self.unit) {
@@ -46,7 +46,7 @@ impl fmt::Display for Owner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listening {
     /// This listener, and its owner.
-    Yes(Box<Listener>, Owner),
+    Yes(Box<Listener>, ListenerOwner),
     /// Nothing listens.
     No,
     /// It could not be read.
@@ -82,15 +82,15 @@ impl ListenerSnapshot {
             timeout: LIMIT,
             format: Format::Text,
         };
-        match list::find_out(&options, clock) {
+        match list::collect(&options, clock) {
             Ok(listing) => {
                 let unread =
                     "the owners of some listeners are unknown: not all processes could be read";
                 let warnings = listing.warnings.first().map(|_| unread.to_owned());
                 (Self(Some(listing)), warnings.into_iter().collect())
             }
-            Err(Obstacle::Doubt(doubt)) => (Self(None), vec![doubt.to_string()]),
-            Err(Obstacle::NoSuch(what)) => (Self(None), vec![what]),
+            Err(SetupError::Unknown(reason)) => (Self(None), vec![reason.to_string()]),
+            Err(SetupError::NoSuch(what)) => (Self(None), vec![what]),
         }
     }
 
@@ -107,11 +107,11 @@ impl ListenerSnapshot {
     }
 
     /// Returns the processes and the unit of a listener, as far as they could be read.
-    pub fn owner(&self, listener: &Listener) -> Owner {
+    pub fn owner(&self, listener: &Listener) -> ListenerOwner {
         let find = |listing: &Listing| {
             let known = listing.listeners.iter().find(|one| one.is_same(listener))?;
             let processes = listing.processes(known).unwrap_or_default();
-            Some(Owner {
+            Some(ListenerOwner {
                 processes: processes.into_iter().cloned().collect(),
                 unit: listing.unit(known).map(str::to_owned),
             })

@@ -11,7 +11,7 @@ use super::owners::Listening;
 use super::processes::Actor;
 use super::site::{Role, Site, Tally};
 use super::whose::Whose;
-use crate::host::wall::WallTime;
+use crate::host::wall_clock::WallTime;
 
 /// How many peers of a place are named.
 const MAX_PEERS: usize = 5;

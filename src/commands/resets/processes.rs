@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_its_process_and_its_namespace() {
+    fn a_thread_leads_to_its_process_and_namespace() {
         let mut threads = Threads::new();
         assert_eq!(threads.origin(std::process::id()), Origin::Here);
         assert_eq!(threads.origin(u32::MAX), Origin::Unknown);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_does_not_know_the_numbers_of_the_host() {
+    fn in_a_container_thread_numbers_of_the_host_are_not_used() {
         let mut threads = Threads {
             is_on_host: false,
             ..Threads::new()

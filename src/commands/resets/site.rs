@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::causes::Cause;
-use super::trace::event::Endpoint;
+use super::trace::event::AddressPort;
 
 /// How many threads are counted at a site.
 const MAX_THREADS: usize = 16;
@@ -70,9 +70,9 @@ pub struct Flow {
     /// The evidence for the network namespace.
     pub origin: Origin,
     /// This machine's end.
-    pub local: Option<Endpoint>,
+    pub local: Option<AddressPort>,
     /// The other end. A listener's reset has none.
-    pub peer: Option<Endpoint>,
+    pub peer: Option<AddressPort>,
     /// True if the peer is this machine as well.
     pub is_within: bool,
     /// This machine's role, if a listener shows it.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::causes::Cause;
 use super::site::{Flow, Role, Site, Tally};
-use super::trace::event::Endpoint;
+use super::trace::event::AddressPort;
 
 /// How many sites are kept for each cause and origin.
 const MAX_SITES: usize = 128;
@@ -108,7 +108,7 @@ impl Table {
     /// it answers data after a close, the kernel traces a received reset that nobody sent.
     fn drop_mirrors(&mut self) {
         let (mut ends, mut listeners) = (
-            HashSet::<(Option<Endpoint>, Option<Endpoint>)>::new(),
+            HashSet::<(Option<AddressPort>, Option<AddressPort>)>::new(),
             HashSet::new(),
         );
         for flow in self
@@ -167,7 +167,7 @@ impl Table {
 
     /// If the kernel gives one of the two ports to clients, the other one is the service's.
     fn by_ephemeral_ports(&self, flow: &Flow) -> Option<Role> {
-        let is_client = |end: Option<Endpoint>| Some(self.ephemeral.contains(&end?.1));
+        let is_client = |end: Option<AddressPort>| Some(self.ephemeral.contains(&end?.1));
         let [by_local, by_peer] = flow.sides();
         match (is_client(flow.local)?, is_client(flow.peer)?) {
             (false, true) => by_local,

@@ -9,42 +9,46 @@ use super::Recording;
 use super::addresses::AddressChange;
 use super::causes::Cause;
 use super::counters::{Changes, Growth};
-use super::findings::{Finding, Findings, FullQueue};
+use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use crate::clock::Shown;
-use crate::host::wall::WallTime;
+use crate::clock::HumanDuration;
+use crate::host::wall_clock::WallTime;
 
 /// How many places are printed for a cause, and how many for other network namespaces.
 const MAX_PLACES: usize = 10;
 const MAX_ELSEWHERE: usize = 3;
 
 /// Returns the lines about an interval: the addresses that were added or removed, and the counters that moved.
-pub fn live(changes: &Changes, moved: &[AddressChange], now: WallTime) -> String {
-    let mut text: String = moved
+pub fn live(changes: &Changes, addresses: &[AddressChange], now: WallTime) -> String {
+    let mut text: String = addresses
         .iter()
         .map(|change| address_line(change, now))
         .collect();
     let counters = changes
-        .moved()
+        .changed()
         .map(|(name, growth)| format!("{name} {}", by(growth)));
     let counters: Vec<String> = counters.collect();
     if !counters.is_empty() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {}", now.clock(), counters.join(", "));
+        let _ = writeln!(text, "{} {}", now.time_of_day(), counters.join(", "));
     }
     text
 }
 
 fn address_line(change: &AddressChange, at: WallTime) -> String {
     let what = if change.added { "added" } else { "removed" };
-    format!("{} address {} was {what}\n", at.clock(), change.address)
+    format!(
+        "{} address {} was {what}\n",
+        at.time_of_day(),
+        change.address
+    )
 }
 
 /// Returns the summary. `planned`: how long the watch was to be.
 pub fn summary(
     recording: &Recording,
-    findings: &Findings,
+    diagnosis: &Diagnosis,
     monitor: &Monitor,
     planned: Duration,
 ) -> String {
@@ -55,9 +59,9 @@ pub fn summary(
         true => Duration::from_millis(recording.watched.as_millis().try_into().unwrap_or(u64::MAX)),
         false => planned,
     };
-    let mut text = head(recording, findings, monitor, &Shown(time));
-    for finding in &findings.list {
-        text.push_str(&group(finding, recording, monitor));
+    let mut text = head(recording, diagnosis, monitor, &HumanDuration(time));
+    for cause in &diagnosis.causes {
+        text.push_str(&group(cause, recording, monitor));
     }
     let totals = recording.changes.all();
     let before =
@@ -71,21 +75,21 @@ pub fn summary(
     }
     let changes = monitor.changes.iter().take(MAX_PLACES);
     text.extend(changes.map(|change| address_line(change, monitor.started.after(change.at))));
-    text.push_str(&notes(findings, monitor));
+    text.push_str(&notes(diagnosis, monitor));
     text
 }
 
 /// Returns the first line. If nothing was found, it says what was not read.
 fn head(
     recording: &Recording,
-    findings: &Findings,
+    diagnosis: &Diagnosis,
     monitor: &Monitor,
     time: &impl Display,
 ) -> String {
-    if findings.list.is_empty() {
+    if diagnosis.causes.is_empty() {
         let is_partial = !monitor.is_complete();
         let by = if is_partial { " by the counters" } else { "" };
-        let firewall = match &findings.uncounted {
+        let firewall = match &diagnosis.uncounted {
             // A note below names the rules.
             Ok(_) => "",
             Err(_) => "; resets by a firewall are not counted",
@@ -104,7 +108,7 @@ fn head(
             .get(name)
             .map_or_else(|| "unknown".to_owned(), by)
     };
-    let received = match (&monitor.trace, findings.received) {
+    let received = match (&monitor.trace, diagnosis.received) {
         (Trace::On { .. }, [certain, 0]) => format!(", received from other addresses: {certain}"),
         (Trace::On { .. }, [certain, more]) => {
             format!(
@@ -122,37 +126,37 @@ fn head(
 }
 
 /// Returns a cause with its counters, its places and the next step.
-fn group(finding: &Finding, recording: &Recording, monitor: &Monitor) -> String {
-    let description = finding.cause.describe();
-    let unit = match (finding.cause, finding.resets) {
+fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> String {
+    let description = cause.cause.describe();
+    let unit = match (cause.cause, cause.resets) {
         (Cause::Firewall, Some(1)) => "packet",
         (Cause::Firewall, _) => "packets",
         _ if monitor.has_causes() && !monitor.is_complete() => "traced",
         (_, Some(1)) => "reset",
         _ => "resets",
     };
-    let resets = finding.resets.map(|resets| format!("{resets} {unit}"));
-    let counters = finding.counters.iter().map(|(name, growth)| {
+    let resets = cause.resets.map(|resets| format!("{resets} {unit}"));
+    let counters = cause.counters.iter().map(|(name, growth)| {
         let rate = rate(*growth, recording.watched);
         format!("{name} {} ({rate}, {} in total)", by(*growth), growth.total)
     });
-    let state = finding
+    let state = cause
         .state
         .iter()
         .map(|(name, figure)| format!("{name} = {figure}"));
     let figures: Vec<String> = resets.into_iter().chain(counters).chain(state).collect();
     let mut text = format!("{}: {}\n", description.name, figures.join(", "));
-    let queues = finding.queues.iter().take(MAX_PLACES);
+    let queues = cause.queues.iter().take(MAX_PLACES);
     text.extend(queues.map(|queue| format!("  {}\n", queue_line(queue, monitor.started))));
-    let rules = finding.rules.iter().take(MAX_PLACES);
+    let rules = cause.rules.iter().take(MAX_PLACES);
     text.extend(rules.map(|(rule, packets)| format!("  {}: {packets}\n", rule_name(rule))));
-    text.push_str(&places::lines(&finding.places, MAX_PLACES));
-    if finding.cause == Cause::Sent && !monitor.has_causes() {
+    text.push_str(&places::lines(&cause.places, MAX_PLACES));
+    if cause.cause == Cause::Sent && !monitor.has_causes() {
         text.push_str(
             "nothing listens on the port, or no such connection on this machine: possible, without a counter\n",
         );
     }
-    let next = match finding.cause {
+    let next = match cause.cause {
         Cause::Sent if monitor.has_causes() => {
             "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset"
         }
@@ -172,7 +176,7 @@ fn queue_line(full: &FullQueue, started: WallTime) -> String {
     let queue = full
         .known
         .full
-        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).clock()));
+        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()));
     parts.extend(queue);
     parts.push(match full.now {
         Some(queue) => format!("now {queue}"),
@@ -199,7 +203,7 @@ fn rule_name((family, table, chain, handle): &Rule) -> String {
 }
 
 /// Returns what could not be read, and the resets in other network namespaces.
-fn notes(findings: &Findings, monitor: &Monitor) -> String {
+fn notes(diagnosis: &Diagnosis, monitor: &Monitor) -> String {
     let mut notes = Vec::new();
     // Errors that begin with a path were printed before.
     let errors = monitor
@@ -207,14 +211,14 @@ fn notes(findings: &Findings, monitor: &Monitor) -> String {
         .iter()
         .filter(|error| !error.starts_with('/'));
     notes.extend(errors.cloned());
-    match &findings.uncounted {
+    match &diagnosis.uncounted {
         Ok(rules) => notes.extend(rules.iter().take(MAX_PLACES).map(|rule| {
             format!(
                 "{} rejects with resets that are not counted; add counter to it",
                 rule_name(rule)
             )
         })),
-        Err(why) if !findings.list.is_empty() => {
+        Err(why) if !diagnosis.causes.is_empty() => {
             notes.push(format!("resets by a firewall are not counted: {why}"));
         }
         Err(_) => {}
@@ -239,13 +243,13 @@ fn notes(findings: &Findings, monitor: &Monitor) -> String {
         }
     }
     let mut text: String = notes.iter().map(|note| format!("{note}\n")).collect();
-    let elsewhere: u64 = findings.elsewhere.iter().map(|place| place.resets).sum();
+    let elsewhere: u64 = diagnosis.elsewhere.iter().map(|place| place.resets).sum();
     if elsewhere > 0 {
         let _ = writeln!(
             text,
             "elsewhere on this host, in other network namespaces: {elsewhere}"
         );
-        text.push_str(&places::lines(&findings.elsewhere, MAX_ELSEWHERE));
+        text.push_str(&places::lines(&diagnosis.elsewhere, MAX_ELSEWHERE));
     }
     text
 }

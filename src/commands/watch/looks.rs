@@ -10,11 +10,11 @@ use super::pulse::Pulse;
 use crate::cli::CheckOptions;
 use crate::clock::{Clock, Deadline};
 use crate::commands::checker::Checker;
-use crate::domain::{Answer, Obstacle};
+use crate::domain::{Answer, SetupError};
 use crate::engine::{Outcome, Timing};
 use crate::host::netns::Netns;
 use crate::source::SourceChoice;
-use crate::source::netlink::events::{Events, Told};
+use crate::source::netlink::events::{DestroyEvents, Events};
 
 /// Looks take at most one part in this many of a processor's time.
 const SHARE: u32 = 20;
@@ -96,9 +96,9 @@ impl<'a> Looks<'a> {
             (Some(_), None) => due.min(self.rest_until),
             _ => due,
         };
-        let told = pulse.wait(until, events.map(AsFd::as_fd));
+        let is_event = pulse.wait(until, events.map(AsFd::as_fd));
         let now = pulse.now();
-        let event = told.then(|| self.drain(now)).flatten();
+        let event = is_event.then(|| self.drain(now)).flatten();
         (event, event.is_some() || now >= due)
     }
 
@@ -119,9 +119,9 @@ impl<'a> Looks<'a> {
                 retry_for: Duration::ZERO,
                 ..timing
             };
-            let is_spared = clock.now() < self.cross_check;
-            let outcome = self.judge(clock, once, is_spared);
-            if is_spared {
+            let is_skipped = clock.now() < self.cross_check;
+            let outcome = self.check(clock, once, is_skipped);
+            if is_skipped {
                 self.took = outcome.took;
             } else {
                 self.cross_check = clock.now() + (outcome.took * SHARE).max(self.every);
@@ -130,7 +130,7 @@ impl<'a> Looks<'a> {
         });
         let outcome = first.filter(is_steady).unwrap_or_else(|| {
             timing.retry_every = timing.retry_every.max(self.rest());
-            self.judge(clock, timing, false)
+            self.check(clock, timing, false)
         });
         self.throttle(clock, &outcome, cpu);
         outcome
@@ -167,45 +167,45 @@ impl<'a> Looks<'a> {
         }
     }
 
-    /// Asks the judge. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
-    fn judge(&mut self, clock: &dyn Clock, timing: Timing, is_spared: bool) -> Outcome {
+    /// Checks. A name that does not exist for a moment, such as a user while /etc/passwd is written, is tried again.
+    fn check(&mut self, clock: &dyn Clock, timing: Timing, is_skipped: bool) -> Outcome {
         let deadline = Deadline::new(clock, timing.timeout);
         let retry = Deadline::new(clock, timing.retry_for);
         loop {
             let timing = Timing {
-                retry_for: retry.left(),
+                retry_for: retry.remaining(),
                 ..timing
             };
-            let judged = self.judge_once(clock, timing, deadline, is_spared);
-            let obstacle = match judged {
+            let checked = self.check_once(clock, timing, deadline, is_skipped);
+            let error = match checked {
                 Ok(outcome) => return outcome,
-                Err(obstacle) => obstacle,
+                Err(error) => error,
             };
-            if retry.is_over() || deadline.is_over() {
-                return Outcome::obstructed(&self.options.targets, &obstacle);
+            if retry.has_passed() || deadline.has_passed() {
+                return Outcome::setup_failed(&self.options.targets, &error);
             }
-            retry.pause(timing.retry_every);
+            retry.sleep(timing.retry_every);
         }
     }
 
-    fn judge_once(
+    fn check_once(
         &mut self,
         clock: &dyn Clock,
         timing: Timing,
         deadline: Deadline<'_>,
-        is_spared: bool,
-    ) -> Result<Outcome, Obstacle> {
+        is_skipped: bool,
+    ) -> Result<Outcome, SetupError> {
         let mut checker = self.enter_namespace()?;
         // Before the look, so that no event after it is missed.
         self.subscribe(clock.now());
-        checker.spare_second_opinion(is_spared);
-        let judged = checker.judge_for(timing, deadline);
+        checker.skip_cross_check(is_skipped);
+        let checked = checker.check_with(timing, deadline);
         self.checker = Some(checker);
-        judged
+        checked
     }
 
     /// Enters the network namespace to which the name of `--netns` leads now.
-    fn enter_namespace(&mut self) -> Result<Checker<'a>, Obstacle> {
+    fn enter_namespace(&mut self) -> Result<Checker<'a>, SetupError> {
         let now = self.options.netns.as_ref().and_then(Netns::identity);
         match self.checker.take() {
             Some(checker) if now == self.entered => return Ok(checker),
@@ -217,7 +217,7 @@ impl<'a> Looks<'a> {
         // Both belong to the last namespace.
         (self.checker, self.events, self.subscribed) = (None, None, None);
         self.entered = None;
-        let checker = Checker::enter(self.options)?;
+        let checker = Checker::in_netns(self.options)?;
         self.entered = now;
         Ok(checker)
     }
@@ -236,9 +236,9 @@ impl<'a> Looks<'a> {
             return;
         }
         self.subscribed = Some(now);
-        match Events::of(&self.options.targets) {
+        match Events::subscribe(&self.options.targets) {
             Ok(events) => self.events = Some(events),
-            Err(fault) => self.warn_events(format!("the kernel's events are refused: {fault}")),
+            Err(error) => self.warn_events(format!("the kernel's events are refused: {error}")),
         }
     }
 
@@ -252,7 +252,7 @@ impl<'a> Looks<'a> {
     /// Reads the kernel's events. Returns this moment if they are a reason for a look.
     fn drain(&mut self, now: Duration) -> Option<Duration> {
         match self.events.as_mut()?.drain() {
-            Ok(Told { gone, lost }) => {
+            Ok(DestroyEvents { gone, lost }) => {
                 if lost {
                     self.lost += 1;
                     self.warn_events(
@@ -262,8 +262,8 @@ impl<'a> Looks<'a> {
                 }
                 (gone || lost).then_some(now)
             }
-            Err(fault) => {
-                self.warn_events(format!("the kernel's events have ended: {fault}"));
+            Err(error) => {
+                self.warn_events(format!("the kernel's events have ended: {error}"));
                 self.events = None;
                 Some(now)
             }

@@ -9,7 +9,7 @@
 //! | [`track_file`] | the file, and the trouble with it |
 //! | [`looks`] | when and where to look, and the cost |
 //! | [`state`] | from verdicts to up and down |
-//! | [`pulse`], [`systemd`] | signals, the service manager and a guard, also during a look |
+//! | [`pulse`], [`systemd`] | signals, the service manager and the hard time limit, also during a look |
 //! | [`reload`], [`status`] | SIGHUP and `--check-options`; `--status` |
 //! | [`report`], [`metrics`] | messages, and the state for Prometheus |
 
@@ -36,10 +36,10 @@ use self::reload::{Program, Trial};
 use self::report::{Report, Reporter};
 use self::state::{Debouncer, History, State};
 use self::track_file::{TrackFile, Unfit};
-use super::checker::{self, Checker, conclude};
+use super::checker::{self, Checker, check_result};
 use crate::cli::{CheckOptions, Errand, Initial, WatchOptions};
-use crate::clock::{Clock, Deadline, Shown, SystemClock};
-use crate::domain::{ExitCodes, ExitReason, ExitStatus, Obstacle, Verdict};
+use crate::clock::{Clock, Deadline, HumanDuration, SystemClock};
+use crate::domain::{ExitCodes, ExitReason, ExitStatus, SetupError, Verdict};
 use crate::engine::Outcome;
 use crate::errno::ErrnoText;
 use crate::host::inherited;
@@ -47,7 +47,7 @@ use crate::log;
 use crate::report::CheckResult;
 use crate::report::writer::Wait;
 
-/// How much longer than `--timeout` a look can hang before the guard ends the watch.
+/// How much longer than `--timeout` a look can hang before the hard time limit ends the watch.
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest look of `--check-options`.
 const TRIAL: Duration = Duration::from_secs(1);
@@ -70,10 +70,10 @@ pub fn run(options: &WatchOptions) -> ExitStatus {
 }
 
 /// The reason why a watch cannot begin, and the exit status.
-type Refusal = (String, ExitStatus);
+type StartError = (String, ExitStatus);
 
-/// Returns a refusal of wrong options: systemd does not start the watch again.
-fn refused(why: String) -> Refusal {
+/// Returns an error of wrong options: systemd does not start the watch again.
+fn start_error(why: String) -> StartError {
     (why, ExitStatus::plain(ExitReason::Failed))
 }
 
@@ -86,8 +86,8 @@ fn ended_in_trouble() -> ExitStatus {
 }
 
 /// `--check-options`: checks everything that could stop a watch from starting.
-fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
-    let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
+    let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
     track_file::value(&options.track_file).map_err(unfit)?;
     if let Some(fd) = options.reloaded {
         let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
@@ -99,11 +99,11 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
     let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
     let mut timing = options.check.timing;
     timing.retry_for = Duration::ZERO;
-    let judged = Checker::enter(&options.check);
-    match judged.and_then(|mut checker| checker.judge_for(timing, deadline)) {
-        Err(Obstacle::NoSuch(what)) => Err(refused(what)),
+    let checked = Checker::in_netns(&options.check);
+    match checked.and_then(|mut checker| checker.check_with(timing, deadline)) {
+        Err(SetupError::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
-        Err(Obstacle::Doubt(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
+        Err(SetupError::Unknown(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
     }
 }
 
@@ -111,8 +111,8 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, Refusal> {
 fn state_of(options: &CheckOptions, outcome: &Outcome) -> State {
     let answers = outcome.answers.iter().map(|(_, answer)| answer);
     let verdict = Verdict::of(answers, options.needed, options.wanted);
-    let status = checker::status(options, ExitReason::Verdict(verdict));
-    State::of(status.number().into())
+    let status = checker::exit_status(options, ExitReason::Verdict(verdict));
+    State::of(status.code().into())
 }
 
 struct Watch<'a> {
@@ -133,8 +133,8 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Opens the file, which says down from now on unless its value is to stay.
-    fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, Refusal> {
-        let unfit = |why| refused(format!("{}: {why}", options.track_file.display()));
+    fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
+        let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
         let handed_over = handed_over.map_err(|_| unfit(Unfit::NotHandedOver))?;
         let is_kept = handed_over.is_some() || options.initial == Initial::Keep;
@@ -154,13 +154,14 @@ impl<'a> Watch<'a> {
             )
         })?;
         let limit = options.check.timing.timeout + GRACE;
-        if let Err(error) = pulse.guard(limit, &options.track_file, options.down_value) {
+        if let Err(error) = pulse.start_hard_timeout(limit, &options.track_file, options.down_value)
+        {
             let why = ErrnoText::from(&error);
             reporter.trouble(&format!(
                 "a system call that does not return cannot be ended: no thread: {why}"
             ));
         }
-        if let Some(folder) = file.weak_folder() {
+        if let Some(folder) = file.insecure_folder() {
             let folder = folder.display();
             reporter.trouble(&format!(
                 "users other than root can write to {folder}, and can move the address"
@@ -220,8 +221,8 @@ impl<'a> Watch<'a> {
         if self.pulse.is_ended() {
             return;
         }
-        let checked = conclude(check, outcome);
-        let verdict = State::of(checked.status.number().into());
+        let checked = check_result(check, outcome);
+        let verdict = State::of(checked.status.code().into());
         let now = self.pulse.now();
         let is_changed = self.debouncer.update(verdict, now);
         let is_first = self.last.is_none();
@@ -235,7 +236,7 @@ impl<'a> Watch<'a> {
         self.update_file((is_changed || is_first).then_some(event));
         // At the end, since writing it takes time.
         if let Some(at) = event {
-            let since = Shown(begun.saturating_sub(at));
+            let since = HumanDuration(begun.saturating_sub(at));
             debug!("that look began {since} after the event");
         }
     }

@@ -70,7 +70,7 @@ impl Pulse {
         let systemd = Systemd::new();
         Ok(Self {
             clock: SystemClock::start(),
-            signals: Signals::take(&signals)?,
+            signals: Signals::block(&signals)?,
             asked: Cell::default(),
             every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
             systemd: RefCell::new(systemd),
@@ -84,7 +84,12 @@ impl Pulse {
     ///
     /// # Errors
     /// Returns an error if there is no thread.
-    pub fn guard(&self, limit: Duration, file: &Path, down: i16) -> std::io::Result<()> {
+    pub fn start_hard_timeout(
+        &self,
+        limit: Duration,
+        file: &Path,
+        down: i16,
+    ) -> std::io::Result<()> {
         let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
         let most = limit.as_millis().div_ceil(BEAT.as_millis());
         let work = move || {
@@ -183,7 +188,7 @@ impl Clock for Pulse {
         }
     }
 
-    fn pause(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) {
         let until = self.clock.now().saturating_add(duration);
         while !self.asked.get().end && self.clock.now() < until {
             self.wait(until, None);

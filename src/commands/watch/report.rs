@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::state::{History, State};
 use crate::cli::WatchOptions;
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::log::{self, Log};
 use crate::report::json::{VERSION, line};
 use crate::report::writer::{self, Wait};
@@ -45,7 +45,7 @@ impl Report<'_> {
     /// Returns the report in one line, without the time of day.
     pub fn text(&self) -> String {
         let since = match self.since_event {
-            Some(since) => format!(" ({} after the event)", Shown(since)),
+            Some(since) => format!(" ({} after the event)", HumanDuration(since)),
             None => String::new(),
         };
         let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
@@ -107,7 +107,7 @@ impl<'a> Reporter<'a> {
     /// Reports a change of the state.
     pub fn changed(&self, report: &Report<'_>) {
         let check = &self.options.check;
-        log::changed(
+        log::log_state_change(
             check.log,
             report.checked,
             report.state.word(),
@@ -133,17 +133,17 @@ impl<'a> Reporter<'a> {
 
     /// Prints the state to stderr.
     pub fn state(&self, report: &Report<'_>) {
-        report::line_to_stderr(report.text(), Wait::Never);
+        report::eprint_line(report.text(), Wait::Never);
     }
 
     /// Reports a problem.
     pub fn trouble(&self, text: &str) {
         let log = self.options.check.log;
         if log != Log::Journald || !self.is_journal {
-            report::line_to_stderr(text, Wait::Never);
+            report::eprint_line(text, Wait::Never);
         }
         if log != Log::Stderr {
-            log::trouble(log, text);
+            log::warn(log, text);
         }
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     #[test]
-    fn the_first_verdict_is_the_state_whatever_rise_and_fall_are() {
+    fn the_first_verdict_is_the_state_regardless_of_rise_and_fall() {
         for first in [Up, Down] {
             let mut debouncer = Debouncer::new(MS(1_000), MS(1_000), None);
             assert_eq!(debouncer.state(), None);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn from_a_state_before_it_goes_on_by_rise_and_fall() {
+    fn an_initial_state_changes_after_rise_or_fall() {
         let mut debouncer = Debouncer::new(MS(100), MS(10), Some(State::of(0)));
         assert!(!debouncer.update(Down, MS(7)));
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_back_in_between_begins_anew() {
+    fn a_verdict_that_changes_back_restarts_rise_and_fall() {
         let mut debouncer = Debouncer::new(MS(100), MS(10), None);
         debouncer.update(Down, MS(0));
         for (verdict, now, state, pending) in [

@@ -7,7 +7,7 @@ use super::looks::Looks;
 use super::state::State;
 use super::{state_of, track_file};
 use crate::cli::WatchOptions;
-use crate::clock::{Clock, Shown, SystemClock};
+use crate::clock::{Clock, HumanDuration, SystemClock};
 use crate::domain::{ExitCodes, ExitReason, ExitStatus, OnUnknown, Verdict};
 use crate::report::writer::{self, Wait};
 use crate::untrusted::RegularFile;
@@ -56,7 +56,7 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     if age > OLDEST + options.check.timing.timeout {
         return Err(format!(
             "the watch of {shown} has not moved for {}",
-            Shown(age)
+            HumanDuration(age)
         ));
     }
     agree(options).map(|text| format!("{shown} {text}"))

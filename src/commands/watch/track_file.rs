@@ -268,8 +268,8 @@ impl TrackFile {
     }
 
     /// Returns the first folder in the path to which users other than root and this one can write.
-    pub fn weak_folder(&self) -> Option<PathBuf> {
-        folders::weak_folder(&self.path, nix::unistd::geteuid().as_raw())
+    pub fn insecure_folder(&self) -> Option<PathBuf> {
+        folders::insecure_folder(&self.path, nix::unistd::geteuid().as_raw())
     }
 
     fn folder_path(&self) -> &Path {

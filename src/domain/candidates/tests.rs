@@ -19,7 +19,7 @@ fn full() -> Compliance {
 }
 
 fn unknown() -> Compliance {
-    Compliance::Unknown(Doubt::new("why"))
+    Compliance::Unknown(UnknownReason::new("why"))
 }
 
 const TARGET: &str = "192.0.2.1:443";
@@ -40,12 +40,12 @@ fn decided(target: &str, device: Option<u32>, listeners: &[(Listener, Compliance
         Some(Decision::Agreed(listener, Compliance::Compliant)) => format!("{listener} ok"),
         Some(Decision::Agreed(listener, Compliance::Violates(_))) => format!("{listener} full"),
         Some(Decision::Agreed(listener, Compliance::Unknown(_))) => format!("{listener} ?"),
-        Some(Decision::Contested(_, doubt)) => doubt.to_string(),
+        Some(Decision::Ambiguous(_, reason)) => reason.to_string(),
     }
 }
 
 #[test]
-fn of_a_group_the_best_one_stands_for_all() {
+fn the_best_member_decides_for_its_group() {
     let any = || on("192.0.2.1", Device::Any);
     for (members, expected) in [
         (vec![full(), unknown()], "192.0.2.1:443 ?"),
@@ -59,16 +59,19 @@ fn of_a_group_the_best_one_stands_for_all() {
         assert_eq!(decided(TARGET, None, &members), expected);
     }
     // Among equals the first stays, and its doubt is the one that is printed.
-    let mut candidates = of(TARGET, &[(any(), Compliance::Unknown(Doubt::new("first")))]);
+    let mut candidates = of(
+        TARGET,
+        &[(any(), Compliance::Unknown(UnknownReason::new("first")))],
+    );
     let specificity = TARGET.parse::<Target>().unwrap().specificity(&any());
     candidates.add(&any(), specificity, unknown());
     let decision = candidates.decide(TARGET.parse().unwrap(), None).unwrap();
     let (_, compliance) = decision.into_compliance();
-    assert_eq!(compliance, Compliance::Unknown(Doubt::new("first")));
+    assert_eq!(compliance, Compliance::Unknown(UnknownReason::new("first")));
 }
 
 #[test]
-fn for_an_address_the_most_specific_decides_and_for_a_port_the_best() {
+fn an_address_is_decided_by_the_most_specific_and_a_port_by_the_best_listener() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("192.0.2.1", Device::Any), full()),
@@ -78,7 +81,7 @@ fn for_an_address_the_most_specific_decides_and_for_a_port_the_best() {
 }
 
 #[test]
-fn equals_that_differ_are_contested_and_all_are_named() {
+fn equally_specific_listeners_that_differ_are_ambiguous_and_named() {
     let listeners = [
         (on("::ffff:0.0.0.0", Device::Any), Compliance::Compliant),
         (on("::", Device::Any), full()),
@@ -93,7 +96,7 @@ fn equals_that_differ_are_contested_and_all_are_named() {
 }
 
 #[test]
-fn a_device_decides_only_for_what_comes_in_on_it() {
+fn a_listener_on_a_device_decides_only_for_that_device() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("0.0.0.0", Device::Index(7)), full()),
@@ -121,7 +124,7 @@ fn a_device_decides_only_for_what_comes_in_on_it() {
 }
 
 #[test]
-fn what_outranks_another_makes_it_of_no_matter() {
+fn outranks_table() {
     let outranks = |known: &(Listener, Compliance), other: &Listener| {
         let specificity = TARGET.parse::<Target>().unwrap().specificity(other);
         of(TARGET, std::slice::from_ref(known)).outranks(other, specificity)
@@ -190,7 +193,7 @@ fn what_outranks_another_makes_it_of_no_matter() {
 }
 
 #[test]
-fn the_kernel_s_choice_leaves_its_group_alone() {
+fn a_kernel_lookup_retains_only_the_group_of_its_listener() {
     let listeners = [
         (on("0.0.0.0", Device::Any), Compliance::Compliant),
         (on("::", Device::Any), full()),
@@ -235,7 +238,7 @@ fn a_udp_socket_that_meets_the_requirements_does_not_hide_another_on_its_address
 }
 
 #[test]
-fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
+fn kernel_lookups_decide_between_udp_sockets_on_one_address() {
     let socket = |address: &str, inode| Listener {
         protocol: Protocol::Udp,
         inode: Some(inode),
@@ -261,14 +264,14 @@ fn of_udp_sockets_on_one_address_the_kernel_says_whether_one_gets_everything() {
         let end = match decision.unwrap() {
             Decision::Agreed(_, Compliance::Compliant) => "ok",
             Decision::Agreed(..) => "full",
-            Decision::Contested(..) => "contested",
+            Decision::Ambiguous(..) => "contested",
         };
         assert_eq!(end, expected, "{is_group} {compliance:?}");
     }
 }
 
 #[test]
-fn whether_one_is_bound_to_a_device() {
+fn any_is_bound_is_true_only_for_a_known_device() {
     for (device, bound) in [
         (Device::Any, false),
         (Device::Unknown, false),
@@ -282,7 +285,7 @@ fn whether_one_is_bound_to_a_device() {
 }
 
 #[test]
-fn in_a_vrf_every_way_in_counts() {
+fn in_a_vrf_all_enslaved_devices_must_agree() {
     let by = |enslaved: &[u32]| {
         let enslaved = enslaved.to_vec();
         let vrf = Some(Vrf {
@@ -299,7 +302,7 @@ fn in_a_vrf_every_way_in_counts() {
             Some(Decision::Agreed(listener, compliance)) => {
                 format!("{listener} {}", order(&compliance))
             }
-            Some(Decision::Contested(..)) => "contested".to_owned(),
+            Some(Decision::Ambiguous(..)) => "contested".to_owned(),
             None => "none".to_owned(),
         };
     let on_two = (on("192.0.2.1", Device::Index(2)), full());

@@ -17,7 +17,7 @@ impl Requirements for EmptyQueue {
         match listener.queue.map(|queue| queue.length) {
             Some(0) => Compliance::Compliant,
             Some(_) => Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
-            None => Compliance::Unknown(Doubt::new("unknown")),
+            None => Compliance::Unknown(UnknownReason::new("unknown")),
         }
     }
 }
@@ -52,9 +52,9 @@ fn answer(target: &str, listeners: &[Listener]) -> String {
         assert_eq!(survey.has_settled(target.parse().unwrap()), is_settled);
         match &answer {
             Answer::Listening(listener) => listener.to_string(),
-            Answer::Violates(_, violation) => violation.why().to_owned(),
+            Answer::RequirementFailed(_, violation) => violation.why().to_owned(),
             Answer::NotListening => "not".to_owned(),
-            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::CouldNotTell(reason) => reason.to_string(),
             Answer::NotChecked => "not checked".to_owned(),
         }
     };
@@ -90,7 +90,7 @@ fn for_an_address_the_most_specific_listener_decides() {
 }
 
 #[test]
-fn for_a_port_and_among_equals_one_that_is_fit_is_enough() {
+fn one_compliant_listener_is_enough_for_a_port_and_among_equals() {
     let (well, full, unknown) = (Some(0), Some(1), None);
     for (target, address) in [("443", "127.0.0.1"), ("127.0.0.1:443", "0.0.0.0")] {
         for (one, other, expected) in [
@@ -113,7 +113,7 @@ fn for_a_port_and_among_equals_one_that_is_fit_is_enough() {
 }
 
 #[test]
-fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
+fn without_requirements_the_first_listener_settles_the_target() {
     let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
     assert!(
         survey
@@ -125,7 +125,7 @@ fn without_demands_the_first_listener_settles_and_later_looks_keep_it() {
 }
 
 #[test]
-fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
+fn a_new_look_discards_listeners_elsewhere_on_the_port() {
     let mut survey = Survey::new(["192.0.2.10:443".parse().unwrap()], None, 1);
     survey.begin_look();
     let elsewhere = on("127.0.0.1", None);
@@ -136,10 +136,13 @@ fn a_look_forgets_what_an_earlier_one_has_shown_elsewhere_on_the_port() {
 }
 
 #[test]
-fn a_look_forgets_what_an_earlier_one_has_shown_of_open_targets() {
+fn a_new_look_discards_listeners_of_open_targets() {
     let mut survey = Survey::new(["443".parse().unwrap()], None, 1);
     let _ = survey.observe(&on("0.0.0.0", Some(1)), &mut EmptyQueue);
-    assert!(matches!(survey.answers(None)[0].1, Answer::Violates(..)));
+    assert!(matches!(
+        survey.answers(None)[0].1,
+        Answer::RequirementFailed(..)
+    ));
     survey.begin_look();
     assert_eq!(survey.answers(None)[0].1, Answer::NotListening);
 }
@@ -158,7 +161,7 @@ fn adopted(target: &str, shown: &[Listener], other: &Listener) -> Answer {
 }
 
 #[test]
-fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
+fn a_listener_of_the_cross_check_counts_with_its_compliance() {
     let on_device = |device, length| {
         let mut listener = on("0.0.0.0", length);
         listener.device = device;
@@ -174,7 +177,7 @@ fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
     ] {
         let word = match adopted("443", &[], &other) {
             Answer::Listening(_) => "listening",
-            Answer::Violates(..) => "unfit",
+            Answer::RequirementFailed(..) => "unfit",
             Answer::NotListening => "not listening",
             Answer::CouldNotTell(_) => "could not tell",
             Answer::NotChecked => "not checked",
@@ -188,7 +191,7 @@ fn what_only_another_source_shows_is_adopted_with_its_flaws_and_doubts() {
 }
 
 #[test]
-fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_another_on_the_port() {
+fn a_listener_known_not_to_serve_a_target_is_not_merged_from_the_cross_check() {
     let v6only = Listener {
         v6only: Some(true),
         ..on("::", None)
@@ -208,7 +211,7 @@ fn what_a_source_knows_not_to_serve_a_target_is_not_adopted_for_it_beside_anothe
 }
 
 #[test]
-fn the_ports_that_are_wanted_are_those_of_open_targets_each_once() {
+fn ports_wanted_has_each_port_of_an_open_target_once() {
     let targets = ["443", "127.0.0.1:443", "[::1]:80", "22", "8080"];
     let targets = targets.map(|text| text.parse::<Target>().unwrap());
     let mut survey = Survey::new(targets, None, 5);
@@ -304,8 +307,8 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
         survey.finish_pass();
         let text = match &survey.answers(None)[0].1 {
             Answer::Listening(listener) => listener.to_string(),
-            Answer::Violates(_, violation) => violation.why().to_owned(),
-            Answer::CouldNotTell(doubt) => doubt.to_string(),
+            Answer::RequirementFailed(_, violation) => violation.why().to_owned(),
+            Answer::CouldNotTell(reason) => reason.to_string(),
             other => format!("{other:?}"),
         };
         assert!(text.starts_with(end), "{target} {listeners:?}: {text}");
@@ -313,7 +316,7 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
 }
 
 #[test]
-fn a_listener_matters_to_the_targets_on_its_port_alone() {
+fn a_listener_counts_only_for_targets_on_its_port() {
     let target: Target = "443".parse().unwrap();
     let mut survey = Survey::new([target], None, 1);
     let other = Listener::at([0, 0, 0, 0], 80);

@@ -8,7 +8,7 @@ fn listener(address: &str, v6only: Option<bool>) -> Listener {
 }
 
 #[test]
-fn reads_and_prints_the_four_forms() {
+fn the_four_forms_of_a_target_are_parsed_and_printed() {
     for (text, printed) in [
         ("443", "443"),
         ("*:443", "443"),
@@ -36,7 +36,7 @@ fn reads_and_prints_the_four_forms() {
 }
 
 #[test]
-fn refuses_everything_else_and_says_why() {
+fn other_texts_are_refused_with_the_reason() {
     use TargetError::{
         Brackets, Empty, Group, NoAddress, NoConnections, NoPort, OtherProtocol, Port, Range,
         Service, Several, Url, V4, V6, Zeros, Zone,
@@ -172,7 +172,7 @@ fn serves_table() {
 }
 
 #[test]
-fn another_port_serves_nothing() {
+fn a_listener_on_another_port_does_not_serve_a_target() {
     for target in ["80", "8080", "127.0.0.1:44", "[::1]:4430", "0.0.0.0:442"] {
         let target: Target = target.parse().unwrap();
         for address in ["0.0.0.0", "::", "127.0.0.1", "::1"] {
@@ -186,7 +186,7 @@ fn another_port_serves_nothing() {
 }
 
 #[test]
-fn a_socket_of_the_other_protocol_serves_nothing() {
+fn a_socket_of_the_other_protocol_does_not_serve_a_target() {
     let tcp = listener("0.0.0.0", None);
     let udp = Listener {
         protocol: Protocol::Udp,
@@ -205,7 +205,7 @@ fn a_socket_of_the_other_protocol_serves_nothing() {
 }
 
 #[test]
-fn only_an_ipv6_address_leaves_ipv4_sockets_out() {
+fn only_an_ipv6_address_excludes_ipv4_sockets() {
     for (target, v4) in [
         ("443", true),
         ("127.0.0.1:443", true),
@@ -263,7 +263,7 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
 }
 
 #[test]
-fn only_loopback_addresses_come_in_by_lo_whether_it_is_named_or_not() {
+fn only_loopback_addresses_are_reached_through_lo() {
     let not_on_lo = Reachability::Unless(Condition::NotOnLo);
     for (target, on_lo, on_another) in [
         ("443", Reachability::Yes, Reachability::Yes),

@@ -178,7 +178,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn numbers() {
+    fn numbers_are_parsed_as_keepalived_does() {
         for (text, decimals, value, is_clean) in [
             ("3", 0, Some(3), true),
             ("  3", 0, Some(3), true),

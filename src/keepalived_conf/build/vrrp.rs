@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::Location;
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Group, Instance, Spanned, State};
+use super::super::model::{Group, Instance, Spanned, VrrpState};
 use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
@@ -48,7 +48,7 @@ impl Builder<'_> {
         let is_master = instance
             .state
             .as_ref()
-            .is_some_and(|set| set.value == State::Master);
+            .is_some_and(|set| set.value == VrrpState::Master);
         if is_master || instance.priority() == 255 {
             if let Some(place) = instance.nopreempt.take() {
                 let values: Values = &[("name", &instance.name)];
@@ -128,13 +128,13 @@ impl Context<'_> {
         self.report(&line.place, Problem::DuplicateBlock, values);
     }
 
-    fn state(&self, line: &Line) -> Option<Spanned<State>> {
+    fn state(&self, line: &Line) -> Option<Spanned<VrrpState>> {
         let state = match line.word(1) {
-            Some("MASTER") => State::Master,
-            Some("BACKUP") => State::Backup,
+            Some("MASTER") => VrrpState::Master,
+            Some("BACKUP") => VrrpState::Backup,
             _ => {
                 self.wrong_word(line, 1, "MASTER or BACKUP");
-                State::Backup
+                VrrpState::Backup
             }
         };
         Some(line.set(state))

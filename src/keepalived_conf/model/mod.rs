@@ -9,7 +9,7 @@ use super::{Diagnostic, Location};
 
 pub use check::{Effective, MiscCheck, RealServer, VirtualServer};
 pub use vrrp::{
-    Group, Instance, Script, State, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy,
+    Group, Instance, Script, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, VrrpState,
 };
 
 /// A configuration.

@@ -153,7 +153,7 @@ pub struct Tracked {
 
 /// The state of an instance at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum VrrpState {
     /// `MASTER`.
     Master,
     /// `BACKUP`, or a word that keepalived does not know.
@@ -168,7 +168,7 @@ pub struct Instance {
     /// The first line of the block.
     pub place: Location,
     /// The state at the start.
-    pub state: Option<Spanned<State>>,
+    pub state: Option<Spanned<VrrpState>>,
     /// See [`Instance::priority`].
     pub priority: Option<Spanned<u8>>,
     /// The line of `nopreempt`, unless `preempt` follows it.
@@ -187,7 +187,7 @@ impl Instance {
         let master = self
             .state
             .as_ref()
-            .is_some_and(|set| set.value == State::Master);
+            .is_some_and(|set| set.value == VrrpState::Master);
         let default = if master { 255 } else { 100 };
         self.priority.as_ref().map_or(default, |set| set.value)
     }

@@ -30,7 +30,7 @@ fn a_file_that_keepalived_reads_twice_is_reported() {
 }
 
 #[test]
-fn messages_of_a_running_keepalived() {
+fn messages_in_a_loaded_configuration_are_reported() {
     let text = "# /etc/keepalived/keepalived.conf\n#! cannot open a.conf\n#! \n!\n";
     let reading = Reading {
         files: &InMemory(Vec::new()),

@@ -6,7 +6,7 @@ use super::super::Problem;
 use super::{INSTANCE, read_files, read_text, shown};
 
 #[test]
-fn everything_has_an_end() {
+fn circles_and_expansions_are_limited() {
     let started = Instant::now();
     let many = "${A}".repeat(200);
     for (text, problem) in [
@@ -59,7 +59,7 @@ fn everything_has_an_end() {
 }
 
 #[test]
-fn many_scripts_are_linear() {
+fn many_scripts_take_linear_time() {
     let count = 16_000;
     let script = |at| format!("vrrp_script chk{at} {{\n script \"/bin/true\"\n fall 2x\n}}\n");
     let scripts: String = (0..count).map(script).collect();

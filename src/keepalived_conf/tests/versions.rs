@@ -4,7 +4,7 @@ use super::{GOOD, read_as, script, shown};
 
 /// What a version does, and that nothing is said about others if it is known.
 #[test]
-fn versions_differ() {
+fn diagnostics_depend_on_the_version() {
     let track_file = "track_file tf {\n file /nowhere/tf\n init_file 0\n}\n";
     let definition = |value: &str| script(&format!("{GOOD}\n$X={value}\n$X"));
     let comment = "$B=\\\n script \"/bin/true\" \\\n interval 3 # s \\\n fall 4\n";

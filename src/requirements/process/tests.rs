@@ -32,14 +32,14 @@ fn judge(root: &tempfile::TempDir, name: &str) -> String {
     match super::judge(&processes, &listener, name, deadline) {
         Compliance::Compliant => "fit".to_owned(),
         Compliance::Violates(violation) => violation.why().to_owned(),
-        Compliance::Unknown(doubt) => doubt.to_string(),
+        Compliance::Unknown(reason) => reason.to_string(),
     }
 }
 
 const UNKNOWN: &str = "127.0.0.1:443 listens, but its process is unknown: ";
 
 #[test]
-fn one_of_the_holders_is_enough() {
+fn one_matching_holder_is_enough() {
     let root = root(&[
         (1, b"systemd", &["/dev/null", "socket:[7]"]),
         (20, b"haproxy", &["socket:[6]", "pipe:[7]"]),
@@ -54,14 +54,14 @@ fn one_of_the_holders_is_enough() {
 }
 
 #[test]
-fn nobody_seen_is_not_somebody_else() {
+fn no_visible_holder_is_could_not_tell() {
     let root = root(&[(20, b"haproxy", &["socket:[6]"])]);
     let why = UNKNOWN.to_owned() + "no process that can be seen holds it";
     assert_eq!(judge(&root, "haproxy"), why);
 }
 
 #[test]
-fn where_all_processes_can_be_seen_the_kernel_holds_what_none_does() {
+fn a_socket_without_a_holder_belongs_to_the_kernel_if_all_processes_are_visible() {
     let root = root(&[(1, b"systemd", &["socket:[6]"]), (20, b"haproxy", &[])]);
     fs::create_dir_all(root.path().join("self/ns")).unwrap();
     let namespace = root.path().join("self/ns/pid");
@@ -80,7 +80,7 @@ fn where_all_processes_can_be_seen_the_kernel_holds_what_none_does() {
 }
 
 #[test]
-fn a_process_without_a_readable_name_may_be_the_one() {
+fn a_process_with_an_unreadable_name_is_could_not_tell() {
     let root = root(&[(1, b"systemd", &["socket:[7]"]), (20, b"", &["socket:[7]"])]);
     let comm = root.path().join("20/comm");
     fs::remove_file(&comm).unwrap();
@@ -93,7 +93,7 @@ fn a_process_without_a_readable_name_may_be_the_one() {
 }
 
 #[test]
-fn a_descriptor_that_may_not_be_read_may_be_the_one() {
+fn an_unreadable_descriptor_is_could_not_tell() {
     let root = root(&[
         (1, b"systemd", &["socket:[7]"]),
         (20, b"haproxy", &["socket:[6]"]),
@@ -121,7 +121,7 @@ fn names_are_bytes_and_the_kernel_keeps_15() {
 }
 
 #[test]
-fn a_name_does_not_control_the_terminal() {
+fn control_characters_in_a_process_name_are_replaced() {
     let root = root(&[(20, b"x\n443: ok\x1b[31m", &["socket:[7]"])]);
     assert_eq!(
         judge(&root, "haproxy"),
@@ -130,7 +130,7 @@ fn a_name_does_not_control_the_terminal() {
 }
 
 #[test]
-fn when_the_time_is_up_nothing_is_claimed() {
+fn after_the_time_limit_the_holder_is_unknown() {
     let root = root(&[
         (1, b"systemd", &["socket:[7]"]),
         (20, b"haproxy", &["socket:[7]"]),
@@ -138,26 +138,26 @@ fn when_the_time_is_up_nothing_is_claimed() {
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, Duration::from_millis(1));
     let processes = Processes::read(root.path(), deadline).unwrap();
-    clock.pause(Duration::from_millis(2));
+    clock.sleep(Duration::from_millis(2));
     let mut listener = Listener::at([127, 0, 0, 1], 443);
     listener.inode = Some(7);
     for name in ["haproxy", "nginx"] {
         let compliance = super::judge(&processes, &listener, name, deadline);
-        let Compliance::Unknown(doubt) = compliance else {
+        let Compliance::Unknown(reason) = compliance else {
             panic!("{compliance:?}");
         };
         assert_eq!(
-            doubt.to_string(),
+            reason.to_string(),
             UNKNOWN.to_owned() + "there was no time to find it"
         );
     }
     let holders = processes.holders(&[7], deadline);
-    assert!(!holders.in_time() && holders.of(7).is_none());
+    assert!(!holders.is_complete() && holders.of(7).is_none());
     assert!(Processes::read(root.path(), deadline).is_err());
 }
 
 #[test]
-fn holders_are_named_once_each() {
+fn each_holder_is_named_once() {
     let root = root(&[
         (1, b"systemd", &["socket:[7]", "socket:[7]"]),
         (20, b"haproxy", &["socket:[7]", "socket:[8]"]),
@@ -176,5 +176,5 @@ fn holders_are_named_once_each() {
     assert_eq!(of(7), ["haproxy (20)", "systemd (1)"]);
     assert_eq!(of(8), ["haproxy (20)"]);
     assert_eq!(holders.of(9), None);
-    assert!(holders.in_time());
+    assert!(holders.is_complete());
 }

@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use socket2::{SockFilter, Socket};
 
-use super::Fault;
+use super::NetlinkError;
 use crate::domain::{Protocol, Target};
 use crate::errno::ErrnoText;
 
@@ -48,7 +48,7 @@ pub struct Events(Socket);
 
 /// The news since the last call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct DestroyEvents {
     /// A listener was destroyed.
     pub gone: bool,
     /// Messages were lost (ENOBUFS), so a listener may have been destroyed.
@@ -61,14 +61,14 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if seccomp, SELinux or gVisor refuses it.
-    pub fn of(targets: &[Target]) -> Result<Self, Fault> {
+    pub fn subscribe(targets: &[Target]) -> Result<Self, NetlinkError> {
         let mut ports: Vec<u16> = targets.iter().map(Target::port).collect();
         ports.sort_unstable();
         ports.dedup();
         let groups = targets
             .iter()
             .fold(0, |all, target| all | groups(target.protocol));
-        let call = |name| move |errno| Fault::Call(name, errno);
+        let call = |name| move |errno| NetlinkError::Call(name, errno);
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let protocol = SockProtocol::NetlinkSockDiag;
         let fd = socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol)
@@ -77,7 +77,9 @@ impl Events {
         // Before the groups are joined, so that nothing else comes in between.
         socket
             .attach_filter(&filter(&ports))
-            .map_err(|error: io::Error| Fault::Call("setsockopt", ErrnoText::from(&error).0))?;
+            .map_err(|error: io::Error| {
+                NetlinkError::Call("setsockopt", ErrnoText::from(&error).0)
+            })?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).map_err(call("bind"))?;
         Ok(Self(socket))
     }
@@ -86,17 +88,17 @@ impl Events {
     ///
     /// # Errors
     /// Returns an error if the socket cannot be used any more.
-    pub fn drain(&mut self) -> Result<Told, Fault> {
-        let mut told = Told::default();
+    pub fn drain(&mut self) -> Result<DestroyEvents, NetlinkError> {
+        let mut events = DestroyEvents::default();
         // The part of a message that does not fit is dropped.
         let mut start = [0; 16];
         loop {
             match recv(self.0.as_raw_fd(), &mut start, MsgFlags::MSG_DONTWAIT) {
-                Ok(_) => told.gone = true,
-                Err(Errno::ENOBUFS) => told.lost = true,
-                Err(Errno::EAGAIN) => return Ok(told),
+                Ok(_) => events.gone = true,
+                Err(Errno::ENOBUFS) => events.lost = true,
+                Err(Errno::EAGAIN) => return Ok(events),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Fault::Call("receive", errno)),
+                Err(errno) => return Err(NetlinkError::Call("receive", errno)),
             }
         }
     }
@@ -158,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn the_groups_are_those_of_the_kernel() {
+    fn netlink_groups_match_the_kernel() {
         // enum sknetlink_groups in linux/sock_diag.h: TCP 1 and 3, UDP 2 and 4.
         assert_eq!(groups(Protocol::Tcp), 0b0101);
         assert_eq!(groups(Protocol::Udp), 0b1010);
     }
 
     #[test]
-    fn listeners_on_the_wanted_ports_pass() {
+    fn the_filter_passes_listeners_on_the_wanted_ports() {
         for ports in [&[443][..], &[80, 443, 8443]] {
             assert!(passes(ports, 443, 0));
             for (local, remote) in [(443, 40_000), (8080, 0), (0, 0), (8080, 443)] {

@@ -47,8 +47,8 @@ impl Code {
             [] => {}
             [port] => {
                 self.jump_to_the_end();
-                self.compare(S_LE, *port, self.refusal());
-                self.compare(S_GE, *port, self.refusal());
+                self.compare(S_LE, *port, self.reject_offset());
+                self.compare(S_GE, *port, self.reject_offset());
             }
             _ => {
                 let (lower, upper) = ports.split_at(ports.len() / 2);
@@ -68,7 +68,7 @@ impl Code {
     }
 
     /// The distance from a comparison that is put in front now to the refusal.
-    fn refusal(&self) -> usize {
+    fn reject_offset(&self) -> usize {
         COMPARISON + self.length() + JUMP
     }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_exactly_the_set_in_both_byte_orders() {
+    fn the_bytecode_accepts_exactly_the_ports_in_both_byte_orders() {
         let long: Vec<u16> = (1..=2048).map(|n| n * 31).collect();
         let sets: [&[u16]; 7] = [
             &[443],
@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_code_fits_an_attribute() {
+    fn the_longest_bytecode_fits_an_attribute() {
         let ports: Vec<u16> = (1..=MOST_PORTS as u16).collect();
         assert!(bytecode(&ports, ByteOrder::NATIVE).len() + 4 <= usize::from(u16::MAX));
     }
 
     #[test]
-    fn the_search_is_logarithmic() {
+    fn the_bytecode_takes_logarithmic_steps() {
         let ports: Vec<u16> = (1..=1024).collect();
         let code = bytecode(&ports, ByteOrder::Little);
         let (mut at, mut steps) = (0, 0);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::conversation::{Channel, Conversation, Received};
-use super::{ByteOrder, Fault, Ports, Question};
+use super::session::{Channel, NetlinkSession, Received};
+use super::{ByteOrder, NetlinkError, Ports, Query};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Target};
 use crate::source;
@@ -17,11 +17,12 @@ use crate::source;
 pub const SEQUENCE: u32 = 1;
 
 /// The error of a dump that waits for another datagram after the last one.
-pub const RAN_DRY: source::Fault = source::Fault::Netlink(Fault::Call("receive", Errno::ENODATA));
+pub const RAN_DRY: source::SourceError =
+    source::SourceError::Netlink(NetlinkError::Call("receive", Errno::ENODATA));
 
 /// The results of dumps from a datagram, in one byte order.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct DumpResults {
     /// The byte order.
     pub order: ByteOrder,
     /// The result if nothing follows the datagram.
@@ -35,11 +36,11 @@ pub struct Outcome {
     /// The result if the datagram does not come from the kernel.
     pub foreign: Dump,
     /// The result if the datagram is the answer to an exact lookup.
-    pub exact: Result<Option<Listener>, source::Fault>,
+    pub exact: Result<Option<Listener>, source::SourceError>,
     /// The VRF of a device, if the datagram is rtnetlink's answer about that device.
-    pub vrf: Result<Option<u32>, source::Fault>,
+    pub vrf: Result<Option<u32>, source::SourceError>,
     /// The devices of VRF number 1, if the datagram and a proper end are rtnetlink's dump of them.
-    pub enslaved: Result<Vec<u32>, source::Fault>,
+    pub enslaved: Result<Vec<u32>, source::SourceError>,
 }
 
 /// The listeners of a dump, and its end.
@@ -48,11 +49,11 @@ pub struct Dump {
     /// The listeners, in the order in which the visitor got them.
     pub listeners: Vec<Listener>,
     /// `Ok` if the dump was complete, or if the visitor stopped it.
-    pub end: Result<ControlFlow<()>, source::Fault>,
+    pub end: Result<ControlFlow<()>, source::SourceError>,
 }
 
 /// Parses a datagram as an answer of the kernel about this protocol, in both byte orders.
-pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
+pub fn parse(protocol: Protocol, datagram: &[u8]) -> [DumpResults; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let kernel = |bytes| Datagram {
             bytes,
@@ -68,7 +69,7 @@ pub fn parse(protocol: Protocol, datagram: &[u8]) -> [Outcome; 2] {
         };
         let foreign = Datagram { sender: 1, ..first };
         let onward = ControlFlow::Continue(());
-        Outcome {
+        DumpResults {
             order,
             alone: dump(protocol, &[first], order, onward),
             ended: dump(protocol, &[first, end], order, onward),
@@ -123,14 +124,14 @@ fn dump(
 ) -> Dump {
     let mut listeners = Vec::new();
     let clock = SystemClock::start();
-    let question = Question {
+    let query = Query {
         protocol,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline: Deadline::new(&clock, Duration::MAX),
     };
-    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
-    let end = conversation.dump(question, &mut |listener| {
+    let mut session = NetlinkSession::new(Script(datagrams.iter()), order);
+    let end = session.dump(query, &mut |listener| {
         listeners.push(listener.clone());
         onward
     });
@@ -141,10 +142,10 @@ fn exact(
     protocol: Protocol,
     datagrams: &[Datagram<'_>],
     order: ByteOrder,
-) -> Result<Option<Listener>, source::Fault> {
+) -> Result<Option<Listener>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    let mut conversation = Conversation::new(Script(datagrams.iter()), order);
+    let mut session = NetlinkSession::new(Script(datagrams.iter()), order);
     let connection = LookupKey {
         target: Target {
             protocol,
@@ -154,20 +155,20 @@ fn exact(
         interface: None,
         source_port: 0,
     };
-    conversation.kernel_lookup(connection, deadline)
+    session.kernel_lookup(connection, deadline)
 }
 
-fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::Fault> {
+fn vrf(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Option<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    let link = Conversation::new(Script(datagrams.iter()), order).link(1, deadline)?;
+    let link = NetlinkSession::new(Script(datagrams.iter()), order).link(1, deadline)?;
     Ok(link.vrf)
 }
 
-fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+fn enslaved(datagrams: &[Datagram<'_>], order: ByteOrder) -> Result<Vec<u32>, source::SourceError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
-    Conversation::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
+    NetlinkSession::new(Script(datagrams.iter()), order).enslaved_to(1, deadline)
 }
 
 /// An NLMSG_DONE without an error.

@@ -3,9 +3,9 @@
 //! Layouts: `struct ifinfomsg` in linux/rtnetlink.h, the attributes in linux/if_link.h; rtnetlink(7). IFLA_LINKINFO has
 //! the names of a device's driver and its master's driver (net/core/rtnetlink.c, rtnl_link_fill).
 
-use super::Fault;
+use super::NetlinkError;
 use super::wire::{
-    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, take_message,
+    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
 };
 use crate::source::ByteOrder;
 
@@ -81,17 +81,17 @@ pub(super) fn next_link(
     datagram: &mut &[u8],
     sequence: u32,
     order: ByteOrder,
-) -> Result<Option<Link>, Fault> {
-    let (kind, mut body) = take_message(datagram, sequence, order)?;
+) -> Result<Option<Link>, NetlinkError> {
+    let (kind, mut body) = split_message(datagram, sequence, order)?;
     match kind {
         RTM_NEWLINK => {}
         NLMSG_DONE => {
             return body
                 .errno()?
-                .map_or(Ok(None), |errno| Err(Fault::Kernel(errno)));
+                .map_or(Ok(None), |errno| Err(NetlinkError::Kernel(errno)));
         }
         NLMSG_ERROR => return Err(body.error()),
-        other => return Err(Fault::Kind(other)),
+        other => return Err(NetlinkError::Kind(other)),
     }
     body.skip(4)?; // ifi_family, padding, ifi_type
     let index = body.u32()?;
@@ -119,7 +119,7 @@ pub(super) fn next_link(
     }
     let vrf = match (is_vrf, is_enslaved) {
         (true, _) => Some(index),
-        (false, true) => Some(master.ok_or(Fault::NoMaster)?),
+        (false, true) => Some(master.ok_or(NetlinkError::NoMaster)?),
         (false, false) => None,
     };
     let port_of = master.filter(|_| is_port);

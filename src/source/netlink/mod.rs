@@ -1,6 +1,5 @@
 //! The kernel's own answer: a sock_diag dump of the listeners on some ports (sock_diag(7)).
 
-mod conversation;
 pub mod events;
 mod filter;
 #[cfg(fuzzing)]
@@ -8,6 +7,7 @@ pub mod fuzzing;
 mod link;
 mod reach;
 mod request;
+mod session;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -19,18 +19,18 @@ use std::ops::ControlFlow;
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
-use self::conversation::Conversation;
 use self::reach::{Devices, may_be_endpoint};
+use self::session::NetlinkSession;
 use self::socket::Socket;
-use super::{ByteOrder, Ports, Question, Source};
+use super::{ByteOrder, Ports, Query, Source};
 use crate::clock::Deadline;
 use crate::domain::{Device, Listener, LookupKey, Protocol};
 use crate::errno::ErrnoText;
 
-/// sock_diag in the network namespace of the caller. The first question opens its socket.
+/// sock_diag in the network namespace of the caller. The first query opens its socket.
 #[derive(Debug, Default)]
 pub struct Netlink {
-    conversation: Option<Conversation<Socket>>,
+    session: Option<NetlinkSession<Socket>>,
 }
 
 impl Netlink {
@@ -39,16 +39,16 @@ impl Netlink {
         Self::default()
     }
 
-    /// Takes the conversation so far, or begins a new one. It is put back only after an answer without an error: the
+    /// Takes the session so far, or begins a new one. It is put back only after an answer without an error: the
     /// rest of a wrong answer must not be read as the next answer.
-    fn resume(&mut self, deadline: Deadline<'_>) -> Result<Conversation<Socket>, Fault> {
-        if let Some(mut conversation) = self.conversation.take() {
-            if conversation.finish(deadline).is_ok() {
-                return Ok(conversation);
+    fn resume(&mut self, deadline: Deadline<'_>) -> Result<NetlinkSession<Socket>, NetlinkError> {
+        if let Some(mut session) = self.session.take() {
+            if session.finish(deadline).is_ok() {
+                return Ok(session);
             }
         }
         let socket = Socket::open(SockProtocol::NetlinkSockDiag)?;
-        Ok(Conversation::new(socket, ByteOrder::NATIVE))
+        Ok(NetlinkSession::new(socket, ByteOrder::NATIVE))
     }
 }
 
@@ -58,16 +58,16 @@ impl Source for Netlink {
     }
 
     fn close(&mut self) {
-        self.conversation = None;
+        self.session = None;
     }
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), super::Fault> {
-        let mut conversation = self.resume(question.deadline)?;
-        let dumps = match question.ports {
+    ) -> Result<(), super::SourceError> {
+        let mut session = self.resume(query.deadline)?;
+        let dumps = match query.ports {
             Ports::All => vec![Ports::All],
             Ports::These(ports) => {
                 let chunks = ports.chunks(filter::MOST_PORTS);
@@ -81,15 +81,15 @@ impl Source for Netlink {
                 return ControlFlow::Continue(());
             }
             match listener.device {
-                Device::Index(_) => visit(&devices.judge(listener, question.deadline)),
+                Device::Index(_) => visit(&devices.judge(listener, query.deadline)),
                 Device::Any | Device::Unknown => visit(listener),
             }
         };
         let mut end = ControlFlow::Continue(());
         for ports in dumps {
-            end = conversation
-                .dump(Question { ports, ..question }, &mut visit_judged)
-                .map_err(|fault| of_protocol(fault, question.protocol))?;
+            end = session
+                .dump(Query { ports, ..query }, &mut visit_judged)
+                .map_err(|error| of_protocol(error, query.protocol))?;
             if end.is_break() {
                 break;
             }
@@ -98,10 +98,10 @@ impl Source for Netlink {
             if end.is_break() {
                 break;
             }
-            let listener = conversation.judge_endpoint(suspect, question.deadline)?;
+            let listener = session.judge_endpoint(suspect, query.deadline)?;
             end = visit(&listener);
         }
-        self.conversation = Some(conversation);
+        self.session = Some(session);
         Ok(())
     }
 
@@ -109,15 +109,15 @@ impl Source for Netlink {
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, super::Fault> {
-        let mut conversation = self.resume(deadline)?;
-        let answer = match conversation.kernel_lookup(connection, deadline)? {
+    ) -> Result<Option<Listener>, super::SourceError> {
+        let mut session = self.resume(deadline)?;
+        let answer = match session.kernel_lookup(connection, deadline)? {
             Some(listener) if may_be_endpoint(&listener) => {
-                Some(conversation.judge_endpoint(listener, deadline)?)
+                Some(session.judge_endpoint(listener, deadline)?)
             }
             answer => answer,
         };
-        self.conversation = Some(conversation);
+        self.session = Some(session);
         Ok(answer)
     }
 }
@@ -139,12 +139,12 @@ const MOST_MASTERS: usize = 8;
 ///
 /// # Errors
 /// Returns an error if there is no answer; ENODEV if the device is gone.
-pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fault> {
+pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::SourceError> {
     let socket = Socket::open(SockProtocol::NetlinkRoute)?;
-    let mut conversation = Conversation::new(socket, ByteOrder::NATIVE);
+    let mut session = NetlinkSession::new(socket, ByteOrder::NATIVE);
     let mut device = device;
     for _ in 0..MOST_MASTERS {
-        let link = conversation.link(device, deadline)?;
+        let link = session.link(device, deadline)?;
         match link.port_of {
             Some(master) => device = master,
             None => {
@@ -153,7 +153,7 @@ pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fa
             }
         }
     }
-    Err(Fault::NoMaster.into())
+    Err(NetlinkError::NoMaster.into())
 }
 
 /// Lists the indexes of the devices that are enslaved to the VRF with this index, in the network namespace of the
@@ -161,30 +161,31 @@ pub fn arrival(device: u32, deadline: Deadline<'_>) -> Result<Arrival, super::Fa
 ///
 /// # Errors
 /// Returns an error for anything except a whole answer.
-pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::Fault> {
+pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::SourceError> {
     loop {
         let socket = Socket::open(SockProtocol::NetlinkRoute)?;
-        match Conversation::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
+        match NetlinkSession::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
             // Devices came and went, as on a host with containers they do.
-            Err(super::Fault::Netlink(Fault::Interrupted)) if !deadline.is_over() => {}
+            Err(super::SourceError::Netlink(NetlinkError::Interrupted))
+                if !deadline.has_passed() => {}
             answer => return answer,
         }
     }
 }
 
 /// Names the module that is missing, if that is the reason.
-fn of_protocol(fault: super::Fault, protocol: Protocol) -> super::Fault {
-    match (fault, protocol) {
-        (super::Fault::Netlink(Fault::Kernel(Errno::ENOENT)), Protocol::Udp) => {
-            Fault::NoUdpDiag.into()
+fn of_protocol(error: super::SourceError, protocol: Protocol) -> super::SourceError {
+    match (error, protocol) {
+        (super::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT)), Protocol::Udp) => {
+            NetlinkError::NoUdpDiag.into()
         }
-        (fault, _) => fault,
+        (error, _) => error,
     }
 }
 
 /// The reason why sock_diag gave no complete answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum NetlinkError {
     /// The kernel has no udp_diag or inet_diag (ENOENT).
     NoUdpDiag,
     /// A system call on the socket failed.
@@ -219,7 +220,7 @@ pub enum Fault {
     NoMaster,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for NetlinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(call, errno) => write!(f, "{call}: {}", ErrnoText(*errno)),
@@ -253,4 +254,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for NetlinkError {}

@@ -1,14 +1,14 @@
 //! Listeners that no connection finds. sock_diag does not report that, and other parts of the kernel do.
 //!
-//! A listener on a wildcard without a device causes no such question.
+//! A listener on a wildcard without a device causes no such query.
 
 use std::collections::BTreeMap;
 
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
-use super::Fault;
-use super::conversation::{Channel, Conversation};
+use super::NetlinkError;
+use super::session::{Channel, NetlinkSession};
 use super::socket::Socket;
 use crate::clock::Deadline;
 use crate::domain::{Device, Endpoint, Listener, LookupKey, Protocol, Target, Unreachable};
@@ -24,7 +24,7 @@ const ENDPOINT_BACKLOG: u32 = 1024;
 /// The devices that were looked up in one look.
 #[derive(Default)]
 pub(super) struct Devices {
-    rtnetlink: Option<Conversation<Socket>>,
+    rtnetlink: Option<NetlinkSession<Socket>>,
     known: BTreeMap<u32, Option<Unreachable>>,
 }
 
@@ -36,7 +36,7 @@ impl Devices {
             Device::Index(index) => match self.known.get(&index) {
                 Some(known) => *known,
                 None => {
-                    let found = self.find_out(index, deadline);
+                    let found = self.why_unreachable(index, deadline);
                     self.known.insert(index, found);
                     found
                 }
@@ -48,21 +48,21 @@ impl Devices {
         }
     }
 
-    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
-        let mut conversation = match self.rtnetlink.take() {
-            Some(conversation) => conversation,
+    fn why_unreachable(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
+        let mut session = match self.rtnetlink.take() {
+            Some(session) => session,
             None => match Socket::open(SockProtocol::NetlinkRoute) {
-                Ok(socket) => Conversation::new(socket, ByteOrder::NATIVE),
+                Ok(socket) => NetlinkSession::new(socket, ByteOrder::NATIVE),
                 Err(_) => return Some(Unreachable::DeviceNotKnown),
             },
         };
-        match conversation.link(index, deadline) {
+        match session.link(index, deadline) {
             Ok(link) => {
-                self.rtnetlink = Some(conversation);
+                self.rtnetlink = Some(session);
                 link.port_of.map(Unreachable::PortOf)
             }
-            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENODEV))) => {
-                self.rtnetlink = Some(conversation);
+            Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENODEV))) => {
+                self.rtnetlink = Some(session);
                 Some(Unreachable::DeviceGone)
             }
             Err(_) => Some(Unreachable::DeviceNotKnown),
@@ -78,7 +78,7 @@ pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
         && listener.queue.and_then(|queue| queue.limit) == Some(ENDPOINT_BACKLOG)
 }
 
-impl<C: Channel> Conversation<C> {
+impl<C: Channel> NetlinkSession<C> {
     /// Adds to the listener whether it is the kernel's for an MPTCP endpoint: no other MPTCP listener has an MPTCP
     /// socket without a port. A kernel that does not list MPTCP listeners (before Linux 5.18) does not report that.
     ///
@@ -88,7 +88,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         listener: Listener,
         deadline: Deadline<'_>,
-    ) -> Result<Listener, source::Fault> {
+    ) -> Result<Listener, source::SourceError> {
         let unreachable = match self.is_endpoint(&listener, deadline)? {
             true => Some(Unreachable::MptcpEndpoint),
             false => listener.unreachable,
@@ -103,7 +103,7 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         listener: &Listener,
         deadline: Deadline<'_>,
-    ) -> Result<bool, source::Fault> {
+    ) -> Result<bool, source::SourceError> {
         let Ok(port) = listener.port.try_into() else {
             return Ok(false);
         };

@@ -10,8 +10,8 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recvmsg, sendto, socket,
 };
 
-use super::Fault;
-use super::conversation::{Channel, Received};
+use super::NetlinkError;
+use super::session::{Channel, Received};
 
 /// A netlink socket of the network namespace in which it was opened. It requires no privileges.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Socket(OwnedFd);
 impl Socket {
     /// # Errors
     /// Returns an error if seccomp, SELinux, gVisor or the limit of file descriptors refuses it.
-    pub(super) fn open(protocol: SockProtocol) -> Result<Self, Fault> {
+    pub(super) fn open(protocol: SockProtocol) -> Result<Self, NetlinkError> {
         let socket = socket(
             AddressFamily::Netlink,
             SockType::Datagram,
@@ -29,7 +29,7 @@ impl Socket {
         );
         socket
             .map(Self)
-            .map_err(|errno| Fault::Call("socket", errno))
+            .map_err(|errno| NetlinkError::Call("socket", errno))
     }
 }
 

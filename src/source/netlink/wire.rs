@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::errno::Errno;
 
-use super::Fault;
+use super::NetlinkError;
 use crate::domain::{Device, Listener, Protocol, Queue};
 use crate::source::ByteOrder;
 
@@ -72,13 +72,13 @@ pub(super) enum Message {
 /// # Errors
 /// Returns an error for a message that reports one, belongs to another request or has an impossible length: the dump is
 /// void.
-pub(super) fn next_message(
+pub(super) fn parse_message(
     datagram: &mut &[u8],
     sequence: u32,
     protocol: Protocol,
     order: ByteOrder,
-) -> Result<Message, Fault> {
-    let (kind, mut body) = take_message(datagram, sequence, order)?;
+) -> Result<Message, NetlinkError> {
+    let (kind, mut body) = split_message(datagram, sequence, order)?;
     match kind {
         NLMSG_NOOP => Ok(Message::Noop),
         NLMSG_ERROR => Err(body.error()),
@@ -87,10 +87,10 @@ pub(super) fn next_message(
         // netlink_dump_done).
         NLMSG_DONE => body
             .errno()?
-            .map_or(Ok(Message::Done), |errno| Err(Fault::Kernel(errno))),
-        NLMSG_OVERRUN => Err(Fault::Overrun),
+            .map_or(Ok(Message::Done), |errno| Err(NetlinkError::Kernel(errno))),
+        NLMSG_OVERRUN => Err(NetlinkError::Overrun),
         SOCK_DIAG_BY_FAMILY => socket(protocol, body),
-        other => Err(Fault::Kind(other)),
+        other => Err(NetlinkError::Kind(other)),
     }
 }
 
@@ -99,11 +99,11 @@ pub(super) fn next_message(
 /// # Errors
 /// Returns an error for a message that belongs to another request, has an impossible length, or says that the dump is
 /// void.
-pub(super) fn take_message<'a>(
+pub(super) fn split_message<'a>(
     datagram: &mut &'a [u8],
     sequence: u32,
     order: ByteOrder,
-) -> Result<(u16, Bytes<'a>), Fault> {
+) -> Result<(u16, Bytes<'a>), NetlinkError> {
     let mut header = Bytes {
         rest: datagram,
         order,
@@ -113,21 +113,21 @@ pub(super) fn take_message<'a>(
     let flags = header.u16()?;
     let answers = header.u32()?;
     header.skip(4)?; // nlmsg_pid
-    let body = datagram.get(HEADER..length).ok_or(Fault::Length)?;
+    let body = datagram.get(HEADER..length).ok_or(NetlinkError::Length)?;
     *datagram = datagram
         .get(length.next_multiple_of(ALIGN)..)
         .unwrap_or_default();
     if answers != sequence {
-        return Err(Fault::Sequence);
+        return Err(NetlinkError::Sequence);
     }
     if flags & NLM_F_DUMP_INTR != 0 {
-        return Err(Fault::Interrupted);
+        return Err(NetlinkError::Interrupted);
     }
     Ok((kind, Bytes { rest: body, order }))
 }
 
 /// Reads a `struct inet_diag_msg` and its attributes.
-fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
+fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, NetlinkError> {
     let [family, its_state, _timer, _retrans] = body.take()?;
     let port = u16::from_be_bytes(body.take()?);
     body.skip(2)?; // idiag_dport
@@ -143,7 +143,7 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, Fault> {
     let address: IpAddr = match (family, source) {
         (AF_INET, [a, b, c, d, ..]) => Ipv4Addr::new(a, b, c, d).into(),
         (AF_INET6, source) => Ipv6Addr::from(source).into(),
-        (other, _) => return Err(Fault::Family(other)),
+        (other, _) => return Err(NetlinkError::Family(other)),
     };
     let (mut v6only, mut cgroup, mut drops) = (None, None, None);
     let mut limit = match protocol {
@@ -190,8 +190,8 @@ pub(super) fn is_mptcp(
     datagram: &mut &[u8],
     sequence: u32,
     order: ByteOrder,
-) -> Result<bool, Fault> {
-    let (_, mut body) = take_message(datagram, sequence, order)?;
+) -> Result<bool, NetlinkError> {
+    let (_, mut body) = split_message(datagram, sequence, order)?;
     body.skip(INET_DIAG_MSG)?;
     while let Some((kind, value)) = body.attribute()? {
         if kind & NLA_TYPE_MASK == INET_DIAG_ULP_INFO {
@@ -206,7 +206,7 @@ pub(super) fn is_mptcp(
     Ok(false)
 }
 
-/// A reader of bytes; too few of them are a [`Fault::Length`].
+/// A reader of bytes; too few of them are a [`NetlinkError::Length`].
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
     order: ByteOrder,
@@ -218,48 +218,48 @@ impl<'a> Bytes<'a> {
         Self { rest: value, order }
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Fault::Length)?;
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], NetlinkError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(NetlinkError::Length)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn u16(&mut self) -> Result<u16, Fault> {
+    fn u16(&mut self) -> Result<u16, NetlinkError> {
         Ok(self.order.u16(self.take()?))
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, Fault> {
+    pub(super) fn u32(&mut self) -> Result<u32, NetlinkError> {
         Ok(self.order.u32(self.take()?))
     }
 
-    pub(super) fn skip(&mut self, count: usize) -> Result<(), Fault> {
-        self.rest = self.rest.get(count..).ok_or(Fault::Length)?;
+    pub(super) fn skip(&mut self, count: usize) -> Result<(), NetlinkError> {
+        self.rest = self.rest.get(count..).ok_or(NetlinkError::Length)?;
         Ok(())
     }
 
     /// Returns the error in an NLMSG_ERROR.
-    pub(super) fn error(&mut self) -> Fault {
+    pub(super) fn error(&mut self) -> NetlinkError {
         match self.errno() {
-            Ok(errno) => errno.map_or(Fault::Acknowledged, Fault::Kernel),
-            Err(fault) => fault,
+            Ok(errno) => errno.map_or(NetlinkError::Acknowledged, NetlinkError::Kernel),
+            Err(error) => error,
         }
     }
 
     /// The errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
-    pub(super) fn errno(&mut self) -> Result<Option<Errno>, Fault> {
+    pub(super) fn errno(&mut self) -> Result<Option<Errno>, NetlinkError> {
         let code = self.u32()? as i32;
         Ok((code != 0).then(|| Errno::from_raw(code.saturating_neg())))
     }
 
     /// The next `struct nlattr`: its type and value. `None` at the end.
-    pub(super) fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
+    pub(super) fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, NetlinkError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let whole = self.rest;
         let length = usize::from(self.u16()?);
         let kind = self.u16()?;
-        let value = whole.get(ALIGN..length).ok_or(Fault::Attribute)?;
+        let value = whole.get(ALIGN..length).ok_or(NetlinkError::Attribute)?;
         self.rest = whole
             .get(length.next_multiple_of(ALIGN)..)
             .unwrap_or_default();

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_what_6_18_says() {
+    fn sockets_are_counted_from_sockstat() {
         let text = b"sockets: used 1000135\n\
             TCP: inuse 1000000 orphan 0 tw 17 alloc 1000001 mem 220\n\
             UDP: inuse 1 mem 0\nUDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n";
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_count() {
+    fn an_unknown_sockstat_gives_no_count() {
         for text in [
             "",
             "TCP:\n",
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn udp_is_counted_for_each_family_where_6_18_says_it() {
+    fn udp_sockets_are_counted_per_family() {
         let text = b"sockets: used 135\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0\n\
             UDP: inuse 30 mem 0\nUDPLITE: inuse 7\n";
         let six = b"TCP6: inuse 0\nUDP6: inuse 5\nUDPLITE6: inuse 0\n";
@@ -107,8 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_the_default_limit_pays_for_ten_thousand_udp_sockets_and_not_for_a_hundred_thousand()
-     {
+    fn the_cross_check_budget_allows_ten_thousand_udp_sockets_and_not_a_hundred_thousand() {
         let budget = Duration::from_millis(100);
         assert_eq!(of_udp_table(0), UDP_TABLE);
         assert!(of_udp_table(10_000) <= budget);
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_the_default_limit_pays_for_a_hundred_thousand_sockets_and_not_for_a_million() {
+    fn the_cross_check_budget_allows_a_hundred_thousand_tcp_sockets_and_not_a_million() {
         let budget = Duration::from_millis(100);
         assert!(of_both_tables(0) <= budget);
         assert!(of_both_tables(100_000) <= budget);

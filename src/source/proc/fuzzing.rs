@@ -12,22 +12,22 @@ use crate::domain::{Listener, Protocol};
 
 /// The results of passes over a table, in one byte order.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct PassResults {
     /// The pass with reads of about a row.
-    pub by_rows: Look,
+    pub by_rows: PassResult,
     /// The pass with reads of a page.
-    pub by_pages: Look,
+    pub by_pages: PassResult,
     /// The same, and a short read counts as the last.
-    pub until_short: Look,
+    pub until_short: PassResult,
 }
 
 /// The listeners of a pass for all ports, and its end.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct PassResult {
     /// The listeners, in the order shown.
     pub listeners: Vec<Listener>,
     /// The end of the pass.
-    pub end: End,
+    pub end: PassEnd,
     /// How many reads returned bytes.
     pub reads: usize,
     /// True if a read said that the table ends.
@@ -36,7 +36,7 @@ pub struct Look {
 
 /// The end of a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum PassEnd {
     /// All listeners were shown.
     Complete,
     /// Some listeners may be missing.
@@ -49,14 +49,14 @@ pub enum End {
 
 /// Reads a table of this protocol, little endian first. The first two bytes cut the rest into pieces, one for each
 /// read. They are the lengths of the pieces, in turn; 0 means as long as requested.
-pub fn read(protocol: Protocol, table: &[u8]) -> [Outcome; 2] {
+pub fn read(protocol: Protocol, table: &[u8]) -> [PassResults; 2] {
     let (cuts, table) = match table {
         [one, other, table @ ..] => ([*one, *other], table),
         short => ([0, 0], short),
     };
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let look = |stride, short_is_end| look(protocol, table, cuts, stride, short_is_end, order);
-        Outcome {
+        PassResults {
             by_rows: look(Stride::Row, false),
             by_pages: look(Stride::Page, false),
             until_short: look(Stride::Page, true),
@@ -71,7 +71,7 @@ fn look(
     stride: Stride,
     short_is_end: bool,
     order: ByteOrder,
-) -> Look {
+) -> PassResult {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::MAX);
     let (reads, saw_the_end) = (Cell::new(0), Cell::new(false));
@@ -88,13 +88,13 @@ fn look(
             ControlFlow::Continue(())
         })
     });
-    Look {
+    PassResult {
         listeners,
         end: match end {
-            Ok(Pass::Complete) => End::Complete,
-            Ok(Pass::Incomplete) => End::Incomplete,
-            Ok(Pass::BrokenOff) => End::BrokenOff,
-            Err(problem) => End::Problem(format!("{problem:?}")),
+            Ok(Pass::Complete) => PassEnd::Complete,
+            Ok(Pass::Incomplete) => PassEnd::Incomplete,
+            Ok(Pass::BrokenOff) => PassEnd::BrokenOff,
+            Err(problem) => PassEnd::Problem(format!("{problem:?}")),
         },
         reads: reads.get(),
         saw_the_end: saw_the_end.get(),

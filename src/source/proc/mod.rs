@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use self::row::State;
+use self::row::SocketState;
 use self::rows::{Rows, Stride};
-use super::{ByteOrder, Ports, Question, Source};
-use crate::clock::Shown;
+use super::{ByteOrder, Ports, Query, Source};
+use crate::clock::HumanDuration;
 use crate::domain::{Family, Listener, Protocol};
 use crate::errno::ErrnoText;
 
@@ -49,18 +49,18 @@ const UDP_PASSES: usize = 5;
 #[derive(Debug)]
 pub struct Proc {
     root: PathBuf,
-    role: Role,
+    purpose: Purpose,
 }
 
 #[derive(Debug)]
-enum Role {
+enum Purpose {
     /// The main source: a listener that it does not show does not exist.
     Source {
         /// The families in which a first, short pass over TCP did not find the listener.
         unseen: Vec<Family>,
     },
     /// A cross-check: only the listeners that it shows count.
-    SecondOpinion,
+    CrossCheck,
 }
 
 impl Proc {
@@ -68,16 +68,16 @@ impl Proc {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::Source { unseen: Vec::new() },
+            purpose: Purpose::Source { unseen: Vec::new() },
         }
     }
 
-    /// Makes a cross-check. It is left out ([`super::Fault`]) if the host has too many sockets, so that it would take longer
+    /// Makes a cross-check. It is left out ([`super::SourceError`]) if the host has too many sockets, so that it would take longer
     /// than the rest of its limit.
-    pub fn second_opinion(root: impl Into<PathBuf>) -> Self {
+    pub fn cross_check(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            role: Role::SecondOpinion,
+            purpose: Purpose::CrossCheck,
         }
     }
 
@@ -93,7 +93,7 @@ impl Proc {
     }
 
     /// Opens the table of this family. `None` if there is no IPv6 here.
-    fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, Fault> {
+    fn open(&self, protocol: Protocol, family: Family) -> Result<Option<File>, ProcError> {
         let path = self.path(protocol, family);
         match (File::open(&path), family) {
             (Ok(file), _) => Ok(Some(file)),
@@ -103,7 +103,10 @@ impl Proc {
                 self.open(protocol, Family::V4)?;
                 Ok(None)
             }
-            (Err(error), _) => Err(Fault::new(&path, Problem::Open(ErrnoText::from(&error).0))),
+            (Err(error), _) => Err(ProcError::new(
+                &path,
+                Problem::Open(ErrnoText::from(&error).0),
+            )),
         }
     }
 }
@@ -113,41 +116,41 @@ impl Proc {
         &self,
         stride: Stride,
         short_is_end: bool,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<Pass, super::Fault> {
-        let Question {
+    ) -> Result<Pass, super::SourceError> {
+        let Query {
             protocol,
             family,
             ports,
             deadline,
-        } = question;
+        } = query;
         let Some(file) = self.open(protocol, family)? else {
             return Ok(Pass::Complete);
         };
         let rows = Rows::new(file, stride, short_is_end, deadline);
         match rows.and_then(|rows| pass(rows, protocol, ports, ByteOrder::NATIVE, visit)) {
             Ok(pass) => Ok(pass),
-            Err(Problem::TimeIsUp) => Err(super::Fault::TimeIsUp(deadline.whole())),
-            Err(problem) => Err(Fault::new(&self.path(protocol, family), problem).into()),
+            Err(Problem::TimeIsUp) => Err(super::SourceError::TimeIsUp(deadline.limit())),
+            Err(problem) => Err(ProcError::new(&self.path(protocol, family), problem).into()),
         }
     }
 
     /// # Errors
     /// Returns an error if a cross-check would take longer than its limit. If the kernel does not report the number of
     /// sockets, the cross-check is made.
-    fn affordable(&self, question: Question<'_>) -> Result<(), Fault> {
-        let budget = question.deadline.left();
-        let path = self.root.join(match (question.protocol, question.family) {
+    fn check_budget(&self, query: Query<'_>) -> Result<(), ProcError> {
+        let budget = query.deadline.remaining();
+        let path = self.root.join(match (query.protocol, query.family) {
             (Protocol::Udp, Family::V6) => "self/net/sockstat6",
             _ => "self/net/sockstat",
         });
-        let cost_by = |text: Vec<u8>| match question.protocol {
+        let cost_by = |text: Vec<u8>| match query.protocol {
             Protocol::Tcp => cost::sockets(&text).map(cost::of_both_tables),
-            Protocol::Udp => cost::udp_sockets(&text, question.family).map(cost::of_udp_table),
+            Protocol::Udp => cost::udp_sockets(&text, query.family).map(cost::of_udp_table),
         };
         match std::fs::read(&path).ok().and_then(cost_by) {
-            Some(cost) if cost > budget => Err(Fault::new(&path, Problem::TooDear(cost))),
+            Some(cost) if cost > budget => Err(ProcError::new(&path, Problem::TooDear(cost))),
             _ => Ok(()),
         }
     }
@@ -159,43 +162,43 @@ impl Source for Proc {
     }
 
     fn begin_check(&mut self) {
-        if let Role::Source { unseen } = &mut self.role {
+        if let Purpose::Source { unseen } = &mut self.purpose {
             unseen.clear();
         }
     }
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), super::Fault> {
-        let first = match &self.role {
-            Role::SecondOpinion => {
-                self.affordable(question)?;
-                self.pass(Stride::Page, true, question, visit)?;
+    ) -> Result<(), super::SourceError> {
+        let first = match &self.purpose {
+            Purpose::CrossCheck => {
+                self.check_budget(query)?;
+                self.pass(Stride::Page, true, query, visit)?;
                 return Ok(());
             }
-            Role::Source { unseen } => {
-                let hopeful = question.protocol == Protocol::Tcp && question.ports != Ports::All;
-                hopeful && !unseen.contains(&question.family)
+            Purpose::Source { unseen } => {
+                let hopeful = query.protocol == Protocol::Tcp && query.ports != Ports::All;
+                hopeful && !unseen.contains(&query.family)
             }
         };
         // What listens is found soonest by small strides, and what does not is shown to be absent
         // by large ones.
-        if first && self.pass(Stride::Row, false, question, visit)? == Pass::BrokenOff {
+        if first && self.pass(Stride::Row, false, query, visit)? == Pass::BrokenOff {
             return Ok(());
         }
-        let passes = match question.protocol {
+        let passes = match query.protocol {
             Protocol::Tcp => PASSES,
             Protocol::Udp => UDP_PASSES,
         };
         for stride in Stride::of_passes(passes) {
-            if self.pass(stride, false, question, visit)? != Pass::Incomplete {
+            if self.pass(stride, false, query, visit)? != Pass::Incomplete {
                 break;
             }
         }
-        if let (Role::Source { unseen }, true) = (&mut self.role, first) {
-            unseen.push(question.family);
+        if let (Purpose::Source { unseen }, true) = (&mut self.purpose, first) {
+            unseen.push(query.family);
         }
         Ok(())
     }
@@ -214,8 +217,8 @@ enum Pass {
 
 impl Pass {
     /// A pass that came to the end of the listeners.
-    fn of_one_moment(is_one: bool) -> Self {
-        if is_one {
+    fn complete_if(is_atomic: bool) -> Self {
+        if is_atomic {
             Self::Complete
         } else {
             Self::Incomplete
@@ -241,32 +244,32 @@ fn pass<R: io::Read>(
         let row = row::parse(line, protocol, order)?;
         in_order &= row.slot == slots.next() && !row.has_no_timeout;
         match row.state {
-            State::SynRecv => {}
-            State::Other => behind_listeners = true,
-            State::Listen => {
+            SocketState::SynRecv => {}
+            SocketState::Other => behind_listeners = true,
+            SocketState::Listen => {
                 in_order &= !behind_listeners;
-                let wanted = ports.has(row.listener.port);
+                let wanted = ports.contains(row.listener.port);
                 if wanted && visit(&row.listener).is_break() {
                     return Ok(Pass::BrokenOff);
                 }
             }
         }
         // What was read already is looked at all the same: it may show that the order is another.
-        if behind_listeners && in_order && !rows.has_more_at_hand() {
-            return Ok(Pass::of_one_moment(rows.is_one_moment()));
+        if behind_listeners && in_order && !rows.has_buffered_row() {
+            return Ok(Pass::complete_if(rows.is_atomic()));
         }
     }
-    Ok(Pass::of_one_moment(rows.is_whole_in_one_moment()))
+    Ok(Pass::complete_if(rows.is_complete_and_atomic()))
 }
 
 /// The reason why a table in /proc gave no complete answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ProcError {
     path: PathBuf,
     problem: Problem,
 }
 
-impl Fault {
+impl ProcError {
     fn new(path: &Path, problem: Problem) -> Self {
         Self {
             path: path.to_owned(),
@@ -296,7 +299,7 @@ enum Problem {
     Row(String),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ProcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
@@ -312,7 +315,7 @@ impl fmt::Display for Fault {
                 write!(
                     f,
                     "counts too many sockets: reading the tables would take {}",
-                    Shown(*cost)
+                    HumanDuration(*cost)
                 )
             }
             Problem::CutRow => f.write_str("ends within a row"),
@@ -321,4 +324,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ProcError {}

@@ -18,7 +18,7 @@ const DROPS: usize = 12;
 /// The content of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    pub(super) state: State,
+    pub(super) state: SocketState,
     /// The socket's local side; a listener only if `state` says so.
     pub(super) listener: Listener,
     /// Its number. Linux numbers the rows of a table 0, 1, 2, ...; gVisor lists sockets in any order, with the number of
@@ -31,7 +31,7 @@ pub(super) struct Row {
 
 /// The states that matter: LISTEN, for UDP not connected, and the others for the order of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SocketState {
     Listen,
     SynRecv,
     Other,
@@ -94,11 +94,11 @@ pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<
     })
 }
 
-fn tcp(entry: &TcpNetEntry) -> (State, Listener) {
+fn tcp(entry: &TcpNetEntry) -> (SocketState, Listener) {
     let state = match entry.state {
-        TcpState::Listen => State::Listen,
-        TcpState::SynRecv | TcpState::NewSynRecv => State::SynRecv,
-        _ => State::Other,
+        TcpState::Listen => SocketState::Listen,
+        TcpState::SynRecv | TcpState::NewSynRecv => SocketState::SynRecv,
+        _ => SocketState::Other,
     };
     let TcpNetEntry {
         local_address,
@@ -111,10 +111,10 @@ fn tcp(entry: &TcpNetEntry) -> (State, Listener) {
     (state, listener)
 }
 
-fn udp(entry: &UdpNetEntry) -> (State, Listener) {
+fn udp(entry: &UdpNetEntry) -> (SocketState, Listener) {
     let state = match entry.state {
-        UdpState::Close => State::Listen,
-        UdpState::Established => State::Other,
+        UdpState::Close => SocketState::Listen,
+        UdpState::Established => SocketState::Other,
     };
     let UdpNetEntry {
         local_address,

@@ -116,19 +116,19 @@ impl<'a, R: Read> Rows<'a, R> {
     }
 
     /// True if the buffer has another whole row, so that the next row needs no read.
-    pub(super) fn has_more_at_hand(&self) -> bool {
+    pub(super) fn has_buffered_row(&self) -> bool {
         self.unread().contains(&b'\n')
     }
 
     /// True if all returned rows came from one read, and so from one moment.
-    pub(super) fn is_one_moment(&self) -> bool {
+    pub(super) fn is_atomic(&self) -> bool {
         self.reads == 1
     }
 
     /// True if the whole table came from one read. After a read that fills its buffer another row may have followed,
     /// which can be gone at the next read.
-    pub(super) fn is_whole_in_one_moment(&self) -> bool {
-        self.is_one_moment() && self.had_room
+    pub(super) fn is_complete_and_atomic(&self) -> bool {
+        self.is_atomic() && self.had_room
     }
 
     fn unread(&self) -> &[u8] {
@@ -137,7 +137,7 @@ impl<'a, R: Read> Rows<'a, R> {
 
     /// Reads once more, after the bytes in the buffer.
     fn read(&mut self) -> Result<usize, Problem> {
-        if self.deadline.is_over() {
+        if self.deadline.has_passed() {
             return Err(Problem::TimeIsUp);
         }
         self.buffer.copy_within(self.start..self.end, 0);

@@ -39,7 +39,7 @@ fn a_file_is_read_up_to_its_limits() {
 }
 
 #[test]
-fn what_is_not_a_regular_file_is_not_opened() {
+fn only_regular_files_are_opened() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     mkfifo(&fifo, Mode::S_IRWXU).unwrap();
@@ -54,7 +54,7 @@ fn what_is_not_a_regular_file_is_not_opened() {
 }
 
 #[test]
-fn files_of_the_kernel_are_read_on_purpose_alone() {
+fn kernel_files_are_read_only_by_the_function_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("link");
     for target in [
@@ -74,7 +74,7 @@ fn files_of_the_kernel_are_read_on_purpose_alone() {
 
 /// The link leads to a file on a disk, but a user decides where such a link leads.
 #[test]
-fn links_of_the_kernel_are_followed_on_purpose_alone() {
+fn kernel_links_are_followed_only_by_the_function_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("link");
     fs::write(folder.path().join("file"), "0").unwrap();
@@ -91,7 +91,7 @@ fn links_of_the_kernel_are_followed_on_purpose_alone() {
 }
 
 #[test]
-fn copies_are_known_by_their_bytes() {
+fn copies_are_recognized_by_their_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let bytes = b"0123456789".repeat(20_000);

@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use listenup::domain::{Listener, Protocol};
-use listenup::source::netlink::Fault;
-use listenup::source::netlink::fuzzing::{Dump, Outcome, RAN_DRY, SEQUENCE, parse};
+use listenup::source::netlink::NetlinkError;
+use listenup::source::netlink::fuzzing::{Dump, DumpResults, RAN_DRY, SEQUENCE, parse};
 use listenup::source::{self, ByteOrder};
 
 fuzz_target!(|datagram: &[u8]| {
@@ -17,8 +17,8 @@ fuzz_target!(|datagram: &[u8]| {
 });
 
 /// `state` is that of a listener.
-fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
-    let Outcome {
+fn check(datagram: &[u8], state: u8, outcome: &DumpResults) {
+    let DumpResults {
         order,
         alone,
         ended,
@@ -62,8 +62,8 @@ fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
         },
         None => assert_eq!(broken_off.end, ended.end),
     }
-    refused(truncated, Fault::Truncated);
-    refused(foreign, Fault::Sender(1));
+    refused(truncated, NetlinkError::Truncated);
+    refused(foreign, NetlinkError::Sender(1));
     if let Ok(Some(listener)) = exact {
         assert_eq!(Some(&listener.port), listening.first());
     }
@@ -77,9 +77,9 @@ fn check(datagram: &[u8], state: u8, outcome: &Outcome) {
 }
 
 /// A datagram that is not taken shows nothing.
-fn refused(dump: &Dump, fault: Fault) {
+fn refused(dump: &Dump, fault: NetlinkError) {
     assert!(dump.listeners.is_empty());
-    assert_eq!(dump.end, Err(source::Fault::Netlink(fault)));
+    assert_eq!(dump.end, Err(source::SourceError::Netlink(fault)));
 }
 
 fn ports(dump: &Dump) -> Vec<u16> {

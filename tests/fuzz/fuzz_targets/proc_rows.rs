@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use listenup::domain::Protocol;
-use listenup::source::proc::fuzzing::{End, Look, Outcome, read};
+use listenup::source::proc::fuzzing::{PassEnd, PassResult, PassResults, read};
 
 fuzz_target!(|input: &[u8]| {
     for (protocol, state) in [(Protocol::Tcp, 10), (Protocol::Udp, 7)] {
@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
 fn compare(protocol: Protocol, wanted: u8, input: &[u8]) {
     let said = listening(wanted, input.get(2..).unwrap_or_default());
     let [little, big] = read(protocol, input);
-    for Outcome {
+    for PassResults {
         by_rows,
         by_pages,
         until_short,
@@ -49,14 +49,14 @@ fn compare(protocol: Protocol, wanted: u8, input: &[u8]) {
     }
 }
 
-fn check(look: &Look, said: &[u16]) {
+fn check(look: &PassResult, said: &[u16]) {
     assert!(said.starts_with(&ports(look)), "{look:?}");
     match look.end {
-        End::Complete => assert_eq!(look.reads, 1),
+        PassEnd::Complete => assert_eq!(look.reads, 1),
         // One read that filled its buffer may have left something out, too.
-        End::Incomplete => assert!(look.reads >= 1),
-        End::Problem(_) => {}
-        End::BrokenOff => panic!("nobody broke off"),
+        PassEnd::Incomplete => assert!(look.reads >= 1),
+        PassEnd::Problem(_) => {}
+        PassEnd::BrokenOff => panic!("nobody broke off"),
     }
     if to_the_end(look) {
         assert_eq!(ports(look), said);
@@ -64,11 +64,11 @@ fn check(look: &Look, said: &[u16]) {
 }
 
 /// Whether the table was read to its end and found good.
-fn to_the_end(look: &Look) -> bool {
-    look.saw_the_end && !matches!(look.end, End::Problem(_))
+fn to_the_end(look: &PassResult) -> bool {
+    look.saw_the_end && !matches!(look.end, PassEnd::Problem(_))
 }
 
-fn ports(look: &Look) -> Vec<u16> {
+fn ports(look: &PassResult) -> Vec<u16> {
     look.listeners
         .iter()
         .map(|listener| listener.port)

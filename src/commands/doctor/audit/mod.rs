@@ -25,7 +25,7 @@ use super::command::{
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Setting};
-use crate::domain::Wanted;
+use crate::domain::Expectation;
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::{ReadError, RegularFile};
 
@@ -241,7 +241,7 @@ impl Audit<'_> {
                 let wanted = call
                     .options
                     .as_ref()
-                    .map(|options| options.wanted == Wanted::Listening);
+                    .map(|options| options.wanted == Expectation::Listening);
                 weights(wanted, findings);
                 if let (Some(options), Some(path), true) =
                     (&call.options, &path, runs && is_well(findings))

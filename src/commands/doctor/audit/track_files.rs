@@ -15,7 +15,7 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
 use crate::commands::doctor::findings::Finding;
-use crate::host::folders::weak_part;
+use crate::host::folders::insecure_part;
 use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
 use crate::untrusted::{Limits, ReadError, RegularFile};
 
@@ -57,7 +57,7 @@ impl TrackedFile<'_> {
                 false => Vec::new(),
             };
         }
-        let weak = weak_part(self.path, 0).map(|part| {
+        let weak = insecure_part(self.path, 0).map(|part| {
             let owner = accounts.owner(part.uid, part.gid);
             let (path, mode) = (part.path.display(), part.mode & 0o7777);
             let shown = format!("{path} ({owner} {mode:04o})");

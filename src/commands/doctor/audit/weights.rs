@@ -246,7 +246,7 @@ mod tests {
     use crate::keepalived_conf::{Disk, Reading};
 
     #[test]
-    fn priorities_as_keepalived_has_them() {
+    fn priorities_are_computed_as_keepalived_does() {
         let text = "vrrp_instance a {\n virtual_router_id 1\n priority 100\n}\n";
         let reading = Reading {
             files: &Disk,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::codes;
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::commands::doctor::checks::OnFailure;
 use crate::domain::{Answer, Protocol, Target};
 use crate::untrusted::ReadError;
@@ -78,9 +78,13 @@ impl fmt::Display for NotEvaluated {
         match self {
             Self::NotRoot(user) => write!(f, "only root can find out what it finds as user {user}"),
             Self::NoTime(limit) => {
-                write!(f, "the {} for all checks together are over", Shown(*limit))
+                write!(
+                    f,
+                    "the {} for all checks together are over",
+                    HumanDuration(*limit)
+                )
             }
-            Self::Unfinished(limit) => write!(f, "it was ended after {}", Shown(*limit)),
+            Self::Unfinished(limit) => write!(f, "it was ended after {}", HumanDuration(*limit)),
             Self::Unreadable(error) => write!(f, "the program cannot be read: {error}"),
             Self::System(error) => f.write_str(error),
         }
@@ -95,7 +99,7 @@ impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (target, answer)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let (word, reason) = answer.in_words();
+            let (word, reason) = answer.words();
             // "80 is listening", "80: could not tell".
             let verb = if word.ends_with("listening") {
                 " is "

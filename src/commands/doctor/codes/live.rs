@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::codes;
-use crate::commands::doctor::live::Obstacle;
+use crate::commands::doctor::live::NotTrusted;
 use crate::keepalived_conf::Diagnostic;
 
 codes! {
@@ -20,7 +20,7 @@ codes! {
     SCRIPTS_NOT_RUN = "LU522";
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for NotTrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExecutableNotOfRoot => f.write_str("its program does not belong to root"),

@@ -106,14 +106,14 @@ impl fmt::Display for Stricter {
 
 /// The reason why `--rewrite` rewrites nothing in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub enum NotRewritten {
     /// It cannot be read.
     Unread(String),
     /// A terminal would obey its text.
     Controls(usize),
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for NotRewritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unread(error) => write!(f, "cannot be read: {error}"),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::path::is_same;
 use crate::cli::{self, CheckOptions, Request};
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
@@ -83,7 +83,7 @@ fn options(
         findings.push(SHELL_WORD.with(&[("name", name), ("word", &word)]));
         return None;
     }
-    let line = check.in_words();
+    let line = check.command_line();
     let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
     let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
         Ok(Request::Check(options)) => {
@@ -117,8 +117,8 @@ fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) ->
     };
     Some(code.with(&[
         ("name", &check.name),
-        ("ours", &Shown(ours)),
-        ("timeout", &Shown(timeout)),
-        ("interval", &Shown(interval)),
+        ("ours", &HumanDuration(ours)),
+        ("timeout", &HumanDuration(timeout)),
+        ("interval", &HumanDuration(interval)),
     ]))
 }

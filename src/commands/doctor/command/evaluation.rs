@@ -7,9 +7,9 @@ use super::namespace::in_netns;
 use super::user::ScriptUser;
 use crate::cli::CheckOptions;
 use crate::clock::{Deadline, SystemClock};
-use crate::commands::checker::{Checker, conclude};
+use crate::commands::checker::{Checker, check_result};
 use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
-use crate::domain::{Doubt, Obstacle, Verdict};
+use crate::domain::{SetupError, UnknownReason, Verdict};
 use crate::engine::Outcome;
 use crate::host::processes::Viewer;
 use crate::report::CheckResult;
@@ -56,14 +56,14 @@ impl Evaluations {
         let own = options.timing.timeout;
         let limit = own.min(MAX).min(left);
         let started = Instant::now();
-        let outcome = judge(options, user, limit);
+        let outcome = evaluate(options, user, limit);
         self.0.set(left.saturating_sub(started.elapsed()));
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(Obstacle::Doubt(doubt)) => Outcome::in_doubt(&options.targets, &doubt),
-            Err(Obstacle::NoSuch(what)) => return Evaluation::Refused(what),
+            Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
+            Err(SetupError::NoSuch(what)) => return Evaluation::Refused(what),
         };
-        let checked = conclude(options, outcome);
+        let checked = check_result(options, outcome);
         // With all its time it might have ended otherwise.
         if limit < own && !checked.verdict.is_healthy() {
             return Evaluation::Unknown(NotEvaluated::Unfinished(limit));
@@ -72,7 +72,11 @@ impl Evaluations {
     }
 }
 
-fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<Outcome, Obstacle> {
+fn evaluate(
+    options: &CheckOptions,
+    user: &ScriptUser,
+    limit: Duration,
+) -> Result<Outcome, SetupError> {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, limit);
     let viewer = (user.uid != 0).then_some(Viewer {
@@ -80,17 +84,17 @@ fn judge(options: &CheckOptions, user: &ScriptUser, limit: Duration) -> Result<O
         gid: user.gid,
     });
     in_netns(options.netns.as_ref(), || match &options.netns {
-        Some(netns) if viewer.is_some() => Err(Doubt::new(format_args!(
+        Some(netns) if viewer.is_some() => Err(UnknownReason::new(format_args!(
             "the network namespace {netns} cannot be entered: only root is allowed to"
         ))
         .into()),
-        _ => Checker::here(options, viewer).judge(deadline),
+        _ => Checker::here(options, viewer).check(deadline),
     })?
 }
 
 fn classify(checked: &CheckResult) -> Evaluation {
     let answers = Answers(checked.outcome.answers.clone());
-    match (checked.verdict, checked.status.number() == 0) {
+    match (checked.verdict, checked.status.code() == 0) {
         (Verdict::CouldNotTell, true) => Evaluation::UnknownIsUp(answers),
         (Verdict::CouldNotTell, false) => Evaluation::CouldNotTell(answers),
         (_, true) => Evaluation::Succeeds(answers),
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn all_checks_share_one_time() {
+    fn all_checks_share_one_time_limit() {
         let evaluations = Evaluations(Cell::new(Duration::from_millis(60)));
         let options = options("listenup check --retry-for 40s --timeout 50s 1");
         let mut found = Vec::new();
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_refused() {
+    fn a_missing_device_or_namespace_is_wrong_usage() {
         let evaluations = Evaluations::default();
         for line in [
             "listenup check --interface nosuch0 443",

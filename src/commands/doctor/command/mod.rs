@@ -24,7 +24,7 @@ use super::codes::command::{
 use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
-use crate::domain::{Endpoint, Obstacle, Target, Wanted};
+use crate::domain::{Endpoint, Expectation, SetupError, Target};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
@@ -69,7 +69,7 @@ impl Attempt<'_> {
             return vec![finding.at(place)];
         }
         let name = self.netns.map(|set| set.value.as_str());
-        let netns = name.and_then(Netns::named);
+        let netns = name.and_then(Netns::parse);
         let inside = in_netns(netns.as_ref(), || {
             let found = self.evaluate();
             let deadlock = self.deadlock(&found);
@@ -77,13 +77,13 @@ impl Attempt<'_> {
         });
         let (found, deadlock) = match inside {
             Ok(inside) => inside,
-            Err(Obstacle::NoSuch(why)) => {
+            Err(SetupError::NoSuch(why)) => {
                 let netns = name.unwrap_or_default();
                 let finding = NO_NAMESPACE.with(&[("netns", &netns), ("why", &why)]);
                 return vec![finding.at(self.netns.map_or(place, |set| &set.place))];
             }
-            Err(Obstacle::Doubt(doubt)) => {
-                let why = NotEvaluated::System(doubt.to_string());
+            Err(SetupError::Unknown(reason)) => {
+                let why = NotEvaluated::System(reason.to_string());
                 return vec![self.not_evaluated(&why).at(place)];
             }
         };
@@ -162,7 +162,7 @@ impl Attempt<'_> {
     /// Reports a service that cannot bind its address before it is here, and a check that keeps it away.
     fn deadlock(&self, found: &Evaluation) -> Option<Finding> {
         let is_deadlock = matches!(found, Evaluation::Fails(_))
-            && self.options.wanted == Wanted::Listening
+            && self.options.wanted == Expectation::Listening
             && self.check.on_failure == OnFailure::Fault;
         let mut targets = self.options.targets.iter().filter(|_| is_deadlock);
         targets.find_map(|target| {

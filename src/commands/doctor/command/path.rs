@@ -21,8 +21,8 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
 use crate::errno::ErrnoText;
-use crate::host::folders::weak_part;
-use crate::untrusted::{self, Place};
+use crate::host::folders::insecure_part;
+use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
 const SEARCHED: [&str; 6] = [
@@ -115,7 +115,7 @@ impl Program<'_> {
                 part.mode & 0o7777
             )
         };
-        let is_replaceable = weak_part(path, 0).is_some_and(|part| part.path != file.path);
+        let is_replaceable = insecure_part(path, 0).is_some_and(|part| part.path != file.path);
         let safe = |finding: Finding| match is_replaceable {
             true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
             false => finding,
@@ -138,7 +138,7 @@ impl Program<'_> {
             findings.push(of_part(NOT_EXECUTABLE, file));
         }
         // What cannot be found out is not reported.
-        let place = Place::of(&file.path).ok();
+        let place = PathHandle::of(&file.path).ok();
         let system = place.and_then(|place| statvfs(&place.path()).ok());
         if system.is_some_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
             findings.push(of_part(ON_NOEXEC, file));

@@ -92,7 +92,7 @@ impl Accounts {
     ///
     /// # Errors
     /// Returns a finding if /etc/passwd does not have the name.
-    pub fn by_option(&self, name: &str) -> Result<ScriptUser, Finding> {
+    pub fn named_user(&self, name: &str) -> Result<ScriptUser, Finding> {
         let number = || name.parse().ok().map(|uid| self.by_number(uid));
         let user = self.by_name(name).or_else(number);
         user.ok_or_else(|| USER_OPTION_UNKNOWN.with(&[("user", &name)]))
@@ -138,7 +138,7 @@ impl Runners<'_> {
         let mut users = self.globals.script_users.iter();
         let users: Result<Vec<ScriptUser>, Finding> =
             users.try_fold(Vec::new(), |mut users, user| {
-                users.push(self.of_conf(user, Dropped::Default)?);
+                users.push(self.configured_user(user, Dropped::Default)?);
                 Ok(users)
             });
         if let Some(user) = users?.pop() {
@@ -159,13 +159,13 @@ impl Runners<'_> {
     /// Returns a finding if it does not exist. `dropped` is what keepalived drops then.
     pub fn user(&self, own: Option<&User>, dropped: Dropped<'_>) -> Result<ScriptUser, Finding> {
         match own.filter(|_| self.forced.is_none()) {
-            Some(own) => self.of_conf(own, dropped),
+            Some(own) => self.configured_user(own, dropped),
             None => self.default_user(),
         }
     }
 
     /// keepalived looks up names only, also if they are numbers.
-    fn of_conf(&self, conf: &User, dropped: Dropped<'_>) -> Result<ScriptUser, Finding> {
+    fn configured_user(&self, conf: &User, dropped: Dropped<'_>) -> Result<ScriptUser, Finding> {
         let user = &conf.user;
         let Some(mut found) = self.accounts.by_name(user) else {
             let finding = USER_UNKNOWN.with(&[("dropped", &dropped), ("user", user)]);

@@ -74,7 +74,7 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     };
     let named = processes
         .all()
-        .filter(|process| process.is_called("keepalived"));
+        .filter(|process| process.matches_name("keepalived"));
     let candidates = named.filter_map(|process| Candidate::find(proc, process.pid()));
     let candidates: Vec<Candidate> = candidates.collect();
     let is_keepalived = |pid: u32| {
@@ -87,8 +87,8 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         .partition(|candidate| is_keepalived(candidate.parent));
     let mut running = Vec::new();
     for main in mains {
-        if main.obstacle.is_some() {
-            findings.extend(main.obstacle.clone().map(|why| main.report(&why)));
+        if main.not_trusted.is_some() {
+            findings.extend(main.not_trusted.clone().map(|why| main.report(&why)));
             continue;
         }
         let loaded = main.loaded().unwrap_or_else(|why| {
@@ -117,7 +117,7 @@ pub fn host_name() -> Vec<u8> {
 
 /// The reason why a process is not believed, or why its loaded configuration is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum NotTrusted {
     /// Its executable does not belong to root.
     ExecutableNotOfRoot,
     /// Users other than root can write to its executable.
@@ -130,7 +130,7 @@ pub enum Obstacle {
     Unreadable(ReadError),
 }
 
-impl From<ReadError> for Obstacle {
+impl From<ReadError> for NotTrusted {
     fn from(error: ReadError) -> Self {
         Self::Unreadable(error)
     }
@@ -143,7 +143,7 @@ struct Candidate {
     parent: u32,
     folder: ProcessFolder,
     version: Option<Version>,
-    obstacle: Option<Obstacle>,
+    not_trusted: Option<NotTrusted>,
 }
 
 impl Candidate {
@@ -161,7 +161,7 @@ impl Candidate {
             Ok(false) | Err(ReadError::System(Errno::ENOENT | Errno::ESRCH)) => return None,
             Ok(true) => folder
                 .executable()
-                .map_err(Obstacle::from)
+                .map_err(NotTrusted::from)
                 .and_then(examine_executable),
             Err(error) => Err(error.into()),
         };
@@ -170,22 +170,22 @@ impl Candidate {
             parent: status.parent,
             folder,
             version: version.as_ref().ok().copied(),
-            obstacle: version.err(),
+            not_trusted: version.err(),
         })
     }
 
     fn may_be_keepalived(&self) -> bool {
-        matches!(self.obstacle, None | Some(Obstacle::Unreadable(_)))
+        matches!(self.not_trusted, None | Some(NotTrusted::Unreadable(_)))
     }
 
     /// `None`: it has no such file, as before 2.2.0.
-    fn loaded(&self) -> Result<Option<Loaded>, Obstacle> {
+    fn loaded(&self) -> Result<Option<Loaded>, NotTrusted> {
         let Some(file) = self.folder.open_file(MEMFD)? else {
             return Ok(None);
         };
         let owner = file.metadata().uid();
         if owner != 0 {
-            return Err(Obstacle::FileNotOfRoot(owner));
+            return Err(NotTrusted::FileNotOfRoot(owner));
         }
         let words = self.folder.words()?;
         let folder = self.folder.working_folder()?;
@@ -202,9 +202,9 @@ impl Candidate {
         }))
     }
 
-    fn report(&self, why: &Obstacle) -> crate::commands::doctor::findings::Finding {
+    fn report(&self, why: &NotTrusted) -> crate::commands::doctor::findings::Finding {
         let code = match why {
-            Obstacle::Unreadable(_) => LOADED_UNREADABLE,
+            NotTrusted::Unreadable(_) => LOADED_UNREADABLE,
             _ => NOT_BELIEVED,
         };
         let program = self.folder.executable_path();
@@ -217,16 +217,16 @@ impl Candidate {
 }
 
 /// Returns the version of an executable that only root can have made.
-fn examine_executable(executable: RegularFile) -> Result<Version, Obstacle> {
+fn examine_executable(executable: RegularFile) -> Result<Version, NotTrusted> {
     let found = executable.metadata();
     if found.uid() != 0 {
-        return Err(Obstacle::ExecutableNotOfRoot);
+        return Err(NotTrusted::ExecutableNotOfRoot);
     }
     let by_group = found.gid() != 0 && found.mode() & 0o020 != 0;
     if by_group || found.mode() & 0o002 != 0 {
-        return Err(Obstacle::ExecutableWritable);
+        return Err(NotTrusted::ExecutableWritable);
     }
-    version::of_file(&executable)?.ok_or(Obstacle::ExecutableOther)
+    version::of_file(&executable)?.ok_or(NotTrusted::ExecutableOther)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_of_each_keepalived() {
+    fn the_version_is_found_in_keepalived_executables() {
         for (program, expected) in [
             ("\0Keepalived v2.2.7 (01/16,2022)\0", Some("2.2.7")),
             ("Keepalived v1.2.24 (", Some("1.2.24")),

@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::host::process_folder::ProcessFolder;
-use crate::untrusted::{self, Place, ReadError, RegularFile};
+use crate::untrusted::{self, PathHandle, ReadError, RegularFile};
 
 /// Bytes of /proc/self/fdinfo with one watch.
 const LONGEST_LINE: u64 = 4096;
@@ -34,7 +34,7 @@ pub fn of_process(process: &ProcessFolder) -> Result<Vec<Watched>, ReadError> {
 
 /// Returns how the kernel identifies a folder, if it is watched. `None`: that could not be found out.
 pub fn identity(folder: &Path) -> Option<Watched> {
-    let folder = Place::of(folder).ok()?;
+    let folder = PathHandle::of(folder).ok()?;
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
     // Nothing is read from it.
     inotify

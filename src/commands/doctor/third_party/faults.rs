@@ -10,7 +10,7 @@ use super::replacement::targets;
 use super::script::{Defect, defect, read};
 use super::search;
 use super::shape::Meaning;
-use crate::clock::Shown;
+use crate::clock::HumanDuration;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::outcome::{IfDown, IfUp, OnOneFailure};
 use crate::commands::doctor::codes::third_party as codes;
@@ -71,7 +71,7 @@ impl Faults<'_> {
         let mut all: Vec<(&'static str, &dyn Display)> = values.to_vec();
         let (if_up, if_down) = (IfUp(check.on_failure), IfDown(check.on_failure));
         let on_failure = OnOneFailure(check.on_failure);
-        let timeout = Shown(check.timeout);
+        let timeout = HumanDuration(check.timeout);
         all.extend([
             ("name", &check.name as &dyn Display),
             ("if_up", &if_up),

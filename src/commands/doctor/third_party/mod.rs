@@ -178,13 +178,15 @@ impl<'c> Analysis<'c> {
 
     /// The file of the script, or else the command.
     fn file(&self) -> String {
-        self.file.clone().unwrap_or_else(|| self.check.in_words())
+        self.file
+            .clone()
+            .unwrap_or_else(|| self.check.command_line())
     }
 
     /// A place in the script, or else the command.
     fn place(&self, line: usize) -> String {
         let place = self.file.as_ref().map(|file| format!("{file}:{line}"));
-        place.unwrap_or_else(|| self.check.in_words())
+        place.unwrap_or_else(|| self.check.command_line())
     }
 }
 

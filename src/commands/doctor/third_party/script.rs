@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::look::base_name;
-use crate::untrusted::{self, Limits, Place, ReadError, RegularFile};
+use crate::untrusted::{self, Limits, PathHandle, ReadError, RegularFile};
 
 /// The bytes of a script that are read at most.
 const LIMIT: u64 = 64 << 10;
@@ -122,7 +122,7 @@ impl Script {
 
 /// Returns the path of a file without symlinks.
 fn real_path(file: &str) -> Option<PathBuf> {
-    let place = Place::of(Path::new(file)).ok()?;
+    let place = PathHandle::of(Path::new(file)).ok()?;
     std::fs::read_link(place.path()).ok()
 }
 

@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_shell_agrees(
+        fn simplified_shapes_give_the_same_result_in_a_shell(
             end in prop::sample::select(vec!["; L $", "; E $"]),
             rules in prop::collection::vec(any::<(usize, usize)>(), 0..5),
             other in prop::option::of((any::<usize>(), prop::sample::select(vec![
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_keeps_the_result() {
+    fn each_simplification_rule_keeps_the_result() {
         for (from, ..) in RULES {
             for end in [
                 "",

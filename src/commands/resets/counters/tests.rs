@@ -47,7 +47,7 @@ fn parse(form: Form, text: &str) -> Result<Vec<(&'static str, u64)>, Problem> {
 }
 
 #[test]
-fn what_kernels_write() {
+fn counters_of_captured_kernels_are_parsed() {
     // By scripts/capture.rs, with one closed port.
     for (snmp, netstat) in [
         (
@@ -99,7 +99,7 @@ fn unknown_columns_and_another_order_do_not_matter() {
 }
 
 #[test]
-fn a_file_in_another_form_gives_nothing() {
+fn a_file_in_another_format_is_an_error() {
     for text in [
         "",
         "TcpExt:",
@@ -149,7 +149,7 @@ fn conntrack_is_hexadecimal_and_summed_over_cpus() {
 }
 
 #[test]
-fn a_whole_root() {
+fn all_counters_are_read_from_proc() {
     let root = root(&[
         ("self/net/snmp", SNMP),
         ("self/net/netstat", NETSTAT),
@@ -178,7 +178,7 @@ fn a_whole_root() {
 }
 
 #[test]
-fn only_what_every_kernel_has_is_missed() {
+fn only_files_that_every_kernel_has_are_reported_missing() {
     let root = root(&[]);
     let (sample, errors) = Sample::read(root.path());
     assert!(sample.is_empty());
@@ -192,7 +192,7 @@ fn only_what_every_kernel_has_is_missed() {
 }
 
 #[test]
-fn a_file_that_is_there_and_cannot_be_read_is_named() {
+fn an_unreadable_file_is_named() {
     let root = root(&[
         ("self/net/snmp", SNMP),
         ("self/net/netstat", "TcpExt: ListenDrops TW\nTcpExt: 5\n"),
@@ -218,7 +218,7 @@ fn a_file_that_is_there_and_cannot_be_read_is_named() {
 }
 
 #[test]
-fn growth_and_a_counter_that_began_again() {
+fn growth_is_unknown_after_a_counter_was_reset() {
     let before = Sample::from([("OutRsts", 5), ("ListenDrops", 7), ("nf_conntrack_max", 1)]);
     let after = Sample::from([
         ("OutRsts", 8),
@@ -227,7 +227,7 @@ fn growth_and_a_counter_that_began_again() {
         ("nf_conntrack_max", 2),
     ]);
     let changes = Changes::between(&before, &after);
-    let moved: Vec<_> = changes.moved().collect();
+    let moved: Vec<_> = changes.changed().collect();
     let growth = |by, total| Growth { by, total };
     let expected = [
         ("ListenDrops", growth(None, 2)),

@@ -52,7 +52,7 @@ fn a_service_is_one_site_for_all_its_clients() {
 }
 
 #[test]
-fn a_client_is_one_site_for_each_service_also_where_all_ports_are_those_of_clients() {
+fn a_client_is_one_site_for_each_service_even_if_all_ports_are_ephemeral() {
     for (range, service) in [(EPHEMERAL, 443), (WIDE, 8080), (EPHEMERAL, 45_000)] {
         let mut table = Table::new(range);
         for port in 40_000..40_100 {
@@ -69,7 +69,7 @@ fn a_client_is_one_site_for_each_service_also_where_all_ports_are_those_of_clien
 }
 
 #[test]
-fn of_a_single_reset_between_two_ports_of_clients_both_are_named() {
+fn a_single_reset_between_ephemeral_ports_names_both_ports() {
     let mut table = Table::new(WIDE);
     count(
         &mut table,
@@ -82,7 +82,7 @@ fn of_a_single_reset_between_two_ports_of_clients_both_are_named() {
 }
 
 #[test]
-fn a_listener_decides() {
+fn a_listener_decides_which_port_is_the_service_s() {
     let mut table = Table::new(EPHEMERAL);
     let reset = Flow {
         role: Some(Role::Service(40_000)),
@@ -96,7 +96,7 @@ fn a_listener_decides() {
 }
 
 #[test]
-fn a_scan_is_one_site_and_leaves_room() {
+fn a_port_scan_is_one_site_and_does_not_fill_the_table() {
     let mut table = Table::new(EPHEMERAL);
     for port in 1..=1300 {
         count(
@@ -127,7 +127,7 @@ fn a_scan_is_one_site_and_leaves_room() {
 }
 
 #[test]
-fn segments_for_the_dead_connections_of_a_client_are_not_a_scan() {
+fn resets_of_a_client_s_old_connections_are_not_a_scan() {
     let mut table = Table::new(EPHEMERAL);
     for port in 40_000..40_060 {
         count(
@@ -142,7 +142,7 @@ fn segments_for_the_dead_connections_of_a_client_are_not_a_scan() {
 }
 
 #[test]
-fn a_scan_from_this_machine_is_one_site_and_leaves_room() {
+fn a_port_scan_by_this_machine_is_one_site_and_does_not_fill_the_table() {
     let mut table = Table::new(EPHEMERAL);
     for port in 1000..2300 {
         // Some of the client's own ports repeat.
@@ -162,7 +162,7 @@ fn a_scan_from_this_machine_is_one_site_and_leaves_room() {
 }
 
 #[test]
-fn segments_for_the_dead_connections_of_a_client_of_two_services_are_not_a_scan() {
+fn resets_of_old_connections_to_two_services_are_not_a_scan() {
     let mut table = Table::new(EPHEMERAL);
     for port in 40_000..40_060 {
         let service = if port % 3 == 0 { 80 } else { 443 };
@@ -181,7 +181,7 @@ fn segments_for_the_dead_connections_of_a_client_of_two_services_are_not_a_scan(
 }
 
 #[test]
-fn a_service_whose_listener_is_gone_and_that_many_ports_of_a_peer_reset_is_one_site() {
+fn a_closed_service_is_one_site_for_many_ports_of_a_peer() {
     let mut table = Table::new(EPHEMERAL);
     for port in 20_000..20_060 {
         count(&mut table, flow(Cause::Received, 8080, [10, 0, 0, 9], port));
@@ -193,7 +193,7 @@ fn a_service_whose_listener_is_gone_and_that_many_ports_of_a_peer_reset_is_one_s
 }
 
 #[test]
-fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
+fn a_local_connection_is_counted_once_at_the_sender() {
     let mut table = Table::new(EPHEMERAL);
     let within = |flow| Flow {
         is_within: true,
@@ -218,7 +218,7 @@ fn a_connection_within_this_machine_is_counted_where_its_reset_was_sent() {
 }
 
 #[test]
-fn the_other_end_in_another_namespace_of_this_host_is_not_dropped() {
+fn a_reset_from_another_namespace_of_this_host_is_kept() {
     let mut table = Table::new(EPHEMERAL);
     let there = [10, 0, 0, 9];
     let sent = Flow {
@@ -233,7 +233,7 @@ fn the_other_end_in_another_namespace_of_this_host_is_not_dropped() {
 }
 
 #[test]
-fn a_received_reset_that_nobody_sent_is_dropped() {
+fn a_received_local_reset_without_a_sender_is_dropped() {
     let mut table = Table::new(EPHEMERAL);
     count(&mut table, flow(Cause::Received, 80, [10, 0, 0, 9], 40_000));
     count(
@@ -247,7 +247,7 @@ fn a_received_reset_that_nobody_sent_is_dropped() {
 }
 
 #[test]
-fn processes_are_counted_apart() {
+fn resets_are_counted_per_process() {
     let mut table = Table::new(EPHEMERAL);
     let reset = flow(Cause::Aborted, 80, [10, 0, 0, 9], 40_000);
     for thread in [7, 7, 8] {
@@ -258,7 +258,7 @@ fn processes_are_counted_apart() {
 }
 
 #[test]
-fn memory_is_bounded_and_what_is_left_out_is_counted() {
+fn memory_is_bounded_and_omitted_resets_are_counted() {
     let mut table = Table::new(EPHEMERAL);
     let many = 100_000_u32;
     let mut most = 0;

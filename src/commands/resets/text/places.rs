@@ -76,7 +76,7 @@ fn line(place: &ResetPlace) -> String {
         Some(Listening::No) if !is_gone => parts.push("nothing listens there now".to_owned()),
         Some(Listening::No) | None => {}
     }
-    parts.extend(place.facts.iter().map(|fact| in_words(fact, place)));
+    parts.extend(place.facts.iter().map(|fact| describe_fact(fact, place)));
     if place.whose == Whose::Doubtful {
         parts.push("possibly in another network namespace with this address".to_owned());
     }
@@ -129,7 +129,7 @@ fn actor_name(actor: &Actor) -> String {
     )
 }
 
-fn in_words(fact: &Fact, place: &ResetPlace) -> String {
+fn describe_fact(fact: &Fact, place: &ResetPlace) -> String {
     let local = place
         .site
         .local
@@ -137,19 +137,22 @@ fn in_words(fact: &Fact, place: &ResetPlace) -> String {
     match fact {
         Fact::Added(address, at) => format!(
             "{address} was added to this machine at {}: connections from before can be another machine's",
-            at.clock()
+            at.time_of_day()
         ),
-        Fact::Removed(at) => format!("{local} was removed from this machine at {}", at.clock()),
+        Fact::Removed(at) => format!(
+            "{local} was removed from this machine at {}",
+            at.time_of_day()
+        ),
         Fact::NotHere => format!("{local} is not an address of this machine"),
         Fact::ListenerGone(at) => {
             format!(
                 "nothing is listening now; a listener was last seen at {}",
-                at.clock()
+                at.time_of_day()
             )
         }
         Fact::Restarted(at) => format!(
             "its listener was replaced after {}, as by a restart or reload",
-            at.clock()
+            at.time_of_day()
         ),
         Fact::NotLinger => "not by SO_LINGER 0, since TCPAbortOnData did not grow".to_owned(),
         Fact::Smb => {

@@ -26,7 +26,7 @@ pub enum Direction {
 }
 
 /// An address and a port.
-pub type Endpoint = (IpAddr, u16);
+pub type AddressPort = (IpAddr, u16);
 
 /// A reset. `None` if the kernel does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub struct Reset {
     /// The sender.
     pub direction: Direction,
     /// This machine's end; a listener's own address where no connection is known.
-    pub local: Option<Endpoint>,
+    pub local: Option<AddressPort>,
     /// The other end.
-    pub peer: Option<Endpoint>,
+    pub peer: Option<AddressPort>,
     /// The number of the reason. The event's format has its name.
     pub reason: Option<u64>,
     /// True if a listener sent it.
@@ -126,7 +126,7 @@ impl Side {
     }
 
     /// Reads an end. `None` if it has neither an address nor a port, as the peer of a listener.
-    fn read(self, record: &[u8], order: ByteOrder) -> Option<Endpoint> {
+    fn read(self, record: &[u8], order: ByteOrder) -> Option<AddressPort> {
         let (address, port) = match self {
             Self::Unknown => None,
             Self::Apart(port, address) => {
@@ -141,7 +141,7 @@ impl Side {
     }
 }
 
-fn sockaddr(bytes: &[u8], order: ByteOrder) -> Option<Endpoint> {
+fn sockaddr(bytes: &[u8], order: ByteOrder) -> Option<AddressPort> {
     let (family, rest) = bytes.split_first_chunk()?;
     let (port, rest) = rest.split_first_chunk()?;
     let address = match order.u16(*family) {

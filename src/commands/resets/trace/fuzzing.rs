@@ -7,7 +7,7 @@ use crate::source::ByteOrder;
 
 /// The contents of a page, read in one byte order.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct PageContents {
     /// The length of a page by its header. `None` if the header does not say.
     pub page_size: Option<usize>,
     /// The lengths of the records.
@@ -17,7 +17,7 @@ pub struct Outcome {
 }
 
 /// Reads a page by an event's format and a page's header, in both byte orders.
-pub fn read(format: &str, header: &str, page: &[u8]) -> [Outcome; 2] {
+pub fn read(format: &str, header: &str, page: &[u8]) -> [PageContents; 2] {
     [ByteOrder::Little, ByteOrder::Big].map(|order| {
         let layout = PageLayout::parse(header, order);
         let event = Event::new(&EventFormat::parse(format), Direction::Sent, order);
@@ -28,7 +28,7 @@ pub fn read(format: &str, header: &str, page: &[u8]) -> [Outcome; 2] {
         let resets = records
             .iter()
             .filter_map(|record| event.as_ref()?.read(record));
-        Outcome {
+        PageContents {
             page_size: layout.map(|layout| layout.page_size()),
             resets: resets.collect(),
             records: records.iter().map(|record| record.len()).collect(),

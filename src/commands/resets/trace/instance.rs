@@ -24,12 +24,12 @@ const MAX_NAMES: u32 = 10;
 
 /// An instance. Its lock shows other runs that it is in use.
 #[derive(Debug)]
-pub struct Instance {
+pub struct TraceInstance {
     path: PathBuf,
     _lock: Flock<File>,
 }
 
-impl Instance {
+impl TraceInstance {
     /// Creates an instance below the first of these mounts that has tracefs.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for TraceInstance {
     /// Removes the instance. The kernel disables its events.
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.path);

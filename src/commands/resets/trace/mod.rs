@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::event::{Direction, Event, Reset};
 use self::format::EventFormat;
-use self::instance::{CpuBuffer, Instance, MOUNTS};
+use self::instance::{CpuBuffer, MOUNTS, TraceInstance};
 use self::page::PageLayout;
 use crate::source::ByteOrder;
 
@@ -29,7 +29,7 @@ const PAGES: usize = 50;
 pub struct Tracer {
     // These must be closed before the instance can be removed, and fields are dropped in this order.
     buffers: Vec<CpuBuffer>,
-    instance: Instance,
+    instance: TraceInstance,
     layout: PageLayout,
     events: Vec<Event>,
     page: Vec<u8>,
@@ -47,7 +47,7 @@ impl Tracer {
             ("tcp_send_reset", Direction::Sent),
             ("tcp_receive_reset", Direction::Received),
         ];
-        let instance = Instance::create(&MOUNTS)?;
+        let instance = TraceInstance::create(&MOUNTS)?;
         let layout = PageLayout::parse(&instance.read("events/header_page")?, ByteOrder::NATIVE);
         let layout = layout.ok_or("events/header_page has an unknown format")?;
         let mut events = Vec::new();

@@ -108,7 +108,7 @@ impl Kernel {
 }
 
 #[test]
-fn every_kernel_s_resets() {
+fn captured_resets_of_each_kernel_are_parsed() {
     for kernel in KERNELS {
         let (v4, v6) = (
             IpAddr::from(Ipv4Addr::LOCALHOST),
@@ -153,7 +153,7 @@ fn every_kernel_s_resets() {
 }
 
 #[test]
-fn a_page_that_is_cut_off_shows_less_and_nothing_else() {
+fn a_truncated_page_shows_fewer_records_and_no_wrong_ones() {
     for kernel in KERNELS {
         let (layout, pages) = (kernel.layout(), kernel.pages());
         for page in &pages {
@@ -167,7 +167,7 @@ fn a_page_that_is_cut_off_shows_less_and_nothing_else() {
 }
 
 #[test]
-fn a_field_that_is_missing_is_not_known() {
+fn a_missing_field_is_none() {
     let kernel = KERNELS.last().unwrap();
     let without = |field: &str| {
         let kept = kernel.send.lines().filter(|line| !line.contains(field));

@@ -17,7 +17,7 @@ fn open(folder: &tempfile::TempDir) -> TrackFile {
 }
 
 #[test]
-fn a_number_is_right_at_each_moment_and_short_in_the_end() {
+fn the_file_is_a_valid_number_at_each_moment() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder);
     let inode = fs::metadata(&file.path).unwrap().ino();
@@ -32,7 +32,7 @@ fn a_number_is_right_at_each_moment_and_short_in_the_end() {
 }
 
 #[test]
-fn a_change_by_others_is_undone_and_said_once_a_minute() {
+fn a_change_by_another_process_is_undone_and_reported_once_a_minute() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder);
     file.ensure_value(-254, AT(0));
@@ -65,7 +65,7 @@ fn a_change_by_others_is_undone_and_said_once_a_minute() {
 }
 
 #[test]
-fn a_folder_in_its_place_is_trouble_until_it_goes() {
+fn a_directory_in_place_of_the_file_is_trouble_until_removed() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = open(&folder);
     file.ensure_value(0, AT(0));
@@ -91,7 +91,7 @@ fn a_folder_in_its_place_is_trouble_until_it_goes() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_weak() {
+fn a_folder_writable_by_other_users_is_insecure() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let inner = folder.path().join("inner");
@@ -104,7 +104,7 @@ fn a_folder_that_others_can_write_to_is_weak() {
         (0o700, false),
     ] {
         fs::set_permissions(&inner, PermissionsExt::from_mode(mode)).unwrap();
-        assert_eq!(file.weak_folder().is_some(), weak, "{mode:o}");
+        assert_eq!(file.insecure_folder().is_some(), weak, "{mode:o}");
     }
 }
 

@@ -16,9 +16,9 @@ fn in_a_vrf(enslaved: &[u32], accept: Option<bool>) -> Option<Ingress> {
 fn word(answer: &Answer) -> String {
     match answer {
         Answer::Listening(listener) => format!("{listener} {:?}", listener.device),
-        Answer::Violates(..) => "unfit".to_owned(),
+        Answer::RequirementFailed(..) => "unfit".to_owned(),
         Answer::NotListening => "not".to_owned(),
-        Answer::CouldNotTell(doubt) => doubt.to_string(),
+        Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),
     }
 }
@@ -28,7 +28,7 @@ const OUTSIDE: &str = "192.0.2.10:443 listens outside the VRF, but whether that 
                        (net.ipv4.tcp_l3mdev_accept) is unknown";
 
 #[test]
-fn where_it_is_not_known_whether_one_outside_the_vrf_is_found_one_on_it_will_do() {
+fn a_listener_on_the_vrf_settles_when_l3mdev_accept_is_unknown() {
     let outside = on_device("192.0.2.10", Device::Any, 0);
     let inside = on_device("0.0.0.0", Device::Index(7), 0);
     let look = |accept, listeners: &[&Listener]| {
@@ -73,7 +73,7 @@ fn looked_up(
 }
 
 #[test]
-fn the_kernel_s_yes_counts_in_a_vrf_where_a_connection_would_find_the_listener() {
+fn a_kernel_lookup_counts_in_a_vrf_only_if_the_listener_is_reachable() {
     let at = |device| on_device("192.0.2.10", device, 0);
     let [unbound, enslaved, vrf] = [Device::Any, Device::Index(2), Device::Index(7)].map(at);
     let (inside, itself) = (in_a_vrf(&[2], Some(false)), in_a_vrf(&[], Some(false)));
@@ -102,7 +102,7 @@ fn the_kernel_s_yes_counts_in_a_vrf_where_a_connection_would_find_the_listener()
 }
 
 #[test]
-fn between_the_vrf_and_the_device_the_kernel_s_own_lookup_does_not_choose() {
+fn a_kernel_lookup_does_not_choose_between_a_vrf_and_its_device() {
     let [enslaved, vrf] = [2, 7].map(|index| {
         let length = u32::from(index == 2); // the one on the device is unfit
         on_device("192.0.2.10", Device::Index(index), length)
@@ -127,7 +127,7 @@ fn between_the_vrf_and_the_device_the_kernel_s_own_lookup_does_not_choose() {
 }
 
 #[test]
-fn by_an_enslaved_device_both_are_asked_about() {
+fn through_an_enslaved_device_the_device_and_its_vrf_are_looked_up() {
     let targets = ["443", ADDRESS, "127.0.0.1:443"].map(|text| text.parse().unwrap());
     for (ingress, expected) in [
         // For the port two, to 127.0.0.1 and ::1.

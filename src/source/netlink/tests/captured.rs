@@ -68,7 +68,7 @@ fn shown_of(protocol: Protocol, kernel: &str, order: ByteOrder) -> [Vec<Listener
 }
 
 #[test]
-fn every_kernel_says_the_same_of_the_zoo() {
+fn every_captured_kernel_shows_the_same_tcp_sockets() {
     for kernel in fixtures::captured() {
         let [v4, v6] = shown_by(&kernel, Little);
         is_the_zoo(&v4, &v6);
@@ -105,7 +105,7 @@ fn is_the_zoo(v4: &[Listener], v6: &[Listener]) {
 }
 
 #[test]
-fn every_kernel_says_the_same_of_the_zoo_of_udp() {
+fn every_captured_kernel_shows_the_same_udp_sockets() {
     for kernel in fixtures::captured() {
         let [v4, v6] = shown_of(Protocol::Udp, &kernel, Little);
         is_the_zoo_of_udp(&kernel, &v4, &v6);
@@ -180,7 +180,7 @@ fn is_the_zoo_of_udp(kernel: &str, v4: &[Listener], v6: &[Listener]) {
 }
 
 #[test]
-fn old_kernels_say_the_same_but_for_v6only() {
+fn old_kernels_show_the_same_except_v6only() {
     for (kernel, v6only) in [
         ("3.10-by-format", [None; 3]),
         ("4.18-by-format", [Some(true), Some(false), Some(false)]),

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::{DONE, ERROR, LITTLE, SEQUENCE, SOCKET, Script, done, good, listener, message, run};
 use crate::domain::{Device, Listener, Queue};
 use crate::source::ByteOrder;
-use crate::source::netlink::Fault;
+use crate::source::netlink::NetlinkError;
 
 #[test]
 fn a_whole_dump_in_both_byte_orders() {
@@ -39,7 +39,7 @@ fn a_whole_dump_in_both_byte_orders() {
 }
 
 #[test]
-fn end_and_listener_in_one_datagram() {
+fn a_listener_and_the_end_in_one_datagram_are_read() {
     let datagram = [
         good(LITTLE),
         message(1, 0, SEQUENCE, &[], LITTLE),
@@ -52,19 +52,19 @@ fn end_and_listener_in_one_datagram() {
 
 /// Whatever goes wrong, what was shown before stays shown, and the end is a fault and never an empty answer.
 #[test]
-fn every_broken_answer_is_a_fault() {
+fn every_broken_answer_is_an_error() {
     let order = LITTLE;
     let attribute = |length: u16, kind: u16| [order.bytes16(length), order.bytes16(kind)].concat();
     let with =
         |attributes: &[u8]| message(SOCKET, 2, SEQUENCE, &listener(order, attributes), order);
     let errno = |code: i32| order.bytes32(code as u32);
-    let enoent = Fault::Kernel(Errno::ENOENT);
+    let enoent = NetlinkError::Kernel(Errno::ENOENT);
     let cut = |datagram: Vec<u8>, length: usize| datagram[..length].to_vec();
     let long = |mut datagram: Vec<u8>| {
         datagram[0] += 4; // nlmsg_len
         datagram
     };
-    let cases: Vec<(&str, Vec<u8>, Fault)> = vec![
+    let cases: Vec<(&str, Vec<u8>, NetlinkError)> = vec![
         (
             "error message",
             message(ERROR, 0, SEQUENCE, &errno(-2), order),
@@ -73,66 +73,66 @@ fn every_broken_answer_is_a_fault() {
         (
             "acknowledgement",
             message(ERROR, 0, SEQUENCE, &errno(0), order),
-            Fault::Acknowledged,
+            NetlinkError::Acknowledged,
         ),
         (
             "error that is none",
             message(ERROR, 0, SEQUENCE, &errno(5), order),
-            Fault::Kernel(Errno::UnknownErrno),
+            NetlinkError::Kernel(Errno::UnknownErrno),
         ),
         (
             "error without its code",
             message(ERROR, 0, SEQUENCE, &[0; 3], order),
-            Fault::Length,
+            NetlinkError::Length,
         ),
         ("negative DONE payload", done(order, -2), enoent),
         (
             "lowest DONE payload",
             done(order, i32::MIN),
-            Fault::Kernel(Errno::UnknownErrno),
+            NetlinkError::Kernel(Errno::UnknownErrno),
         ),
         (
             "DONE without payload",
             message(DONE, 2, SEQUENCE, &[], order),
-            Fault::Length,
+            NetlinkError::Length,
         ),
         (
             "interrupted dump",
             message(SOCKET, 0x12, SEQUENCE, &listener(order, &[]), order),
-            Fault::Interrupted,
+            NetlinkError::Interrupted,
         ),
         (
             "interrupted dump, said at its end",
             message(DONE, 0x12, SEQUENCE, &errno(0), order),
-            Fault::Interrupted,
+            NetlinkError::Interrupted,
         ),
         (
             "lost messages",
             message(4, 0, SEQUENCE, &[], order),
-            Fault::Overrun,
+            NetlinkError::Overrun,
         ),
         (
             "bad sequence",
             message(SOCKET, 2, SEQUENCE - 1, &listener(order, &[]), order),
-            Fault::Sequence,
+            NetlinkError::Sequence,
         ),
         (
             "bad sequence of the end",
             message(DONE, 2, SEQUENCE + 1, &errno(0), order),
-            Fault::Sequence,
+            NetlinkError::Sequence,
         ),
         (
             "data after DONE",
             [done(order, 0), good(order)].concat(),
-            Fault::AfterDone,
+            NetlinkError::AfterDone,
         ),
-        ("short header", cut(good(order), 15), Fault::Length),
-        ("one byte", vec![0], Fault::Length),
-        ("nothing", vec![], Fault::Length),
+        ("short header", cut(good(order), 15), NetlinkError::Length),
+        ("one byte", vec![0], NetlinkError::Length),
+        ("nothing", vec![], NetlinkError::Length),
         (
             "length beyond the datagram",
             long(good(order)),
-            Fault::Length,
+            NetlinkError::Length,
         ),
         (
             "length below the header's",
@@ -141,39 +141,39 @@ fn every_broken_answer_is_a_fault() {
                 .enumerate()
                 .map(|(at, byte)| if at == 0 { 15 } else { byte })
                 .collect(),
-            Fault::Length,
+            NetlinkError::Length,
         ),
-        ("length 0", vec![0; 16], Fault::Length),
+        ("length 0", vec![0; 16], NetlinkError::Length),
         (
             "socket cut off",
             message(SOCKET, 2, SEQUENCE, &listener(order, &[])[..71], order),
-            Fault::Length,
+            NetlinkError::Length,
         ),
         (
             "socket without a body",
             message(SOCKET, 2, SEQUENCE, &[], order),
-            Fault::Length,
+            NetlinkError::Length,
         ),
         (
             "attribute longer than the message",
             with(&attribute(8, 11)),
-            Fault::Attribute,
+            NetlinkError::Attribute,
         ),
         (
             "attribute shorter than its header",
             with(&attribute(3, 11)),
-            Fault::Attribute,
+            NetlinkError::Attribute,
         ),
         (
             "attribute of length 0",
             with(&attribute(0, 11)),
-            Fault::Attribute,
+            NetlinkError::Attribute,
         ),
-        ("half an attribute", with(&[5, 0]), Fault::Length),
+        ("half an attribute", with(&[5, 0]), NetlinkError::Length),
         (
             "unknown message type",
             message(21, 2, SEQUENCE, &listener(order, &[]), order),
-            Fault::Kind(21),
+            NetlinkError::Kind(21),
         ),
         (
             "unknown family",
@@ -184,7 +184,7 @@ fn every_broken_answer_is_a_fault() {
                 &[&[1], &listener(order, &[])[1..]].concat(),
                 order,
             ),
-            Fault::Family(1),
+            NetlinkError::Family(1),
         ),
     ];
     for (name, datagram, expected) in cases {
@@ -196,7 +196,7 @@ fn every_broken_answer_is_a_fault() {
 }
 
 #[test]
-fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
+fn an_unknown_attribute_before_v6only_is_skipped() {
     let unknown = [5, 0, 99, 0, 1, 0, 0, 0];
     for (flag, v6only) in [(0, Some(false)), (1, Some(true))] {
         let attributes = [&unknown[..], &[5, 0, 11, 0, flag, 0, 0, 0], &unknown[..5]].concat();
@@ -217,7 +217,7 @@ fn an_unknown_attribute_is_skipped_and_v6only_found_behind_it() {
 }
 
 #[test]
-fn a_socket_in_another_state_is_no_listener() {
+fn a_socket_in_another_state_is_not_a_listener() {
     let mut established = listener(LITTLE, &[]);
     established[1] = 1;
     let datagram = message(SOCKET, 2, SEQUENCE, &established, LITTLE);
@@ -226,10 +226,10 @@ fn a_socket_in_another_state_is_no_listener() {
 }
 
 #[test]
-fn a_datagram_from_elsewhere_or_cut_off_is_a_fault() {
+fn a_foreign_or_truncated_datagram_is_an_error() {
     for (sender, truncated, expected) in [
-        (4711, false, Fault::Sender(4711)),
-        (0, true, Fault::Truncated),
+        (4711, false, NetlinkError::Sender(4711)),
+        (0, true, NetlinkError::Truncated),
     ] {
         let answers = VecDeque::from([
             Ok((good(LITTLE), sender, truncated)),
@@ -245,14 +245,14 @@ fn a_datagram_from_elsewhere_or_cut_off_is_a_fault() {
 }
 
 #[test]
-fn a_failed_call_is_a_fault_with_its_errno() {
+fn a_failed_call_is_an_error_with_its_errno() {
     let mut script = Script {
         refusal: Some(Errno::ECONNREFUSED),
         ..Script::default()
     };
     assert_eq!(
         run(&mut script, LITTLE).1,
-        Err(Fault::Call("send", Errno::ECONNREFUSED).into())
+        Err(NetlinkError::Call("send", Errno::ECONNREFUSED).into())
     );
     for errno in [Errno::ENOBUFS, Errno::EIO] {
         let answers = VecDeque::from([Ok((good(LITTLE), 0, false)), Err(errno)]);
@@ -263,7 +263,7 @@ fn a_failed_call_is_a_fault_with_its_errno() {
         let (seen, end) = run(&mut script, LITTLE);
         assert_eq!(
             (seen.len(), end),
-            (1, Err(Fault::Call("receive", errno).into()))
+            (1, Err(NetlinkError::Call("receive", errno).into()))
         );
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::super::conversation::Conversation;
-use super::super::{Fault, link};
+use super::super::session::NetlinkSession;
+use super::super::{NetlinkError, link};
 use super::{DONE, ERROR, SEQUENCE, SOCKET, Script, done, message};
 use crate::clock::Deadline;
 use crate::source;
@@ -54,11 +54,11 @@ fn master(order: ByteOrder) -> Vec<u8> {
 /// The VRF, and the master that takes over.
 type Masters = (Option<u32>, Option<u32>);
 
-fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Masters, source::Fault> {
+fn asked(answer: Vec<u8>, order: ByteOrder) -> Result<Masters, source::SourceError> {
     let mut script = Script::of([answer]);
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    let link = Conversation::new(&mut script, order).link(3, deadline)?;
+    let link = NetlinkSession::new(&mut script, order).link(3, deadline)?;
     Ok((link.vrf, link.port_of))
 }
 
@@ -77,7 +77,7 @@ fn the_request_is_for_one_device_by_its_index() {
 }
 
 #[test]
-fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
+fn vrfs_and_enslaved_devices_are_recognized_by_driver() {
     for order in [Little, Big] {
         for (attributes, expected) in [
             (vec![], (None, None)),
@@ -116,7 +116,7 @@ fn a_vrf_is_known_by_its_driver_and_an_enslaved_device_by_that_of_its_master() {
 }
 
 #[test]
-fn anything_else_is_no_answer() {
+fn other_messages_are_errors_and_not_a_device() {
     for order in [Little, Big] {
         let error = |code: i32| {
             let body = order.bytes32(code as u32);
@@ -125,30 +125,36 @@ fn anything_else_is_no_answer() {
         let whole = device(&[info(b"veth\0", b"", order)], order);
         let of_another = message(NEWLINK, 0, SEQUENCE + 1, &[0; 16], order);
         for (answer, fault) in [
-            (error(-(Errno::ENODEV as i32)), Fault::Kernel(Errno::ENODEV)),
-            (error(0), Fault::Acknowledged),
-            (of_another, Fault::Sequence),
-            (message(DONE, 2, SEQUENCE, &[0; 4], order), Fault::NoAnswer),
+            (
+                error(-(Errno::ENODEV as i32)),
+                NetlinkError::Kernel(Errno::ENODEV),
+            ),
+            (error(0), NetlinkError::Acknowledged),
+            (of_another, NetlinkError::Sequence),
+            (
+                message(DONE, 2, SEQUENCE, &[0; 4], order),
+                NetlinkError::NoAnswer,
+            ),
             (
                 message(SOCKET, 0, SEQUENCE, &[0; 16], order),
-                Fault::Kind(SOCKET),
+                NetlinkError::Kind(SOCKET),
             ),
             (
                 message(NEWLINK, 0, SEQUENCE, &[0; 12], order),
-                Fault::Length,
+                NetlinkError::Length,
             ),
-            (whole[..whole.len() - 4].to_vec(), Fault::Length),
+            (whole[..whole.len() - 4].to_vec(), NetlinkError::Length),
             (
                 device(&[info(b"", b"vrf\0", order)], order),
-                Fault::NoMaster,
+                NetlinkError::NoMaster,
             ),
             (
                 device(&[attribute(MASTER, &[0; 2], order)], order),
-                Fault::Length,
+                NetlinkError::Length,
             ),
             (
                 device(&[attribute(LINKINFO, &[3, 0, 0, 3], order)], order),
-                Fault::Attribute,
+                NetlinkError::Attribute,
             ),
         ] {
             assert_eq!(asked(answer, order), Err(fault.into()), "{fault:?}");
@@ -157,15 +163,15 @@ fn anything_else_is_no_answer() {
 }
 
 /// What is enslaved to 7, after these datagrams.
-fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, source::Fault> {
+fn enslaved(datagrams: Vec<Vec<u8>>, order: ByteOrder) -> Result<Vec<u32>, source::SourceError> {
     let mut script = Script::of(datagrams);
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    Conversation::new(&mut script, order).enslaved_to(7, deadline)
+    NetlinkSession::new(&mut script, order).enslaved_to(7, deadline)
 }
 
 #[test]
-fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
+fn the_devices_of_a_vrf_are_those_with_it_as_master() {
     for order in [Little, Big] {
         let ours = || device(&[master(order), info(b"veth\0", b"vrf\0", order)], order);
         let other = [attribute(MASTER, &order.bytes32(8), order)];
@@ -177,16 +183,19 @@ fn the_devices_of_a_vrf_are_those_that_it_is_the_master_of() {
             (vec![ours(), ours(), end()], Ok(vec![3, 3])),
             (
                 vec![ours(), done(order, -(Errno::EPERM as i32))],
-                Err(Fault::Kernel(Errno::EPERM).into()),
+                Err(NetlinkError::Kernel(Errno::EPERM).into()),
             ),
-            (vec![[end(), ours()].concat()], Err(Fault::AfterDone.into())),
+            (
+                vec![[end(), ours()].concat()],
+                Err(NetlinkError::AfterDone.into()),
+            ),
             (
                 vec![ours()],
-                Err(source::Fault::TimeIsUp(Duration::from_millis(500))),
+                Err(source::SourceError::TimeIsUp(Duration::from_millis(500))),
             ),
             (
                 vec![message(NEWLINK, 0x12, SEQUENCE, &[0; 16], order), end()],
-                Err(Fault::Interrupted.into()),
+                Err(NetlinkError::Interrupted.into()),
             ),
         ] {
             assert_eq!(enslaved(datagrams, order), expected);

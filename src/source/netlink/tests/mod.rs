@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::conversation::{Channel, Conversation, Received};
+use super::session::{Channel, NetlinkSession, Received};
 use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Family, Listener, Protocol};
-use crate::source::{self, ByteOrder, Ports, Question};
+use crate::source::{self, ByteOrder, Ports, Query};
 
-/// A conversation's first.
+/// A session's first.
 const SEQUENCE: u32 = 1;
 const DONE: u16 = 3;
 const ERROR: u16 = 2;
@@ -72,7 +72,7 @@ impl Channel for &mut Script {
 }
 
 /// Runs a dump over the script. What it showed, and how it ended.
-fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::Fault>) {
+fn run(script: &mut Script, order: ByteOrder) -> (Vec<Listener>, Result<(), source::SourceError>) {
     run_of(Protocol::Tcp, script, order)
 }
 
@@ -81,17 +81,17 @@ fn run_of(
     protocol: Protocol,
     script: &mut Script,
     order: ByteOrder,
-) -> (Vec<Listener>, Result<(), source::Fault>) {
+) -> (Vec<Listener>, Result<(), source::SourceError>) {
     let mut seen = Vec::new();
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
-    let question = Question {
+    let query = Query {
         protocol,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,
     };
-    let end = Conversation::new(script, order).dump(question, &mut |listener| {
+    let end = NetlinkSession::new(script, order).dump(query, &mut |listener| {
         seen.push(listener.clone());
         ControlFlow::Continue(())
     });

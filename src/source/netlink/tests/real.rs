@@ -11,8 +11,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 use crate::clock::{Deadline, SystemClock};
 use crate::domain::{Family, Listener, LookupKey, Protocol, Target};
 use crate::source::netlink::Netlink;
-use crate::source::netlink::events::{Events, Told};
-use crate::source::{Ports, Question, Source};
+use crate::source::netlink::events::{DestroyEvents, Events};
+use crate::source::{Ports, Query, Source};
 
 /// A listener for the rest of the test, and its port.
 fn listens() -> (TcpListener, u16) {
@@ -26,7 +26,7 @@ fn target(protocol: &str, port: u16) -> Target {
 }
 
 #[test]
-fn it_shows_what_listens_on_the_ports_and_no_other() {
+fn a_dump_shows_listeners_on_the_ports_and_no_others() {
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, Duration::from_secs(20));
     let ((_one, port), (_other, other)) = (listens(), listens());
@@ -35,7 +35,7 @@ fn it_shows_what_listens_on_the_ports_and_no_other() {
     let mut netlink = Netlink::new();
     assert_eq!(netlink.name(), "sock_diag");
     let mut seen = |protocol, ports: &[u16]| {
-        let question = Question {
+        let query = Query {
             protocol,
             family: Family::V4,
             ports: Ports::These(ports),
@@ -46,7 +46,7 @@ fn it_shows_what_listens_on_the_ports_and_no_other() {
             seen.push(listener.port);
             ControlFlow::Continue(())
         };
-        netlink.listeners(question, visit).unwrap();
+        netlink.listeners(query, visit).unwrap();
         seen.sort_unstable();
         seen
     };
@@ -63,19 +63,19 @@ fn it_shows_what_listens_on_the_ports_and_no_other() {
 }
 
 /// What is told within 20 seconds, or within no time where nothing should be.
-fn told(events: &mut Events, wait: u16) -> Told {
+fn told(events: &mut Events, wait: u16) -> DestroyEvents {
     poll(&mut [PollFd::new(events.as_fd(), PollFlags::POLLIN)], wait).unwrap();
     events.drain().unwrap()
 }
 
 #[test]
-fn it_tells_of_each_protocol_that_a_wanted_one_is_gone_and_of_nothing_else() {
+fn destroy_events_arrive_for_wanted_listeners_of_each_protocol_only() {
     let ((wanted, port), (other, _)) = (listens(), listens());
     let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
     let udp = bound.local_addr().unwrap().port();
-    let mut of_tcp = Events::of(&[target("tcp", port)]).unwrap();
-    let mut of_udp = Events::of(&[target("udp", udp)]).unwrap();
-    let gone = Told {
+    let mut of_tcp = Events::subscribe(&[target("tcp", port)]).unwrap();
+    let mut of_udp = Events::subscribe(&[target("udp", udp)]).unwrap();
+    let gone = DestroyEvents {
         gone: true,
         lost: false,
     };
@@ -83,10 +83,10 @@ fn it_tells_of_each_protocol_that_a_wanted_one_is_gone_and_of_nothing_else() {
     drop(bound);
     assert_eq!(told(&mut of_udp, 20_000), gone);
     // The kernel tells of one after the other.
-    assert_eq!(told(&mut of_tcp, 0), Told::default());
+    assert_eq!(told(&mut of_tcp, 0), DestroyEvents::default());
     drop(wanted);
     assert_eq!(told(&mut of_tcp, 20_000), gone);
-    assert_eq!(told(&mut of_udp, 0), Told::default());
+    assert_eq!(told(&mut of_udp, 0), DestroyEvents::default());
     let flags = |arg| fcntl(of_tcp.as_fd(), arg).unwrap();
     assert!(FdFlag::from_bits_truncate(flags(FcntlArg::F_GETFD)).contains(FdFlag::FD_CLOEXEC));
     assert!(OFlag::from_bits_truncate(flags(FcntlArg::F_GETFL)).contains(OFlag::O_NONBLOCK));

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Endpoint, Family, Listener, LookupKey, Protocol, Queue, Target};
-use crate::source::netlink::conversation::Conversation;
-use crate::source::netlink::{Fault, of_protocol};
-use crate::source::{self, ByteOrder, Ports, Question};
+use crate::source::netlink::session::NetlinkSession;
+use crate::source::netlink::{NetlinkError, of_protocol};
+use crate::source::{self, ByteOrder, Ports, Query};
 
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -25,27 +25,27 @@ fn ask(
     family: Family,
     ports: &[u16],
     flow: ControlFlow<()>,
-) -> Result<ControlFlow<()>, source::Fault> {
+) -> Result<ControlFlow<()>, source::SourceError> {
     let clock = script.clock.clone();
     let deadline = Deadline::new(&clock, LIMIT);
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Tcp,
         family,
         ports: Ports::These(ports),
         deadline,
     };
-    Conversation::new(script, LITTLE).dump(question, &mut |_| flow)
+    NetlinkSession::new(script, LITTLE).dump(query, &mut |_| flow)
 }
 
 #[test]
-fn a_visitor_that_has_seen_enough_ends_the_dump_before_its_end() {
+fn a_visitor_can_break_a_dump_off() {
     let mut script = Script::of([good(LITTLE)]);
     let flow = ask(&mut script, Family::V4, &[443], ControlFlow::Break(()));
     assert_eq!(flow, Ok(ControlFlow::Break(())));
 }
 
 #[test]
-fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
+fn one_port_is_requested_in_the_header_and_several_by_bytecode() {
     let mut script = Script::of([done(LITTLE, 0)]);
     assert_eq!(ask(&mut script, Family::V4, &[443], ON), Ok(ON));
     let request = &script.sent[0];
@@ -68,15 +68,15 @@ fn one_port_is_asked_for_in_the_header_and_more_in_a_bytecode() {
 
 /// The kernel does not answer, so each call returns EAGAIN until the time limit is over.
 #[test]
-fn eagain_past_the_time_limit_is_the_end_of_the_time() {
+fn no_answer_within_the_time_limit_is_a_timeout() {
     for datagrams in [vec![], vec![good(LITTLE)]] {
         let mut script = Script::of(datagrams);
         let end = ask(&mut script, Family::V4, &[443], ControlFlow::Continue(()));
-        assert_eq!(end, Err(source::Fault::TimeIsUp(LIMIT)));
+        assert_eq!(end, Err(source::SourceError::TimeIsUp(LIMIT)));
     }
 }
 
-fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::Fault> {
+fn exact(script: &mut Script, address: &str) -> Result<Option<Listener>, source::SourceError> {
     exact_of(script, Protocol::Tcp, address)
 }
 
@@ -84,17 +84,17 @@ fn exact_of(
     script: &mut Script,
     protocol: Protocol,
     address: &str,
-) -> Result<Option<Listener>, source::Fault> {
+) -> Result<Option<Listener>, source::SourceError> {
     let clock = script.clock.clone();
     let endpoint = Endpoint::Address(address.parse().unwrap(), NonZeroU16::new(443).unwrap());
     let target = Target { protocol, endpoint };
     let connection = LookupKey::to(target, Some(3)).unwrap();
     let deadline = Deadline::new(&clock, LIMIT);
-    Conversation::new(script, LITTLE).kernel_lookup(connection, deadline)
+    NetlinkSession::new(script, LITTLE).kernel_lookup(connection, deadline)
 }
 
 #[test]
-fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
+fn the_exact_lookup_requests_a_socket_by_its_local_side() {
     let mut script = Script::of([good(LITTLE)]);
     let found = exact(&mut script, "127.0.0.1").unwrap().unwrap();
     assert_eq!(found.to_string(), "127.0.0.1:443");
@@ -120,58 +120,61 @@ fn the_exact_lookup_asks_for_one_socket_by_its_local_side() {
 }
 
 #[test]
-fn the_exact_lookup_s_no_is_none_and_all_else_is_an_error() {
+fn an_exact_lookup_returns_none_for_no_and_errors_for_the_rest() {
     let error = |code: i32| message(ERROR, 0, SEQUENCE, &code.to_le_bytes(), LITTLE);
     let mut established = listener(LITTLE, &[]);
     established[1] = 1;
     for (datagram, expected) in [
         (error(-2), Ok(None)),
         (message(SOCKET, 0, SEQUENCE, &established, LITTLE), Ok(None)),
-        (error(-1), Err(Fault::Kernel(Errno::EPERM))),
-        (error(0), Err(Fault::Acknowledged)),
+        (error(-1), Err(NetlinkError::Kernel(Errno::EPERM))),
+        (error(0), Err(NetlinkError::Acknowledged)),
         (
             message(DONE, 0, SEQUENCE, &[0; 4], LITTLE),
-            Err(Fault::NoAnswer),
+            Err(NetlinkError::NoAnswer),
         ),
-        (message(1, 0, SEQUENCE, &[], LITTLE), Err(Fault::NoAnswer)),
+        (
+            message(1, 0, SEQUENCE, &[], LITTLE),
+            Err(NetlinkError::NoAnswer),
+        ),
         (
             message(SOCKET, 0, 9, &listener(LITTLE, &[]), LITTLE),
-            Err(Fault::Sequence),
+            Err(NetlinkError::Sequence),
         ),
     ] {
         let answer = exact(&mut Script::of([datagram]), "127.0.0.1");
-        assert_eq!(answer, expected.map_err(source::Fault::from));
+        assert_eq!(answer, expected.map_err(source::SourceError::from));
     }
     assert_eq!(
         exact(&mut Script::default(), "::1"),
-        Err(source::Fault::TimeIsUp(LIMIT))
+        Err(source::SourceError::TimeIsUp(LIMIT))
     );
 }
 
 #[test]
-fn a_conversation_counts_its_requests() {
+fn a_session_numbers_its_requests() {
     let mut script = Script::of([done(LITTLE, 0), done(LITTLE, 0)]);
     let clock = FakeClock::default();
     let deadline = Deadline::new(&clock, LIMIT);
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Tcp,
         family: Family::V4,
         ports: Ports::These(&[443]),
         deadline,
     };
-    let mut conversation = Conversation::new(&mut script, ByteOrder::Little);
+    let mut session = NetlinkSession::new(&mut script, ByteOrder::Little);
     assert!(
-        conversation
-            .dump(question, &mut |_| ControlFlow::Continue(()))
+        session
+            .dump(query, &mut |_| ControlFlow::Continue(()))
             .is_ok()
     );
     // The second answer has the sequence number of the first request.
-    let second = conversation.dump(question, &mut |_| ControlFlow::Continue(()));
-    assert_eq!(second, Err(Fault::Sequence.into()));
+    let second = session.dump(query, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(second, Err(NetlinkError::Sequence.into()));
 }
 
 #[test]
-fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
+fn a_dump_that_was_broken_off_is_read_to_its_end_before_the_next_request() {
     for (rest, goes_on) in [
         (vec![done(LITTLE, 0)], true),
         (vec![good(LITTLE), done(LITTLE, 0)], true),
@@ -184,40 +187,40 @@ fn what_was_broken_off_is_taken_to_its_end_before_the_next_question() {
         let mut script = Script::of(datagrams.chain(next));
         let clock = script.clock.clone();
         let deadline = Deadline::new(&clock, LIMIT);
-        let mut conversation = Conversation::new(&mut script, LITTLE);
-        let question = Question {
+        let mut session = NetlinkSession::new(&mut script, LITTLE);
+        let query = Query {
             protocol: Protocol::Tcp,
             family: Family::V4,
             ports: Ports::These(&[443]),
             deadline,
         };
         let mut first = |_: &Listener| ControlFlow::Break(());
-        assert!(conversation.dump(question, &mut first).unwrap().is_break());
-        assert_eq!(conversation.finish(deadline).is_ok(), goes_on);
+        assert!(session.dump(query, &mut first).unwrap().is_break());
+        assert_eq!(session.finish(deadline).is_ok(), goes_on);
         if goes_on {
             let mut seen = 0;
-            let flow = conversation.dump(question, &mut |_| {
+            let flow = session.dump(query, &mut |_| {
                 seen += 1;
                 ControlFlow::Continue(())
             });
             assert_eq!((flow, seen), (Ok(ControlFlow::Continue(())), 1));
-            assert_eq!(conversation.finish(deadline), Ok(()));
+            assert_eq!(session.finish(deadline), Ok(()));
         }
     }
 }
 
 #[test]
-fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
+fn a_udp_dump_requests_unconnected_sockets_with_their_memory() {
     let mut script = Script::of([message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE)]);
     let clock = script.clock.clone();
-    let question = Question {
+    let query = Query {
         protocol: Protocol::Udp,
         family: Family::V4,
         ports: Ports::These(&[53]),
         deadline: Deadline::new(&clock, LIMIT),
     };
     let mut seen = Vec::new();
-    let flow = Conversation::new(&mut script, LITTLE).dump(question, &mut |listener| {
+    let flow = NetlinkSession::new(&mut script, LITTLE).dump(query, &mut |listener| {
         seen.push(listener.clone());
         ControlFlow::Break(())
     });
@@ -241,9 +244,9 @@ fn of_udp_it_asks_for_what_is_not_connected_and_for_its_memory() {
 }
 
 #[test]
-fn without_a_module_for_udp_the_fault_names_it() {
-    let missing = source::Fault::from(Fault::Kernel(Errno::ENOENT));
-    let of = |protocol| of_protocol(Fault::Kernel(Errno::ENOENT).into(), protocol);
+fn without_udp_diag_the_error_names_the_module() {
+    let missing = source::SourceError::from(NetlinkError::Kernel(Errno::ENOENT));
+    let of = |protocol| of_protocol(NetlinkError::Kernel(Errno::ENOENT).into(), protocol);
     assert_eq!(of(Protocol::Tcp), missing);
     assert!(
         of(Protocol::Udp)
@@ -253,14 +256,14 @@ fn without_a_module_for_udp_the_fault_names_it() {
 }
 
 #[test]
-fn a_connected_udp_socket_is_no_listener() {
+fn a_connected_udp_socket_is_not_a_listener() {
     let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(1), LITTLE);
     let mut script = Script::of([datagram]);
     assert_eq!(exact_of(&mut script, Protocol::Udp, "127.0.0.1"), Ok(None));
 }
 
 #[test]
-fn the_exact_lookup_of_udp_asks_for_the_receiver_of_a_datagram() {
+fn the_exact_udp_lookup_requests_the_receiver_of_a_datagram() {
     let datagram = message(SOCKET, 2, SEQUENCE, &udp_socket(7), LITTLE);
     let mut script = Script::of([datagram]);
     let found = exact_of(&mut script, Protocol::Udp, "127.0.0.1").unwrap();

@@ -45,7 +45,7 @@ fn shown_by(kernel: &str, name: &str, order: ByteOrder) -> (Vec<Listener>, [Pass
 }
 
 #[test]
-fn a_row_is_turned_round() {
+fn the_byte_order_of_a_captured_row_is_reversed() {
     assert_eq!(
         turned_round("   5: 010200C0:01BB 076433C6:9C43 01 00000000:00000000"),
         "   5: C0000201:01BB C6336407:9C43 01 00000000:00000000"
@@ -54,7 +54,7 @@ fn a_row_is_turned_round() {
 }
 
 #[test]
-fn every_kernel_says_the_same_of_the_zoo() {
+fn every_captured_kernel_shows_the_same_tcp_sockets() {
     for kernel in fixtures::captured() {
         let tcp = shown_by(&kernel, "tcp", Little);
         let tcp6 = shown_by(&kernel, "tcp6", Little);
@@ -93,7 +93,7 @@ fn is_the_zoo(
 }
 
 #[test]
-fn every_kernel_says_the_same_of_the_zoo_of_udp() {
+fn every_captured_kernel_shows_the_same_udp_sockets() {
     for kernel in fixtures::captured() {
         let v4 = shown_by(&kernel, "udp", Little);
         let v6 = shown_by(&kernel, "udp6", Little);
@@ -171,7 +171,7 @@ fn is_the_zoo_of_udp(
 }
 
 #[test]
-fn old_kernels_say_the_same() {
+fn old_kernels_show_the_same_listeners() {
     for kernel in ["3.10-by-format", "4.18-by-format"] {
         for (name, places) in [
             ("tcp", ["127.0.0.1:25", "0.0.0.0:443", "192.0.2.1:8443"]),

@@ -15,7 +15,7 @@ use crate::source::proc::{Problem, pass};
 use crate::source::{ByteOrder, Ports};
 
 #[test]
-fn a_row_may_come_in_any_pieces() {
+fn a_row_can_be_split_between_reads() {
     let rows = [row(0, "0100007F:0050", "0A"), row(1, "00000000:01BB", "0A")];
     let table = [HEADER, &rows.concat()].concat();
     for cut in 1..table.len() {
@@ -43,7 +43,7 @@ fn eintr_is_retried() {
 }
 
 #[test]
-fn every_broken_table_is_a_problem() {
+fn every_broken_table_is_an_error() {
     let good = row(0, "00000000:0050", "0A");
     for (name, rest, expected) in [
         ("garbled row", "garbage\n".to_owned(), "Row("),
@@ -94,7 +94,7 @@ fn every_broken_table_is_a_problem() {
 }
 
 #[test]
-fn a_table_without_its_header_is_a_problem() {
+fn a_table_without_its_header_is_an_error() {
     let row = row(0, "00000000:01BB", "0A");
     for table in [
         "",
@@ -111,7 +111,7 @@ fn a_table_without_its_header_is_a_problem() {
 }
 
 #[test]
-fn a_read_that_fails_in_the_middle_is_a_problem_and_what_was_seen_stays() {
+fn a_read_error_in_the_middle_keeps_earlier_listeners() {
     let eio = Err(io::Error::from_raw_os_error(5));
     let listener = row(0, "00000000:01BB", "0A");
     let table = Script::of([Ok(HEADER), Ok(&*listener), eio]);

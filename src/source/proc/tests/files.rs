@@ -8,7 +8,7 @@ use crate::clock::{Deadline, fake::FakeClock};
 use crate::domain::{Family, Protocol};
 use crate::source::proc::rows::Stride;
 use crate::source::proc::{Pass, Proc};
-use crate::source::{ByteOrder, Ports, Question, Source};
+use crate::source::{ByteOrder, Ports, Query, Source};
 
 /// A root with these files in self/net.
 fn fake(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -31,7 +31,7 @@ fn ask_of(proc: &mut Proc, protocol: Protocol, family: Family) -> Result<usize, 
     let deadline = Deadline::new(&clock, Duration::from_millis(500));
     let mut seen = 0;
     let answer = proc.listeners(
-        Question {
+        Query {
             protocol,
             family,
             ports: Ports::These(&[443]),
@@ -46,7 +46,7 @@ fn ask_of(proc: &mut Proc, protocol: Protocol, family: Family) -> Result<usize, 
 }
 
 #[test]
-fn no_tcp6_means_no_ipv6_but_no_tcp_is_a_fault() {
+fn a_missing_tcp6_means_no_ipv6_and_a_missing_tcp_is_an_error() {
     let root = fake(&[("tcp", HEADER)]);
     let mut proc = Proc::new(root.path());
     assert_eq!(ask(&mut proc, Family::V4), Ok(0));
@@ -68,7 +68,7 @@ fn no_tcp6_means_no_ipv6_but_no_tcp_is_a_fault() {
 }
 
 #[test]
-fn a_table_of_ipv6_that_cannot_be_opened_is_a_fault_unless_it_is_not_there() {
+fn an_ipv6_table_that_exists_and_cannot_be_opened_is_an_error() {
     let root = fake(&[("tcp", HEADER)]);
     assert_eq!(ask(&mut Proc::new(root.path()), Family::V6), Ok(0));
     let tcp6 = root.path().join("self/net/tcp6");
@@ -78,7 +78,7 @@ fn a_table_of_ipv6_that_cannot_be_opened_is_a_fault_unless_it_is_not_there() {
 }
 
 #[test]
-fn a_directory_in_the_place_of_a_table_is_a_fault() {
+fn a_directory_in_place_of_a_table_is_an_error() {
     for (name, family) in [("tcp", Family::V4), ("tcp6", Family::V6)] {
         let root = fake(&[]);
         std::fs::create_dir(root.path().join("self/net").join(name)).unwrap();
@@ -88,13 +88,13 @@ fn a_directory_in_the_place_of_a_table_is_a_fault() {
 }
 
 #[test]
-fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
+fn the_cross_check_is_left_out_if_sockstat_counts_too_many_sockets() {
     let table = HEADER.to_owned() + &row(0, "00000000:01BB", "0A");
     let few = "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 1\n";
     let many = "TCP: inuse 1 orphan 0 tw 2000000 alloc 2000000 mem 1\n";
     for (sockstat, seen) in [(few, Some(1)), (many, None), ("unknown\n", Some(1))] {
         let root = fake(&[("tcp", &table), ("sockstat", sockstat)]);
-        let mut opinion = Proc::second_opinion(root.path());
+        let mut opinion = Proc::cross_check(root.path());
         match seen {
             Some(seen) => assert_eq!(ask(&mut opinion, Family::V4), Ok(seen)),
             None => {
@@ -108,7 +108,7 @@ fn a_second_opinion_is_left_out_where_sockstat_counts_too_many_sockets() {
 }
 
 #[test]
-fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
+fn the_udp_cross_check_uses_the_count_of_its_family() {
     let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
     for (sockstat, sockstat6, seen) in [
         (
@@ -128,7 +128,7 @@ fn a_second_opinion_on_udp_goes_by_the_count_of_its_family() {
             ("sockstat", sockstat),
             ("sockstat6", sockstat6),
         ]);
-        let mut opinion = Proc::second_opinion(root.path());
+        let mut opinion = Proc::cross_check(root.path());
         let answers = [Family::V4, Family::V6]
             .map(|family| ask_of(&mut opinion, Protocol::Udp, family).is_ok());
         assert_eq!(answers, seen);
@@ -146,7 +146,7 @@ fn udp_row(local: &str, state: &str) -> String {
 }
 
 #[test]
-fn udp_has_tables_of_its_own() {
+fn udp_is_read_from_its_own_tables() {
     let table = [UDP, &udp_row("00000000:01BB", "07")].concat();
     let root = fake(&[("tcp", HEADER), ("udp", &table)]);
     let mut proc = Proc::new(root.path());
@@ -163,7 +163,7 @@ fn udp_has_tables_of_its_own() {
 }
 
 #[test]
-fn a_table_of_udp_is_read_to_its_end_and_shows_what_is_not_connected() {
+fn a_udp_table_is_read_to_its_end_and_shows_unconnected_sockets() {
     let mut table = UDP.to_owned();
     for _ in 0..100 {
         table += &udp_row("0100007F:01BB", "01");

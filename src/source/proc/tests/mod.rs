@@ -113,7 +113,7 @@ fn problem<R: Read>(table: impl Fn() -> R) -> String {
 }
 
 #[test]
-fn the_pages_of_each_pass_end_elsewhere() {
+fn the_pages_of_each_pass_end_at_different_positions() {
     /// Notes how much is asked for.
     struct Asked<'a>(&'a RefCell<Vec<usize>>, &'a [u8]);
     impl Read for Asked<'_> {
@@ -140,7 +140,7 @@ fn the_pages_of_each_pass_end_elsewhere() {
 }
 
 #[test]
-fn a_listener_is_found_and_only_on_the_port_asked_for() {
+fn a_listener_is_found_only_on_the_requested_ports() {
     let table = [
         HEADER,
         &row(0, "0100007F:01BB", "0A"),
@@ -183,7 +183,7 @@ fn addresses_in_both_byte_orders() {
 }
 
 #[test]
-fn other_states_on_the_port_are_no_listeners() {
+fn sockets_in_other_states_are_not_listeners() {
     for state in [
         "01", "02", "03", "04", "05", "06", "07", "08", "09", "0B", "0C",
     ] {
@@ -193,7 +193,7 @@ fn other_states_on_the_port_are_no_listeners() {
 }
 
 #[test]
-fn slot_10000_shifts_the_columns() {
+fn row_numbers_of_five_digits_are_parsed() {
     let rows = [
         row(10_000, "00000000:01BB", "0A"),
         row(123_456, "0100007F:01BB", "0A"),
@@ -206,7 +206,7 @@ fn slot_10000_shifts_the_columns() {
 }
 
 #[test]
-fn a_row_says_whose_the_socket_is() {
+fn a_row_has_the_owner_and_the_inode() {
     let row =
         row(0, "00000000:01BB", "0A").replace("     0        0 41035", "  1001        0 41035");
     let table = Script::of([Ok(HEADER), Ok(&*row)]);

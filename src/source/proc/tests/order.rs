@@ -24,7 +24,7 @@ fn header_only_is_a_table_without_listeners() {
 }
 
 #[test]
-fn the_look_ends_behind_the_listeners() {
+fn a_pass_ends_after_the_last_listener() {
     let listener = row(0, "00000000:0050", "0A");
     let connection = row(1, "0100007F:01BB", "01");
     let eio = || Err(std::io::Error::from_raw_os_error(5));
@@ -33,7 +33,7 @@ fn the_look_ends_behind_the_listeners() {
 }
 
 #[test]
-fn syn_recv_between_listeners_does_not_end_the_look() {
+fn syn_recv_between_listeners_does_not_end_a_pass() {
     // Kernels up to 4.3 list such rows between the listeners.
     for state in ["03", "0C"] {
         let rows = [
@@ -46,7 +46,7 @@ fn syn_recv_between_listeners_does_not_end_the_look() {
 }
 
 #[test]
-fn where_gvisor_wrote_the_table_it_is_read_to_its_end() {
+fn a_table_of_gvisor_is_read_to_its_end() {
     let mut table = HEADER.to_owned();
     for id in 3..600 {
         table += &gvisor_row(id, "0100007F:9C40", "01");
@@ -90,7 +90,7 @@ fn a_table_is_in_order_only_while_its_rows_are_numbered_and_have_timeouts() {
 }
 
 #[test]
-fn a_udp_table_without_drops_is_not_an_empty_one() {
+fn a_udp_table_without_a_drops_column_is_an_error() {
     let gvisor = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
     let (_, end) = seen_of(
         Protocol::Udp,
@@ -103,7 +103,7 @@ fn a_udp_table_without_drops_is_not_an_empty_one() {
 }
 
 #[test]
-fn a_listener_behind_another_state_in_what_was_read_shows_another_order() {
+fn a_listener_after_another_state_makes_the_pass_read_to_the_end() {
     // Each row looks like one of Linux, but Linux does not write them in this order.
     let mut table = HEADER.to_owned();
     table += &row(0, "0100007F:9C40", "01");
@@ -117,7 +117,7 @@ fn a_listener_behind_another_state_in_what_was_read_shows_another_order() {
 }
 
 #[test]
-fn a_pass_is_complete_when_one_read_held_all_listeners() {
+fn a_pass_is_complete_if_one_read_holds_all_listeners() {
     for (listeners, open_end, closed_end) in [
         (0, Pass::Complete, Pass::Complete),
         (22, Pass::Complete, Pass::Complete),

@@ -46,7 +46,7 @@ fn refuses(shape: &str, file: &str, expected: &[&str], problem: &str) {
 }
 
 #[test]
-fn old_kernels() {
+fn tables_of_old_kernels_are_read() {
     let v4 = [
         "0.0.0.0:25",
         "0.0.0.0:80",
@@ -76,7 +76,7 @@ fn old_kernels() {
 }
 
 #[test]
-fn old_kernels_that_leave_something_out() {
+fn tables_of_old_kernels_with_missing_columns_are_refused() {
     // Without the column of drops a table of UDP could be gVisor's, which has no rows.
     refuses("2.6.18", "udp", &[], "WithoutDrops");
     // A user number that is printed with a sign.
@@ -84,7 +84,7 @@ fn old_kernels_that_leave_something_out() {
 }
 
 #[test]
-fn big_endian_machines() {
+fn tables_of_big_endian_machines_are_read() {
     let v4 = ["0.0.0.0:139", "0.0.0.0:80", "192.0.2.1:1781", "0.0.0.0:22"];
     reads("mips-router", "tcp", Big, &v4);
     let v4 = ["0.0.0.0:80", "192.0.2.1:53", "127.0.0.1:53", "0.0.0.0:22"];
@@ -112,7 +112,7 @@ fn big_endian_machines() {
 }
 
 #[test]
-fn android_and_vendors() {
+fn tables_of_android_and_vendors_are_read() {
     let v4 = ["0.0.0.0:50101", "127.0.0.1:5037"];
     reads("android-3.4", "tcp", Little, &v4);
     let v6 = ["[::]:8122", "[::ffff:127.0.0.1]:7812"];
@@ -127,7 +127,7 @@ fn android_and_vendors() {
 }
 
 #[test]
-fn kernels_that_are_not_linux() {
+fn tables_of_gvisor_are_read_and_of_wsl1_refused() {
     let v4 = ["127.0.0.1:5000", "0.0.0.0:443"];
     reads("gvisor", "tcp", Little, &v4);
     for file in ["tcp", "tcp6", "udp", "udp6"] {
@@ -136,7 +136,7 @@ fn kernels_that_are_not_linux() {
 }
 
 #[test]
-fn tables_that_were_edited() {
+fn edited_tables_are_read_or_refused() {
     let v4 = ["0.0.0.0:443", "127.0.0.1:25"];
     for shape in ["edited-tabs", "edited-crlf", "edited-lower", "edited-short"] {
         reads(shape, "tcp", Little, &v4);
@@ -147,7 +147,7 @@ fn tables_that_were_edited() {
 }
 
 #[test]
-fn more_than_a_thousand_listeners() {
+fn a_thousand_listeners_are_all_shown() {
     let rows = (0..1_033).map(|slot| row(slot, &format!("0100007F:{:04X}", slot + 20_000), "0A"));
     let table = [HEADER.to_owned(), rows.collect()].concat();
     let every: Vec<u16> = (1..=u16::MAX).collect();

@@ -43,7 +43,7 @@ fn a_number_of_any_size_and_order() {
 }
 
 #[test]
-fn what_is_not_understood_is_not_known() {
+fn an_unknown_format_gives_no_fields() {
     for text in [
         "",
         "ID: x\n",

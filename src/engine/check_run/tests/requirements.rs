@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, judge_with, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Answer, Compliance, Device, Family, Ingress, Listener, LookupKey, NoRequirements, Obstacle,
-    Protocol, Requirements, Violation, Wanted,
+    Answer, Compliance, Device, Expectation, Family, Ingress, Listener, LookupKey, NoRequirements,
+    Protocol, Requirements, SetupError, Violation,
 };
 use crate::engine::Timing;
-use crate::source::{Fault, Question, Source};
+use crate::source::{Query, Source, SourceError};
 
 const RETRY: Timing = Timing {
     retry_for: Duration::from_millis(100),
@@ -24,7 +24,7 @@ fn absence(
 ) -> (String, Duration) {
     let sources = std::slice::from_mut(source);
     let (outcome, took) = run_for(
-        Wanted::Absent,
+        Expectation::Absent,
         &mut NoRequirements,
         sources,
         opinion,
@@ -34,7 +34,7 @@ fn absence(
 }
 
 #[test]
-fn absence_does_not_wait_for_something_to_come() {
+fn absent_does_not_wait_for_a_listener_to_appear() {
     let mut source = Played::new(&[Say::Nothing]);
     let mut opinion = Played::new(&[Say::Nothing]);
     let (said, took) = absence(&mut source, Some(&mut opinion), RETRY);
@@ -43,7 +43,7 @@ fn absence_does_not_wait_for_something_to_come() {
 }
 
 #[test]
-fn what_should_be_absent_and_is_not_is_told_after_one_look_or_when_the_retries_are_over() {
+fn a_listener_despite_absent_is_reported_after_one_look_or_all_retries() {
     let mut source = Played::new(&[Say::Listens("0.0.0.0")]);
     let (said, took) = absence(&mut source, None, NO_RETRY);
     assert_eq!((said.as_str(), took), ("0.0.0.0:443", Duration::ZERO));
@@ -53,7 +53,7 @@ fn what_should_be_absent_and_is_not_is_told_after_one_look_or_when_the_retries_a
 }
 
 #[test]
-fn what_goes_is_absent_only_when_everybody_has_been_heard_again() {
+fn after_a_listener_closes_absent_needs_every_source_again() {
     let mut source = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0"), Say::Nothing]);
     let (said, _) = absence(&mut source, Some(&mut opinion), RETRY);
@@ -81,7 +81,7 @@ impl Requirements for NotTheWildcard {
 fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
     let mut source = [Played::new(looks)];
     let (outcome, _) = run_for(
-        Wanted::Listening,
+        Expectation::Listening,
         &mut NotTheWildcard,
         &mut source,
         Some(opinion),
@@ -91,7 +91,7 @@ fn demanding(looks: &[Say], opinion: &mut Played) -> (String, usize) {
 }
 
 #[test]
-fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
+fn a_requirement_fails_after_two_looks_without_a_cross_check() {
     for (looks, said, asked, opinions) in [
         (&[Say::Listens("0.0.0.0")][..], "! full", 2, 0),
         // A queue that is full for a moment.
@@ -115,7 +115,7 @@ fn an_unfit_listener_takes_two_looks_and_no_second_opinion() {
 }
 
 #[test]
-fn an_unfit_listener_that_only_the_second_opinion_shows_is_told() {
+fn a_failed_requirement_shown_only_by_the_cross_check_is_reported() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     let (said, _) = demanding(&[Say::Nothing], &mut opinion);
     assert_eq!(said, "! full");
@@ -131,13 +131,13 @@ impl Source for TakeTurns {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
-        if question.family == Family::V4 {
+    ) -> Result<(), SourceError> {
+        if query.family == Family::V4 {
             self.0 += 1;
             let port = if self.0 < 6 { 80 } else { 443 };
-            if question.ports.has(port) {
+            if query.ports.contains(port) {
                 let _ = visit(&Listener::at([0, 0, 0, 0], port));
             }
         }
@@ -146,9 +146,13 @@ impl Source for TakeTurns {
 }
 
 #[test]
-fn an_answer_is_about_one_moment() {
+fn two_targets_that_listen_in_turn_are_never_both_listening() {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let spec = spec(
+        Expectation::Listening,
+        &["127.0.0.1:80", "127.0.0.1:443"],
+        2,
+    );
     let (mut source, none) = ([TakeTurns(0)], &mut NoRequirements);
     let outcome = judge_with(&clock, &spec, none, &mut source, None, RETRY);
     assert_eq!(outcome.answers[0].1, Answer::NotListening);
@@ -164,10 +168,10 @@ impl Requirements for Named {
         false
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         self.0 += 1;
         match self.0 {
-            0..3 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            0..3 => Err(SetupError::NoSuch("there is no interface d0".to_owned())),
             _ => Ok(None),
         }
     }
@@ -178,10 +182,10 @@ impl Requirements for Named {
 }
 
 #[test]
-fn a_name_that_is_away_is_looked_up_again_as_long_as_there_is_time_to_retry() {
+fn a_missing_name_is_looked_up_again_during_the_retries() {
     for (timing, found) in [(RETRY, true), (NO_RETRY, false)] {
         let clock = FakeClock::default();
-        let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+        let spec = spec(Expectation::Listening, &["127.0.0.1:443"], 1);
         let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
         let outcome = judge_with(&clock, &spec, &mut Named(0), &mut source, None, timing);
         let took = clock.now().as_millis();
@@ -203,10 +207,10 @@ impl Source for Goes {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
-        if question.family == Family::V4 {
+    ) -> Result<(), SourceError> {
+        if query.family == Family::V4 {
             self.0 += 1;
             if self.0 == 1 {
                 let _ = visit(&Listener::at([0, 0, 0, 0], 443));
@@ -217,10 +221,14 @@ impl Source for Goes {
 }
 
 #[test]
-fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
+fn each_no_needs_two_looks_and_a_cross_check_of_its_own() {
     let clock = FakeClock::default();
     let (mut source, mut opinion) = ([Goes(0)], Played::new(&[Say::Nothing]));
-    let spec = spec(Wanted::Listening, &["127.0.0.1:80", "127.0.0.1:443"], 2);
+    let spec = spec(
+        Expectation::Listening,
+        &["127.0.0.1:80", "127.0.0.1:443"],
+        2,
+    );
     let outcome = judge_with(
         &clock,
         &spec,
@@ -239,13 +247,13 @@ fn each_target_has_two_looks_in_vain_and_a_second_opinion_behind_its_no() {
 }
 
 #[test]
-fn what_is_enough_waits_for_nothing() {
+fn enough_targets_end_the_check_without_waiting() {
     let clock = FakeClock::default();
     for (wanted, needed, waits, other) in [
-        (Wanted::Listening, 1, false, Answer::NotChecked),
-        (Wanted::Listening, 2, true, Answer::NotListening),
-        (Wanted::Absent, 1, false, Answer::NotListening),
-        (Wanted::Absent, 2, true, Answer::NotListening),
+        (Expectation::Listening, 1, false, Answer::NotChecked),
+        (Expectation::Listening, 2, true, Answer::NotListening),
+        (Expectation::Absent, 1, false, Answer::NotListening),
+        (Expectation::Absent, 2, true, Answer::NotListening),
     ] {
         let started = clock.now();
         let spec = spec(wanted, &["127.0.0.1:443", "127.0.0.1:80"], needed);
@@ -262,7 +270,7 @@ fn what_is_enough_waits_for_nothing() {
 }
 
 #[test]
-fn absence_waits_while_it_cannot_tell() {
+fn absent_retries_while_the_answer_is_could_not_tell() {
     // The wildcard of IPv6 may serve IPv4 or not.
     let mut source = Played::new(&[Say::DualStackOrNot, Say::DualStackOrNot, Say::Nothing]);
     let (said, took) = absence(&mut source, None, RETRY);
@@ -274,7 +282,7 @@ fn absence_waits_while_it_cannot_tell() {
 }
 
 #[test]
-fn warnings_are_of_the_last_look_and_told_once() {
+fn only_warnings_of_the_last_look_are_kept() {
     for (opinions, warnings) in [
         (&[Say::Listens("0.0.0.0")][..], 1),
         (&[Say::Listens("0.0.0.0"), Say::Nothing], 0),
@@ -284,7 +292,7 @@ fn warnings_are_of_the_last_look_and_told_once() {
         let mut opinion = Played::new(opinions);
         let outcome = judge_with(
             &clock,
-            &spec(Wanted::Absent, &["127.0.0.1:443"], 1),
+            &spec(Expectation::Absent, &["127.0.0.1:443"], 1),
             &mut NoRequirements,
             &mut source,
             Some(&mut opinion),
@@ -312,10 +320,10 @@ impl Source for Group {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
-        if (question.protocol, question.family) == (Protocol::Udp, Family::V4) {
+    ) -> Result<(), SourceError> {
+        if (query.protocol, query.family) == (Protocol::Udp, Family::V4) {
             for inode in 1..=4 {
                 let _ = visit(&member(inode));
             }
@@ -327,7 +335,7 @@ impl Source for Group {
         &mut self,
         key: LookupKey,
         _: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(Some(member(key.source_port.clamp(1, 3).into())))
     }
 }
@@ -359,7 +367,7 @@ impl Requirements for Inode {
 
 fn group(required: u64, timing: Timing) -> (String, u32) {
     let mut sources = [Group::default()];
-    let spec = spec(Wanted::Listening, &["udp:127.0.0.1:443"], 1);
+    let spec = spec(Expectation::Listening, &["udp:127.0.0.1:443"], 1);
     let clock = FakeClock::default();
     let requirements = &mut Inode(required);
     let outcome = judge_with(&clock, &spec, requirements, &mut sources, None, timing);
@@ -367,7 +375,7 @@ fn group(required: u64, timing: Timing) -> (String, u32) {
 }
 
 #[test]
-fn a_group_of_udp_sockets_is_asked_about_until_a_member_meets_the_requirements() {
+fn lookups_of_a_udp_group_go_on_until_a_member_meets_the_requirements() {
     for (required, said) in [(1, "127.0.0.1:443"), (3, "127.0.0.1:443"), (5, "! full")] {
         assert_eq!(group(required, NO_RETRY).0, said, "{required}");
     }
@@ -376,7 +384,7 @@ fn a_group_of_udp_sockets_is_asked_about_until_a_member_meets_the_requirements()
 }
 
 #[test]
-fn retries_open_the_sources_again_for_the_namespace_that_the_thread_is_in_then() {
+fn retries_close_the_sources_and_reopen_them_in_the_current_namespace() {
     assert_eq!(group(5, NO_RETRY).1, 0);
     let (said, closed) = group(5, RETRY);
     assert_eq!(said, "! full");

@@ -9,11 +9,13 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{CheckSpec, Outcome, Timing, judge};
+use super::{CheckSpec, Outcome, Timing, run_check};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
-use crate::domain::{Answer, Family, Listener, LookupKey, NoRequirements, Requirements, Wanted};
+use crate::domain::{
+    Answer, Expectation, Family, Listener, LookupKey, NoRequirements, Requirements,
+};
 use crate::engine::SourceChain;
-use crate::source::{Fault, Question, Source, netlink};
+use crate::source::{Query, Source, SourceError, netlink};
 
 const NO_RETRY: Timing = Timing {
     timeout: Duration::from_millis(500),
@@ -63,13 +65,13 @@ impl Source for Played {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
-        if question.family == Family::V6 {
+    ) -> Result<(), SourceError> {
+        if query.family == Family::V6 {
             return Ok(());
         }
-        self.asked.push(question.deadline.clock().now());
+        self.asked.push(query.deadline.clock().now());
         let say = self.looks[0];
         if self.looks.len() > 1 {
             self.looks.pop_front();
@@ -84,22 +86,23 @@ impl Source for Played {
                 let _ = visit(&listener("::"));
                 Ok(())
             }
-            Say::Broken => Err(netlink::Fault::Interrupted.into()),
+            Say::Broken => Err(netlink::NetlinkError::Interrupted.into()),
             Say::Slow(millis) => {
-                question
-                    .deadline
-                    .clock()
-                    .pause(Duration::from_millis(millis));
+                query.deadline.clock().sleep(Duration::from_millis(millis));
                 Ok(())
             }
             Say::Endless => {
-                question.deadline.pause(question.deadline.left());
-                Err(Fault::TimeIsUp(question.deadline.whole()))
+                query.deadline.sleep(query.deadline.remaining());
+                Err(SourceError::TimeIsUp(query.deadline.limit()))
             }
         }
     }
 
-    fn kernel_lookup(&mut self, _: LookupKey, _: Deadline<'_>) -> Result<Option<Listener>, Fault> {
+    fn kernel_lookup(
+        &mut self,
+        _: LookupKey,
+        _: Deadline<'_>,
+    ) -> Result<Option<Listener>, SourceError> {
         Ok(self.exact.map(listener))
     }
 }
@@ -111,7 +114,7 @@ fn run(
     timing: Timing,
 ) -> (Outcome, Duration) {
     run_for(
-        Wanted::Listening,
+        Expectation::Listening,
         &mut NoRequirements,
         sources,
         opinion,
@@ -120,7 +123,7 @@ fn run(
 }
 
 fn run_for(
-    wanted: Wanted,
+    wanted: Expectation,
     requirements: &mut dyn Requirements,
     sources: &mut [Played],
     opinion: Option<&mut Played>,
@@ -132,7 +135,7 @@ fn run_for(
     (outcome, clock.now())
 }
 
-fn spec(wanted: Wanted, targets: &[&str], needed: usize) -> CheckSpec {
+fn spec(wanted: Expectation, targets: &[&str], needed: usize) -> CheckSpec {
     CheckSpec {
         targets: targets.iter().map(|text| text.parse().unwrap()).collect(),
         wanted,
@@ -155,24 +158,24 @@ fn judge_with(
             .collect(),
     );
     if let Some(opinion) = opinion {
-        chain = chain.with_second_opinion(opinion);
+        chain = chain.with_cross_check(opinion);
     }
     let deadline = Deadline::new(clock, timing.timeout);
-    judge(spec, &mut chain, requirements, timing, deadline)
+    run_check(spec, &mut chain, requirements, timing, deadline)
 }
 
 fn word(outcome: &Outcome) -> String {
     match &outcome.answers[0].1 {
         Answer::Listening(listener) => listener.to_string(),
         Answer::NotListening => "not".to_owned(),
-        Answer::Violates(_, violation) => format!("! {}", violation.why()),
-        Answer::CouldNotTell(doubt) => format!("? {doubt}"),
+        Answer::RequirementFailed(_, violation) => format!("! {}", violation.why()),
+        Answer::CouldNotTell(reason) => format!("? {reason}"),
         Answer::NotChecked => "-".to_owned(),
     }
 }
 
 #[test]
-fn listening_takes_one_look_and_asks_nobody_else() {
+fn listening_takes_one_look_and_no_cross_check() {
     let mut source = [Played::new(&[Say::Listens("0.0.0.0")])];
     let mut opinion = Played::new(&[Say::Nothing]);
     let (outcome, took) = run(&mut source, Some(&mut opinion), NO_RETRY);
@@ -192,14 +195,14 @@ fn not_listening_takes_two_looks_a_millisecond_apart() {
 }
 
 #[test]
-fn a_listener_that_only_the_second_look_shows_listens() {
+fn a_listener_shown_only_by_the_second_look_counts() {
     let mut source = [Played::new(&[Say::Nothing, Say::Listens("0.0.0.0")])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert_eq!(word(&outcome), "0.0.0.0:443");
 }
 
 #[test]
-fn a_broken_second_look_is_no_second_no() {
+fn a_failed_second_look_is_could_not_tell() {
     let mut source = [Played::new(&[Say::Nothing, Say::Broken])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert!(
@@ -209,7 +212,7 @@ fn a_broken_second_look_is_no_second_no() {
 }
 
 #[test]
-fn the_next_source_is_asked_where_the_first_cannot_answer() {
+fn the_next_source_is_queried_if_the_first_fails() {
     for (second, expected) in [
         (&[Say::Nothing][..], "not"),
         (&[Say::Listens("127.0.0.1")], "127.0.0.1:443"),
@@ -225,7 +228,7 @@ fn the_next_source_is_asked_where_the_first_cannot_answer() {
 }
 
 #[test]
-fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_first_failed() {
+fn a_listener_in_the_second_family_counts_although_the_first_failed() {
     struct V6only {
         listens: bool,
     }
@@ -236,14 +239,14 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
 
         fn listeners(
             &mut self,
-            question: Question<'_>,
+            query: Query<'_>,
             visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-        ) -> Result<(), Fault> {
-            if question.family == Family::V6 && self.listens {
+        ) -> Result<(), SourceError> {
+            if query.family == Family::V6 && self.listens {
                 let _ = visit(&listener("::"));
                 return Ok(());
             }
-            Err(netlink::Fault::Interrupted.into())
+            Err(netlink::NetlinkError::Interrupted.into())
         }
     }
     for (listens, end) in [
@@ -254,7 +257,7 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
         ),
     ] {
         let (clock, mut sources) = (FakeClock::default(), [V6only { listens }]);
-        let spec = spec(Wanted::Listening, &["443"], 1);
+        let spec = spec(Expectation::Listening, &["443"], 1);
         let none = &mut NoRequirements;
         let outcome = judge_with(&clock, &spec, none, &mut sources, None, NO_RETRY);
         assert_eq!(word(&outcome), end);
@@ -263,7 +266,7 @@ fn a_source_whose_second_family_settles_the_matter_has_answered_although_the_fir
 }
 
 #[test]
-fn the_second_opinion_s_yes_counts_and_is_a_warning() {
+fn a_yes_of_the_cross_check_counts_with_a_warning() {
     let mut opinion = Played::new(&[Say::Listens("0.0.0.0")]);
     opinion.name = "/proc";
     let (outcome, _) = run(
@@ -279,7 +282,7 @@ fn the_second_opinion_s_yes_counts_and_is_a_warning() {
 }
 
 #[test]
-fn the_second_opinion_s_no_and_failure_do_not_count() {
+fn a_no_or_a_failure_of_the_cross_check_changes_nothing() {
     for say in [Say::Nothing, Say::Broken] {
         let mut opinion = Played::new(&[say]);
         let mut source = [Played::new(&[Say::Nothing])];
@@ -293,17 +296,17 @@ fn the_second_opinion_s_no_and_failure_do_not_count() {
 }
 
 #[test]
-fn a_listener_of_which_the_second_opinion_does_not_know_enough_leaves_it_open() {
+fn an_uncertain_listener_of_the_cross_check_is_could_not_tell() {
     let mut opinion = Played::new(&[Say::DualStackOrNot]);
     let mut source = [Played::new(&[Say::Nothing])];
     let (outcome, _) = run(&mut source, Some(&mut opinion), NO_RETRY);
-    let doubt = "? [::]:443 listens, but whether it accepts IPv4 too (V6ONLY) is unknown";
-    assert_eq!(word(&outcome), doubt);
+    let reason = "? [::]:443 listens, but whether it accepts IPv4 too (V6ONLY) is unknown";
+    assert_eq!(word(&outcome), reason);
     assert_eq!(outcome.warnings.len(), 1);
 }
 
 #[test]
-fn the_exact_lookup_s_yes_counts_before_a_no() {
+fn a_yes_of_the_exact_lookup_prevents_a_no() {
     // What BPF sk_lookup chooses may listen on quite another address.
     let mut source = Played::new(&[Say::Nothing]);
     source.exact = Some("192.0.2.1");
@@ -315,7 +318,7 @@ fn the_exact_lookup_s_yes_counts_before_a_no() {
 }
 
 #[test]
-fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
+fn if_v6only_is_unknown_a_yes_of_the_exact_lookup_counts() {
     // sock_diag of 3.10 has no INET_DIAG_SKV6ONLY.
     let mut source = Played::new(&[Say::DualStackOrNot]);
     source.exact = Some("::");
@@ -324,7 +327,7 @@ fn where_v6only_is_not_known_the_exact_lookup_s_yes_counts() {
 }
 
 #[test]
-fn where_v6only_is_not_known_it_could_not_be_told() {
+fn if_v6only_is_unknown_the_answer_is_could_not_tell() {
     let mut source = [Played::new(&[Say::DualStackOrNot])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert!(
@@ -334,7 +337,7 @@ fn where_v6only_is_not_known_it_could_not_be_told() {
 }
 
 #[test]
-fn retries_bridge_a_gap_and_end_with_it() {
+fn retries_wait_for_a_listener_to_come_back() {
     let timing = Timing {
         retry_for: Duration::from_millis(200),
         ..NO_RETRY
@@ -356,7 +359,7 @@ fn retries_bridge_a_gap_and_end_with_it() {
 }
 
 #[test]
-fn retries_bridge_errors_of_the_last_source_too() {
+fn retries_also_bridge_errors_of_the_last_source() {
     let timing = Timing {
         retry_for: Duration::from_millis(50),
         ..NO_RETRY
@@ -379,7 +382,7 @@ fn retries_bridge_errors_of_the_last_source_too() {
 }
 
 #[test]
-fn when_the_time_limit_is_over_it_could_not_be_told() {
+fn when_the_time_limit_has_passed_the_answer_is_could_not_tell() {
     for looks in [
         &[Say::Slow(500)][..],
         &[Say::Slow(499)],

@@ -23,42 +23,42 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use tracing::debug;
 
-use crate::clock::{Shown, sleep};
-use crate::domain::Doubt;
+use crate::clock::{HumanDuration, sleep};
+use crate::domain::UnknownReason;
 use crate::errno::ErrnoText;
 
 /// The time that the run gets beyond its limit, since its own messages are better.
 const GRACE: Duration = Duration::from_millis(20);
 /// The time for the report, in milliseconds.
-const LAST_WORDS: usize = 50;
+const REPORT_TIME: usize = 50;
 /// Bytes of a thread's stack: enough for a report.
 const STACK: usize = 128 * 1024;
 
 /// The end of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum Ending {
     /// The process exits with this code.
     Exit(u8),
     /// The run has no time limit any more.
     Free,
 }
 
-/// A run with a time limit. The run or the watchdog, whichever finishes first, decides the exit code.
+/// A run with a hard time limit. The run or the timeout thread, whichever finishes first, decides the exit code.
 #[derive(Debug)]
-pub struct Guard(Arc<OnceLock<End>>);
+pub struct HardTimeout(Arc<OnceLock<Ending>>);
 
-impl Guard {
-    /// Starts the watchdog: soon after the limit the process has ended. If the exit code is not decided by then,
-    /// `last_words` are reported, and the code is `undecided`.
-    pub fn set(limit: Duration, undecided: u8, last_words: impl FnOnce() + Send + 'static) -> Self {
-        let guard = Self(Arc::new(OnceLock::new()));
-        let end = Arc::clone(&guard.0);
+impl HardTimeout {
+    /// Starts the thread: soon after the limit the process has ended. If the exit code is not decided by then, the thread
+    /// runs `report`, and the code is `undecided`.
+    pub fn start(limit: Duration, undecided: u8, report: impl FnOnce() + Send + 'static) -> Self {
+        let hard_timeout = Self(Arc::new(OnceLock::new()));
+        let end = Arc::clone(&hard_timeout.0);
         let thread = spawn(move || {
             sleep(limit.saturating_add(GRACE));
-            if end.set(End::Exit(undecided)).is_ok() {
-                say(last_words);
+            if end.set(Ending::Exit(undecided)).is_ok() {
+                report_on_thread(report);
             }
-            if let Some(End::Exit(code)) = end.get() {
+            if let Some(Ending::Exit(code)) = end.get() {
                 exit(*code);
             }
         });
@@ -67,24 +67,24 @@ impl Guard {
             debug!("no thread: {why}; SIGALRM will end a system call that does not return");
             set_alarm(limit.saturating_add(GRACE));
         }
-        guard
+        hard_timeout
     }
 
     /// Sets the exit code of the run; its reports can take until the limit.
-    pub fn decide(&self, code: u8) {
-        self.end(End::Exit(code));
+    pub fn set_exit_code(&self, code: u8) {
+        self.end(Ending::Exit(code));
     }
 
     /// Ends the time limit.
-    pub fn lift(self) {
-        self.end(End::Free);
+    pub fn disarm(self) {
+        self.end(Ending::Free);
         // SAFETY: alarm(2) takes a number and touches no memory; 0 takes an alarm back.
         unsafe { libc::alarm(0) };
     }
 
-    fn end(&self, end: End) {
+    fn end(&self, end: Ending) {
         while self.0.set(end).is_err() {
-            // The guard has the word, and ends the process when it has said it.
+            // The other thread is already reporting, and will exit the process.
             sleep(Duration::MAX);
         }
     }
@@ -108,15 +108,15 @@ fn set_alarm(after: Duration) {
 }
 
 /// Reports on a thread of its own, since the report can get stuck like the run.
-fn say(last_words: impl FnOnce() + Send + 'static) {
-    let said = Arc::new(AtomicBool::new(false));
-    let done = Arc::clone(&said);
+fn report_on_thread(report: impl FnOnce() + Send + 'static) {
+    let reported = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&reported);
     let thread = spawn(move || {
-        last_words();
+        report();
         done.store(true, Ordering::Relaxed);
     });
-    let unsaid = || thread.is_ok() && !said.load(Ordering::Relaxed);
-    for _ in (0..LAST_WORDS).take_while(|_| unsaid()) {
+    let is_unfinished = || thread.is_ok() && !reported.load(Ordering::Relaxed);
+    for _ in (0..REPORT_TIME).take_while(|_| is_unfinished()) {
         sleep(Duration::from_millis(1));
     }
 }
@@ -154,8 +154,8 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 
 /// Returns the reason for the timeout: the limit, and the kernel function in which the main thread waits, if the kernel
 /// says so (proc_pid_wchan(5)).
-pub fn overdue(limit: Duration) -> Doubt {
-    let limit = Shown(limit);
+pub fn timeout_reason(limit: Duration) -> UnknownReason {
+    let limit = HumanDuration(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
     // The kernel says 0 of a thread that does not wait.
     let what = match wchan.trim() {
@@ -163,7 +163,7 @@ pub fn overdue(limit: Duration) -> Doubt {
         "0" => "while the work was still going on".to_owned(),
         function => format!("in a system call that does not return (kernel function {function})"),
     };
-    Doubt::new(format_args!("timed out after {limit}, {what}"))
+    UnknownReason::new(format_args!("timed out after {limit}, {what}"))
 }
 
 /// Ends the process without anything that could wait: no lock, no destructor, no buffer.

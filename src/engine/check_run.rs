@@ -14,44 +14,44 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::look::{look, look_up};
+use super::look::{look, run_lookups};
 use super::spec::{CheckSpec, Outcome, Timing};
 use crate::clock::Deadline;
-use crate::domain::{Doubt, Obstacle, Requirements, Survey, Verdict, Wanted};
+use crate::domain::{Expectation, Requirements, SetupError, Survey, UnknownReason, Verdict};
 use crate::engine::SourceChain;
-use crate::source::{Fault, Source};
+use crate::source::{Source, SourceError};
 
 /// The shortest time between two looks that count. In this time a listener that is being replaced, or that the first look
 /// has missed, is there again.
 const MIN_GAP: Duration = Duration::from_millis(1);
 
-/// The second opinion can use the time limit divided by this.
+/// The cross-check can use the time limit divided by this.
 const CROSS_CHECK_SHARE: u32 = 5;
 
 /// Looks until enough targets are settled, all are proven absent, or the time is over. If a name in the requirements is not
 /// found, every answer is "could not tell".
-pub fn judge(
+pub fn run_check(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
     requirements: &mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'_>,
 ) -> Outcome {
-    try_judge(spec, chain, requirements, timing, deadline)
-        .unwrap_or_else(|obstacle| Outcome::obstructed(&spec.targets, &obstacle))
+    try_run_check(spec, chain, requirements, timing, deadline)
+        .unwrap_or_else(|error| Outcome::setup_failed(&spec.targets, &error))
 }
 
-/// The same as [`judge`].
+/// The same as [`run_check`].
 ///
 /// # Errors
 /// Returns a name in the requirements that was not found until the end of the retries.
-pub fn try_judge(
+pub fn try_run_check(
     spec: &CheckSpec,
     chain: &mut SourceChain<'_>,
     requirements: &mut dyn Requirements,
     timing: Timing,
     deadline: Deadline<'_>,
-) -> Result<Outcome, Obstacle> {
+) -> Result<Outcome, SetupError> {
     let started = deadline.clock().now();
     chain.begin_check();
     let mut run = CheckRun {
@@ -65,15 +65,15 @@ pub fn try_judge(
         warnings: Vec::new(),
     };
     run.look_up_names()?;
-    let (source, doubt) = match run.query_until_decided(chain)? {
+    let (source, reason) = match run.query_until_decided(chain)? {
         Ok(source) => (Some(source), None),
-        Err(mut faults) => {
-            faults.dedup();
-            (None, Some(Doubt::new(faults.join("; "))))
+        Err(mut errors) => {
+            errors.dedup();
+            (None, Some(UnknownReason::new(errors.join("; "))))
         }
     };
     Ok(Outcome {
-        answers: run.survey.answers(doubt.as_ref()),
+        answers: run.survey.answers(reason.as_ref()),
         elsewhere: run.survey.elsewhere().to_vec(),
         warnings: run.warnings,
         source,
@@ -120,7 +120,7 @@ enum LookEnd {
 }
 
 /// The reasons why there is no answer: one for each source.
-type Faults = Vec<String>;
+type Errors = Vec<String>;
 
 impl CheckRun<'_> {
     /// Queries until enough targets are settled or all others are proven absent. A source that cannot answer
@@ -132,20 +132,20 @@ impl CheckRun<'_> {
     fn query_until_decided(
         &mut self,
         chain: &mut SourceChain<'_>,
-    ) -> Result<Result<&'static str, Faults>, Obstacle> {
+    ) -> Result<Result<&'static str, Errors>, SetupError> {
         let mut given_up = 0;
         loop {
             let end = match self.query(chain, &mut given_up) {
                 Ok(end) => end,
-                Err(fault) => return Ok(Err(vec![fault.to_string()])),
+                Err(error) => return Ok(Err(vec![error.to_string()])),
             };
             match end {
                 LookEnd::Settled(name) | LookEnd::Absent(name) if self.is_final() => {
                     return Ok(Ok(name));
                 }
-                LookEnd::NoSource(faults) if self.retry.is_over() => return Ok(Err(faults)),
+                LookEnd::NoSource(errors) if self.retry.has_passed() => return Ok(Err(errors)),
                 LookEnd::SecondLook => {
-                    self.pause(Duration::ZERO);
+                    self.sleep(Duration::ZERO);
                     continue;
                 }
                 LookEnd::Retry => {}
@@ -153,7 +153,7 @@ impl CheckRun<'_> {
                     self.misses = None;
                 }
             }
-            self.pause(self.timing.retry_every.min(self.retry.left()));
+            self.sleep(self.timing.retry_every.min(self.retry.remaining()));
             self.look_up_names()?;
             chain.close();
         }
@@ -167,13 +167,13 @@ impl CheckRun<'_> {
         &mut self,
         chain: &mut SourceChain<'_>,
         given_up: &mut usize,
-    ) -> Result<LookEnd, Fault> {
-        let mut faults = Vec::new();
-        let Some(place) = self.query_sources(chain, given_up, &mut faults)? else {
-            return Ok(LookEnd::NoSource(faults));
+    ) -> Result<LookEnd, SourceError> {
+        let mut errors = Vec::new();
+        let Some(place) = self.query_sources(chain, given_up, &mut errors)? else {
+            return Ok(LookEnd::NoSource(errors));
         };
         let Some((source, second)) = chain.get(place) else {
-            return Ok(LookEnd::NoSource(faults));
+            return Ok(LookEnd::NoSource(errors));
         };
         if self.survey.is_settled() {
             return Ok(LookEnd::Settled(source.name()));
@@ -200,16 +200,16 @@ impl CheckRun<'_> {
         &mut self,
         chain: &mut SourceChain<'_>,
         given_up: &mut usize,
-        faults: &mut Faults,
-    ) -> Result<Option<usize>, Fault> {
+        errors: &mut Errors,
+    ) -> Result<Option<usize>, SourceError> {
         for (place, source) in chain.sources().enumerate().skip(*given_up) {
             let answer = look(source, &mut self.survey, self.requirements, self.deadline);
             self.check_limit()?;
             match answer {
-                Err(fault) if !self.survey.is_settled() => faults.push(fault.to_string()),
+                Err(error) if !self.survey.is_settled() => errors.push(error.to_string()),
                 _ => return Ok(Some(place)),
             }
-            if self.retry.is_over() {
+            if self.retry.has_passed() {
                 *given_up = place + 1;
             }
         }
@@ -218,9 +218,9 @@ impl CheckRun<'_> {
 
     /// # Errors
     /// Returns an error if the time limit is over and targets are open.
-    fn check_limit(&self) -> Result<(), Fault> {
-        if self.deadline.is_over() && !self.survey.is_settled() {
-            return Err(Fault::TimeIsUp(self.deadline.whole()));
+    fn check_limit(&self) -> Result<(), SourceError> {
+        if self.deadline.has_passed() && !self.survey.is_settled() {
+            return Err(SourceError::TimeIsUp(self.deadline.limit()));
         }
         Ok(())
     }
@@ -249,15 +249,15 @@ impl CheckRun<'_> {
     /// True if the check does not wait for missing listeners any more.
     fn retries_exhausted(&self) -> bool {
         let unseen = self.misses.as_ref().map_or(0, |misses| misses.unseen.len());
-        let absent = self.spec.wanted == Wanted::Absent && unseen >= self.spec.needed;
-        self.retry.is_over() || absent
+        let absent = self.spec.wanted == Expectation::Absent && unseen >= self.spec.needed;
+        self.retry.has_passed() || absent
     }
 
     /// True if the present answers are final.
     fn is_final(&self) -> bool {
         let answers = self.survey.answers(None);
         let answers = answers.iter().map(|(_, answer)| answer);
-        self.retry.is_over()
+        self.retry.has_passed()
             || Verdict::of(answers, self.spec.needed, self.spec.wanted).is_healthy()
     }
 
@@ -266,7 +266,7 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// Returns the name that was not found.
-    fn look_up_names(&mut self) -> Result<(), Obstacle> {
+    fn look_up_names(&mut self) -> Result<(), SetupError> {
         loop {
             match self.requirements.look_up_names() {
                 Ok(ingress) => {
@@ -274,21 +274,21 @@ impl CheckRun<'_> {
                     self.warnings.clear();
                     return Ok(());
                 }
-                Err(obstacle) if self.retry.is_over() => return Err(obstacle),
+                Err(error) if self.retry.has_passed() => return Err(error),
                 Err(_) => {
                     self.misses = None;
-                    self.pause(self.timing.retry_every.min(self.retry.left()));
+                    self.sleep(self.timing.retry_every.min(self.retry.remaining()));
                 }
             }
         }
     }
 
-    /// Asks every other place that could show a listener, before a "no". One second opinion is enough, because the source
+    /// Asks every other place that could show a listener, before a "no". One cross-check is enough, because the source
     /// itself is queried again.
     fn cross_check(&mut self, source: &mut dyn Source, second: Option<&mut (dyn Source + '_)>) {
         let survey = &mut self.survey;
         let connections = survey.pending_lookups();
-        look_up(
+        run_lookups(
             source,
             survey,
             self.requirements,
@@ -303,15 +303,12 @@ impl CheckRun<'_> {
             return;
         };
         misses.cross_checked = true;
-        // The second opinion must leave time for the second look.
-        let share = (self.deadline.whole() / CROSS_CHECK_SHARE).min(self.deadline.left() / 2);
+        // The cross-check must leave time for the second look.
+        let share = (self.deadline.limit() / CROSS_CHECK_SHARE).min(self.deadline.remaining() / 2);
         let deadline = Deadline::new(self.deadline.clock(), share);
         let mut opinion = survey.clone();
-        if let Err(fault) = look(other, &mut opinion, self.requirements, deadline) {
-            debug!(
-                "the second opinion of {} is left out: {fault}",
-                other.name()
-            );
+        if let Err(error) = look(other, &mut opinion, self.requirements, deadline) {
+            debug!("the cross-check with {} is left out: {error}", other.name());
         }
         for (target, listener) in survey.merge(&opinion) {
             self.warnings.push(format!(
@@ -323,10 +320,10 @@ impl CheckRun<'_> {
     }
 
     /// Waits for this long, and at least for the rest of [`MIN_GAP`].
-    fn pause(&self, pause: Duration) {
+    fn sleep(&self, pause: Duration) {
         let now = self.deadline.clock().now();
         let since = self.misses.as_ref().map(|misses| misses.since);
         let gap = since.map_or(MIN_GAP, |since| (since + MIN_GAP).saturating_sub(now));
-        self.deadline.pause(gap.max(pause));
+        self.deadline.sleep(gap.max(pause));
     }
 }

@@ -1,4 +1,4 @@
-//! The findings: each cause with its counters, its places and the facts that explain it, as data.
+//! The diagnosis: each cause with its counters, its places and the facts that explain it, as data.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::KnownListener;
 use super::monitor::Monitor;
-use super::owners::{ListenerSnapshot, Owner};
+use super::owners::{ListenerOwner, ListenerSnapshot};
 use super::place::{Fact, ResetPlace};
 use super::site::Site;
 use super::whose::{Whose, whose};
@@ -21,7 +21,7 @@ const MAX_LOOKUPS: usize = 50;
 
 /// A cause, or a symptom where no cause is known, and the evidence for it.
 #[derive(Debug)]
-pub struct Finding {
+pub struct DiagnosedCause {
     /// The cause.
     pub cause: Cause,
     /// Its resets that were traced, or the packets that a firewall's rules rejected. `None` if it has only counters.
@@ -44,16 +44,16 @@ pub struct FullQueue {
     /// The listener.
     pub known: KnownListener,
     /// Its owner.
-    pub owner: Owner,
+    pub owner: ListenerOwner,
     /// Its queue at the end. `None` if the listener is gone.
     pub now: Option<Queue>,
 }
 
-/// All findings.
+/// All causes that were found, and what was counted for them.
 #[derive(Debug)]
-pub struct Findings {
+pub struct Diagnosis {
     /// In the order of [`Cause::all`].
-    pub list: Vec<Finding>,
+    pub causes: Vec<DiagnosedCause>,
     /// Places in other network namespaces.
     pub elsewhere: Vec<ResetPlace>,
     /// Traced resets that this network namespace sent.
@@ -66,7 +66,7 @@ pub struct Findings {
     pub uncounted: Result<Vec<Rule>, String>,
 }
 
-impl Findings {
+impl Diagnosis {
     /// Draws the conclusions, which can take as long as a look at all processes. `reasons`: the kernel's names of
     /// reasons, by number.
     pub fn new(
@@ -98,8 +98,8 @@ impl Findings {
             place.listening = service.map(|(address, port)| snapshot.listening(address, port));
             place.facts = explain(place, monitor, changes);
         }
-        let mut findings = Self {
-            list: Vec::new(),
+        let mut diagnosis = Self {
+            causes: Vec::new(),
             elsewhere,
             sent: resets(&ours, ResetPlace::is_sent),
             within: ours
@@ -114,12 +114,12 @@ impl Findings {
             }),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
-        let rules = findings.compare_rules(&monitor.rules);
+        let rules = diagnosis.compare_rules(&monitor.rules);
         for cause in Cause::all() {
             let is_it = |place: &ResetPlace| place.site.cause == cause;
             let (places, others) = ours.into_iter().partition(is_it);
             ours = others;
-            let mut finding = Finding::new(cause, changes, last, places);
+            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places);
             match cause {
                 Cause::AcceptQueue => {
                     let queues = overflowed.iter().map(|known| FullQueue {
@@ -127,18 +127,18 @@ impl Findings {
                         now: snapshot.queue(&known.listener),
                         known: known.clone(),
                     });
-                    finding.queues = queues.collect();
+                    diagnosed.queues = queues.collect();
                 }
                 Cause::Firewall => {
-                    finding.resets = Some(rules.iter().map(|(_, packets)| packets).sum());
-                    finding.rules.clone_from(&rules);
+                    diagnosed.resets = Some(rules.iter().map(|(_, packets)| packets).sum());
+                    diagnosed.rules.clone_from(&rules);
                 }
                 _ => {}
             }
-            findings.list.push(finding);
+            diagnosis.causes.push(diagnosed);
         }
-        findings.keep_causes(monitor, changes);
-        findings
+        diagnosis.keep_causes(monitor, changes);
+        diagnosis
     }
 
     /// Returns the firewall's rules that rejected since the beginning, and how many packets.
@@ -181,26 +181,26 @@ impl Findings {
         let ended =
             self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
         let sent = self.sent;
-        self.list.retain_mut(|finding| match finding.cause {
+        self.causes.retain_mut(|diagnosed| match diagnosed.cause {
             // Each of these sends a reset, so that the trace has them.
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
-                !finding.places.is_empty()
+                !diagnosed.places.is_empty()
             }
             Cause::Attempts if has_causes => grew_beyond("AttemptFails", ended),
             Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
-            Cause::Sent if has_causes && finding.places.is_empty() => {
+            Cause::Sent if has_causes && diagnosed.places.is_empty() => {
                 let sent_more = changes
                     .get("OutRsts")
                     .and_then(|growth| growth.by?.checked_sub(sent));
-                finding.resets = sent_more;
+                diagnosed.resets = sent_more;
                 grew_beyond("OutRsts", sent)
             }
-            _ => finding.is_active(),
+            _ => diagnosed.is_active(),
         });
     }
 }
 
-impl Finding {
+impl DiagnosedCause {
     fn new(cause: Cause, changes: &Changes, last: &Sample, places: Vec<ResetPlace>) -> Self {
         let description = cause.describe();
         let counters = description.counters.iter();
@@ -209,7 +209,9 @@ impl Finding {
         Self {
             cause,
             resets: (!places.is_empty()).then(|| resets(&places, |_| true)),
-            counters: counters.filter(|(_, growth)| growth.has_moved()).collect(),
+            counters: counters
+                .filter(|(_, growth)| growth.has_changed())
+                .collect(),
             state: state
                 .filter_map(|name| Some((*name, last.get(name)?)))
                 .collect(),

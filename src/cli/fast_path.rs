@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::args;
 use super::check::{self, CheckOptions, RETRY_EVERY, TIMEOUT};
-use crate::domain::{ExitCodes, OnUnknown, Target, Wanted};
+use crate::domain::{ExitCodes, Expectation, OnUnknown, Target};
 use crate::engine::Timing;
 use crate::log::Log;
 use crate::report::Format;
@@ -16,7 +16,7 @@ use crate::requirements::Owner;
 use crate::source::SourceChoice;
 
 /// Reads the options of a plain `listenup check`, the program's name first. `None` if clap has to read the line.
-pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
+pub(super) fn try_parse(line: &[OsString]) -> Option<CheckOptions> {
     let mut words = line.iter().skip(1).map(|word| word.to_str());
     if words.next()?? != "check" {
         return None;
@@ -25,7 +25,7 @@ pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
     while let Some(word) = words.next() {
         match word? {
             "-q" | "--quiet" => quiet = true,
-            "--log" if log.is_none() => log = Some(where_to(words.next()??)?),
+            "--log" if log.is_none() => log = Some(parse_log(words.next()??)?),
             target => targets.push(target.parse::<Target>().ok()?),
         }
     }
@@ -34,12 +34,12 @@ pub(super) fn check(line: &[OsString]) -> Option<CheckOptions> {
 }
 
 /// Returns the log with this name. `None` if there is none, although [`check::log`] accepts any word.
-fn where_to(name: &str) -> Option<Log> {
+fn parse_log(name: &str) -> Option<Log> {
     check::LOGS.contains(&name).then(|| check::log(name))
 }
 
 fn options(targets: Vec<Target>, log: Log, quiet: bool) -> CheckOptions {
-    let targets = args::each_once(targets);
+    let targets = args::dedup(targets);
     CheckOptions {
         needed: targets.len(),
         targets,
@@ -51,7 +51,7 @@ fn options(targets: Vec<Target>, log: Log, quiet: bool) -> CheckOptions {
         },
         exit_codes: ExitCodes::default(),
         on_unknown: OnUnknown::default(),
-        wanted: Wanted::Listening,
+        wanted: Expectation::Listening,
         interface: None,
         netns: None,
         max_queue: None,
@@ -72,7 +72,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
-    use crate::cli::{Request, by_clap};
+    use crate::cli::{Request, parse_with_clap};
 
     /// Words that such a line is made of, that look as if, and that are neither.
     const WORDS: &str = "check|443|443|80|0|00443|+443|-443|65535|65536|*:443|443:|:443|192.0.2.1:443|[::1]:443|\
@@ -99,15 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn clap_gives_the_same() {
+    fn fast_path_agrees_with_clap() {
         let taken = Cell::new(0);
         let mut runner = TestRunner::new(ProptestConfig::with_cases(8192));
         let judged = runner.run(&line(), |line| {
-            let Some(options) = check(&line) else {
+            let Some(options) = try_parse(&line) else {
                 return Ok(());
             };
             taken.set(taken.get() + 1);
-            match by_clap(&line) {
+            match parse_with_clap(&line) {
                 Ok(Request::Check(same)) => {
                     prop_assert_eq!(format!("{options:?}"), format!("{same:?}"));
                 }
@@ -120,19 +120,19 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_keepalived_do_not_need_clap() {
+    fn fast_path_accepts_the_lines_of_keepalived() {
         for line in [
             "listenup check 443",
             "/usr/libexec/keepalived/listenup check 443 --log journald",
             "listenup check -q --log none 192.0.2.1:443 [::1]:443 udp:53",
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert!(check(&words).is_some(), "{line}");
+            assert!(try_parse(&words).is_some(), "{line}");
         }
     }
 
     #[test]
-    fn other_lines_are_for_clap() {
+    fn fast_path_leaves_other_lines_to_clap() {
         for line in [
             "",
             "listenup",
@@ -146,7 +146,7 @@ mod tests {
             "listenup list 443",
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert!(check(&words).is_none(), "{line}");
+            assert!(try_parse(&words).is_none(), "{line}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel's own lookup before any dump.
 
 use super::*;
-use crate::domain::{Compliance, Ingress, Obstacle, Target, Unreachable};
+use crate::domain::{Compliance, Ingress, SetupError, Target, Unreachable};
 
 /// A source that knows what each address leads to, and has listeners besides.
 struct LookedUp {
@@ -30,11 +30,11 @@ impl Source for LookedUp {
 
     fn listeners(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SourceError> {
         self.dumps += 1;
-        let of_family = |one: &&Listener| one.address.is_ipv4() == (question.family == Family::V4);
+        let of_family = |one: &&Listener| one.address.is_ipv4() == (query.family == Family::V4);
         let _ = self.listeners.iter().filter(of_family).try_for_each(visit);
         Ok(())
     }
@@ -43,9 +43,9 @@ impl Source for LookedUp {
         &mut self,
         connection: LookupKey,
         _: Deadline<'_>,
-    ) -> Result<Option<Listener>, Fault> {
+    ) -> Result<Option<Listener>, SourceError> {
         self.lookups += 1;
-        let known = self.known.as_ref().ok_or(netlink::Fault::NoAnswer)?;
+        let known = self.known.as_ref().ok_or(netlink::NetlinkError::NoAnswer)?;
         let mut known = known.iter();
         let found = known.find(|(address, _)| address.parse() == Ok(connection.address));
         Ok(found.map(|(_, listener)| listener.clone()))
@@ -55,7 +55,7 @@ impl Source for LookedUp {
 /// The answers, and how many lookups and dumps they took.
 fn asked(source: &mut LookedUp, targets: &[&str]) -> (Vec<String>, usize, usize) {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, targets, targets.len());
+    let spec = spec(Expectation::Listening, targets, targets.len());
     let sources = std::slice::from_mut(source);
     let outcome = judge_with(&clock, &spec, &mut NoRequirements, sources, None, NO_RETRY);
     let word = |(target, answer): &(Target, Answer)| match answer {
@@ -67,7 +67,7 @@ fn asked(source: &mut LookedUp, targets: &[&str]) -> (Vec<String>, usize, usize)
 }
 
 #[test]
-fn its_yes_is_enough_for_an_address_and_for_a_port() {
+fn a_yes_of_the_lookup_settles_an_address_and_a_port() {
     let on = |address: &'static str| Some(vec![("127.0.0.1", listener(address))]);
     for (known, target, answer, lookups) in [
         (on("0.0.0.0"), "443", "443 0.0.0.0:443", 1),
@@ -91,7 +91,7 @@ fn its_yes_is_enough_for_an_address_and_for_a_port() {
 }
 
 #[test]
-fn what_a_bpf_program_steers_elsewhere_listens_except_on_a_wildcard() {
+fn a_listener_chosen_by_bpf_counts_except_for_a_wildcard() {
     let elsewhere = || Listener::at([127, 0, 0, 9], 8443);
     for (target, address) in [("443", "::1"), ("127.0.0.1:443", "127.0.0.1")] {
         let mut source = LookedUp::new(Some(vec![(address, elsewhere())]));
@@ -113,7 +113,7 @@ fn what_a_bpf_program_steers_elsewhere_listens_except_on_a_wildcard() {
 }
 
 #[test]
-fn its_no_and_its_fault_lead_to_a_dump() {
+fn a_no_or_an_error_of_the_lookup_leads_to_a_dump() {
     for known in [None, Some(vec![])] {
         let mut source = LookedUp::new(known);
         let (answers, lookups, dumps) = asked(&mut source, &["443"]);
@@ -125,14 +125,14 @@ fn its_no_and_its_fault_lead_to_a_dump() {
 }
 
 #[test]
-fn what_does_not_serve_a_wildcard_by_its_own_address_leads_to_a_dump() {
+fn a_lookup_result_that_does_not_serve_the_wildcard_leads_to_a_dump() {
     let mut source = LookedUp::new(Some(vec![("0.0.0.0", listener("127.0.0.1"))]));
     let (_, _, dumps) = asked(&mut source, &["0.0.0.0:443"]);
     assert!(dumps > 0);
 }
 
 #[test]
-fn many_targets_share_a_dump() {
+fn more_than_six_targets_share_one_dump() {
     let targets: Vec<String> = (1..=7).map(|last| format!("127.0.0.{last}:443")).collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     for (count, lookups, dumps) in [(6, 6, 0), (7, 0, 1)] {
@@ -149,7 +149,7 @@ fn many_targets_share_a_dump() {
 }
 
 #[test]
-fn with_requirements_and_with_a_device_there_is_none() {
+fn requirements_and_a_device_need_a_dump_before_any_lookup() {
     struct Any;
     impl Requirements for Any {
         fn any(&self) -> bool {
@@ -161,7 +161,7 @@ fn with_requirements_and_with_a_device_there_is_none() {
     }
     let clock = FakeClock::default();
     let known = || Some(vec![("127.0.0.1", listener("0.0.0.0"))]);
-    let plain = spec(Wanted::Listening, &["443"], 1);
+    let plain = spec(Expectation::Listening, &["443"], 1);
     let mut source = [LookedUp::new(known())];
     judge_with(&clock, &plain, &mut Any, &mut source, None, NO_RETRY);
     // The lookups come after the dumps, for what a BPF program steers elsewhere.
@@ -172,7 +172,7 @@ fn with_requirements_and_with_a_device_there_is_none() {
         fn any(&self) -> bool {
             false
         }
-        fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+        fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
             Ok(Some(Ingress::via(1)))
         }
         fn compliance(&mut self, _: &Listener) -> Compliance {

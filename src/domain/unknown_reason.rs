@@ -4,16 +4,16 @@ use std::fmt;
 
 /// The reason for "could not tell", as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt(String);
+pub struct UnknownReason(String);
 
-impl Doubt {
-    /// Returns a doubt with this reason.
+impl UnknownReason {
+    /// Returns this reason.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(reason.to_string())
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -21,25 +21,25 @@ impl fmt::Display for Doubt {
 
 /// The reason why a check cannot begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum SetupError {
     /// A name on the command line does not exist. That is wrong usage, not "could not tell", so `--on-unknown up` does not
     /// turn it into up.
     NoSuch(String),
     /// It could not be found out whether the name exists, or what it stands for.
-    Doubt(Doubt),
+    Unknown(UnknownReason),
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuch(what) => f.write_str(what),
-            Self::Doubt(doubt) => doubt.fmt(f),
+            Self::Unknown(reason) => reason.fmt(f),
         }
     }
 }
 
-impl From<Doubt> for Obstacle {
-    fn from(doubt: Doubt) -> Self {
-        Self::Doubt(doubt)
+impl From<UnknownReason> for SetupError {
+    fn from(reason: UnknownReason) -> Self {
+        Self::Unknown(reason)
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::Fault;
+use super::NetlinkError;
 use super::link;
 use super::request;
 use super::wire::{self, Message};
 use crate::clock::Deadline;
 use crate::domain::{Family, Listener, LookupKey, Protocol};
-use crate::source::{self, ByteOrder, Question};
+use crate::source::{self, ByteOrder, Query};
 
 /// Bytes of the buffer for a datagram: as much as the kernel fills, except for the first datagram on a fresh socket,
 /// which holds 3,720 bytes or about 31 listeners. The kernel learns from earlier reads how much is read at once, up to
@@ -46,16 +46,16 @@ pub(super) struct Received {
 
 /// Requests and their answers over one socket.
 #[derive(Debug)]
-pub(super) struct Conversation<C> {
+pub(super) struct NetlinkSession<C> {
     channel: C,
     order: ByteOrder,
     buffer: Vec<u8>,
     sequence: u32,
     /// The protocol of the last answer, if its rest is still to come.
-    broken_off: Option<Protocol>,
+    unfinished: Option<Protocol>,
 }
 
-impl<C: Channel> Conversation<C> {
+impl<C: Channel> NetlinkSession<C> {
     /// Begins with a fresh socket, on which no datagram waits.
     pub(super) fn new(channel: C, order: ByteOrder) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl<C: Channel> Conversation<C> {
             order,
             buffer: Vec::new(),
             sequence: 0,
-            broken_off: None,
+            unfinished: None,
         }
     }
 
@@ -71,9 +71,9 @@ impl<C: Channel> Conversation<C> {
     ///
     /// # Errors
     /// Returns an error for anything except the rest of a whole dump.
-    pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::Fault> {
-        if let Some(protocol) = self.broken_off {
-            let _ = self.answer(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
+    pub(super) fn finish(&mut self, deadline: Deadline<'_>) -> Result<(), source::SourceError> {
+        if let Some(protocol) = self.unfinished {
+            let _ = self.read_reply(protocol, deadline, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
     }
@@ -82,48 +82,48 @@ impl<C: Channel> Conversation<C> {
     /// then still to come, see [`Self::finish`].
     ///
     /// # Errors
-    /// Returns an error for anything except a whole dump. After it the conversation cannot be used.
+    /// Returns an error for anything except a whole dump. After it the session cannot be used.
     pub(super) fn dump(
         &mut self,
-        question: Question<'_>,
+        query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, source::Fault> {
-        let Question {
+    ) -> Result<ControlFlow<()>, source::SourceError> {
+        let Query {
             protocol,
             family,
             ports,
             deadline,
-        } = question;
+        } = query;
         let sequence = self.next_sequence();
         self.send(
             &request::dump(protocol, family, ports, sequence, self.order),
             deadline,
         )?;
-        self.answer(protocol, deadline, visit)
+        self.read_reply(protocol, deadline, visit)
     }
 
     /// Reads an answer until its end, or to the end of the datagram in which `visit` breaks.
-    fn answer(
+    fn read_reply(
         &mut self,
         protocol: Protocol,
         deadline: Deadline<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, source::Fault> {
+    ) -> Result<ControlFlow<()>, source::SourceError> {
         let mut end = ControlFlow::Continue(());
-        self.broken_off = Some(protocol);
+        self.unfinished = Some(protocol);
         while end.is_continue() {
-            let buffer = room(&mut self.buffer, DATAGRAM);
+            let buffer = ensure_len(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
-                match wire::next_message(&mut datagram, self.sequence, protocol, self.order)? {
+                match wire::parse_message(&mut datagram, self.sequence, protocol, self.order)? {
                     Message::Listener(_) if end.is_break() => {}
                     Message::Listener(listener) => end = visit(&listener),
                     Message::OtherState | Message::Noop => {}
                     Message::Done if datagram.is_empty() => {
-                        self.broken_off = None;
+                        self.unfinished = None;
                         return Ok(end);
                     }
-                    Message::Done => return Err(Fault::AfterDone.into()),
+                    Message::Done => return Err(NetlinkError::AfterDone.into()),
                 }
             }
         }
@@ -139,17 +139,17 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         connection: LookupKey,
         deadline: Deadline<'_>,
-    ) -> Result<Option<Listener>, source::Fault> {
+    ) -> Result<Option<Listener>, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&request::exact(connection, sequence, self.order), deadline)?;
         let protocol = connection.target.protocol;
-        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let buffer = ensure_len(&mut self.buffer, ONE_SOCKET);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
-        match wire::next_message(&mut datagram, sequence, protocol, self.order) {
+        match wire::parse_message(&mut datagram, sequence, protocol, self.order) {
             Ok(Message::Listener(listener)) => Ok(Some(listener)),
-            Ok(Message::OtherState) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(None),
-            Ok(Message::Noop | Message::Done) => Err(Fault::NoAnswer.into()),
-            Err(fault) => Err(fault.into()),
+            Ok(Message::OtherState) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(None),
+            Ok(Message::Noop | Message::Done) => Err(NetlinkError::NoAnswer.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -162,19 +162,19 @@ impl<C: Channel> Conversation<C> {
         connection: LookupKey,
         listener: &Listener,
         deadline: Deadline<'_>,
-    ) -> Result<bool, source::Fault> {
+    ) -> Result<bool, source::SourceError> {
         let sequence = self.next_sequence();
         let request = request::upper_layer(connection, sequence, self.order);
         self.send(&request, deadline)?;
-        let buffer = room(&mut self.buffer, ONE_SOCKET);
+        let buffer = ensure_len(&mut self.buffer, ONE_SOCKET);
         let datagram = receive(&mut self.channel, buffer, deadline)?;
         let (mut first, mut again) = (datagram, datagram);
-        match wire::next_message(&mut first, sequence, Protocol::Tcp, self.order) {
+        match wire::parse_message(&mut first, sequence, Protocol::Tcp, self.order) {
             Ok(Message::Listener(found)) if found.is_same(listener) => {
                 Ok(wire::is_mptcp(&mut again, sequence, self.order)?)
             }
-            Ok(_) | Err(Fault::Kernel(Errno::ENOENT)) => Ok(false),
-            Err(fault) => Err(fault.into()),
+            Ok(_) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -186,22 +186,22 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         ipv6: bool,
         deadline: Deadline<'_>,
-    ) -> Result<Vec<Listener>, source::Fault> {
+    ) -> Result<Vec<Listener>, source::SourceError> {
         let sequence = self.next_sequence();
         let family = if ipv6 { Family::V6 } else { Family::V4 };
         self.send(&request::mptcp(family, sequence, self.order), deadline)?;
         let mut listeners = Vec::new();
-        let all = self.answer(Protocol::Tcp, deadline, &mut |listener| {
+        let all = self.read_reply(Protocol::Tcp, deadline, &mut |listener| {
             listeners.push(listener.clone());
             ControlFlow::Continue(())
         });
         match all {
             // Without mptcp_diag it cannot be told.
-            Err(source::Fault::Netlink(Fault::Kernel(Errno::ENOENT))) => {
-                self.broken_off = None;
+            Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT))) => {
+                self.unfinished = None;
                 Ok(Vec::new())
             }
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
             Ok(_) => Ok(listeners),
         }
     }
@@ -214,14 +214,14 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         device: u32,
         deadline: Deadline<'_>,
-    ) -> Result<link::Link, source::Fault> {
+    ) -> Result<link::Link, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&link::request(device, sequence, self.order), deadline)?;
-        let buffer = room(&mut self.buffer, DATAGRAM);
+        let buffer = ensure_len(&mut self.buffer, DATAGRAM);
         let mut datagram = receive(&mut self.channel, buffer, deadline)?;
         match link::next_link(&mut datagram, sequence, self.order)? {
             Some(link) => Ok(link),
-            None => Err(Fault::NoAnswer.into()),
+            None => Err(NetlinkError::NoAnswer.into()),
         }
     }
 
@@ -233,19 +233,19 @@ impl<C: Channel> Conversation<C> {
         &mut self,
         vrf: u32,
         deadline: Deadline<'_>,
-    ) -> Result<Vec<u32>, source::Fault> {
+    ) -> Result<Vec<u32>, source::SourceError> {
         let sequence = self.next_sequence();
         self.send(&link::dump_request(vrf, sequence, self.order), deadline)?;
         let mut enslaved = Vec::new();
         loop {
-            let buffer = room(&mut self.buffer, DATAGRAM);
+            let buffer = ensure_len(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
                 match link::next_link(&mut datagram, sequence, self.order)? {
                     Some(link) if link.master == Some(vrf) => enslaved.push(link.index),
                     Some(_) => {}
                     None if datagram.is_empty() => return Ok(enslaved),
-                    None => return Err(Fault::AfterDone.into()),
+                    None => return Err(NetlinkError::AfterDone.into()),
                 }
             }
         }
@@ -256,18 +256,18 @@ impl<C: Channel> Conversation<C> {
         self.sequence
     }
 
-    fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::Fault> {
+    fn send(&mut self, request: &[u8], deadline: Deadline<'_>) -> Result<(), source::SourceError> {
         loop {
             match self.channel.send(request) {
-                Err(Errno::EINTR) if !deadline.is_over() => {}
-                sent => return Ok(sent.map_err(|errno| Fault::Call("send", errno))?),
+                Err(Errno::EINTR) if !deadline.has_passed() => {}
+                sent => return Ok(sent.map_err(|errno| NetlinkError::Call("send", errno))?),
             }
         }
     }
 }
 
 /// Returns a buffer of at least this many bytes, which is cleared once.
-fn room(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+fn ensure_len(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if buffer.len() < bytes {
         buffer.resize(bytes, 0);
     }
@@ -279,29 +279,29 @@ fn receive<'b>(
     channel: &mut impl Channel,
     buffer: &'b mut [u8],
     deadline: Deadline<'_>,
-) -> Result<&'b [u8], source::Fault> {
+) -> Result<&'b [u8], source::SourceError> {
     let received = loop {
         match channel.receive(buffer) {
-            Err(Errno::EAGAIN | Errno::EINTR) if deadline.is_over() => {
-                return Err(source::Fault::TimeIsUp(deadline.whole()));
+            Err(Errno::EAGAIN | Errno::EINTR) if deadline.has_passed() => {
+                return Err(source::SourceError::TimeIsUp(deadline.limit()));
             }
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => match channel.wait(deadline.left()) {
+            Err(Errno::EAGAIN) => match channel.wait(deadline.remaining()) {
                 Ok(()) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Fault::Call("poll", errno).into()),
+                Err(errno) => return Err(NetlinkError::Call("poll", errno).into()),
             },
-            Err(errno) => return Err(Fault::Call("receive", errno).into()),
+            Err(errno) => return Err(NetlinkError::Call("receive", errno).into()),
             Ok(received) => break received,
         }
     };
     if received.sender != 0 {
-        return Err(Fault::Sender(received.sender).into());
+        return Err(NetlinkError::Sender(received.sender).into());
     }
     if received.truncated {
-        return Err(Fault::Truncated.into());
+        return Err(NetlinkError::Truncated.into());
     }
     match buffer.get(..received.length) {
-        None | Some([]) => Err(Fault::Length.into()),
+        None | Some([]) => Err(NetlinkError::Length.into()),
         Some(datagram) => Ok(datagram),
     }
 }

@@ -26,13 +26,13 @@ impl WallTime {
     }
 
     /// Formats the time of day, such as `12:03:44`.
-    pub fn clock(self) -> String {
+    pub fn time_of_day(self) -> String {
         let time = self.local();
         format!("{:02}:{:02}:{:02}", time.tm_hour, time.tm_min, time.tm_sec)
     }
 
     /// Formats the moment as RFC 3339 does, such as `2024-01-02T12:03:44+01:00`.
-    pub fn full(self) -> String {
+    pub fn rfc3339(self) -> String {
         let time = self.local();
         let minutes = time.tm_gmtoff / 60;
         let sign = if minutes < 0 { '-' } else { '+' };
@@ -42,7 +42,7 @@ impl WallTime {
             i64::from(time.tm_year) + 1900,
             time.tm_mon + 1,
             time.tm_mday,
-            self.clock(),
+            self.time_of_day(),
             minutes / 60,
             minutes % 60,
         )
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_what_date_says() {
+    fn a_time_is_formatted_as_date_does() {
         let moment = WallTime(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         let date = |format: &str| {
             let words = ["-d", "@1700000000", format];
@@ -77,14 +77,14 @@ mod tests {
                 .trim()
                 .to_owned()
         };
-        assert_eq!(moment.clock(), date("+%H:%M:%S"));
-        assert_eq!(moment.full(), date("+%Y-%m-%dT%H:%M:%S%:z"));
+        assert_eq!(moment.time_of_day(), date("+%H:%M:%S"));
+        assert_eq!(moment.rfc3339(), date("+%Y-%m-%dT%H:%M:%S%:z"));
         assert_eq!(
             moment
                 .before(Duration::from_secs(60))
                 .after(Duration::from_secs(60))
-                .clock(),
-            moment.clock()
+                .time_of_day(),
+            moment.time_of_day()
         );
     }
 }

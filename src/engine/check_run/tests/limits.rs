@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::{NO_RETRY, Played, Say, run, run_for, spec, word};
 use crate::clock::{Clock, Deadline, fake::FakeClock};
 use crate::domain::{
-    Compliance, Ingress, Listener, NoRequirements, Obstacle, Requirements, Wanted,
+    Compliance, Expectation, Ingress, Listener, NoRequirements, Requirements, SetupError,
 };
-use crate::engine::{SourceChain, Timing, judge};
-use crate::source::{Fault, Question, Source};
+use crate::engine::{SourceChain, Timing, run_check};
+use crate::source::{Query, Source, SourceError};
 
 #[test]
-fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
-    // The retries leave half a millisecond, and the second opinion takes a whole one.
+fn after_the_time_limit_the_answer_is_could_not_tell() {
+    // The retries leave half a millisecond, and the cross-check takes a whole one.
     let timing = Timing {
         retry_for: Duration::from_micros(499_500),
         ..NO_RETRY
@@ -26,7 +26,7 @@ fn what_an_expired_limit_leaves_unasked_could_not_be_told() {
 }
 
 #[test]
-fn a_second_opinion_that_takes_too_long_is_left_out_and_leaves_time_for_the_second_look() {
+fn a_slow_cross_check_is_left_out_and_leaves_time_for_the_second_look() {
     for (retry_for, opinion_ends) in [(0, 100), (440, 470)] {
         let timing = Timing {
             retry_for: Duration::from_millis(retry_for),
@@ -58,7 +58,7 @@ fn a_source_that_failed_is_asked_again_while_there_is_time_to_retry() {
 }
 
 #[test]
-fn without_time_to_retry_a_source_that_failed_is_left() {
+fn without_retries_a_failed_source_is_not_queried_again() {
     let mut sources = [
         Played::new(&[Say::Nothing, Say::Broken, Say::Listens("0.0.0.0")]),
         Played::new(&[Say::Nothing]),
@@ -69,7 +69,7 @@ fn without_time_to_retry_a_source_that_failed_is_left() {
 }
 
 #[test]
-fn looks_of_different_sources_are_no_two_looks_in_vain() {
+fn not_listening_needs_two_looks_by_the_same_source() {
     // While there is time to retry, the sources take turns in failing.
     let timing = Timing {
         retry_for: Duration::from_millis(15),
@@ -86,7 +86,7 @@ fn looks_of_different_sources_are_no_two_looks_in_vain() {
 }
 
 #[test]
-fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
+fn a_failed_look_resets_the_streak_of_misses() {
     let timing = Timing {
         retry_for: Duration::from_millis(15),
         ..NO_RETRY
@@ -99,9 +99,9 @@ fn a_look_without_an_answer_breaks_the_row_of_looks_in_vain() {
 }
 
 #[test]
-fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next() {
+fn a_chain_keeps_nothing_from_an_earlier_check() {
     let clock = FakeClock::default();
-    let spec = spec(Wanted::Listening, &["127.0.0.1:443"], 1);
+    let spec = spec(Expectation::Listening, &["127.0.0.1:443"], 1);
     let mut source = Played::new(&[
         Say::Listens("0.0.0.0"),
         Say::Nothing,
@@ -109,10 +109,10 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
         Say::Broken,
         Say::Listens("0.0.0.0"),
     ]);
-    let mut chain = SourceChain::of(&mut source);
+    let mut chain = SourceChain::single(&mut source);
     let mut next = || {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
-        word(&judge(
+        word(&run_check(
             &spec,
             &mut chain,
             &mut NoRequirements,
@@ -127,7 +127,7 @@ fn a_chain_can_be_used_again_and_nothing_leaks_from_one_judgement_into_the_next(
 }
 
 #[test]
-fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
+fn begin_check_reaches_every_source_and_the_cross_check() {
     #[derive(Default)]
     struct Begun(usize);
     impl Source for Begun {
@@ -141,20 +141,20 @@ fn every_source_and_the_second_opinion_hear_that_a_check_begins() {
 
         fn listeners(
             &mut self,
-            _: Question<'_>,
+            _: Query<'_>,
             _: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
-        ) -> Result<(), Fault> {
+        ) -> Result<(), SourceError> {
             Ok(())
         }
     }
     let (mut first, mut next, mut opinion) = (Begun::default(), Begun::default(), Begun::default());
     let all: Vec<Box<dyn Source>> = vec![Box::new(&mut first), Box::new(&mut next)];
-    let mut chain = SourceChain::new(all).with_second_opinion(&mut opinion);
+    let mut chain = SourceChain::new(all).with_cross_check(&mut opinion);
     let clock = FakeClock::default();
     for _ in 0..2 {
         let deadline = Deadline::new(&clock, NO_RETRY.timeout);
-        let spec = spec(Wanted::Listening, &["443"], 1);
-        judge(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
+        let spec = spec(Expectation::Listening, &["443"], 1);
+        run_check(&spec, &mut chain, &mut NoRequirements, NO_RETRY, deadline);
     }
     drop(chain);
     assert_eq!([first.0, next.0, opinion.0], [2; 3]);
@@ -168,10 +168,10 @@ impl Requirements for Away {
         false
     }
 
-    fn look_up_names(&mut self) -> Result<Option<Ingress>, Obstacle> {
+    fn look_up_names(&mut self) -> Result<Option<Ingress>, SetupError> {
         self.0 += 1;
         match self.0 {
-            2..=10 => Err(Obstacle::NoSuch("there is no interface d0".to_owned())),
+            2..=10 => Err(SetupError::NoSuch("there is no interface d0".to_owned())),
             _ => Ok(None),
         }
     }
@@ -182,13 +182,13 @@ impl Requirements for Away {
 }
 
 #[test]
-fn a_look_before_a_name_was_away_is_not_one_of_the_two_behind_a_no() {
+fn a_look_before_a_name_was_missing_does_not_count_for_a_no() {
     let timing = Timing {
         retry_for: Duration::from_millis(100),
         ..NO_RETRY
     };
     let mut source = [Played::new(&[Say::Nothing])];
-    let wanted = Wanted::Listening;
+    let wanted = Expectation::Listening;
     let (outcome, _) = run_for(wanted, &mut Away(0), &mut source, None, timing);
     assert_eq!(word(&outcome), "not");
     let asked: Vec<u128> = source[0].asked.iter().map(Duration::as_millis).collect();
