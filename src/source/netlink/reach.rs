@@ -9,6 +9,7 @@ use nix::sys::socket::SockProtocol;
 
 use super::Fault;
 use super::conversation::{Channel, Conversation};
+use super::link::Link;
 use super::socket::Socket;
 use crate::clock::Deadline;
 use crate::domain::{Device, Endpoint, Listener, LookupKey, Protocol, Target, Unreachable};
@@ -25,7 +26,7 @@ const ENDPOINT_BACKLOG: u32 = 1024;
 #[derive(Default)]
 pub(super) struct Devices {
     rtnetlink: Option<Conversation<Socket>>,
-    known: BTreeMap<u32, Option<Unreachable>>,
+    known: BTreeMap<u32, Result<Link, Unreachable>>,
 }
 
 impl Devices {
@@ -33,13 +34,9 @@ impl Devices {
     pub(super) fn judge(&mut self, listener: &Listener, deadline: Deadline<'_>) -> Listener {
         let unreachable = match listener.device {
             Device::Any | Device::Unknown | Device::Index(LOOPBACK) => None,
-            Device::Index(index) => match self.known.get(&index) {
-                Some(known) => *known,
-                None => {
-                    let found = self.find_out(index, deadline);
-                    self.known.insert(index, found);
-                    found
-                }
+            Device::Index(index) => match self.link(index, deadline) {
+                Ok(link) => unreachable_on(&link, listener),
+                Err(unreachable) => Some(unreachable),
             },
         };
         Listener {
@@ -48,25 +45,44 @@ impl Devices {
         }
     }
 
-    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
+    /// # Errors
+    /// Returns an error if the device is gone, or could not be looked up.
+    fn link(&mut self, index: u32, deadline: Deadline<'_>) -> Result<Link, Unreachable> {
+        if let Some(known) = self.known.get(&index) {
+            return *known;
+        }
+        let found = self.find_out(index, deadline);
+        self.known.insert(index, found);
+        found
+    }
+
+    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Result<Link, Unreachable> {
         let mut conversation = match self.rtnetlink.take() {
             Some(conversation) => conversation,
             None => match Socket::open(SockProtocol::NetlinkRoute) {
                 Ok(socket) => Conversation::new(socket, ByteOrder::NATIVE),
-                Err(_) => return Some(Unreachable::DeviceNotKnown),
+                Err(_) => return Err(Unreachable::DeviceNotKnown),
             },
         };
-        match conversation.link(index, deadline) {
-            Ok(link) => {
-                self.rtnetlink = Some(conversation);
-                link.port_of.map(Unreachable::PortOf)
-            }
+        let link = match conversation.link(index, deadline) {
+            Ok(link) => Ok(link),
             Err(source::Fault::Netlink(Fault::Kernel(Errno::ENODEV))) => {
-                self.rtnetlink = Some(conversation);
-                Some(Unreachable::DeviceGone)
+                Err(Unreachable::DeviceGone)
             }
-            Err(_) => Some(Unreachable::DeviceNotKnown),
-        }
+            Err(_) => return Err(Unreachable::DeviceNotKnown),
+        };
+        self.rtnetlink = Some(conversation);
+        link
+    }
+}
+
+/// Returns the reason why no connection finds a listener on this device. `None` if no such reason is known.
+pub(super) fn unreachable_on(link: &Link, listener: &Listener) -> Option<Unreachable> {
+    let is_vrf = link.vrf == Some(link.index);
+    let is_loopback = listener.address.to_canonical().is_loopback();
+    match link.port_of {
+        Some(master) => Some(Unreachable::PortOf(master)),
+        None => (is_loopback && !is_vrf).then_some(Unreachable::LoopbackAddress),
     }
 }
 
