@@ -275,6 +275,7 @@ fn check(row: &Row, seen: &Mutex<BTreeSet<String>>) {
 fn check_all(rows: Vec<Row>) {
     in_namespace(move || {
         ip("address add 192.0.2.1/24 dev lo");
+        ip("link add to-e0 type veth peer name other");
         let _listeners = [listen("::", 443), listen("::", 8443)];
         let seen = Mutex::default();
         let fails = |row: &&Row| {

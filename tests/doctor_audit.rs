@@ -225,12 +225,49 @@ fn only_root_evaluates_checks_of_other_users() {
 }
 
 #[test]
+fn interfaces_that_this_host_lacks_are_reported() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let conf = conf_with(&check("443"), "").replace("192.0.2.100/24", "192.0.2.100/24 dev e9");
+        let look = |conf: &str, words: &str| findings_about(&folder, conf, words);
+        let found = look(&conf, "");
+        assert_eq!(codes(&found), "LU262:16");
+        assert!(
+            found[0]
+                .effect
+                .starts_with("this host has no interface e9: ")
+        );
+        // Versions before 2.0.0 start all the same.
+        let old = look(&conf, "--keepalived-version 1.4.5");
+        assert_eq!(codes(&old), "LU412:6 LU241:10");
+        let dynamic = conf.replacen(" script_user", " dynamic_interfaces\n script_user", 1);
+        assert_eq!(codes(&look(&dynamic, "")), "LU412:7 LU241:11");
+        ip("link add e9 type veth peer name e8");
+        assert_eq!(codes(&look(&conf, "")), "LU412:6 LU241:10");
+    });
+}
+
+#[test]
 fn a_check_of_the_virtual_address_can_deadlock() {
     in_namespace(|| {
         let folder = Folder::new();
         let conf = conf_with(&check("192.0.2.100:443"), "");
         let look = |conf: &str| codes(&findings_about(&folder, conf, ""));
-        assert_eq!(look(&conf), "LU423:6 LU412:6 LU241:10");
+        let found = findings_about(&folder, &conf, "");
+        assert_eq!(codes(&found), "LU412:6 LU423:6 LU241:10");
+        let deadlock = with_code(&found, "LU423");
+        assert!(
+            deadlock
+                .effect
+                .starts_with("if the service binds 192.0.2.100 itself, ")
+        );
+        // The same for UDP.
+        let found = findings_about(&folder, &conf_with(&check("udp:192.0.2.100:53"), ""), "");
+        let fix = &with_code(&found, "LU423").fix;
+        assert!(
+            fix.contains(" alone: udp:53 in place of udp:192.0.2.100:53;"),
+            "{fix}"
+        );
         // With a weight the address can come all the same.
         let weighted = conf_with(&check("192.0.2.100:443"), "weight -20");
         assert_eq!(look(&weighted), "LU412:6 LU242:10");

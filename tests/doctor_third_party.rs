@@ -633,6 +633,47 @@ fn other_commands_get_no_finding_and_unclear_ones_a_note() {
     });
 }
 
+#[test]
+fn acts_and_long_sleeps_are_found_in_each_shell_script() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        for (text, expected) in [
+            ("#!/bin/sh\nsleep 5\n[ -f /run/ok ]\n", "LU318"),
+            (
+                "#!/bin/bash\ncurl -s localhost || systemctl restart web\n",
+                "LU320",
+            ),
+            (
+                "#!/bin/sh\n[ -f /run/ok ] || systemctl stop keepalived\n",
+                "LU321",
+            ),
+        ] {
+            script("acts", text).install(folder.path());
+            let (_, found) = look(&folder, "script \"FOLDER/acts.sh\"");
+            let of_check: Vec<&str> = found
+                .iter()
+                .filter(|one| one.line == Some(6))
+                .map(|one| one.code.as_str())
+                .collect();
+            assert_eq!(of_check, [expected], "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_script_without_a_known_meaning_has_no_line() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        script("odd", "#!/bin/sh\n! ss -tln | grep -q ':443 '\n").install(folder.path());
+        let (_, found) = look(&folder, "script \"FOLDER/odd.sh\"");
+        let one = found.iter().find(|one| one.code == "LU301").unwrap();
+        assert_eq!(
+            one.effect,
+            "chk: not judged: FOLDER/odd.sh is not understood"
+        );
+    });
+}
+
 fn look(folder: &Folder, line: &str) -> (common::program::ProgramOutput, Vec<Found>) {
     let shown = folder.path().display().to_string();
     let path = folder.path().join("keepalived.conf");

@@ -49,6 +49,15 @@ impl Target {
         }
     }
 
+    /// Returns the target for the same port and protocol on any address.
+    pub fn on_any_address(&self) -> Self {
+        let (Endpoint::Port(port) | Endpoint::Address(_, port)) = self.endpoint;
+        Self {
+            endpoint: Endpoint::Port(port),
+            ..*self
+        }
+    }
+
     /// True if a socket of this family can serve the target. An IPv6 socket can serve an IPv4 address (dual-stack or
     /// IPv4-mapped), but not the reverse.
     pub fn served_by_family(&self, family: Family) -> bool {

@@ -6,7 +6,7 @@
 use super::Location;
 use super::build::Builder;
 use super::diagnostic::{Problem, Values};
-use super::keywords::{Keyword, Kind, Row, TOP, parent_block};
+use super::keywords::{Block, Keyword, Kind, Row, TOP, parent_block};
 use super::reader::{Line, Reader};
 
 /// A block: the line that opens it, and what is in it.
@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
             let mut unknown = Unknown::new(&TOP, line, "");
             if self.lost {
                 (unknown.problem, unknown.of_block) = (None, None);
-            } else if is_part {
+            } else if is_part && unknown.of_block != Some(Problem::MisspelledKeyword) {
                 self.lost = true;
                 unknown.problem = Some(Problem::BlockEndsEarly);
                 unknown.of_block = unknown.problem;
@@ -324,6 +324,12 @@ impl Unknown {
             (None, None) => Some(Problem::UnknownKeyword),
         };
         let of_block = problem.filter(|problem| *problem != Problem::UnknownKeyword);
+        // track_process NAME { at top level is vrrp_track_process.
+        let prefixed = row.find(&format!("vrrp_{keyword}"));
+        let prefixed = prefixed
+            .filter(|found| row.block == Block::Root && found.opens() && line.words.len() == 2);
+        let of_block = prefixed.map(|_| Problem::MisspelledKeyword).or(of_block);
+        let meant = prefixed.map(|found| found.name).or(meant);
         Self {
             place: line.place.clone(),
             keyword: keyword.to_owned(),

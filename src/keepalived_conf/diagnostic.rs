@@ -165,6 +165,10 @@ problems! {
     TrackFileDropped = 186,
     /// keepalived writes over the file of track_file `name` at each start.
     InitFileOverwrites = 187,
+    /// keepalived ignores `words`, which begin with a keyword, on the line of `keyword`.
+    KeywordDropped = 190,
+    /// The two instances `name` have the same virtual_router_id on the same interface.
+    SameRouterId = 191,
 }
 
 impl Problem {
@@ -172,7 +176,7 @@ impl Problem {
     pub fn is_fatal(self) -> bool {
         use Problem::*;
         let is_reading = matches!(self, FileMissing | FileRefused | MissingValue);
-        is_reading || matches!(self, NoRouterId | NoInterface | CommandCrash)
+        is_reading || matches!(self, NoRouterId | NoInterface | SameRouterId | CommandCrash)
     }
 
     /// True if a part of the configuration is not read. Then nothing is known about what it does not contain.

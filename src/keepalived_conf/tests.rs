@@ -107,6 +107,15 @@ fn each_mistake_is_reported_with_its_line() {
             "script /bin/sh -c 'a b'",
             "3 CommandDropped script|/bin/sh|-c a b|/bin/sh -c 'a b'",
         ),
+        (
+            "script \"/bin/nc -z\" interval 1 fall 2",
+            "3 KeywordDropped interval 1 fall 2|script",
+        ),
+        (
+            "script /bin/su user",
+            "3 CommandDropped script|/bin/su|user|/bin/su user",
+        ),
+        ("interval 1 fall 2", "3 KeywordDropped fall 2|interval"),
         ("script '/bin/true", "3 CommandCrash script"),
         ("script", "3 CommandEmpty script"),
         ("script \"/bin/true\"", "3 Repeated script|3|2"),
@@ -174,6 +183,10 @@ fn unbalanced_braces_are_reported_once() {
             good.replace("vrrp_script", "vrrp_scirpt"),
             "1 MisspelledKeyword vrrp_scirpt|||vrrp_script",
         ),
+        (
+            format!("{good}track_process p {{\n process x\n}}\n"),
+            "14 MisspelledKeyword track_process||vrrp_instance|vrrp_track_process",
+        ),
         (format!("{good}}}\n"), "14 ExtraClose"),
     ] {
         let config = read_text(&text);
@@ -203,6 +216,53 @@ fn a_template_gives_one_diagnostic() {
     }
     let docker = script("script \"/bin/docker inspect -f '{{.State.Running}}' web\"");
     assert_eq!(shown(&read_text(&docker)), Vec::<String>::new());
+}
+
+#[test]
+fn two_instances_with_the_same_number_on_an_interface_are_reported() {
+    let second = INSTANCE.replace("VI", "VI_2");
+    let with = |second: &str| format!("{}{second}", script(GOOD));
+    for (text, expected) in [
+        (with(&second), Some("14 SameRouterId VI and VI_2")),
+        (with(&second.replace("router_id 1", "router_id 2")), None),
+        (with(&second.replace("eth0", "eth1")), None),
+        (with(&second.replace("192.0.2.1", "2001:db8::1")), None),
+        (
+            with(&second.replace(
+                " virtual_router",
+                " mcast_dst_ip 224.0.0.19\n virtual_router",
+            )),
+            None,
+        ),
+        (
+            with(&second.replace(
+                " virtual_router",
+                " unicast_peer {\n 192.0.2.9\n }\n virtual_router",
+            )),
+            None,
+        ),
+        (
+            format!("{}global_defs {{\n dynamic_interfaces\n}}\n", with(&second)),
+            None,
+        ),
+    ] {
+        let config = read_text(&text);
+        let shown = shown(&config);
+        assert_eq!(shown.first().map(String::as_str), expected, "{text}");
+        assert_eq!(config.fatal.is_some(), expected.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn all_interfaces_are_known() {
+    let lines = " vrf a\n track_interface {\n b\n }\n virtual_ipaddress_excluded {\n 192.0.2.2 dev c\n }\n virtual_routes \
+                 {\n 192.0.2.3 dev d\n }\n virtual_router_id";
+    let instance = INSTANCE.replacen(" virtual_router_id", lines, 1);
+    let group = "vrrp_sync_group G {\n group {\n VI\n }\n track_interface {\n e weight 2\n }\n}\n";
+    let fixed = "static_ipaddress {\n 192.0.2.4 dev f\n}\n";
+    let config = read_text(&format!("{instance}{group}{fixed}"));
+    let names = config.interfaces.iter().map(|one| one.value.as_str());
+    assert_eq!(names.collect::<Vec<_>>().join(" "), "eth0 a b c d e f");
 }
 
 #[test]

@@ -167,5 +167,41 @@ pub fn blocks() -> Vec<Row> {
             )],
         )
         .fix_line("script FOLDER/listenup check -q 443"),
+        row(
+            "LU190",
+            GOOD,
+            &[(" interval 1\n fall 2\n", " interval 1 fall 2\n")],
+        )
+        .fix(
+            "write each keyword on a line of its own",
+            &[(" interval 1 fall 2\n", " interval 1\n fall 2\n")],
+        ),
+        row(
+            "LU191",
+            &format!("{GOOD}{}", second_instance()),
+            &[("virtual_router_id 52", "virtual_router_id 51")],
+        )
+        .fix(
+            "a virtual_router_id of its own",
+            &[(
+                "vrrp_instance second {\n state BACKUP\n interface to-e0\n virtual_router_id 51",
+                "vrrp_instance second {\n state BACKUP\n interface to-e0\n virtual_router_id 52",
+            )],
+        ),
+        row(
+            "LU262",
+            GOOD,
+            &[("192.0.2.100/24", "192.0.2.100/24 dev to-e1")],
+        )
+        .fix("correct the name", &[("dev to-e1", "dev to-e0")]),
     ]
+}
+
+/// Another instance on the same interface.
+fn second_instance() -> String {
+    let (_, instance) = GOOD.split_once("vrrp_instance").unwrap();
+    let instance = instance
+        .replace(" gateway", " second")
+        .replace(" 51", " 52");
+    format!("vrrp_instance{}", instance.replace("2.100", "2.101"))
 }

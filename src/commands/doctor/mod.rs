@@ -56,6 +56,8 @@ struct Report {
     has_subject: bool,
     /// True if each configuration was read whole.
     is_complete: bool,
+    /// How many checks call programs whose result the doctor does not know.
+    not_judged: usize,
     /// The worst first.
     findings: Vec<Finding>,
     /// The block to paste.
@@ -133,10 +135,11 @@ fn examine(options: &DoctorOptions) -> Report {
     let evaluations = Evaluations::default();
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
-    let examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
-    let mut has_check = false;
+    let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
+    let (mut has_check, mut not_judged) = (false, 0);
     let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
-    for conf in &examined.confs {
+    for conf in &mut examined.confs {
+        findings.extend(audit::interfaces::missing(conf));
         let audit = Audit {
             config: &conf.config,
             version: conf.version,
@@ -158,12 +161,14 @@ fn examine(options: &DoctorOptions) -> Report {
             findings.extend(live::examine(running, &conf.config, left));
         }
         audit.outcomes(&audited, &mut findings);
+        not_judged += audited.not_judged;
         looks.extend(audited.looks);
     }
     Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
         is_complete: examined.confs.iter().all(|conf| conf.config.complete),
         examined: examined.lines,
+        not_judged,
         findings: findings.into_sorted(),
         block: (!has_check).then(|| snippet::block(&listenup, &looks)),
     }
@@ -210,11 +215,17 @@ impl Report {
             "check is failing right now",
             "checks are failing right now",
         );
+        let not_judged = several(
+            self.not_judged,
+            "check was not judged",
+            "checks were not judged",
+        );
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
             (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
             (0, 0) if !self.is_complete => {
                 "no problems found in the lines that were checked".to_owned()
             }
+            (0, 0) if self.not_judged > 0 => format!("no problems found; {not_judged}"),
             (0, 0) => "configuration OK: no problems found".to_owned(),
             (0, _) => failing,
             (_, 0) => problems,

@@ -2,6 +2,7 @@
 //! second word by the same rules.
 
 use super::super::diagnostic::{Problem, Values};
+use super::super::keywords::parent_block;
 use super::super::model::Command;
 use super::super::reader::{Context, Line};
 use super::super::words::{Escapes, Malformed, lossy, split};
@@ -70,7 +71,13 @@ impl Context<'_> {
     /// Returns the command of a check: `script` or `misc_path`.
     pub(super) fn check(&self, line: &Line) -> Option<Command> {
         let command = self.command(line)?;
-        if !command.rest.is_empty() {
+        let is_quoted = line.text.iter().any(|byte| b"\"'".contains(byte));
+        let next = command.rest.first().map(|word| lossy(word));
+        if next.is_some_and(|next| is_quoted && parent_block(&next).is_some()) {
+            let (words, keyword) = (joined(&command.rest), line.keyword());
+            let values: Values = &[("words", &words), ("keyword", &keyword)];
+            self.report(&line.place, Problem::KeywordDropped, values);
+        } else if !command.rest.is_empty() {
             let all = [command.words.as_slice(), &command.rest].concat();
             let values: Values = &[
                 ("keyword", &line.keyword()),

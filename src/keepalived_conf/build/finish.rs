@@ -46,7 +46,11 @@ impl Builder<'_> {
         if self.config.complete {
             self.check_names();
             self.check_untracked(&instances, &groups);
-            for (problem, name, place) in &self.unable {
+            // With dynamic_interfaces keepalived can run with two instances of the same number.
+            let is_dynamic = self.config.globals.dynamic_interfaces;
+            let unable = self.unable.iter();
+            let is_sure = |problem: &Problem| *problem != Problem::SameRouterId || !is_dynamic;
+            for (problem, name, place) in unable.filter(|(problem, ..)| is_sure(problem)) {
                 self.cx.report(place, *problem, &[("name", name)]);
             }
         }

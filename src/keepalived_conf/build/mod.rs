@@ -28,6 +28,8 @@ pub(super) struct Builder<'a> {
     missing: Vec<(String, Trackable, Spanned<String>)>,
     /// The instances that keepalived cannot run, unless a part of the configuration was not read.
     unable: Vec<(Problem, String, Location)>,
+    /// The first instance with an interface, a number and a family.
+    router_ids: HashMap<(String, u8, bool), String>,
     instances: HashMap<String, usize>,
     groups: HashMap<String, usize>,
     /// True if a part of the configuration was not read.
@@ -43,6 +45,7 @@ impl<'a> Builder<'a> {
             removed: HashSet::new(),
             missing: Vec::new(),
             unable: Vec::new(),
+            router_ids: HashMap::new(),
             instances: HashMap::new(),
             groups: HashMap::new(),
             has_gap: false,
@@ -59,7 +62,11 @@ impl<'a> Builder<'a> {
             Block::Instance => self.instance(node),
             Block::SyncGroup => self.group(node),
             Block::VirtualServer => self.virtual_server(node),
-            _ => self.config.runs_vrrp |= node.line.keyword().starts_with("static_"),
+            _ if node.line.keyword().starts_with("static_") => {
+                self.config.runs_vrrp = true;
+                self.config.interfaces.extend(devices(&node.lines));
+            }
+            _ => {}
         }
     }
 
@@ -73,6 +80,7 @@ impl<'a> Builder<'a> {
             ("enable_script_security", _) if globals.script_security.is_none() => {
                 globals.script_security = Some(line.place.clone());
             }
+            ("dynamic_interfaces", _) => globals.dynamic_interfaces = true,
             ("script_user", _) => globals.script_users.extend(self.cx.user(line)),
             _ => {}
         }
@@ -83,7 +91,29 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Returns the interfaces of addresses and routes.
+fn devices(lines: &[Line]) -> impl Iterator<Item = Spanned<String>> {
+    let lines = lines.iter().filter(|line| !line.unread);
+    lines.filter_map(|line| line.set_word(line.words.iter().position(|word| word == "dev")? + 1))
+}
+
 impl Node {
+    /// Returns the interfaces that an instance or a sync group names.
+    fn interfaces(&self) -> impl Iterator<Item = Spanned<String>> {
+        let own = ["interface", "vrf"].into_iter();
+        let own = own.flat_map(|keyword| self.lines_of(keyword));
+        let tracked = self.items_of("track_interface");
+        let lists = [
+            "virtual_ipaddress",
+            "virtual_ipaddress_excluded",
+            "virtual_routes",
+        ];
+        let lists = lists.into_iter().flat_map(|list| self.blocks_of(list));
+        let own = own.filter_map(|line| line.set_word(1));
+        own.chain(tracked.filter_map(|line| line.set_word(0)))
+            .chain(lists.flat_map(|list| devices(&list.lines)))
+    }
+
     /// Returns the lines of a keyword.
     fn lines_of(&self, keyword: &str) -> impl Iterator<Item = &Line> {
         let is_it = move |line: &&Line| line.keyword() == keyword && !line.unread;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diagnostic::{Problem, Values};
+use super::super::keywords::parent_block;
 use super::super::model::{Spanned, User, Weight};
 use super::super::reader::{Context, Line};
 
@@ -97,8 +98,15 @@ impl Context<'_> {
     pub(super) fn check_rest(&self, line: &Line, from: usize) {
         if line.words.len() > from {
             let (words, keyword) = (line.rest(from), line.keyword());
+            let is_keyword = line
+                .word(from)
+                .is_some_and(|word| parent_block(word).is_some());
+            let problem = match is_keyword {
+                true => Problem::KeywordDropped,
+                false => Problem::IgnoredWords,
+            };
             let values: Values = &[("words", &words), ("keyword", &keyword)];
-            self.report(&line.place, Problem::IgnoredWords, values);
+            self.report(&line.place, problem, values);
         }
     }
 

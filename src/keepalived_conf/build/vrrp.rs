@@ -66,9 +66,37 @@ impl Builder<'_> {
             let (name, place) = (instance.name.clone(), instance.place.clone());
             self.unable.push((problem, name, place));
         }
+        self.config.interfaces.extend(node.interfaces());
+        self.same_router_id(node, &instance, router_id.map(|set| set.value));
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
+    }
+
+    /// Reports an instance that has the number of another one on the same interface (keepalived/vrrp/vrrp.c,
+    /// `check_vrid_conflicts`). Unicast and other multicast addresses are not compared.
+    fn same_router_id(&mut self, node: &Node, instance: &Instance, id: Option<u8>) {
+        let others = ["unicast_peer", "mcast_dst_ip"];
+        let is_plain = !others
+            .iter()
+            .any(|keyword| node.has(keyword) || node.blocks_of(keyword).next().is_some());
+        let interface = node.last_line("interface").and_then(|line| line.word(1));
+        let address = instance.addresses.first();
+        let (Some(id), Some(interface), Some(address), true) = (id, interface, address, is_plain)
+        else {
+            return;
+        };
+        let key = (interface.to_owned(), id, address.value.contains(':'));
+        let (name, place) = (&instance.name, instance.place.clone());
+        if let Some(other) = self
+            .router_ids
+            .get(&key)
+            .filter(|_| self.cx.since(2, 0, 10))
+        {
+            let both = format!("{other} and {name}");
+            self.unable.push((Problem::SameRouterId, both, place));
+        }
+        self.router_ids.entry(key).or_insert_with(|| name.clone());
     }
 
     pub(super) fn group(&mut self, node: &Node) {
@@ -89,6 +117,7 @@ impl Builder<'_> {
             tracks: self.tracks(node, &name),
             name,
         };
+        self.config.interfaces.extend(node.interfaces());
         let name = group.name.clone();
         self.groups.insert(name, self.config.groups.len());
         self.config.groups.push(group);

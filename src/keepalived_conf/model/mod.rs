@@ -27,6 +27,8 @@ pub struct Config {
     pub instances: Vec<Instance>,
     /// The `vrrp_sync_group` blocks.
     pub groups: Vec<Group>,
+    /// The interfaces that must exist when keepalived starts.
+    pub interfaces: Vec<Spanned<String>>,
     /// The `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
     /// The problems, in the order of reading.
@@ -61,6 +63,8 @@ pub struct Globals {
     pub script_security: Option<Location>,
     /// The network namespace of everything.
     pub net_namespace: Option<Spanned<String>>,
+    /// True if interfaces can be missing when keepalived starts.
+    pub dynamic_interfaces: bool,
 }
 
 /// The user that runs something.

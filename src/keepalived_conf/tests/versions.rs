@@ -105,7 +105,15 @@ fn diagnostics_depend_on_the_version() {
         (
             "global_defs {\n of_a_new_version 2\n script_usr a\n}\n",
             "2.2.7",
-            vec!["3 MisspelledKeyword script_usr|global_defs||script_user"],
+            vec![
+                "2 UnknownKeyword of_a_new_version|global_defs||",
+                "3 MisspelledKeyword script_usr|global_defs||script_user",
+            ],
+        ),
+        (
+            "global_defs {\n net_namespace a\n vrrp_strict\n lvs_timeouts tcp 1\n}\n",
+            "2.2.7",
+            vec!["2 MisplacedKeyword net_namespace|global_defs||"],
         ),
         (
             "global_defs {\n set_supplementary_groups\n}\n",

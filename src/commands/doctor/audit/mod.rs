@@ -1,5 +1,6 @@
 //! The meaning of a configuration: whether its checks run, and what their results do.
 
+pub mod interfaces;
 mod track_files;
 mod weights;
 
@@ -19,6 +20,7 @@ use super::codes::audit::{
 use super::codes::command::{INDIRECT, NotEvaluated};
 use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN};
 use super::codes::outcome::{Dropped, IfDown, NeverRun};
+use super::codes::third_party::NOT_JUDGED;
 use super::command::{
     Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
     not_evaluated,
@@ -56,6 +58,8 @@ pub struct Audited {
     pub calls_listenup: bool,
     /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
     pub runs_a_script: bool,
+    /// How many checks call programs whose result the doctor does not know.
+    pub not_judged: usize,
     /// The names of the checks that keepalived drops, because they have no user.
     dropped: Vec<String>,
     /// The options and targets with which listenup finds what the checks by other programs look for.
@@ -259,6 +263,7 @@ impl Audit<'_> {
                 }
             }
             Invocation::ViaWrapper => {
+                audited.not_judged += 1;
                 let setting = setting(&user, self.listenup);
                 let start = || third_party::start(check, self.config, setting);
                 findings.extend(user.reads(start).into_iter().flatten());
@@ -276,9 +281,13 @@ impl Audit<'_> {
                     match examined {
                         Ok((looks, found)) => {
                             audited.looks.extend(looks);
+                            let is_note = |one: &Finding| one.code.id == NOT_JUDGED.id;
+                            let is_judged = !found.is_empty() && !found.iter().any(is_note);
+                            audited.not_judged += usize::from(!is_judged);
                             findings.extend(found);
                         }
                         Err(why) => {
+                            audited.not_judged += 1;
                             let finding = not_evaluated(&check.name, &why);
                             findings.add(finding.at(check.place()));
                         }

@@ -105,6 +105,10 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
         }
         for (check, weight) in by_priority {
             let (good, bad) = priorities(instance, weight);
+            // With reverse a failure attracts the address, which another finding reports.
+            if bad > good {
+                continue;
+            }
             let finding = MOVES_BY_PRIORITY.with(&[
                 ("instance", name),
                 ("checks", &check),

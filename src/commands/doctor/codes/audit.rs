@@ -46,6 +46,7 @@ codes! {
     FILE_UNSAFE = "LU258";
     FILE_DOWN = "LU260";
     TRACK_PROCESS = "LU261";
+    NO_INTERFACE_HERE = "LU262";
 }
 
 impl fmt::Display for Weakness {

@@ -47,6 +47,8 @@ pub enum Left {
     NotItsSuccess,
     /// It can only fail.
     FailsAlways,
+    /// It can fail while the port is open.
+    FailsAtTimes,
     /// The user lacks the rights.
     NeedsRoot,
     /// Several targets with conditions of their own.
@@ -63,6 +65,7 @@ impl fmt::Display for Left {
             Self::Process => "it looks for a process and does not name a port",
             Self::NotItsSuccess => "its result does not say whether the port is open",
             Self::FailsAlways => "it always fails; see listenup doctor",
+            Self::FailsAtTimes => "it can fail while the port is open; see listenup doctor",
             Self::NeedsRoot => "--owner-process requires root, and its user is another",
             Self::Mixed => "one listenup command cannot express its conditions",
             Self::NotInOneLine => {
@@ -72,7 +75,7 @@ impl fmt::Display for Left {
     }
 }
 
-/// A difference between a check and its replacement, which is always stricter.
+/// A difference between a check and its replacement, which is stricter unless it is about connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stricter {
     /// Only the port matches the pattern.
@@ -85,6 +88,8 @@ pub enum Stricter {
     Localhost,
     /// The check was always successful.
     Always,
+    /// Looser: this program makes a connection, and listenup does not.
+    Connects(String),
 }
 
 impl fmt::Display for Stricter {
@@ -100,6 +105,13 @@ impl fmt::Display for Stricter {
             Self::Owner(name) => return write!(f, "the process must have exactly the name {name}"),
             Self::Localhost => "localhost is 127.0.0.1: a listener on ::1 alone no longer counts",
             Self::Always => "it can fail: today it always succeeds",
+            Self::Connects(program) => {
+                return write!(
+                    f,
+                    "looser: {program} also fails if the queue of the listener is full or a firewall refuses the \
+                     connection, and listenup check does not (--max-queue looks at the queue)"
+                );
+            }
         })
     }
 }

@@ -13,7 +13,6 @@ use std::path::Path;
 use nix::ifaddrs::getifaddrs;
 
 use self::evaluation::Evaluation;
-use self::namespace::in_netns;
 use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
@@ -31,6 +30,7 @@ use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
 pub use evaluation::Evaluations;
+pub use namespace::in_netns;
 pub use own_image::OwnImage;
 pub use path::{Program, Weakness, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
@@ -172,7 +172,7 @@ impl Attempt<'_> {
                 &[
                     ("address", &address),
                     ("sysctl", &sysctl),
-                    ("port", &target.port()),
+                    ("port", &target.on_any_address()),
                     ("target", target),
                 ],
             ))

@@ -29,12 +29,15 @@ pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
     let mut faults = Faults { analysis, found };
     if analysis.operator.is_some() {
         faults.operators();
-    } else if analysis.looks() {
+        return faults.found;
+    }
+    if analysis.looks() || analysis.is_shell {
         faults.of_commands();
-        match &analysis.shape {
-            Ok(shape) => faults.of_shape(shape),
-            Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &analysis.place(*line))]),
-        }
+    }
+    match &analysis.shape {
+        _ if !analysis.looks() => {}
+        Ok(shape) => faults.of_shape(shape),
+        Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &analysis.place(*line))]),
     }
     faults.found
 }
@@ -154,7 +157,7 @@ impl Faults<'_> {
         };
         let (Some(meaning), Some(first)) = (shape.meaning.filter(is_known), shape.looks.first())
         else {
-            return self.add(codes::NOT_JUDGED, &[("at", &at(1))]);
+            return self.add(codes::NOT_JUDGED, &[("at", &self.analysis.file())]);
         };
         let port = targets(first).into_iter().next().unwrap_or_default();
         let what = if first.port == 0 {

@@ -58,6 +58,8 @@ struct Analysis<'c> {
     /// The first word that only a shell understands, and that no shell sees.
     operator: Option<String>,
     commands: Vec<Command>,
+    /// True if a shell that is known runs them.
+    is_shell: bool,
     /// The shape of the script, or the line that is not understood.
     shape: Result<Shape, usize>,
 }
@@ -158,6 +160,7 @@ impl<'c> Analysis<'c> {
             file,
             operator,
             commands,
+            is_shell: bash.is_some(),
             shape,
         }
     }

@@ -45,7 +45,8 @@ impl Analysis<'_> {
         let is_any = match shape.meaning {
             Some(Meaning::All) => looks.iter().any(|look| targets(look).len() > 1),
             Some(Meaning::Any) => true,
-            _ => return Err(Left::NotItsSuccess),
+            Some(Meaning::Always) => return Err(Left::NotItsSuccess),
+            None => return Err(Left::NotUnderstood(self.file())),
         };
         let owners: Vec<&String> = looks
             .iter()
@@ -106,6 +107,10 @@ impl Analysis<'_> {
             stricter.extend(look.connections.then_some(Stricter::Connections));
             stricter.extend(look.owner.clone().map(Stricter::Owner));
             stricter.extend(look.localhost.then_some(Stricter::Localhost));
+            let connects = look
+                .address
+                .map(|_| Stricter::Connects(look.program.clone()));
+            stricter.extend(connects);
         }
         stricter.dedup();
         stricter
@@ -120,7 +125,7 @@ impl Analysis<'_> {
         let is_random = compares_with_one || search::early_end(&self.commands).is_some();
         match is_refused || looks.iter().any(is_hidden) {
             true => Some(Left::FailsAlways),
-            false => is_random.then_some(Left::NotItsSuccess),
+            false => is_random.then_some(Left::FailsAtTimes),
         }
     }
 }

@@ -49,6 +49,7 @@ fn examples() -> Vec<(Problem, String, &'static str)> {
         format!("virtual_server 192.0.2.1 80 {{\n real_server 192.0.2.2 80 {{\n {lines}\n }}\n}}\n")
     };
     let misspelled = script("").replace(" chk\n", " chkk\n");
+    let address = "virtual_ipaddress {\n 192.0.2.1\n }";
     let second = "vrrp_script chk {\n script \"/bin/true\"\n}\n";
     vec![
         (IncludeMissing, "include a\n".into(), "2.3.3"),
@@ -162,6 +163,16 @@ fn examples() -> Vec<(Problem, String, &'static str)> {
             InitFileOverwrites,
             track_file("file x\n init_file"),
             "2.3.1",
+        ),
+        (KeywordDropped, script("fall 2 rise 2"), "2.3.3"),
+        (
+            SameRouterId,
+            format!(
+                "{}{}",
+                instance(address),
+                instance(address).replace("VI", "VI_2")
+            ),
+            "2.3.3",
         ),
     ]
 }
