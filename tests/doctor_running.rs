@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::confined::Confined;
-use common::doctor::{Found, codes, conf_with, doctor, findings_about, with_code};
+use common::doctor::{Found, codes, doctor, findings_about, with_code};
 use common::in_namespace;
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::sockets::listen;
+
+/// The same on an interface that keepalived accepts.
+fn conf_with(script: &str, others: &str) -> String {
+    common::doctor::conf_with(script, others).replace("interface lo", "interface to-e0")
+}
 
 /// A node whose keepalived has loaded FOLDER/all.conf.
 struct Gateway {
@@ -75,6 +80,7 @@ impl Gateway {
 #[test]
 fn the_loaded_configuration_is_examined_instead_of_the_file() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let path = folder.path().to_owned();
         let shown = path.display().to_string();
@@ -158,6 +164,7 @@ fn tracking(file: &Path, more: &str) -> String {
 #[test]
 fn a_track_file_that_keepalived_does_not_watch_is_a_problem() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let watched = folder.path().join("watched");
         fs::create_dir(&watched).unwrap();
@@ -191,6 +198,7 @@ fn a_track_file_that_keepalived_does_not_watch_is_a_problem() {
 #[test]
 fn a_track_file_folder_created_after_the_start_is_a_problem() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let late = folder.path().join("late");
         let gateway = Gateway::start(&folder, &tracking(&late.join("track"), "weight 0"));
@@ -204,6 +212,7 @@ fn a_track_file_folder_created_after_the_start_is_a_problem() {
 #[test]
 fn a_script_disabled_at_the_start_is_a_problem() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         fs::create_dir(folder.path().join("late")).unwrap();
         let program = folder.path().join("late/listenup");
@@ -228,6 +237,7 @@ fn a_script_disabled_at_the_start_is_a_problem() {
 #[test]
 fn a_track_file_without_a_live_writer_is_reported() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let path = folder.path();
         let look = |file: &Path, more: &str| findings_about(&folder, &tracking(file, more), "");
@@ -274,6 +284,7 @@ fn a_track_file_without_a_live_writer_is_reported() {
 #[test]
 fn a_track_process_does_not_check_a_listener() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let _listener = listen("::", 443);
         let folder = Folder::new();
         let conf = "vrrp_track_process p {\n process haproxy\n}\n".to_owned()
@@ -291,6 +302,7 @@ fn a_track_process_does_not_check_a_listener() {
 #[test]
 fn messages_of_the_running_keepalived_are_reported() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let part = folder.path().join("part.inc");
         fs::create_dir(&part).unwrap();
@@ -322,6 +334,7 @@ fn messages_of_the_running_keepalived_are_reported() {
 #[test]
 fn an_upgrade_that_takes_effect_at_the_next_restart_is_reported() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         let program = folder.path().join("keepalived");
         let path = std::env::var_os("PATH").unwrap();
@@ -400,6 +413,7 @@ fn an_upgrade_that_takes_effect_at_the_next_restart_is_reported() {
 #[test]
 fn a_file_check_uses_the_named_track_file() {
     in_namespace(|| {
+        common::ip("link add to-e0 type veth peer name other");
         let folder = Folder::new();
         fs::write(folder.path().join("track"), "0\n").unwrap();
         let conf = "track_file tf {\n file FOLDER/track\n weight 0\n}\n\

@@ -249,6 +249,7 @@ vrrp_instance gateway {
 }
 ";
     in_namespace(move || {
+        common::ip("link add eth0 type veth peer name eth1");
         let _services = Services::start();
         for example in examples_of("doctor") {
             let said = run(&example.command, conf).exits(1).stderr("");
