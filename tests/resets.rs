@@ -175,13 +175,36 @@ fn closes_with_unread_data_and_linger_0_are_reported() {
         await_reset(&client);
         let said = watch.end().exits(0).stderr("");
         assert_eq!(
-            findings(&said)[..4],
+            findings(&said),
             [
                 "in 2s: resets sent by TCP: 2; established connections cut: 4",
                 "closed with unread data: TCPAbortOnClose 1 (R/s, 1 in total)",
                 "aborted by the local application: TCPAbortOnData 1 (R/s, 1 in total)",
                 "established connections cut: EstabResets 4 (R/s, 4 in total)",
             ]
+        );
+    });
+}
+
+/// OutRsts also counts the resets that have a counter of their own.
+#[test]
+fn resets_that_another_counter_has_are_not_reported_as_uncounted() {
+    in_namespace(|| {
+        let listener = listen("127.0.0.1", 80);
+        let (mut client, server) = common::sockets::connect(&listener, 4001);
+        let watch = Watch::start("--for 2s --every 2s");
+        client.write_all(b"x").unwrap();
+        drop(server);
+        await_reset(&client);
+        for port in [81, 82] {
+            TcpStream::connect(("127.0.0.1", port)).unwrap_err();
+        }
+        let said = watch.end().exits(0).stderr("");
+        let found = findings(&said);
+        assert!(
+            found
+                .contains(&"resets sent, cause not counted: 2 resets, OutRsts 3 (R/s, 3 in total)"),
+            "{said:#?}"
         );
     });
 }

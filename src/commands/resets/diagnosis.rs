@@ -19,6 +19,15 @@ use crate::domain::Queue;
 /// The number of places whose listener is looked up.
 const MAX_LOOKUPS: usize = 50;
 
+/// Counters of causes that send a reset, which OutRsts counts, too (tcp.c: `__tcp_close`, `tcp_disconnect` and
+/// `tcp_check_oom`; `tcp_rcv_state_process`).
+const COUNTED_RESETS: [&str; 4] = [
+    "TCPAbortOnClose",
+    "TCPAbortOnData",
+    "TCPAbortOnLinger",
+    "TCPAbortOnMemory",
+];
+
 /// A cause, or a symptom where no cause is known, and the evidence for it.
 #[derive(Debug)]
 pub struct DiagnosedCause {
@@ -181,6 +190,7 @@ impl Diagnosis {
         let ended =
             self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
         let sent = self.sent;
+        let counted: u64 = COUNTED_RESETS.iter().map(|name| changes.growth(name)).sum();
         self.causes.retain_mut(|diagnosed| match diagnosed.cause {
             // Each of these sends a reset, so that the trace has them.
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
@@ -194,6 +204,11 @@ impl Diagnosis {
                     .and_then(|growth| growth.by?.checked_sub(sent));
                 diagnosed.resets = sent_more;
                 grew_beyond("OutRsts", sent)
+            }
+            Cause::Sent if !has_causes && counted > 0 => {
+                let growth = changes.get("OutRsts");
+                diagnosed.resets = growth.and_then(|growth| growth.by?.checked_sub(counted));
+                grew_beyond("OutRsts", counted)
             }
             _ => diagnosed.is_active(),
         });
