@@ -132,7 +132,7 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Opens the file, which says down from now on unless its value is to stay.
+    /// Opens the file, which says down from now on unless its value is kept.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
         let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
