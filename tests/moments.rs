@@ -90,6 +90,26 @@ fn retries_bridge_a_device_that_comes_back_with_another_index() {
 }
 
 #[test]
+fn retries_use_one_socket_unless_they_can_lead_to_another_namespace() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let trace = folder.path().join("trace");
+        let sockets = |options: &str| {
+            let line = format!(
+                "strace -f -qq -e trace=socket -o {} \"$0\" check {options} \
+                 --retry-for 100ms --retry-every 10ms --timeout 20s 81",
+                trace.display()
+            );
+            sh(&line).exits(1);
+            let calls = std::fs::read_to_string(&trace).unwrap();
+            calls.matches("NETLINK_SOCK_DIAG").count()
+        };
+        assert_eq!(sockets(""), 1);
+        assert!(sockets("--netns /proc/self/ns/net") > 1);
+    });
+}
+
+#[test]
 fn retries_bridge_a_missing_network_namespace() {
     in_namespace(|| {
         let node = Node::new();

@@ -260,19 +260,19 @@ fn verdict(source: impl Source, target: &str, requirements: &mut dyn Requirement
 fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]) -> bool {
     let target = target.trim_start_matches("udp:");
     match answer {
-        // /proc does not know devices, and takes what is bound to another for one that serves. A port asks
-        // for a listener on whichever device.
-        Answer::Listening(_) if proc || !target.contains(':') => {
-            found || zoo.iter().any(|one| one.contains(" on "))
-        }
+        // /proc does not show devices, so a listener on another device counts.
+        Answer::Listening(_) if proc => found || zoo.iter().any(|one| one.contains(" on ")),
         Answer::Listening(_) => found,
         Answer::NotListening => !found,
         Answer::RequirementFailed(..) | Answer::NotChecked => false,
         // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
-        // an address on lo.
+        // an address on lo, and what is bound to 127.0.0.1 and d0 would serve packets for it from there.
         Answer::CouldNotTell(doubt) => match doubt.to_string() {
             doubt if doubt.contains("V6ONLY") => proc && !target.starts_with('['),
-            doubt => !proc && !found && doubt.contains("on lo"),
+            doubt => {
+                let is_known = doubt.contains("on lo") || doubt.contains("route_localnet");
+                !proc && !found && is_known
+            }
         },
     }
 }

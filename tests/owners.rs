@@ -196,24 +196,50 @@ fn a_process_matches_by_name_file_and_first_argument() {
     });
 }
 
-/// How many links of descriptors a check reads.
-fn links_read(words: &str) -> usize {
+/// How many of these calls of a check are about files with this text in their path.
+fn calls_about(calls: &str, text: &str, words: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
     let status = Command::new("strace")
         .arg("-o")
         .arg(&trace)
-        .args([
-            "-e",
-            "trace=readlinkat",
-            common::program::LISTENUP,
-            "check",
-            "-q",
-        ])
+        .args(["-e", calls, common::program::LISTENUP, "check", "-q"])
         .args(words.split_whitespace())
         .status();
     assert!(status.unwrap().success(), "{words}");
-    std::fs::read_to_string(trace).unwrap().lines().count()
+    let lines = std::fs::read_to_string(trace).unwrap();
+    lines.lines().filter(|line| line.contains(text)).count()
+}
+
+/// How many links of descriptors a check reads.
+fn links_read(words: &str) -> usize {
+    calls_about("trace=readlinkat", "", words)
+}
+
+/// A process can hold up each read of its own command line, because the kernel reads its memory for it.
+#[test]
+fn the_command_line_is_read_only_of_the_holder_if_that_has_the_name() {
+    in_namespace(|| {
+        let script = "exec -a other-name \"$0\" 127.0.0.1:444";
+        let mut bash = Command::new("bash");
+        let _other = Service::start(bash.args(["-c", script]).arg(example("listener")), 1);
+        let _renamed = Forked::that(|ready| {
+            set_name(c"MainThread");
+            std::mem::forget(listen("127.0.0.1", 443));
+            ready();
+        });
+        let file = std::env::current_exe().unwrap();
+        let file = file.file_name().unwrap().to_str().unwrap();
+        for (name, port, read) in [
+            ("MainThread", 443, 0),
+            (file, 443, 0),
+            ("other-name", 444, 1),
+        ] {
+            let line = format!("--timeout 60s --owner-process {name} {port}");
+            let calls = "trace=open,openat,openat2";
+            assert_eq!(calls_about(calls, "/cmdline\"", &line), read, "{name}");
+        }
+    });
 }
 
 #[test]

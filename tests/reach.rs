@@ -309,26 +309,119 @@ fn a_listener_on_lo_is_reached_at_addresses_of_lo_alone() {
         ip("address add 198.51.100.1/32 dev lo");
         let _v4 = listen_with("0.0.0.0", 443, on(b"lo"));
         let _v6 = listen_with("::", 444, on(b"lo"));
+        let _one_address = [
+            listen_with("192.0.2.1", 445, on(b"lo")),
+            listen_with("2001:db8::1", 446, on(b"lo")),
+            listen_with("198.51.100.1", 447, on(b"lo")),
+            bound_with("192.0.2.1", 445, on(b"lo")),
+            bound_with("224.0.0.9", 448, on(b"lo")),
+            listen_with("127.0.0.53", 449, on(b"lo")),
+        ];
         for (target, connects_to_it) in [
             ("127.0.0.1:443", true),
             ("[::1]:444", true),
             ("198.51.100.1:443", true),
             ("192.0.2.1:443", false),
             ("[2001:db8::1]:444", false),
+            ("192.0.2.1:445", false),
+            ("[2001:db8::1]:446", false),
+            ("198.51.100.1:447", true),
+            ("127.0.0.53:449", true),
         ] {
             assert_eq!(connects(target), connects_to_it, "{target}");
         }
         for line in ["", "--interface lo "] {
-            for target in ["127.0.0.1:443", "[::1]:444", "443", "444"] {
+            for target in ["127.0.0.1:443", "[::1]:444", "443", "444", "udp:448", "449"] {
                 listenup(&format!("check {line}{target}")).exits(0);
             }
             // Which device has an address is not looked up.
-            for target in ["198.51.100.1:443", "192.0.2.1:443", "[2001:db8::1]:444"] {
+            for target in [
+                "198.51.100.1:443",
+                "192.0.2.1:443",
+                "[2001:db8::1]:444",
+                "445",
+                "446",
+                "447",
+                "udp:445",
+            ] {
                 listenup(&format!("check --exit-codes distinct {line}{target}"))
                     .exits(3)
-                    .stdout_has(" listens on lo, but whether the address is on lo is unknown");
+                    .stdout_has(" on lo, but whether the address is on lo is unknown");
             }
         }
+    });
+}
+
+#[test]
+fn a_listener_on_a_loopback_address_and_a_device_is_not_reached_through_lo() {
+    in_namespace(|| {
+        make_device();
+        let _v4 = listen_with("127.0.0.1", 443, on(b"d0"));
+        let mapped = listen("::ffff:127.0.0.1", 444);
+        let v6 = listen("::1", 445);
+        let _udp = bound_with("127.0.0.1", 53, on(b"d0"));
+        // bind(2) refuses an IPv6 address on a device that does not have it.
+        for socket in [&mapped, &v6] {
+            socket.bind_device(Some(b"d0")).unwrap();
+        }
+        for target in ["127.0.0.1:443", "127.0.0.1:444", "[::1]:445"] {
+            assert!(!connects(target), "{target}");
+        }
+        for source in ["auto", "sock_diag"] {
+            let check = format!("check --exit-codes distinct --source {source}");
+            for port in ["443", "444", "udp:53"] {
+                for line in ["", "--absent ", "--owner-user root "] {
+                    if !(line.starts_with("--absent") && port.starts_with("udp")) {
+                        listenup(&format!("{check} {line}{port}"))
+                            .exits(3)
+                            .stdout_has(
+                                "gets packets for a loopback address (route_localnet) is unknown",
+                            );
+                    }
+                }
+            }
+            listenup(&format!("{check} 445")).exits(1).stdout(
+                "445: not listening; [::1]:445 is bound to d0, but usually only lo gets packets for a loopback address\n",
+            );
+            listenup(&format!("{check} --absent 445")).exits(0);
+            for line in [
+                "127.0.0.1:443",
+                "127.0.0.1:444",
+                "[::1]:445",
+                "--interface d0 443",
+            ] {
+                listenup(&format!("{check} {line}")).exits(1);
+            }
+        }
+        // One that is reached is enough.
+        let _others = [
+            listen("127.0.0.2", 443),
+            listen("127.0.0.2", 444),
+            listen("127.0.0.2", 445),
+        ];
+        listenup("check 443 444 445").exits(0);
+    });
+}
+
+#[test]
+fn with_route_localnet_packets_from_a_neighbour_reach_a_loopback_address() {
+    in_namespace(|| {
+        let peer = neighbour();
+        let _listener = listen_with("127.0.0.1", 443, on(b"d0"));
+        let set_localnet = |device: &str| {
+            let file = format!("/proc/sys/net/ipv4/conf/{device}/route_localnet");
+            std::fs::write(file, "1").unwrap();
+        };
+        peer.run(move || {
+            set_localnet("p0");
+            ip("address flush dev lo");
+            ip("route add 127.0.0.1/32 via 192.0.2.1 dev p0");
+        });
+        listenup("check --exit-codes distinct 443").exits(3);
+        await_connect_to(&peer, "127.0.0.1:443", false);
+        set_localnet("d0");
+        await_connect_to(&peer, "127.0.0.1:443", true);
+        listenup("check --exit-codes distinct 443").exits(3);
     });
 }
 

@@ -68,6 +68,10 @@ pub enum Unreachable {
     MptcpEndpoint,
     /// It is bound to a device, and the source could not find out whether the device exists.
     DeviceNotKnown,
+    /// It is bound to a loopback address, and to a device other than `lo` and a VRF. The kernel drops packets for ::1 from
+    /// such a device (net/ipv6/ip6_input.c, ip6_rcv_core), and those for 127.0.0.0/8 unless the device has the address or
+    /// route_localnet is set (net/ipv4/route.c, ip_route_input_slow). No source shows whether that is so.
+    LoopbackAddress,
 }
 
 /// The connections or datagrams that wait for the service. For TCP it counts established connections that are not
@@ -144,6 +148,9 @@ impl Listener {
         match self.unreachable {
             None => Reachability::Yes,
             Some(Unreachable::DeviceNotKnown) => Reachability::Unless(Condition::DeviceGone),
+            Some(Unreachable::LoopbackAddress) if self.address.to_canonical().is_ipv4() => {
+                Reachability::Unless(Condition::LoopbackAddress)
+            }
             Some(_) => Reachability::No,
         }
     }

@@ -24,6 +24,8 @@ pub enum Condition {
     NotOnLo,
     /// It is bound to a device that is gone.
     DeviceGone,
+    /// It is bound to an address in 127.0.0.0/8, and to a device that gets no packets for it.
+    LoopbackAddress,
     /// It is bound to no device, and connections through a VRF do not find such listeners.
     OutsideVrf,
 }

@@ -73,6 +73,11 @@ pub trait Requirements {
         Ok(None)
     }
 
+    /// True if [`Requirements::look_up_names`] enters a network namespace, which can be another one each time.
+    fn enters_namespace(&self) -> bool {
+        false
+    }
+
     /// Begins a look: results from an earlier look can be out of date.
     fn begin_look(&mut self) {}
 

@@ -75,7 +75,8 @@ impl Target {
             // Without --interface the device does not matter, and /proc does not show it.
             (_, Device::Unknown) if ingress.is_none() => Reachability::Yes,
             (None | Some(&Ingress::LO), device)
-                if device == Device::Index(Ingress::LO.device) && self.has_own_address() =>
+                if device == Device::Index(Ingress::LO.device)
+                    && self.has_own_address(listener) =>
             {
                 Reachability::Unless(Condition::NotOnLo)
             }
@@ -103,9 +104,13 @@ impl Target {
             && self.matches_endpoint(listener) == Reachability::No
     }
 
-    /// True if it has an address that a device other than `lo` can have.
-    fn has_own_address(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Address(address, _) if !address.is_unspecified() && !address.is_loopback())
+    /// True if a device other than `lo` can have the address: that of the target, otherwise that of the listener.
+    fn has_own_address(&self, listener: &Listener) -> bool {
+        let address = match self.endpoint {
+            Endpoint::Address(address, _) if !address.is_unspecified() => address,
+            _ => listener.address.to_canonical(),
+        };
+        !address.is_unspecified() && !address.is_loopback() && !takes_no_connections(address)
     }
 
     /// Returns how a connection to the target comes in: through the device of `--interface`, or through `lo` to a loopback

@@ -207,6 +207,17 @@ pub(super) fn unknown_condition(listener: &Listener, unless: Condition) -> Unkno
                 "{listener} {listens} on device number {index}, but whether that device exists is unknown"
             )
         }
+        Condition::LoopbackAddress => {
+            let Device::Index(index) = listener.device else {
+                return UnknownReason::new(format_args!(
+                    "{listener} {listens} on an unknown device"
+                ));
+            };
+            format!(
+                "{listener} {listens} on device number {index}, but whether that device gets packets for a \
+                 loopback address (route_localnet) is unknown"
+            )
+        }
         Condition::OutsideVrf => {
             format!(
                 "{listener} {listens} outside the VRF, but whether that counts \

@@ -155,7 +155,9 @@ impl CheckRun<'_> {
             }
             self.sleep(self.timing.retry_every.min(self.retry.remaining()));
             self.look_up_names()?;
-            chain.close();
+            if self.requirements.enters_namespace() {
+                chain.close();
+            }
         }
     }
 

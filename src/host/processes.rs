@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use tracing::debug;
 
 use super::descriptors::Table;
 use crate::clock::Deadline;
@@ -130,20 +131,28 @@ impl Processes {
             && self.all.first().is_some_and(|process| process.pid == 1)
     }
 
-    /// Returns the name of the file that a process runs, or of its first argument, if the process is known by it:
-    /// pidof(8) also accepts these. Some programs, such as Node.js, give their main thread another name.
-    pub fn matches_file(&self, process: &Process, wanted: &str) -> Option<&'static str> {
-        let folder = self.proc.join(process.pid.to_string());
-        let file = |path: &[u8]| {
-            let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-            path.rsplit(|byte| *byte == b'/').next() == Some(wanted.as_bytes())
-        };
-        if fs::read_link(folder.join("exe")).is_ok_and(|link| file(link.as_os_str().as_bytes())) {
-            return Some("the file that it runs");
+    /// True if the file that a process runs has this name, which pidof(8) also accepts. Some programs, such as Node.js,
+    /// give their main thread another name.
+    pub fn matches_file(&self, process: &Process, wanted: &str) -> bool {
+        let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe"));
+        let is_named = |link: PathBuf| has_file_name(link.as_os_str().as_bytes(), wanted);
+        let is_it = link.is_ok_and(is_named);
+        if is_it {
+            debug!("{process} is called {wanted} by the file that it runs");
         }
+        is_it
+    }
+
+    /// True if the first argument of a process has this name, which pidof(8) also accepts. The kernel reads the
+    /// memory of the process for it, so the process can hold it up.
+    pub fn matches_argument(&self, process: &Process, wanted: &str) -> bool {
         let line = self.file_of(process, "cmdline").unwrap_or_default();
         let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
-        file(first.strip_prefix(b"-").unwrap_or(first)).then_some("its first argument")
+        let is_it = has_file_name(first.strip_prefix(b"-").unwrap_or(first), wanted);
+        if is_it {
+            debug!("{process} is called {wanted} by its first argument");
+        }
+        is_it
     }
 
     /// Returns the name of the executable, if it differs from the name of the process.
@@ -268,6 +277,12 @@ impl Processes {
             are_all,
         }
     }
+}
+
+/// True if the last part of a path is this name.
+fn has_file_name(path: &[u8], wanted: &str) -> bool {
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    path.rsplit(|byte| *byte == b'/').next() == Some(wanted.as_bytes())
 }
 
 fn holds(

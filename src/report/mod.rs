@@ -153,5 +153,8 @@ fn unreachable(listener: &Listener) -> Option<String> {
         Unreachable::MptcpEndpoint => {
             "belongs to the kernel, for an MPTCP endpoint, and refuses first connections".to_owned()
         }
+        Unreachable::LoopbackAddress => {
+            format!("is bound to {device}, but usually only lo gets packets for a loopback address")
+        }
     })
 }

@@ -138,6 +138,10 @@ impl Requirements for RequirementChecker<'_> {
         self.demands.interface.map(ingress).transpose()
     }
 
+    fn enters_namespace(&self) -> bool {
+        self.demands.netns.is_some()
+    }
+
     fn begin_look(&mut self) {
         self.units.forget();
         self.processes = None;

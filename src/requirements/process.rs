@@ -1,13 +1,11 @@
 //! `--owner-process`: a process that holds the listener.
 
-use tracing::debug;
-
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Listener, UnknownReason, Violation};
 use crate::host::processes::{Process, Processes, SearchResult};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
-/// to name the wrong owner.
+/// to name the wrong owner. The command lines come last: a process can hold up the reading of its own.
 pub(super) fn judge(
     processes: &Processes,
     listener: &Listener,
@@ -41,28 +39,41 @@ pub(super) fn judge(
         Ok(Some(_)) => return Compliance::Compliant,
         first => first,
     };
-    let (mut by_file, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
-        let by = processes.matches_file(process, name);
-        if let Some(by) = by {
-            debug!("{process} is called {name} by {by}");
-        }
-        by.is_some() && !deadline.has_passed()
-    });
+    let (mut by_file, mut others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|process| !deadline.has_passed() && processes.matches_file(process, name));
     let second = match search(&mut by_file) {
         Ok(Some(_)) => return Compliance::Compliant,
         second => second,
     };
     // A process whose name cannot be read can have the required name.
     let third = search(&mut nameless);
+    let holder = search(&mut others);
+    // Several processes can hold it, and another one of them can have the name.
+    let fourth = match &holder {
+        Ok(None) => Ok(None),
+        Ok(Some(holder)) if processes.matches_argument(holder, name) => {
+            return Compliance::Compliant;
+        }
+        Ok(Some(_)) | Err(_) => {
+            others.retain(|process| {
+                !deadline.has_passed() && processes.matches_argument(process, name)
+            });
+            search(&mut others)
+        }
+    };
+    if let Ok(Some(_)) = fourth {
+        return Compliance::Compliant;
+    }
     if deadline.has_passed() {
         return unknown("there was no time to find it");
     }
-    for closed in [first, second, third] {
+    for closed in [first, second, third, fourth] {
         if let Ok(Some(process)) | Err(Some(process)) = closed {
             return unknown(&format!("no permission to look into {process}"));
         }
     }
-    match search(&mut others) {
+    match holder {
         Ok(Some(holder)) => {
             let runs = match processes.program(&holder) {
                 Some(program) => format!(", which runs {program}"),

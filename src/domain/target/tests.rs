@@ -1,3 +1,4 @@
+use super::super::Unreachable;
 use super::*;
 
 fn listener(address: &str, v6only: Option<bool>) -> Listener {
@@ -259,6 +260,51 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
             "{pair:?}"
         );
         assert_eq!(port.specificity(&pair[0]), port.specificity(&pair[1]));
+    }
+}
+
+#[test]
+fn for_a_port_the_address_of_a_listener_on_lo_decides() {
+    let not_on_lo = Reachability::Unless(Condition::NotOnLo);
+    for (address, expected) in [
+        ("0.0.0.0", Reachability::Yes),
+        ("127.0.0.53", Reachability::Yes),
+        ("::1", Reachability::Yes),
+        ("::ffff:127.0.0.1", Reachability::Yes),
+        ("224.0.0.9", Reachability::Yes),
+        ("255.255.255.255", Reachability::Yes),
+        ("192.0.2.1", not_on_lo),
+        ("::ffff:192.0.2.1", not_on_lo),
+        ("2001:db8::1", not_on_lo),
+    ] {
+        let bound = Listener {
+            device: Device::Index(1),
+            ..listener(address, Some(false))
+        };
+        let port: Target = "443".parse().unwrap();
+        for ingress in [None, Some(&Ingress::LO)] {
+            assert_eq!(port.served_by(&bound, ingress), expected, "{address}");
+        }
+    }
+}
+
+#[test]
+fn whether_a_loopback_address_on_a_device_is_reached_is_known_for_ipv6_alone() {
+    let port: Target = "443".parse().unwrap();
+    let unless = Reachability::Unless(Condition::LoopbackAddress);
+    for (address, expected) in [
+        ("127.0.0.1", unless),
+        ("::ffff:127.0.0.1", unless),
+        ("::1", Reachability::No),
+    ] {
+        let bound = Listener {
+            device: Device::Index(2),
+            unreachable: Some(Unreachable::LoopbackAddress),
+            ..listener(address, Some(false))
+        };
+        assert_eq!(port.served_by(&bound, None), expected, "{address}");
+        let named = port.served_by(&bound, Some(&Ingress::via(2)));
+        assert_eq!(named, Reachability::No, "{address}");
     }
 }
 

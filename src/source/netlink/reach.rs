@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use super::NetlinkError;
+use super::link::Link;
 use super::session::{Channel, NetlinkSession};
 use super::socket::Socket;
 use crate::clock::Deadline;
@@ -25,7 +26,7 @@ const ENDPOINT_BACKLOG: u32 = 1024;
 #[derive(Default)]
 pub(super) struct Devices {
     rtnetlink: Option<NetlinkSession<Socket>>,
-    known: BTreeMap<u32, Option<Unreachable>>,
+    known: BTreeMap<u32, Result<Link, Unreachable>>,
 }
 
 impl Devices {
@@ -33,13 +34,9 @@ impl Devices {
     pub(super) fn judge(&mut self, listener: &Listener, deadline: Deadline<'_>) -> Listener {
         let unreachable = match listener.device {
             Device::Any | Device::Unknown | Device::Index(LOOPBACK) => None,
-            Device::Index(index) => match self.known.get(&index) {
-                Some(known) => *known,
-                None => {
-                    let found = self.why_unreachable(index, deadline);
-                    self.known.insert(index, found);
-                    found
-                }
+            Device::Index(index) => match self.link(index, deadline) {
+                Ok(link) => unreachable_on(&link, listener),
+                Err(unreachable) => Some(unreachable),
             },
         };
         Listener {
@@ -48,25 +45,44 @@ impl Devices {
         }
     }
 
-    fn why_unreachable(&mut self, index: u32, deadline: Deadline<'_>) -> Option<Unreachable> {
+    /// # Errors
+    /// Returns an error if the device is gone, or could not be looked up.
+    fn link(&mut self, index: u32, deadline: Deadline<'_>) -> Result<Link, Unreachable> {
+        if let Some(known) = self.known.get(&index) {
+            return *known;
+        }
+        let found = self.find_out(index, deadline);
+        self.known.insert(index, found);
+        found
+    }
+
+    fn find_out(&mut self, index: u32, deadline: Deadline<'_>) -> Result<Link, Unreachable> {
         let mut session = match self.rtnetlink.take() {
             Some(session) => session,
             None => match Socket::open(SockProtocol::NetlinkRoute) {
                 Ok(socket) => NetlinkSession::new(socket, ByteOrder::NATIVE),
-                Err(_) => return Some(Unreachable::DeviceNotKnown),
+                Err(_) => return Err(Unreachable::DeviceNotKnown),
             },
         };
-        match session.link(index, deadline) {
-            Ok(link) => {
-                self.rtnetlink = Some(session);
-                link.port_of.map(Unreachable::PortOf)
-            }
+        let link = match session.link(index, deadline) {
+            Ok(link) => Ok(link),
             Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENODEV))) => {
-                self.rtnetlink = Some(session);
-                Some(Unreachable::DeviceGone)
+                Err(Unreachable::DeviceGone)
             }
-            Err(_) => Some(Unreachable::DeviceNotKnown),
-        }
+            Err(_) => return Err(Unreachable::DeviceNotKnown),
+        };
+        self.rtnetlink = Some(session);
+        link
+    }
+}
+
+/// Returns the reason why no connection finds a listener on this device. `None` if no such reason is known.
+pub(super) fn unreachable_on(link: &Link, listener: &Listener) -> Option<Unreachable> {
+    let is_vrf = link.vrf == Some(link.index);
+    let is_loopback = listener.address.to_canonical().is_loopback();
+    match link.port_of {
+        Some(master) => Some(Unreachable::PortOf(master)),
+        None => (is_loopback && !is_vrf).then_some(Unreachable::LoopbackAddress),
     }
 }
 

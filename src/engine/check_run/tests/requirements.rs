@@ -349,8 +349,8 @@ fn member(inode: u64) -> Listener {
     }
 }
 
-/// Requirements that only the socket with this inode meets.
-struct Inode(u64);
+/// Requirements that only the socket with this inode meets. They can enter a namespace.
+struct Inode(u64, bool);
 
 impl Requirements for Inode {
     fn any(&self) -> bool {
@@ -363,13 +363,16 @@ impl Requirements for Inode {
             false => Compliance::Violates(Violation::QueueTooLong("full".to_owned())),
         }
     }
+
+    fn enters_namespace(&self) -> bool {
+        self.1
+    }
 }
 
-fn group(required: u64, timing: Timing) -> (String, u32) {
+fn group(requirements: &mut Inode, timing: Timing) -> (String, u32) {
     let mut sources = [Group::default()];
     let spec = spec(Expectation::Listening, &["udp:127.0.0.1:443"], 1);
     let clock = FakeClock::default();
-    let requirements = &mut Inode(required);
     let outcome = judge_with(&clock, &spec, requirements, &mut sources, None, timing);
     (word(&outcome), sources[0].closed)
 }
@@ -377,16 +380,19 @@ fn group(required: u64, timing: Timing) -> (String, u32) {
 #[test]
 fn lookups_of_a_udp_group_go_on_until_a_member_meets_the_requirements() {
     for (required, said) in [(1, "127.0.0.1:443"), (3, "127.0.0.1:443"), (5, "! full")] {
-        assert_eq!(group(required, NO_RETRY).0, said, "{required}");
+        let requirements = &mut Inode(required, false);
+        assert_eq!(group(requirements, NO_RETRY).0, said, "{required}");
     }
-    let (said, _) = group(4, NO_RETRY);
+    let (said, _) = group(&mut Inode(4, false), NO_RETRY);
     assert!(said.starts_with("? which of these sockets"), "{said}");
 }
 
 #[test]
-fn retries_close_the_sources_and_reopen_them_in_the_current_namespace() {
-    assert_eq!(group(5, NO_RETRY).1, 0);
-    let (said, closed) = group(5, RETRY);
-    assert_eq!(said, "! full");
-    assert!(closed > 1, "{closed}");
+fn retries_reopen_the_sources_only_where_they_enter_a_namespace() {
+    assert_eq!(group(&mut Inode(5, true), NO_RETRY).1, 0);
+    for enters_namespace in [false, true] {
+        let (said, closed) = group(&mut Inode(5, enters_namespace), RETRY);
+        assert_eq!(said, "! full");
+        assert_eq!(closed > 1, enters_namespace, "{closed}");
+    }
 }

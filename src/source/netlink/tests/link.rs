@@ -1,13 +1,17 @@
 //! What rtnetlink says of a device, in both byte orders.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::super::link::Link;
+use super::super::reach::unreachable_on;
 use super::super::session::NetlinkSession;
 use super::super::{NetlinkError, link};
 use super::{DONE, ERROR, SEQUENCE, SOCKET, Script, done, message};
 use crate::clock::Deadline;
+use crate::domain::{Listener, Unreachable};
 use crate::source;
 use crate::source::ByteOrder::{self, Big, Little};
 
@@ -209,4 +213,47 @@ fn the_devices_of_a_vrf_are_those_with_it_as_master() {
             8, 0, 10, 0, 2, 1, 0, 0, // IFLA_MASTER
         ]
     );
+}
+
+#[test]
+fn a_loopback_address_on_a_device_is_found_only_on_a_vrf() {
+    let plain = Link {
+        index: 3,
+        master: None,
+        vrf: None,
+        port_of: None,
+    };
+    let vrf = Link {
+        vrf: Some(3),
+        ..plain
+    };
+    let enslaved = Link {
+        vrf: Some(7),
+        ..plain
+    };
+    let port = Link {
+        port_of: Some(7),
+        ..plain
+    };
+    let (loopback, port_of) = (Unreachable::LoopbackAddress, Unreachable::PortOf(7));
+    for (address, on_a_device, on_a_port) in [
+        ("127.0.0.1", Some(loopback), port_of),
+        ("127.9.9.9", Some(loopback), port_of),
+        ("::1", Some(loopback), port_of),
+        ("::ffff:127.0.0.1", Some(loopback), port_of),
+        ("0.0.0.0", None, port_of),
+        ("192.0.2.1", None, port_of),
+        ("::", None, port_of),
+    ] {
+        let listener = Listener::at(address.parse::<IpAddr>().unwrap(), 443);
+        for (link, expected) in [
+            (plain, on_a_device),
+            (enslaved, on_a_device),
+            (vrf, None),
+            (port, Some(on_a_port)),
+        ] {
+            let found = unreachable_on(&link, &listener);
+            assert_eq!(found, expected, "{address} {link:?}");
+        }
+    }
 }
