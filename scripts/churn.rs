@@ -340,10 +340,10 @@ fn main() -> Result<()> {
         counts.print();
         false_downs += counts.false_downs();
     }
-    println!("false \"down\" results: {false_downs}");
+    println!("false down results: {false_downs}");
     if false_downs == 0 {
         Ok(())
     } else {
-        Err("there were false \"down\" results".into())
+        Err("there were false down results".into())
     }
 }
