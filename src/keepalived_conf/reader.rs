@@ -35,7 +35,7 @@ pub(super) struct Line {
     pub text: Vec<u8>,
     pub words: Vec<String>,
     pub place: Location,
-    /// True if the file has another text there, because a definition was put in.
+    /// True if the file has another text there, because a definition was expanded.
     pub expanded: bool,
     /// True if a value of the line is unknown, so that only its block counts.
     pub unread: bool,
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
         first
     }
 
-    /// Returns whether a definition can be put in. One that contains itself has no end.
+    /// Returns whether a definition can be expanded. A definition that contains itself has no end.
     pub(super) fn count_expansion(&mut self) -> bool {
         if self.expansions_left == 0 {
             self.report(Problem::Limits, &[]);

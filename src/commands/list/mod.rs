@@ -285,7 +285,7 @@ fn all_of(
     Ok(listeners)
 }
 
-/// Returns the key by which listeners are sorted and told apart.
+/// Returns the key by which listeners are sorted and distinguished.
 fn place(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
     let device = match listener.device {
         Device::Unknown | Device::Any => 0,

@@ -105,7 +105,7 @@ impl Table {
     }
 
     /// Drops received resets that say nothing new. Those within this machine are counted where they were sent. Before
-    /// it answers data after a close, the kernel traces a received reset that nobody sent.
+    /// it answers data after a close, the kernel traces a received reset that no host sent.
     fn drop_mirrors(&mut self) {
         let (mut ends, mut listeners) = (
             HashSet::<(Option<AddressPort>, Option<AddressPort>)>::new(),

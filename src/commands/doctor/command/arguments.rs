@@ -54,7 +54,7 @@ pub struct Call {
     pub options: Option<CheckOptions>,
 }
 
-/// Examines the words of a direct call. An unknown version is treated as one with all faults.
+/// Examines the words of a direct call. An unknown version is treated as one with all defects.
 pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
     let mut findings = Vec::new();
     // If words were dropped, which the reader reports, the rest is not what was meant.
