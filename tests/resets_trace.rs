@@ -164,7 +164,7 @@ fn without_root_the_counters_are_reported() {
                 "no resets or dropped connections found by the counters in 1ms; resets by a firewall are not counted\nbefore: AttemptFails 1, OutRsts 1\n",
             )
             .stderr(&format!(
-                "{COUNTERS_ONLY}{why}); as root with tracefs mounted it also shows ports, peers and processes\n"
+                "{COUNTERS_ONLY}{why}; as root with tracefs mounted it also shows ports, peers and processes\n"
             ));
         nobody()
             .run("resets --for 1ms --trace on")

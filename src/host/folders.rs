@@ -42,7 +42,7 @@ pub struct Part {
     pub gid: u32,
     /// Its kind and its permissions.
     pub mode: u32,
-    /// True if only root gets there. A path below a folder that only root can enter counts as root's, even if it
+    /// True if only root can reach it. A path below a folder that only root can enter counts as root's, even if it
     /// belongs to another user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
     is_root_only: bool,
 }
@@ -65,7 +65,8 @@ impl Part {
     fn is_insecure(&self, owner: u32) -> bool {
         let by_group = self.mode & 0o020 != 0 && self.gid != 0;
         let by_others = by_group || self.mode & 0o002 != 0;
-        // In a sticky folder nobody can replace what is somebody else's. All can write to a link, which means nothing.
+        // In a sticky folder, users cannot replace files of other users. A symlink is writable for all, which has no
+        // effect.
         let is_sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
         let is_writable = by_others && !is_sticky && self.kind() != S_IFLNK;
         let is_of_others = self.uid != 0 && self.uid != owner;

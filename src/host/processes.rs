@@ -119,7 +119,7 @@ impl Processes {
         Self { viewer, ..self }
     }
 
-    /// All processes, one after the other.
+    /// Returns all processes.
     pub fn all(&self) -> impl Iterator<Item = &Process> {
         self.all.iter()
     }
@@ -155,7 +155,7 @@ impl Processes {
         is_it
     }
 
-    /// The file that a process runs, if its name is another.
+    /// Returns the name of the executable, if it differs from the name of the process.
     pub fn program(&self, process: &Process) -> Option<String> {
         let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
         let name = link.file_name()?.as_bytes();
@@ -175,8 +175,8 @@ impl Processes {
         }
     }
 
-    /// The start time of a process: the 22nd field of /proc/PID/stat. The second field can have spaces and brackets in
-    /// it.
+    /// Returns the start time of a process: the 22nd field of /proc/PID/stat. The second field can have spaces and
+    /// brackets in it.
     fn started(&self, process: &Process) -> Option<u64> {
         let stat = self.file_of(process, "stat")?;
         let stat = String::from_utf8_lossy(&stat);
@@ -191,7 +191,7 @@ impl Processes {
         file.read_start(LONGEST_FILE).ok()
     }
 
-    /// The id of a process's cgroup, which is the inode of its folder.
+    /// Returns the id of a process's cgroup, which is the inode of its folder.
     fn cgroup(&self, process: &Process) -> Option<u64> {
         let lines = String::from_utf8(self.file_of(process, "cgroup")?).ok()?;
         let path = lines.lines().find_map(|line| line.strip_prefix("0::/"))?;

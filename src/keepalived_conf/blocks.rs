@@ -46,7 +46,7 @@ pub(super) struct Parser<'a> {
     builder: Builder<'a>,
     frames: Vec<Frame>,
     unknown: Option<Unknown>,
-    /// How many blocks are open that are not read.
+    /// How many open blocks are being skipped.
     skipped: usize,
     /// True if what follows at top level belongs to a block that ended too early.
     lost: bool,
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The line after the one that opens a block is not a brace.
+    /// Reports that the line after the one that opens a block is not a brace.
     fn missing_open(&mut self, line: Line) {
         let Some(frame) = self.frames.last() else {
             return;
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// This line is a sign that the block which is open is not closed.
+    /// Reports that the open block is not closed, because of this line.
     fn unclosed(&mut self, line: &Line) {
         self.missing_close(Some((&line.place, line.keyword())));
     }
@@ -249,7 +249,7 @@ impl<'a> Parser<'a> {
         self.give_up();
     }
 
-    /// Reads no more: the lines that follow are not in the block where they seem to be.
+    /// Stops reading: the lines that follow are not in the block where they seem to be.
     fn give_up(&mut self) {
         self.reader.end();
         self.frames.clear();

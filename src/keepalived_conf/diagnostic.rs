@@ -83,7 +83,7 @@ problems! {
     OpenQuote = 134,
     /// A line that comes from a definition, and that keepalived from 2.4.0 on does not interpret.
     NotReadAgain = 138,
-    /// The definition `name` is not put in because of what follows it.
+    /// The definition `name` is not expanded, because of the text after it.
     NotDelimited = 139,
     /// The definition `name` does not exist.
     Undefined = 140,

@@ -1,5 +1,5 @@
-//! Puts in what definitions stand for, and keeps what is for this host (lib/parser.c, the second half of `read_line`,
-//! and `replace_param`).
+//! Expands definitions, and keeps the lines that are for this host (lib/parser.c, the second half of `read_line`, and
+//! `replace_param`).
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Reader<'_> {
         (is_id != others).then(|| skip_blanks(rest.get(end..).unwrap_or_default()).to_owned())
     }
 
-    /// Puts in what the definitions of a line stand for. Returns whether there were any; `None`: the line is lost.
+    /// Expands the definitions of a line. Returns true if there were any, and `None` if the line is lost.
     fn replace(&mut self, text: &mut Vec<u8>) -> Option<bool> {
         let mut replaced = false;
         let mut at = 0;

@@ -35,7 +35,7 @@ pub(super) struct Line {
     pub text: Vec<u8>,
     pub words: Vec<String>,
     pub place: Location,
-    /// True if the file has another text there, because a definition was put in.
+    /// True if the file has another text there, because a definition was expanded.
     pub expanded: bool,
     /// True if a value of the line is unknown, so that only its block counts.
     pub unread: bool,
@@ -137,7 +137,7 @@ impl Open {
     }
 }
 
-/// The way through the lines of all files.
+/// A reader of the lines of all files.
 pub(super) struct Reader<'a> {
     pub cx: &'a Context<'a>,
     /// The texts that are still to be read; the last one comes next.
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
         self.stack.clear();
     }
 
-    /// Returns the next text: a line without its comment, or what comes next of one.
+    /// Returns the next text: a line without its comment, or the next part of a line.
     fn take(&mut self) -> Option<Vec<u8>> {
         loop {
             let open = self.stack.last_mut()?;
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
         first
     }
 
-    /// Returns whether a definition can be put in. One that contains itself has no end.
+    /// Returns whether a definition can be expanded. A definition that contains itself has no end.
     pub(super) fn count_expansion(&mut self) -> bool {
         if self.expansions_left == 0 {
             self.report(Problem::Limits, &[]);
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Takes a line that defines a name.
+    /// Handles a line that defines a name.
     pub(super) fn define(&mut self, name: &[u8], value: &[u8]) {
         let mut lines = Vec::new();
         if add_line(&mut lines, value) {
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a line that belongs to the definition above it.
+    /// Handles a line that belongs to the definition above it.
     fn continue_definition(&mut self, text: &[u8]) -> bool {
         let Some((name, mut value)) = self.continued.take() else {
             return false;
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// Cuts the comment.
+    /// Removes the comment.
     pub(super) fn without_comment(&mut self, text: &[u8]) -> Vec<u8> {
         let mut found = decomment(text);
         let is_part = self.continued.is_some() || found.text.starts_with(b"$");
@@ -371,7 +371,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash means nothing here.
+/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash has no special meaning
+/// here.
 fn brace(text: &[u8]) -> Option<usize> {
     let (mut quoted, mut at) = (false, 0);
     while let Some(byte) = text.get(at) {

@@ -18,7 +18,7 @@ pub enum OnFailure {
     Fault,
     /// A failure changes the priority.
     Priority,
-    /// A failure takes a real server out.
+    /// A failure removes a real server from service.
     Server {
         /// Exit codes from 2 on are weights (`misc_dynamic`).
         dynamic: bool,

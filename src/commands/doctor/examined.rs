@@ -119,7 +119,8 @@ pub fn read(
     examined
 }
 
-/// Each file is the one of a keepalived, with all that it includes. Those that another one includes are a part of that.
+/// Reads each file as the configuration of one keepalived, with its includes. A named file that another one includes is
+/// a part of that one.
 fn of_files(named: &[PathBuf], version: Option<(Version, VersionSource)>) -> Examined {
     let confs = read_files(named, version.map(|(version, _)| version));
     let lines = confs.iter().map(|conf| {

@@ -44,7 +44,7 @@ use crate::untrusted::text::printable;
 const PROC: &str = "/proc";
 /// The time limit for all work, without the printing.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The time limit for what waits on purpose. It leaves time for the rest.
+/// The time limit for deliberate waits. It leaves time for the rest.
 const WAITING: Duration = Duration::from_secs(48);
 
 /// Everything that is printed.
@@ -52,7 +52,7 @@ const WAITING: Duration = Duration::from_secs(48);
 struct Report {
     /// The first lines of the report, which name what was examined.
     examined: Vec<Finding>,
-    /// There is a configuration, or a target was asked for.
+    /// True if there is a configuration, or a target was given.
     has_subject: bool,
     /// True if each configuration was read whole.
     is_complete: bool,

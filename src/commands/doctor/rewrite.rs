@@ -32,7 +32,7 @@ pub struct Rewritten {
     pub left: Vec<String>,
 }
 
-/// A file, and its lines as they become.
+/// The lines of a file, before and after the replacement.
 struct Text {
     old: Vec<Vec<u8>>,
     new: Vec<Vec<u8>>,
@@ -152,7 +152,7 @@ impl Text {
                 patch.extend([start.as_bytes(), &name, b"\n"].concat());
             }
         }
-        // Changes whose context meets are in one hunk.
+        // Changes with overlapping context are in one hunk.
         for hunk in changed.chunk_by(|one, next| next - one <= 2 * CONTEXT) {
             let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else {
                 continue;

@@ -35,7 +35,7 @@ pub struct DiagnosedCause {
     pub cause: Cause,
     /// Its resets that were traced, or the packets that a firewall's rules rejected. `None` if it has only counters.
     pub resets: Option<u64>,
-    /// Its counters that have moved.
+    /// Its counters that have changed.
     pub counters: Vec<(&'static str, Growth)>,
     /// Its settings and levels.
     pub state: Vec<(&'static str, u64)>,

@@ -81,7 +81,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             return failed;
         }
         Err(Trace::Unavailable(why)) if options.format == Format::Text => warn(format_args!(
-            "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
+            "counters only: {why}; as root with tracefs mounted it also shows ports, peers and processes"
         )),
         _ => {}
     }

@@ -85,15 +85,21 @@ fn ended_in_trouble() -> ExitStatus {
     }
 }
 
-/// `--check-options`: checks everything that could stop a watch from starting.
+/// `--check-options`: checks everything that could stop a watch from starting, or from becoming ready.
 fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
     track_file::value(&options.track_file).map_err(unfit)?;
-    if let Some(fd) = options.reloaded {
-        let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
-        if !track_file::is_same(&file.into(), &options.track_file) {
-            return Err(unfit(Unfit::NotHandedOver));
+    match options.reloaded {
+        Some(fd) => {
+            let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
+            if !track_file::is_same(&file.into(), &options.track_file) {
+                return Err(unfit(Unfit::NotHandedOver));
+            }
         }
+        None => track_file::check_writable(&options.track_file).map_err(|why| {
+            let path = options.track_file.display();
+            start_error(format!("{path} cannot be written: {why}"))
+        })?,
     }
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
@@ -132,7 +138,7 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Opens the file, which says down from now on unless its value is to stay.
+    /// Opens the file, which says down from now on unless its value is kept.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
         let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
         let handed_over = options.reloaded.map(inherited::adopt).transpose();

@@ -55,7 +55,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Takes the signals.
+    /// Blocks the signals, which are read from now on.
     ///
     /// # Errors
     /// Returns why signals cannot be waited for.
@@ -101,7 +101,7 @@ impl Pulse {
                 seen = now;
             }
             let writer = thread::Builder::new().spawn(move || write_once(&file, down));
-            // Writing may not return either.
+            // The write can hang, too.
             for _ in (0..20).take_while(|_| writer.as_ref().is_ok_and(|it| !it.is_finished())) {
                 thread::sleep(REST);
             }

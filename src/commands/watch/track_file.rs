@@ -24,7 +24,7 @@ use crate::errno::ErrnoText;
 use crate::host::folders;
 
 use self::open_file::{Held, Id, Mark, id, is_in_the_way, line};
-pub use self::open_file::{is_locked, is_same, replace, value, write_once};
+pub use self::open_file::{check_writable, is_locked, is_same, replace, value, write_once};
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -273,10 +273,7 @@ impl TrackFile {
     }
 
     fn folder_path(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
+        open_file::folder(&self.path)
     }
 }
 

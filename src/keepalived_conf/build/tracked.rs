@@ -148,7 +148,8 @@ impl Builder<'_> {
         }
     }
 
-    /// keepalived removes a block without this keyword. A line that it cannot read has a problem of its own.
+    /// Records that keepalived removes a block without this keyword. A line that it cannot read has a problem of its
+    /// own.
     fn remove(&mut self, kind: Trackable, name: &str, node: &Node, keyword: &str) {
         if !node.has(keyword) {
             self.cx.empty(&node.line, keyword);

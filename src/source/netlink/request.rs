@@ -129,7 +129,7 @@ fn lookup(connection: LookupKey, extensions: u8) -> Request {
 
 /// The fields in which requests differ.
 struct Request {
-    /// Beside NLM_F_REQUEST.
+    /// The flags in addition to NLM_F_REQUEST.
     flags: u16,
     protocol: Protocol,
     family: Family,

@@ -99,8 +99,8 @@ fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
     Some(finding.at(check.place()))
 }
 
-/// Drops what is not so because of another finding: one failure changes nothing if a check cannot fail, or always fails,
-/// and keepalived does not use the value of a file that it does not see.
+/// Drops findings that another finding contradicts: one failure changes nothing if a check cannot fail, or always
+/// fails, and keepalived does not use the value of a file that it does not see.
 fn drop_contradicted(decided: &HashSet<String>, findings: &mut Findings) {
     let unseen = findings
         .iter()
@@ -119,7 +119,7 @@ fn drop_contradicted(decided: &HashSet<String>, findings: &mut Findings) {
 }
 
 impl Audit<'_> {
-    /// Examines all of it.
+    /// Examines the whole configuration.
     pub fn examine(&self, findings: &mut Findings) -> Audited {
         let mut audited = Audited::default();
         findings.extend(self.config.diagnostics.iter().map(codes::conf::finding));

@@ -1,4 +1,5 @@
-//! `track_file` and `vrrp_track_process`: what the file says, who can change it, and what a process does not tell.
+//! `track_file` and `vrrp_track_process`: what the file says, which users can change it, and the limits of tracking a
+//! process.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -25,7 +26,7 @@ const LIMITS: Limits = Limits {
     lines: 100,
 };
 
-/// Looks at all of them.
+/// Examines all tracked files and processes.
 pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
     let files = config.track_files.iter().flat_map(|file| {
         let tracked = TrackedFile {
@@ -44,7 +45,7 @@ pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
 struct TrackedFile<'a> {
     file: &'a TrackFile,
     path: &'a Path,
-    /// Nothing is missing in the configuration.
+    /// True if the whole configuration was read.
     complete: bool,
 }
 
@@ -98,7 +99,7 @@ impl TrackedFile<'_> {
     fn weight(&self, value: i32) -> Option<Finding> {
         let mut weights = self.file.tracked_by.iter().map(|by| by.weight);
         let weight = weights.find(|weight| weight.value > 0 && !weight.reverse)?;
-        // Another number than these is meant to be added.
+        // Other numbers are intended as changes of the priority.
         if !matches!(value, 0 | 1) {
             return None;
         }

@@ -127,7 +127,7 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
     let files = config.track_files.iter();
     let files = files.map(|one| (one.name.as_str(), &one.tracked_by));
     let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
-    // What a file with a weight does depends on its numbers.
+    // The effect of a file with a weight depends on its numbers.
     let files = files.filter(|(_, by)| by.weight.value == 0);
     let others = scripts.chain(processes);
     others
@@ -138,7 +138,7 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
 /// The instances of a configuration by name, with their groups and trackers. A configuration can have tens of thousands
 /// of blocks.
 pub struct Index<'c> {
-    /// All of the configuration was read.
+    /// True if the whole configuration was read.
     complete: bool,
     instances: HashMap<&'c str, &'c Instance>,
     /// The group of an instance.

@@ -1,4 +1,4 @@
-//! A command that calls listenup: what keepalived makes of it, and what listenup makes of its arguments.
+//! A command that calls listenup: how keepalived starts it, and how listenup reads its arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -19,11 +19,11 @@ use crate::keepalived_conf::Version;
 /// The way in which a command calls listenup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// As its program.
+    /// The command's program is listenup.
     Direct,
-    /// Another program is likely to call it.
+    /// Another program probably calls listenup.
     ViaWrapper,
-    /// Not at all.
+    /// The command does not call listenup.
     None,
 }
 
@@ -54,7 +54,7 @@ pub struct Call {
     pub options: Option<CheckOptions>,
 }
 
-/// Examines the words of a direct call. An unknown version is treated as one with all faults.
+/// Examines the words of a direct call. An unknown version is treated as one with all defects.
 pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
     let mut findings = Vec::new();
     // If words were dropped, which the reader reports, the rest is not what was meant.
@@ -104,7 +104,7 @@ fn options(
     None
 }
 
-/// Reports a check that keepalived ends before it ends by itself.
+/// Reports a check that keepalived kills before listenup's own time limit.
 fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) -> Option<Finding> {
     let (timeout, interval) = (check.timeout, check.interval);
     let ours = options.timing.timeout;

@@ -56,7 +56,7 @@ pub struct Attempt<'a> {
     pub netns: Option<&'a Spanned<String>>,
 }
 
-/// Returns that the check of this name was not evaluated.
+/// Returns the finding that the check of this name was not evaluated.
 pub fn not_evaluated(name: &str, why: &NotEvaluated) -> Finding {
     NOT_EVALUATED.with(&[("name", &name), ("why", why), ("fix", &why.fix())])
 }

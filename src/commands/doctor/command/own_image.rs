@@ -9,7 +9,7 @@ use crate::untrusted::{ReadError, RegularFile};
 pub struct OwnImage(RegularFile);
 
 impl OwnImage {
-    /// Opens it.
+    /// Opens the executable.
     ///
     /// # Errors
     /// Returns an error if /proc is not mounted, or this user is not allowed to read the program.

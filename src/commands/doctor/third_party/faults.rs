@@ -22,7 +22,7 @@ const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps",
 /// Returns the findings.
 pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
     let found = of_start(analysis);
-    // Where words were dropped the command is not what was meant, which is reported elsewhere.
+    // If words were dropped, the command is not the intended one, which is reported elsewhere.
     if !found.is_empty() || !analysis.check.command.rest.is_empty() {
         return found;
     }
@@ -116,7 +116,7 @@ impl Faults<'_> {
         );
     }
 
-    /// Reports what can be seen by the words of single commands.
+    /// Reports faults that the words of single commands show.
     fn of_commands(&mut self) {
         let analysis = self.analysis;
         for act in search::acts(&analysis.commands) {
@@ -146,7 +146,7 @@ impl Faults<'_> {
         }
     }
 
-    /// Reports what a script does that is understood whole.
+    /// Reports the effects of a script that is fully understood.
     fn of_shape(&mut self, shape: &Shape) {
         let at = |line| self.analysis.place(line);
         let is_known = |meaning: &Meaning| {

@@ -1,4 +1,4 @@
-//! Checks by other programs: what happens with them, and the line that replaces those that are understood whole.
+//! Checks by other programs: their effects, and the line that replaces a check which is fully understood.
 //!
 //! ```text
 //! script       the text of a check, and whether its file can be executed
@@ -117,7 +117,7 @@ impl<'c> Analysis<'c> {
     fn new(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> Self {
         let words = words_of(check);
         let script = Script::read(&words);
-        // To sh -c 'TEXT' the other words are parameters that nothing uses.
+        // With sh -c 'TEXT', the other words are parameters that nothing uses.
         let sees_words = script.as_ref().is_none_or(|script| script.file.is_some());
         let operator = words
             .iter()
@@ -176,21 +176,21 @@ impl<'c> Analysis<'c> {
         is_shell && self.operator.is_some() && self.words.get(1).is_some_and(|word| word == "-c")
     }
 
-    /// The file of the script, or else the command.
+    /// Returns the file of the script, or else the command.
     fn file(&self) -> String {
         self.file
             .clone()
             .unwrap_or_else(|| self.check.command_line())
     }
 
-    /// A place in the script, or else the command.
+    /// Returns a place in the script, or else the command.
     fn place(&self, line: usize) -> String {
         let place = self.file.as_ref().map(|file| format!("{file}:{line}"));
         place.unwrap_or_else(|| self.check.command_line())
     }
 }
 
-/// A word that only a shell understands.
+/// True if only a shell understands this word.
 fn is_operator(word: &str) -> bool {
     let is_redirect = |word: &str| word.starts_with('>') || word.starts_with("&>");
     ["|", "||", "&&", ";", "&", "<"].contains(&word)
@@ -198,7 +198,7 @@ fn is_operator(word: &str) -> bool {
         || word.strip_prefix(['1', '2']).is_some_and(is_redirect)
 }
 
-/// The text with which a shell would execute the words.
+/// Returns the text with which a shell would execute the words.
 fn as_shell_text(words: &[String]) -> String {
     let quoted = |word: &String| match word {
         word if is_operator(word) => word.clone(),

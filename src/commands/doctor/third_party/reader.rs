@@ -1,4 +1,4 @@
-//! Reads the words of a script, for `commands`. What is not one of the known commands ends the reading.
+//! Reads the words of a script, for `commands`. An unknown command ends the reading.
 
 use std::collections::HashMap;
 
@@ -274,7 +274,7 @@ impl Reader<'_> {
         let value = match name.parse::<usize>() {
             _ if name == "?" => Word::Status,
             Ok(number) => Word::Text(self.arguments.get(number.checked_sub(1)?)?.clone()),
-            // One that is not set here can come from keepalived's environment.
+            // A variable that is not set here can come from keepalived's environment.
             Err(_) => self.variables.get(name)?.clone(),
         };
         match value {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
+use nix::unistd::{AccessFlags, access};
 
 use super::Unfit;
 use crate::errno::ErrnoText;
@@ -193,6 +194,24 @@ pub fn value(path: &Path) -> Result<Option<i64>, Unfit> {
 pub fn is_same(file: &File, path: &Path) -> bool {
     let found = file.metadata().map(|found| Mark::of(&found));
     found.is_ok_and(|found| id(path).is_ok_and(|id| id == found.id))
+}
+
+/// Checks that this process can write to the file, or make it. Changes nothing.
+///
+/// # Errors
+/// Returns why neither is possible.
+pub fn check_writable(path: &Path) -> Result<(), Unfit> {
+    access(path, AccessFlags::W_OK)
+        .or_else(|_| access(folder(path), AccessFlags::W_OK | AccessFlags::X_OK))
+        .map_err(Unfit::System)
+}
+
+/// Returns the folder of a file.
+pub(super) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 pub(super) fn is_in_the_way(path: &Path) -> bool {
