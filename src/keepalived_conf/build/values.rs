@@ -77,7 +77,7 @@ impl Context<'_> {
         };
         let (least, most) = (shown(*range.start()), *range.end());
         let range = match most {
-            i64::MAX => format!("from {least} on"),
+            i64::MAX => format!("of {least} or more"),
             most => format!("from {least} to {}", shown(most)),
         };
         let problem = match used {
