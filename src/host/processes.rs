@@ -124,6 +124,13 @@ impl Processes {
         self.all.iter()
     }
 
+    /// True if the processes of other users are among them. The first process of a PID namespace is missing, or has no name,
+    /// if /proc is mounted with hidepid.
+    pub fn include_others(&self) -> bool {
+        let first = self.all.first();
+        first.is_some_and(|process| process.pid == 1 && process.name.is_some())
+    }
+
     /// True if these are all processes of the machine, and not those of a container, or those that this user can see.
     pub fn are_all(&self) -> bool {
         let namespace = fs::read_link(self.proc.join("self/ns/pid"));

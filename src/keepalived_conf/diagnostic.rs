@@ -165,6 +165,8 @@ problems! {
     TrackFileDropped = 186,
     /// keepalived writes over the file of track_file `name` at each start.
     InitFileOverwrites = 187,
+    /// This user is not allowed to read `file`.
+    FileDenied = 189,
 }
 
 impl Problem {
@@ -179,7 +181,7 @@ impl Problem {
     #[rustfmt::skip]
     pub fn is_gap(self) -> bool {
         use Problem::*;
-        let is_part = matches!(self, NotFollowed | Limits | Template | Undefined | OpenQuote | CommandCrash);
+        let is_part = matches!(self, NotFollowed | Limits | FileDenied | Template | Undefined | OpenQuote | CommandCrash);
         let is_garbled = matches!(self, Garbled | RandomBounds | ConditionalDefinition | IncludedTwice);
         let is_brace = matches!(self, UnknownBlock | BlockEndsEarly | MissingOpen | ExtraOpen | MissingClose | MissingCloseAtEnd);
         is_part || is_garbled || is_brace

@@ -1,6 +1,7 @@
 //! The files that lines include, one after the other (lib/parser.c, `check_include`, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ impl Reader<'_> {
                     .collect();
                 return self.stack.extend(opened.into_iter().rev());
             }
+            Found::Denied => return self.report(Problem::FileDenied, &[("file", &shown)]),
             Found::TooMany => return self.report(Problem::Limits, &[]),
             Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
             Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
@@ -99,14 +101,18 @@ impl Reader<'_> {
                         return Some(bytes);
                     }
                     Ok(_) => Problem::Limits,
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                        Problem::FileDenied
+                    }
                     Err(_) => Problem::FileUnreadable,
                 }
             }
             Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
+            Some(Kind::Denied) => Problem::FileDenied,
             _ => Problem::FileUnreadable,
         };
         let problem = match problem {
-            Problem::Limits => problem,
+            Problem::Limits | Problem::FileDenied => problem,
             _ if strict >= Strict::Readable => Problem::FileRefused,
             _ => problem,
         };

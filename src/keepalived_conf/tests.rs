@@ -88,16 +88,31 @@ fn each_mistake_is_reported_with_its_line() {
             "interval \\",
             "3 MisspelledKeyword interval\\|vrrp_script chk||interval",
         ),
-        ("interval 5s", "3 NumberUsed interval|5s|0|4294|0.005"),
-        ("timeout 5000", "3 NumberIgnored timeout|5000|0|4294|0"),
-        ("interval 0", "3 NumberUsed interval|0|0.001|4294|1"),
+        (
+            "interval 5s",
+            "3 NumberUsed interval|5s|a number with or without decimals|from 0 to 4294|0.005",
+        ),
+        (
+            "timeout 5000",
+            "3 NumberIgnored timeout|5000|a number with or without decimals|from 0 to 4294|0",
+        ),
+        (
+            "interval 0",
+            "3 NumberUsed interval|0|a number with or without decimals|from 0.001 to 4294|1",
+        ),
         ("interval 2 seconds", "3 IgnoredWords seconds|interval"),
-        ("weight 300", "3 NumberUsed weight|300|-253|253|300"),
+        (
+            "weight 300",
+            "3 NumberUsed weight|300|digits only|from -253 to 253|300",
+        ),
         (
             "weight 5 backwards",
             "3 WordIgnored weight|backwards|reverse",
         ),
-        ("fall -3", "3 NumberUsed fall|-3|1|2147483647|1"),
+        (
+            "fall -3",
+            "3 NumberUsed fall|-3|digits only|from 1 to 2147483647|1",
+        ),
         ("rise", "3 MissingValue rise"),
         (
             "script /bin/false --quiet",

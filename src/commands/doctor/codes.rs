@@ -34,9 +34,12 @@ codes! {
 
 /// The codes of findings after which the result of a check does not depend on its service.
 const DECISIVE: &str = "
-    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU253 LU256 LU302 LU303 LU305 LU310 LU314 LU315 LU318
+    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU232 LU253 LU256 LU262 LU263 LU302 LU303 LU305 LU310 LU314 LU315 LU318
     LU322 LU331 LU332 LU333 LU402 LU403 LU404 LU405 LU408 LU413 LU414 LU415 LU416 LU421 LU521
 ";
+
+/// The codes of findings about something that the doctor could not tell.
+const IN_DOUBT: &str = "LU222 LU257 LU262 LU301 LU304 LU401 LU417 LU418";
 
 /// Returns the whole table, in the order of the codes.
 pub fn all() -> Vec<&'static Code> {
@@ -49,6 +52,12 @@ pub fn all() -> Vec<&'static Code> {
 pub fn by_id(id: &str) -> Option<&'static Code> {
     let mut all = all().into_iter();
     all.find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+/// Returns whether a finding of this code is about something that the doctor could not tell.
+pub fn is_in_doubt(code: &Code) -> bool {
+    let mut in_doubt = IN_DOUBT.split_ascii_whitespace();
+    in_doubt.any(|id| id == code.id)
 }
 
 /// Returns whether the result of a check does not depend on its service if it has a finding of this code.
@@ -79,7 +88,10 @@ mod tests {
         assert!(ids.len() > 100, "{}", ids.len());
         assert_eq!(by_id("lu101").map(|code| code.id), Some("LU101"));
         assert!(by_id("LU000").is_none());
-        for id in DECISIVE.split_ascii_whitespace() {
+        for id in [DECISIVE, IN_DOUBT]
+            .iter()
+            .flat_map(|ids| ids.split_ascii_whitespace())
+        {
             assert!(by_id(id).is_some(), "{id}");
         }
     }

@@ -108,7 +108,8 @@ impl Builder<'_> {
         let cx = self.cx;
         let folder = Path::new(&file.value).parent().unwrap_or(Path::new(""));
         let is_watched = !folder.starts_with("/proc") && !folder.starts_with("/sys");
-        let exists = || cx.files.kind(folder) == Some(files::Kind::Folder);
+        let kind = || cx.files.kind(folder);
+        let exists = || matches!(kind(), Some(files::Kind::Folder | files::Kind::Denied));
         if !cx.on_disk || !folder.is_absolute() || is_watched && exists() {
             return false;
         }

@@ -71,7 +71,15 @@ impl Context<'_> {
         };
         let shown = |value: i64| value as f64 / 10_f64.powi(decimals as i32);
         let keyword = line.word(at - 1).unwrap_or_default();
-        let (least, most) = (shown(*range.start()), shown(*range.end()));
+        let form = match decimals {
+            0 => "digits only",
+            _ => "a number with or without decimals",
+        };
+        let (least, most) = (shown(*range.start()), *range.end());
+        let range = match most {
+            i64::MAX => format!("of {least} or more"),
+            most => format!("from {least} to {}", shown(most)),
+        };
         let problem = match used {
             Some(_) => Problem::NumberUsed,
             None => Problem::NumberIgnored,
@@ -80,8 +88,8 @@ impl Context<'_> {
         let values: Values = &[
             ("keyword", &keyword),
             ("text", &text),
-            ("least", &least),
-            ("most", &most),
+            ("form", &form),
+            ("range", &range),
             ("used", &used_shown),
         ];
         self.report(&line.place, problem, values);

@@ -17,7 +17,7 @@ fn diagnostics_depend_on_the_version() {
         (
             decimal.as_str(),
             "2.3.1",
-            vec!["3 NumberUsed interval|2.5|0|4294|2"],
+            vec!["3 NumberUsed interval|2.5|digits only|from 0 to 4294|2"],
         ),
         (&decimal, "2.3.2", vec![]),
         (&decimal, "", vec!["3 VersionsDiffer"]),

@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 
+use super::seen::{doubtful_label, is_watchable};
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
-    FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
-    FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source, writer_fix, writer_status,
+    FILE_ABSENT, FILE_DOWN, FILE_IS_MOUNT, FILE_LABEL, FILE_NO_NUMBER, FILE_UNREADABLE,
+    FILE_UNSAFE, FILE_UNUSED, FILE_VALUE, FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source,
+    writer_fix, writer_status,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
@@ -86,6 +88,9 @@ impl TrackedFile<'_> {
                 return vec![self.finding(FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
             }
         };
+        if let Some(unseen) = self.unseen() {
+            return vec![unseen];
+        }
         let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
             return vec![self.finding(FILE_NO_NUMBER, &[])];
         };
@@ -93,6 +98,15 @@ impl TrackedFile<'_> {
         findings.extend(self.is_down(value));
         findings.push(self.last_written(value, found.modified().ok()));
         findings
+    }
+
+    /// Reports a file whose number keepalived does not learn, or perhaps not.
+    fn unseen(&self) -> Option<Finding> {
+        if is_watchable(self.path) == Some(false) {
+            return Some(self.finding(FILE_IS_MOUNT, &[]));
+        }
+        let label = doubtful_label(self.path)?;
+        Some(self.finding(FILE_LABEL, &[("label", &label)]))
     }
 
     /// Reports a file whose writer writes 0 and 1, but whose number is added to the priority.

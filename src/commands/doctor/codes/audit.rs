@@ -46,6 +46,8 @@ codes! {
     FILE_UNSAFE = "LU258";
     FILE_DOWN = "LU260";
     TRACK_PROCESS = "LU261";
+    FILE_LABEL = "LU262";
+    FILE_IS_MOUNT = "LU263";
 }
 
 impl fmt::Display for Weakness {

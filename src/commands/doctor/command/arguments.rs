@@ -11,7 +11,6 @@ use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
 };
-use crate::commands::doctor::codes::outcome::{IfDown, IfUp};
 use crate::commands::doctor::findings::Finding;
 use crate::domain::ExitCodes;
 use crate::keepalived_conf::Version;
@@ -62,13 +61,7 @@ pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
         true => options(check, version, &mut findings),
         false => None,
     };
-    let findings = findings
-        .into_iter()
-        .map(|finding: Finding| finding.at(check.place()));
-    Call {
-        findings: findings.collect(),
-        options,
-    }
+    Call { findings, options }
 }
 
 fn options(
@@ -76,29 +69,25 @@ fn options(
     version: Option<Version>,
     findings: &mut Vec<Finding>,
 ) -> Option<CheckOptions> {
-    let name = &check.name;
     let is_for_a_shell = |word: &&Vec<u8>| word.iter().any(|byte| b"|&;<>$`()~".contains(byte));
     if let Some(word) = check.words.iter().find(is_for_a_shell) {
         let word = String::from_utf8_lossy(word);
-        findings.push(SHELL_WORD.with(&[("name", name), ("word", &word)]));
+        findings.push(check.finding(SHELL_WORD, &[("word", &word)]));
         return None;
     }
     let line = check.command_line();
-    let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
     let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
         Ok(Request::Check(options)) => {
             findings.extend(times(check, &options, version));
             let is_dynamic = check.on_failure == OnFailure::Server { dynamic: true };
             if is_dynamic && options.exit_codes != ExitCodes::Keepalived {
-                findings.push(DYNAMIC.with(&[("name", name)]));
+                findings.push(check.finding(DYNAMIC, &[]));
             }
             return Some(options);
         }
-        Ok(_) => NOT_A_CHECK.with(&[("name", name), ("line", &line)]),
-        Err(refusal) if refusal.is_help() => {
-            HELP.with(&[("name", name), ("line", &line), ("always", &always)])
-        }
-        Err(refusal) => REFUSED.with(&[("name", name), ("why", &refusal), ("fails", &fails)]),
+        Ok(_) => check.finding(NOT_A_CHECK, &[("line", &line)]),
+        Err(refusal) if refusal.is_help() => check.finding(HELP, &[("line", &line)]),
+        Err(refusal) => check.finding(REFUSED, &[("why", &refusal)]),
     };
     findings.push(finding);
     None
@@ -115,10 +104,5 @@ fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) ->
         () if ours >= interval && overlaps => OVERLAP,
         () => return None,
     };
-    Some(code.with(&[
-        ("name", &check.name),
-        ("ours", &HumanDuration(ours)),
-        ("timeout", &HumanDuration(timeout)),
-        ("interval", &HumanDuration(interval)),
-    ]))
+    Some(check.finding(code, &[("ours", &HumanDuration(ours))]))
 }

@@ -6,6 +6,7 @@
 //! the file.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -65,10 +66,11 @@ pub struct Loaded {
 /// Finds the running keepalived processes, and reports what cannot be read.
 pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     let clock = SystemClock::start();
+    let unknown = |why: &dyn Display| PROCESSES_UNKNOWN.with(&[("why", why)]);
     let processes = match Processes::read(proc, Deadline::new(&clock, LIMIT)) {
         Ok(processes) => processes,
         Err(why) => {
-            findings.add(PROCESSES_UNKNOWN.with(&[("why", &why)]));
+            findings.add(unknown(&why));
             return Vec::new();
         }
     };
@@ -77,6 +79,9 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         .filter(|process| process.matches_name("keepalived"));
     let candidates = named.filter_map(|process| Candidate::find(proc, process.pid()));
     let candidates: Vec<Candidate> = candidates.collect();
+    if candidates.is_empty() && !processes.include_others() {
+        findings.add(unknown(&"this user cannot see the processes of others"));
+    }
     let is_keepalived = |pid: u32| {
         let mut all = candidates.iter();
         all.any(|other| other.pid == pid && other.may_be_keepalived())

@@ -77,7 +77,7 @@ pub(super) const IF_TRUE: &str = "; if 1 ; then ; ";
 /// Reads a script.
 ///
 /// # Errors
-/// Returns the line that is not understood.
+/// Returns the line that is not understood; 0 for the script as a whole.
 pub fn read(
     text: &str,
     bash: bool,
@@ -85,7 +85,7 @@ pub fn read(
     scene: Scene<'_>,
 ) -> Result<Shape, usize> {
     if text.contains([HIDDEN, CONNECTION]) {
-        return Err(1);
+        return Err(0);
     }
     let mut text = text.to_owned();
     // A shell that is not bash runs the command of &> in the background.

@@ -60,7 +60,7 @@ impl Analysis<'_> {
             }
             _ => return Err(Left::Mixed),
         };
-        if !owners.is_empty() && !self.setting.is_root {
+        if !owners.is_empty() && self.setting.user.uid != 0 {
             return Err(Left::NeedsRoot);
         }
         let targets: Vec<String> = looks.iter().flat_map(targets).collect();

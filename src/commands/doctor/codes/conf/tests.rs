@@ -167,7 +167,7 @@ fn examples() -> Vec<(Problem, String, &'static str)> {
 }
 
 /// These require a disk, much time, or a file of several lines that is included.
-const WITHOUT_EXAMPLE: &[Problem] = &[FileExecutable, FileUnreadable, Limits];
+const WITHOUT_EXAMPLE: &[Problem] = &[FileDenied, FileExecutable, FileUnreadable, Limits];
 
 /// Returns whether a name in braces is left in a text. Blocks of keepalived.conf have blanks.
 fn has_placeholder(text: &str) -> bool {
