@@ -36,7 +36,7 @@ fn the_domain_is_pure() {
             "clap",
             "nix::",
             "procfs",
-            "tracing",
+            "log::",
             "humantime",
             "libc",
             "unsafe",

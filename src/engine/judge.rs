@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tracing::debug;
+use ::log::debug;
 
 use super::look::{look, look_up};
 use super::spec::{CheckSpec, Outcome, Timing};

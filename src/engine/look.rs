@@ -1,6 +1,6 @@
 //! One look: a source is asked about the open targets.
 
-use tracing::{Level, debug, enabled};
+use ::log::{Level, debug, log_enabled};
 
 use crate::clock::{Deadline, Shown};
 use crate::domain::{Compliance, Family, Listener, LookupKey, Protocol, Requirements, Survey};
@@ -66,7 +66,7 @@ fn ask(
         seen += 1;
         survey.observe(listener, requirements)
     });
-    if enabled!(Level::DEBUG) {
+    if log_enabled!(Level::Debug) {
         let end = match &answer {
             Ok(()) if survey.is_settled() => "enough".to_owned(),
             Ok(()) => "complete".to_owned(),
@@ -135,7 +135,7 @@ pub fn look_up(
         if let Ok(found) = &answer {
             survey.found(connection, found, requirements);
         }
-        if enabled!(Level::DEBUG) {
+        if log_enabled!(Level::Debug) {
             let end = match answer.as_deref() {
                 Ok([]) => "is none".to_owned(),
                 Ok([listener]) => format!("is {listener}"),

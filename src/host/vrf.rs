@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tracing::debug;
+use ::log::debug;
 
 use crate::clock::Deadline;
 use crate::domain::{Ingress, Vrf};

@@ -1,6 +1,6 @@
 //! `--owner-process`: a process that holds the listener.
 
-use tracing::debug;
+use ::log::debug;
 
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Doubt, Listener, Violation};

@@ -27,7 +27,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::time::Duration;
 
-use tracing::debug;
+use ::log::debug;
 
 use self::looks::Looks;
 use self::metrics::Metrics;
