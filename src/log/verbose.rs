@@ -1,4 +1,4 @@
-//! What the program does, as lines on stderr: `-v`, and `--log stderr`.
+//! Lines on stderr about the work of the program: `-v`, and `--log stderr`.
 
 use std::fmt::Arguments;
 use std::sync::{Mutex, PoisonError};
