@@ -11,7 +11,7 @@ use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
 use super::include::Strict;
-use super::reader::{MAX_FILE, Open, Origin, Reader, Source};
+use super::reader::{MAX_FILE, Open, Origin, Reader};
 use super::template::placeholder;
 use super::words::lossy;
 
@@ -59,20 +59,11 @@ impl Reader<'_> {
             self.cx.report(&place, Problem::Template, values);
             return None;
         }
-        // keepalived changes to the folder of a file that is named with one.
-        let folder = match full.parent() {
-            Some(folder) if path.contains(&b'/') => Arc::from(folder),
-            _ => source.folder.clone(),
-        };
         let place = Location::new(full, 0);
         Some(Open {
             text: Arc::from(bytes),
             at: 0,
-            source: Arc::new(Source {
-                file: place.file.clone(),
-                folder,
-                parent: Some(source),
-            }),
+            source: source.including(place.file.clone(), path),
             place,
             origin: Origin::File,
         })

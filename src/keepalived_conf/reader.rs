@@ -76,16 +76,19 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Reports a problem. A difference between versions is reported if the version is unknown.
+    /// Reports a problem.
     pub fn report(&self, place: &Location, problem: Problem, values: Values) {
-        if self.version.is_none() || problem != Problem::VersionsDiffer {
-            self.diagnostics.borrow_mut().add(place, problem, values);
-        }
+        self.diagnostics.borrow_mut().add(place, problem, values);
     }
 
-    /// Returns whether the version is at least this one. An unknown version is read like a widespread one.
+    /// Returns the version that reads. An unknown version is read like a widespread one.
+    pub fn version(&self) -> Version {
+        self.version.unwrap_or(Version::WIDESPREAD)
+    }
+
+    /// Returns whether the version is at least this one.
     pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
-        self.version.unwrap_or(Version::WIDESPREAD) >= Version::new(major, minor, patch)
+        self.version() >= Version::new(major, minor, patch)
     }
 }
 
@@ -100,6 +103,21 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Returns the source of a file that this one includes by a name. keepalived changes to the folder of a file that is
+    /// named with one.
+    pub fn including(self: &Arc<Self>, file: Arc<Path>, name: &[u8]) -> Arc<Self> {
+        let folder = match file.parent() {
+            Some(folder) if name.contains(&b'/') => Arc::from(folder),
+            _ => self.folder.clone(),
+        };
+        let parent = Some(self.clone());
+        Arc::new(Self {
+            file,
+            folder,
+            parent,
+        })
+    }
+
     /// Returns the file and those that include it.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |source| source.parent.as_deref())
@@ -174,7 +192,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             source: Arc::new(source),
             place,
-            definitions: Definitions::standard(),
+            definitions: Definitions::standard(cx.id),
             read: Vec::new(),
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
@@ -341,9 +359,6 @@ impl<'a> Reader<'a> {
     pub(super) fn without_comment(&mut self, text: &[u8]) -> Vec<u8> {
         let mut found = decomment(text);
         let is_part = self.continued.is_some() || found.text.starts_with(b"$");
-        if found.continues && is_part {
-            self.report(Problem::VersionsDiffer, &[]);
-        }
         if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
             found.text.pop();
         }

@@ -117,9 +117,10 @@ pub fn read(
                 &running, installed, main, before, after,
             ));
         }
-        let shown = version.map_or("of an unknown version".to_owned(), |version| {
-            version.to_string()
-        });
+        let shown = version.map_or(
+            "of an unknown version (read as 2.3.4)".to_owned(),
+            |version| version.to_string(),
+        );
         examined.lines.push(RUNNING.with(&[
             ("version", &shown),
             ("pid", &running.pid),

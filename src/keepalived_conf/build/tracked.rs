@@ -113,7 +113,6 @@ impl Builder<'_> {
         if !cx.on_disk || !folder.is_absolute() || is_watched && exists() {
             return false;
         }
-        cx.report(&file.place, Problem::VersionsDiffer, &[]);
         let is_dropped = cx.since(2, 2, 8);
         if is_dropped {
             let values: Values = &[("name", &name), ("folder", &folder.display())];
@@ -223,11 +222,8 @@ impl Context<'_> {
         if !words.clone().all(is_known) {
             self.wrong_word(line, 1, "[NUMBER] [overwrite]");
         }
-        if words.any(|word| word == "overwrite") {
-            return;
-        }
-        self.report(&line.place, Problem::VersionsDiffer, &[]);
-        if self.since(2, 2, 8) && !self.since(2, 3, 3) {
+        let overwrites = words.any(|word| word == "overwrite");
+        if !overwrites && self.since(2, 2, 8) && !self.since(2, 3, 3) {
             self.report(&line.place, Problem::InitFileOverwrites, &[("name", &name)]);
         }
     }

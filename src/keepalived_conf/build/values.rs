@@ -123,10 +123,6 @@ impl Context<'_> {
 
     /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
     pub(super) fn seconds(&self, line: &Line) -> Option<Spanned<Duration>> {
-        let is_number = |decimals| line.word(1).is_some_and(|word| parse(word, decimals).1);
-        if is_number(3) && !is_number(0) {
-            self.report(&line.place, Problem::VersionsDiffer, &[]);
-        }
         self.check_rest(line, 2);
         let (decimals, unit) = if self.since(2, 3, 2) {
             (3, 1)
