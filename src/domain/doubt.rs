@@ -43,3 +43,16 @@ impl From<Doubt> for Obstacle {
         Self::Doubt(doubt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_obstacle_is_shown_as_its_reason() {
+        let doubt = Doubt::new("it cannot be read");
+        assert_eq!(Obstacle::from(doubt).to_string(), "it cannot be read");
+        let no_such = Obstacle::NoSuch("there is no user x".to_owned());
+        assert_eq!(no_such.to_string(), "there is no user x");
+    }
+}

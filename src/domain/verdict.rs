@@ -168,6 +168,28 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_in_words_has_its_reason() {
+        let listener = Listener::at([0, 0, 0, 0], 443);
+        let full = Violation::QueueTooLong("full".to_owned());
+        let reason = |text: &str| Some(text.to_owned());
+        for (answer, words) in [
+            (Answer::Listening(listener.clone()), ("listening", None)),
+            (Answer::NotListening, ("not listening", None)),
+            (
+                Answer::Violates(listener, full),
+                ("queue too long", reason("full")),
+            ),
+            (
+                Answer::CouldNotTell(Doubt::new("why")),
+                ("could not tell", reason("why")),
+            ),
+            (Answer::NotChecked, ("not checked", None)),
+        ] {
+            assert_eq!(answer.in_words(), words, "{answer:?}");
+        }
+    }
+
+    #[test]
     fn truth_table() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());

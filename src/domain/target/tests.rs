@@ -264,6 +264,22 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
 }
 
 #[test]
+fn for_udp_a_device_counts_as_much_as_the_address_and_the_family_nothing() {
+    let target: Target = "udp:192.0.2.10:443".parse().unwrap();
+    let of = |address, device| {
+        target.specificity(&Listener {
+            protocol: Protocol::Udp,
+            device,
+            ..listener(address, Some(false))
+        })
+    };
+    let (any, device) = (Device::Any, Device::Index(7));
+    assert_eq!(of("::", any), of("0.0.0.0", any));
+    assert!(of("0.0.0.0", any) < of("0.0.0.0", device));
+    assert_eq!(of("::", device), of("192.0.2.10", any));
+}
+
+#[test]
 fn for_a_port_the_address_of_a_listener_on_lo_decides() {
     let not_on_lo = Reachability::Unless(Condition::NotOnLo);
     for (address, expected) in [
