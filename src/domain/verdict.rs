@@ -168,6 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_the_verdicts() {
+        use Verdict::{
+            Absent, CouldNotTell, Listening, NotListening, Present, QueueTooLong, WrongOwner,
+        };
+        for (verdict, name) in [
+            (Listening, "listening"),
+            (Absent, "absent"),
+            (NotListening, "not listening"),
+            (QueueTooLong, "queue too long"),
+            (WrongOwner, "wrong owner"),
+            (Present, "present"),
+            (CouldNotTell, "could not tell"),
+        ] {
+            assert_eq!(verdict.to_string(), name);
+        }
+    }
+
+    #[test]
     fn an_answer_in_words_has_its_reason() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let full = Violation::QueueTooLong("full".to_owned());

@@ -86,3 +86,22 @@ impl<'a> SourceChain<'a> {
         Some((&mut **source, second))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_source_has_a_second_opinion_and_only_while_it_is_not_spared() {
+        let has_second = |chain: &mut SourceChain<'_>, index| {
+            let found = chain.get(index).map(|(_, second)| second.is_some());
+            found.unwrap_or_default()
+        };
+        let mut chain = SourceChain::chosen(SourceChoice::Auto, "/proc");
+        for is_spared in [false, true, false] {
+            chain.spare_second_opinion(is_spared);
+            let found = [0, 1, 2].map(|index| has_second(&mut chain, index));
+            assert_eq!(found, [!is_spared, false, false]);
+        }
+    }
+}
