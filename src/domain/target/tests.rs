@@ -138,6 +138,21 @@ fn refuses_everything_else_and_says_why() {
 }
 
 #[test]
+fn an_error_says_what_is_wrong_and_what_was_expected() {
+    for (text, said) in [
+        ("", "it is empty; expected PORT"),
+        (
+            "0443",
+            "leading zeros are not allowed: write 443; expected PORT",
+        ),
+        ("192.0.2.10", "the port is missing; expected PORT"),
+    ] {
+        let error = text.parse::<Target>().unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
 fn serves_table() {
     use Reachability::{No, Yes};
     const UNLESS_V6ONLY: Reachability = Reachability::Unless(Condition::V6only);
