@@ -300,7 +300,7 @@ impl<'a> Watch<'a> {
         self.looks.go_home();
         let trial = match self.file.fd() {
             Some(file) => self.program.start_trial(file, now),
-            None => Err(self.file.trouble().unwrap_or("there is no file").to_owned()),
+            None => Err(self.file.trouble().unwrap_or("there is no file".to_owned())),
         };
         match trial {
             Ok(trial) => self.trial = Some(trial),
@@ -339,7 +339,7 @@ impl<'a> Watch<'a> {
             self.reporter.trouble(&text);
         }
         log::verbose::flush(Wait::No);
-        match self.file.is_right() {
+        match self.file.is_right() && !self.file.is_unseen() {
             true => ExitStatus::plain(ExitReason::Done),
             false => ended_in_trouble(),
         }
