@@ -1,8 +1,9 @@
-//! Folders on the path of a file that users other than root can write to.
+//! Folders on the path of a file that users other than root can write to, and the mount of a file.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -129,6 +130,14 @@ fn words(path: &Path) -> Vec<OsString> {
 fn at(path: &Path, is_root_only: bool) -> Option<Part> {
     let found = fs::symlink_metadata(path).ok()?;
     Some(Part::new(path.to_owned(), &found, is_root_only))
+}
+
+/// Returns the number of the mount of an open file. `None`: there is no /proc.
+pub fn mount_id(file: &File) -> Option<u64> {
+    // statx(2) has it only since Linux 5.8.
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    number.trim().parse().ok()
 }
 
 #[cfg(test)]

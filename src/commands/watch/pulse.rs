@@ -1,7 +1,7 @@
 //! The work of a watch while it waits: it feeds the watchdog, reads signals, and shows that it is alive.
 //!
-//! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM or SIGINT this clock
-//! is [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.
+//! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM this clock is
+//! [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::time::TimeSpec;
 use nix::unistd::getpid;
 
@@ -29,10 +29,21 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long to rest if ppoll(2) fails.
 const REST: Duration = Duration::from_millis(10);
 
+/// Signals of errors in the program, of which SIGABRT is also systemd's for a watchdog that was not fed.
+const ERRORS: [Signal; 7] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+];
+
 /// The requests of signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// To end: SIGTERM or SIGINT.
+    /// To end: SIGTERM, SIGINT, SIGQUIT or SIGXCPU (soon the limit would end it by SIGKILL).
     pub end: bool,
     /// To read the options again: SIGHUP.
     pub reload: bool,
@@ -60,17 +71,13 @@ impl Pulse {
     /// # Errors
     /// Returns why signals cannot be waited for.
     pub fn new() -> Result<Self, Errno> {
-        let signals = [
-            Signal::SIGTERM,
-            Signal::SIGINT,
-            Signal::SIGHUP,
-            Signal::SIGUSR1,
-            Signal::SIGCHLD,
-        ];
+        // All of them: one that ends or stops the process would leave 0 in the file.
+        let mut signals = SigSet::all();
+        ERRORS.into_iter().for_each(|error| signals.remove(error));
         let systemd = Systemd::new();
         Ok(Self {
             clock: SystemClock::start(),
-            signals: Signals::block(&signals)?,
+            signals: Signals::block(signals)?,
             asked: Cell::default(),
             every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
             systemd: RefCell::new(systemd),
@@ -116,7 +123,7 @@ impl Pulse {
         self.systemd.borrow_mut()
     }
 
-    /// True after SIGTERM or SIGINT.
+    /// True after SIGTERM and the like.
     pub fn is_ended(&self) -> bool {
         self.asked.get().end
     }
@@ -159,10 +166,13 @@ impl Pulse {
             let mut asked = self.asked.get();
             for signal in self.signals.read() {
                 match signal {
-                    Signal::SIGTERM | Signal::SIGINT => asked.end = true,
+                    Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGXCPU => {
+                        asked.end = true;
+                    }
                     Signal::SIGHUP => asked.reload = true,
                     Signal::SIGUSR1 => asked.state = true,
-                    _ => asked.child = true,
+                    Signal::SIGCHLD => asked.child = true,
+                    _ => {}
                 }
             }
             self.asked.set(asked);
