@@ -19,13 +19,17 @@ use nix::unistd::getpid;
 
 use super::systemd::Systemd;
 use super::track_file::{BEAT, write_once};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, HumanDuration, SystemClock};
 use crate::host::signals::Signals;
+use crate::report;
+use crate::report::writer::Wait;
 
 /// Longer than any deadline.
 const FAR_FUTURE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// How often signals are read during a look.
 const TICK: Duration = Duration::from_millis(50);
+/// The time for the report of the hard time limit, and for a call that has returned after all.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long to rest if ppoll(2) fails.
 const REST: Duration = Duration::from_millis(10);
 
@@ -87,7 +91,8 @@ impl Pulse {
     }
 
     /// Starts a thread that ends the process if this one has not read its clock for this long, because of a system call that
-    /// does not return. That thread writes down into the file first. It does not count time in which the process is stopped.
+    /// does not return. That thread reports the reason and writes down into the file first. It does not count time in which
+    /// the process is stopped.
     ///
     /// # Errors
     /// Returns an error if there is no thread.
@@ -99,6 +104,8 @@ impl Pulse {
     ) -> std::io::Result<()> {
         let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
         let most = limit.as_millis().div_ceil(BEAT.as_millis());
+        // Now, since later there may be no descriptor left.
+        let systemd = Systemd::new();
         let work = move || {
             let (mut seen, mut missed) = (0, 0);
             while missed < most {
@@ -107,11 +114,13 @@ impl Pulse {
                 missed = if now == seen { missed + 1 } else { 0 };
                 seen = now;
             }
-            let writer = thread::Builder::new().spawn(move || write_once(&file, down));
-            // The write can hang, too.
-            for _ in (0..20).take_while(|_| writer.as_ref().is_ok_and(|it| !it.is_finished())) {
-                thread::sleep(REST);
-            }
+            // If the call returns meanwhile, the watch must not write 0 again.
+            let _ = kill(getpid(), Signal::SIGTERM);
+            // The report may hang, too: the standard error can be a file.
+            let _ = thread::Builder::new().spawn(move || report_hang(systemd, limit));
+            // On a frozen file system this hangs as well. If the process were killed, nothing would be written after the thaw.
+            let _ = write_once(&file, down);
+            thread::sleep(LAST_WORDS);
             let _ = kill(getpid(), Signal::SIGKILL);
         };
         let thread = thread::Builder::new().stack_size(64 * 1024);
@@ -182,6 +191,17 @@ impl Pulse {
             systemd.beat(now);
         }
     }
+}
+
+/// Tells systemd and the standard error that the hard time limit has passed, without waiting for a reader.
+fn report_hang(mut systemd: Systemd, limit: Duration) {
+    let limit = HumanDuration(limit);
+    let why = format!(
+        "a system call has not returned for {limit}: this watch writes down and ends itself"
+    );
+    systemd.status(&format!("TROUBLE: {why}"));
+    systemd.send("");
+    report::eprint_line(why, Wait::Never);
 }
 
 impl Clock for Pulse {
