@@ -128,7 +128,7 @@ fn a_full_queue_and_a_closed_port_are_both_reported() {
                 "accept queue full: ListenOverflows 9 (R/s, 9 in total), ListenDrops 9 (R/s, 9 in total), \
                  tcp_abort_on_overflow = 1",
                 &format!(
-                    "  127.0.0.1:80, of {this}: 9 drops; full at HH:MM:SS, QUEUE 1/0; now 1/0"
+                    "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 1/0; discarded for any reason: 9; now 1/0"
                 ),
                 "connections failed to open: AttemptFails 1 (R/s, 1 in total)",
                 "resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)",
@@ -151,8 +151,9 @@ fn a_full_queue_with_abort_on_overflow_is_reported() {
         await_reset(&clients[3]);
         let said = watch.end().exits(0).stderr("");
         let found = findings(&said);
-        let queue =
-            format!("  127.0.0.1:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2");
+        let queue = format!(
+            "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 3/2; discarded for any reason: 2; now 3/2"
+        );
         assert!(found.contains(&queue.as_str()), "{said:#?}");
         assert!(
             found.contains(&"resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)"),

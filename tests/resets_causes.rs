@@ -316,7 +316,7 @@ fn resets_of_a_full_accept_queue_are_traced() {
             )
             .has(
                 ACCEPT_QUEUE,
-                &format!("{address}:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2"),
+                &format!("{address}:80, of {this}: full at HH:MM:SS, QUEUE 3/2; discarded for any reason: 2; now 3/2"),
             );
     });
 }

@@ -92,9 +92,9 @@ impl Diagnosis {
         });
         let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
             places.partition(|place| place.whose != Whose::Others);
-        let has_overflows = changes.growth("ListenOverflows") + changes.growth("ListenDrops") > 0;
-        let overflowed = monitor.listeners.overflowed().filter(|_| has_overflows);
-        let overflowed: Vec<KnownListener> = overflowed.cloned().collect();
+        let mut overflowed = monitor.listeners.overflowed();
+        overflowed.retain(|_| changes.has_grown("ListenOverflows"));
+        let overflowed: Vec<KnownListener> = overflowed.into_iter().cloned().collect();
         let ports = overflowed.iter().map(|known| (None, known.listener.port));
         let services = ours
             .iter()

@@ -158,7 +158,7 @@ fn queue(full: &FullQueue, started: WallTime) -> Value {
         "address": known.listener.address,
         "port": known.listener.port,
         "owner": owner(&full.owner),
-        "drops": known.dropped(),
+        "drops": known.discarded(),
         "full_at": known.full.map(|(_, at)| started.after(at).rfc3339()),
         "full_length": known.full.map(|(queue, _)| queue.length),
         "limit": known.listener.queue.and_then(|queue| queue.limit),

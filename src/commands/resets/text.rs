@@ -167,17 +167,12 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
 }
 
 fn queue_line(full: &FullQueue, started: WallTime) -> String {
-    let mut parts = Vec::new();
-    parts.extend(
-        full.known
-            .dropped()
-            .map(|dropped| format!("{dropped} drops")),
-    );
-    let queue = full
-        .known
-        .full
-        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()));
-    parts.extend(queue);
+    let mut parts = vec![match full.known.full {
+        Some((queue, at)) => format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()),
+        None => "not seen full, but the only listener that discarded segments".to_owned(),
+    }];
+    let discarded = full.known.discarded();
+    parts.extend(discarded.map(|count| format!("discarded for any reason: {count}")));
     parts.push(match full.now {
         Some(queue) => format!("now {queue}"),
         None => "the listener is gone".to_owned(),
