@@ -1,6 +1,7 @@
 //! The texts and counters of each cause.
 
 use super::causes::Cause;
+use super::monitor::Trace;
 
 /// The texts and counters of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,25 @@ impl Cause {
     /// Returns all causes, in the order of the report.
     pub fn all() -> impl Iterator<Item = Self> {
         DESCRIPTIONS.iter().map(|description| description.cause)
+    }
+}
+
+impl Description {
+    /// Returns the next step. Advice to trace is only for those who did not.
+    pub fn next_with(&self, trace: &Trace) -> &'static str {
+        match (self.cause, trace) {
+            (
+                Cause::Sent,
+                Trace::On {
+                    has_reasons: true, ..
+                },
+            ) => "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+            (Cause::Cut, Trace::On { .. }) => {
+                "a reset of either side that was not traced here, or a time-out; tcpdump -ni any 'tcp[tcpflags] & \
+                 tcp-rst != 0' shows each reset"
+            }
+            _ => self.next,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::counters::{Changes, Growth, Sample};
 use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::KnownListener;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, Trace};
 use super::owners::{ListenerOwner, ListenerSnapshot};
 use super::place::{Fact, ResetPlace};
 use super::site::Site;
@@ -45,6 +45,8 @@ pub struct DiagnosedCause {
     pub queues: Vec<FullQueue>,
     /// The firewall's rules that rejected, and how often.
     pub rules: Vec<(Rule, u64)>,
+    /// The next step for an operator.
+    pub next: &'static str,
 }
 
 /// A listener whose accept queue overflowed.
@@ -128,7 +130,7 @@ impl Diagnosis {
             let is_it = |place: &ResetPlace| place.site.cause == cause;
             let (places, others) = ours.into_iter().partition(is_it);
             ours = others;
-            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places);
+            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places, &monitor.trace);
             match cause {
                 Cause::AcceptQueue => {
                     let queues = overflowed.iter().map(|known| FullQueue {
@@ -216,7 +218,13 @@ impl Diagnosis {
 }
 
 impl DiagnosedCause {
-    fn new(cause: Cause, changes: &Changes, last: &Sample, places: Vec<ResetPlace>) -> Self {
+    fn new(
+        cause: Cause,
+        changes: &Changes,
+        last: &Sample,
+        places: Vec<ResetPlace>,
+        trace: &Trace,
+    ) -> Self {
         let description = cause.describe();
         let counters = description.counters.iter();
         let counters = counters.filter_map(|name| Some((*name, changes.get(name)?)));
@@ -233,6 +241,7 @@ impl DiagnosedCause {
             places,
             queues: Vec::new(),
             rules: Vec::new(),
+            next: description.next_with(trace),
         }
     }
 

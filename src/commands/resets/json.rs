@@ -80,7 +80,7 @@ fn cause(cause: &DiagnosedCause, started: WallTime) -> Value {
         "places": list(&cause.places, place),
         "queues": list(&cause.queues, |one| queue(one, started)),
         "rules": list(&cause.rules, |(one, packets)| rule(one, Some(*packets))),
-        "next": description.next,
+        "next": cause.next,
     })
 }
 

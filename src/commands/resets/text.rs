@@ -131,6 +131,7 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
     let unit = match (cause.cause, cause.resets) {
         (Cause::Firewall, Some(1)) => "packet",
         (Cause::Firewall, _) => "packets",
+        (Cause::Sent, _) if monitor.has_causes() && cause.places.is_empty() => "not traced",
         _ if monitor.has_causes() && !monitor.is_complete() => "traced",
         (_, Some(1)) => "reset",
         _ => "resets",
@@ -156,13 +157,7 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
             "nothing listens on the port, or no such connection on this machine: possible, without a counter\n",
         );
     }
-    let next = match cause.cause {
-        Cause::Sent if monitor.has_causes() => {
-            "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset"
-        }
-        _ => description.next,
-    };
-    let _ = writeln!(text, "  next: {next}");
+    let _ = writeln!(text, "  next: {}", cause.next);
     text
 }
 
