@@ -20,6 +20,7 @@ use common::traced::*;
 use common::watch::Watch;
 
 const RST: u8 = 4;
+const ACK: u8 = 16;
 
 /// Sends a bare segment of no connection.
 fn send_segment(from: &str, to: &str, [source, port]: [u16; 2], flags: u8) {
@@ -64,5 +65,50 @@ fn a_listener_that_discards_stray_segments_is_not_blamed_for_another_full_queue(
                 &["full at HH:MM:SS, QUEUE 1/0; discarded for any reason: 1;"],
             )
             .has_not("127.0.0.1:91");
+    });
+}
+
+/// No connection is older than an address that was just added, but what a closed port refuses are new ones.
+#[test]
+fn an_added_address_does_not_explain_a_closed_port() {
+    with_an_address(|address| {
+        let watch = Watch::traced("--for 1s --every 1s");
+        std::net::TcpStream::connect(at(&address, 81)).unwrap_err();
+        let sent = format!("sent by {address}:81: 1 to {address} (NO_SOCKET)");
+        watch
+            .end()
+            .exits(0)
+            .has_line(NO_LISTENER, &sent, &[])
+            .has_not("was added");
+    });
+}
+
+/// The client has a connection that the full queue had no room for, and sends on it.
+#[test]
+fn an_added_address_does_not_explain_the_connections_of_a_full_queue() {
+    with_an_address(|address| {
+        let listener = bind(tcp(&address), &address, 80);
+        let other = listen(&address, 81);
+        listener.listen(0).unwrap();
+        let _first = tcp_to(&address, 80);
+        let watch = Watch::traced("--for 2s --every 2s");
+        let second = tcp(&address);
+        second.set_nonblocking(true).unwrap();
+        let _ = second.connect(&at(&address, 80).into());
+        send_segment(&address, &address, [5000, 80], ACK);
+        send_segment(&address, &address, [5000, 81], ACK);
+        let sent = |port| {
+            format!(
+                "sent by {address}:{port}: 1 to peers that the kernel does not name (TCP_FLAGS)"
+            )
+        };
+        let said = watch.end().exits(0);
+        let said = said.has_line(NO_CONNECTION, &sent(80), &[]).has_line(
+            NO_CONNECTION,
+            &sent(81),
+            &["was added"],
+        );
+        assert_eq!(said.stdout.matches("was added").count(), 1, "{said:#?}");
+        drop((second, other));
     });
 }

@@ -248,7 +248,7 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
 /// The peer resets a connection before it is established. No trace has that, and another namespace that refuses a
 /// connection on its own loopback address must not hide it.
 #[test]
-fn a_half_open_connection_reset_by_the_peer_is_traced() {
+fn a_half_open_connection_reset_by_the_peer_is_counted() {
     with_a_peer(|ours, node, theirs| {
         let _listener = listen(&ours, 81);
         let watch = Watch::traced("--for 3s --every 3s");
@@ -263,8 +263,13 @@ fn a_half_open_connection_reset_by_the_peer_is_traced() {
             );
         });
         let said = watch.end().exits(0);
-        let found = "connections failed to open: AttemptFails 1 (R/s, 1 in total)\n";
+        let found = "connections failed to open: AttemptFails 1 (R/s, 1 in total), EmbryonicRsts 1 (R/s, 1 in total)\n";
         assert!(said.stdout.contains(found), "{said:#?}");
+        assert!(
+            said.stdout.contains(", half-open connections reset: 1; "),
+            "{said:#?}"
+        );
+        assert!(said.stdout.contains("as by a port scan\n"), "{said:#?}");
     });
 }
 

@@ -38,7 +38,9 @@ impl Cause {
     ///   a full table loses an entry for another (`early_drop_list`); insert_failed: an entry clashes with another,
     ///   as when NAT chose the same port for two (`__nf_conntrack_confirm`); invalid: a packet fits no known
     ///   connection (`nf_conntrack_in`).
-    /// - AttemptFails: a connection ends in SYN_SENT or SYN_RECV (`tcp_done`, `tcp_check_req`).
+    /// - AttemptFails: a connection ends in SYN_SENT or SYN_RECV (`tcp_done`, `tcp_check_req`). EmbryonicRsts: a
+    ///   half-open connection ends by a reset of the peer, which no tracepoint has, by a SYN that does not fit, or by
+    ///   a full accept queue with tcp_abort_on_overflow (`tcp_check_req`).
     /// - EstabResets: a connection goes from ESTABLISHED or CLOSE_WAIT to CLOSE, by a reset of either
     ///   side or a time-out (`tcp_set_state`).
     /// - OutRsts: a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`).
@@ -96,8 +98,8 @@ const DESCRIPTIONS: [Description; 19] = [
         cause: Cause::NoConnection,
         id: "no_connection",
         name: "no such connection on this machine",
-        next: "the peer sends on a connection that this machine does not have: after a virtual IP has moved or this \
-               machine has restarted, it has to connect again; if a NAT or firewall forgets idle connections, set a \
+        next: "the peer sends on a connection that this machine does not have: after a virtual IP has moved, this \
+               machine has restarted or its accept queue was full, it has to connect again; if a NAT or firewall forgets idle connections, set a \
                shorter net.ipv4.tcp_keepalive_time than its time-out",
         ..PLAIN
     },
@@ -217,9 +219,9 @@ const DESCRIPTIONS: [Description; 19] = [
         cause: Cause::Attempts,
         id: "attempts",
         name: "connections failed to open",
-        counters: &["AttemptFails"],
-        next: "refused, reset or unanswered, as a client or as a server: check the service that this machine \
-               connects to",
+        counters: &["AttemptFails", "EmbryonicRsts"],
+        next: "refused, reset or unanswered: as a client, check the service that this machine connects to; as a \
+               server, EmbryonicRsts has half-open connections that were reset, as by a port scan",
         ..PLAIN
     },
     Description {

@@ -198,7 +198,8 @@ impl Diagnosis {
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
                 !diagnosed.places.is_empty()
             }
-            Cause::Attempts if has_causes => grew_beyond("AttemptFails", ended),
+            // EmbryonicRsts alone grows by a full accept queue.
+            Cause::Attempts => grew_beyond("AttemptFails", if has_causes { ended } else { 0 }),
             Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
             Cause::Sent if has_causes && diagnosed.places.is_empty() => {
                 let sent_more = changes

@@ -118,8 +118,13 @@ fn head(
         }
         _ => String::new(),
     };
+    // No tracepoint has these.
+    let half_open = match recording.changes.growth("EmbryonicRsts") {
+        0 => String::new(),
+        count => format!(", half-open connections reset: {count}"),
+    };
     format!(
-        "in {time}: resets sent by TCP: {}{received}; established connections cut: {}\n",
+        "in {time}: resets sent by TCP: {}{received}{half_open}; established connections cut: {}\n",
         of("OutRsts"),
         of("EstabResets")
     )
