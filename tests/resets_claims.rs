@@ -11,14 +11,17 @@
 mod common;
 
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
 
+use nix::libc;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use common::in_namespace;
-use common::sockets::{bind, listen, tcp};
+use common::sockets::{bind, listen, listen_with, tcp};
 use common::traced::*;
 use common::watch::Watch;
+use common::{in_namespace, schema};
 
+const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
@@ -111,4 +114,70 @@ fn an_added_address_does_not_explain_the_connections_of_a_full_queue() {
         assert_eq!(said.stdout.matches("was added").count(), 1, "{said:#?}");
         drop((second, other));
     });
+}
+
+/// It is open, but not for a client that comes by another device.
+#[test]
+fn the_device_of_a_listener_is_named() {
+    with_a_peer(|ours, node, theirs| {
+        let listener = listen_with("0.0.0.0", 80, |socket| {
+            socket.bind_device(Some(b"lo")).unwrap();
+        });
+        let watch = Watch::traced("--for 2s --every 2s");
+        let json = Watch::traced("--for 2s --every 2s --format json");
+        let to = at(&ours, 80);
+        node.run(move || std::net::TcpStream::connect(to).unwrap_err());
+        let sent = format!("sent by {ours}:80: 1 to {theirs} (NO_SOCKET)");
+        watch
+            .end()
+            .exits(0)
+            .has_line(
+                NO_LISTENER,
+                &sent,
+                &["listens on 0.0.0.0:80, bound to device lo"],
+            )
+            .has_line(NO_LISTENER, "next: ", &["on that address, port and device"]);
+        let document = schema::document(&json.end().exits(0).stdout, "resets");
+        let places = document["findings"][0]["places"].as_array().unwrap();
+        let mut own = places
+            .iter()
+            .filter(|place| place["local_address"] == ours.as_str());
+        assert_eq!(own.next().unwrap()["listening"]["device"], "lo");
+        drop(listener);
+    });
+}
+
+/// A client without the key gets no answer.
+#[test]
+fn segments_without_their_signature_are_counted() {
+    in_namespace(|| {
+        let listener = listen("127.0.0.1", 80);
+        expect_md5(&listener, Ipv4Addr::LOCALHOST);
+        let watch = Watch::start("--for 2s --every 2s");
+        send_segment("127.0.0.1", "127.0.0.1", [5000, 80], SYN);
+        let said = watch.end().exits(0);
+        let found = "segments dropped for their TCP-MD5 or TCP-AO signature: TCPMD5NotFound 1 (R/s, 1 in total)\n";
+        assert!(said.stdout.contains(found), "{said:#?}");
+    });
+}
+
+/// TCP_MD5SIG (tcp(7)): segments from this address must have a signature.
+fn expect_md5(listener: &Socket, peer: Ipv4Addr) {
+    // struct tcp_md5sig: a struct sockaddr_storage, flags, the length of a prefix, the key's length, an index, the key.
+    let mut option = [0_u8; 216];
+    option[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+    option[4..8].copy_from_slice(&peer.octets());
+    option[130..132].copy_from_slice(&3_u16.to_ne_bytes());
+    option[136..139].copy_from_slice(b"key");
+    // SAFETY: the pointer is to as many bytes as the length says.
+    let result = unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_MD5SIG,
+            option.as_ptr().cast(),
+            option.len() as libc::socklen_t,
+        )
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }

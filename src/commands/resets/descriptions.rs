@@ -34,6 +34,8 @@ impl Cause {
     /// - TCPAbortOnTimeout: unanswered retransmissions, also of a SYN, probes or keepalives (`tcp_write_err`).
     /// - TCPAbortOnMemory: too many orphans, or no memory for TCP (`tcp_out_of_resources`, `__tcp_close`).
     /// - MPFastcloseTx, MPRstTx: a reset of Multipath TCP with the option of that name (net/mptcp/options.c).
+    /// - TCPMD5..., TCPAO...: a segment is dropped because its signature is missing, unwanted, wrong or by an unknown
+    ///   key (`tcp_inbound_md5_hash`, `tcp_inbound_ao_hash`).
     /// - nf_conntrack.drop: a packet is dropped because no entry can be made (`nf_conntrack_in`); early_drop:
     ///   a full table loses an entry for another (`early_drop_list`); insert_failed: an entry clashes with another,
     ///   as when NAT chose the same port for two (`__nf_conntrack_confirm`); invalid: a packet fits no known
@@ -86,12 +88,13 @@ const PLAIN: Description = Description {
 };
 
 /// A description for each cause, in the order of the report.
-const DESCRIPTIONS: [Description; 19] = [
+const DESCRIPTIONS: [Description; 20] = [
     Description {
         cause: Cause::NoListener,
         id: "no_listener",
         name: "nothing listened on the port",
-        next: "start the service, or correct the port that its clients use; listenup list -p shows all listeners",
+        next: "start the service, or let it listen where its clients connect: on that address, port and device; \
+               listenup list -p shows all listeners",
         ..PLAIN
     },
     Description {
@@ -184,6 +187,21 @@ const DESCRIPTIONS: [Description; 19] = [
         name: "a segment did not fit its connection",
         next: "two hosts can have the same address, or a middlebox changes segments; tcpdump -ni any \
                'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+        ..PLAIN
+    },
+    Description {
+        cause: Cause::Signature,
+        id: "signature",
+        name: "segments dropped for their TCP-MD5 or TCP-AO signature",
+        counters: &[
+            "TCPMD5NotFound",
+            "TCPMD5Unexpected",
+            "TCPMD5Failure",
+            "TCPAORequired",
+            "TCPAOBad",
+            "TCPAOKeyNotFound",
+        ],
+        next: "compare the keys or passwords of both ends, such as those of BGP; a stranger's segments have none",
         ..PLAIN
     },
     Description {

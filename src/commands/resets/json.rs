@@ -7,7 +7,7 @@ use super::addresses::AddressChange;
 use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::owners::{ListenerOwner, Listening};
+use super::owners::{ListenerOwner, Listening, device};
 use super::place::{Fact, ResetPlace};
 use super::processes::{Actor, ActorState};
 use super::site::Role;
@@ -112,7 +112,13 @@ fn place(place: &ResetPlace) -> Value {
         "explained_by": list(&place.facts, fact),
         "listening": place.listening.as_ref().map(|listening| match listening {
             Listening::Yes(listener, owned) => {
-                json!({ "answer": "listening", "listener": listener.to_string(), "owner": owner(owned) })
+                let device = device(listener);
+                json!({
+                    "answer": "listening",
+                    "listener": listener.to_string(),
+                    "device": device,
+                    "owner": owner(owned),
+                })
             }
             Listening::No => json!({ "answer": "not listening" }),
             Listening::Unknown => json!({ "answer": "could not tell" }),

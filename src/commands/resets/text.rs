@@ -87,8 +87,10 @@ fn head(
     time: &impl Display,
 ) -> String {
     if diagnosis.causes.is_empty() {
-        let is_partial = !monitor.is_complete();
-        let by = if is_partial { " by the counters" } else { "" };
+        let and_trace = match monitor.is_complete() {
+            true => " and the trace",
+            false => "",
+        };
         let firewall = match &diagnosis.uncounted {
             // A note below names the rules.
             Ok(_) => "",
@@ -99,7 +101,7 @@ fn head(
             false => "; not everything could be read",
         };
         return format!(
-            "no resets or dropped connections found{by} in {time}{firewall}{readable}\n"
+            "no resets or dropped connections found by the counters{and_trace} in {time}{firewall}{readable}\n"
         );
     }
     let of = |name| {
