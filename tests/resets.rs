@@ -297,7 +297,9 @@ fn firewall_rules_that_reject_with_and_without_counters_are_reported() {
              reset; tcp dport 81 reject with tcp reset; tcp dport 82 reject; }; }",
         );
         let rule = "nft rule inet t in handle";
-        let note = format!("{rule} 3 rejects with resets that are not counted; add counter to it");
+        let note = format!(
+            "{rule} 3 rejects with resets that are not counted: it has no counter of its own directly before reject"
+        );
         let quiet = listenup("resets --trace off --for 30ms").exits(0);
         assert_eq!(findings(&quiet), [NOTHING, &note], "{quiet:#?}");
         let watch = Watch::start("--for 2s --every 2s");

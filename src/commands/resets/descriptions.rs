@@ -222,7 +222,8 @@ const DESCRIPTIONS: [Description; 20] = [
         cause: Cause::Firewall,
         id: "firewall",
         name: "rejected by this machine's firewall",
-        next: "nft list ruleset shows the rule; TCP does not count these resets",
+        next: "nft list ruleset shows the rule; TCP does not count its resets, and a packet that is a reset itself \
+               gets none",
         ..PLAIN
     },
     Description {

@@ -125,7 +125,11 @@ impl Diagnosis {
             }),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
-        let rules = diagnosis.compare_rules(&monitor.rules);
+        let (rules, is_changed) = diagnosis.compare_rules(&monitor.rules);
+        if is_changed {
+            let why = "the firewall's rules changed during the watch: the packets of a removed rule are not counted";
+            monitor.errors.push(why.to_owned());
+        }
         for cause in Cause::all() {
             let is_it = |place: &ResetPlace| place.site.cause == cause;
             let (places, others) = ours.into_iter().partition(is_it);
@@ -152,25 +156,24 @@ impl Diagnosis {
         diagnosis
     }
 
-    /// Returns the firewall's rules that rejected since the beginning, and how many packets.
-    fn compare_rules(&mut self, before: &Result<Rules, String>) -> Vec<(Rule, u64)> {
+    /// Returns the firewall's rules that rejected since the beginning, and how many packets. Also returns true if rules
+    /// changed, so that packets can be missing.
+    fn compare_rules(&mut self, before: &Result<Rules, String>) -> (Vec<(Rule, u64)>, bool) {
         let mut rejected = Vec::new();
         let (Ok(before), Ok(uncounted)) = (before, &mut self.uncounted) else {
-            return rejected;
+            return (rejected, false);
         };
         let now = match firewall::read() {
-            Ok(now) if before.keys().all(|rule| now.contains_key(rule)) => now,
-            Ok(_) => {
-                self.uncounted = Err("rules were removed during the watch".to_owned());
-                return rejected;
-            }
+            Ok(now) => now,
             Err(why) => {
                 self.uncounted = Err(why);
-                return rejected;
+                return (rejected, false);
             }
         };
-        for (rule, packets) in now {
-            let first = before.get(&rule).copied().flatten().unwrap_or(0);
+        // A rule that was there later has lost nothing.
+        let is_changed = !before.packets.is_empty() && now.generation != before.generation;
+        for (rule, packets) in now.packets {
+            let first = before.packets.get(&rule).copied().flatten().unwrap_or(0);
             match packets {
                 None => uncounted.push(rule),
                 // Its counter was reset.
@@ -179,7 +182,7 @@ impl Diagnosis {
                 Some(_) => {}
             }
         }
-        rejected
+        (rejected, is_changed)
     }
 
     /// Drops causes that did not happen, and symptoms whose causes the trace has.

@@ -211,7 +211,7 @@ fn notes(diagnosis: &Diagnosis, monitor: &Monitor) -> String {
     match &diagnosis.uncounted {
         Ok(rules) => notes.extend(rules.iter().take(MAX_PLACES).map(|rule| {
             format!(
-                "{} rejects with resets that are not counted; add counter to it",
+                "{} rejects with resets that are not counted: it has no counter of its own directly before reject",
                 rule_name(rule)
             )
         })),
