@@ -128,7 +128,7 @@ fn a_full_queue_and_a_closed_port_are_both_reported() {
                 "accept queue full: ListenOverflows 9 (R/s, 9 in total), ListenDrops 9 (R/s, 9 in total), \
                  tcp_abort_on_overflow = 1",
                 &format!(
-                    "  127.0.0.1:80, of {this}: 9 drops; full at HH:MM:SS, QUEUE 1/0; now 1/0"
+                    "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 1/0; discarded for any reason: 9; now 1/0"
                 ),
                 "connections failed to open: AttemptFails 1 (R/s, 1 in total)",
                 "resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)",
@@ -151,8 +151,9 @@ fn a_full_queue_with_abort_on_overflow_is_reported() {
         await_reset(&clients[3]);
         let said = watch.end().exits(0).stderr("");
         let found = findings(&said);
-        let queue =
-            format!("  127.0.0.1:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2");
+        let queue = format!(
+            "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 3/2; discarded for any reason: 2; now 3/2"
+        );
         assert!(found.contains(&queue.as_str()), "{said:#?}");
         assert!(
             found.contains(&"resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)"),
@@ -296,7 +297,9 @@ fn firewall_rules_that_reject_with_and_without_counters_are_reported() {
              reset; tcp dport 81 reject with tcp reset; tcp dport 82 reject; }; }",
         );
         let rule = "nft rule inet t in handle";
-        let note = format!("{rule} 3 rejects with resets that are not counted; add counter to it");
+        let note = format!(
+            "{rule} 3 rejects with resets that are not counted: it has no counter of its own directly before reject"
+        );
         let quiet = listenup("resets --trace off --for 30ms").exits(0);
         assert_eq!(findings(&quiet), [NOTHING, &note], "{quiet:#?}");
         let watch = Watch::start("--for 2s --every 2s");

@@ -18,6 +18,7 @@ pub enum Cause {
     Memory,
     Mptcp,
     BadSegment,
+    Signature,
     Conntrack,
     Firewall,
     Received,

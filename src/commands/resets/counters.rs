@@ -195,6 +195,11 @@ impl Changes {
         self.get(name).and_then(|growth| growth.by).unwrap_or(0)
     }
 
+    /// True if a counter grew, or began again.
+    pub fn has_grown(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Growth::has_changed)
+    }
+
     /// Returns all counters, by name.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, Growth)> + '_ {
         self.0.iter().map(|(name, growth)| (*name, *growth))

@@ -8,7 +8,7 @@ use super::counters::{Changes, Growth, Sample};
 use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::KnownListener;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, Trace};
 use super::owners::{ListenerOwner, ListenerSnapshot};
 use super::place::{Fact, ResetPlace};
 use super::site::Site;
@@ -45,6 +45,8 @@ pub struct DiagnosedCause {
     pub queues: Vec<FullQueue>,
     /// The firewall's rules that rejected, and how often.
     pub rules: Vec<(Rule, u64)>,
+    /// The next step for an operator.
+    pub next: &'static str,
 }
 
 /// A listener whose accept queue overflowed.
@@ -92,9 +94,9 @@ impl Diagnosis {
         });
         let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
             places.partition(|place| place.whose != Whose::Others);
-        let has_overflows = changes.growth("ListenOverflows") + changes.growth("ListenDrops") > 0;
-        let overflowed = monitor.listeners.overflowed().filter(|_| has_overflows);
-        let overflowed: Vec<KnownListener> = overflowed.cloned().collect();
+        let mut overflowed = monitor.listeners.overflowed();
+        overflowed.retain(|_| changes.has_grown("ListenOverflows"));
+        let overflowed: Vec<KnownListener> = overflowed.into_iter().cloned().collect();
         let ports = overflowed.iter().map(|known| (None, known.listener.port));
         let services = ours
             .iter()
@@ -123,12 +125,16 @@ impl Diagnosis {
             }),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
-        let rules = diagnosis.compare_rules(&monitor.rules);
+        let (rules, is_changed) = diagnosis.compare_rules(&monitor.rules);
+        if is_changed {
+            let why = "the firewall's rules changed during the watch: the packets of a removed rule are not counted";
+            monitor.errors.push(why.to_owned());
+        }
         for cause in Cause::all() {
             let is_it = |place: &ResetPlace| place.site.cause == cause;
             let (places, others) = ours.into_iter().partition(is_it);
             ours = others;
-            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places);
+            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places, &monitor.trace);
             match cause {
                 Cause::AcceptQueue => {
                     let queues = overflowed.iter().map(|known| FullQueue {
@@ -150,25 +156,24 @@ impl Diagnosis {
         diagnosis
     }
 
-    /// Returns the firewall's rules that rejected since the beginning, and how many packets.
-    fn compare_rules(&mut self, before: &Result<Rules, String>) -> Vec<(Rule, u64)> {
+    /// Returns the firewall's rules that rejected since the beginning, and how many packets. Also returns true if rules
+    /// changed, so that packets can be missing.
+    fn compare_rules(&mut self, before: &Result<Rules, String>) -> (Vec<(Rule, u64)>, bool) {
         let mut rejected = Vec::new();
         let (Ok(before), Ok(uncounted)) = (before, &mut self.uncounted) else {
-            return rejected;
+            return (rejected, false);
         };
         let now = match firewall::read() {
-            Ok(now) if before.keys().all(|rule| now.contains_key(rule)) => now,
-            Ok(_) => {
-                self.uncounted = Err("rules were removed during the watch".to_owned());
-                return rejected;
-            }
+            Ok(now) => now,
             Err(why) => {
                 self.uncounted = Err(why);
-                return rejected;
+                return (rejected, false);
             }
         };
-        for (rule, packets) in now {
-            let first = before.get(&rule).copied().flatten().unwrap_or(0);
+        // A rule that was there later has lost nothing.
+        let is_changed = !before.packets.is_empty() && now.generation != before.generation;
+        for (rule, packets) in now.packets {
+            let first = before.packets.get(&rule).copied().flatten().unwrap_or(0);
             match packets {
                 None => uncounted.push(rule),
                 // Its counter was reset.
@@ -177,7 +182,7 @@ impl Diagnosis {
                 Some(_) => {}
             }
         }
-        rejected
+        (rejected, is_changed)
     }
 
     /// Drops causes that did not happen, and symptoms whose causes the trace has.
@@ -196,7 +201,8 @@ impl Diagnosis {
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
                 !diagnosed.places.is_empty()
             }
-            Cause::Attempts if has_causes => grew_beyond("AttemptFails", ended),
+            // EmbryonicRsts alone grows by a full accept queue.
+            Cause::Attempts => grew_beyond("AttemptFails", if has_causes { ended } else { 0 }),
             Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
             Cause::Sent if has_causes && diagnosed.places.is_empty() => {
                 let sent_more = changes
@@ -216,7 +222,13 @@ impl Diagnosis {
 }
 
 impl DiagnosedCause {
-    fn new(cause: Cause, changes: &Changes, last: &Sample, places: Vec<ResetPlace>) -> Self {
+    fn new(
+        cause: Cause,
+        changes: &Changes,
+        last: &Sample,
+        places: Vec<ResetPlace>,
+        trace: &Trace,
+    ) -> Self {
         let description = cause.describe();
         let counters = description.counters.iter();
         let counters = counters.filter_map(|name| Some((*name, changes.get(name)?)));
@@ -233,6 +245,7 @@ impl DiagnosedCause {
             places,
             queues: Vec::new(),
             rules: Vec::new(),
+            next: description.next_with(trace),
         }
     }
 
