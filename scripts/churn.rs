@@ -5,7 +5,7 @@
 //! program with each source in each scenario, each within TIMEOUT, in network namespaces of its own,
 //! and fails when one of them is not "listening". It also prints how often a single pass over
 //! /proc/self/net/tcp or udp, or a single dump, does not show the socket itself: what the verdicts have to
-//! make up for.
+//! compensate.
 
 #![allow(clippy::print_stdout)]
 
@@ -33,7 +33,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const STEADY: u16 = 443;
 
-/// So many network namespaces share the work of a scenario. Where a socket is in the kernel's tables goes by a random
+/// The number of network namespaces that share the work of a scenario. The place of a socket in the kernel's tables depends on a random
 /// number of each (include/net/netns/hash.h, net_hash_mix), and in some places it is missed a hundred times as often.
 const NAMESPACES: u64 = 20;
 
@@ -64,7 +64,7 @@ impl Plan<'_> {
     }
 }
 
-/// How often it was looked for, and how often in vain.
+/// How often the socket was looked for, and how often it was missed.
 #[derive(Clone, Copy, Default)]
 struct Count {
     tried: u64,
@@ -78,7 +78,7 @@ impl Count {
     }
 }
 
-/// What a scenario came to.
+/// The results of a scenario.
 #[derive(Default)]
 struct Counts {
     passes: [Count; READS.len()],
@@ -97,13 +97,13 @@ const CHOICES: [&str; 3] = ["auto", "sock_diag", "proc"];
 /// What opens and closes around the steady listener.
 #[derive(Clone, Copy)]
 enum Scenario {
-    /// So many members of its own SO_REUSEPORT group.
+    /// This many members of its own SO_REUSEPORT group.
     Members(u16),
-    /// So many listeners on ports of their own.
+    /// This many listeners on ports of their own.
     Ports(u16),
-    /// So many members of its own SO_REUSEPORT group, of UDP.
+    /// This many members of its own SO_REUSEPORT group, of UDP.
     UdpMembers(u16),
-    /// So many connected UDP sockets, as a busy resolver has them.
+    /// This many connected UDP sockets, as a busy resolver has them.
     Resolver(u16),
 }
 
@@ -131,7 +131,7 @@ impl Scenario {
         }
     }
 
-    /// Opens and closes until told to stop.
+    /// Opens and closes sockets until `stop` is set.
     fn churn(self, stop: &AtomicBool, turns: &AtomicU64) -> std::io::Result<()> {
         let mut open = std::collections::VecDeque::new();
         let mut next = 0_u16;
@@ -172,7 +172,7 @@ fn listener(protocol: Protocol, port: u16) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// One pass over the table with reads of this size; whether a row has this inode.
+/// Reads the table once with reads of this size. Returns whether a row has this inode.
 fn pass_shows(protocol: Protocol, read_size: usize, inode: u64) -> Result<bool> {
     let mut file = std::fs::File::open(format!("/proc/self/net/{protocol}"))?;
     let mut text = Vec::new();
@@ -191,7 +191,7 @@ fn pass_shows(protocol: Protocol, read_size: usize, inode: u64) -> Result<bool> 
         .any(|row| row.split_whitespace().nth(9) == Some(&inode)))
 }
 
-/// Verdicts in this process, each from a fresh source. How many were not "listening".
+/// Makes verdicts in this process, each from a fresh source. Returns how many were not "listening".
 fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>) -> Result<u64> {
     let spec = CheckSpec::all_listening([target.parse()?]);
     let timing = Timing {
@@ -216,7 +216,7 @@ fn verdicts(target: &str, source: &dyn Fn() -> Box<dyn Source>, plan: &Plan<'_>)
     Ok(false_downs)
 }
 
-/// Runs of the program. How many did not exit with 0.
+/// Runs the program. Returns how many runs did not exit with 0.
 fn checks(target: &str, source: &str, plan: &Plan<'_>) -> Result<u64> {
     let timeout = humantime::format_duration(plan.timeout).to_string();
     let mut failed = 0;
@@ -231,8 +231,8 @@ fn checks(target: &str, source: &str, plan: &Plan<'_>) -> Result<u64> {
     Ok(failed)
 }
 
-/// How many single dumps, of all listeners, show the port not at all.
-fn dumps_in_vain(protocol: Protocol, netlink: &mut dyn Source, count: u64) -> Result<u64> {
+/// Returns how many single dumps of all listeners miss the port.
+fn missed_dumps(protocol: Protocol, netlink: &mut dyn Source, count: u64) -> Result<u64> {
     let mut vain = 0;
     for _ in 0..count {
         vain += u64::from(!shows(netlink, protocol, Family::V4, STEADY)?);
@@ -263,7 +263,7 @@ fn measure(scenario: Scenario, inode: u64, plan: Plan<'_>, counts: &mut Counts) 
             count.add(1, u64::from(!pass_shows(protocol, read_size, inode)?));
         }
     }
-    let vain = dumps_in_vain(protocol, &mut Netlink::new(), plan.passes)?;
+    let vain = missed_dumps(protocol, &mut Netlink::new(), plan.passes)?;
     counts.dumps.add(plan.passes, vain);
     type Fresh<'a> = &'a dyn Fn() -> Box<dyn Source>;
     let fresh: [Fresh<'_>; 2] = [&|| Box::new(Netlink::new()), &|| {
@@ -340,10 +340,10 @@ fn main() -> Result<()> {
         counts.print();
         false_downs += counts.false_downs();
     }
-    println!("false downs: {false_downs}");
+    println!("false down results: {false_downs}");
     if false_downs == 0 {
         Ok(())
     } else {
-        Err("there were false downs".into())
+        Err("there were false down results".into())
     }
 }

@@ -17,8 +17,7 @@ use nix::sys::signal::{SigSet, Signal};
 /// signal.
 pub fn open_standard_streams() {
     for fd in 0..=2 {
-        // SAFETY: F_GETFD takes no pointer and changes nothing; a number that is no descriptor is an
-        // error.
+        // SAFETY: F_GETFD takes no pointer and changes nothing; a number that is not a descriptor is an error.
         let open = unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1;
         if !open && Errno::last() == Errno::EBADF {
             reserve_descriptor();
@@ -29,7 +28,7 @@ pub fn open_standard_streams() {
     let _ = ends.thread_block();
 }
 
-/// Reserves the lowest free descriptor for good. It can be neither read nor written, so that a report which is not
+/// Reserves the lowest free descriptor permanently. It can be neither read nor written, so a report that is not
 /// delivered is an error. O_PATH opens nothing, so it cannot wait; a FIFO in the place of /dev/null would.
 fn reserve_descriptor() {
     let flags = OFlag::O_PATH.bits();
@@ -37,7 +36,7 @@ fn reserve_descriptor() {
     unsafe { libc::open(c"/".as_ptr(), flags) };
 }
 
-/// Returns the arguments of `main`. std has them only with glibc, or if it was started itself.
+/// Returns the arguments of `main`. std knows them only with glibc, or if its own start ran.
 ///
 /// # Safety
 /// `argv` points to `argc` strings that end with a NUL and live as long as the process.

@@ -4,13 +4,14 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use nix::errno::Errno;
 
 use common::confined::{Call, Confined, folder_with_listenup};
 use common::doctor::{
-    codes, conf_with, doctor, doctor_reads, findings_about, findings_of, write_conf,
+    Found, codes, conf_with, doctor, doctor_reads, findings_about, findings_of, write_conf,
 };
 use common::keepalived::Folder;
 use common::program::{listenup, sh};
@@ -43,13 +44,13 @@ fn the_report_begins_with_the_subject_and_ends_with_the_result() {
         expect(&conf.replace("  chk\n", "  other\n"), "2 problems found", 1);
         expect(&conf.replace("priority", "prioriti"), "1 problem found", 1);
         let unknown = conf_with("script \"/bin/true\"", "");
-        expect(&unknown, "no problems found; 1 check was not judged", 0);
-        let unread = conf.replace("  chk\n", "  chk\n  ~SEQ(I, 1, 2) chk$I\n");
         expect(
-            &unread,
-            "no problems found in the lines that were checked",
+            &unknown,
+            "no problems found in what was checked; 1 check was not judged",
             0,
         );
+        let unread = conf.replace("  chk\n", "  chk\n  ~SEQ(I, 1, 2) chk$I\n");
+        expect(&unread, "no problems found in what was checked", 0);
         drop(listener);
         expect(&conf, "1 check is failing right now", 3);
         let two = conf.replace(
@@ -369,6 +370,48 @@ fn the_default_configuration_file_is_read() {
         ));
         let line = "ok       /etc/keepalived/keepalived.conf:6: chk: 443 is listening (evaluated here for user root) [LU411]\n";
         said.exits(0).stdout_has(line);
+    });
+}
+
+#[test]
+fn a_configuration_that_this_user_cannot_read() {
+    in_namespace(|| {
+        let _listener = listen("::", 443);
+        let folder = Folder::new();
+        let path = folder.path();
+        let shown = path.display().to_string();
+        let conf = conf_with(GOOD, "").replace("FOLDER", &shown);
+        fs::create_dir(path.join("closed")).unwrap();
+        fs::write(path.join("secret.conf"), &conf).unwrap();
+        fs::write(path.join("closed/a.conf"), &conf).unwrap();
+        for (file, mode) in [("secret.conf", 0o600), ("closed", 0o700)] {
+            fs::set_permissions(path.join(file), Permissions::from_mode(mode)).unwrap();
+        }
+        let look = |file: &str| {
+            let confined = Confined::new(path.join("listenup")).by_nobody();
+            let said = confined.run(&format!("doctor --format json {shown}/{file}"));
+            (codes(&Found::all(&said.stdout, path)), said.code)
+        };
+        for file in ["secret.conf", "closed/a.conf"] {
+            assert_eq!(look(file), ("LU189".to_owned(), Some(1)), "{file}");
+        }
+        // The rest is known.
+        for file in ["secret.conf", "closed/a.conf", "closed/*.conf"] {
+            let text = format!("{conf}include {shown}/{file}\n");
+            fs::write(path.join("keepalived.conf"), text).unwrap();
+            let (found, code) = look("keepalived.conf");
+            assert_eq!((found.as_str(), code), ("LU189:22", Some(0)), "{file}");
+        }
+        // The folder of a unit with DynamicUser.
+        let file = format!("{shown}/closed/track");
+        let text = conf
+            .replace("vrrp_script chk {", "track_file chk {")
+            .replace("script \"", &format!("file {file} # \""))
+            .replace(" fall 2\n", " weight 0\n")
+            .replace("track_script", "track_file");
+        fs::write(path.join("keepalived.conf"), text).unwrap();
+        let (found, code) = look("keepalived.conf --keepalived-version 2.3.4");
+        assert_eq!((found.as_str(), code), ("LU257:5 LU241:10", Some(0)));
     });
 }
 

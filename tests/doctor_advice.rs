@@ -28,10 +28,22 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "LU112",
         "doctor_running: a_message_of_the_running_keepalived",
     ),
+    (
+        "LU189",
+        "doctor: a_configuration_that_this_user_cannot_read",
+    ),
     ("LU217", "doctor_audit: a_file_system_that_executes_nothing"),
     (
         "LU222",
         "doctor_audit: only_root_finds_out_what_another_user_sees",
+    ),
+    (
+        "LU262",
+        "doctor_running: a_track_file_whose_label_keepalived_perhaps_cannot_read",
+    ),
+    (
+        "LU263",
+        "doctor_running: a_track_file_that_is_mounted_alone",
     ),
     (
         "LU417",
@@ -53,6 +65,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     (
         "LU504",
         "doctor: the_first_line_is_what_was_examined_and_the_last_line_the_result",
+    ),
+    (
+        "LU505",
+        "doctor_running: processes_that_this_user_cannot_see",
     ),
     (
         "LU511",
@@ -284,6 +300,35 @@ fn check_all(rows: Vec<Row>) {
         };
         let failed: Vec<&str> = rows.iter().filter(fails).map(|row| row.code).collect();
         assert!(failed.is_empty(), "{failed:?}");
+    });
+}
+
+/// Also where script security is on, and there is no user for scripts, or one who cannot see other users' processes.
+#[test]
+fn the_block_to_paste_runs_as_it_is() {
+    in_namespace(|| {
+        for user in ["", " script_user nobody\n", " script_user root\n"] {
+            let folder = Folder::new();
+            let front = format!("global_defs {{\n enable_script_security\n{user}}}\n");
+            let (_, instance) = advice::GOOD.split_once("vrrp_instance").unwrap();
+            let (instance, _) = instance.split_once(" track_script").unwrap();
+            let instance = format!("vrrp_instance{instance}");
+            let path = write_conf(folder.path(), &format!("{front}{instance}}}\n"));
+            let said = doctor(
+                folder.path(),
+                &format!("--format json {} 443", path.display()),
+            );
+            let document = common::schema::document(&said.stdout, "doctor");
+            let block = document["block"].as_str().unwrap();
+            let part = |start: &str| &block[block.find(start).unwrap()..];
+            let (script, _) = part("vrrp_script").split_once("\nand into").unwrap();
+            let track = part("    track_script");
+            write_conf(
+                folder.path(),
+                &format!("{front}{script}{instance}{track}}}\n"),
+            );
+            run(&folder, &advice::row("block", "", &[]));
+        }
     });
 }
 

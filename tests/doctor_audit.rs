@@ -231,7 +231,7 @@ fn interfaces_that_this_host_lacks_are_reported() {
         let conf = conf_with(&check("443"), "").replace("192.0.2.100/24", "192.0.2.100/24 dev e9");
         let look = |conf: &str, words: &str| findings_about(&folder, conf, words);
         let found = look(&conf, "");
-        assert_eq!(codes(&found), "LU262:16");
+        assert_eq!(codes(&found), "LU264:16");
         assert!(
             found[0]
                 .effect

@@ -811,6 +811,17 @@ fn a_missing_file_or_one_without_checks_is_reported() {
             "{said:#?}"
         );
     }
+    let script = folder.path().join("check.sh");
+    for text in [
+        "#!/bin/sh\nnc -z 127.0.0.1 443\n",
+        "if ! pidof nginx; then\n exit 1\nfi\n",
+    ] {
+        fs::write(&script, text).unwrap();
+        doctor(folder.path(), &format!("--rewrite {}", script.display()))
+            .exits(1)
+            .stdout("")
+            .stderr_has("check.sh is not a configuration of keepalived; for a script, name the keepalived.conf");
+    }
     let path = folder.path().join("plain.conf");
     fs::write(&path, "global_defs {\n}\n").unwrap();
     doctor(folder.path(), &format!("--rewrite {}", path.display()))

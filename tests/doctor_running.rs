@@ -8,6 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use rustix::fs::{XattrFlags, setxattr};
+
 use common::confined::Confined;
 use common::doctor::{Found, codes, doctor, findings_about, with_code};
 use common::in_namespace;
@@ -192,6 +196,163 @@ fn a_track_file_that_keepalived_does_not_watch_is_a_problem() {
         while look() != "LU255:5 LU241:9" {
             assert!(Instant::now() < deadline, "{}", look());
         }
+    });
+}
+
+/// Mounts that this thread makes from now on go with it and with what it starts.
+fn own_mounts() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+}
+
+/// A bind mount, which must go before the folder in which it is.
+struct Bound(PathBuf);
+
+impl Bound {
+    fn new(from: &Path, to: &Path) -> Self {
+        let none = None::<&str>;
+        mount(Some(from), to, none, MsFlags::MS_BIND, none).unwrap();
+        Self(to.to_owned())
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
+
+/// The kernel reports its changes to the folder from which it is mounted.
+#[test]
+fn a_track_file_that_is_mounted_alone() {
+    in_namespace(|| {
+        own_mounts();
+        let folder = Folder::new();
+        let (file, other) = (folder.path().join("track"), folder.path().join("other"));
+        fs::create_dir(&other).unwrap();
+        for file in [&file, &other.join("track")] {
+            fs::write(file, "0\n").unwrap();
+        }
+        let _bound = Bound::new(&other.join("track"), &file);
+        let conf = tracking(&file, "weight 0");
+        let gateway = Gateway::start(&folder, &conf);
+        gateway.await_log("Entering MASTER STATE");
+        fs::write(&file, "1\n").unwrap();
+        let (found, _) = gateway.examine();
+        assert_eq!(codes(&found), "LU263:5");
+        assert!(
+            found[0]
+                .effect
+                .ends_with("this node never fails over because of it"),
+            "{found:#?}"
+        );
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(
+            !fs::read_to_string(folder.path().join("all.log"))
+                .unwrap()
+                .contains("FAULT")
+        );
+
+        // The fix: the folder is mounted. A file that is mounted over itself is in its own folder, too.
+        for (from, to) in [
+            (&other, &other),
+            (&other.join("track"), &other.join("track")),
+        ] {
+            let _bound = Bound::new(from, to);
+            let conf = tracking(&other.join("track"), "weight 0");
+            assert_eq!(
+                codes(&findings_about(&folder, &conf, "")),
+                "LU260:5 LU255:5 LU241:9"
+            );
+        }
+    });
+}
+
+/// keepalived watches the folder to which symlinks lead.
+#[test]
+fn a_track_file_behind_a_symlink() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        fs::create_dir(&link).unwrap();
+        fs::write(real.join("track"), "0\n").unwrap();
+        std::os::unix::fs::symlink(real.join("track"), link.join("track")).unwrap();
+        let gateway = Gateway::start(&folder, &tracking(&link.join("track"), "weight 0"));
+        assert_eq!(codes(&gateway.examine().0), "LU255:5 LU241:9");
+        fs::write(real.join("track"), "1\n").unwrap();
+        gateway.await_log("FAULT");
+    });
+}
+
+/// SELinux is not active here: a file system of the test has the file that says so, and the label is an attribute.
+#[test]
+fn a_track_file_whose_label_keepalived_perhaps_cannot_read() {
+    in_namespace(|| {
+        own_mounts();
+        let none = None::<&str>;
+        mount(none, "/sys/fs", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        fs::create_dir("/sys/fs/selinux").unwrap();
+        let folder = Folder::new();
+        let file = folder.path().join("track");
+        fs::write(&file, "0\n").unwrap();
+        let look = |mode: &str, label: &str| {
+            fs::write("/sys/fs/selinux/enforce", mode).unwrap();
+            let label = format!("{label}\0");
+            setxattr(
+                &file,
+                "security.selinux",
+                label.as_bytes(),
+                XattrFlags::empty(),
+            )
+            .unwrap();
+            findings_about(&folder, &tracking(&file, "weight 0"), "")
+        };
+        let found = look("1", "system_u:object_r:var_run_t:s0");
+        assert_eq!(codes(&found), "LU262:5");
+        assert!(
+            found[0]
+                .cause
+                .ends_with("is system_u:object_r:var_run_t:s0, not keepalived_var_run_t"),
+            "{found:#?}"
+        );
+        assert!(found[0].effect.contains("could not tell"), "{found:#?}");
+        for (mode, label) in [
+            ("1", "system_u:object_r:keepalived_var_run_t:s0"),
+            ("0", "system_u:object_r:var_run_t:s0"),
+        ] {
+            assert_eq!(codes(&look(mode, label)), "LU255:5 LU241:9");
+        }
+    });
+}
+
+/// A keepalived may run that this user cannot see, so nothing is said as if none did.
+#[test]
+fn processes_that_this_user_cannot_see() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let conf = conf_with("script \"FOLDER/listenup check -q 443\"", "");
+        let gateway = Gateway::start(&folder, &conf);
+        let _listener = gateway.node.run(|| listen("::", 443));
+        let look = |words: &'static str| {
+            let program = folder.path().join("listenup");
+            let shown = folder.path().display().to_string();
+            gateway.node.run(move || {
+                let words = words.replace("FOLDER", &shown);
+                let confined = Confined::new(program).by_nobody_who_sees_no_others();
+                confined.run(&format!("doctor {words}"))
+            })
+        };
+        look("").exits(1).stdout_has(
+            "could not tell which configuration keepalived uses, and /etc/keepalived/keepalived.conf does not exist",
+        )
+        .stdout_has("note     could not tell whether keepalived is running")
+        .stdout_has("\ncould not tell: nothing was checked\n");
+        // What was asked for is known.
+        look("443").exits(0).stdout_has("443 is listening");
+        let said = look("FOLDER/all.conf").exits(0);
+        assert!(!said.stdout.contains("could not tell"), "{said:#?}");
     });
 }
 

@@ -599,11 +599,16 @@ fn other_commands_get_no_finding_and_unclear_ones_a_note() {
             ("#!/usr/bin/python3\nprint(1)\n", None),
             (
                 "#!/bin/sh\n[ ! -f /x ] || exit 1\nss -tln | grep -q :443\nRAN\n",
-                Some("not judged: FOLDER/check.sh:2 is not understood"),
+                Some("when its service is down: FOLDER/check.sh:2 is not understood"),
             ),
             (
                 "#!/bin/bash\ncount=$(ss -antp |grep 16443 |egrep -cv \"grep|$$\")\nRAN\n",
-                Some("not judged: FOLDER/check.sh:2"),
+                Some("FOLDER/check.sh:2 is not understood"),
+            ),
+            // No line alone is to blame.
+            (
+                "#!/bin/sh\nss -tln | grep -q :443\n[ $? -eq 0 ] && exit 1\nss -tln | grep -q :80\n",
+                Some("when its service is down: FOLDER/check.sh is not understood"),
             ),
             (
                 "#!/bin/sh\nss -tln | grep -q 65432 || exit 1\n",

@@ -241,7 +241,7 @@ fn no_text_makes_the_doctor_work_without_a_limit() {
             for ignored in ["", "--ignore LU114 --ignore LU118 "] {
                 let said = bounded(&format!("{ignored}--keepalived-conf {}", conf.display()));
                 let is_ok = said.stdout.contains("\nconfiguration OK");
-                assert_eq!(is_ok, code == "LU3", "{said:#?}");
+                assert!(!is_ok, "{said:#?}");
             }
         }
     });

@@ -128,7 +128,7 @@ fn a_full_queue_and_a_closed_port_are_both_reported() {
                 "accept queue full: ListenOverflows 9 (R/s, 9 in total), ListenDrops 9 (R/s, 9 in total), \
                  tcp_abort_on_overflow = 1",
                 &format!(
-                    "  127.0.0.1:80, of {this}: 9 drops; full at HH:MM:SS, QUEUE 1/0; now 1/0"
+                    "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 1/0; discarded for any reason: 9; now 1/0"
                 ),
                 "connections failed to open: AttemptFails 1 (R/s, 1 in total)",
                 "resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)",
@@ -151,8 +151,9 @@ fn a_full_queue_with_abort_on_overflow_is_reported() {
         await_reset(&clients[3]);
         let said = watch.end().exits(0).stderr("");
         let found = findings(&said);
-        let queue =
-            format!("  127.0.0.1:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2");
+        let queue = format!(
+            "  127.0.0.1:80, of {this}: full at HH:MM:SS, QUEUE 3/2; discarded for any reason: 2; now 3/2"
+        );
         assert!(found.contains(&queue.as_str()), "{said:#?}");
         assert!(
             found.contains(&"resets sent, cause not counted: OutRsts 1 (R/s, 1 in total)"),
@@ -175,13 +176,36 @@ fn closes_with_unread_data_and_linger_0_are_reported() {
         await_reset(&client);
         let said = watch.end().exits(0).stderr("");
         assert_eq!(
-            findings(&said)[..4],
+            findings(&said),
             [
                 "in 2s: resets sent by TCP: 2; established connections cut: 4",
                 "closed with unread data: TCPAbortOnClose 1 (R/s, 1 in total)",
                 "aborted by the local application: TCPAbortOnData 1 (R/s, 1 in total)",
                 "established connections cut: EstabResets 4 (R/s, 4 in total)",
             ]
+        );
+    });
+}
+
+/// OutRsts also counts the resets that have a counter of their own.
+#[test]
+fn resets_that_another_counter_has_are_not_reported_as_uncounted() {
+    in_namespace(|| {
+        let listener = listen("127.0.0.1", 80);
+        let (mut client, server) = common::sockets::connect(&listener, 4001);
+        let watch = Watch::start("--for 2s --every 2s");
+        client.write_all(b"x").unwrap();
+        drop(server);
+        await_reset(&client);
+        for port in [81, 82] {
+            TcpStream::connect(("127.0.0.1", port)).unwrap_err();
+        }
+        let said = watch.end().exits(0).stderr("");
+        let found = findings(&said);
+        assert!(
+            found
+                .contains(&"resets sent, cause not counted: 2 resets, OutRsts 3 (R/s, 3 in total)"),
+            "{said:#?}"
         );
     });
 }
@@ -273,7 +297,9 @@ fn firewall_rules_that_reject_with_and_without_counters_are_reported() {
              reset; tcp dport 81 reject with tcp reset; tcp dport 82 reject; }; }",
         );
         let rule = "nft rule inet t in handle";
-        let note = format!("{rule} 3 rejects with resets that are not counted; add counter to it");
+        let note = format!(
+            "{rule} 3 rejects with resets that are not counted: it has no counter of its own directly before reject"
+        );
         let quiet = listenup("resets --trace off --for 30ms").exits(0);
         assert_eq!(findings(&quiet), [NOTHING, &note], "{quiet:#?}");
         let watch = Watch::start("--for 2s --every 2s");

@@ -316,7 +316,7 @@ fn resets_of_a_full_accept_queue_are_traced() {
             )
             .has(
                 ACCEPT_QUEUE,
-                &format!("{address}:80, of {this}: 2 drops; full at HH:MM:SS, QUEUE 3/2; now 3/2"),
+                &format!("{address}:80, of {this}: full at HH:MM:SS, QUEUE 3/2; discarded for any reason: 2; now 3/2"),
             );
     });
 }
@@ -498,7 +498,7 @@ fn a_firewall_that_rejects_outgoing_packets_is_named() {
     });
 }
 
-/// Its packets are gone with the rule.
+/// Its packets are gone with the rule, also if another one has its place and its handle.
 #[test]
 fn a_firewall_rule_removed_during_the_watch_is_reported() {
     with_a_peer(|_ours, node, theirs| {
@@ -509,9 +509,37 @@ fn a_firewall_rule_removed_during_the_watch_is_reported() {
         TcpStream::connect(at(&theirs, 80)).unwrap_err();
         node.run(|| nft("delete table ip t"));
         let said = there.end().exits(0);
-        let clear =
-            "no resets or dropped connections found in 2s; resets by a firewall are not counted\n";
+        let clear = "no resets or dropped connections found by the counters and the trace in 2s; not everything could be read\n";
         assert!(said.stdout.starts_with(clear), "{said:#?}");
+        assert!(said.stdout.contains(RULES_CHANGED), "{said:#?}");
+    });
+}
+
+const RULES_CHANGED: &str = "\nthe firewall's rules changed during the watch: the packets of a removed rule are not counted\n";
+const REJECT: &str = "table ip t { counter c { }; chain i { type filter hook input priority 0; \
+    tcp dport 80 counter log reject with tcp reset; tcp dport 81 counter name c reject with tcp reset; }; }";
+
+#[test]
+fn a_firewall_whose_rules_were_replaced_during_the_watch_is_reported() {
+    with_a_peer(|_ours, node, theirs| {
+        let there = node.run(|| {
+            nft(REJECT);
+            Watch::traced("--for 2s --every 2s")
+        });
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        node.run(|| {
+            nft("flush ruleset");
+            nft(REJECT);
+        });
+        TcpStream::connect(at(&theirs, 80)).unwrap_err();
+        let said = there.end().exits(0).has(
+            "rejected by this machine's firewall",
+            "nft rule ip t i handle 3: 1",
+        );
+        assert!(said.stdout.contains(RULES_CHANGED), "{said:#?}");
+        let named = "\nnft rule ip t i handle 4 rejects with resets that are not counted: it has no counter of its own";
+        assert!(said.stdout.contains(named), "{said:#?}");
     });
 }
 

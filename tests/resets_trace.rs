@@ -164,7 +164,7 @@ fn without_root_the_counters_are_reported() {
                 "no resets or dropped connections found by the counters in 1ms; resets by a firewall are not counted\nbefore: AttemptFails 1, OutRsts 1\n",
             )
             .stderr(&format!(
-                "{COUNTERS_ONLY}{why}); as root with tracefs mounted it also shows ports, peers and processes\n"
+                "{COUNTERS_ONLY}{why}; as root with tracefs mounted it also shows ports, peers and processes\n"
             ));
         nobody()
             .run("resets --for 1ms --trace on")
@@ -248,7 +248,7 @@ fn cost(pid: nix::unistd::Pid) -> (u64, u64) {
 /// The peer resets a connection before it is established. No trace has that, and another namespace that refuses a
 /// connection on its own loopback address must not hide it.
 #[test]
-fn a_half_open_connection_reset_by_the_peer_is_traced() {
+fn a_half_open_connection_reset_by_the_peer_is_counted() {
     with_a_peer(|ours, node, theirs| {
         let _listener = listen(&ours, 81);
         let watch = Watch::traced("--for 3s --every 3s");
@@ -263,8 +263,13 @@ fn a_half_open_connection_reset_by_the_peer_is_traced() {
             );
         });
         let said = watch.end().exits(0);
-        let found = "connections failed to open: AttemptFails 1 (R/s, 1 in total)\n";
+        let found = "connections failed to open: AttemptFails 1 (R/s, 1 in total), EmbryonicRsts 1 (R/s, 1 in total)\n";
         assert!(said.stdout.contains(found), "{said:#?}");
+        assert!(
+            said.stdout.contains(", half-open connections reset: 1; "),
+            "{said:#?}"
+        );
+        assert!(said.stdout.contains("as by a port scan\n"), "{said:#?}");
     });
 }
 
@@ -274,13 +279,24 @@ fn a_storm_of_resets_is_sampled_and_counted() {
         // The node takes the resets and does nothing with them.
         ip(&format!("route add default via {gateway}"));
         let watch = Watch::traced("--for 1h --every 1s --format json");
+        let text = Watch::traced("--for 1h --every 1h");
         let (before, _) = cost(watch.pid());
         let count = 500_000;
         let rate = storm(&address, count);
         let (after, memory) = cost(watch.pid());
         kill(watch.pid(), Signal::SIGINT).unwrap();
         let document = schema::document(&watch.end().exits(0).stdout, "resets");
+        kill(text.pid(), Signal::SIGINT).unwrap();
+        let text = text.end().exits(0).stdout;
+        let untraced = text
+            .lines()
+            .find_map(|line| line.strip_prefix("resets sent, cause not counted: "));
+        let untraced = untraced.unwrap_or_else(|| panic!("{text}"));
+        assert!(untraced.contains(" not traced, OutRsts "), "{text}");
         let findings = document["findings"].as_array().unwrap();
+        let mut sent = findings.iter().filter(|finding| finding["cause"] == "sent");
+        let next = sent.next().unwrap()["next"].as_str().unwrap();
+        assert!(next.starts_with("tcpdump "), "{next}");
         let places = findings
             .iter()
             .flat_map(|finding| finding["places"].as_array().unwrap());

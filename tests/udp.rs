@@ -114,7 +114,7 @@ fn a_socket_on_another_device_does_not_count_for_an_interface() {
         listenup("check udp:53").exits(0);
         listenup("check --source proc --interface lo udp:53")
             .exits(1)
-            .stdout_has("is bound, but whether it is bound to another device is unknown");
+            .stdout_has("is bound, but /proc does not show to which device it is bound");
     });
 }
 

@@ -42,6 +42,19 @@ fn mount_tmpfs(path: &Path, options: &str) {
     mount(tmpfs, path, tmpfs, MsFlags::empty(), Some(options)).unwrap();
 }
 
+/// Makes mounts of this thread invisible for other processes.
+fn own_mounts() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let none = None::<&str>;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(none, "/", none, private, none).unwrap();
+}
+
+fn bind(from: &Path, to: &Path) {
+    let none = None::<&str>;
+    mount(Some(from), to, none, MsFlags::MS_BIND, none).unwrap();
+}
+
 /// Fills a file system, in bytes and in inodes.
 fn fill(folder: &Path) {
     let mut big = File::create(folder.join("big")).unwrap();
@@ -105,16 +118,12 @@ fn if_no_new_file_can_be_created_the_file_is_written_in_place() {
 #[test]
 fn a_mounted_file_works_under_a_descriptor_limit() {
     in_namespace(|| {
-        // Mounts of this thread alone.
-        unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        let none = None::<&str>;
-        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(none, "/", none, private, none).unwrap();
+        own_mounts();
         let folder = tempfile::tempdir().unwrap();
         let [host, track] = ["host", "track"].map(|name| folder.path().join(name));
         fs::write(&host, "").unwrap();
         fs::write(&track, "").unwrap();
-        mount(Some(&host), &track, none, MsFlags::MS_BIND, none).unwrap();
+        bind(&host, &track);
         let socket = listen("127.0.0.1", 443);
         let watch = start(&track, "443");
         await_says(&host, "0");
@@ -165,7 +174,7 @@ fn while_the_file_is_wrong_the_watch_reports_it_and_does_not_feed_the_watchdog()
         for line in [
             format!("{shown}/track cannot be written: No such file or directory (ENOENT)\n"),
             format!("{shown}/track is written again: it says 0\n"),
-            format!("{shown} is not the folder in which the watch began: reload keepalived, "),
+            format!("keepalived may no longer see {shown}/track: reload keepalived, then "),
         ] {
             assert!(said.stderr.contains(&line), "{line} {said:?}");
         }
@@ -176,6 +185,107 @@ fn while_the_file_is_wrong_the_watch_reports_it_and_does_not_feed_the_watchdog()
         });
         let right: Vec<bool> = right.collect();
         assert_eq!(right, [true, false, true, false], "{said:?}");
+    });
+}
+
+/// A path next to this one at which nothing exists.
+fn unused(path: &Path) -> PathBuf {
+    let mut paths = (0..).map(|number: u32| path.with_extension(number.to_string()));
+    paths.find(|path| !path.exists()).unwrap()
+}
+
+/// What makes keepalived lose a file at this path.
+type Loss = fn(&Path);
+
+const LOSSES: [(&str, Loss); 3] = [
+    ("a mount over the file", |track| {
+        // On the same device.
+        let other = unused(track);
+        fs::write(&other, "0\n").unwrap();
+        bind(&other, track);
+    }),
+    ("a mount over the folder", |track| {
+        mount_tmpfs(track.parent().unwrap(), "size=64k");
+        fs::write(track, "0\n").unwrap();
+    }),
+    ("a new folder", |track| {
+        let folder = track.parent().unwrap();
+        fs::rename(folder, unused(folder)).unwrap();
+        fs::create_dir(folder).unwrap();
+    }),
+];
+
+#[test]
+fn a_file_that_keepalived_has_lost_is_trouble_until_a_reload() {
+    for (what, lose) in LOSSES {
+        in_namespace(move || {
+            own_mounts();
+            let _socket = listen("127.0.0.1", 443);
+            let folder = tempfile::tempdir().unwrap();
+            let [track, metrics] = ["in/track", "metrics.prom"].map(|it| folder.path().join(it));
+            fs::create_dir(folder.path().join("in")).unwrap();
+            let words = format!(
+                "--every 5ms --format json --metrics {} 443",
+                metrics.display()
+            );
+            let notices = tempfile::tempdir().unwrap();
+            let watcher = Watcher::start_at(&track, notices, Confined::new("sh"), &words);
+            let shown = track.display().to_string();
+            let why = format!(
+                "keepalived may no longer see {shown}: reload keepalived, then reload this watch (SIGHUP)"
+            );
+            let status = || listenup(&format!("watch --status --track-file {shown} 443"));
+            let has_metric = |value: u8| {
+                let text = fs::read_to_string(&metrics).unwrap();
+                let line = format!("listenup_watch_trouble{{track_file=\"{shown}\"}} {value}\n");
+                assert!(text.contains(&line), "{what}: {text}");
+            };
+            has_metric(0);
+            lose(&track);
+            watcher.await_notice(&format!("STATUS=TROUBLE: {why}; up (0)"));
+            // To end the watch would not make keepalived see the file, and the trouble would be forgotten.
+            watcher.await_notice("WATCHDOG=1");
+            watcher.await_value("0");
+            has_metric(1);
+            status()
+                .exits(2)
+                .stdout(&format!("LISTENUP WATCH CRITICAL - {why}\n"));
+            watcher.signal(Signal::SIGHUP);
+            watcher.await_notice("READY=1");
+            watcher.await_notice("WATCHDOG=1");
+            has_metric(0);
+            status().exits(0);
+            lose(&track);
+            watcher.await_notice("STATUS=TROUBLE: keepalived may");
+            let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
+            assert!(!said.stderr.contains("another process"), "{what}: {said:?}");
+            assert_eq!(said.stderr.matches(&why).count(), 2, "{what}: {said:?}");
+            let last = said.stdout.lines().last().unwrap();
+            let document: serde_json::Value = serde_json::from_str(last).unwrap();
+            assert_eq!(document["trouble"], why);
+            assert_eq!(document["file_is_right"], true);
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_in_its_folder_is_not_lost() {
+    in_namespace(|| {
+        own_mounts();
+        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms 443");
+        // Another mount of the same folder: keepalived has a watch of its inode.
+        bind(
+            watcher.file.parent().unwrap(),
+            watcher.file.parent().unwrap(),
+        );
+        let draft = watcher.file.with_file_name("draft");
+        fs::write(&draft, "1\n").unwrap();
+        fs::rename(&draft, &watcher.file).unwrap();
+        watcher.await_value("0");
+        let said = watcher.end();
+        assert!(said.stderr.contains("another process changed"), "{said:?}");
+        assert!(!said.stderr.contains("reload keepalived"), "{said:?}");
     });
 }
 
@@ -193,8 +303,8 @@ fn a_folder_that_is_mounted_over_is_reported_and_the_file_created_again() {
         watcher.await_value("1");
         drop(mounted);
         watcher.await_value("1");
-        let said = watcher.end_with(Signal::SIGTERM).0.exits(0);
-        let line = format!("{} is not the folder in which", over.display());
+        let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
+        let line = format!("keepalived may no longer see {}/track", over.display());
         assert_eq!(said.stderr.matches(&line).count(), 2, "{said:?}");
     });
 }
@@ -285,7 +395,7 @@ fn the_watch_is_not_ready_before_the_file_exists() {
         fs::create_dir(&later).unwrap();
         watcher.await_value("0");
         watcher.await_notice("READY=1");
-        let said = watcher.end();
+        let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
         assert!(said.stderr.contains("reload keepalived"), "{said:?}");
     });
 }

@@ -279,3 +279,41 @@ fn a_look_after_an_event_logs_its_delay() {
         assert!(since.is_some(), "{said:?}");
     });
 }
+
+#[test]
+fn no_signal_ends_or_stops_the_watch_with_0_in_the_file() {
+    in_namespace(|| {
+        let errors = [
+            libc::SIGABRT,
+            libc::SIGBUS,
+            libc::SIGFPE,
+            libc::SIGILL,
+            libc::SIGSEGV,
+            libc::SIGSYS,
+            libc::SIGTRAP,
+        ];
+        let is_tested = |signal: &i32| {
+            ![libc::SIGKILL, libc::SIGSTOP].contains(signal)
+                && !errors.contains(signal)
+                // The C library takes these for itself.
+                && !(32..=34).contains(signal)
+        };
+        for signal in (1..=64).filter(is_tested) {
+            let socket = listen("127.0.0.1", 443);
+            let watcher = Watcher::start("--every 5ms 443");
+            watcher.await_value("0");
+            let sent = Command::new("kill")
+                .args([format!("-{signal}"), watcher.pid().to_string()])
+                .status();
+            assert!(sent.unwrap().success());
+            drop(socket);
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while watcher.says() != "1" {
+                assert!(Instant::now() < deadline, "after signal {signal}");
+                thread::sleep(Duration::from_millis(1));
+            }
+            let (said, _folder) = watcher.end_with(nix::sys::signal::Signal::SIGTERM);
+            assert_eq!(said.code, Some(0), "after signal {signal}: {said:?}");
+        }
+    });
+}

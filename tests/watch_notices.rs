@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
@@ -255,7 +255,7 @@ fn without_systemd_a_stuck_call_writes_down_and_ends_the_watch() {
         // A supervisor that never answers holds the subscription to events, in bind(2). Its descriptor must not be closed.
         // Beside other tests its number can have two digits, which not every sh takes.
         let keep = "for fd in /proc/$$/fd/*; do
-                case $(readlink $fd) in *seccomp*) eval \"exec 2>&${fd##*/}\" ;; esac
+                case $(readlink $fd) in *seccomp*) eval \"exec >&${fd##*/}\" ;; esac
             done
             exec \"$0\" \"$@\"";
         let mut command = Confined::new("bash")
@@ -263,12 +263,31 @@ fn without_systemd_a_stuck_call_writes_down_and_ends_the_watch() {
             .into_command();
         command.args(["-c", keep, LISTENUP]);
         fs::write(&track, "0\n").unwrap();
+        let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        manager.set_nonblocking(true).unwrap();
         command
             .args(["watch", "--initial", "keep", "443", "--track-file"])
-            .arg(&track);
-        let mut watch = Killed(command.stdout(Stdio::null()).spawn().unwrap());
+            .arg(&track)
+            .env("NOTIFY_SOCKET", folder.path().join("notify"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut watch = Killed(command.spawn().unwrap());
         await_says(&track, "1");
         assert!(!watch.0.wait().unwrap().success());
+        let why = "a system call has not returned for 2.5s: this watch writes down and ends itself";
+        let mut stderr = String::new();
+        let mut pipe = watch.0.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
+        assert_eq!(stderr, format!("listenup: {why}\n"));
+        let mut text = [0; 4_096];
+        let told = std::iter::from_fn(|| {
+            manager
+                .recv(&mut text)
+                .ok()
+                .map(|length| String::from_utf8_lossy(&text[..length]).into_owned())
+        });
+        let told: Vec<String> = told.collect();
+        let status = format!("STATUS=TROUBLE: {why}");
+        assert!(told.contains(&status), "{told:?}");
     });
 }
 

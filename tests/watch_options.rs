@@ -7,15 +7,16 @@ mod common;
 use std::fs;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use common::confined::Confined;
+use common::confined::{Confined, folder_with_listenup};
 use common::in_namespace;
-use common::program::sh;
+use common::program::{listenup, sh};
 use common::sockets::listen;
 use common::watcher::{Killed, Watcher, assert_changes, await_says};
 
@@ -49,6 +50,40 @@ fn a_watch_that_takes_over_keeps_the_value_for_rise_and_fall() {
         let watcher = Watcher::start_in(folder, Confined::new("sh"), words);
         assert_eq!(watcher.says(), "0");
         watcher.end();
+    });
+}
+
+#[test]
+fn check_options_refuses_a_file_that_cannot_be_written() {
+    in_namespace(|| {
+        let root = folder_with_listenup();
+        let (program, folder) = (root.path().join("listenup"), tempfile::tempdir().unwrap());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let words = |name: &str| format!("watch --check-options --track-file {} 443", path(name));
+        let refused =
+            |name: &str, why: &str| format!("listenup: {} cannot be written: {why}\n", path(name));
+        listenup(&words("track")).exits(0).stderr("");
+        assert!(!folder.path().join("track").exists(), "it changes nothing");
+        let missing = "No such file or directory (ENOENT)";
+        listenup(&words("no/track"))
+            .exits(1)
+            .stderr(&refused("no/track", missing));
+        let nobody = |name| Confined::new(&program).by_nobody().run(&words(name));
+        nobody("track")
+            .exits(1)
+            .stderr(&refused("track", "Permission denied (EACCES)"));
+        // A file that exists is enough, as a mounted one in a container.
+        fs::write(folder.path().join("track"), "0\n").unwrap();
+        nobody("track")
+            .exits(1)
+            .stderr(&refused("track", "Permission denied (EACCES)"));
+        fs::set_permissions(
+            folder.path().join("track"),
+            fs::Permissions::from_mode(0o666),
+        )
+        .unwrap();
+        nobody("track").exits(0).stderr("");
     });
 }
 

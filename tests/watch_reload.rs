@@ -123,6 +123,8 @@ fn a_failed_reload_is_reported_and_changes_nothing() {
             ("listenup", "#!/bin/sh\necho it is broken >&2\nexit 1\n"),
             ("listenup", "#!/bin/sh\nexit 1\n"),
             ("listenup", "#!/bin/sh\nexec sleep 1000\n"),
+            ("listenup", "#!/bin/sh\nexit 0\n"),
+            ("listenup", "#!/bin/sh\necho \"$0 $*\"\n"),
         ] {
             dir.write(name, text);
             reload(&watcher);
@@ -162,6 +164,8 @@ fn a_failed_reload_is_reported_and_changes_nothing() {
             "it is broken",
             "the program on disk ends with exit status: 1",
             "the program on disk does not finish --check-options",
+            "the program on disk is not listenup",
+            "the program on disk is not listenup",
             "cannot be executed: No such file or directory (ENOENT)",
         ];
         assert_eq!(lines.len(), expected.len(), "{said:#?}");

@@ -7,16 +7,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A phrase, in lower case. `*` stands for one to three words.
-const PHRASES: [&str; 30] = [
+const PHRASES: [&str; 40] = [
+    "all the same",
     "anew",
+    "anybody",
     "as wanted",
     "behind it",
+    "beside",
     "but for",
     "by way of",
+    "comes in by",
     "dies of",
+    "everybody",
     "for ever",
+    "for good",
     "goes by",
     "has the word",
+    "in all",
     "in doubt",
     "in vain",
     "is no file",
@@ -30,14 +37,17 @@ const PHRASES: [&str; 30] = [
     "not known",
     "others than",
     "so many",
+    "somebody",
     "stands behind",
     "stands in",
     "takes * for",
+    "told",
     "what it has",
     "what it is",
     "what there is",
     "whatever",
     "whoever",
+    "without a word",
 ];
 
 /// Phrases that contain one from the list and are good English.

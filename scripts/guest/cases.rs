@@ -190,7 +190,7 @@ fn churn(outside: &mut Outside) -> Verdicts {
     }
     let verdicts = SCENARIOS * (2 * LOOKS + 3 * CHECKS);
     let last = text.lines().last().unwrap_or_default();
-    let false_downs = last.strip_prefix("false downs: ").map(str::parse);
+    let false_downs = last.strip_prefix("false down results: ").map(str::parse);
     match false_downs {
         Some(Ok(count)) if said.status.success() == (count == 0) => Verdicts {
             right: verdicts - count,

@@ -77,7 +77,7 @@ impl UsageError {
 impl fmt::Display for UsageError {
     /// The reason in one line, without the usage that [`UsageError::text`] has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What clap says then is the whole help.
+        // Here clap's message would be the whole help.
         if self.error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             return f.write_str(NO_SUBCOMMAND);
         }
@@ -92,7 +92,7 @@ impl fmt::Display for UsageError {
 /// Reads a command line, the program's name first.
 ///
 /// # Errors
-/// A [`UsageError`], which is also what `--help` and `--version` give.
+/// Returns a [`UsageError`], also for `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
     let args: Vec<OsString> = args.into_iter().collect();
     match fast_path::try_parse(&args) {
@@ -241,7 +241,7 @@ impl OutputOptions {
     /// and the log has the reason.
     fn from_invalid_args(args: &[OsString]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-        // What is no subcommand was meant to be this one.
+        // A line with an unknown subcommand is treated as a check.
         match args.get(1).map(AsRef::as_ref) {
             Some("doctor" | "resets") => return Self::default(),
             Some("list") => {

@@ -154,6 +154,16 @@ pub(super) fn command(command: Command) -> Command {
             .required(false)
             .required_unless_present("default-target")
     })
+    .mut_arg("absent", |arg| arg.help("Write up while nothing is listening"))
+    .mut_arg("timeout", |arg| {
+        arg.help("Time limit for each look; after it the result is \"could not tell\" [default: 500ms]")
+    })
+    .mut_arg("log", |arg| {
+        arg.help("Log each change of the state, and trouble with the file [default: none]")
+    })
+    .mut_arg("verbose", |arg| {
+        arg.help("Print to stderr the result of each look that fails or follows an event of the kernel")
+    })
 }
 
 fn options_arguments() -> [Arg; 2] {
@@ -230,4 +240,22 @@ pub(super) fn options(matches: &ArgMatches) -> Result<WatchOptions, String> {
         reloaded: None,
         line: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn watch_has_help_of_its_own_for_options_that_mean_something_else_there() {
+        let help = |subcommand: &str, option: &str| {
+            let mut command = crate::cli::command();
+            let subcommand = command.find_subcommand_mut(subcommand).unwrap();
+            subcommand.build();
+            let mut options = subcommand.get_arguments();
+            let option = options.find(|arg| arg.get_long() == Some(option)).unwrap();
+            option.get_help().unwrap().to_string()
+        };
+        for option in ["absent", "log", "timeout", "verbose"] {
+            assert_ne!(help("watch", option), help("check", option), "{option}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::report::{self, CheckResult};
 /// Checks, reports and returns the exit status.
 pub fn run(options: CheckOptions) -> ExitStatus {
     if options.verbose {
-        log::verbose::to_stderr();
+        log::verbose::to_stderr_of("listenup");
     }
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, options.timing.timeout);

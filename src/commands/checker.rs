@@ -20,12 +20,12 @@ pub struct Checker<'a> {
     chain: SourceChain<'static>,
     /// The network namespace that is entered for each look. `None` if the thread stays in its own.
     netns: Option<&'a Netns>,
-    /// The drops of UDP sockets when they were judged last. `None` if they were not judged yet.
+    /// The drops of UDP sockets at the last check. `None` before the first one.
     drops: Option<Drops>,
     viewer: Option<Viewer>,
 }
 
-/// How long UDP sockets are watched for drops before they are judged first, and at most this part of the time limit.
+/// How long UDP sockets are watched for drops before the first check, and at most this part of the time limit.
 const DROPS_WATCHED: Duration = Duration::from_millis(100);
 const DROPS_SHARE: u32 = 4;
 

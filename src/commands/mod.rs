@@ -27,8 +27,8 @@ pub fn run(request: Result<Request, UsageError>) -> ExitStatus {
     }
 }
 
-/// Prints help to stdout, an error to stderr and to the log. It takes no longer than a check may: a check was asked
-/// for.
+/// Prints help to stdout, an error to stderr and to the log. It takes no longer than a check, since a check was
+/// probably meant.
 fn print_usage_error(error: &UsageError) -> ExitStatus {
     let output = error.output;
     let (reason, unheard) = if error.is_help() {

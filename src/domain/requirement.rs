@@ -110,6 +110,12 @@ mod tests {
     }
 
     #[test]
+    fn no_requirements_look_up_nothing_and_stay_in_the_namespace() {
+        assert_eq!(NoRequirements.look_up_names(), Ok(None));
+        assert!(!NoRequirements.any() && !NoRequirements.enters_namespace());
+    }
+
+    #[test]
     fn the_heavier_violation_wins_in_either_order() {
         let by_weight = [
             Compliance::Compliant,

@@ -116,8 +116,8 @@ impl Target {
     /// True if a device other than `lo` can have the address: that of the target, otherwise that of the listener.
     fn has_own_address(&self, listener: &Listener) -> bool {
         let address = match self.endpoint {
-            Endpoint::Address(address, _) if !address.is_unspecified() => address,
-            _ => listener.address.to_canonical(),
+            Endpoint::Address(address, _) => address,
+            Endpoint::Port(_) => listener.address.to_canonical(),
         };
         !address.is_unspecified() && !address.is_loopback() && !takes_no_connections(address)
     }

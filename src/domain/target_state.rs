@@ -192,7 +192,7 @@ pub(super) fn unknown_condition(listener: &Listener, unless: Condition) -> Unkno
             format!("{listener} {listens}, but whether it accepts IPv4 too (V6ONLY) is unknown")
         }
         Condition::OtherDevice => {
-            format!("{listener} {listens}, but whether it is bound to another device is unknown")
+            format!("{listener} {listens}, but /proc does not show to which device it is bound")
         }
         Condition::NotOnLo => {
             format!("{listener} {listens} on lo, but whether the address is on lo is unknown")

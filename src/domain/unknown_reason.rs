@@ -43,3 +43,16 @@ impl From<UnknownReason> for SetupError {
         Self::Unknown(reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setup_error_is_shown_as_its_reason() {
+        let reason = UnknownReason::new("it cannot be read");
+        assert_eq!(SetupError::from(reason).to_string(), "it cannot be read");
+        let no_such = SetupError::NoSuch("there is no user x".to_owned());
+        assert_eq!(no_such.to_string(), "there is no user x");
+    }
+}

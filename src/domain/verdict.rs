@@ -179,6 +179,46 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_the_verdicts() {
+        use Verdict::{
+            Absent, CouldNotTell, Listening, NotListening, Present, QueueTooLong, WrongOwner,
+        };
+        for (verdict, name) in [
+            (Listening, "listening"),
+            (Absent, "absent"),
+            (NotListening, "not listening"),
+            (QueueTooLong, "queue too long"),
+            (WrongOwner, "wrong owner"),
+            (Present, "present"),
+            (CouldNotTell, "could not tell"),
+        ] {
+            assert_eq!(verdict.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn an_answer_in_words_has_its_reason() {
+        let listener = Listener::at([0, 0, 0, 0], 443);
+        let full = Violation::QueueTooLong("full".to_owned());
+        let reason = |text: &str| Some(text.to_owned());
+        for (answer, words) in [
+            (Answer::Listening(listener.clone()), ("listening", None)),
+            (Answer::NotListening, ("not listening", None)),
+            (
+                Answer::RequirementFailed(listener, full),
+                ("queue too long", reason("full")),
+            ),
+            (
+                Answer::CouldNotTell(UnknownReason::new("why")),
+                ("could not tell", reason("why")),
+            ),
+            (Answer::NotChecked, ("not checked", None)),
+        ] {
+            assert_eq!(answer.words(), words, "{answer:?}");
+        }
+    }
+
+    #[test]
     fn verdicts_of_two_targets() {
         let listener = Listener::at([0, 0, 0, 0], 443);
         let up = Answer::Listening(listener.clone());

@@ -86,3 +86,22 @@ impl<'a> SourceChain<'a> {
         Some((&mut **source, second))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_source_has_a_cross_check_and_not_while_it_is_skipped() {
+        let has_cross_check = |chain: &mut SourceChain<'_>, index| {
+            let found = chain.get(index).map(|(_, second)| second.is_some());
+            found.unwrap_or_default()
+        };
+        let mut chain = SourceChain::from_choice(SourceChoice::Auto, "/proc");
+        for is_skipped in [false, true, false] {
+            chain.skip_cross_check(is_skipped);
+            let found = [0, 1, 2].map(|index| has_cross_check(&mut chain, index));
+            assert_eq!(found, [!is_skipped, false, false]);
+        }
+    }
+}

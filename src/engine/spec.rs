@@ -62,7 +62,7 @@ pub struct Outcome {
     pub answers: Vec<(Target, Answer)>,
     /// Listeners from the last look that have the port of a target and do not serve it.
     pub elsewhere: Vec<Listener>,
-    /// Warnings beside the answers.
+    /// Warnings in addition to the answers.
     pub warnings: Vec<String>,
     /// The name of the source that answered. `None` if no source could.
     pub source: Option<&'static str>,

@@ -11,7 +11,7 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use crate::clock::Deadline;
 use crate::untrusted::text::printable_bytes;
 
-/// The folders where systemd mounts cgroup2: alone, and beside the older hierarchies.
+/// The folders where systemd mounts cgroup2: alone, and with the older hierarchies.
 const PLACES: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// The tree of cgroups.

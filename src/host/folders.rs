@@ -1,8 +1,9 @@
-//! Folders on the path of a file that users other than root can write to.
+//! Folders on the path of a file that users other than root can write to, and the mount of a file.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub struct Part {
     pub gid: u32,
     /// Its kind and its permissions.
     pub mode: u32,
-    /// True if only root gets there. A path below a folder that only root can enter counts as root's, even if it
+    /// True if only root can reach it. A path below a folder that only root can enter counts as root's, even if it
     /// belongs to another user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
     is_root_only: bool,
 }
@@ -65,7 +66,8 @@ impl Part {
     fn is_insecure(&self, owner: u32) -> bool {
         let by_group = self.mode & 0o020 != 0 && self.gid != 0;
         let by_others = by_group || self.mode & 0o002 != 0;
-        // In a sticky folder nobody can replace what is somebody else's. All can write to a link, which means nothing.
+        // In a sticky folder, users cannot replace files of other users. A symlink is writable for all, which has no
+        // effect.
         let is_sticky = self.kind() == S_IFDIR && self.mode & S_ISVTX != 0;
         let is_writable = by_others && !is_sticky && self.kind() != S_IFLNK;
         let is_of_others = self.uid != 0 && self.uid != owner;
@@ -128,6 +130,14 @@ fn words(path: &Path) -> Vec<OsString> {
 fn at(path: &Path, is_root_only: bool) -> Option<Part> {
     let found = fs::symlink_metadata(path).ok()?;
     Some(Part::new(path.to_owned(), &found, is_root_only))
+}
+
+/// Returns the number of the mount of an open file. `None`: there is no /proc.
+pub fn mount_id(file: &File) -> Option<u64> {
+    // statx(2) has it only since Linux 5.8.
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+    number.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -123,14 +123,14 @@ fn report_on_thread(report: impl FnOnce() + Send + 'static) {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Starts a thread without std, whose threads allocate before they do anything. For that the C library makes another
-/// heap, and every check pays for it.
+/// Starts a thread without std. A thread of std allocates memory first, for which the C library makes another heap, and
+/// every check would pay for that.
 ///
 /// # Errors
 /// Returns an error if there can be no thread: a limit on processes or memory, seccomp.
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
     extern "C" fn run(work: *mut c_void) -> *mut c_void {
-        // SAFETY: it comes from into_raw below, and nobody else has it.
+        // SAFETY: the pointer comes from into_raw below, and nothing else uses it.
         let work: Box<Work> = unsafe { Box::from_raw(work.cast()) };
         work();
         ptr::null_mut()
@@ -138,8 +138,8 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 
     let work: *mut Work = Box::into_raw(Box::new(Box::new(work)));
     let (mut attributes, mut thread) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: the attributes are made by the first call, and `run` gets what it wants, from this
-    // process, which has the thread until both end.
+    // SAFETY: the attributes are made by the first call, and `run` gets the pointer that it expects. The thread ends
+    // with this process at the latest.
     let error = unsafe {
         libc::pthread_attr_init(attributes.as_mut_ptr());
         libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
@@ -157,7 +157,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
 pub fn timeout_reason(limit: Duration) -> UnknownReason {
     let limit = HumanDuration(limit);
     let wchan = std::fs::read_to_string("/proc/self/wchan").unwrap_or_default();
-    // The kernel says 0 of a thread that does not wait.
+    // The file says 0 for a thread that does not wait.
     let what = match wchan.trim() {
         "" => "before the work was done".to_owned(),
         "0" => "while the work was still going on".to_owned(),

@@ -68,7 +68,7 @@ impl Users {
         user.map(|user| user.name.as_str())
     }
 
-    /// The number of the group that this user logs in with. In /etc/group nobody has one.
+    /// The number of the group that this user logs in with. /etc/group has no such number.
     pub fn group(&self, name: &str) -> Option<u32> {
         self.by_name(name).and_then(|user| user.group)
     }

@@ -119,9 +119,16 @@ impl Processes {
         Self { viewer, ..self }
     }
 
-    /// All processes, one after the other.
+    /// Returns all processes.
     pub fn all(&self) -> impl Iterator<Item = &Process> {
         self.all.iter()
+    }
+
+    /// True if the processes of other users are among them. The first process of a PID namespace is missing, or has no name,
+    /// if /proc is mounted with hidepid.
+    pub fn include_others(&self) -> bool {
+        let first = self.all.first();
+        first.is_some_and(|process| process.pid == 1 && process.name.is_some())
     }
 
     /// True if these are all processes of the machine, and not those of a container, or those that this user can see.
@@ -155,7 +162,7 @@ impl Processes {
         is_it
     }
 
-    /// The file that a process runs, if its name is another.
+    /// Returns the name of the executable, if it differs from the name of the process.
     pub fn program(&self, process: &Process) -> Option<String> {
         let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
         let name = link.file_name()?.as_bytes();
@@ -175,8 +182,8 @@ impl Processes {
         }
     }
 
-    /// The start time of a process: the 22nd field of /proc/PID/stat. The second field can have spaces and brackets in
-    /// it.
+    /// Returns the start time of a process: the 22nd field of /proc/PID/stat. The second field can have spaces and
+    /// brackets in it.
     fn started(&self, process: &Process) -> Option<u64> {
         let stat = self.file_of(process, "stat")?;
         let stat = String::from_utf8_lossy(&stat);
@@ -191,7 +198,7 @@ impl Processes {
         file.read_start(LONGEST_FILE).ok()
     }
 
-    /// The id of a process's cgroup, which is the inode of its folder.
+    /// Returns the id of a process's cgroup, which is the inode of its folder.
     fn cgroup(&self, process: &Process) -> Option<u64> {
         let lines = String::from_utf8(self.file_of(process, "cgroup")?).ok()?;
         let path = lines.lines().find_map(|line| line.strip_prefix("0::/"))?;

@@ -18,8 +18,7 @@ impl Signals {
     ///
     /// # Errors
     /// Returns an error if that fails: the signals then end the process, as before.
-    pub fn block(signals: &[Signal]) -> Result<Self, Errno> {
-        let which: SigSet = signals.iter().copied().collect();
+    pub fn block(which: SigSet) -> Result<Self, Errno> {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let waiting = SignalFd::with_flags(&which, flags)?;
         which.thread_block()?;

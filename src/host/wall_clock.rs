@@ -53,8 +53,8 @@ impl WallTime {
         // Its type depends on the C library.
         let seconds = since.as_secs().try_into().unwrap_or_default();
         let mut time = MaybeUninit::<libc::tm>::zeroed();
-        // SAFETY: both pointers are to what the function wants, for as long as it runs. All zeros, which is
-        // what it leaves where it fails, is a struct tm.
+        // SAFETY: both pointers are valid for the function, for as long as it runs. All zeros, which is what it leaves
+        // where it fails, is a struct tm.
         unsafe {
             libc::localtime_r(&raw const seconds, time.as_mut_ptr());
             time.assume_init()

@@ -46,7 +46,7 @@ pub(super) struct Parser<'a> {
     builder: Builder<'a>,
     frames: Vec<Frame>,
     unknown: Option<Unknown>,
-    /// How many blocks are open that are not read.
+    /// How many open blocks are being skipped.
     skipped: usize,
     /// True if what follows at top level belongs to a block that ended too early.
     lost: bool,
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The line after the one that opens a block is not a brace.
+    /// Reports that the line after the one that opens a block is not a brace.
     fn missing_open(&mut self, line: Line) {
         let Some(frame) = self.frames.last() else {
             return;
@@ -131,12 +131,11 @@ impl<'a> Parser<'a> {
     fn statement(&mut self, line: Line) {
         let frame = self.frames.last();
         let row = frame.map_or(&TOP, |frame| frame.node.row);
-        let Some(keyword) = row.find(line.keyword()) else {
+        let found = row.find(line.keyword());
+        let exists = |keyword: &Keyword| keyword.since <= Some(self.reader.cx.version());
+        let Some(keyword) = found.filter(exists) else {
             return self.unknown_keyword(&line);
         };
-        if !self.check_version(&keyword, &line) {
-            return;
-        }
         match keyword.kind {
             Kind::List => self.push(row, true, line),
             Kind::Block(inner) => self.push(inner, false, line),
@@ -167,28 +166,6 @@ impl<'a> Parser<'a> {
             },
             needs_brace: true,
         });
-    }
-
-    /// Returns whether the version knows a keyword.
-    fn check_version(&mut self, keyword: &Keyword, line: &Line) -> bool {
-        let (Some(since), version) = (keyword.since, self.reader.cx.version) else {
-            return true;
-        };
-        let values: Values = &[("keyword", &keyword.name), ("since", &since)];
-        if version.is_none() {
-            self.reader.report(Problem::VersionsDiffer, &[]);
-        }
-        if version.is_none_or(|version| version >= since) {
-            return true;
-        }
-        self.reader.report(Problem::KeywordTooNew, values);
-        // Its block is read as the lines around it, which follows from that.
-        self.unknown = keyword.opens().then(|| Unknown {
-            problem: None,
-            of_block: None,
-            ..Unknown::new(&TOP, line, "")
-        });
-        false
     }
 
     fn item(&mut self, line: Line) {
@@ -226,7 +203,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// This line is a sign that the block which is open is not closed.
+    /// Reports that the open block is not closed, because of this line.
     fn unclosed(&mut self, line: &Line) {
         self.missing_close(Some((&line.place, line.keyword())));
     }
@@ -249,7 +226,7 @@ impl<'a> Parser<'a> {
         self.give_up();
     }
 
-    /// Reads no more: the lines that follow are not in the block where they seem to be.
+    /// Stops reading: the lines that follow are not in the block where they seem to be.
     fn give_up(&mut self) {
         self.reader.end();
         self.frames.clear();
@@ -317,6 +294,8 @@ impl Unknown {
         let keyword = line.keyword();
         let (meant, home) = (row.suggest(keyword), parent_block(keyword));
         let problem = match (home, meant) {
+            // Another version has it.
+            _ if row.find(keyword).is_some() => Some(Problem::UnknownKeyword),
             (_, Some(_)) if row.has_others() => Some(Problem::MisspelledKeyword),
             _ if row.has_others() => None,
             (Some(_), _) => Some(Problem::MisplacedKeyword),

@@ -14,8 +14,6 @@ pub(super) enum Value {
     Lines(Arc<[u8]>),
     /// The folder of the file.
     Folder,
-    /// The ID that `@id` is compared with.
-    Id,
 }
 
 /// A definition that a text uses.
@@ -24,8 +22,8 @@ pub(super) struct Reference<'a> {
     pub name: &'a [u8],
     /// How long the use is, with the dollar sign and the braces.
     pub length: usize,
-    /// The text after the name in the braces.
-    pub parameters: &'a [u8],
+    /// True if the braces have more than the name.
+    pub has_parameters: bool,
 }
 
 /// The definitions so far.
@@ -33,11 +31,11 @@ pub(super) struct Reference<'a> {
 pub(super) struct Definitions(HashMap<Vec<u8>, Value>);
 
 impl Definitions {
-    /// Returns those that keepalived has itself.
-    pub fn standard() -> Self {
+    /// Returns those that keepalived has itself. `id` is what `@id` is compared with.
+    pub fn standard(id: &[u8]) -> Self {
         let standard: [(&[u8], Value); 4] = [
             (b"_PWD", Value::Folder),
-            (b"_INSTANCE", Value::Id),
+            (b"_INSTANCE", Value::Text(Arc::from(id))),
             (b"_HASH", Value::Text(Arc::from(*b"#"))),
             (b"_BANG", Value::Text(Arc::from(*b"!"))),
         ];
@@ -66,7 +64,7 @@ pub(super) fn reference(text: &[u8]) -> Option<Reference<'_>> {
         return is_separate.then(|| Reference {
             name,
             length: end + 3,
-            parameters: parameters.trim_ascii(),
+            has_parameters: !parameters.trim_ascii().is_empty(),
         });
     }
     let name = name(rest)?;
@@ -74,7 +72,7 @@ pub(super) fn reference(text: &[u8]) -> Option<Reference<'_>> {
     matches!(next, None | Some(b' ' | b'\t' | b',' | b')')).then_some(Reference {
         name,
         length: name.len() + 1,
-        parameters: b"",
+        has_parameters: false,
     })
 }
 

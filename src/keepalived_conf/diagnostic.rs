@@ -7,8 +7,6 @@ use super::Location;
 
 /// At most this many diagnostics are kept: a file that is not a keepalived.conf has one per line.
 const MAX: usize = 1000;
-/// This many undefined names make a file the template of a configuration.
-const UNDEFINED_IN_TEMPLATE: usize = 3;
 
 /// A problem and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,21 +67,15 @@ problems! {
     Limits = 118,
     /// Unsafe: a line with a NUL, or of more than 1023 bytes with its definitions.
     Garbled = 119,
-    /// Unsafe up to 2.2.7: `@id` that comes from a definition.
-    ConditionalDefinition = 122,
-    /// Unsafe up to 2.3.4: `${_RANDOM}` with bounds.
-    RandomBounds = 123,
     /// Unsafe in 2.3.0 to 2.3.2: FILE_CHECK.
     FileCheckCrash = 124,
-    /// Versions read a line differently, and the version is unknown.
-    VersionsDiffer = 126,
     /// The file begins with a byte order mark.
     ByteOrderMark = 133,
     /// A double quote is not closed.
     OpenQuote = 134,
     /// A line that comes from a definition, and that keepalived from 2.4.0 on does not interpret.
     NotReadAgain = 138,
-    /// The definition `name` is not put in because of what follows it.
+    /// The definition `name` is not expanded, because of the text after it.
     NotDelimited = 139,
     /// The definition `name` does not exist.
     Undefined = 140,
@@ -95,8 +87,6 @@ problems! {
     MisplacedKeyword = 143,
     /// `keyword` of `home` is at top level, because the block ends above it.
     BlockEndsEarly = 144,
-    /// `keyword` exists since the version `since`.
-    KeywordTooNew = 145,
     /// `keyword`, which is not a keyword of `block`, opens a block.
     UnknownBlock = 146,
     /// The `}` of `block`, which begins on line `opened`, is missing before `by`.
@@ -165,6 +155,8 @@ problems! {
     TrackFileDropped = 186,
     /// keepalived writes over the file of track_file `name` at each start.
     InitFileOverwrites = 187,
+    /// This user is not allowed to read `file`.
+    FileDenied = 189,
     /// keepalived ignores `words`, which begin with a keyword, on the line of `keyword`.
     KeywordDropped = 190,
     /// The two instances `name` have the same virtual_router_id on the same interface.
@@ -183,10 +175,9 @@ impl Problem {
     #[rustfmt::skip]
     pub fn is_gap(self) -> bool {
         use Problem::*;
-        let is_part = matches!(self, NotFollowed | Limits | Template | Undefined | OpenQuote | CommandCrash);
-        let is_garbled = matches!(self, Garbled | RandomBounds | ConditionalDefinition | IncludedTwice);
+        let is_part = matches!(self, NotFollowed | Limits | FileDenied | Template | Undefined | OpenQuote | CommandCrash | Garbled | IncludedTwice);
         let is_brace = matches!(self, UnknownBlock | BlockEndsEarly | MissingOpen | ExtraOpen | MissingClose | MissingCloseAtEnd);
-        is_part || is_garbled || is_brace
+        is_part || is_brace
     }
 }
 
@@ -196,19 +187,16 @@ pub(super) type Values<'a> = &'a [(&'static str, &'a dyn Display)];
 /// The diagnostics of one reading, each once.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
-    list: Vec<Diagnostic>,
+    /// All of them, in the order of reading.
+    pub list: Vec<Diagnostic>,
     seen: HashSet<Diagnostic>,
-    /// True if a difference between versions was reported, which is done once.
-    versions_differ: bool,
 }
 
 impl Diagnostics {
     pub fn add(&mut self, place: &Location, problem: Problem, values: Values) {
-        let is_known = problem == Problem::VersionsDiffer && self.versions_differ;
-        if is_known || self.is_full() {
+        if self.is_full() {
             return;
         }
-        self.versions_differ |= problem == Problem::VersionsDiffer;
         let values = values.iter();
         let mut diagnostic = Diagnostic {
             place: place.clone(),
@@ -233,22 +221,5 @@ impl Diagnostics {
     /// True if a part of the configuration was not read.
     pub fn has_gap(&self) -> bool {
         self.list.iter().any(|one| one.problem.is_gap())
-    }
-
-    /// Returns all of them in the order of reading.
-    pub fn into_list(mut self) -> Vec<Diagnostic> {
-        let is_undefined = |one: &&mut Diagnostic| one.problem == Problem::Undefined;
-        let undefined = self.list.iter_mut().filter(is_undefined);
-        let names: HashSet<_> = undefined.map(|one| one.values.clone()).collect();
-        if names.len() >= UNDEFINED_IN_TEMPLATE {
-            if let Some(first) = self.list.iter_mut().find(is_undefined) {
-                first.problem = Problem::Template;
-                let values = first.values.iter();
-                let sample = values.map(|(_, name)| ("sample", format!("${{{name}}}")));
-                first.values = sample.collect();
-            }
-            self.list.retain(|one| one.problem != Problem::Undefined);
-        }
-        self.list
     }
 }

@@ -1,5 +1,5 @@
-//! Puts in what definitions stand for, and keeps what is for this host (lib/parser.c, the second half of `read_line`,
-//! and `replace_param`).
+//! Expands definitions, and keeps the lines that are for this host (lib/parser.c, the second half of `read_line`, and
+//! `replace_param`).
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -13,48 +13,29 @@ use super::words::{is_command, lossy};
 impl Reader<'_> {
     /// Returns a line with its definitions expanded. `None`: nothing remains of it.
     pub(super) fn expand(&mut self, mut text: Vec<u8>) -> Option<Vec<u8>> {
-        let mut again = false;
-        loop {
-            if again && is_special(&text) && !self.reads_again(&text) {
-                return None;
-            }
-            if let Some(rest) = text.strip_prefix(b"@") {
-                text = self.on_this_host(rest)?;
-            }
-            if let Some((name, value)) = definition(&text) {
-                self.define(name, value);
-                return None;
-            }
-            if is_special(&text) {
-                let part = lossy(text.get(..4).unwrap_or_default());
-                self.report(Problem::NotFollowed, &[("part", &part)]);
-                return None;
-            }
-            if !text.contains(&b'$') || !self.replace(&mut text)? {
-                self.check_dollars(&text);
-                return Some(text);
-            }
+        if let Some(rest) = text.strip_prefix(b"@") {
+            text = self.on_this_host(rest)?;
+        }
+        if let Some((name, value)) = definition(&text) {
+            self.define(name, value);
+            return None;
+        }
+        let mut problem = Problem::NotFollowed;
+        if !is_special(&text) && self.replace(&mut text)? {
             self.expanded = true;
             text = self.without_comment(&text);
-            if !text.starts_with(b"@") && !text.contains(&b'$') {
-                return Some(text);
+            // Up to 2.3.4 keepalived interprets a line that comes from a definition like a line of a file.
+            if self.cx.since(2, 4, 0) {
+                problem = Problem::NotReadAgain;
             }
-            again = true;
         }
-    }
-
-    /// Returns whether keepalived interprets a line that comes from a definition like a line of a file.
-    fn reads_again(&mut self, text: &[u8]) -> bool {
-        if self.cx.since(2, 4, 0) {
-            self.report(Problem::NotReadAgain, &[]);
-            return false;
+        if is_special(&text) {
+            let part = lossy(text.get(..4).unwrap_or_default());
+            self.report(problem, &[("part", &part)]);
+            return None;
         }
-        if text.starts_with(b"@") && !self.cx.since(2, 2, 8) {
-            self.report(Problem::ConditionalDefinition, &[]);
-            return false;
-        }
-        self.report(Problem::VersionsDiffer, &[]);
-        true
+        self.check_dollars(&text);
+        Some(text)
     }
 
     /// Returns what follows `@id` on this host, or `@^id` on another.
@@ -68,7 +49,7 @@ impl Reader<'_> {
         (is_id != others).then(|| skip_blanks(rest.get(end..).unwrap_or_default()).to_owned())
     }
 
-    /// Puts in what the definitions of a line stand for. Returns whether there were any; `None`: the line is lost.
+    /// Expands the definitions of a line. Returns true if there were any, and `None` if the line is lost.
     fn replace(&mut self, text: &mut Vec<u8>) -> Option<bool> {
         let mut replaced = false;
         let mut at = 0;
@@ -81,14 +62,11 @@ impl Reader<'_> {
             };
             let is_last = found.length == rest.len();
             let value = match self.definitions.get(found.name) {
-                None if self.is_drawn(found.name) => {
-                    let is_safe = found.parameters.is_empty() || self.cx.since(2, 4, 0);
+                // Only keepalived knows the value.
+                _ if found.has_parameters || [&b"_RANDOM"[..], b"_ENV"].contains(&found.name) => {
                     let part = lossy(rest.get(..found.length).unwrap_or_default());
                     self.unread = true;
-                    match is_safe {
-                        true => self.report(Problem::NotFollowed, &[("part", &part)]),
-                        false => self.report(Problem::RandomBounds, &[]),
-                    }
+                    self.report(Problem::NotFollowed, &[("part", &part)]);
                     b"0".to_vec()
                 }
                 Some(Value::Text(text)) => text.to_vec(),
@@ -100,7 +78,6 @@ impl Reader<'_> {
                     let real = self.cx.files.real(&self.source.folder);
                     real.as_os_str().as_bytes().to_owned()
                 }
-                Some(Value::Id) => self.cx.id.to_owned(),
                 Some(Value::Lines(_)) | None => {
                     at += 1;
                     continue;
@@ -122,11 +99,6 @@ impl Reader<'_> {
             }
         }
         Some(replaced)
-    }
-
-    /// Returns whether only keepalived knows the value of a definition.
-    fn is_drawn(&self, name: &[u8]) -> bool {
-        name == b"_RANDOM" || name == b"_ENV" && self.cx.since(2, 4, 0)
     }
 
     /// Reports dollar signs that keepalived leaves as they are.

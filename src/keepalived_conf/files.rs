@@ -20,11 +20,13 @@ pub enum Kind {
     },
     /// A device, a pipe or a socket.
     Other,
+    /// Unknown: this user is not allowed to look.
+    Denied,
 }
 
 /// The operations of a file system that `include` requires.
 pub trait Files {
-    /// Returns the kind of a file. `None` if the file does not exist, or if its metadata cannot be read.
+    /// Returns the kind of a file. `None` if the file does not exist.
     fn kind(&self, path: &Path) -> Option<Kind>;
 
     /// Returns at most this many names in a folder, in any order.
@@ -49,7 +51,12 @@ pub struct Disk;
 
 impl Files for Disk {
     fn kind(&self, path: &Path) -> Option<Kind> {
-        let found = untrusted::metadata(path).ok()?;
+        let found = match untrusted::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Some(Kind::Denied);
+            }
+            found => found.ok()?,
+        };
         Some(if found.is_dir() {
             Kind::Folder
         } else if found.is_file() {

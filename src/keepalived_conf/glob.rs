@@ -2,6 +2,7 @@
 //! followed.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -20,6 +21,8 @@ pub(super) enum Found {
     NotFollowed,
     /// There are more names than are left.
     TooMany,
+    /// This user is not allowed to look.
+    Denied,
 }
 
 /// Looks for a pattern, beginning in this folder unless it begins with a slash. At most `names_left` names are read.
@@ -42,8 +45,10 @@ pub(super) fn find(
             None => Found::Missing,
         };
     }
-    let Ok(names) = files.names(&at(front), names_left.saturating_add(1)) else {
-        return Found::Missing;
+    let names = match files.names(&at(front), names_left.saturating_add(1)) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Found::Denied,
+        Err(_) => return Found::Missing,
     };
     let Some(left) = names_left.checked_sub(names.len()) else {
         return Found::TooMany;

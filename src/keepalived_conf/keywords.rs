@@ -34,20 +34,6 @@ pub(super) struct Row {
     table: &'static str,
 }
 
-const fn row(
-    parent: &'static str,
-    keyword: &'static str,
-    block: Block,
-    table: &'static str,
-) -> Row {
-    Row {
-        keyword,
-        parent,
-        block,
-        table,
-    }
-}
-
 /// The values or the block that can follow a keyword.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
@@ -78,36 +64,35 @@ impl Keyword {
 }
 
 /// The top level: the keywords outside all blocks.
-pub(super) static TOP: Row = row("", "", Block::Root, ROOT);
+pub(super) static TOP: Row = Row {
+    parent: "",
+    keyword: "",
+    block: Block::Root,
+    table: ROOT,
+};
 
-/// All blocks. Those that a keyword belongs to most often come first.
+/// Each block whose lines mean nothing to the model.
+static OTHER: Row = Row {
+    parent: "",
+    keyword: "",
+    block: Block::Other,
+    table: "group[] interfaces[] url[] host[] ...",
+};
+
+/// The other blocks. Those that a keyword belongs to most often come first.
 #[rustfmt::skip]
 static BLOCKS: &[Row] = &[
-    row("", "vrrp_script", Block::Script, VRRP_SCRIPT),
-    row("", "vrrp_instance", Block::Instance, VRRP_INSTANCE),
-    row("", "vrrp_sync_group", Block::SyncGroup, SYNC_GROUP),
-    row("", "global_defs", Block::GlobalDefs, GLOBAL_DEFS),
-    row("", "virtual_server", Block::VirtualServer, VIRTUAL_SERVER),
-    row("", "track_file", Block::TrackFile, TRACK_FILE),
-    row("", "vrrp_track_file", Block::TrackFile, TRACK_FILE),
-    row("", "vrrp_track_process", Block::TrackProcess, TRACK_PROCESS),
-    row("virtual_server", "real_server", Block::RealServer, REAL_SERVER),
-    row("real_server", "MISC_CHECK", Block::MiscCheck, MISC_CHECK),
-    row("real_server", "FILE_CHECK", Block::FileCheck, FILE_CHECK),
-    row("real_server", "SMTP_CHECK", Block::Other, OTHER),
-    row("real_server", "TCP_CHECK", Block::Other, OTHER),
-    row("real_server", "PING_CHECK", Block::Other, OTHER),
-    row("real_server", "UDP_CHECK", Block::Other, OTHER),
-    row("real_server", "HTTP_GET", Block::Other, OTHER),
-    row("real_server", "SSL_GET", Block::Other, OTHER),
-    row("real_server", "DNS_CHECK", Block::Other, OTHER),
-    row("real_server", "BFD_CHECK", Block::Other, OTHER),
-    row("vrrp_instance", "authentication", Block::Other, OTHER),
-    row("vrrp_instance", "auth_hmac", Block::Other, OTHER),
-    row("", "track_group", Block::Other, OTHER),
-    row("", "garp_group", Block::Other, OTHER),
-    row("", "bfd_instance", Block::Other, OTHER),
-    row("", "SSL", Block::Other, OTHER),
+    Row { parent: "", keyword: "vrrp_script", block: Block::Script, table: VRRP_SCRIPT },
+    Row { parent: "", keyword: "vrrp_instance", block: Block::Instance, table: VRRP_INSTANCE },
+    Row { parent: "", keyword: "vrrp_sync_group", block: Block::SyncGroup, table: SYNC_GROUP },
+    Row { parent: "", keyword: "global_defs", block: Block::GlobalDefs, table: GLOBAL_DEFS },
+    Row { parent: "", keyword: "virtual_server", block: Block::VirtualServer, table: VIRTUAL_SERVER },
+    Row { parent: "", keyword: "track_file", block: Block::TrackFile, table: TRACK_FILE },
+    Row { parent: "", keyword: "vrrp_track_file", block: Block::TrackFile, table: TRACK_FILE },
+    Row { parent: "", keyword: "vrrp_track_process", block: Block::TrackProcess, table: TRACK_PROCESS },
+    Row { parent: "virtual_server", keyword: "real_server", block: Block::RealServer, table: REAL_SERVER },
+    Row { parent: "real_server", keyword: "MISC_CHECK", block: Block::MiscCheck, table: MISC_CHECK },
+    Row { parent: "real_server", keyword: "FILE_CHECK", block: Block::FileCheck, table: FILE_CHECK },
 ];
 
 impl Row {
@@ -140,16 +125,16 @@ impl Row {
         let kind = match word.get(name.len()..) {
             Some("!") => Kind::Value,
             Some("[]") => Kind::List,
-            Some("{}") => block(self.keyword, name).map_or(Kind::Values, Kind::Block),
+            Some("{}") => Kind::Block(block(self.keyword, name)),
             _ => Kind::Values,
         };
         Keyword { name, kind, since }
     }
 }
 
-fn block(parent: &str, name: &str) -> Option<&'static Row> {
+fn block(parent: &str, name: &str) -> &'static Row {
     let is_it = |row: &&Row| row.parent == parent && row.keyword == name;
-    BLOCKS.iter().find(is_it)
+    BLOCKS.iter().find(is_it).unwrap_or(&OTHER)
 }
 
 /// Returns the name of a block that a keyword belongs to; empty for top level.
@@ -249,10 +234,6 @@ const FILE_CHECK: &str = "
     track_file! weight
 ";
 
-const OTHER: &str = "
-    group[] interfaces[] url[] host[] ...
-";
-
 #[cfg(test)]
 mod tests {
     use super::{BLOCKS, Kind, TOP, parent_block};
@@ -272,16 +253,19 @@ mod tests {
 
     #[test]
     fn the_tables_are_well_formed() {
-        let mut blocks = 0;
+        let mut blocks = std::collections::HashSet::new();
         for row in std::iter::once(&TOP).chain(BLOCKS) {
             for word in row.table.split_ascii_whitespace() {
                 let keyword = row.keyword(word);
                 let is_block = matches!(keyword.kind, Kind::Block(_));
                 assert_eq!(word.contains("{}"), is_block, "{word}");
                 assert_eq!(word.contains('@'), keyword.since.is_some(), "{word}");
-                blocks += usize::from(is_block);
+                if let Kind::Block(inner) = keyword.kind {
+                    blocks.insert((inner.parent, inner.keyword));
+                }
             }
         }
-        assert_eq!(blocks, BLOCKS.len());
+        // All of them can be opened, and at least one has no row.
+        assert_eq!(blocks.len(), BLOCKS.len() + 1);
     }
 }

@@ -39,19 +39,8 @@ impl Reader<'_> {
                 if self.known.insert(file.to_path_buf()) {
                     self.read.push(file.to_path_buf());
                 }
-                let folder = match file.parent() {
-                    Some(parent) if name.contains(&b'/') => Arc::from(parent),
-                    _ => source.folder.clone(),
-                };
-                let parent = Some(source.clone());
-                files.push((
-                    Arc::new(Source {
-                        file,
-                        folder,
-                        parent,
-                    }),
-                    0,
-                ));
+                let included = source.including(file, name);
+                files.push((included, 0));
             } else if bare == b"!" {
                 if !is_first {
                     files.pop();

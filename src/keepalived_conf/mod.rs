@@ -106,7 +106,7 @@ fn finish(reader: Reader) -> Config {
     let cx = reader.cx;
     let (reader, mut builder) = Parser::new(reader).read();
     builder.finish();
-    let diagnostics = cx.diagnostics.take().into_list();
+    let diagnostics = cx.diagnostics.take().list;
     let fatal = diagnostics.iter().find(|one| one.problem.is_fatal());
     let has_gap = diagnostics.iter().any(|one| one.problem.is_gap());
     Config {

@@ -1,6 +1,7 @@
 //! The files that lines include, one after the other (lib/parser.c, `check_include`, `open_glob_file`, `check_glob_file`).
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::diagnostic::Problem;
 use super::files::Kind;
 use super::glob::{self, Found};
 use super::include::Strict;
-use super::reader::{MAX_FILE, Open, Origin, Reader, Source};
+use super::reader::{MAX_FILE, Open, Origin, Reader};
 use super::template::placeholder;
 use super::words::lossy;
 
@@ -31,6 +32,7 @@ impl Reader<'_> {
                     .collect();
                 return self.stack.extend(opened.into_iter().rev());
             }
+            Found::Denied => return self.report(Problem::FileDenied, &[("file", &shown)]),
             Found::TooMany => return self.report(Problem::Limits, &[]),
             Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
             Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
@@ -57,20 +59,11 @@ impl Reader<'_> {
             self.cx.report(&place, Problem::Template, values);
             return None;
         }
-        // keepalived changes to the folder of a file that is named with one.
-        let folder = match full.parent() {
-            Some(folder) if path.contains(&b'/') => Arc::from(folder),
-            _ => source.folder.clone(),
-        };
         let place = Location::new(full, 0);
         Some(Open {
             text: Arc::from(bytes),
             at: 0,
-            source: Arc::new(Source {
-                file: place.file.clone(),
-                folder,
-                parent: Some(source),
-            }),
+            source: source.including(place.file.clone(), path),
             place,
             origin: Origin::File,
         })
@@ -99,14 +92,18 @@ impl Reader<'_> {
                         return Some(bytes);
                     }
                     Ok(_) => Problem::Limits,
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                        Problem::FileDenied
+                    }
                     Err(_) => Problem::FileUnreadable,
                 }
             }
             Some(Kind::Regular { executable: true }) => Problem::FileExecutable,
+            Some(Kind::Denied) => Problem::FileDenied,
             _ => Problem::FileUnreadable,
         };
         let problem = match problem {
-            Problem::Limits => problem,
+            Problem::Limits | Problem::FileDenied => problem,
             _ if strict >= Strict::Readable => Problem::FileRefused,
             _ => problem,
         };

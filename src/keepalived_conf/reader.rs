@@ -35,7 +35,7 @@ pub(super) struct Line {
     pub text: Vec<u8>,
     pub words: Vec<String>,
     pub place: Location,
-    /// True if the file has another text there, because a definition was put in.
+    /// True if the file has another text there, because a definition was expanded.
     pub expanded: bool,
     /// True if a value of the line is unknown, so that only its block counts.
     pub unread: bool,
@@ -76,16 +76,19 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Reports a problem. A difference between versions is reported if the version is unknown.
+    /// Reports a problem.
     pub fn report(&self, place: &Location, problem: Problem, values: Values) {
-        if self.version.is_none() || problem != Problem::VersionsDiffer {
-            self.diagnostics.borrow_mut().add(place, problem, values);
-        }
+        self.diagnostics.borrow_mut().add(place, problem, values);
     }
 
-    /// Returns whether the version is at least this one. An unknown version is read like a widespread one.
+    /// Returns the version that reads. An unknown version is read like a widespread one.
+    pub fn version(&self) -> Version {
+        self.version.unwrap_or(Version::WIDESPREAD)
+    }
+
+    /// Returns whether the version is at least this one.
     pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
-        self.version.unwrap_or(Version::WIDESPREAD) >= Version::new(major, minor, patch)
+        self.version() >= Version::new(major, minor, patch)
     }
 }
 
@@ -100,6 +103,21 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Returns the source of a file that this one includes by a name. keepalived changes to the folder of a file that is
+    /// named with one.
+    pub fn including(self: &Arc<Self>, file: Arc<Path>, name: &[u8]) -> Arc<Self> {
+        let folder = match file.parent() {
+            Some(folder) if name.contains(&b'/') => Arc::from(folder),
+            _ => self.folder.clone(),
+        };
+        let parent = Some(self.clone());
+        Arc::new(Self {
+            file,
+            folder,
+            parent,
+        })
+    }
+
     /// Returns the file and those that include it.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |source| source.parent.as_deref())
@@ -137,7 +155,7 @@ impl Open {
     }
 }
 
-/// The way through the lines of all files.
+/// A reader of the lines of all files.
 pub(super) struct Reader<'a> {
     pub cx: &'a Context<'a>,
     /// The texts that are still to be read; the last one comes next.
@@ -174,7 +192,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             source: Arc::new(source),
             place,
-            definitions: Definitions::standard(),
+            definitions: Definitions::standard(cx.id),
             read: Vec::new(),
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
@@ -223,7 +241,7 @@ impl<'a> Reader<'a> {
         self.stack.clear();
     }
 
-    /// Returns the next text: a line without its comment, or what comes next of one.
+    /// Returns the next text: a line without its comment, or the next part of a line.
     fn take(&mut self) -> Option<Vec<u8>> {
         loop {
             let open = self.stack.last_mut()?;
@@ -279,7 +297,7 @@ impl<'a> Reader<'a> {
         first
     }
 
-    /// Returns whether a definition can be put in. One that contains itself has no end.
+    /// Returns whether a definition can be expanded. A definition that contains itself has no end.
     pub(super) fn count_expansion(&mut self) -> bool {
         if self.expansions_left == 0 {
             self.report(Problem::Limits, &[]);
@@ -290,7 +308,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    /// Takes a line that defines a name.
+    /// Handles a line that defines a name.
     pub(super) fn define(&mut self, name: &[u8], value: &[u8]) {
         let mut lines = Vec::new();
         if add_line(&mut lines, value) {
@@ -300,7 +318,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a line that belongs to the definition above it.
+    /// Handles a line that belongs to the definition above it.
     fn continue_definition(&mut self, text: &[u8]) -> bool {
         let Some((name, mut value)) = self.continued.take() else {
             return false;
@@ -337,13 +355,10 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// Cuts the comment.
+    /// Removes the comment.
     pub(super) fn without_comment(&mut self, text: &[u8]) -> Vec<u8> {
         let mut found = decomment(text);
         let is_part = self.continued.is_some() || found.text.starts_with(b"$");
-        if found.continues && is_part {
-            self.report(Problem::VersionsDiffer, &[]);
-        }
         if found.continues && (!is_part || self.cx.since(2, 4, 0)) {
             found.text.pop();
         }
@@ -371,7 +386,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash means nothing here.
+/// Returns where the first brace is outside of double quotes, and not in `${NAME}`. A backslash has no special meaning
+/// here.
 fn brace(text: &[u8]) -> Option<usize> {
     let (mut quoted, mut at) = (false, 0);
     while let Some(byte) = text.get(at) {

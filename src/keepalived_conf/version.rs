@@ -1,4 +1,4 @@
-//! The version of keepalived whose reading is asked for.
+//! The version of keepalived as which a configuration is read.
 
 use std::fmt;
 use std::str::FromStr;

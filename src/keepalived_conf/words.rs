@@ -18,17 +18,8 @@ pub fn is_space(byte: u8) -> bool {
 
 /// Returns whether a line has words for another program.
 pub(super) fn is_command(line: &[u8]) -> bool {
-    let commands = [
-        "script",
-        "misc_path",
-        "notify",
-        "quorum_",
-        "startup_script",
-        "shutdown_script",
-    ];
-    commands
-        .iter()
-        .any(|keyword| line.starts_with(keyword.as_bytes()))
+    let mut commands = "script misc_path notify quorum_ startup_script shutdown_script".split(' ');
+    commands.any(|keyword| line.starts_with(keyword.as_bytes()))
 }
 
 /// Returns bytes of a file as text for a person.

@@ -1,36 +1,34 @@
 //! `--log`: a line that says afterwards why a node failed over. keepalived sends the output of a script to /dev/null, so
 //! the output cannot say it.
 //!
-//! The line is an event of tracing, and a subscriber of its own formats it. Ready-made layers for the journal and
-//! syslog wait while the log's socket is full, or panic if the time zone is unknown (crates tracing-journald,
-//! syslog-tracing, syslog). A check must do neither. So the sockets here never wait, and a line that cannot be sent at
-//! once is lost.
+//! Ready-made crates for the journal and syslog wait while the log's socket is full, or panic if the time zone is unknown
+//! (tracing-journald, syslog-tracing, syslog). A check must do neither. So the sockets here never wait, and a line
+//! that cannot be sent at once is lost.
 
-mod journald;
-mod syslog;
 pub mod verbose;
 
+use std::fmt::Write;
 use std::fs::File;
-use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
     self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, sendto, socket,
 };
-
-use tracing::{Event, Level, debug, event};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::Registry;
+use tracing::{Level, debug};
 
 use crate::clock::HumanDuration;
 use crate::errno::ErrnoText;
 use crate::report::CheckResult;
 use crate::untrusted::text::printable;
+
+const SYSLOG: &str = "/dev/log";
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// LOG_DAEMON of syslog(3).
+const DAEMON: u8 = 3 << 3;
 
 /// The destination of the log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,30 +42,6 @@ pub enum Log {
     /// Nowhere.
     #[default]
     None,
-}
-
-/// The severity of an event as syslog(3) numbers it: LOG_WARNING or LOG_INFO.
-fn severity(event: &Event<'_>) -> u8 {
-    match *event.metadata().level() {
-        Level::WARN => 4,
-        _ => 6,
-    }
-}
-
-/// The memory that a layer writes an event to.
-#[derive(Default)]
-struct Buffer(Mutex<Vec<u8>>);
-
-impl Write for &Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// True if the standard error goes to the journal (JOURNAL_STREAM of systemd.exec(5)).
@@ -107,77 +81,83 @@ fn entry(log: Log, checked: &CheckResult, word: &str, since_event: Option<Durati
     let outcome = &checked.outcome;
     let targets = outcome.answers.iter();
     let targets: Vec<_> = targets.map(|(target, _)| target.to_string()).collect();
-    let targets = targets.join(" ");
-    let verdict = checked.verdict.to_string();
-    let reason = checked.reason();
-    let source = outcome.source.unwrap_or("none");
-    let took = HumanDuration(outcome.took).to_string();
-    let since_event = since_event.map(|since| HumanDuration(since).to_string());
-    macro_rules! entry {
-        ($level:expr) => {
-            event!(
-                $level,
-                targets,
-                verdict,
-                reason,
-                source,
-                took,
-                since_event,
-                "{word}"
-            )
-        };
-    }
-    write(log, || {
-        if checked.verdict.is_healthy() {
-            entry!(Level::INFO);
-        } else {
-            entry!(Level::WARN);
-        }
-    });
+    let mut fields = vec![
+        ("targets", targets.join(" ")),
+        ("verdict", checked.verdict.to_string()),
+        ("reason", checked.reason()),
+        ("source", outcome.source.unwrap_or("none").to_owned()),
+        ("took", HumanDuration(outcome.took).to_string()),
+    ];
+    fields.extend(since_event.map(|since| ("since_event", HumanDuration(since).to_string())));
+    let level = match checked.verdict.is_healthy() {
+        true => Level::INFO,
+        false => Level::WARN,
+    };
+    write(log, level, word, &fields);
 }
 
 /// Logs a warning that changes no verdict.
 pub fn warn(log: Log, reason: &str) {
-    let reason = printable(reason);
-    write(log, || event!(Level::WARN, reason, "trouble"));
+    write(
+        log,
+        Level::WARN,
+        "trouble",
+        &[("reason", printable(reason))],
+    );
 }
 
 /// Logs that a command line was refused, so that there was no check.
 pub fn log_usage_error(log: Log, reason: &str) {
-    let reason = printable(reason);
-    write(log, || event!(Level::WARN, reason, "wrong usage"));
+    write(
+        log,
+        Level::WARN,
+        "wrong usage",
+        &[("reason", printable(reason))],
+    );
 }
 
-/// Writes the event of `entry` to the log.
-fn write(log: Log, entry: impl FnOnce()) {
+/// Writes a line with these fields to the log.
+fn write(log: Log, level: Level, word: &str, fields: &[(&str, String)]) {
+    // Writing to a String cannot fail.
+    let mut line = word.to_owned();
+    for (name, value) in fields {
+        let _ = write!(line, " {name}={value:?}");
+    }
+    // LOG_WARNING or LOG_INFO of syslog(3).
+    let severity = if level == Level::WARN { 4 } else { 6 };
     match log {
         Log::None => {}
-        Log::Stderr => emit(verbose::stderr_layer(), entry),
-        Log::Syslog => send_entry(syslog::SOCKET, |buffer| emit(syslog::layer(buffer), entry)),
-        Log::Journald => send_entry(journald::SOCKET, |buffer| {
-            emit(journald::layer(buffer), entry);
-        }),
+        Log::Stderr => verbose::line(level, format_args!("{line}")),
+        // The form of RFC 3164, as syslog(3) writes it. The daemon adds the time (RFC 3164, section 4.3.2).
+        Log::Syslog => {
+            let (priority, process) = (DAEMON | severity, std::process::id());
+            send(SYSLOG, &format!("<{priority}>listenup[{process}]: {line}"));
+        }
+        // A datagram of FIELD=value lines (systemd.io/JOURNAL_NATIVE_PROTOCOL).
+        Log::Journald => {
+            let start =
+                format!("PRIORITY={severity}\nSYSLOG_IDENTIFIER=listenup\nMESSAGE={line}\n");
+            let lines = fields.iter().map(|(name, value)| {
+                // A line feed would begin another field.
+                let value = value.replace('\n', " ");
+                format!("LISTENUP_{}={value}\n", name.to_uppercase())
+            });
+            send(JOURNAL, &(start + &lines.collect::<String>()));
+        }
     }
-}
-
-fn emit(layer: impl Layer<Registry> + Send + Sync, entry: impl FnOnce()) {
-    tracing::subscriber::with_default(Registry::default().with(layer), entry);
 }
 
 /// Sends the line, at once or not at all. If the socket is missing, full or forbidden to this user, the line is lost, and
 /// only `-v` says so.
-fn send_entry(path: &str, write: impl FnOnce(Arc<Buffer>)) {
-    let buffer = Arc::new(Buffer::default());
-    write(Arc::clone(&buffer));
-    let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(errno) = send(path, &bytes) {
+fn send(path: &str, message: &str) {
+    if let Err(errno) = send_to(path, message.as_bytes()) {
         let why = ErrnoText(errno);
         debug!("{path} did not accept the line: {why}");
     }
 }
 
 /// Sends a datagram. If the daemon has a stream, connects to it and ends the message with a NUL, like syslog(3).
-fn send(path: &str, message: &[u8]) -> Result<(), Errno> {
+fn send_to(path: &str, message: &[u8]) -> Result<(), Errno> {
     let address = UnixAddr::new(path)?;
     let open = |kind| {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;

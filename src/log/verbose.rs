@@ -1,13 +1,12 @@
-//! Events of the program on stderr: `-v`, and `--log stderr`.
+//! Lines on stderr about the work of the program: `-v`, and `--log stderr`.
 
-use std::io::{self, Write};
+use std::fmt::{Arguments, Debug, Write};
 use std::sync::{Mutex, PoisonError};
 
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::report::writer::{self, Wait};
 use crate::untrusted::text::printable_lines;
@@ -18,32 +17,58 @@ static PENDING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 /// The number of bytes that are kept for it; later lines are lost.
 const MOST: usize = 64 * 1024;
 
-/// Sets up the subscriber of `-v`. Without it an event costs next to nothing.
-pub fn to_stderr() {
-    let subscriber = Registry::default().with(stderr_layer().with_filter(LevelFilter::DEBUG));
-    // Fails only when there is one already.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+/// Prints the events of the module with this path, and of those in it. tracing-subscriber could do it with nine crates more.
+struct OfModule(&'static str);
+
+impl Subscriber for OfModule {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with(self.0) && *metadata.level() <= Level::DEBUG
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::DEBUG)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        line(*event.metadata().level(), format_args!("{}", message.0));
+    }
+
+    // The program has no spans.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
 }
 
-/// Sets up a subscriber for the events of one module alone.
+/// The text of an event, which is all that the events of this program have.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{value:?}");
+    }
+}
+
+/// Prints the events of one module from now on. Without it an event costs next to nothing.
 pub fn to_stderr_of(module: &'static str) {
-    let of_module = Targets::new().with_target(module, LevelFilter::DEBUG);
-    let subscriber = Registry::default().with(stderr_layer().with_filter(of_module));
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    // Fails only when there is a subscriber already.
+    let _ = tracing::subscriber::set_global_default(OfModule(module));
 }
 
-/// Writes an event as a line.
-pub fn stderr_layer<S>() -> impl Layer<S>
-where
-    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
-{
-    tracing_subscriber::fmt::layer()
-        .with_writer(|| Stderr)
-        .with_target(false)
-        .with_ansi(false)
-        .without_time()
-        // It would use eprintln!, which panics when stderr is full.
-        .log_internal_errors(false)
+/// Prints a line without waiting, so that a slow reader does not delay the verdict.
+pub fn line(level: Level, text: Arguments<'_>) {
+    let shown = printable_lines(&format!("{level:>5} {text}\n"));
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if pending.len() + shown.len() <= MOST {
+        pending.extend(shown.as_bytes());
+    }
+    drop(pending);
+    flush(Wait::No);
 }
 
 /// Writes the lines that stderr has not accepted yet.
@@ -54,24 +79,4 @@ pub fn flush(wait: Wait<'_>) {
     let _ = writer::stderr(&mut left, wait);
     let written = pending.len() - left.len();
     pending.drain(..written);
-}
-
-/// A writer that never waits, so that a slow reader does not delay the verdict.
-struct Stderr;
-
-impl Write for Stderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let shown = printable_lines(&String::from_utf8_lossy(line));
-        let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.len() + shown.len() <= MOST {
-            pending.extend(shown.as_bytes());
-        }
-        drop(pending);
-        flush(Wait::No);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

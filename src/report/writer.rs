@@ -59,7 +59,7 @@ pub fn stdout(text: impl AsRef<[u8]>, wait: Wait<'_>) -> Result<(), Errno> {
 /// Writes to stderr and takes what was written off the front of `text`.
 ///
 /// # Errors
-/// As with [`stdout`].
+/// Returns the same errors as [`stdout`].
 pub fn stderr(text: &mut &[u8], wait: Wait<'_>) -> Result<(), Errno> {
     write(io::stderr().as_fd(), text, wait)
 }
@@ -75,7 +75,7 @@ fn write(stream: BorrowedFd<'_>, text: &mut &[u8], wait: Wait<'_>) -> Result<(),
         match written {
             Ok(count) => *text = text.get(count..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
-            // Somebody else took the room, and had set O_NONBLOCK.
+            // Another process has filled the stream, and had set O_NONBLOCK.
             Err(Errno::EAGAIN) if wait.remaining() != Some(Duration::ZERO) => sleep(AGAIN),
             Err(errno) => return Err(errno),
         }
@@ -117,7 +117,7 @@ fn wait_writable(stream: BorrowedFd<'_>, wait: Wait<'_>) -> Result<(), Errno> {
         match poll(&mut writable, timeout) {
             Ok(0) if wait.remaining() == Some(Duration::ZERO) => return Err(Errno::ETIMEDOUT),
             Ok(0) | Err(Errno::EINTR) => {}
-            // An error of the stream is what the write says, and a poll that is refused says nothing.
+            // write(2) reports an error of the stream. If poll(2) is refused, the write is tried.
             Ok(_) | Err(_) => return Ok(()),
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn ingress(
     };
     let index = if_nametoindex(interface).map_err(|errno| match errno {
         Errno::ENODEV => no_such(),
-        // The C library returns ENOENT if it has no descriptor left for the question.
+        // The C library returns ENOENT if it has no descriptor left for the lookup.
         _ => {
             let why = ErrnoText(errno);
             UnknownReason::new(format_args!(

@@ -1,4 +1,4 @@
-//! The kernel speaks in the byte order of the machine. It is a value here, so that both orders can
+//! The byte order of the kernel's messages, which is that of the machine. It is a value here, so that both orders can
 //! be tested on one machine.
 
 /// The order in which the bytes of a number lie in memory.
@@ -18,7 +18,7 @@ impl ByteOrder {
         Self::Big
     };
 
-    /// Two bytes as a number.
+    /// Returns two bytes as a number.
     pub const fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
             Self::Little => u16::from_le_bytes(bytes),
@@ -26,7 +26,7 @@ impl ByteOrder {
         }
     }
 
-    /// Four bytes as a number.
+    /// Returns four bytes as a number.
     pub const fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             Self::Little => u32::from_le_bytes(bytes),
@@ -34,7 +34,7 @@ impl ByteOrder {
         }
     }
 
-    /// Eight bytes as a number.
+    /// Returns eight bytes as a number.
     pub const fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {
             Self::Little => u64::from_le_bytes(bytes),
@@ -42,7 +42,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number as two bytes.
+    /// Returns a number as two bytes.
     pub const fn bytes16(self, number: u16) -> [u8; 2] {
         match self {
             Self::Little => number.to_le_bytes(),
@@ -50,7 +50,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number as four bytes.
+    /// Returns a number as four bytes.
     pub const fn bytes32(self, number: u32) -> [u8; 4] {
         match self {
             Self::Little => number.to_le_bytes(),

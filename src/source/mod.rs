@@ -22,9 +22,9 @@ use crate::domain::{Family, Listener, LookupKey, Protocol};
 pub struct Query<'a> {
     /// Sockets of this protocol only.
     pub protocol: Protocol,
-    /// Sockets of this family only; an IPv6 socket counts as IPv6 even where it serves IPv4.
+    /// Sockets of this family only. An IPv6 socket counts as IPv6 even if it also serves IPv4.
     pub family: Family,
-    /// The ports that listeners are wanted on.
+    /// The wanted ports.
     pub ports: Ports<'a>,
     /// The deadline. After it there is no answer.
     pub deadline: Deadline<'a>,
@@ -49,34 +49,33 @@ impl Ports<'_> {
     }
 }
 
-/// Something that knows listeners.
+/// A source of listeners.
 pub trait Source {
-    /// Its name for a person.
+    /// Returns its name for messages.
     fn name(&self) -> &'static str;
 
-    /// Begins a check, for which nothing holds that an earlier one has shown.
+    /// Begins a check: results of earlier checks do not count any more.
     fn begin_check(&mut self) {}
 
     /// Closes what is open: the calling thread can be in another network namespace now.
     fn close(&mut self) {}
 
-    /// Hands every listener that the query asks for to `visit`, which may break off; others may
-    /// be among them. `Ok` without a break means that the answer was complete: what was not shown
-    /// was not there.
+    /// Shows every listener that matches the query to `visit`, and possibly others. `visit` can stop it. `Ok` without a
+    /// stop means that the answer was complete: a listener that was not shown did not exist.
     ///
     /// # Errors
-    /// Anything less than a complete answer. What was shown before is true all the same.
+    /// Returns an error if the answer was not complete. The listeners that were shown before are valid nevertheless.
     fn listeners(
         &mut self,
         query: Query<'_>,
         visit: &mut dyn FnMut(&Listener) -> ControlFlow<()>,
     ) -> Result<(), SourceError>;
 
-    /// The listener that this connection would find, by the kernel's own search. `None`, which is what a
-    /// source says that cannot search so, proves nothing.
+    /// Returns the listener that this connection would find, by the kernel's own lookup. `None` proves nothing: a
+    /// source without such a lookup always returns it.
     ///
     /// # Errors
-    /// No answer, which proves nothing either.
+    /// Returns an error if there was no answer. That proves nothing either.
     fn kernel_lookup(
         &mut self,
         _connection: LookupKey,

@@ -5,7 +5,7 @@
 //! once, without opening the file (O_PATH). If the descriptor is that of a regular file, the file is opened through it.
 //! No read waits, and each has a limit.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -205,6 +205,11 @@ impl PathHandle {
     /// Returns an error if they cannot be read.
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.0.metadata()
+    }
+
+    /// Returns the path of the file without symlinks. `None`: it has none.
+    pub fn real_path(&self) -> Option<PathBuf> {
+        fs::read_link(self.path()).ok()
     }
 
     /// Returns a path that always leads here, also if the original path leads elsewhere now.

@@ -38,13 +38,6 @@ fn many_lines(folder: &Path) {
     fs::write(folder.join("part.conf"), "x".repeat(17 << 20)).unwrap();
 }
 
-/// The version of keepalived is not known, until it is named.
-fn unknown(row: Row) -> Row {
-    row.hidden("/usr/sbin/keepalived", "/dev/null")
-        .fix("listenup doctor --keepalived-version VERSION", &[])
-        .words_after("--keepalived-version 2.3.4")
-}
-
 pub fn reading() -> Vec<Row> {
     let long = "x".repeat(1100);
     let junk = "x\n".repeat(1100);
@@ -81,14 +74,6 @@ pub fn reading() -> Vec<Row> {
         include("LU114", "~SEQ(i, 1, 2) $X${i}=1"),
         include("LU118", "include FOLDER/part.conf").before(many_lines),
         row("LU119", GOOD, &[(TOP, &format!("{TOP} router_id {long}\n"))]).fix("make the line or its definitions shorter", &[(&long, "x")]),
-        defined("LU122", "$A=@^nosuch fall 2", " $A\n")
-            .words("--keepalived-version 2.2.7")
-            .fix("write @id itself at the beginning of the line", &[(" $A\n", " @^nosuch fall 2\n")])
-            .kind(Kind::Runs),
-        row("LU123", GOOD, &[(" interval 1\n", " interval ${_RANDOM 1 2}\n")])
-            .words("--keepalived-version 2.3.3")
-            .fix("write a number", &[("${_RANDOM 1 2}", "1")])
-            .kind(Kind::Runs),
         row("LU124", SERVER, &[(
             "  MISC_CHECK {\n   misc_path \"FOLDER/listenup check -q 443\"\n   misc_timeout 1\n",
             "  FILE_CHECK {\n   track_file tf\n",
@@ -99,7 +84,6 @@ pub fn reading() -> Vec<Row> {
             "MISC_CHECK {\n   misc_path \"FOLDER/listenup check -q 443\"\n   misc_timeout 1\n",
         )])
         .kind(Kind::Tests),
-        unknown(row("LU126", GOOD, &[(" interval 1\n", " interval 1.5\n")])),
         row("LU133", &format!("\u{feff}\n{GOOD}"), &[])
             .fix("sed -i '1s/^\\xEF\\xBB\\xBF//' FOLDER/keepalived.conf", &[("\u{feff}", "")]),
         row("LU134", GOOD, &[(TOP, &format!("{TOP} router_id \"x\n"))]).fix("close the quote", &[("\"x\n", "\"x\"\n")]),

@@ -23,17 +23,6 @@ pub fn blocks() -> Vec<Row> {
         row("LU144", GOOD, &[(FALL, " }\n fall 2\n")])
             .fix("remove the }", &[(" }\n fall 2\n", FALL)]),
         row(
-            "LU145",
-            GOOD,
-            &[(TOP, "global_defs {\n set_supplementary_groups\n")],
-        )
-        .words("--keepalived-version 2.2.7")
-        .fix(
-            "remove set_supplementary_groups",
-            &[(" set_supplementary_groups\n", "")],
-        )
-        .kind(Kind::Runs),
-        row(
             "LU146",
             GOOD,
             &[(FALL, " fall 2\n nonsense {\n  a 1\n }\n")],
@@ -189,7 +178,7 @@ pub fn blocks() -> Vec<Row> {
             )],
         ),
         row(
-            "LU262",
+            "LU264",
             GOOD,
             &[("192.0.2.100/24", "192.0.2.100/24 dev to-e1")],
         )

@@ -134,6 +134,21 @@ impl Confined {
         })
     }
 
+    /// As a user without groups and capabilities, to whom /proc shows no process of other users. In a mount namespace of its
+    /// own, which goes with the process.
+    pub fn by_nobody_who_sees_no_others(self) -> Self {
+        self.before_exec(|| {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            let (kind, no_flags) = (Some("proc"), MsFlags::empty());
+            mount(kind, "/proc", kind, no_flags, Some("hidepid=2"))?;
+            setgroups(&[])?;
+            setgid(NOBODY.into())?;
+            setuid(NOBODY.into())
+        })
+    }
+
     /// With a tracefs at its place, in a mount namespace of its own, which goes with the process.
     pub fn with_tracefs(self) -> Self {
         self.before_exec(|| {

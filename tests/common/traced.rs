@@ -50,7 +50,7 @@ pub fn traces() -> bool {
 }
 
 /// How stderr begins without a trace.
-pub const COUNTERS_ONLY: &str = "listenup: counters only (";
+pub const COUNTERS_ONLY: &str = "listenup: counters only: ";
 
 /// A storm takes the buffers of all who trace, so it has its time alone, also if these tests run twice at once.
 pub fn turn(kind: FlockArg) -> Flock<File> {

@@ -1,10 +1,15 @@
 //! The checks of a configuration that are programs: `vrrp_script` and MISC_CHECK alike.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::codes::Code;
+use super::codes::outcome::{IfDown, IfUp, OnOneFailure};
+use super::findings::Finding;
+use crate::clock::HumanDuration;
 use crate::keepalived_conf::{
     Command, Config, Location, MiscCheck, RealServer, Script, User, VirtualServer,
 };
@@ -18,7 +23,7 @@ pub enum OnFailure {
     Fault,
     /// A failure changes the priority.
     Priority,
-    /// A failure takes a real server out.
+    /// A failure removes a real server from service.
     Server {
         /// Exit codes from 2 on are weights (`misc_dynamic`).
         dynamic: bool,
@@ -62,6 +67,20 @@ impl Check<'_> {
     /// Returns the program as a path.
     pub fn path(&self) -> PathBuf {
         OsString::from_vec(self.program().to_owned()).into()
+    }
+
+    /// Returns a finding about it. All texts can use its name and keyword, its times, and what its results do.
+    pub fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+        let common: &[(_, &dyn Display)] = &[
+            ("name", &self.name),
+            ("keyword", &self.keyword),
+            ("if_up", &IfUp(self.on_failure)),
+            ("if_down", &IfDown(self.on_failure)),
+            ("on_failure", &OnOneFailure(self.on_failure)),
+            ("timeout", &HumanDuration(self.timeout)),
+            ("interval", &HumanDuration(self.interval)),
+        ];
+        code.with(&[values, common].concat()).at(self.place())
     }
 
     /// Returns the command as it can be written.

@@ -12,13 +12,29 @@ pub mod outcome;
 mod table;
 pub mod third_party;
 
+use std::ops::Deref;
+
 pub use super::findings::{Code, Severity};
 
-/// Declares constants for codes of the table. A code that is not there is an error of the compiler.
+/// The name of a code, which stands for its row of the table.
+#[derive(Debug)]
+pub struct Id(pub &'static str);
+
+impl Deref for Id {
+    type Target = Code;
+
+    fn deref(&self) -> &Code {
+        get(self.0)
+    }
+}
+
+/// Declares constants for codes of the table.
 macro_rules! codes {
     ($($name:ident = $id:literal;)*) => {
-        $(pub(in crate::commands::doctor) const $name: &crate::commands::doctor::findings::Code =
-            crate::commands::doctor::codes::table::get($id);)*
+        $(pub(in crate::commands::doctor) const $name: &crate::commands::doctor::codes::Id =
+            &crate::commands::doctor::codes::Id($id);)*
+        #[cfg(test)]
+        pub(super) const IDS: &[&str] = &[$($id),*];
     };
 }
 use codes;
@@ -34,9 +50,12 @@ codes! {
 
 /// The codes of findings after which the result of a check does not depend on its service.
 const DECISIVE: &str = "
-    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU253 LU256 LU302 LU303 LU305 LU310 LU314 LU315 LU318
+    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU232 LU253 LU256 LU262 LU263 LU302 LU303 LU305 LU310 LU314 LU315 LU318
     LU322 LU331 LU332 LU333 LU402 LU403 LU404 LU405 LU408 LU413 LU414 LU415 LU416 LU421 LU521
 ";
+
+/// The codes of findings about something that the doctor could not tell.
+const IN_DOUBT: &str = "LU222 LU257 LU262 LU301 LU304 LU401 LU417 LU418";
 
 /// Returns the whole table, in the order of the codes.
 pub fn all() -> Vec<&'static Code> {
@@ -47,8 +66,19 @@ pub fn all() -> Vec<&'static Code> {
 
 /// Returns the code of this name, in capital letters or not.
 pub fn by_id(id: &str) -> Option<&'static Code> {
-    let mut all = all().into_iter();
+    let mut all = table::TABLE.iter();
     all.find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+/// Returns whether a finding of this code is about something that the doctor could not tell.
+pub fn is_in_doubt(code: &Code) -> bool {
+    let mut in_doubt = IN_DOUBT.split_ascii_whitespace();
+    in_doubt.any(|id| id == code.id)
+}
+
+/// Returns the code of a name that is in the table, as a test ensures.
+fn get(id: &str) -> &'static Code {
+    by_id(id).unwrap_or_else(|| Box::leak(Box::default()))
 }
 
 /// Returns whether the result of a check does not depend on its service if it has a finding of this code.
@@ -79,8 +109,14 @@ mod tests {
         assert!(ids.len() > 100, "{}", ids.len());
         assert_eq!(by_id("lu101").map(|code| code.id), Some("LU101"));
         assert!(by_id("LU000").is_none());
-        for id in DECISIVE.split_ascii_whitespace() {
-            assert!(by_id(id).is_some(), "{id}");
+        assert_eq!(ids.len(), table::TEXT.split("\n\n").count());
+        let named = [IDS, audit::IDS, command::IDS, live::IDS, third_party::IDS];
+        let named = named.into_iter().flatten().copied();
+        let listed = [DECISIVE, IN_DOUBT]
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace);
+        for id in named.chain(listed) {
+            assert!(ids.contains(id), "{id}");
         }
     }
 

@@ -2,9 +2,13 @@
 //! that running keepalived processes have loaded, or the file that keepalived reads by default.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::codes::live::{CHANGED, FILE, FILE_VERSION_UNKNOWN, NOTHING, RUNNING, VersionSource};
+use super::codes::live::{
+    CHANGED, FILE, FILE_VERSION_UNKNOWN, LOADED_UNREADABLE, NOTHING, NOTHING_KNOWN,
+    PROCESSES_UNKNOWN, RUNNING, VersionSource,
+};
 use super::findings::{Finding, Findings};
 use super::live::{self, Loaded, Running};
 use crate::keepalived_conf::{Config, Disk, Location, Reading, Version, instance_id};
@@ -46,6 +50,8 @@ pub struct Examined {
     pub confs: Vec<Conf>,
     /// The first lines of the report, which name the configurations.
     pub lines: Vec<Finding>,
+    /// True if nothing is known about the configuration: it cannot be seen or read.
+    pub is_unknown: bool,
 }
 
 /// Finds and reads what is to be examined. `forced` is the version of `--keepalived-version`.
@@ -55,7 +61,8 @@ pub fn read(
     proc: &Path,
     findings: &mut Findings,
 ) -> Examined {
-    let running = live::find(proc, findings);
+    let mut of_processes = Findings::default();
+    let running = live::find(proc, &mut of_processes);
     let installed = live::version::installed();
     let first = running.iter().find_map(|running| running.version);
     let version = forced.map(|version| (version, VersionSource::Option));
@@ -67,13 +74,22 @@ pub fn read(
     if !named.is_empty() {
         return of_files(named, version);
     }
+    let is_doubt =
+        |found: &Finding| [LOADED_UNREADABLE.id, PROCESSES_UNKNOWN.id].contains(&found.code.id);
+    let is_unknown = !running.is_empty() || of_processes.iter().any(is_doubt);
+    findings.extend(of_processes.into_sorted());
     if !has_loaded {
-        return match untrusted::metadata(&default[0]).is_ok() {
-            true => of_files(&default, version),
-            false => Examined {
-                confs: Vec::new(),
-                lines: vec![NOTHING.with(&[])],
+        let found = untrusted::metadata(&default[0]);
+        return match found.map_err(|error| error.kind()) {
+            Err(ErrorKind::NotFound) => Examined {
+                lines: vec![match is_unknown {
+                    true => NOTHING_KNOWN.with(&[("main", &DEFAULT)]),
+                    false => NOTHING.with(&[]),
+                }],
+                is_unknown,
+                ..Examined::default()
             },
+            _ => of_files(&default, version),
         };
     }
     let mut examined = Examined::default();
@@ -101,9 +117,10 @@ pub fn read(
                 &running, installed, main, before, after,
             ));
         }
-        let shown = version.map_or("of an unknown version".to_owned(), |version| {
-            version.to_string()
-        });
+        let shown = version.map_or(
+            "of an unknown version (read as 2.3.4)".to_owned(),
+            |version| version.to_string(),
+        );
         examined.lines.push(RUNNING.with(&[
             ("version", &shown),
             ("pid", &running.pid),
@@ -119,7 +136,8 @@ pub fn read(
     examined
 }
 
-/// Each file is the one of a keepalived, with all that it includes. Those that another one includes are a part of that.
+/// Reads each file as the configuration of one keepalived, with its includes. A named file that another one includes is
+/// a part of that one.
 fn of_files(named: &[PathBuf], version: Option<(Version, VersionSource)>) -> Examined {
     let confs = read_files(named, version.map(|(version, _)| version));
     let lines = confs.iter().map(|conf| {
@@ -131,8 +149,10 @@ fn of_files(named: &[PathBuf], version: Option<(Version, VersionSource)>) -> Exa
             None => FILE_VERSION_UNKNOWN.with(&[("main", &main)]),
         }
     });
+    let is_unread = |conf: &Conf| conf.config.files.is_empty();
     Examined {
         lines: lines.collect(),
+        is_unknown: confs.iter().all(is_unread),
         confs,
     }
 }

@@ -68,7 +68,7 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
         Protocol::Udp => ("bound", "to"),
     };
     let reason = match answer {
-        // Without requirements nothing violates any.
+        // There are no requirements, so none can fail.
         Answer::Listening(listener) | Answer::RequirementFailed(listener, _) => {
             let listening = format!("{listening} {on}");
             return LISTENING.with(&[

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use self::audit::Audit;
 use self::codes::Code;
-use self::command::{Accounts, Evaluations, OwnImage};
+use self::command::{Accounts, Evaluations};
 use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
@@ -39,12 +39,13 @@ use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::netns::Netns;
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
+use crate::untrusted::RegularFile;
 use crate::untrusted::text::printable;
 
 const PROC: &str = "/proc";
 /// The time limit for all work, without the printing.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The time limit for what waits on purpose. It leaves time for the rest.
+/// The time limit for deliberate waits. It leaves time for the rest.
 const WAITING: Duration = Duration::from_secs(48);
 
 /// Everything that is printed.
@@ -52,10 +53,12 @@ const WAITING: Duration = Duration::from_secs(48);
 struct Report {
     /// The first lines of the report, which name what was examined.
     examined: Vec<Finding>,
-    /// There is a configuration, or a target was asked for.
+    /// True if there is a configuration, or a target was given.
     has_subject: bool,
-    /// True if each configuration was read whole.
+    /// True if each configuration was read whole, and each check was judged.
     is_complete: bool,
+    /// True if nothing is known of what was asked for.
+    is_unknown: bool,
     /// How many checks call programs whose result the doctor does not know.
     not_judged: usize,
     /// The worst first.
@@ -102,8 +105,8 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
         report.count(Severity::Problem),
         report.count(Severity::Failing),
     ) {
-        (0, 0) => ExitReason::Done,
-        (0, _) => ExitReason::Failing,
+        (0, 0) if !report.is_unknown => ExitReason::Done,
+        (0, 1..) => ExitReason::Failing,
         _ => ExitReason::Failed,
     };
     if options.quiet {
@@ -131,12 +134,12 @@ fn examine(options: &DoctorOptions) -> Report {
     let forced = forced.and_then(|user| user.map_err(|finding| findings.add(finding)).ok());
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();
-    let image = OwnImage::open();
+    let image = RegularFile::open_magic_link(Path::new("/proc/self/exe"));
     let evaluations = Evaluations::default();
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
-    let (mut has_check, mut not_judged) = (false, 0);
+    let (mut has_check, mut needs_user, mut not_judged) = (false, false, 0);
     let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
     for conf in &mut examined.confs {
         findings.extend(audit::interfaces::missing(conf));
@@ -161,16 +164,21 @@ fn examine(options: &DoctorOptions) -> Report {
             findings.extend(live::examine(running, &conf.config, left));
         }
         audit.outcomes(&audited, &mut findings);
+        // Without it keepalived would drop the block to paste.
+        needs_user |= audit.needs_user(&audited.looks);
         not_judged += audited.not_judged;
         looks.extend(audited.looks);
     }
     Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
-        is_complete: examined.confs.iter().all(|conf| conf.config.complete),
+        is_unknown: examined.is_unknown && options.targets.is_empty(),
+        is_complete: examined.confs.iter().all(|conf| conf.config.complete)
+            && !findings.iter().any(|found| codes::is_in_doubt(found.code)),
         examined: examined.lines,
         not_judged,
         findings: findings.into_sorted(),
-        block: (!has_check).then(|| snippet::block(&listenup, &looks)),
+        block: (!has_check)
+            .then(|| snippet::block(&listenup, &looks, needs_user.then_some("root"))),
     }
 }
 
@@ -221,11 +229,12 @@ impl Report {
             "checks were not judged",
         );
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
+            (0, 0) if self.is_unknown => "could not tell: nothing was checked".to_owned(),
             (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
-            (0, 0) if !self.is_complete => {
-                "no problems found in the lines that were checked".to_owned()
+            (0, 0) if self.not_judged > 0 => {
+                format!("no problems found in what was checked; {not_judged}")
             }
-            (0, 0) if self.not_judged > 0 => format!("no problems found; {not_judged}"),
+            (0, 0) if !self.is_complete => "no problems found in what was checked".to_owned(),
             (0, 0) => "configuration OK: no problems found".to_owned(),
             (0, _) => failing,
             (_, 0) => problems,

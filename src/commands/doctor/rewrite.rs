@@ -5,15 +5,14 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::audit;
 use super::checks::{self, Check};
 use super::codes::outcome::Dropped;
 use super::codes::third_party::NotRewritten;
 use super::command::{Accounts, Invocation, Runners, arguments};
-use super::examined;
+use super::examined::{self, Conf};
 use super::live;
 use super::snippet;
-use super::third_party::{self, Left};
+use super::third_party::{self, Analysis, Left, Setting};
 use crate::untrusted::text::is_unprintable;
 
 /// Unchanged lines around a change.
@@ -32,7 +31,7 @@ pub struct Rewritten {
     pub left: Vec<String>,
 }
 
-/// A file, and its lines as they become.
+/// The lines of a file, before and after the replacement.
 struct Text {
     old: Vec<Vec<u8>>,
     new: Vec<Vec<u8>>,
@@ -51,7 +50,15 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
     );
     let listenup = snippet::program(own);
     let mut rewritten = Rewritten::default();
-    for conf in examined::read_files(&[path.to_owned()], live::version::installed()) {
+    let confs = examined::read_files(&[path.to_owned()], live::version::installed());
+    let is_other = |Conf { config, .. }: &Conf| {
+        let is_empty = config.instances.is_empty() && config.virtual_servers.is_empty();
+        is_empty && config.scripts.is_empty() && !config.diagnostics.is_empty()
+    };
+    if confs.iter().all(is_other) {
+        return Err(unfit(path, &NotRewritten::NoConfiguration));
+    }
+    for conf in confs {
         let runners = Runners {
             accounts,
             forced: None,
@@ -65,14 +72,21 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
             }
             let user = runners.user(check.user, Dropped::Check(&check.name));
             let user = user.unwrap_or_else(|_| Accounts::root());
-            let setting = audit::setting(&user, &listenup);
+            let setting = Setting {
+                user: &user,
+                listenup: &listenup,
+            };
             let place = check.place();
-            let done = user.reads(|| third_party::replacement(&check, &conf.config, setting));
-            let done = done.unwrap_or_else(|why| Err(Left::NotUnderstood(why.to_string())));
-            let replaced = done.and_then(|found| {
-                let Some(replacement) = found else {
-                    return Ok(Vec::new());
-                };
+            let done = user.reads(|| {
+                let analysis = Analysis::new(&check, &conf.config, setting);
+                analysis.looks().then(|| analysis.replacement())
+            });
+            let done = done.unwrap_or_else(|why| Some(Err(Left::NotUnderstood(why.to_string()))));
+            // Otherwise it asks nothing that listenup can answer.
+            let Some(done) = done else {
+                continue;
+            };
+            let replaced = done.and_then(|replacement| {
                 if let Some(left) = replacement.fails {
                     return Err(left);
                 }
@@ -152,7 +166,7 @@ impl Text {
                 patch.extend([start.as_bytes(), &name, b"\n"].concat());
             }
         }
-        // Changes whose context meets are in one hunk.
+        // Changes with overlapping context are in one hunk.
         for hunk in changed.chunk_by(|one, next| next - one <= 2 * CONTEXT) {
             let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else {
                 continue;

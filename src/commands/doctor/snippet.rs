@@ -24,8 +24,9 @@ pub fn program(own: Option<&Path>) -> String {
 }
 
 /// Returns a vrrp_script for the arguments of these checks, and the lines that track it. One check cannot stand for
-/// several if one of them has options, such as `--any`: then the block has no port.
-pub fn block(program: &str, checks: &[String]) -> String {
+/// several if one of them has options, such as `--any`: then the block has no port. `user` is the user of the script if it
+/// must have one of its own.
+pub fn block(program: &str, checks: &[String], user: Option<&str>) -> String {
     let has_option = checks.iter().any(|check| check.starts_with('-'));
     let mut ports: Vec<&str> = Vec::new();
     let words: Vec<&str> = match (checks, has_option) {
@@ -47,6 +48,7 @@ pub fn block(program: &str, checks: &[String]) -> String {
         first += ", once listenup is installed there";
     }
     let ports = ports.join(" ");
+    let user = user.map_or_else(String::new, |user| format!("    user {user}\n"));
     format!(
         "{first}:\n\n\
          vrrp_script chk_listenup {{\n    \
@@ -55,7 +57,7 @@ pub fn block(program: &str, checks: &[String]) -> String {
              timeout 1\n    \
              fall 2\n    \
              rise 2\n\
-         }}\n\n\
+         {user}}}\n\n\
          and into its vrrp_instance, below it:\n\n    \
              track_script {{\n        \
                  chk_listenup\n    \

@@ -1,4 +1,4 @@
-//! `listenup list`: what listens.
+//! `listenup list`: the listening sockets.
 
 mod json;
 mod table;
@@ -25,7 +25,7 @@ use crate::source::{Ports, Query, Source, SourceError};
 
 const PROC: &str = "/proc";
 
-/// Listeners with what was found out about their owners.
+/// Listeners and their owners, as far as these are known.
 #[derive(Debug)]
 pub struct Listing {
     /// The listeners, in the order of port, protocol and address.
@@ -147,7 +147,7 @@ pub(crate) fn collect(options: &ListOptions, clock: &dyn Clock) -> Result<Listin
     Ok(Listing {
         listeners,
         source,
-        // Without names there are still the numbers.
+        // Without the names, the numbers are shown.
         users: Users::read(Path::new("/etc/passwd")).unwrap_or_default(),
         cgroups,
         holders,
@@ -156,7 +156,7 @@ pub(crate) fn collect(options: &ListOptions, clock: &dyn Clock) -> Result<Listin
     })
 }
 
-/// Looks for the processes. Without them there is still the list.
+/// Finds the processes. If that fails, the list is printed without them.
 fn holders(
     listeners: &[Listener],
     deadline: Deadline<'_>,
@@ -199,7 +199,7 @@ fn listeners(
     deadline: Deadline<'_>,
 ) -> Result<(Vec<Listener>, &'static str), UnknownReason> {
     let mut chain = SourceChain::from_choice(options.source, PROC);
-    // Where targets say which protocol, the other is not looked at.
+    // If all targets have the same protocol, the other one is not queried.
     let mut protocols = options.protocols.clone();
     protocols.retain(|protocol| {
         let mut targets = options.targets.iter();
@@ -285,7 +285,7 @@ fn all_of(
     Ok(listeners)
 }
 
-/// Returns the key by which listeners are sorted and told apart.
+/// Returns the key by which listeners are sorted and distinguished.
 fn place(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
     let device = match listener.device {
         Device::Unknown | Device::Any => 0,

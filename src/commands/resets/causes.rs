@@ -18,6 +18,7 @@ pub enum Cause {
     Memory,
     Mptcp,
     BadSegment,
+    Signature,
     Conntrack,
     Firewall,
     Received,
@@ -38,7 +39,7 @@ impl Cause {
     ///   close, in the old state (`mptcp_do_fastclose`).
     /// - TCP_ABORT_ON_DATA, TCP_TIMEWAIT_SOCKET: data after close(2), before and after the peer acknowledged it
     ///   (`tcp_rcv_state_process`, `tcp_timewait_state_process`). Before the former, the kernel traces a received
-    ///   reset that nobody sent (`tcp_reset`).
+    ///   reset that no host sent (`tcp_reset`).
     /// - INVALID_SYN of a listener: `tcp_check_req`, for a full accept queue with tcp_abort_on_overflow.
     /// - Another reason of a listener: a segment of a connection that it does not have.
     pub fn of(reset: &Reset, reason: Option<&str>) -> Self {

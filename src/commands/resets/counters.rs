@@ -53,8 +53,8 @@ fn known(prefix: &str, name: &str) -> Option<(&'static str, bool)> {
 
 /// The figures of one moment. A figure that this kernel does not have, or that could not be read, is missing.
 ///
-/// They count since the network namespace was made, the host's since boot. On a machine of 32 bits
-/// they begin again at 2^32; those of each CPU in stat/nf_conntrack do so on every machine.
+/// They count since the network namespace was made, the host's since boot. On a 32-bit machine they restart at 0 after
+/// 2^32; those of each CPU in stat/nf_conntrack do so on every machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample(BTreeMap<&'static str, u64>);
 
@@ -193,6 +193,11 @@ impl Changes {
     /// Returns by how much a counter grew, or 0 if that is unknown.
     pub fn growth(&self, name: &str) -> u64 {
         self.get(name).and_then(|growth| growth.by).unwrap_or(0)
+    }
+
+    /// True if a counter grew, or began again.
+    pub fn has_grown(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Growth::has_changed)
     }
 
     /// Returns all counters, by name.

@@ -1,6 +1,7 @@
 //! The texts and counters of each cause.
 
 use super::causes::Cause;
+use super::monitor::Trace;
 
 /// The texts and counters of a cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,15 @@ impl Cause {
     /// - TCPAbortOnTimeout: unanswered retransmissions, also of a SYN, probes or keepalives (`tcp_write_err`).
     /// - TCPAbortOnMemory: too many orphans, or no memory for TCP (`tcp_out_of_resources`, `__tcp_close`).
     /// - MPFastcloseTx, MPRstTx: a reset of Multipath TCP with the option of that name (net/mptcp/options.c).
+    /// - TCPMD5..., TCPAO...: a segment is dropped because its signature is missing, unwanted, wrong or by an unknown
+    ///   key (`tcp_inbound_md5_hash`, `tcp_inbound_ao_hash`).
     /// - nf_conntrack.drop: a packet is dropped because no entry can be made (`nf_conntrack_in`); early_drop:
     ///   a full table loses an entry for another (`early_drop_list`); insert_failed: an entry clashes with another,
     ///   as when NAT chose the same port for two (`__nf_conntrack_confirm`); invalid: a packet fits no known
     ///   connection (`nf_conntrack_in`).
-    /// - AttemptFails: a connection ends in SYN_SENT or SYN_RECV (`tcp_done`, `tcp_check_req`).
+    /// - AttemptFails: a connection ends in SYN_SENT or SYN_RECV (`tcp_done`, `tcp_check_req`). EmbryonicRsts: a
+    ///   half-open connection ends by a reset of the peer, which no tracepoint has, by a SYN that does not fit, or by
+    ///   a full accept queue with tcp_abort_on_overflow (`tcp_check_req`).
     /// - EstabResets: a connection goes from ESTABLISHED or CLOSE_WAIT to CLOSE, by a reset of either
     ///   side or a time-out (`tcp_set_state`).
     /// - OutRsts: a reset is sent (`tcp_v4_send_reset`, `tcp_send_active_reset`).
@@ -54,6 +59,25 @@ impl Cause {
     }
 }
 
+impl Description {
+    /// Returns the next step. Advice to trace is only for those who did not.
+    pub fn next_with(&self, trace: &Trace) -> &'static str {
+        match (self.cause, trace) {
+            (
+                Cause::Sent,
+                Trace::On {
+                    has_reasons: true, ..
+                },
+            ) => "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+            (Cause::Cut, Trace::On { .. }) => {
+                "a reset of either side that was not traced here, or a time-out; tcpdump -ni any 'tcp[tcpflags] & \
+                 tcp-rst != 0' shows each reset"
+            }
+            _ => self.next,
+        }
+    }
+}
+
 const PLAIN: Description = Description {
     cause: Cause::Sent,
     id: "",
@@ -64,20 +88,21 @@ const PLAIN: Description = Description {
 };
 
 /// A description for each cause, in the order of the report.
-const DESCRIPTIONS: [Description; 19] = [
+const DESCRIPTIONS: [Description; 20] = [
     Description {
         cause: Cause::NoListener,
         id: "no_listener",
         name: "nothing listened on the port",
-        next: "start the service, or correct the port that its clients use; listenup list -p shows all listeners",
+        next: "start the service, or let it listen where its clients connect: on that address, port and device; \
+               listenup list -p shows all listeners",
         ..PLAIN
     },
     Description {
         cause: Cause::NoConnection,
         id: "no_connection",
         name: "no such connection on this machine",
-        next: "the peer sends on a connection that this machine does not have: after a virtual IP has moved or this \
-               machine has restarted, it has to connect again; if a NAT or firewall forgets idle connections, set a \
+        next: "the peer sends on a connection that this machine does not have: after a virtual IP has moved, this \
+               machine has restarted or its accept queue was full, it has to connect again; if a NAT or firewall forgets idle connections, set a \
                shorter net.ipv4.tcp_keepalive_time than its time-out",
         ..PLAIN
     },
@@ -165,6 +190,21 @@ const DESCRIPTIONS: [Description; 19] = [
         ..PLAIN
     },
     Description {
+        cause: Cause::Signature,
+        id: "signature",
+        name: "segments dropped for their TCP-MD5 or TCP-AO signature",
+        counters: &[
+            "TCPMD5NotFound",
+            "TCPMD5Unexpected",
+            "TCPMD5Failure",
+            "TCPAORequired",
+            "TCPAOBad",
+            "TCPAOKeyNotFound",
+        ],
+        next: "compare the keys or passwords of both ends, such as those of BGP; a stranger's segments have none",
+        ..PLAIN
+    },
+    Description {
         cause: Cause::Conntrack,
         id: "conntrack",
         name: "connection tracking",
@@ -182,7 +222,8 @@ const DESCRIPTIONS: [Description; 19] = [
         cause: Cause::Firewall,
         id: "firewall",
         name: "rejected by this machine's firewall",
-        next: "nft list ruleset shows the rule; TCP does not count these resets",
+        next: "nft list ruleset shows the rule; TCP does not count its resets, and a packet that is a reset itself \
+               gets none",
         ..PLAIN
     },
     Description {
@@ -197,9 +238,9 @@ const DESCRIPTIONS: [Description; 19] = [
         cause: Cause::Attempts,
         id: "attempts",
         name: "connections failed to open",
-        counters: &["AttemptFails"],
-        next: "refused, reset or unanswered, as a client or as a server: check the service that this machine \
-               connects to",
+        counters: &["AttemptFails", "EmbryonicRsts"],
+        next: "refused, reset or unanswered: as a client, check the service that this machine connects to; as a \
+               server, EmbryonicRsts has half-open connections that were reset, as by a port scan",
         ..PLAIN
     },
     Description {

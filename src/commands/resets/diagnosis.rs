@@ -8,7 +8,7 @@ use super::counters::{Changes, Growth, Sample};
 use super::explain::explain;
 use super::firewall::{self, Rule, Rules};
 use super::listener_history::KnownListener;
-use super::monitor::Monitor;
+use super::monitor::{Monitor, Trace};
 use super::owners::{ListenerOwner, ListenerSnapshot};
 use super::place::{Fact, ResetPlace};
 use super::site::Site;
@@ -19,6 +19,15 @@ use crate::domain::Queue;
 /// The number of places whose listener is looked up.
 const MAX_LOOKUPS: usize = 50;
 
+/// Counters of causes that send a reset, which OutRsts counts, too (tcp.c: `__tcp_close`, `tcp_disconnect` and
+/// `tcp_check_oom`; `tcp_rcv_state_process`).
+const COUNTED_RESETS: [&str; 4] = [
+    "TCPAbortOnClose",
+    "TCPAbortOnData",
+    "TCPAbortOnLinger",
+    "TCPAbortOnMemory",
+];
+
 /// A cause, or a symptom where no cause is known, and the evidence for it.
 #[derive(Debug)]
 pub struct DiagnosedCause {
@@ -26,7 +35,7 @@ pub struct DiagnosedCause {
     pub cause: Cause,
     /// Its resets that were traced, or the packets that a firewall's rules rejected. `None` if it has only counters.
     pub resets: Option<u64>,
-    /// Its counters that have moved.
+    /// Its counters that have changed.
     pub counters: Vec<(&'static str, Growth)>,
     /// Its settings and levels.
     pub state: Vec<(&'static str, u64)>,
@@ -36,6 +45,8 @@ pub struct DiagnosedCause {
     pub queues: Vec<FullQueue>,
     /// The firewall's rules that rejected, and how often.
     pub rules: Vec<(Rule, u64)>,
+    /// The next step for an operator.
+    pub next: &'static str,
 }
 
 /// A listener whose accept queue overflowed.
@@ -83,9 +94,9 @@ impl Diagnosis {
         });
         let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
             places.partition(|place| place.whose != Whose::Others);
-        let has_overflows = changes.growth("ListenOverflows") + changes.growth("ListenDrops") > 0;
-        let overflowed = monitor.listeners.overflowed().filter(|_| has_overflows);
-        let overflowed: Vec<KnownListener> = overflowed.cloned().collect();
+        let mut overflowed = monitor.listeners.overflowed();
+        overflowed.retain(|_| changes.has_grown("ListenOverflows"));
+        let overflowed: Vec<KnownListener> = overflowed.into_iter().cloned().collect();
         let ports = overflowed.iter().map(|known| (None, known.listener.port));
         let services = ours
             .iter()
@@ -114,12 +125,16 @@ impl Diagnosis {
             }),
             uncounted: monitor.rules.clone().map(|_| Vec::new()),
         };
-        let rules = diagnosis.compare_rules(&monitor.rules);
+        let (rules, is_changed) = diagnosis.compare_rules(&monitor.rules);
+        if is_changed {
+            let why = "the firewall's rules changed during the watch: the packets of a removed rule are not counted";
+            monitor.errors.push(why.to_owned());
+        }
         for cause in Cause::all() {
             let is_it = |place: &ResetPlace| place.site.cause == cause;
             let (places, others) = ours.into_iter().partition(is_it);
             ours = others;
-            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places);
+            let mut diagnosed = DiagnosedCause::new(cause, changes, last, places, &monitor.trace);
             match cause {
                 Cause::AcceptQueue => {
                     let queues = overflowed.iter().map(|known| FullQueue {
@@ -141,25 +156,24 @@ impl Diagnosis {
         diagnosis
     }
 
-    /// Returns the firewall's rules that rejected since the beginning, and how many packets.
-    fn compare_rules(&mut self, before: &Result<Rules, String>) -> Vec<(Rule, u64)> {
+    /// Returns the firewall's rules that rejected since the beginning, and how many packets. Also returns true if rules
+    /// changed, so that packets can be missing.
+    fn compare_rules(&mut self, before: &Result<Rules, String>) -> (Vec<(Rule, u64)>, bool) {
         let mut rejected = Vec::new();
         let (Ok(before), Ok(uncounted)) = (before, &mut self.uncounted) else {
-            return rejected;
+            return (rejected, false);
         };
         let now = match firewall::read() {
-            Ok(now) if before.keys().all(|rule| now.contains_key(rule)) => now,
-            Ok(_) => {
-                self.uncounted = Err("rules were removed during the watch".to_owned());
-                return rejected;
-            }
+            Ok(now) => now,
             Err(why) => {
                 self.uncounted = Err(why);
-                return rejected;
+                return (rejected, false);
             }
         };
-        for (rule, packets) in now {
-            let first = before.get(&rule).copied().flatten().unwrap_or(0);
+        // A rule that was there later has lost nothing.
+        let is_changed = !before.packets.is_empty() && now.generation != before.generation;
+        for (rule, packets) in now.packets {
+            let first = before.packets.get(&rule).copied().flatten().unwrap_or(0);
             match packets {
                 None => uncounted.push(rule),
                 // Its counter was reset.
@@ -168,7 +182,7 @@ impl Diagnosis {
                 Some(_) => {}
             }
         }
-        rejected
+        (rejected, is_changed)
     }
 
     /// Drops causes that did not happen, and symptoms whose causes the trace has.
@@ -181,12 +195,14 @@ impl Diagnosis {
         let ended =
             self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
         let sent = self.sent;
+        let counted: u64 = COUNTED_RESETS.iter().map(|name| changes.growth(name)).sum();
         self.causes.retain_mut(|diagnosed| match diagnosed.cause {
             // Each of these sends a reset, so that the trace has them.
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {
                 !diagnosed.places.is_empty()
             }
-            Cause::Attempts if has_causes => grew_beyond("AttemptFails", ended),
+            // EmbryonicRsts alone grows by a full accept queue.
+            Cause::Attempts => grew_beyond("AttemptFails", if has_causes { ended } else { 0 }),
             Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
             Cause::Sent if has_causes && diagnosed.places.is_empty() => {
                 let sent_more = changes
@@ -195,13 +211,24 @@ impl Diagnosis {
                 diagnosed.resets = sent_more;
                 grew_beyond("OutRsts", sent)
             }
+            Cause::Sent if !has_causes && counted > 0 => {
+                let growth = changes.get("OutRsts");
+                diagnosed.resets = growth.and_then(|growth| growth.by?.checked_sub(counted));
+                grew_beyond("OutRsts", counted)
+            }
             _ => diagnosed.is_active(),
         });
     }
 }
 
 impl DiagnosedCause {
-    fn new(cause: Cause, changes: &Changes, last: &Sample, places: Vec<ResetPlace>) -> Self {
+    fn new(
+        cause: Cause,
+        changes: &Changes,
+        last: &Sample,
+        places: Vec<ResetPlace>,
+        trace: &Trace,
+    ) -> Self {
         let description = cause.describe();
         let counters = description.counters.iter();
         let counters = counters.filter_map(|name| Some((*name, changes.get(name)?)));
@@ -218,6 +245,7 @@ impl DiagnosedCause {
             places,
             queues: Vec::new(),
             rules: Vec::new(),
+            next: description.next_with(trace),
         }
     }
 

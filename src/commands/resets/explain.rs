@@ -24,7 +24,7 @@ const SMB: [u16; 2] = [139, 445];
 pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<Fact> {
     let mut facts = Vec::new();
     let cause = place.site.cause;
-    facts.extend(by_address(place, monitor));
+    facts.extend(by_address(place, monitor, changes));
     facts.extend(by_listener(place, monitor));
     let is_disconnect = place.reason.as_deref() == Some("TCP_STATE");
     let by_linger = changes.get("TCPAbortOnData").and_then(|growth| growth.by);
@@ -46,11 +46,13 @@ pub fn explain(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Vec<
     facts
 }
 
-fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Fact> {
+fn by_address(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> Option<Fact> {
     let (local, now) = (place.site.local?, monitor.addresses.as_ref()?);
-    let knows_no_connection = matches!(place.site.cause, Cause::NoListener | Cause::NoConnection);
     if local.is_unspecified() || now.contains_key(&local) || local.is_loopback() {
-        return knows_no_connection.then(|| added(local, monitor))?;
+        // A closed port resets new connections, and a full queue forgets connections of this machine itself.
+        let is_explained =
+            place.site.cause == Cause::NoConnection && !overflowed(place, monitor, changes);
+        return is_explained.then(|| added(local, monitor))?;
     }
     let is_removal = |change: &&AddressChange| {
         change.address == local && !change.added && change.earliest <= place.last
@@ -61,6 +63,13 @@ fn by_address(place: &ResetPlace, monitor: &Monitor) -> Option<Fact> {
         None if monitor.known_addresses.contains(&local) => None,
         None => Some(Fact::NotHere),
     }
+}
+
+/// True if the accept queue of a listener at the place can have overflowed.
+fn overflowed(place: &ResetPlace, monitor: &Monitor, changes: &Changes) -> bool {
+    let serving = |(address, port)| monitor.listeners.serving(address, port);
+    let mut listeners = place.service().map(serving).into_iter().flatten();
+    changes.has_grown("ListenOverflows") && listeners.any(|seen| seen.discarded() != Some(0))
 }
 
 /// Returns the address that was added last, of those that a wildcard serves.

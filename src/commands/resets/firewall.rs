@@ -37,15 +37,21 @@ const MAX_RULES: usize = 1000;
 /// A rule, by its family, table, chain and handle.
 pub type Rule = (u8, String, String, u64);
 
-/// The rules that reject with a TCP reset, and the packets that each has rejected. `None` if a rule has no counter.
-pub type Rules = BTreeMap<Rule, Option<u64>>;
+/// The rules that reject with a TCP reset, and the generation of all rules.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The packets that each has rejected. `None` if a rule has no counter for them alone.
+    pub packets: BTreeMap<Rule, Option<u64>>,
+    /// Another one for each change of any rule (res_id of struct nfgenmsg). `None` without rules.
+    pub generation: Option<[u8; 2]>,
+}
 
 /// Reads the rules of the network namespace of this thread.
 ///
 /// # Errors
 /// Returns the reason why they could not be read.
 pub fn read() -> Result<Rules, String> {
-    let mut rules = Rules::new();
+    let mut rules = Rules::default();
     if !is_loaded()? {
         return legacy(rules);
     }
@@ -55,8 +61,9 @@ pub fn read() -> Result<Rules, String> {
         GET_RULES,
         &[0; 4],
         &mut |body| {
-            if rules.len() < MAX_RULES {
-                rules.extend(parse(body, ByteOrder::NATIVE));
+            rules.generation = body.get(2..).and_then(|id| id.first_chunk().copied());
+            if rules.packets.len() < MAX_RULES {
+                rules.packets.extend(parse(body, ByteOrder::NATIVE));
             }
         },
     );
@@ -115,6 +122,7 @@ fn parse(body: &[u8], order: ByteOrder) -> Option<(Rule, Option<u64>)> {
         // A counter counts what is rejected only if nothing is compared after it.
         packets = match name {
             b"counter\0" => attribute(data, NFTA_COUNTER_PACKETS, order),
+            b"log\0" => packets,
             _ => None,
         };
     }
@@ -209,6 +217,8 @@ mod tests {
             "it counts more than was rejected"
         );
         assert_eq!(packets(2, &[reject(1), counter(5)]), Some(None));
+        let logged = [counter(5), expression(b"log\0", &[]), reject(1)];
+        assert_eq!(packets(2, &logged), Some(Some(5)));
         assert_eq!(packets(2, &[counter(5), reject(0)]), None, "by ICMP");
         assert_eq!(packets(2, &[counter(5), compare]), None);
         // iptables-nft and ip6tables-nft.

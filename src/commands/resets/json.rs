@@ -7,7 +7,7 @@ use super::addresses::AddressChange;
 use super::diagnosis::{DiagnosedCause, Diagnosis, FullQueue};
 use super::firewall::Rule;
 use super::monitor::{Monitor, Trace};
-use super::owners::{ListenerOwner, Listening};
+use super::owners::{ListenerOwner, Listening, device};
 use super::place::{Fact, ResetPlace};
 use super::processes::{Actor, ActorState};
 use super::site::Role;
@@ -80,7 +80,7 @@ fn cause(cause: &DiagnosedCause, started: WallTime) -> Value {
         "places": list(&cause.places, place),
         "queues": list(&cause.queues, |one| queue(one, started)),
         "rules": list(&cause.rules, |(one, packets)| rule(one, Some(*packets))),
-        "next": description.next,
+        "next": cause.next,
     })
 }
 
@@ -112,7 +112,13 @@ fn place(place: &ResetPlace) -> Value {
         "explained_by": list(&place.facts, fact),
         "listening": place.listening.as_ref().map(|listening| match listening {
             Listening::Yes(listener, owned) => {
-                json!({ "answer": "listening", "listener": listener.to_string(), "owner": owner(owned) })
+                let device = device(listener);
+                json!({
+                    "answer": "listening",
+                    "listener": listener.to_string(),
+                    "device": device,
+                    "owner": owner(owned),
+                })
             }
             Listening::No => json!({ "answer": "not listening" }),
             Listening::Unknown => json!({ "answer": "could not tell" }),
@@ -158,7 +164,7 @@ fn queue(full: &FullQueue, started: WallTime) -> Value {
         "address": known.listener.address,
         "port": known.listener.port,
         "owner": owner(&full.owner),
-        "drops": known.dropped(),
+        "drops": known.discarded(),
         "full_at": known.full.map(|(_, at)| started.after(at).rfc3339()),
         "full_length": known.full.map(|(queue, _)| queue.length),
         "limit": known.listener.queue.and_then(|queue| queue.limit),

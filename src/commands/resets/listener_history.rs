@@ -45,9 +45,9 @@ pub struct KnownListener {
 }
 
 impl KnownListener {
-    /// Returns the drops that the kernel counted for it since the first sample: SYNs, connections and other packets.
-    /// `None` if the kernel does not say.
-    pub fn dropped(&self) -> Option<u32> {
+    /// Returns how many segments it discarded since the first sample, for any reason: the kernel counts each overflow
+    /// so (`tcp_listendrop`), but also a stray reset or a wrong signature. `None` if the kernel does not say.
+    pub fn discarded(&self) -> Option<u32> {
         Some(self.listener.drops?.wrapping_sub(self.first_drops))
     }
 }
@@ -112,10 +112,16 @@ impl ListenerHistory {
         serving
     }
 
-    /// Returns the listeners that dropped something, or whose queue was full in a sample.
-    pub fn overflowed(&self) -> impl Iterator<Item = &KnownListener> {
+    /// Returns the listeners whose queue overflowed, if any did: those that were full in a sample and discarded
+    /// something, or else the only one that discarded something.
+    pub fn overflowed(&self) -> Vec<&KnownListener> {
         let all = self.0.values();
-        all.filter(|seen| seen.full.is_some() || seen.dropped().is_some_and(|drops| drops > 0))
+        let suspects = all.filter(|seen| seen.discarded() != Some(0));
+        let (full, others): (Vec<_>, Vec<_>) = suspects.partition(|seen| seen.full.is_some());
+        match others.as_slice() {
+            [only] if full.is_empty() && only.discarded().is_some() => others,
+            _ => full,
+        }
     }
 }
 
@@ -192,7 +198,7 @@ mod tests {
         let mut history = ListenerHistory::default();
         let second = Duration::from_secs;
         history.note(listener("127.0.0.1", 80, 0, 0), second(1));
-        history.note(listener("127.0.0.1", 80, 17, 0), second(2));
+        history.note(listener("127.0.0.1", 80, 17, 1), second(2));
         history.note(listener("::", 81, 16, 0), second(3));
         let last = |address: &str, port| {
             let serving = history.serving(Some(address.parse().unwrap()), port);
@@ -203,21 +209,26 @@ mod tests {
         assert_eq!(last("192.0.2.1", 81), Some(second(3)), "dual-stack");
         assert_eq!(last("0.0.0.0", 80), Some(second(2)));
         assert_eq!(last("127.0.0.1", 79), None);
-        let full: Vec<_> = history
-            .overflowed()
-            .map(|seen| seen.listener.port)
-            .collect();
+        let full = history.overflowed();
+        let full: Vec<_> = full.iter().map(|seen| seen.listener.port).collect();
         assert_eq!(full, [80], "16 of 16 is not full");
     }
 
     #[test]
-    fn drops_are_counted_from_the_first_sample() {
+    fn the_only_listener_that_discarded_since_the_first_sample_overflowed() {
         let mut history = ListenerHistory::default();
         history.note(listener("127.0.0.1", 80, 0, 5), Duration::ZERO);
-        assert_eq!(history.overflowed().count(), 0);
+        assert_eq!(history.overflowed(), Vec::<&KnownListener>::new());
         history.note(listener("127.0.0.1", 80, 0, 7), Duration::from_secs(1));
+        let discarded = |history: &ListenerHistory| {
+            let overflowed = history.overflowed().into_iter();
+            let discarded: Vec<_> = overflowed.map(KnownListener::discarded).collect();
+            discarded
+        };
+        assert_eq!(discarded(&history), [Some(2)]);
         history.note(listener("127.0.0.1", 81, 0, 3), Duration::from_secs(1));
-        let drops: Vec<_> = history.overflowed().map(KnownListener::dropped).collect();
-        assert_eq!(drops, [Some(2), Some(3)]);
+        assert_eq!(discarded(&history), [], "it can be either");
+        history.note(listener("127.0.0.1", 81, 17, 3), Duration::from_secs(2));
+        assert_eq!(discarded(&history), [Some(3)]);
     }
 }

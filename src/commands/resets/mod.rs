@@ -70,7 +70,8 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
         }
     }
     // Blocked before there is a tracing instance that must be removed.
-    let signals = Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]).ok();
+    let ends = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    let signals = Signals::block(ends.into_iter().collect()).ok();
     let tracer = match options.trace {
         TraceChoice::Off => Err(Trace::Off),
         _ => Tracer::start().map_err(Trace::Unavailable),
@@ -81,7 +82,7 @@ pub fn run(options: &ResetsOptions) -> ExitStatus {
             return failed;
         }
         Err(Trace::Unavailable(why)) if options.format == Format::Text => warn(format_args!(
-            "counters only ({why}); as root with tracefs mounted it also shows ports, peers and processes"
+            "counters only: {why}; as root with tracefs mounted it also shows ports, peers and processes"
         )),
         _ => {}
     }

@@ -29,11 +29,11 @@ const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 /// The state of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// They are not, by the option.
+    /// Resets are not traced, because of the option.
     Off,
-    /// They cannot be, for this reason.
+    /// Resets cannot be traced, for this reason.
     Unavailable(String),
-    /// They are.
+    /// Resets are traced.
     On {
         /// Resets that were too many a second to be traced. `None` if the kernel does not say.
         lost: Option<u64>,

@@ -88,7 +88,7 @@ fn messages(
     Ok(false)
 }
 
-/// The attributes in these bytes: their types and values. They end where one is cut off.
+/// Returns the attributes in these bytes: their types and values. A truncated attribute ends them.
 pub fn attributes(mut rest: &[u8], order: ByteOrder) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let &[a, b, c, d, ..] = rest else { return None };
@@ -99,7 +99,7 @@ pub fn attributes(mut rest: &[u8], order: ByteOrder) -> impl Iterator<Item = (u1
     })
 }
 
-/// The value of the attribute of this type.
+/// Returns the value of the attribute of this type.
 pub fn attribute(bytes: &[u8], wanted: u16, order: ByteOrder) -> Option<&[u8]> {
     attributes(bytes, order)
         .find(|(kind, _)| *kind == wanted)

@@ -9,9 +9,9 @@ use super::listener_history::serves;
 use crate::cli::ListOptions;
 use crate::clock::Clock;
 use crate::commands::list::{self, Listing};
-use crate::domain::{Endpoint, Listener, Protocol, Queue, SetupError, Target};
+use crate::domain::{Device, Endpoint, Listener, Protocol, Queue, SetupError, Target};
 use crate::host::processes::Process;
-use crate::report::Format;
+use crate::report::{Format, device_name};
 use crate::source::SourceChoice;
 
 /// The limit on finding the owners: processes with very many sockets take long.
@@ -51,6 +51,14 @@ pub enum Listening {
     No,
     /// It could not be read.
     Unknown,
+}
+
+/// Returns the name of the device that a listener is bound to, if it is.
+pub fn device(listener: &Listener) -> Option<String> {
+    match listener.device {
+        Device::Index(index) => Some(device_name(index)),
+        Device::Any | Device::Unknown => None,
+    }
 }
 
 /// The listeners on some ports.

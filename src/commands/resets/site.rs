@@ -30,7 +30,7 @@ impl Origin {
     }
 }
 
-/// Which port is the service's.
+/// The port that belongs to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// This local port.

@@ -1,5 +1,5 @@
-//! Resets by where they happened, in bounded memory: a storm from a million addresses costs no more than
-//! one from a few, and no cause takes the room of another.
+//! Resets by place, in bounded memory: a storm from a million addresses costs no more than one from a few, and each
+//! cause has its own room.
 //!
 //! An event has two ports, and does not say which one clients connect to. It is the port with a listener, or
 //! the one that repeats. Until that is clear, the reset is kept by both of its ports, as a flow.
@@ -105,7 +105,7 @@ impl Table {
     }
 
     /// Drops received resets that say nothing new. Those within this machine are counted where they were sent. Before
-    /// it answers data after a close, the kernel traces a received reset that nobody sent.
+    /// it answers data after a close, the kernel traces a received reset that no host sent.
     fn drop_mirrors(&mut self) {
         let (mut ends, mut listeners) = (
             HashSet::<(Option<AddressPort>, Option<AddressPort>)>::new(),

@@ -87,8 +87,10 @@ fn head(
     time: &impl Display,
 ) -> String {
     if diagnosis.causes.is_empty() {
-        let is_partial = !monitor.is_complete();
-        let by = if is_partial { " by the counters" } else { "" };
+        let and_trace = match monitor.is_complete() {
+            true => " and the trace",
+            false => "",
+        };
         let firewall = match &diagnosis.uncounted {
             // A note below names the rules.
             Ok(_) => "",
@@ -99,7 +101,7 @@ fn head(
             false => "; not everything could be read",
         };
         return format!(
-            "no resets or dropped connections found{by} in {time}{firewall}{readable}\n"
+            "no resets or dropped connections found by the counters{and_trace} in {time}{firewall}{readable}\n"
         );
     }
     let of = |name| {
@@ -118,8 +120,13 @@ fn head(
         }
         _ => String::new(),
     };
+    // No tracepoint has these.
+    let half_open = match recording.changes.growth("EmbryonicRsts") {
+        0 => String::new(),
+        count => format!(", half-open connections reset: {count}"),
+    };
     format!(
-        "in {time}: resets sent by TCP: {}{received}; established connections cut: {}\n",
+        "in {time}: resets sent by TCP: {}{received}{half_open}; established connections cut: {}\n",
         of("OutRsts"),
         of("EstabResets")
     )
@@ -131,6 +138,7 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
     let unit = match (cause.cause, cause.resets) {
         (Cause::Firewall, Some(1)) => "packet",
         (Cause::Firewall, _) => "packets",
+        (Cause::Sent, _) if monitor.has_causes() && cause.places.is_empty() => "not traced",
         _ if monitor.has_causes() && !monitor.is_complete() => "traced",
         (_, Some(1)) => "reset",
         _ => "resets",
@@ -156,28 +164,17 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
             "nothing listens on the port, or no such connection on this machine: possible, without a counter\n",
         );
     }
-    let next = match cause.cause {
-        Cause::Sent if monitor.has_causes() => {
-            "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset"
-        }
-        _ => description.next,
-    };
-    let _ = writeln!(text, "  next: {next}");
+    let _ = writeln!(text, "  next: {}", cause.next);
     text
 }
 
 fn queue_line(full: &FullQueue, started: WallTime) -> String {
-    let mut parts = Vec::new();
-    parts.extend(
-        full.known
-            .dropped()
-            .map(|dropped| format!("{dropped} drops")),
-    );
-    let queue = full
-        .known
-        .full
-        .map(|(queue, at)| format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()));
-    parts.extend(queue);
+    let mut parts = vec![match full.known.full {
+        Some((queue, at)) => format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()),
+        None => "not seen full, but the only listener that discarded segments".to_owned(),
+    }];
+    let discarded = full.known.discarded();
+    parts.extend(discarded.map(|count| format!("discarded for any reason: {count}")));
     parts.push(match full.now {
         Some(queue) => format!("now {queue}"),
         None => "the listener is gone".to_owned(),
@@ -214,7 +211,7 @@ fn notes(diagnosis: &Diagnosis, monitor: &Monitor) -> String {
     match &diagnosis.uncounted {
         Ok(rules) => notes.extend(rules.iter().take(MAX_PLACES).map(|rule| {
             format!(
-                "{} rejects with resets that are not counted; add counter to it",
+                "{} rejects with resets that are not counted: it has no counter of its own directly before reject",
                 rule_name(rule)
             )
         })),

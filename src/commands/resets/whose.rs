@@ -1,4 +1,4 @@
-//! The network namespace of a reset. The kernel traces those of all namespaces, and does not say which it is.
+//! The network namespace of a reset. The kernel traces those of all namespaces, and does not name it.
 
 use super::causes::Cause;
 use super::counters::Changes;
@@ -8,11 +8,11 @@ use super::site::{Origin, Role, Site, Tally};
 /// The network namespace of a reset, by its address, its thread and the counters of this network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// This network namespace's.
+    /// The reset belongs to this network namespace.
     Ours,
-    /// Possibly another one's.
+    /// The reset possibly belongs to another one.
     Doubtful,
-    /// Another one's.
+    /// The reset belongs to another one.
     Others,
 }
 
@@ -26,7 +26,7 @@ const THREAD_ELSEWHERE: usize = 3;
 const FOREIGN_ADDRESS: usize = 4;
 const BOTH_ELSEWHERE: usize = 5;
 
-/// Returns whose the resets of each site are.
+/// Returns the network namespace of the resets of each site.
 pub fn whose(monitor: &Monitor, sites: &[(Site, Tally)], changes: &Changes) -> Vec<Whose> {
     let by = |name| changes.get(name).and_then(|growth| growth.by);
     let count = |received: bool, wanted: usize| -> u64 {

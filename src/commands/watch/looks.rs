@@ -16,7 +16,7 @@ use crate::host::netns::Netns;
 use crate::source::SourceChoice;
 use crate::source::netlink::events::{DestroyEvents, Events};
 
-/// Looks take at most one part in this many of a processor's time.
+/// Looks use at most the processor's time divided by this.
 const SHARE: u32 = 20;
 /// The longest rest after a look with sock_diag: a look that took long on a busy machine must not delay the next one.
 const LONGEST_REST: Duration = Duration::from_secs(1);
@@ -144,7 +144,7 @@ impl<'a> Looks<'a> {
         }
         let by_proc = outcome.source == Some("/proc");
         if by_proc && self.by_proc && !self.warned_proc {
-            // Not after a single fault.
+            // Not after a single error.
             self.warned_proc = true;
             self.news.push(
                 "sock_diag does not answer, so each look reads /proc; `listenup doctor` says why"

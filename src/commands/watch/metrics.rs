@@ -92,6 +92,7 @@ fn text(label: &str, report: &Report<'_>, looks: &Looks<'_>) -> String {
     let file = format!("{{track_file=\"{label}\"}}");
     let up = u8::from(report.state == State::Up);
     let right = u8::from(report.is_file_right);
+    let trouble = u8::from(report.trouble.is_some());
     let changes = report.history.changes;
     let (change, look) = (seconds(report.history.since), seconds(looks.last));
     let (looks, lost) = (looks.count, looks.lost);
@@ -103,6 +104,9 @@ listenup_watch_up{file} {up}
 # HELP listenup_watch_file_right 1 if the file says what it should.
 # TYPE listenup_watch_file_right gauge
 listenup_watch_file_right{file} {right}
+# HELP listenup_watch_trouble 1 if the file has the wrong value, cannot be changed, or may not be seen by keepalived.
+# TYPE listenup_watch_trouble gauge
+listenup_watch_trouble{file} {trouble}
 # HELP listenup_watch_changes_total Changes of the state.
 # TYPE listenup_watch_changes_total counter
 listenup_watch_changes_total{file} {changes}

@@ -45,7 +45,7 @@ use crate::errno::ErrnoText;
 use crate::host::inherited;
 use crate::log;
 use crate::report::CheckResult;
-use crate::report::writer::Wait;
+use crate::report::writer::{self, Wait};
 
 /// How much longer than `--timeout` a look can hang before the hard time limit ends the watch.
 const GRACE: Duration = Duration::from_secs(2);
@@ -85,15 +85,21 @@ fn ended_in_trouble() -> ExitStatus {
     }
 }
 
-/// `--check-options`: checks everything that could stop a watch from starting.
+/// `--check-options`: checks everything that could stop a watch from starting, or from becoming ready.
 fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
     track_file::value(&options.track_file).map_err(unfit)?;
-    if let Some(fd) = options.reloaded {
-        let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
-        if !track_file::is_same(&file.into(), &options.track_file) {
-            return Err(unfit(Unfit::NotHandedOver));
+    match options.reloaded {
+        Some(fd) => {
+            let file = inherited::adopt(fd).map_err(|_| unfit(Unfit::NotHandedOver))?;
+            if !track_file::is_same(&file.into(), &options.track_file) {
+                return Err(unfit(Unfit::NotHandedOver));
+            }
         }
+        None => track_file::check_writable(&options.track_file).map_err(|why| {
+            let path = options.track_file.display();
+            start_error(format!("{path} cannot be written: {why}"))
+        })?,
     }
     let clock = SystemClock::start();
     let deadline = Deadline::new(&clock, options.check.timing.timeout.min(TRIAL));
@@ -103,7 +109,13 @@ fn check_options(options: &WatchOptions) -> Result<ExitStatus, StartError> {
     match checked.and_then(|mut checker| checker.check_with(timing, deadline)) {
         Err(SetupError::NoSuch(what)) => Err(start_error(what)),
         // A look can fail for a moment.
-        Err(SetupError::Unknown(_)) | Ok(_) => Ok(ExitStatus::plain(ExitReason::Done)),
+        Err(SetupError::Unknown(_)) | Ok(_) => {
+            if options.reloaded.is_some() {
+                // If it is lost, there is no reload.
+                let _ = writer::stdout(reload::ANSWER, Wait::Always);
+            }
+            Ok(ExitStatus::plain(ExitReason::Done))
+        }
     }
 }
 
@@ -132,9 +144,11 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Opens the file, which says down from now on unless its value is to stay.
+    /// Opens the file, which says down from now on unless its value is kept.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
         let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
+        // Before the file is opened, so that no signal can end the start with 0 in it.
+        let pulse = Pulse::new();
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
         let handed_over = handed_over.map_err(|_| unfit(Unfit::NotHandedOver))?;
         let is_kept = handed_over.is_some() || options.initial == Initial::Keep;
@@ -145,7 +159,7 @@ impl<'a> Watch<'a> {
         if before.is_none() {
             file.ensure_value(options.down_value, Duration::ZERO);
         }
-        let pulse = Pulse::new().map_err(|errno| {
+        let pulse = pulse.map_err(|errno| {
             file.ensure_value(options.down_value, Duration::ZERO);
             let why = ErrnoText(errno);
             (
@@ -300,7 +314,7 @@ impl<'a> Watch<'a> {
         self.looks.go_home();
         let trial = match self.file.fd() {
             Some(file) => self.program.start_trial(file, now),
-            None => Err(self.file.trouble().unwrap_or("there is no file").to_owned()),
+            None => Err(self.file.trouble().unwrap_or("there is no file".to_owned())),
         };
         match trial {
             Ok(trial) => self.trial = Some(trial),
@@ -339,7 +353,7 @@ impl<'a> Watch<'a> {
             self.reporter.trouble(&text);
         }
         log::verbose::flush(Wait::No);
-        match self.file.is_right() {
+        match self.file.is_right() && !self.file.is_unseen() {
             true => ExitStatus::plain(ExitReason::Done),
             false => ended_in_trouble(),
         }

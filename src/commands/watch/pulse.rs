@@ -1,7 +1,7 @@
 //! The work of a watch while it waits: it feeds the watchdog, reads signals, and shows that it is alive.
 //!
-//! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM or SIGINT this clock
-//! is [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.
+//! It is also the clock of the looks, so this goes on between the looks of `--retry-for`. After SIGTERM this clock is
+//! [`FAR_FUTURE`] ahead: each deadline has passed, and a look ends at once.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,26 +13,41 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::time::TimeSpec;
 use nix::unistd::getpid;
 
 use super::systemd::Systemd;
 use super::track_file::{BEAT, write_once};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, HumanDuration, SystemClock};
 use crate::host::signals::Signals;
+use crate::report;
+use crate::report::writer::Wait;
 
 /// Longer than any deadline.
 const FAR_FUTURE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// How often signals are read during a look.
 const TICK: Duration = Duration::from_millis(50);
+/// The time for the report of the hard time limit, and for a call that has returned after all.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long to rest if ppoll(2) fails.
 const REST: Duration = Duration::from_millis(10);
+
+/// Signals of errors in the program, of which SIGABRT is also systemd's for a watchdog that was not fed.
+const ERRORS: [Signal; 7] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+];
 
 /// The requests of signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// To end: SIGTERM or SIGINT.
+    /// To end: SIGTERM, SIGINT, SIGQUIT or SIGXCPU (soon the limit would end it by SIGKILL).
     pub end: bool,
     /// To read the options again: SIGHUP.
     pub reload: bool,
@@ -55,22 +70,18 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Takes the signals.
+    /// Blocks the signals, which are read from now on.
     ///
     /// # Errors
     /// Returns why signals cannot be waited for.
     pub fn new() -> Result<Self, Errno> {
-        let signals = [
-            Signal::SIGTERM,
-            Signal::SIGINT,
-            Signal::SIGHUP,
-            Signal::SIGUSR1,
-            Signal::SIGCHLD,
-        ];
+        // All of them: one that ends or stops the process would leave 0 in the file.
+        let mut signals = SigSet::all();
+        ERRORS.into_iter().for_each(|error| signals.remove(error));
         let systemd = Systemd::new();
         Ok(Self {
             clock: SystemClock::start(),
-            signals: Signals::block(&signals)?,
+            signals: Signals::block(signals)?,
             asked: Cell::default(),
             every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
             systemd: RefCell::new(systemd),
@@ -80,7 +91,8 @@ impl Pulse {
     }
 
     /// Starts a thread that ends the process if this one has not read its clock for this long, because of a system call that
-    /// does not return. That thread writes down into the file first. It does not count time in which the process is stopped.
+    /// does not return. That thread reports the reason and writes down into the file first. It does not count time in which
+    /// the process is stopped.
     ///
     /// # Errors
     /// Returns an error if there is no thread.
@@ -92,6 +104,8 @@ impl Pulse {
     ) -> std::io::Result<()> {
         let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
         let most = limit.as_millis().div_ceil(BEAT.as_millis());
+        // Now, since later there may be no descriptor left.
+        let systemd = Systemd::new();
         let work = move || {
             let (mut seen, mut missed) = (0, 0);
             while missed < most {
@@ -100,11 +114,13 @@ impl Pulse {
                 missed = if now == seen { missed + 1 } else { 0 };
                 seen = now;
             }
-            let writer = thread::Builder::new().spawn(move || write_once(&file, down));
-            // Writing may not return either.
-            for _ in (0..20).take_while(|_| writer.as_ref().is_ok_and(|it| !it.is_finished())) {
-                thread::sleep(REST);
-            }
+            // If the call returns meanwhile, the watch must not write 0 again.
+            let _ = kill(getpid(), Signal::SIGTERM);
+            // The report may hang, too: the standard error can be a file.
+            let _ = thread::Builder::new().spawn(move || report_hang(systemd, limit));
+            // On a frozen file system this hangs as well. If the process were killed, nothing would be written after the thaw.
+            let _ = write_once(&file, down);
+            thread::sleep(LAST_WORDS);
             let _ = kill(getpid(), Signal::SIGKILL);
         };
         let thread = thread::Builder::new().stack_size(64 * 1024);
@@ -116,7 +132,7 @@ impl Pulse {
         self.systemd.borrow_mut()
     }
 
-    /// True after SIGTERM or SIGINT.
+    /// True after SIGTERM and the like.
     pub fn is_ended(&self) -> bool {
         self.asked.get().end
     }
@@ -159,10 +175,13 @@ impl Pulse {
             let mut asked = self.asked.get();
             for signal in self.signals.read() {
                 match signal {
-                    Signal::SIGTERM | Signal::SIGINT => asked.end = true,
+                    Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGXCPU => {
+                        asked.end = true;
+                    }
                     Signal::SIGHUP => asked.reload = true,
                     Signal::SIGUSR1 => asked.state = true,
-                    _ => asked.child = true,
+                    Signal::SIGCHLD => asked.child = true,
+                    _ => {}
                 }
             }
             self.asked.set(asked);
@@ -172,6 +191,17 @@ impl Pulse {
             systemd.beat(now);
         }
     }
+}
+
+/// Tells systemd and the standard error that the hard time limit has passed, without waiting for a reader.
+fn report_hang(mut systemd: Systemd, limit: Duration) {
+    let limit = HumanDuration(limit);
+    let why = format!(
+        "a system call has not returned for {limit}: this watch writes down and ends itself"
+    );
+    systemd.status(&format!("TROUBLE: {why}"));
+    systemd.send("");
+    report::eprint_line(why, Wait::Never);
 }
 
 impl Clock for Pulse {

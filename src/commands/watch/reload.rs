@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::io::Read;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -21,8 +21,10 @@ use crate::errno::ErrnoText;
 
 /// How long the program on disk may take to check the options.
 const LIMIT: Duration = Duration::from_secs(3);
-/// The most bytes that are read of its error message.
+/// The most bytes that are read of its output.
 const MOST: u64 = 4_096;
+/// The output of a program on disk that can take over. Another program does not print it, even if it ends with success.
+pub const ANSWER: &str = "listenup watch: the options are correct\n";
 
 /// The command line that is executed again.
 #[derive(Debug)]
@@ -64,14 +66,19 @@ impl Program {
         let child = file.try_clone_to_owned().and_then(|file| {
             command
                 .stdin(file)
-                .stdout(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()
         });
         let child = child.map_err(|error| self.not_executed(ErrnoText::from(&error)))?;
-        // A process that it has started may keep the pipe open.
-        let stderr = child.stderr.as_ref();
-        stderr.map(|stderr| fcntl(stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)));
+        // A process that it has started may keep the pipes open.
+        let pipes = [
+            child.stdout.as_ref().map(AsFd::as_fd),
+            child.stderr.as_ref().map(AsFd::as_fd),
+        ];
+        for pipe in pipes.into_iter().flatten() {
+            let _ = fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        }
         Ok(Trial {
             child,
             until: now + LIMIT,
@@ -115,12 +122,13 @@ impl Trial {
             Ok(None) => Some(Err(
                 "the program on disk does not finish --check-options".to_owned()
             )),
-            Ok(Some(status)) if status.success() => Some(Ok(())),
+            Ok(Some(status)) if status.success() => {
+                let is_answer = start_of(self.child.stdout.take()) == ANSWER;
+                let why = "the program on disk is not listenup: it does not answer --check-options";
+                Some(is_answer.then_some(()).ok_or(why.to_owned()))
+            }
             Ok(Some(status)) => {
-                let mut text = Vec::new();
-                let stderr = self.child.stderr.take();
-                let _ = stderr.map(|stderr| stderr.take(MOST).read_to_end(&mut text));
-                let text = String::from_utf8_lossy(&text);
+                let text = start_of(self.child.stderr.take());
                 let line = text.lines().map(str::trim).find(|line| !line.is_empty());
                 let line = line.map(|line| {
                     let line = line.trim_start_matches("listenup: ");
@@ -133,6 +141,13 @@ impl Trial {
             Err(error) => Some(Err(ErrnoText::from(&error).to_string())),
         }
     }
+}
+
+/// Returns what a pipe holds, up to [`MOST`] bytes.
+fn start_of(pipe: Option<impl Read>) -> String {
+    let mut text = Vec::new();
+    let _ = pipe.map(|pipe| pipe.take(MOST).read_to_end(&mut text));
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 impl Drop for Trial {

@@ -23,7 +23,7 @@ pub struct Reporter<'a> {
 }
 
 /// The state of a watch, and why it is so.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Report<'a> {
     /// Up or down.
     pub state: State,
@@ -35,8 +35,8 @@ pub struct Report<'a> {
     pub since_event: Option<Duration>,
     /// The changes so far.
     pub history: &'a History,
-    /// The reason why the file has the wrong value, or cannot be changed.
-    pub trouble: Option<&'a str>,
+    /// The reason why the file has the wrong value, cannot be changed or may not be seen by keepalived.
+    pub trouble: Option<String>,
     /// True if the file says what it should.
     pub is_file_right: bool,
 }
@@ -51,6 +51,7 @@ impl Report<'_> {
         let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());
         let trouble = self
             .trouble
+            .as_ref()
             .map(|trouble| format!("; {trouble}"))
             .unwrap_or_default();
         printable(&format!("{word} ({value}): {reason}{since}{trouble}"))
@@ -60,6 +61,7 @@ impl Report<'_> {
     pub fn status(&self) -> String {
         let trouble = self
             .trouble
+            .as_ref()
             .map(|trouble| format!("TROUBLE: {trouble}; "))
             .unwrap_or_default();
         let (word, value, reason) = (self.state.word(), self.value, self.checked.reason());

@@ -34,7 +34,7 @@ pub struct History {
     pub since: SystemTime,
     /// The number of changes.
     pub changes: u64,
-    /// When they were, for the last hour.
+    /// The times of the changes in the last hour.
     last: VecDeque<Duration>,
 }
 
@@ -86,7 +86,7 @@ pub struct Debouncer {
 }
 
 impl Debouncer {
-    /// Returns one that goes on from this state, if there is one.
+    /// Returns a debouncer that continues from this state, if there is one.
     pub fn new(rise: Duration, fall: Duration, state: Option<State>) -> Self {
         Self {
             rise,

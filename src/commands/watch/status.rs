@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::looks::Looks;
 use super::state::State;
+use super::track_file::Watched;
 use super::{state_of, track_file};
 use crate::cli::WatchOptions;
 use crate::clock::{Clock, HumanDuration, SystemClock};
@@ -46,8 +47,11 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     let file = RegularFile::open(path)
         .map_err(|error| format!("{shown} cannot be read: {error}"))?
         .into_file();
-    if track_file::is_locked(&file) == Ok(false) {
-        return Err(format!("no watch keeps {shown}"));
+    match track_file::watched(&file) {
+        Ok(Watched::No) => return Err(format!("no watch keeps {shown}")),
+        Ok(Watched::Unseen) => return Err(track_file::unseen(path)),
+        // A file system without locks.
+        Ok(Watched::Yes) | Err(_) => {}
     }
     let modified = file.metadata().and_then(|found| found.modified());
     // A modification time in the future is one before the clock was set back.

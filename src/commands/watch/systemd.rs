@@ -44,7 +44,7 @@ impl Systemd {
     pub fn new() -> Self {
         let number = |name| env::var(name).ok()?.parse::<u64>().ok();
         let is_own = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
-        // 0 is none (sd_watchdog_enabled(3)).
+        // 0 means that there is no watchdog (sd_watchdog_enabled(3)).
         let watchdog = number("WATCHDOG_USEC").filter(|usec| is_own && *usec > 0);
         let path = env::var_os("NOTIFY_SOCKET");
         let address = path.and_then(|path| match path.as_bytes() {
@@ -123,7 +123,7 @@ impl Systemd {
     }
 
     /// Sends this together with the messages that were not sent yet. Returns true if that succeeded.
-    fn send(&mut self, more: &str) -> bool {
+    pub fn send(&mut self, more: &str) -> bool {
         let status = match self.is_status_sent {
             true => String::new(),
             false => format!("STATUS={}\n", self.status),

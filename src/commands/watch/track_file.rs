@@ -7,6 +7,7 @@
 //! already, so no free one is needed either.
 
 mod open_file;
+mod place;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -23,8 +24,10 @@ use nix::sys::time::TimeSpec;
 use crate::errno::ErrnoText;
 use crate::host::folders;
 
-use self::open_file::{Held, Id, Mark, id, is_in_the_way, line};
-pub use self::open_file::{is_locked, is_same, replace, value, write_once};
+use self::open_file::{Held, Mark, is_in_the_way, line};
+pub use self::open_file::{Watched, check_writable, is_same, replace, value, watched, write_once};
+use self::place::Place;
+pub use self::place::unseen;
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -38,8 +41,10 @@ pub struct TrackFile {
     held: Option<Held>,
     /// The value that was written last. `None`: unknown.
     value: Option<i16>,
-    /// The folder of the first write, which keepalived watches.
-    folder: Option<Id>,
+    /// The place of the file. `None`: the folder did not exist.
+    place: Option<Place>,
+    /// The reason to reload keepalived, which stays until a reload of the watch: only an operator knows when that is done.
+    unseen: Option<String>,
     /// When the modification time was set.
     beaten: Option<Duration>,
     /// The reason why the file has the wrong value.
@@ -101,7 +106,8 @@ impl TrackFile {
             path: path.to_owned(),
             held: None,
             value: None,
-            folder: None,
+            place: Place::of(path, None).ok(),
+            unseen: None,
             beaten: None,
             wrong: None,
             frozen: None,
@@ -126,7 +132,7 @@ impl TrackFile {
         if !held.lock() {
             return Err(Unfit::Locked);
         }
-        file.folder = id(file.folder_path()).ok();
+        file.place = Place::of(path, Some(&held.file)).ok();
         // The value that it holds need not be written.
         let mark = held.mark;
         held.fresh = Some(Duration::ZERO);
@@ -211,7 +217,7 @@ impl TrackFile {
             // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file created as root.
             Err(why)
                 if why == Unfit::System(Errno::EACCES)
-                    || self.folder.is_some() && is_in_the_way(&self.path) =>
+                    || self.place.is_some() && is_in_the_way(&self.path) =>
             {
                 Held::new(replace(&self.path, line(value).as_bytes())?, &self.path)?
             }
@@ -224,16 +230,29 @@ impl TrackFile {
         // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
         self.held = Some(held);
         let had = self.value.replace(value);
-        let folder = id(self.folder_path())?;
-        if self.folder.replace(folder) != Some(folder) {
-            self.news.push(format!(
-                "{} is not the folder in which the watch began: reload keepalived, which does not see the file in it",
-                self.folder_path().display()
-            ));
+        if self.is_unseen_now() {
+            let text = unseen(&self.path);
+            self.news.push(text.clone());
+            self.unseen = Some(text);
         } else if had == Some(value) {
             self.warn_changed(value, now);
         }
+        if self.unseen.is_some() {
+            self.held.iter().for_each(Held::mark_unseen);
+        }
         Ok(())
+    }
+
+    /// True if keepalived may have lost the file with the change to the one that is open now.
+    fn is_unseen_now(&mut self) -> bool {
+        let file = self.held.as_ref().map(|held| &held.file);
+        let new = Place::of(&self.path, file).ok();
+        let is_seen = match (&self.place, &new) {
+            (Some(old), Some(new)) => old.is_seen_at(new),
+            _ => false,
+        };
+        self.place = new;
+        !is_seen
     }
 
     fn warn_changed(&mut self, value: i16, now: Duration) {
@@ -252,9 +271,16 @@ impl TrackFile {
         self.wrong.is_none()
     }
 
+    /// True if keepalived may not see the file.
+    pub fn is_unseen(&self) -> bool {
+        self.unseen.is_some()
+    }
+
     /// Returns the trouble with the file.
-    pub fn trouble(&self) -> Option<&str> {
-        self.wrong.as_deref().or(self.frozen.as_deref())
+    pub fn trouble(&self) -> Option<String> {
+        let written = self.wrong.as_deref().or(self.frozen.as_deref());
+        let all: Vec<&str> = written.into_iter().chain(self.unseen.as_deref()).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Returns the messages about the file since the last call.
@@ -270,13 +296,6 @@ impl TrackFile {
     /// Returns the first folder in the path to which users other than root and this one can write.
     pub fn insecure_folder(&self) -> Option<PathBuf> {
         folders::insecure_folder(&self.path, nix::unistd::geteuid().as_raw())
-    }
-
-    fn folder_path(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
     }
 }
 

@@ -249,7 +249,16 @@ fn kernel_lookups_decide_between_udp_sockets_on_one_address() {
         (socket("127.0.0.1", 1), Compliance::Compliant),
         (socket("::ffff:127.0.0.1", 2), full()),
     ];
-    assert!(decided(target, None, &seen).starts_with("which of these sockets"));
+    assert_eq!(
+        decided(target, None, &seen),
+        "which of these sockets a datagram would reach is unknown: \
+         127.0.0.1:443 (several sockets, not all of them as required)"
+    );
+    // A lookup that finds a socket elsewhere says nothing about them.
+    let mut candidates = of("udp:443", &seen);
+    candidates.resolve(&socket("0.0.0.0", 3), false, full);
+    let mixed: Vec<_> = candidates.mixed().map(|one| one.inode).collect();
+    assert_eq!(mixed, [Some(1)]);
     for (is_group, compliance, expected) in [
         (false, Compliance::Compliant, "ok"),
         (false, full(), "full"),
@@ -316,6 +325,9 @@ fn in_a_vrf_all_enslaved_devices_must_agree() {
     ] {
         assert_eq!(decided(&both, enslaved), expected, "{enslaved:?}");
     }
+    // Every connection comes in through the device 2, so the one on it decides.
+    let outside = (on("0.0.0.0", Device::Any), Compliance::Compliant);
+    assert_eq!(decided(&[on_two, outside], &[2]), "192.0.2.1:443 0");
     let outside = (on("0.0.0.0", Device::Any), full());
     for listeners in [[outside.clone(), on_vrf.clone()], [on_vrf, outside]] {
         assert_eq!(decided(&listeners, &[2]), "contested");

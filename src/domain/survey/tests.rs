@@ -316,6 +316,54 @@ fn the_kernel_chooses_between_several_listeners_only_if_the_device_is_known() {
 }
 
 #[test]
+fn one_udp_socket_gets_everything_and_several_are_a_group_as_tcp_listeners_are() {
+    for (target, found, expected) in [
+        ("udp:127.0.0.1:443", vec![1], "full"),
+        ("udp:127.0.0.1:443", vec![0, 1], "127.0.0.1:443"),
+        ("127.0.0.1:443", vec![1], "127.0.0.1:443"),
+        ("127.0.0.1:443", vec![0], "127.0.0.1:443"),
+    ] {
+        let target: Target = target.parse().unwrap();
+        let socket = |length: u32| Listener {
+            protocol: target.protocol,
+            inode: Some(u64::from(length) + 1),
+            ..on("127.0.0.1", Some(length))
+        };
+        let mut survey = Survey::new([target], None, 1);
+        for listener in [socket(0), socket(1)] {
+            let _ = survey.observe(&listener, &mut EmptyQueue);
+        }
+        let found: Vec<_> = found.into_iter().map(socket).collect();
+        let key = LookupKey::to(target, Some(1)).unwrap();
+        survey.found(key, &found, &mut EmptyQueue);
+        survey.finish_pass();
+        let text = match &survey.answers(None)[0].1 {
+            Answer::Listening(listener) => listener.to_string(),
+            Answer::RequirementFailed(_, violation) => violation.why().to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text, expected, "{target} {found:?}");
+    }
+}
+
+#[test]
+fn for_a_port_without_a_listener_what_the_kernel_finds_counts_if_the_device_is_right() {
+    let target: Target = "443".parse().unwrap();
+    for (device, ingress, listens) in [
+        (Device::Any, None, true),
+        (Device::Index(2), Some(Ingress::via(2)), true),
+        (Device::Index(3), Some(Ingress::via(2)), false),
+    ] {
+        let mut survey = Survey::new([target], ingress, 1);
+        let keys = survey.pending_lookups();
+        assert_eq!(keys.len(), 2);
+        let found = [on_device("0.0.0.0", device, 0)];
+        survey.found(keys[0], &found, &mut EmptyQueue);
+        assert_eq!(survey.is_settled(), listens, "{device:?}");
+    }
+}
+
+#[test]
 fn a_listener_counts_only_for_targets_on_its_port() {
     let target: Target = "443".parse().unwrap();
     let mut survey = Survey::new([target], None, 1);

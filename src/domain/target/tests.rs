@@ -138,6 +138,21 @@ fn other_texts_are_refused_with_the_reason() {
 }
 
 #[test]
+fn an_error_says_what_is_wrong_and_what_was_expected() {
+    for (text, said) in [
+        ("", "it is empty; expected PORT"),
+        (
+            "0443",
+            "leading zeros are not allowed: write 443; expected PORT",
+        ),
+        ("192.0.2.10", "the port is missing; expected PORT"),
+    ] {
+        let error = text.parse::<Target>().unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
 fn serves_table() {
     use Reachability::{No, Yes};
     const UNLESS_V6ONLY: Reachability = Reachability::Unless(Condition::V6only);
@@ -261,6 +276,22 @@ fn the_more_specific_listener_ranks_higher_for_an_address_and_not_for_a_port() {
         );
         assert_eq!(port.specificity(&pair[0]), port.specificity(&pair[1]));
     }
+}
+
+#[test]
+fn for_udp_a_device_counts_as_much_as_the_address_and_the_family_nothing() {
+    let target: Target = "udp:192.0.2.10:443".parse().unwrap();
+    let of = |address, device| {
+        target.specificity(&Listener {
+            protocol: Protocol::Udp,
+            device,
+            ..listener(address, Some(false))
+        })
+    };
+    let (any, device) = (Device::Any, Device::Index(7));
+    assert_eq!(of("::", any), of("0.0.0.0", any));
+    assert!(of("0.0.0.0", any) < of("0.0.0.0", device));
+    assert_eq!(of("::", device), of("192.0.2.10", any));
 }
 
 #[test]

@@ -39,14 +39,13 @@ fn quoted(words: &[Vec<u8>]) -> String {
 impl Context<'_> {
     /// Returns the command of a line. `None`: keepalived ignores the line.
     fn command(&self, line: &Line) -> Option<Command> {
-        let once = split_twice(&line.text, Escapes::Keep);
-        let twice = split_twice(&line.text, Escapes::Decode);
-        if once != twice {
-            self.report(&line.place, Problem::VersionsDiffer, &[]);
-        }
         let keyword = line.keyword();
         // Up to 2.3.1 backslashes are decoded in the line, and again in the command.
-        let problem = match if self.since(2, 3, 2) { once } else { twice } {
+        let escapes = match self.since(2, 3, 2) {
+            true => Escapes::Keep,
+            false => Escapes::Decode,
+        };
+        let problem = match split_twice(&line.text, escapes) {
             Ok((words, rest)) if !words.is_empty() => {
                 return Some(Command {
                     place: line.place.clone(),

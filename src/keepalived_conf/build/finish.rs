@@ -8,7 +8,7 @@ use super::super::model::{Config, Group, Instance, Trackable, Tracked, TrackedBy
 use super::super::spelling::suggest;
 use super::Builder;
 
-/// A name that is wrong is compared with at most this many.
+/// At most this many names are compared with an unknown name.
 const MAX_COMPARED: usize = 200;
 /// The most pairs of a line that a group tracks and a member that it acts on, for all groups together.
 const MAX_OF_GROUPS: usize = 100_000;
@@ -78,7 +78,7 @@ impl Builder<'_> {
         members
     }
 
-    /// Weights do not count in a sync group, nor for the owner of the address.
+    /// Ignores weights in a sync group, and those of the owner of the address.
     fn ignore_weights(
         &self,
         instances: &mut [Instance],

@@ -52,7 +52,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Takes a block at top level.
+    /// Handles a block at top level.
     pub fn block(&mut self, node: &Node) {
         match node.row.block {
             Block::GlobalDefs => node.lines.iter().for_each(|line| self.root_value(line)),
@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Takes a line of `global_defs`, or one that is in no block.
+    /// Handles a line of `global_defs`, or a line outside of all blocks.
     pub fn root_value(&mut self, line: &Line) {
         let globals = &mut self.config.globals;
         match (line.keyword(), &globals.net_namespace) {

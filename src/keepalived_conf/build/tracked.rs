@@ -108,11 +108,11 @@ impl Builder<'_> {
         let cx = self.cx;
         let folder = Path::new(&file.value).parent().unwrap_or(Path::new(""));
         let is_watched = !folder.starts_with("/proc") && !folder.starts_with("/sys");
-        let exists = || cx.files.kind(folder) == Some(files::Kind::Folder);
+        let kind = || cx.files.kind(folder);
+        let exists = || matches!(kind(), Some(files::Kind::Folder | files::Kind::Denied));
         if !cx.on_disk || !folder.is_absolute() || is_watched && exists() {
             return false;
         }
-        cx.report(&file.place, Problem::VersionsDiffer, &[]);
         let is_dropped = cx.since(2, 2, 8);
         if is_dropped {
             let values: Values = &[("name", &name), ("folder", &folder.display())];
@@ -148,7 +148,8 @@ impl Builder<'_> {
         }
     }
 
-    /// keepalived removes a block without this keyword. A line that it cannot read has a problem of its own.
+    /// Records that keepalived removes a block without this keyword. A line that it cannot read has a problem of its
+    /// own.
     fn remove(&mut self, kind: Trackable, name: &str, node: &Node, keyword: &str) {
         if !node.has(keyword) {
             self.cx.empty(&node.line, keyword);
@@ -221,11 +222,8 @@ impl Context<'_> {
         if !words.clone().all(is_known) {
             self.wrong_word(line, 1, "[NUMBER] [overwrite]");
         }
-        if words.any(|word| word == "overwrite") {
-            return;
-        }
-        self.report(&line.place, Problem::VersionsDiffer, &[]);
-        if self.since(2, 2, 8) && !self.since(2, 3, 3) {
+        let overwrites = words.any(|word| word == "overwrite");
+        if !overwrites && self.since(2, 2, 8) && !self.since(2, 3, 3) {
             self.report(&line.place, Problem::InitFileOverwrites, &[("name", &name)]);
         }
     }

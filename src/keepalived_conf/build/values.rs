@@ -72,7 +72,15 @@ impl Context<'_> {
         };
         let shown = |value: i64| value as f64 / 10_f64.powi(decimals as i32);
         let keyword = line.word(at - 1).unwrap_or_default();
-        let (least, most) = (shown(*range.start()), shown(*range.end()));
+        let form = match decimals {
+            0 => "digits only",
+            _ => "a number with or without decimals",
+        };
+        let (least, most) = (shown(*range.start()), *range.end());
+        let range = match most {
+            i64::MAX => format!("of {least} or more"),
+            most => format!("from {least} to {}", shown(most)),
+        };
         let problem = match used {
             Some(_) => Problem::NumberUsed,
             None => Problem::NumberIgnored,
@@ -81,8 +89,8 @@ impl Context<'_> {
         let values: Values = &[
             ("keyword", &keyword),
             ("text", &text),
-            ("least", &least),
-            ("most", &most),
+            ("form", &form),
+            ("range", &range),
             ("used", &used_shown),
         ];
         self.report(&line.place, problem, values);
@@ -123,10 +131,6 @@ impl Context<'_> {
 
     /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
     pub(super) fn seconds(&self, line: &Line) -> Option<Spanned<Duration>> {
-        let is_number = |decimals| line.word(1).is_some_and(|word| parse(word, decimals).1);
-        if is_number(3) && !is_number(0) {
-            self.report(&line.place, Problem::VersionsDiffer, &[]);
-        }
         self.check_rest(line, 2);
         let (decimals, unit) = if self.since(2, 3, 2) {
             (3, 1)

@@ -85,7 +85,7 @@ pub struct Command {
     pub place: Location,
     /// The text of the line, without comment and the blanks around it.
     pub text: Vec<u8>,
-    /// True if the file has another text there, because a definition was put in.
+    /// True if the file has another text there, because a definition was expanded.
     pub expanded: bool,
     /// The program and its arguments; never empty.
     pub words: Vec<Vec<u8>>,

@@ -24,8 +24,8 @@ pub(super) const MOST_PORTS: usize = 512;
 
 /// Returns the code that accepts exactly these ports, which are ascending and at most [`MOST_PORTS`].
 pub(super) fn bytecode(ports: &[u16], order: ByteOrder) -> Vec<u8> {
-    // Written from the end to the beginning, so that the way to the end is always known; the
-    // operations are turned round at the end.
+    // Written from the end to the beginning, so that the distance to the end is always known. At last the order is
+    // reversed.
     let mut code = Code {
         backwards: Vec::new(),
         order,

@@ -165,7 +165,7 @@ pub fn enslaved_to(vrf: u32, deadline: Deadline<'_>) -> Result<Vec<u32>, super::
     loop {
         let socket = Socket::open(SockProtocol::NetlinkRoute)?;
         match NetlinkSession::new(socket, ByteOrder::NATIVE).enslaved_to(vrf, deadline) {
-            // Devices came and went, as on a host with containers they do.
+            // Devices were added or removed meanwhile, as happens on a host with containers.
             Err(super::SourceError::Netlink(NetlinkError::Interrupted))
                 if !deadline.has_passed() => {}
             answer => return answer,

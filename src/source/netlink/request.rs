@@ -129,7 +129,7 @@ fn lookup(connection: LookupKey, extensions: u8) -> Request {
 
 /// The fields in which requests differ.
 struct Request {
-    /// Beside NLM_F_REQUEST.
+    /// The flags in addition to NLM_F_REQUEST.
     flags: u16,
     protocol: Protocol,
     family: Family,
@@ -153,26 +153,27 @@ impl Request {
             .map_or(0, |(_, value)| ALIGN + value.len());
         let length = HEADER + BODY + attribute;
         let mut bytes = Vec::with_capacity(length);
-        bytes.extend(order.bytes32(length as u32));
-        bytes.extend(order.bytes16(SOCK_DIAG_BY_FAMILY));
-        bytes.extend(order.bytes16(NLM_F_REQUEST | self.flags));
-        bytes.extend(order.bytes32(sequence));
-        bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+        let mut put = |part: &[u8]| bytes.extend_from_slice(part);
+        put(&order.bytes32(length as u32));
+        put(&order.bytes16(SOCK_DIAG_BY_FAMILY));
+        put(&order.bytes16(NLM_F_REQUEST | self.flags));
+        put(&order.bytes32(sequence));
+        put(&[0; 4]); // nlmsg_pid: to the kernel
         let protocol = match self.protocol {
             Protocol::Tcp => IPPROTO_TCP,
             Protocol::Udp => IPPROTO_UDP,
         };
-        bytes.extend([family_number(self.family), protocol, self.extensions, 0]);
-        bytes.extend(order.bytes32(1 << state(self.protocol))); // idiag_states
-        bytes.extend(self.ports.0.to_be_bytes());
-        bytes.extend(self.ports.1.to_be_bytes());
-        bytes.extend(self.addresses.as_flattened());
-        bytes.extend(order.bytes32(self.interface)); // idiag_if
-        bytes.extend([0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
+        put(&[family_number(self.family), protocol, self.extensions, 0]);
+        put(&order.bytes32(1 << state(self.protocol))); // idiag_states
+        put(&self.ports.0.to_be_bytes());
+        put(&self.ports.1.to_be_bytes());
+        put(self.addresses.as_flattened());
+        put(&order.bytes32(self.interface)); // idiag_if
+        put(&[0xff; 8]); // idiag_cookie: INET_DIAG_NOCOOKIE
         if let Some((kind, value)) = self.attribute {
-            bytes.extend(order.bytes16(attribute as u16));
-            bytes.extend(order.bytes16(kind));
-            bytes.extend(value);
+            put(&order.bytes16(attribute as u16));
+            put(&order.bytes16(kind));
+            put(&value);
         }
         bytes
     }

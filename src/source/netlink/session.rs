@@ -266,10 +266,10 @@ impl<C: Channel> NetlinkSession<C> {
     }
 }
 
-/// Returns a buffer of at least this many bytes, which is cleared once.
+/// Returns a buffer of at least this many bytes. A new one is clear, so that the system's empty pages stay untouched.
 fn ensure_len(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if buffer.len() < bytes {
-        buffer.resize(bytes, 0);
+        *buffer = vec![0; bytes];
     }
     buffer
 }

@@ -206,7 +206,7 @@ pub(super) fn is_mptcp(
     Ok(false)
 }
 
-/// A reader of bytes; too few of them are a [`NetlinkError::Length`].
+/// A reader of bytes. If bytes are missing, it returns [`NetlinkError::Length`].
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
     order: ByteOrder,
@@ -245,13 +245,13 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// The errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
+    /// Returns the errno of an NLMSG_ERROR or NLMSG_DONE, which the kernel writes negated. `None` for 0.
     pub(super) fn errno(&mut self) -> Result<Option<Errno>, NetlinkError> {
         let code = self.u32()? as i32;
         Ok((code != 0).then(|| Errno::from_raw(code.saturating_neg())))
     }
 
-    /// The next `struct nlattr`: its type and value. `None` at the end.
+    /// Returns the next `struct nlattr`: its type and value. `None` at the end.
     pub(super) fn attribute(&mut self) -> Result<Option<(u16, &'a [u8])>, NetlinkError> {
         if self.rest.is_empty() {
             return Ok(None);

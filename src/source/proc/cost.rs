@@ -57,7 +57,7 @@ pub(crate) fn udp_sockets(sockstat: &[u8], family: Family) -> Option<u32> {
 fn figure(sockstat: &[u8], line: &str, wanted: &str) -> Option<u32> {
     let text = std::str::from_utf8(sockstat).ok()?;
     let line = text.lines().find_map(|text| text.strip_prefix(line))?;
-    let mut words = line.split_whitespace();
+    let mut words = line.split_ascii_whitespace();
     while let (Some(name), Some(figure)) = (words.next(), words.next()) {
         if name == wanted {
             return figure.parse().ok();

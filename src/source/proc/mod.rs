@@ -28,21 +28,21 @@ use crate::clock::HumanDuration;
 use crate::domain::{Family, Listener, Protocol};
 use crate::errno::ErrnoText;
 
-/// How many passes of several reads it takes to say that nothing is there, when one read does not
-/// hold all listeners.
+/// How many passes prove that a listener does not exist, if one read does not hold all listeners.
 ///
-/// `scripts/churn` on Linux 6.18, a listener beside members of its group that opened and closed at full speed: passes
-/// with reads of a page missed it in none of 20,000 beside 40 members, and in 43 of 100 beside 187, where its row came and
-/// went at a page's end. The pages of each pass end elsewhere ([`Stride::of_passes`]), so it is one of three that misses
-/// it so; a verdict takes two looks.
+/// `scripts/churn` on Linux 6.18, a listener while other members of its group opened and closed at full speed. With 40
+/// members, passes with reads of a page missed it in 0 of 20,000; with 187 members in 43 of 100, because its row was at
+/// the end of a page. The pages of each pass end at different positions ([`Stride::of_passes`]), so at most one of
+/// three passes misses it that way. A verdict takes two looks.
 const PASSES: usize = 3;
 
-/// The same of UDP, whose table is in no order and is resumed by a count of rows: whenever a socket before the place
+/// The same for UDP. Its table has no order, and a read continues at a count of rows: if a socket before that position
 /// closes, the next read misses a row.
 ///
-/// `scripts/churn`, a bound socket beside 800 connected ones that opened and closed at full speed: passes with reads of
-/// a page missed it in 341 of 1,200. A row that a read's end is near may be missed by pass after pass (two looks of five
-/// such passes missed it in 1,545 of 1,000,000), so the pages of each pass end elsewhere ([`Stride::of_passes`]).
+/// `scripts/churn`, a bound socket while 800 connected sockets opened and closed at full speed: passes with reads of a
+/// page missed it in 341 of 1,200. A row near the end of a read can be missed by pass after pass (two looks of five
+/// such passes missed it in 1,545 of 1,000,000). So the pages of each pass end at different positions
+/// ([`Stride::of_passes`]).
 const UDP_PASSES: usize = 5;
 
 /// The tables of the network namespace that /proc/self is in.
@@ -183,8 +183,7 @@ impl Source for Proc {
                 hopeful && !unseen.contains(&query.family)
             }
         };
-        // What listens is found soonest by small strides, and what does not is shown to be absent
-        // by large ones.
+        // Small strides find a listener soonest, and large strides prove an absence.
         if first && self.pass(Stride::Row, false, query, visit)? == Pass::BrokenOff {
             return Ok(());
         }
@@ -216,7 +215,7 @@ enum Pass {
 }
 
 impl Pass {
-    /// A pass that came to the end of the listeners.
+    /// Returns the end of a pass that has read all listeners.
     fn complete_if(is_atomic: bool) -> Self {
         if is_atomic {
             Self::Complete
@@ -226,7 +225,7 @@ impl Pass {
     }
 }
 
-/// Reads a table as far as it lists listeners and shows those on the ports asked for.
+/// Reads a table up to its last listener, and shows the listeners on the requested ports.
 fn pass<R: io::Read>(
     mut rows: Rows<'_, R>,
     protocol: Protocol,
@@ -254,7 +253,7 @@ fn pass<R: io::Read>(
                 }
             }
         }
-        // What was read already is looked at all the same: it may show that the order is another.
+        // Rows that were already read are examined nevertheless: they can show that the table has another order.
         if behind_listeners && in_order && !rows.has_buffered_row() {
             return Ok(Pass::complete_if(rows.is_atomic()));
         }

@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub(super) has_no_timeout: bool,
 }
 
-/// The states that matter: LISTEN, for UDP not connected, and the others for the order of a table.
+/// The states that matter: LISTEN (for UDP: not connected), SYN_RECV, and all others, which show the order of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SocketState {
     Listen,
@@ -45,14 +45,14 @@ const SHOWN: usize = 100;
 /// # Errors
 /// Returns an error for a row that lacks columns, or whose state or address is wrong.
 pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<Row, Problem> {
-    // The table's byte order is all that procfs takes from this for a row.
+    // For a row, procfs uses only the byte order.
     let system = ExplicitSystemInfo {
         boot_time_secs: 0,
         ticks_per_second: 0,
         page_size: 0,
         is_little_endian: order == ByteOrder::Little,
     };
-    // procfs takes a whole table for its unit and skips the first line as its header.
+    // procfs reads whole tables, and skips the first line as the header.
     let table = std::io::Read::chain(&b"\n"[..], row);
     let one = match protocol {
         Protocol::Tcp => {
@@ -64,7 +64,7 @@ pub(super) fn parse(row: &[u8], protocol: Protocol, order: ByteOrder) -> Result<
             entries.map(|UdpNetEntries(rows)| rows.first().map(udp))
         }
     };
-    // The errors of procfs speak of its own source.
+    // The errors of procfs name its own source code.
     let not_understood = || {
         let shown = row.trim_ascii();
         Problem::Row(

@@ -1,6 +1,7 @@
 //! The meaning of a configuration: whether its checks run, and what their results do.
 
 pub mod interfaces;
+mod seen;
 mod track_files;
 mod weights;
 
@@ -19,14 +20,14 @@ use super::codes::audit::{
 };
 use super::codes::command::{INDIRECT, NotEvaluated};
 use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN};
-use super::codes::outcome::{Dropped, IfDown, NeverRun};
+use super::codes::outcome::{Dropped, NeverRun};
 use super::codes::third_party::NOT_JUDGED;
 use super::command::{
-    Accounts, Attempt, Evaluations, Invocation, OwnImage, Program, Runners, ScriptUser, arguments,
+    Accounts, Attempt, Evaluations, Invocation, Program, Runners, ScriptUser, arguments,
     not_evaluated,
 };
 use super::findings::{Finding, Findings};
-use super::third_party::{self, Setting};
+use super::third_party::{self, Analysis, Setting};
 use crate::domain::Expectation;
 use crate::keepalived_conf::{Config, Version};
 use crate::untrusted::{ReadError, RegularFile};
@@ -41,8 +42,8 @@ pub struct Audit<'a> {
     pub accounts: &'a Accounts,
     /// The user of `--user`.
     pub forced: Option<&'a ScriptUser>,
-    /// The executable of this process.
-    pub image: &'a Result<OwnImage, ReadError>,
+    /// The executable of this process, opened once: no change of a path leads to another file.
+    pub image: &'a Result<RegularFile, ReadError>,
     /// This program's path, to recognize it under another name.
     pub own: Option<&'a Path>,
     /// The time that is left for all evaluations together.
@@ -66,15 +67,6 @@ pub struct Audited {
     pub looks: Vec<String>,
 }
 
-/// Returns who runs a check by another program, and what replaces it.
-pub fn setting<'a>(user: &ScriptUser, listenup: &'a str) -> Setting<'a> {
-    Setting {
-        user: user.name.clone(),
-        is_root: user.uid == 0,
-        listenup,
-    }
-}
-
 /// Reports a script that its user cannot read. Only root and that user can find out about permissions.
 fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
     let file = third_party::script_of(check)?;
@@ -89,22 +81,16 @@ fn unreadable(check: &Check<'_>, user: &ScriptUser) -> Option<Finding> {
         }
         _ => ("", false),
     };
-    let (fails, file) = (IfDown(check.on_failure), file.display());
-    let values: &[(_, &dyn Display)] = &[
-        ("name", &check.name),
-        ("fails", &fails),
-        ("user", &user.name),
-        ("error", &error),
-    ];
-    let finding = match is_known {
-        true => NOT_READABLE.with(values).with_fix(fix, ("file", &file)),
-        false => not_evaluated(&check.name, &NotEvaluated::Unreadable(error)),
-    };
-    Some(finding.at(check.place()))
+    let values: &[(_, &dyn Display)] = &[("user", &user.name), ("error", &error)];
+    let finding = || check.finding(NOT_READABLE, values);
+    Some(match is_known {
+        true => finding().with_fix(fix, ("file", &file.display())),
+        false => not_evaluated(check, &NotEvaluated::Unreadable(error)),
+    })
 }
 
-/// Drops what is not so because of another finding: one failure changes nothing if a check cannot fail, or always fails,
-/// and keepalived does not use the value of a file that it does not see.
+/// Drops findings that another finding contradicts: one failure changes nothing if a check cannot fail, or always
+/// fails, and keepalived does not use the value of a file that it does not see.
 fn drop_contradicted(decided: &HashSet<String>, findings: &mut Findings) {
     let unseen = findings
         .iter()
@@ -123,7 +109,7 @@ fn drop_contradicted(decided: &HashSet<String>, findings: &mut Findings) {
 }
 
 impl Audit<'_> {
-    /// Examines all of it.
+    /// Examines the whole configuration.
     pub fn examine(&self, findings: &mut Findings) -> Audited {
         let mut audited = Audited::default();
         findings.extend(self.config.diagnostics.iter().map(codes::conf::finding));
@@ -155,22 +141,30 @@ impl Audit<'_> {
             .iter()
             .filter(|found| codes::decides_result(found.code));
         let decided = decided.filter_map(|found| found.value("name").map(str::to_owned));
-        let mut decided: HashSet<String> = decided.chain(audited.dropped.iter().cloned()).collect();
+        // A command without words that were meant is another command.
+        let checks = checks::of(self.config);
+        let cut = checks.iter().filter(|check| !check.command.rest.is_empty());
+        let cut = cut.map(|check| check.name.clone());
+        let dropped = audited.dropped.iter().cloned();
+        let mut decided: HashSet<String> = decided.chain(dropped).chain(cut).collect();
         if !runs_scripts {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
         drop_contradicted(&decided, findings);
         findings.extend(weights::instances(self.config, &decided));
-        let checks = checks::of(self.config).into_iter();
-        let of_servers = checks.filter(|check| {
+        let of_servers = checks.iter().filter(|check| {
             let is_of_server = matches!(check.on_failure, OnFailure::Server { .. });
             is_of_server && self.runs(check) && !decided.contains(&check.name)
         });
-        findings.extend(of_servers.map(|check| {
-            SERVER_TAKEN_OUT
-                .with(&[("name", &check.name)])
-                .at(check.place())
-        }));
+        findings.extend(of_servers.map(|check| check.finding(SERVER_TAKEN_OUT, &[])));
+    }
+
+    /// True if a listenup check with one of these arguments must have a user of its own: keepalived drops scripts without
+    /// one, or that user cannot see the owners of sockets.
+    pub fn needs_user(&self, arguments: &[String]) -> bool {
+        let has_owner = arguments.iter().any(|one| one.contains("--owner-process"));
+        let user = self.runners().default_user();
+        user.map_or(true, |user| has_owner && user.uid != 0)
     }
 
     /// Reports that there is no script security, if adding it keeps all scripts.
@@ -230,12 +224,18 @@ impl Audit<'_> {
             let mut found = findings.since(before).iter();
             !found.any(Finding::is_problem)
         };
-        let runs = has_user && is_well(findings) && self.runs(check);
+        let starts = has_user && is_well(findings);
+        let runs = starts && self.runs(check);
         audited.runs_a_script |= runs && check.script.is_some();
         audited.calls_listenup |= invocation != Invocation::None;
+        let setting = Setting {
+            user: &user,
+            listenup: self.listenup,
+        };
         let weights = |means_up: Option<bool>, findings: &mut Findings| {
-            if let Some(script) = check.script {
-                findings.extend(weights::examine(index, script, means_up));
+            // What never runs changes no priority.
+            if let Some(script) = check.script.filter(|_| starts) {
+                findings.extend(weights::examine(index, check, script, means_up));
             }
         };
         match invocation {
@@ -264,19 +264,17 @@ impl Audit<'_> {
             }
             Invocation::ViaWrapper => {
                 audited.not_judged += 1;
-                let setting = setting(&user, self.listenup);
-                let start = || third_party::start(check, self.config, setting);
+                let start = || Analysis::new(check, self.config, setting).start();
                 findings.extend(user.reads(start).into_iter().flatten());
-                findings.add(INDIRECT.with(&[("name", &check.name)]).at(check.place()));
+                findings.add(check.finding(INDIRECT, &[]));
                 weights(None, findings);
             }
             Invocation::None => {
                 // keepalived drops the script of a user who does not exist.
                 if has_user {
-                    let setting = setting(&user, self.listenup);
                     let examined = user.reads(|| {
-                        let looks = third_party::arguments(check, self.config, setting.clone());
-                        (looks, third_party::examine(check, self.config, setting))
+                        let analysis = Analysis::new(check, self.config, setting);
+                        (analysis.arguments(), analysis.findings())
                     });
                     match examined {
                         Ok((looks, found)) => {
@@ -288,8 +286,7 @@ impl Audit<'_> {
                         }
                         Err(why) => {
                             audited.not_judged += 1;
-                            let finding = not_evaluated(&check.name, &why);
-                            findings.add(finding.at(check.place()));
+                            findings.add(not_evaluated(check, &why));
                         }
                     }
                 }

@@ -1,4 +1,5 @@
-//! `track_file` and `vrrp_track_process`: what the file says, who can change it, and what a process does not tell.
+//! `track_file` and `vrrp_track_process`: what the file says, which users can change it, and the limits of tracking a
+//! process.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -6,11 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 
+use super::seen::{doubtful_label, is_watchable};
 use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
-    FILE_ABSENT, FILE_DOWN, FILE_NO_NUMBER, FILE_UNREADABLE, FILE_UNSAFE, FILE_UNUSED, FILE_VALUE,
-    FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source, writer_fix, writer_status,
+    FILE_ABSENT, FILE_DOWN, FILE_IS_MOUNT, FILE_LABEL, FILE_NO_NUMBER, FILE_UNREADABLE,
+    FILE_UNSAFE, FILE_UNUSED, FILE_VALUE, FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source,
+    writer_fix, writer_status,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
@@ -25,7 +28,7 @@ const LIMITS: Limits = Limits {
     lines: 100,
 };
 
-/// Looks at all of them.
+/// Examines all tracked files and processes.
 pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
     let files = config.track_files.iter().flat_map(|file| {
         let tracked = TrackedFile {
@@ -44,7 +47,7 @@ pub fn examine(config: &Config, accounts: &Accounts) -> Vec<Finding> {
 struct TrackedFile<'a> {
     file: &'a TrackFile,
     path: &'a Path,
-    /// Nothing is missing in the configuration.
+    /// True if the whole configuration was read.
     complete: bool,
 }
 
@@ -85,6 +88,9 @@ impl TrackedFile<'_> {
                 return vec![self.finding(FILE_UNREADABLE, &[("error", &error), ("fix", &fix)])];
             }
         };
+        if let Some(unseen) = self.unseen() {
+            return vec![unseen];
+        }
         let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
             return vec![self.finding(FILE_NO_NUMBER, &[])];
         };
@@ -94,11 +100,20 @@ impl TrackedFile<'_> {
         findings
     }
 
+    /// Reports a file whose number keepalived does not learn, or perhaps not.
+    fn unseen(&self) -> Option<Finding> {
+        if is_watchable(self.path) == Some(false) {
+            return Some(self.finding(FILE_IS_MOUNT, &[]));
+        }
+        let label = doubtful_label(self.path)?;
+        Some(self.finding(FILE_LABEL, &[("label", &label)]))
+    }
+
     /// Reports a file whose writer writes 0 and 1, but whose number is added to the priority.
     fn weight(&self, value: i32) -> Option<Finding> {
         let mut weights = self.file.tracked_by.iter().map(|by| by.weight);
         let weight = weights.find(|weight| weight.value > 0 && !weight.reverse)?;
-        // Another number than these is meant to be added.
+        // Other numbers are intended as changes of the priority.
         if !matches!(value, 0 | 1) {
             return None;
         }

@@ -2,18 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::commands::doctor::checks::OnFailure;
+use crate::commands::doctor::checks::Check;
 use crate::commands::doctor::codes::audit::{
     INIT_FAIL, MOVES_BY_FAULT, MOVES_BY_PRIORITY, NOPREEMPT_WEIGHT, NOTHING_CHECKED, ONE_FAILURE,
     REVERSE, REVERSE_OTHER, REVERSE_ZERO,
 };
-use crate::commands::doctor::codes::outcome::{AnyOf, OnOneFailure};
+use crate::commands::doctor::codes::outcome::AnyOf;
 use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{Config, Group, Instance, Script, TrackedBy, Weight};
 
 /// Returns what is wrong with the weights of a script. `means_up`: success means that the service is up. `None`: what
 /// success means is unknown, because the program is not listenup.
-pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Vec<Finding> {
+pub fn examine(
+    index: &Index<'_>,
+    check: &Check<'_>,
+    script: &Script,
+    means_up: Option<bool>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for by in &script.tracked_by {
         let Some(instance) = index.instances.get(by.instance.as_str()) else {
@@ -22,11 +27,6 @@ pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Ve
         if means_up != Some(false) {
             let found = reverse(script, instance, by.weight, means_up);
             findings.extend(found.map(|found| found.at(&by.place)));
-        }
-        if by.weight.value != 0 && instance.nopreempt.is_some() {
-            let finding =
-                NOPREEMPT_WEIGHT.with(&[("instance", &instance.name), ("name", &script.name)]);
-            findings.push(finding.at(&by.place));
         }
     }
     if script.tracked_by.is_empty() {
@@ -38,22 +38,11 @@ pub fn examine(index: &Index<'_>, script: &Script, means_up: Option<bool>) -> Ve
             .fall
             .as_ref()
             .map_or(&script.place, |fall| &fall.place);
-        let is_fault = script.tracked_by.iter().any(|by| by.weight.value == 0);
-        let on_failure = if is_fault {
-            OnFailure::Fault
-        } else {
-            OnFailure::Priority
-        };
         let fall = script.fall.as_ref().map_or("not set", |_| "1");
-        let finding = ONE_FAILURE.with(&[
-            ("name", &script.name),
-            ("fails", &OnOneFailure(on_failure)),
-            ("fall", &fall),
-        ]);
-        findings.push(finding.at(place));
+        findings.push(check.finding(ONE_FAILURE, &[("fall", &fall)]).at(place));
     }
     if let Some(place) = &script.init_fail {
-        findings.push(INIT_FAIL.with(&[("name", &script.name)]).at(place));
+        findings.push(check.finding(INIT_FAIL, &[]).at(place));
     }
     findings
 }
@@ -81,7 +70,7 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
             continue;
         }
         let mut by_fault: Vec<String> = Vec::new();
-        let mut by_priority: Vec<(String, Weight)> = Vec::new();
+        let mut by_priority: Vec<(&str, &TrackedBy)> = Vec::new();
         let trackers = mates.iter().filter_map(|mate| index.trackers.get(mate));
         let mut trackers: Vec<&(usize, &str, &TrackedBy)> = trackers.flatten().collect();
         trackers.sort_unstable_by_key(|(order, _, _)| *order);
@@ -91,7 +80,7 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
                 _ if decided.contains(*check) => {}
                 0 if !known.insert(check) => {}
                 0 => by_fault.push((*check).to_owned()),
-                _ if by.instance == *name => by_priority.push(((*check).to_owned(), by.weight)),
+                _ if by.instance == *name => by_priority.push((*check, *by)),
                 _ => {}
             }
         }
@@ -103,20 +92,24 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
             ]);
             findings.push(finding.at(&instance.place));
         }
-        for (check, weight) in by_priority {
-            let (good, bad) = priorities(instance, weight);
+        for (check, by) in by_priority {
+            let (good, bad) = priorities(instance, by.weight);
             // With reverse a failure attracts the address, which another finding reports.
             if bad > good {
                 continue;
             }
-            let finding = MOVES_BY_PRIORITY.with(&[
+            let (code, place) = match instance.nopreempt {
+                Some(_) => (NOPREEMPT_WEIGHT, &by.place),
+                None => (MOVES_BY_PRIORITY, &instance.place),
+            };
+            let finding = code.with(&[
                 ("instance", name),
-                ("checks", &check),
+                ("name", &check),
                 ("good", &good),
                 ("bad", &bad),
                 ("addresses", &addresses),
             ]);
-            findings.push(finding.at(&instance.place));
+            findings.push(finding.at(place));
         }
     }
     findings
@@ -131,7 +124,7 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
     let files = config.track_files.iter();
     let files = files.map(|one| (one.name.as_str(), &one.tracked_by));
     let files = files.flat_map(|(name, by)| by.iter().map(move |by| (name, by)));
-    // What a file with a weight does depends on its numbers.
+    // The effect of a file with a weight depends on its numbers.
     let files = files.filter(|(_, by)| by.weight.value == 0);
     let others = scripts.chain(processes);
     others
@@ -142,7 +135,7 @@ fn trackers(config: &Config) -> impl Iterator<Item = (&str, &TrackedBy)> {
 /// The instances of a configuration by name, with their groups and trackers. A configuration can have tens of thousands
 /// of blocks.
 pub struct Index<'c> {
-    /// All of the configuration was read.
+    /// True if the whole configuration was read.
     complete: bool,
     instances: HashMap<&'c str, &'c Instance>,
     /// The group of an instance.

@@ -46,7 +46,9 @@ codes! {
     FILE_UNSAFE = "LU258";
     FILE_DOWN = "LU260";
     TRACK_PROCESS = "LU261";
-    NO_INTERFACE_HERE = "LU262";
+    FILE_LABEL = "LU262";
+    FILE_IS_MOUNT = "LU263";
+    NO_INTERFACE_HERE = "LU264";
 }
 
 impl fmt::Display for Weakness {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{Code, table};
+use super::{Code, get};
 use crate::commands::doctor::findings::Finding;
 use crate::keepalived_conf::{Diagnostic, Problem};
 
@@ -22,25 +22,8 @@ pub fn finding(diagnostic: &Diagnostic) -> Finding {
     found.at(&diagnostic.place)
 }
 
-/// The code of each problem, in the order of [`Problem::ALL`].
-#[allow(
-    clippy::indexing_slicing,
-    reason = "a problem without a code is an error of the compiler"
-)]
-static CODES: [&Code; Problem::ALL.len()] = {
-    let mut codes = [table::get("LU101"); Problem::ALL.len()];
-    let mut at = 0;
-    while at < codes.len() {
-        codes[at] = table::numbered(Problem::ALL[at] as u16);
-        at += 1;
-    }
-    codes
-};
-
 fn code(problem: Problem) -> &'static Code {
-    let of_problems = Problem::ALL.iter().zip(CODES);
-    let mut found = of_problems.filter(|(other, _)| **other == problem);
-    found.next().map_or(table::get("LU101"), |(_, code)| code)
+    get(&format!("LU{}", problem as u16))
 }
 
 #[cfg(test)]

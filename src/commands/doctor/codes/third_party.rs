@@ -123,6 +123,8 @@ pub enum NotRewritten {
     Unread(String),
     /// A terminal would obey its text.
     Controls(usize),
+    /// It has nothing of a configuration.
+    NoConfiguration,
 }
 
 impl fmt::Display for NotRewritten {
@@ -130,6 +132,9 @@ impl fmt::Display for NotRewritten {
         match self {
             Self::Unread(error) => write!(f, "cannot be read: {error}"),
             Self::Controls(line) => write!(f, "left as it is: line {line} has control characters"),
+            Self::NoConfiguration => f.write_str(
+                "is not a configuration of keepalived; for a script, name the keepalived.conf whose line runs it",
+            ),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A command that calls listenup: what keepalived makes of it, and what listenup makes of its arguments.
+//! A command that calls listenup: how keepalived starts it, and how listenup reads its arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -11,7 +11,6 @@ use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
 };
-use crate::commands::doctor::codes::outcome::{IfDown, IfUp};
 use crate::commands::doctor::findings::Finding;
 use crate::domain::ExitCodes;
 use crate::keepalived_conf::Version;
@@ -19,11 +18,11 @@ use crate::keepalived_conf::Version;
 /// The way in which a command calls listenup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// As its program.
+    /// The command's program is listenup.
     Direct,
-    /// Another program is likely to call it.
+    /// Another program probably calls listenup.
     ViaWrapper,
-    /// Not at all.
+    /// The command does not call listenup.
     None,
 }
 
@@ -54,7 +53,7 @@ pub struct Call {
     pub options: Option<CheckOptions>,
 }
 
-/// Examines the words of a direct call. An unknown version is treated as one with all faults.
+/// Examines the words of a direct call. An unknown version is treated as one with all defects.
 pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
     let mut findings = Vec::new();
     // If words were dropped, which the reader reports, the rest is not what was meant.
@@ -62,13 +61,7 @@ pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
         true => options(check, version, &mut findings),
         false => None,
     };
-    let findings = findings
-        .into_iter()
-        .map(|finding: Finding| finding.at(check.place()));
-    Call {
-        findings: findings.collect(),
-        options,
-    }
+    Call { findings, options }
 }
 
 fn options(
@@ -76,35 +69,31 @@ fn options(
     version: Option<Version>,
     findings: &mut Vec<Finding>,
 ) -> Option<CheckOptions> {
-    let name = &check.name;
     let is_for_a_shell = |word: &&Vec<u8>| word.iter().any(|byte| b"|&;<>$`()~".contains(byte));
     if let Some(word) = check.words.iter().find(is_for_a_shell) {
         let word = String::from_utf8_lossy(word);
-        findings.push(SHELL_WORD.with(&[("name", name), ("word", &word)]));
+        findings.push(check.finding(SHELL_WORD, &[("word", &word)]));
         return None;
     }
     let line = check.command_line();
-    let (fails, always) = (IfDown(check.on_failure), IfUp(check.on_failure));
     let finding = match cli::parse(check.words.iter().cloned().map(OsString::from_vec)) {
         Ok(Request::Check(options)) => {
             findings.extend(times(check, &options, version));
             let is_dynamic = check.on_failure == OnFailure::Server { dynamic: true };
             if is_dynamic && options.exit_codes != ExitCodes::Keepalived {
-                findings.push(DYNAMIC.with(&[("name", name)]));
+                findings.push(check.finding(DYNAMIC, &[]));
             }
             return Some(options);
         }
-        Ok(_) => NOT_A_CHECK.with(&[("name", name), ("line", &line)]),
-        Err(refusal) if refusal.is_help() => {
-            HELP.with(&[("name", name), ("line", &line), ("always", &always)])
-        }
-        Err(refusal) => REFUSED.with(&[("name", name), ("why", &refusal), ("fails", &fails)]),
+        Ok(_) => check.finding(NOT_A_CHECK, &[("line", &line)]),
+        Err(refusal) if refusal.is_help() => check.finding(HELP, &[("line", &line)]),
+        Err(refusal) => check.finding(REFUSED, &[("why", &refusal)]),
     };
     findings.push(finding);
     None
 }
 
-/// Reports a check that keepalived ends before it ends by itself.
+/// Reports a check that keepalived kills before listenup's own time limit.
 fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) -> Option<Finding> {
     let (timeout, interval) = (check.timeout, check.interval);
     let ours = options.timing.timeout;
@@ -115,10 +104,5 @@ fn times(check: &Check<'_>, options: &CheckOptions, version: Option<Version>) ->
         () if ours >= interval && overlaps => OVERLAP,
         () => return None,
     };
-    Some(code.with(&[
-        ("name", &check.name),
-        ("ours", &HumanDuration(ours)),
-        ("timeout", &HumanDuration(timeout)),
-        ("interval", &HumanDuration(interval)),
-    ]))
+    Some(check.finding(code, &[("ours", &HumanDuration(ours))]))
 }

@@ -3,7 +3,6 @@
 pub mod arguments;
 mod evaluation;
 mod namespace;
-mod own_image;
 mod path;
 mod user;
 
@@ -20,7 +19,6 @@ use super::codes::command::{
     NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP,
     until_it_passes,
 };
-use super::codes::outcome::{IfDown, IfUp};
 use super::findings::Finding;
 use crate::cli::CheckOptions;
 use crate::domain::{Endpoint, Expectation, SetupError, Target};
@@ -31,7 +29,6 @@ use crate::untrusted::{ReadError, RegularFile};
 pub use arguments::Invocation;
 pub use evaluation::Evaluations;
 pub use namespace::in_netns;
-pub use own_image::OwnImage;
 pub use path::{Program, Weakness, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
 
@@ -49,16 +46,16 @@ pub struct Attempt<'a> {
     /// Its user.
     pub user: &'a ScriptUser,
     /// This program, to compare the file with.
-    pub image: &'a Result<OwnImage, ReadError>,
+    pub image: &'a Result<RegularFile, ReadError>,
     /// The time that is left for all evaluations together.
     pub evaluations: &'a Evaluations,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Spanned<String>>,
 }
 
-/// Returns that the check of this name was not evaluated.
-pub fn not_evaluated(name: &str, why: &NotEvaluated) -> Finding {
-    NOT_EVALUATED.with(&[("name", &name), ("why", why), ("fix", &why.fix())])
+/// Returns that a check was not evaluated.
+pub fn not_evaluated(check: &Check<'_>, why: &NotEvaluated) -> Finding {
+    check.finding(NOT_EVALUATED, &[("why", why), ("fix", &why.fix())])
 }
 
 impl Attempt<'_> {
@@ -66,7 +63,7 @@ impl Attempt<'_> {
     pub fn examine(&self) -> Vec<Finding> {
         let place = self.check.place();
         if let Err(finding) = self.is_this_program().and_then(|()| self.has_rights()) {
-            return vec![finding.at(place)];
+            return vec![finding];
         }
         let name = self.netns.map(|set| set.value.as_str());
         let netns = name.and_then(Netns::parse);
@@ -84,15 +81,14 @@ impl Attempt<'_> {
             }
             Err(SetupError::Unknown(reason)) => {
                 let why = NotEvaluated::System(reason.to_string());
-                return vec![self.not_evaluated(&why).at(place)];
+                return vec![self.not_evaluated(&why)];
             }
         };
         let elsewhere = match (&found, self.netns) {
             (Evaluation::Fails(inside), Some(set)) => self.elsewhere(inside, set),
             _ => None,
         };
-        let finding = elsewhere.unwrap_or_else(|| self.finding(&found).at(place));
-        let deadlock = deadlock.map(|finding| finding.at(place));
+        let finding = elsewhere.unwrap_or_else(|| self.finding(&found));
         std::iter::once(finding).chain(deadlock).collect()
     }
 
@@ -100,7 +96,7 @@ impl Attempt<'_> {
     fn is_this_program(&self) -> Result<(), Finding> {
         let unreadable = |error: &ReadError| self.not_evaluated(&NotEvaluated::Unreadable(*error));
         let image = self.image.as_ref().map_err(unreadable)?;
-        match RegularFile::open(self.path).and_then(|file| image.is_in(&file)) {
+        match RegularFile::open(self.path).and_then(|file| image.has_content_of(&file)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.with(OTHER_FILE, &[("program", &self.path.display())])),
             Err(error) => Err(unreadable(&error)),
@@ -140,7 +136,7 @@ impl Attempt<'_> {
     }
 
     fn not_evaluated(&self, why: &NotEvaluated) -> Finding {
-        not_evaluated(&self.check.name, why)
+        not_evaluated(self.check, why)
     }
 
     /// Reports a check that fails in keepalived's namespace and succeeds outside of it.
@@ -184,21 +180,13 @@ impl Attempt<'_> {
         code: &'static Code,
         values: &[(&'static str, &dyn std::fmt::Display)],
     ) -> Finding {
-        let Check {
-            name, on_failure, ..
-        } = self.check;
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
         let instances = tracked_by.into_iter().flatten();
         let instances: Vec<&str> = instances.map(|by| by.instance.as_str()).collect();
-        let now = until_it_passes(*on_failure, &instances.join(", "));
-        let common: &[(&'static str, &dyn std::fmt::Display)] = &[
-            ("name", name),
-            ("user", &self.user.name),
-            ("fails", &IfDown(*on_failure)),
-            ("always", &IfUp(*on_failure)),
-            ("now", &now),
-        ];
-        code.with(&[values, common].concat())
+        let now = until_it_passes(self.check.on_failure, &instances.join(", "));
+        let common: &[(&'static str, &dyn std::fmt::Display)] =
+            &[("user", &self.user.name), ("now", &now)];
+        self.check.finding(code, &[values, common].concat())
     }
 }
 

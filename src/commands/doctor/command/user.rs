@@ -53,7 +53,7 @@ pub struct Runners<'a> {
 }
 
 impl ScriptUser {
-    /// Does work that sees no file which this user cannot read.
+    /// Runs work that can read only the files that this user can read.
     ///
     /// # Errors
     /// Returns why that is not possible. Then nothing is done.
@@ -164,7 +164,7 @@ impl Runners<'_> {
         }
     }
 
-    /// keepalived looks up names only, also if they are numbers.
+    /// Returns the user of a line. keepalived looks up names only, even if they are numbers.
     fn configured_user(&self, conf: &User, dropped: Dropped<'_>) -> Result<ScriptUser, Finding> {
         let user = &conf.user;
         let Some(mut found) = self.accounts.by_name(user) else {

@@ -1,8 +1,8 @@
 //! The test whether a running keepalived runs scripts at all.
 //!
 //! Each child that keepalived waits for adds its page faults to `cminflt` of the process that started it. A script that
-//! ends is such a child, also one that could not be executed. So a number that stays where it is means that no script
-//! ended; a number that grows does not say which program ended.
+//! ends is such a child, also one that could not be executed. So an unchanged number means that no script ended. A
+//! number that grows does not say which program ended.
 
 use std::thread;
 use std::time::{Duration, Instant};

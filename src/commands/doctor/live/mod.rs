@@ -15,6 +15,7 @@ use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN, VERSIONS_DIFFER};
 use super::codes::outcome::NeverRun;
 use super::findings::Finding;
 use crate::keepalived_conf::{Config, Diagnostic, Version};
+use crate::untrusted::PathHandle;
 
 pub use process::{Loaded, NotTrusted, Running, find, host_name};
 
@@ -36,7 +37,11 @@ fn not_watched(running: &Running, config: &Config) -> Vec<Finding> {
     let used = config.track_files.iter();
     let used = used.filter(|file| !file.tracked_by.is_empty() || !file.checked_by.is_empty());
     let not_watched = used.filter_map(|file| {
-        let folder = Path::new(&file.file.value).parent()?;
+        let real = PathHandle::of(Path::new(&file.file.value)).map(|file| file.real_path());
+        // keepalived watches the folder at the end of all symlinks.
+        let path = real.ok().flatten();
+        let path = path.unwrap_or_else(|| PathBuf::from(&file.file.value));
+        let folder = path.parent()?;
         let is_watched = match watches::exists(folder) {
             true => watched.contains(&watches::identity(folder)?),
             false => false,

@@ -2,10 +2,11 @@
 //! name, which root can read in /proc/PID/fd (lib/parser.c, `open_conf_memfd`).
 //!
 //! Any user can give a process the name "keepalived", leave such a file open, and execute a setuid program. So a
-//! process is believed only if it runs as root alone, its executable belongs to root and is keepalived, and root made
+//! process is trusted only if it runs as root alone, its executable belongs to root and is keepalived, and root made
 //! the file.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -62,13 +63,14 @@ pub struct Loaded {
     pub id: Vec<u8>,
 }
 
-/// Finds all of them. What cannot be read is reported.
+/// Finds the running keepalived processes, and reports what cannot be read.
 pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
     let clock = SystemClock::start();
+    let unknown = |why: &dyn Display| PROCESSES_UNKNOWN.with(&[("why", why)]);
     let processes = match Processes::read(proc, Deadline::new(&clock, LIMIT)) {
         Ok(processes) => processes,
         Err(why) => {
-            findings.add(PROCESSES_UNKNOWN.with(&[("why", &why)]));
+            findings.add(unknown(&why));
             return Vec::new();
         }
     };
@@ -77,6 +79,9 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         .filter(|process| process.matches_name("keepalived"));
     let candidates = named.filter_map(|process| Candidate::find(proc, process.pid()));
     let candidates: Vec<Candidate> = candidates.collect();
+    if candidates.is_empty() && !processes.include_others() {
+        findings.add(unknown(&"this user cannot see the processes of others"));
+    }
     let is_keepalived = |pid: u32| {
         let mut all = candidates.iter();
         all.any(|other| other.pid == pid && other.may_be_keepalived())
@@ -115,7 +120,7 @@ pub fn host_name() -> Vec<u8> {
     name.unwrap_or_default().trim_ascii_end().to_owned()
 }
 
-/// The reason why a process is not believed, or why its loaded configuration is unknown.
+/// The reason why a process is not trusted, or why its loaded configuration is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotTrusted {
     /// Its executable does not belong to root.
@@ -147,7 +152,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// `None`: it is not one of these, or has ended.
+    /// Examines a process. `None`: it is not one of these, or has ended.
     fn find(proc: &Path, pid: u32) -> Option<Self> {
         let folder = ProcessFolder::open(proc, pid).ok()?;
         let status = folder.status().ok()?;
@@ -178,7 +183,7 @@ impl Candidate {
         matches!(self.not_trusted, None | Some(NotTrusted::Unreadable(_)))
     }
 
-    /// `None`: it has no such file, as before 2.2.0.
+    /// Returns the loaded configuration. `None`: the process has no such file, as before 2.2.0.
     fn loaded(&self) -> Result<Option<Loaded>, NotTrusted> {
         let Some(file) = self.folder.open_file(MEMFD)? else {
             return Ok(None);

@@ -3,6 +3,7 @@
 use super::filter::Output;
 use super::look::{self, Look, Pipe, base_name};
 use super::reader::{CONNECTION, HIDDEN, IF_TRUE, Reader, Word};
+use super::search;
 
 impl Reader<'_> {
     /// Adds the symbols of a command.
@@ -150,7 +151,7 @@ impl Reader<'_> {
             .first()
             .is_some_and(|word| base_name(word) == "timeout")
         {
-            words.get(1)?.trim_end_matches('s').parse::<f32>().ok()?;
+            search::seconds(words.get(1)?)?;
             words.drain(..2);
         }
         let (bash, text) = match words.as_slice() {

@@ -10,56 +10,52 @@ use super::replacement::targets;
 use super::script::{Defect, defect, read};
 use super::search;
 use super::shape::Meaning;
-use crate::clock::HumanDuration;
 use crate::commands::doctor::codes::Code;
-use crate::commands::doctor::codes::outcome::{IfDown, IfUp, OnOneFailure};
 use crate::commands::doctor::codes::third_party as codes;
 use crate::commands::doctor::findings::Finding;
 
 /// Programs that fail if they get an operator as an argument.
 const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl"];
 
-/// Returns the findings.
-pub fn of(analysis: &Analysis<'_>) -> Vec<Finding> {
-    let found = of_start(analysis);
-    // Where words were dropped the command is not what was meant, which is reported elsewhere.
-    if !found.is_empty() || !analysis.check.command.rest.is_empty() {
-        return found;
-    }
-    let mut faults = Faults { analysis, found };
-    if analysis.operator.is_some() {
-        faults.operators();
-        return faults.found;
-    }
-    if analysis.looks() || analysis.is_shell {
-        faults.of_commands();
-    }
-    match &analysis.shape {
-        _ if !analysis.looks() => {}
-        Ok(shape) => faults.of_shape(shape),
-        Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &analysis.place(*line))]),
-    }
-    faults.found
-}
-
-/// Returns why keepalived cannot start the program.
-pub fn of_start(analysis: &Analysis<'_>) -> Vec<Finding> {
-    let mut faults = Faults {
-        analysis,
-        found: Vec::new(),
-    };
-    let program = analysis.words.first().map_or("", String::as_str);
-    match &defect(Path::new(program)) {
-        None => {}
-        Some(Defect::NoInterpreter) => faults.add(codes::NO_INTERPRETER, &[("file", &program)]),
-        Some(Defect::CarriageReturn) => faults.add(codes::CARRIAGE_RETURN, &[("file", &program)]),
-        Some(Defect::Interpreter(interpreter)) => {
-            let values: [(&str, &dyn Display); 2] =
-                [("file", &program), ("interpreter", interpreter)];
-            faults.add(codes::INTERPRETER_MISSING, &values);
+impl Analysis<'_> {
+    /// Returns what is wrong with the check, and what is worth knowing.
+    pub fn findings(&self) -> Vec<Finding> {
+        let found = self.start();
+        // Where words were dropped the command is not what was meant, which is reported elsewhere.
+        if !found.is_empty() || !self.check.command.rest.is_empty() {
+            return found;
         }
+        let analysis = self;
+        let mut faults = Faults { analysis, found };
+        if self.operator.is_some() {
+            faults.operators();
+            return faults.found;
+        }
+        if self.looks() || self.is_shell {
+            faults.of_commands();
+        }
+        match &self.shape {
+            _ if !self.looks() => {}
+            Ok(shape) => faults.of_shape(shape),
+            Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &self.place(*line))]),
+        }
+        faults.found
     }
-    faults.found
+
+    /// Returns why keepalived cannot start the program.
+    pub fn start(&self) -> Vec<Finding> {
+        let program = self.words.first().map_or("", String::as_str);
+        let (code, interpreter) = match defect(Path::new(program)) {
+            None => return Vec::new(),
+            Some(Defect::NoInterpreter) => (codes::NO_INTERPRETER, String::new()),
+            Some(Defect::CarriageReturn) => (codes::CARRIAGE_RETURN, String::new()),
+            Some(Defect::Interpreter(interpreter)) => (codes::INTERPRETER_MISSING, interpreter),
+        };
+        let (analysis, found) = (self, Vec::new());
+        let mut faults = Faults { analysis, found };
+        faults.add(code, &[("file", &program), ("interpreter", &interpreter)]);
+        faults.found
+    }
 }
 
 struct Faults<'a> {
@@ -71,22 +67,12 @@ impl Faults<'_> {
     fn add(&mut self, code: &'static Code, values: &[(&'static str, &dyn Display)]) {
         let (check, setting) = (self.analysis.check, &self.analysis.setting);
         let file = self.analysis.file();
-        let mut all: Vec<(&'static str, &dyn Display)> = values.to_vec();
-        let (if_up, if_down) = (IfUp(check.on_failure), IfDown(check.on_failure));
-        let on_failure = OnOneFailure(check.on_failure);
-        let timeout = HumanDuration(check.timeout);
-        all.extend([
-            ("name", &check.name as &dyn Display),
-            ("if_up", &if_up),
-            ("if_down", &if_down),
-            ("on_failure", &on_failure),
-            ("keyword", &check.keyword),
+        let common: &[(_, &dyn Display)] = &[
             ("listenup", &setting.listenup),
-            ("user", &setting.user),
-            ("timeout", &timeout),
+            ("user", &setting.user.name),
             ("file", &file),
-        ]);
-        let mut finding = code.with(&all).at(check.place());
+        ];
+        let mut finding = check.finding(code, &[values, common].concat());
         if let Ok(replacement) = self.analysis.replacement() {
             finding = finding.with_fix(codes::REPLACED, ("line", &replacement.line));
         }
@@ -119,7 +105,7 @@ impl Faults<'_> {
         );
     }
 
-    /// Reports what can be seen by the words of single commands.
+    /// Reports faults that the words of single commands show.
     fn of_commands(&mut self) {
         let analysis = self.analysis;
         for act in search::acts(&analysis.commands) {
@@ -149,15 +135,15 @@ impl Faults<'_> {
         }
     }
 
-    /// Reports what a script does that is understood whole.
+    /// Reports the effects of a script that is fully understood.
     fn of_shape(&mut self, shape: &Shape) {
-        let at = |line| self.analysis.place(line);
+        let analysis = self.analysis;
         let is_known = |meaning: &Meaning| {
             *meaning == Meaning::All || !shape.looks.iter().any(|look| look.lacks_bash)
         };
         let (Some(meaning), Some(first)) = (shape.meaning.filter(is_known), shape.looks.first())
         else {
-            return self.add(codes::NOT_JUDGED, &[("at", &self.analysis.file())]);
+            return self.add(codes::NOT_JUDGED, &[("at", &analysis.file())]);
         };
         let port = targets(first).into_iter().next().unwrap_or_default();
         let what = if first.port == 0 {
@@ -171,7 +157,7 @@ impl Faults<'_> {
             ("what", what),
         ];
         if let Some(line) = shape.one {
-            self.add(codes::COMPARES_WITH_ONE, &[("at", &at(line))]);
+            self.add(codes::COMPARES_WITH_ONE, &[("at", &analysis.place(line))]);
         } else if meaning == Meaning::Always {
             return self.add(codes::SUCCEEDS_ALWAYS, &values);
         }
@@ -203,7 +189,7 @@ impl Faults<'_> {
             ("service", &service),
             ("also", &also),
         ];
-        let is_root = analysis.setting.is_root;
+        let is_root = analysis.setting.user.uid == 0;
         let rules = [
             (decides && look.lacks_bash, codes::NO_DEV_TCP),
             (
@@ -252,6 +238,6 @@ impl Analysis<'_> {
 
     /// True if the user sees only its own processes, and that is not enough.
     pub fn lacks_rights(&self, look: &Look) -> bool {
-        !self.setting.is_root && (look.program == "lsof" || look.owner.is_some())
+        self.setting.user.uid != 0 && (look.program == "lsof" || look.owner.is_some())
     }
 }

@@ -11,9 +11,9 @@ use crate::keepalived_conf::Config;
 pub struct Look {
     /// The program without its folder.
     pub program: String,
-    /// TCP listeners count.
+    /// True if TCP listeners count.
     pub tcp: bool,
-    /// UDP sockets count.
+    /// True if UDP sockets count.
     pub udp: bool,
     /// The address that a connection goes to.
     pub address: Option<IpAddr>,
@@ -245,7 +245,7 @@ fn process(program: &str, words: &[&str], filter: &Filter, scene: Scene<'_>) -> 
         ("pgrep", [name]) => (*name, scene.comm),
         ("pgrep", ["-x", name]) => (*name, ""),
         ("pgrep", ["-f", name]) => (*name, scene.command_line?),
-        // A header is a line that counts.
+        // The header counts as a line.
         ("ps", ["-C", name]) if !filter.counts => (*name, ""),
         ("ps", ["-C", name, "--no-header" | "--no-headers" | "--no-heading"]) => (*name, ""),
         ("ps", ["-ef" | "aux" | "-aux" | "ax"]) if filter.without_grep && filter.port.is_none() => {

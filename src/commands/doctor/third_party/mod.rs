@@ -1,4 +1,4 @@
-//! Checks by other programs: what happens with them, and the line that replaces those that are understood whole.
+//! Checks by other programs: their effects, and the line that replaces a check which is fully understood.
 //!
 //! ```text
 //! script       the text of a check, and whether its file can be executed
@@ -30,26 +30,23 @@ use self::script::Script;
 use self::search::Command;
 
 use super::checks::{Check, OnFailure};
-use super::findings::Finding;
+use super::command::ScriptUser;
 use crate::keepalived_conf::Config;
 
-pub use self::replacement::Replacement;
 pub use self::script::read;
 pub use super::codes::third_party::Left;
 
 /// The user that runs a check, and the listenup that replaces it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// The user.
-    pub user: String,
-    /// True if the user is root.
-    pub is_root: bool,
+    pub user: &'a ScriptUser,
     /// The path of listenup.
     pub listenup: &'a str,
 }
 
 /// A check by another program.
-struct Analysis<'c> {
+pub struct Analysis<'c> {
     check: &'c Check<'c>,
     setting: Setting<'c>,
     words: Vec<String>,
@@ -62,37 +59,6 @@ struct Analysis<'c> {
     is_shell: bool,
     /// The shape of the script, or the line that is not understood.
     shape: Result<Shape, usize>,
-}
-
-/// Returns what is wrong with a check, and what is worth knowing.
-pub fn examine(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
-    faults::of(&Analysis::new(check, config, setting))
-}
-
-/// Returns why keepalived cannot start the program of a check.
-pub fn start(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Vec<Finding> {
-    faults::of_start(&Analysis::new(check, config, setting))
-}
-
-/// Returns the line that replaces a check.
-///
-/// # Errors
-/// Returns why there is none. `Ok(None)`: it asks nothing that listenup can answer.
-pub fn replacement(
-    check: &Check<'_>,
-    config: &Config,
-    setting: Setting<'_>,
-) -> Result<Option<Replacement>, Left> {
-    let analysis = Analysis::new(check, config, setting);
-    match analysis.looks() && check.command.rest.is_empty() {
-        true => analysis.replacement().map(Some),
-        false => Ok(None),
-    }
-}
-
-/// Returns the options and targets with which `listenup check` finds what a check looks for. `None`: they are unknown.
-pub fn arguments(check: &Check<'_>, config: &Config, setting: Setting<'_>) -> Option<String> {
-    Analysis::new(check, config, setting).arguments()
 }
 
 /// Returns whether a shell script calls listenup.
@@ -116,10 +82,11 @@ fn words_of(check: &Check<'_>) -> Vec<String> {
 }
 
 impl<'c> Analysis<'c> {
-    fn new(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> Self {
+    /// Reads a check and its script.
+    pub fn new(check: &'c Check<'c>, config: &Config, setting: Setting<'c>) -> Self {
         let words = words_of(check);
         let script = Script::read(&words);
-        // To sh -c 'TEXT' the other words are parameters that nothing uses.
+        // With sh -c 'TEXT', the other words are parameters that nothing uses.
         let sees_words = script.as_ref().is_none_or(|script| script.file.is_some());
         let operator = words
             .iter()
@@ -165,9 +132,9 @@ impl<'c> Analysis<'c> {
         }
     }
 
-    /// True if it has a program in it that looks for ports or processes.
-    fn looks(&self) -> bool {
-        self.commands.iter().any(Command::looks)
+    /// True if it has a program in it that looks for ports or processes, and keepalived runs it as it is meant.
+    pub fn looks(&self) -> bool {
+        self.commands.iter().any(Command::looks) && self.check.command.rest.is_empty()
     }
 
     /// True for `sh -c` with a command of several words.
@@ -179,21 +146,21 @@ impl<'c> Analysis<'c> {
         is_shell && self.operator.is_some() && self.words.get(1).is_some_and(|word| word == "-c")
     }
 
-    /// The file of the script, or else the command.
+    /// Returns the file of the script, or else the command.
     fn file(&self) -> String {
         self.file
             .clone()
             .unwrap_or_else(|| self.check.command_line())
     }
 
-    /// A place in the script, or else the command.
+    /// A line of the script, or the script as a whole if the line is 0. If there is no script: the command.
     fn place(&self, line: usize) -> String {
-        let place = self.file.as_ref().map(|file| format!("{file}:{line}"));
-        place.unwrap_or_else(|| self.check.command_line())
+        let file = self.file.as_ref().filter(|_| line > 0);
+        file.map_or_else(|| self.file(), |file| format!("{file}:{line}"))
     }
 }
 
-/// A word that only a shell understands.
+/// True if only a shell understands this word.
 fn is_operator(word: &str) -> bool {
     let is_redirect = |word: &str| word.starts_with('>') || word.starts_with("&>");
     ["|", "||", "&&", ";", "&", "<"].contains(&word)
@@ -201,7 +168,7 @@ fn is_operator(word: &str) -> bool {
         || word.strip_prefix(['1', '2']).is_some_and(is_redirect)
 }
 
-/// The text with which a shell would execute the words.
+/// Returns the text with which a shell would execute the words.
 fn as_shell_text(words: &[String]) -> String {
     let quoted = |word: &String| match word {
         word if is_operator(word) => word.clone(),

@@ -1,4 +1,4 @@
-//! Reads the words of a script, for `commands`. What is not one of the known commands ends the reading.
+//! Reads the words of a script, for `commands`. An unknown command ends the reading.
 
 use std::collections::HashMap;
 
@@ -77,7 +77,7 @@ pub(super) const IF_TRUE: &str = "; if 1 ; then ; ";
 /// Reads a script.
 ///
 /// # Errors
-/// Returns the line that is not understood.
+/// Returns the line that is not understood; 0 for the script as a whole.
 pub fn read(
     text: &str,
     bash: bool,
@@ -85,7 +85,7 @@ pub fn read(
     scene: Scene<'_>,
 ) -> Result<Shape, usize> {
     if text.contains([HIDDEN, CONNECTION]) {
-        return Err(1);
+        return Err(0);
     }
     let mut text = text.to_owned();
     // A shell that is not bash runs the command of &> in the background.
@@ -274,7 +274,7 @@ impl Reader<'_> {
         let value = match name.parse::<usize>() {
             _ if name == "?" => Word::Status,
             Ok(number) => Word::Text(self.arguments.get(number.checked_sub(1)?)?.clone()),
-            // One that is not set here can come from keepalived's environment.
+            // A variable that is not set here can come from keepalived's environment.
             Err(_) => self.variables.get(name)?.clone(),
         };
         match value {

@@ -12,19 +12,19 @@ use crate::commands::doctor::codes::third_party::{Left, Stricter};
 /// The line that replaces a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
-    /// As it is written in keepalived.conf.
+    /// The line for keepalived.conf.
     pub line: String,
     /// The options and targets in it, without `-q`.
     pub arguments: String,
     /// The differences: things that the check counted as success and the replacement does not.
     pub stricter: Vec<Stricter>,
-    /// The reason why `--rewrite` leaves the check although this line was meant: the check fails while the port is
+    /// The reason why `--rewrite` leaves the check although this line was intended: the check fails while the port is
     /// open. `None` if no such reason is known.
     pub fails: Option<Left>,
 }
 
 impl Analysis<'_> {
-    /// Returns the line that was meant.
+    /// Returns the intended line.
     ///
     /// # Errors
     /// Returns why there is none.
@@ -61,7 +61,7 @@ impl Analysis<'_> {
             }
             _ => return Err(Left::Mixed),
         };
-        if !owners.is_empty() && !self.setting.is_root {
+        if !owners.is_empty() && self.setting.user.uid != 0 {
             return Err(Left::NeedsRoot);
         }
         let targets: Vec<String> = looks.iter().flat_map(targets).collect();
@@ -80,7 +80,7 @@ impl Analysis<'_> {
         })
     }
 
-    /// Returns the arguments of the line that was meant, or else the ports, if they are all that the check looks for.
+    /// Returns the arguments of the intended line, or else the ports, if they are all that the check looks for.
     pub fn arguments(&self) -> Option<String> {
         if let Ok(replacement) = self.replacement() {
             return Some(replacement.arguments);

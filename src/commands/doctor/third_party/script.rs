@@ -113,17 +113,13 @@ impl Script {
         Some(Self {
             arguments: arguments.to_vec(),
             bash: shell.or_else(|| interpreter(&text)),
-            file: real_path(file),
+            file: PathHandle::of(Path::new(file))
+                .ok()
+                .and_then(|place| place.real_path()),
             comm: comm.chars().take(15).collect(),
             text,
         })
     }
-}
-
-/// Returns the path of a file without symlinks.
-fn real_path(file: &str) -> Option<PathBuf> {
-    let place = PathHandle::of(Path::new(file)).ok()?;
-    std::fs::read_link(place.path()).ok()
 }
 
 /// Returns whether the interpreter of a script is bash. `None`: it is another one, or has options.

@@ -75,7 +75,8 @@ pub fn commands(text: &str) -> Vec<Command> {
         .filter(|(_, line)| !line.trim_start().starts_with('#'));
     for (number, line) in lines {
         for part in line.split(['|', '&', ';', '(', ')', '`']) {
-            let is_before = |word: &&str| BEFORE.contains(word) || word.parse::<f32>().is_ok();
+            let is_number = |word: &str| seconds(word.trim_start_matches('-')).is_some();
+            let is_before = |word: &&str| BEFORE.contains(word) || is_number(word);
             let words = part.split_whitespace().skip_while(is_before);
             let words: Vec<String> = words.map(str::to_owned).collect();
             if !words.is_empty() {
@@ -102,13 +103,19 @@ pub fn acts(commands: &[Command]) -> impl Iterator<Item = &Command> {
     })
 }
 
+/// Returns the whole seconds of a time as sleep(1) and timeout(1) read it, without other units. The parsers of std for
+/// fractions would take 20 KB of the program.
+pub fn seconds(text: &str) -> Option<u64> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let mut bytes = whole.bytes().chain(fraction.bytes());
+    let is_number = !whole.is_empty() && bytes.all(|byte| byte.is_ascii_digit());
+    is_number.then(|| whole.parse().unwrap_or(u64::MAX))
+}
+
 /// Returns the first command that sleeps for this long, or longer.
 pub fn sleep(commands: &[Command], limit: Duration) -> Option<&Command> {
-    let is_long = |time: &str| {
-        time.trim_end_matches('s')
-            .parse::<f64>()
-            .is_ok_and(|time| time >= limit.as_secs_f64())
-    };
+    let is_long = |time: &str| seconds(time).is_some_and(|time| Duration::from_secs(time) >= limit);
     commands
         .iter()
         .find(|one| one.program() == "sleep" && one.has(is_long))

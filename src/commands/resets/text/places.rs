@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use crate::commands::resets::owners::Listening;
+use crate::commands::resets::owners::{Listening, device};
 use crate::commands::resets::place::{Fact, ResetPlace};
 use crate::commands::resets::processes::{Actor, ActorState};
 use crate::commands::resets::site::Role;
@@ -70,7 +70,9 @@ fn line(place: &ResetPlace) -> String {
         .any(|fact| matches!(fact, Fact::ListenerGone(_)));
     match &place.listening {
         Some(Listening::Yes(listener, owner)) => {
-            parts.push(format!("open: {owner} listens on {listener}"))
+            let device = device(listener).map(|name| format!(", bound to device {name}"));
+            let device = device.unwrap_or_default();
+            parts.push(format!("open: {owner} listens on {listener}{device}"))
         }
         Some(Listening::Unknown) => parts.push("cannot find out whether it is open now".to_owned()),
         Some(Listening::No) if !is_gone => parts.push("nothing listens there now".to_owned()),

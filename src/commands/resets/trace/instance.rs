@@ -43,7 +43,7 @@ impl TraceInstance {
             .filter(|(lock, _)| !matches!(lock, Err(error) if error.kind() == ErrorKind::NotFound));
         let Some((lock, folder)) = found.next() else {
             return Err(format!(
-                "tracefs is not mounted ({})",
+                "tracefs is not mounted at {}",
                 mounts.first().unwrap_or(&"")
             ));
         };

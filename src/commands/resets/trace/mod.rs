@@ -1,5 +1,5 @@
-//! Resets one by one, as the kernel traces them: the tracepoints tcp:tcp_send_reset and
-//! tcp:tcp_receive_reset. They require root and tracefs, and are of the whole host.
+//! Resets one by one, as the kernel traces them: the tracepoints tcp:tcp_send_reset and tcp:tcp_receive_reset. They
+//! require root and tracefs, and cover the whole host.
 
 pub mod event;
 pub mod format;
@@ -20,8 +20,8 @@ use crate::source::ByteOrder;
 /// How often the buffers are read.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How many pages of all processors are read in a tick, with an equal share for each processor. A page has some 40 resets, so 20,000 a second are read and
-/// the rest is counted.
+/// How many pages of all processors are read in a tick, with the same share for each processor. A page has some 40
+/// resets, so 20,000 a second are read and the rest is counted.
 const PAGES: usize = 50;
 
 /// Traces until it is dropped.

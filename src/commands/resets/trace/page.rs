@@ -3,7 +3,7 @@
 use super::format::{EventFormat, Field};
 use crate::source::ByteOrder;
 
-/// The bits of the commit field that are no length (kernel/trace/ring_buffer.c, RB_MISSED_MASK).
+/// The bits of the commit field that are not part of the length (kernel/trace/ring_buffer.c, RB_MISSED_MASK).
 const FLAGS: u64 = 0b11 << 30;
 /// The bytes of a record's own header, and of the word that may follow it.
 const WORD: usize = 4;

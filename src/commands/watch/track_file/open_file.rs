@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
+use nix::unistd::{AccessFlags, access};
 
 use super::Unfit;
 use crate::errno::ErrnoText;
@@ -76,7 +77,17 @@ impl Held {
     /// to the person who has chosen it.
     pub fn lock(&self) -> bool {
         let lock = whole_file(libc::F_WRLCK);
-        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok() || is_locked(&self.file) != Ok(true)
+        let locked = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock));
+        locked.is_ok() || matches!(watched(&self.file), Err(_) | Ok(Watched::No))
+    }
+
+    /// Makes [`watched`] report that keepalived may not see the file: the lock no longer has the last byte a file can have.
+    pub fn mark_unseen(&self) {
+        let last = libc::flock {
+            l_start: libc::off_t::MAX,
+            ..whole_file(libc::F_UNLCK)
+        };
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&last));
     }
 
     /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
@@ -124,14 +135,29 @@ impl Held {
     }
 }
 
-/// Returns true if a watch has locked this file through another open file description.
+/// The answer to whether a watch keeps a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// No watch has the lock.
+    No,
+    /// A watch has it.
+    Yes,
+    /// A watch has it, and keepalived may not see the file.
+    Unseen,
+}
+
+/// Returns whether a watch has locked this file through another open file description.
 ///
 /// # Errors
 /// Returns why the file system or the kernel (gVisor) cannot answer.
-pub fn is_locked(file: &File) -> Result<bool, Errno> {
+pub fn watched(file: &File) -> Result<Watched, Errno> {
     let mut lock = whole_file(libc::F_RDLCK);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
-    Ok(i32::from(lock.l_type) == libc::F_WRLCK)
+    Ok(match (i32::from(lock.l_type), lock.l_len) {
+        (libc::F_WRLCK, 0) => Watched::Yes,
+        (libc::F_WRLCK, _) => Watched::Unseen,
+        _ => Watched::No,
+    })
 }
 
 fn whole_file(kind: i32) -> libc::flock {
@@ -195,6 +221,24 @@ pub fn is_same(file: &File, path: &Path) -> bool {
     found.is_ok_and(|found| id(path).is_ok_and(|id| id == found.id))
 }
 
+/// Checks that this process can write to the file, or make it. Changes nothing.
+///
+/// # Errors
+/// Returns why neither is possible.
+pub fn check_writable(path: &Path) -> Result<(), Unfit> {
+    access(path, AccessFlags::W_OK)
+        .or_else(|_| access(folder(path), AccessFlags::W_OK | AccessFlags::X_OK))
+        .map_err(Unfit::System)
+}
+
+/// Returns the folder of a file.
+pub(super) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
 pub(super) fn is_in_the_way(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
@@ -217,11 +261,17 @@ fn options() -> OpenOptions {
     options
 }
 
+/// Opens a folder that is not read.
+pub(super) fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = (OFlag::O_PATH | OFlag::O_DIRECTORY).bits();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
 pub(super) fn line(value: i16) -> String {
     format!("{value}\n")
 }
 
-pub(super) fn id(path: &Path) -> io::Result<Id> {
+fn id(path: &Path) -> io::Result<Id> {
     fs::metadata(path).map(|found| (found.dev(), found.ino()))
 }
 

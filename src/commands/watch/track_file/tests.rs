@@ -78,7 +78,7 @@ fn a_directory_in_place_of_the_file_is_trouble_until_removed() {
     );
     assert_eq!(
         (file.is_right(), file.trouble()),
-        (false, Some(why.as_str()))
+        (false, Some(why.clone()))
     );
     assert_eq!(file.news(), [why]);
     file.ensure_value(1, AT(2));
@@ -130,4 +130,35 @@ fn only_a_regular_file_has_a_value() {
     // To open a FIFO would wait for a writer.
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
     assert_eq!(value(&path), Err(Unfit::NotRegular));
+}
+
+#[test]
+fn a_new_folder_with_the_same_name_is_not_the_same_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("listenup-watch-443");
+    fs::create_dir(&inner).unwrap();
+    let mut file = TrackFile::open(&inner.join("track"), None, 1).unwrap().0;
+    file.ensure_value(1, AT(0));
+    // Some file systems use an inode number again at once.
+    fs::remove_file(inner.join("track")).unwrap();
+    fs::remove_dir(&inner).unwrap();
+    fs::create_dir(&inner).unwrap();
+    file.ensure_value(1, AT(1));
+    let why = unseen(&inner.join("track"));
+    assert!(why.ends_with(": reload keepalived, then systemctl reload listenup-watch@443"));
+    assert_eq!(file.trouble(), Some(why.clone()));
+    assert_eq!(file.news(), [why]);
+    let is_marked = || watched(&File::open(inner.join("track")).unwrap()) == Ok(Watched::Unseen);
+    assert!(is_marked() && file.is_right() && file.is_unseen());
+    // The trouble stays if the file is replaced again.
+    fs::remove_file(inner.join("track")).unwrap();
+    file.ensure_value(1, AT(2));
+    assert!(is_marked() && file.is_unseen());
+    let other = TrackFile::open(&inner.join("track"), None, 1);
+    assert_eq!(other.err(), Some(Unfit::Locked));
+    let quoted = unseen(Path::new("/run/listenup-watch-a\\x2db/track"));
+    assert!(
+        quoted.ends_with("then reload this watch (SIGHUP)"),
+        "{quoted}"
+    );
 }
