@@ -26,16 +26,19 @@ use listenup::commands::doctor::codes;
 const ELSEWHERE: &[(&str, &str)] = &[
     (
         "LU112",
-        "doctor_running: a_message_of_the_running_keepalived",
+        "doctor_running: messages_of_the_running_keepalived_are_reported",
     ),
     (
         "LU189",
         "doctor: a_configuration_that_this_user_cannot_read",
     ),
-    ("LU217", "doctor_audit: a_file_system_that_executes_nothing"),
+    (
+        "LU217",
+        "doctor_audit: a_program_on_a_noexec_file_system_is_reported",
+    ),
     (
         "LU222",
-        "doctor_audit: only_root_finds_out_what_another_user_sees",
+        "doctor_audit: only_root_evaluates_checks_of_other_users",
     ),
     (
         "LU262",
@@ -47,24 +50,27 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "LU417",
-        "doctor_audit: only_root_finds_out_what_another_user_sees",
+        "doctor_audit: only_root_evaluates_checks_of_other_users",
     ),
-    ("LU421", "doctor_cases: each_report_is_diagnosed"),
+    (
+        "LU421",
+        "doctor_cases: each_public_report_gets_its_findings",
+    ),
     (
         "LU501",
-        "doctor_running: what_a_running_keepalived_has_loaded",
+        "doctor_running: the_loaded_configuration_is_examined_instead_of_the_file",
     ),
     (
         "LU502",
-        "doctor: the_first_line_is_what_was_examined_and_the_last_line_the_result",
+        "doctor: the_report_begins_with_the_subject_and_ends_with_the_result",
     ),
     (
         "LU503",
-        "doctor: the_first_line_is_what_was_examined_and_the_last_line_the_result",
+        "doctor: the_report_begins_with_the_subject_and_ends_with_the_result",
     ),
     (
         "LU504",
-        "doctor: the_first_line_is_what_was_examined_and_the_last_line_the_result",
+        "doctor: the_report_begins_with_the_subject_and_ends_with_the_result",
     ),
     (
         "LU505",
@@ -72,19 +78,19 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "LU511",
-        "doctor_trust: a_process_called_keepalived_is_believed_only_if_all_of_it_is_roots",
+        "doctor_trust: a_keepalived_process_is_trusted_only_if_it_runs_as_root_alone",
     ),
     (
         "LU512",
-        "doctor_running: what_a_running_keepalived_has_loaded",
+        "doctor_running: the_loaded_configuration_is_examined_instead_of_the_file",
     ),
     (
         "LU513",
-        "doctor_running: what_a_running_keepalived_has_loaded",
+        "doctor_running: the_loaded_configuration_is_examined_instead_of_the_file",
     ),
     (
         "LU514",
-        "doctor_running: the_next_restart_is_one_of_another_version",
+        "doctor_running: an_upgrade_that_takes_effect_at_the_next_restart_is_reported",
     ),
     (
         "LU515",
@@ -92,11 +98,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "LU521",
-        "doctor_running: a_track_file_that_the_running_keepalived_does_not_see",
+        "doctor_running: a_track_file_that_keepalived_does_not_watch_is_a_problem",
     ),
     (
         "LU522",
-        "doctor_running: a_script_that_was_disabled_at_the_start",
+        "doctor_running: a_script_disabled_at_the_start_is_a_problem",
     ),
     (
         "LU601",
@@ -110,8 +116,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "LU603",
         "doctor: a_refused_source_is_a_note_and_two_are_a_problem",
     ),
-    ("LU611", "doctor: the_targets_of_the_command_line"),
-    ("LU613", "doctor: the_targets_of_the_command_line"),
+    ("LU611", "doctor: targets_of_the_command_line_are_checked"),
+    ("LU613", "doctor: targets_of_the_command_line_are_checked"),
     (
         "LU614",
         "doctor: a_refused_source_is_a_note_and_two_are_a_problem",

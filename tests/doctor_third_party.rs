@@ -674,7 +674,7 @@ fn a_script_without_a_known_meaning_has_no_line() {
         let one = found.iter().find(|one| one.code == "LU301").unwrap();
         assert_eq!(
             one.effect,
-            "chk: not judged: FOLDER/odd.sh is not understood"
+            "chk: could not tell whether it fails when its service is down: FOLDER/odd.sh is not understood"
         );
     });
 }

@@ -273,8 +273,8 @@ fn a_listener_on_another_device_does_not_count() {
             .run("check --interface lo --exit-codes distinct 8443")
             .exits(3)
             .stdout(
-                "8443: could not tell: 0.0.0.0:8443 listens, but whether it is bound to another \
-                 device is unknown\n",
+                "8443: could not tell: 0.0.0.0:8443 listens, but /proc does not show to which device it \
+                 is bound\n",
             );
         listenup("check --interface d1 --exit-codes nagios 8443")
             .exits(3)
