@@ -328,7 +328,7 @@ fn a_closed_pipe_does_not_change_the_verdict() {
         let _listener = listen("127.0.0.1", 443);
         for (port, code) in [("443", 0), ("80", 1)] {
             // The pipe's reader is gone before the program writes, with SIGPIPE at its default as keepalived leaves it.
-            let (reader, writer) = nix::unistd::pipe().unwrap();
+            let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
             drop(reader);
             ProgramOutput::by(
                 Command::new("env")
@@ -390,7 +390,7 @@ fn requested_output_that_cannot_be_written_is_an_error() {
                 .exits(code)
                 .stderr_has("cannot write to stdout: Bad file number (EBADF)");
             // A reader who has seen enough, as `head` has, needs no message.
-            let (reader, writer) = nix::unistd::pipe().unwrap();
+            let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
             drop(reader);
             let mut command = Command::new(LISTENUP);
             command.args(words.split_whitespace()).stdout(writer);

@@ -201,7 +201,7 @@ fn wrong_usage() {
 #[test]
 fn a_closed_pipe_ends_resets_at_once() {
     let started = std::time::Instant::now();
-    let (reader, writer) = nix::unistd::pipe().unwrap();
+    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
     let mut child = std::process::Command::new(common::program::LISTENUP)
         .args(["resets", "--trace", "off", "--every", "1h", "--for", "2h"])
         .stdout(writer)

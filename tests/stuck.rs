@@ -124,7 +124,7 @@ fn a_slow_reader_gets_the_whole_output() {
         ] {
             let whole = ProgramOutput::by(&mut listenup(&words)).exits(code).stdout;
             for nonblocking in [false, true] {
-                let (reader, pipe) = nix::unistd::pipe().unwrap();
+                let (reader, pipe) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
                 let mut reader = std::fs::File::from(reader);
                 fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
                 fill(&pipe);

@@ -452,9 +452,9 @@ fn a_hanging_watch_does_not_feed_the_watchdog() {
 fn closed_full_or_unread_streams_do_not_stop_the_watch() {
     in_namespace(|| {
         let folder = tempfile::tempdir().unwrap();
-        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
         drop(reader);
-        let (_never_read, stuck) = nix::unistd::pipe().unwrap();
+        let (_never_read, stuck) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
         for (streams, stdout) in [
             (">&- 2>&-", None),
             (">/dev/full 2>/dev/full", None),
