@@ -644,6 +644,7 @@ fn acts_and_long_sleeps_are_found_in_each_shell_script() {
         let folder = Folder::new();
         for (text, expected) in [
             ("#!/bin/sh\nsleep 5\n[ -f /run/ok ]\n", "LU318"),
+            ("#!/bin/sh\nsleep infinity\n", "LU318"),
             (
                 "#!/bin/bash\ncurl -s localhost || systemctl restart web\n",
                 "LU320",

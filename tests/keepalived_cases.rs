@@ -202,6 +202,15 @@ fn complaints(record: &str) -> Vec<(Option<String>, usize, String)> {
     log.lines().filter_map(complaint).collect()
 }
 
+/// Returns the lines of the block that a line of a case opens; none if it opens none.
+fn block_of(case: &str, first: usize) -> std::ops::RangeInclusive<usize> {
+    let text = fs::read_to_string(Path::new(CASES).join(case)).unwrap();
+    let mut lines = text.lines().skip(first - 1);
+    let opens = lines.next().is_some_and(|line| line.ends_with('{'));
+    let inside = lines.take_while(|line| line.trim() != "}").count();
+    first + 1..=if opens { first + 1 + inside } else { first }
+}
+
 #[test]
 fn each_complaint_of_keepalived_has_a_diagnostic() {
     let (mut compared, mut missing) = (0, Vec::new());
@@ -226,7 +235,7 @@ fn each_complaint_of_keepalived_has_a_diagnostic() {
                 // The block of a misspelled keyword is read as what it was meant to be.
                 let is_misspelled = one.problem == Problem::MisspelledKeyword
                     && text.starts_with("Unknown keyword")
-                    && (one.place.line..one.place.line + 3).contains(&line);
+                    && block_of(&case, one.place.line).contains(&line);
                 one.place.line == line
                     || explains
                     || is_misspelled

@@ -1,7 +1,8 @@
 //! The processes that hold a listener: those with a descriptor of its inode.
 
+mod holders;
+
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -61,6 +62,8 @@ pub struct Process {
     /// The name as ps(1) shows it. `None` if it could not be read.
     name: Option<Vec<u8>>,
 }
+
+pub use self::holders::SocketHolders;
 
 /// The result of a search among some processes.
 #[derive(Debug)]
@@ -249,41 +252,6 @@ impl Processes {
         }
         refused.map_or(SearchResult::ByNone, SearchResult::Refused)
     }
-
-    /// Finds the processes that hold each of these inodes, which are ascending, among the processes that can be
-    /// examined.
-    pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> SocketHolders {
-        let are_all = self.are_all();
-        let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        let mut refused = 0;
-        let mut add = |table: &Table, index: usize| {
-            let all = table.sockets(0..usize::MAX, deadline, &mut |inode| {
-                if inodes.binary_search(&inode).is_ok() {
-                    let known = of.entry(inode).or_default();
-                    if known.last() != Some(&index) {
-                        known.push(index);
-                    }
-                }
-                ControlFlow::Continue(())
-            });
-            all.is_err()
-        };
-        for (index, process) in self.all.iter().enumerate() {
-            let mut tables = vec![Table::of(&self.proc, process.pid)];
-            tables.extend(Table::of_threads(&self.proc, process.pid));
-            refused += usize::from(tables.iter().filter(|table| add(table, index)).count() > 0);
-            if deadline.has_passed() {
-                break;
-            }
-        }
-        SocketHolders {
-            all: self.all,
-            of,
-            is_complete: !deadline.has_passed(),
-            refused,
-            are_all,
-        }
-    }
 }
 
 /// True if the last part of a path is this name.
@@ -362,41 +330,6 @@ impl Viewer {
             && all("Uid:", &is(self.uid))
             && self.gid.is_none_or(|gid| all("Gid:", &is(gid)))
             && all("CapPrm:", &|set| set.bytes().all(|digit| digit == b'0'))
-    }
-}
-
-/// The processes that hold each of some sockets.
-#[derive(Debug, Default)]
-pub struct SocketHolders {
-    all: Vec<Process>,
-    of: BTreeMap<u64, Vec<usize>>,
-    is_complete: bool,
-    refused: usize,
-    are_all: bool,
-}
-
-impl SocketHolders {
-    /// The processes that hold the socket with this inode; empty if the kernel itself holds it. `None` if they are
-    /// unknown.
-    pub fn of(&self, inode: u64) -> Option<Vec<&Process>> {
-        match self.of.get(&inode) {
-            Some(indices) => {
-                let indices = indices.iter();
-                Some(indices.filter_map(|index| self.all.get(*index)).collect())
-            }
-            None if self.is_complete && self.refused == 0 && self.are_all => Some(Vec::new()),
-            None => None,
-        }
-    }
-
-    /// True if there was time to examine all of them.
-    pub fn is_complete(&self) -> bool {
-        self.is_complete
-    }
-
-    /// How many processes could not be examined.
-    pub fn refused(&self) -> usize {
-        self.refused
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::Location;
 use super::diagnostic::{Problem, Values};
-use super::reader::{Open, Origin, Reader, Source};
+use super::reader::{Open, Origin, Reader};
+use super::source::Source;
 use super::words::lossy;
 
 impl Reader<'_> {

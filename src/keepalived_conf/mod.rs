@@ -21,6 +21,7 @@ mod location;
 mod model;
 mod opening;
 mod reader;
+mod source;
 mod spelling;
 mod template;
 mod version;

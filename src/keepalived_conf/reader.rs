@@ -11,6 +11,7 @@ use super::definitions::{Definitions, Value, add_line, reference};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
 use super::include::directive;
+use super::source::Source;
 use super::words::plain;
 use super::{Location, Spanned, Version};
 
@@ -89,38 +90,6 @@ impl Context<'_> {
     /// Returns whether the version is at least this one.
     pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
         self.version() >= Version::new(major, minor, patch)
-    }
-}
-
-/// A file, or what keepalived has loaded of one.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub file: Arc<Path>,
-    /// The folder in which relative paths in it begin.
-    pub folder: Arc<Path>,
-    /// The file that includes it.
-    pub parent: Option<Arc<Source>>,
-}
-
-impl Source {
-    /// Returns the source of a file that this one includes by a name. keepalived changes to the folder of a file that is
-    /// named with one.
-    pub fn including(self: &Arc<Self>, file: Arc<Path>, name: &[u8]) -> Arc<Self> {
-        let folder = match file.parent() {
-            Some(folder) if name.contains(&b'/') => Arc::from(folder),
-            _ => self.folder.clone(),
-        };
-        let parent = Some(self.clone());
-        Arc::new(Self {
-            file,
-            folder,
-            parent,
-        })
-    }
-
-    /// Returns the file and those that include it.
-    pub fn chain(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |source| source.parent.as_deref())
     }
 }
 

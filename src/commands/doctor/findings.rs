@@ -8,7 +8,7 @@ use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// It fails, misleads or is ignored on this host now.
     Problem,
@@ -17,7 +17,6 @@ pub enum Severity {
     /// Worth knowing.
     Note,
     /// As it should be.
-    #[default]
     Ok,
 }
 
@@ -34,7 +33,7 @@ impl Severity {
 }
 
 /// A kind of finding. A text can contain `{name}`, which stands for the finding's value of that name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Code {
     /// The stable name, such as `LU101`. It is never reused for something else.
     pub id: &'static str,

@@ -269,7 +269,7 @@ fn rewrite(file: &Path, hard_timeout: HardTimeout) -> ExitStatus {
     hard_timeout.disarm();
     let done = match rewritten {
         Ok(rewritten) => {
-            for line in rewritten.stricter.iter().chain(&rewritten.left) {
+            for line in rewritten.differences.iter().chain(&rewritten.left) {
                 report::eprint_line(printable(line), Wait::Always);
             }
             let is_empty = rewritten.patch.is_empty();

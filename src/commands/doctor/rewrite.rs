@@ -25,8 +25,8 @@ const LIMIT: u64 = 8 << 20;
 pub struct Rewritten {
     /// A unified diff in the bytes of the files; empty if nothing is replaced.
     pub patch: Vec<u8>,
-    /// The checks that are replaced by something stricter, and why it is stricter.
-    pub stricter: Vec<String>,
+    /// The checks whose replacement differs in meaning, and how.
+    pub differences: Vec<String>,
     /// The checks that stay, and why.
     pub left: Vec<String>,
 }
@@ -98,13 +98,13 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
                 let text = texts.get_mut(&file).ok_or(Left::NotInOneLine)?;
                 text.replace(&check, &replacement.line)
                     .ok_or(Left::NotInOneLine)?;
-                Ok(replacement.stricter)
+                Ok(replacement.differences)
             });
             let shown = |what: &dyn std::fmt::Display| format!("{place}: {}: {what}", check.name);
             match replaced {
-                Ok(stricter) => rewritten
-                    .stricter
-                    .extend(stricter.iter().map(|one| shown(one))),
+                Ok(differences) => rewritten
+                    .differences
+                    .extend(differences.iter().map(|one| shown(one))),
                 Err(left) => rewritten.left.push(shown(&left)),
             }
         }

@@ -102,8 +102,8 @@ const DESCRIPTIONS: [Description; 20] = [
         id: "no_connection",
         name: "no such connection on this machine",
         next: "the peer sends on a connection that this machine does not have: after a virtual IP has moved, this \
-               machine has restarted or its accept queue was full, it has to connect again; if a NAT or firewall forgets idle connections, set a \
-               shorter net.ipv4.tcp_keepalive_time than its time-out",
+               machine has restarted or its accept queue was full, it has to connect again; if a NAT or firewall forgets \
+               idle connections, set a shorter net.ipv4.tcp_keepalive_time than its time-out",
         ..PLAIN
     },
     Description {

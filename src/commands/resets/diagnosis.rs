@@ -204,17 +204,11 @@ impl Diagnosis {
             // EmbryonicRsts alone grows by a full accept queue.
             Cause::Attempts => grew_beyond("AttemptFails", if has_causes { ended } else { 0 }),
             Cause::Cut if has_causes => grew_beyond("EstabResets", ended + sent),
-            Cause::Sent if has_causes && diagnosed.places.is_empty() => {
-                let sent_more = changes
-                    .get("OutRsts")
-                    .and_then(|growth| growth.by?.checked_sub(sent));
-                diagnosed.resets = sent_more;
-                grew_beyond("OutRsts", sent)
-            }
-            Cause::Sent if !has_causes && counted > 0 => {
-                let growth = changes.get("OutRsts");
-                diagnosed.resets = growth.and_then(|growth| growth.by?.checked_sub(counted));
-                grew_beyond("OutRsts", counted)
+            Cause::Sent if diagnosed.places.is_empty() => {
+                let known = if has_causes { sent } else { counted };
+                let growth = changes.get("OutRsts").filter(|_| has_causes || known > 0);
+                diagnosed.resets = growth.and_then(|growth| growth.by?.checked_sub(known));
+                grew_beyond("OutRsts", known)
             }
             _ => diagnosed.is_active(),
         });

@@ -200,7 +200,8 @@ fn report_hang(mut systemd: Systemd, limit: Duration) {
         "a system call has not returned for {limit}: this watch writes down and ends itself"
     );
     systemd.status(&format!("TROUBLE: {why}"));
-    systemd.send("");
+    // A new connection that no file is right for sends the status alone.
+    systemd.beat(Duration::ZERO);
     report::eprint_line(why, Wait::Never);
 }
 

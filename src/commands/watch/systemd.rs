@@ -123,7 +123,7 @@ impl Systemd {
     }
 
     /// Sends this together with the messages that were not sent yet. Returns true if that succeeded.
-    pub fn send(&mut self, more: &str) -> bool {
+    fn send(&mut self, more: &str) -> bool {
         let status = match self.is_status_sent {
             true => String::new(),
             false => format!("STATUS={}\n", self.status),

@@ -75,9 +75,9 @@ impl fmt::Display for Left {
     }
 }
 
-/// A difference between a check and its replacement, which is stricter unless it is about connections.
+/// A difference between a check and its replacement, which is stricter except for [`Difference::Connects`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stricter {
+pub enum Difference {
     /// Only the port matches the pattern.
     Pattern(String),
     /// Connections no longer count.
@@ -92,7 +92,7 @@ pub enum Stricter {
     Connects(String),
 }
 
-impl fmt::Display for Stricter {
+impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pattern(text) => {

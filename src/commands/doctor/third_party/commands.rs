@@ -151,7 +151,7 @@ impl Reader<'_> {
             .first()
             .is_some_and(|word| base_name(word) == "timeout")
         {
-            search::seconds(words.get(1)?)?;
+            search::time(words.get(1)?)?;
             words.drain(..2);
         }
         let (bash, text) = match words.as_slice() {

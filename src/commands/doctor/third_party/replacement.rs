@@ -7,7 +7,7 @@ use super::look::Look;
 use super::script::is_missing;
 use super::search;
 use super::shape::Meaning;
-use crate::commands::doctor::codes::third_party::{Left, Stricter};
+use crate::commands::doctor::codes::third_party::{Difference, Left};
 
 /// The line that replaces a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Replacement {
     pub line: String,
     /// The options and targets in it, without `-q`.
     pub arguments: String,
-    /// The differences: things that the check counted as success and the replacement does not.
-    pub stricter: Vec<Stricter>,
+    /// The differences in meaning from the check.
+    pub differences: Vec<Difference>,
     /// The reason why `--rewrite` leaves the check although this line was intended: the check fails while the port is
     /// open. `None` if no such reason is known.
     pub fails: Option<Left>,
@@ -75,7 +75,7 @@ impl Analysis<'_> {
         Ok(Replacement {
             line: format!("{keyword} \"{listenup} check -q {arguments}\""),
             arguments,
-            stricter: self.stricter(looks),
+            differences: self.differences(looks),
             fails: self.fails(looks, shape.one.is_some()),
         })
     }
@@ -91,29 +91,30 @@ impl Analysis<'_> {
         (!looks.is_empty() && looks.iter().all(is_port)).then(|| ports.join(" "))
     }
 
-    fn stricter(&self, looks: &[Look]) -> Vec<Stricter> {
+    fn differences(&self, looks: &[Look]) -> Vec<Difference> {
         // Without a shell netstat always succeeds, and so does what keepalived cannot execute.
         let is_missing = self
             .words
             .first()
             .is_some_and(|program| is_missing(Path::new(program)));
         let always = self.operator.is_some() || is_missing;
-        let mut stricter: Vec<Stricter> = always.then_some(Stricter::Always).into_iter().collect();
+        let mut differences: Vec<Difference> =
+            always.then_some(Difference::Always).into_iter().collect();
         for look in looks {
-            stricter.extend(
+            differences.extend(
                 look.is_loose
-                    .then(|| Stricter::Pattern(look.pattern.clone())),
+                    .then(|| Difference::Pattern(look.pattern.clone())),
             );
-            stricter.extend(look.connections.then_some(Stricter::Connections));
-            stricter.extend(look.owner.clone().map(Stricter::Owner));
-            stricter.extend(look.localhost.then_some(Stricter::Localhost));
+            differences.extend(look.connections.then_some(Difference::Connections));
+            differences.extend(look.owner.clone().map(Difference::Owner));
+            differences.extend(look.localhost.then_some(Difference::Localhost));
             let connects = look
                 .address
-                .map(|_| Stricter::Connects(look.program.clone()));
-            stricter.extend(connects);
+                .map(|_| Difference::Connects(look.program.clone()));
+            differences.extend(connects);
         }
-        stricter.dedup();
-        stricter
+        differences.dedup();
+        differences
     }
 
     /// Returns why the check fails while the port is open. `None` if no reason is known.

@@ -75,7 +75,7 @@ pub fn commands(text: &str) -> Vec<Command> {
         .filter(|(_, line)| !line.trim_start().starts_with('#'));
     for (number, line) in lines {
         for part in line.split(['|', '&', ';', '(', ')', '`']) {
-            let is_number = |word: &str| seconds(word.trim_start_matches('-')).is_some();
+            let is_number = |word: &str| time(word.trim_start_matches('-')).is_some();
             let is_before = |word: &&str| BEFORE.contains(word) || is_number(word);
             let words = part.split_whitespace().skip_while(is_before);
             let words: Vec<String> = words.map(str::to_owned).collect();
@@ -103,19 +103,31 @@ pub fn acts(commands: &[Command]) -> impl Iterator<Item = &Command> {
     })
 }
 
-/// Returns the whole seconds of a time as sleep(1) and timeout(1) read it, without other units. The parsers of std for
-/// fractions would take 20 KB of the program.
-pub fn seconds(text: &str) -> Option<u64> {
-    let number = text.strip_suffix('s').unwrap_or(text);
+/// Returns a time as sleep(1) and timeout(1) read it. The parsers of std for fractions would take 20 KB of the program.
+pub fn time(text: &str) -> Option<Duration> {
+    if text == "infinity" {
+        return Some(Duration::MAX);
+    }
+    let seconds = match text.bytes().last()? {
+        b'm' => 60,
+        b'h' => 60 * 60,
+        b'd' => 24 * 60 * 60,
+        _ => 1,
+    };
+    let number = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(text);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let mut bytes = whole.bytes().chain(fraction.bytes());
-    let is_number = !whole.is_empty() && bytes.all(|byte| byte.is_ascii_digit());
-    is_number.then(|| whole.parse().unwrap_or(u64::MAX))
+    let digits = [whole, fraction].concat();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    let whole = format!("0{whole}").parse().unwrap_or(u64::MAX);
+    Some(Duration::new(whole, nanos).saturating_mul(seconds))
 }
 
 /// Returns the first command that sleeps for this long, or longer.
 pub fn sleep(commands: &[Command], limit: Duration) -> Option<&Command> {
-    let is_long = |time: &str| seconds(time).is_some_and(|time| Duration::from_secs(time) >= limit);
+    let is_long = |word: &str| time(word).is_some_and(|time| time >= limit);
     commands
         .iter()
         .find(|one| one.program() == "sleep" && one.has(is_long))
@@ -132,4 +144,33 @@ pub fn early_end(commands: &[Command]) -> Option<&Command> {
         one.looks() && one.line == next.line && next.program() == "grep" && next.has(is_quiet)
     });
     found.map(|(one, _)| one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_sleep_reads_them() {
+        for (text, millis) in [
+            ("5", Some(5000)),
+            ("1.5", Some(1500)),
+            (".25s", Some(250)),
+            ("2.", Some(2000)),
+            ("1.5m", Some(90_000)),
+            ("1h", Some(3_600_000)),
+            ("1d", Some(86_400_000)),
+            ("", None),
+            (".", None),
+            ("s", None),
+            ("-1", None),
+            ("5x", None),
+            ("1e3", None),
+        ] {
+            assert_eq!(time(text), millis.map(Duration::from_millis), "{text}");
+        }
+        for text in ["infinity", "99999999999999999999"] {
+            assert!(time(text) > Some(Duration::from_secs(1 << 40)), "{text}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::open_file::{Id, Mark, open_folder};
+use super::open_file::{Id, Mark, folder, open_folder};
 use crate::host::folders::mount_id;
 
 /// The folder of the file, and whether the file itself is a mount.
@@ -20,7 +20,7 @@ pub(super) struct Place {
 impl Place {
     /// Returns the place of this path, at which this file is open.
     pub fn of(path: &Path, file: Option<&File>) -> io::Result<Self> {
-        let folder = open_folder(folder_of(path))?;
+        let folder = open_folder(folder(path))?;
         Ok(Self {
             id: Mark::of(&folder.metadata()?).id,
             is_mount: file.is_some_and(|file| mount_id(file) != mount_id(&folder)),
@@ -35,18 +35,10 @@ impl Place {
     }
 }
 
-/// Returns the folder of this path.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
 /// Returns the message that keepalived may not see the file at this path, with what to do.
 pub fn unseen(path: &Path) -> String {
     let shown = path.display();
-    let folder = folder_of(path).file_name().and_then(|name| name.to_str());
+    let folder = folder(path).file_name().and_then(|name| name.to_str());
     // The unit's RuntimeDirectory=. A name that a shell would change is not advice to paste.
     let is_plain = |name: &&str| {
         name.chars()
