@@ -515,7 +515,7 @@ fn a_firewall_rule_removed_during_the_watch_is_reported() {
     });
 }
 
-const RULES_CHANGED: &str = "\nthe firewall's rules changed during the watch: the packets of a removed rule are not counted\n";
+const RULES_CHANGED: &str = "\nthe firewall's configuration changed during the watch: if a rule was removed, its packets are not counted\n";
 const REJECT: &str = "table ip t { counter c { }; chain i { type filter hook input priority 0; \
     tcp dport 80 counter log reject with tcp reset; tcp dport 81 counter name c reject with tcp reset; }; }";
 

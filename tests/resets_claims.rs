@@ -12,6 +12,7 @@ mod common;
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::libc;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -68,6 +69,50 @@ fn a_listener_that_discards_stray_segments_is_not_blamed_for_another_full_queue(
                 &["full at HH:MM:SS, QUEUE 1/0; discarded for any reason: 1;"],
             )
             .has_not("127.0.0.1:91");
+    });
+}
+
+/// The listener whose queue was full is gone before it is seen again.
+#[test]
+fn a_listener_that_discards_stray_segments_is_not_blamed_for_a_closed_one() {
+    in_namespace(|| {
+        let full = bind(tcp("127.0.0.1"), "127.0.0.1", 90);
+        full.listen(0).unwrap();
+        let _innocent = listen("127.0.0.1", 91);
+        let watch = Watch::start("--for 2s --every 2s");
+        let _first = tcp_to("127.0.0.1", 90);
+        let second = tcp("127.0.0.1");
+        second.set_nonblocking(true).unwrap();
+        let _ = second.connect(&at("127.0.0.1", 90).into());
+        drop((second, full));
+        for port in 1..=20 {
+            send_segment("127.0.0.1", "127.0.0.1", [5000 + port, 91], RST);
+        }
+        let said = watch.end().exits(0).has_not("127.0.0.1:91");
+        assert!(said.stdout.contains(ACCEPT_QUEUE), "{said:#?}");
+    });
+}
+
+/// A connection that is aborted before it is established sends no reset, and TCPAbortOnData counts it.
+#[test]
+fn aborts_of_connections_that_were_not_established_hide_no_resets() {
+    in_namespace(|| {
+        let full = bind(tcp("127.0.0.1"), "127.0.0.1", 90);
+        full.listen(0).unwrap();
+        let _first = tcp_to("127.0.0.1", 90);
+        let watch = Watch::start("--for 2s --every 2s");
+        for _ in 0..3 {
+            let client = tcp("127.0.0.1");
+            client.set_nonblocking(true).unwrap();
+            let _ = client.connect(&at("127.0.0.1", 90).into());
+            client.set_linger(Some(Duration::ZERO)).unwrap();
+            drop(client);
+            std::net::TcpStream::connect(at("127.0.0.1", 81)).unwrap_err();
+        }
+        let said = watch.end().exits(0);
+        for found in ["TCPAbortOnData 3 ", "cause not counted: OutRsts 3 "] {
+            assert!(said.stdout.contains(found), "{found}: {said:#?}");
+        }
     });
 }
 

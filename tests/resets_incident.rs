@@ -59,7 +59,7 @@ fn a_server_over_its_capacity_is_diagnosed() {
             .exits(0)
             .has(
                 ACCEPT_QUEUE,
-                &format!("{address}:80, of {this}: not seen full, but the only listener that discarded segments; discarded for any reason: 4; now 0/0"),
+                &format!("{address}:80, of {this}: not seen full, but the only listener that discarded segments, and as many as ListenDrops counted; discarded for any reason: 4; now 0/0"),
             )
             .has_not(&format!("{address}:81"));
         drop(other);

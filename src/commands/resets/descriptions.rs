@@ -69,6 +69,9 @@ impl Description {
                     has_reasons: true, ..
                 },
             ) => "tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0' shows each reset",
+            (Cause::Sent, Trace::Off) => {
+                "without --trace off, as root with tracefs and Linux 6.10 or later, listenup names the cause and the port"
+            }
             (Cause::Cut, Trace::On { .. }) => {
                 "a reset of either side that was not traced here, or a time-out; tcpdump -ni any 'tcp[tcpflags] & \
                  tcp-rst != 0' shows each reset"

@@ -19,14 +19,14 @@ use crate::domain::Queue;
 /// The number of places whose listener is looked up.
 const MAX_LOOKUPS: usize = 50;
 
-/// Counters of causes that send a reset, which OutRsts counts, too (tcp.c: `__tcp_close`, `tcp_disconnect` and
-/// `tcp_check_oom`; `tcp_rcv_state_process`).
-const COUNTED_RESETS: [&str; 4] = [
-    "TCPAbortOnClose",
-    "TCPAbortOnData",
-    "TCPAbortOnLinger",
-    "TCPAbortOnMemory",
-];
+/// Returns how many resets of OutRsts another counter has, too (tcp.c: `__tcp_close`). TCPAbortOnData also counts
+/// connections that were not established, whose end sends none.
+fn counted_resets(changes: &Changes) -> u64 {
+    let of_data = changes
+        .growth("TCPAbortOnData")
+        .min(changes.growth("EstabResets"));
+    changes.growth("TCPAbortOnClose") + changes.growth("TCPAbortOnLinger") + of_data
+}
 
 /// A cause, or a symptom where no cause is known, and the evidence for it.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Diagnosis {
         });
         let (mut ours, elsewhere): (Vec<_>, Vec<_>) =
             places.partition(|place| place.whose != Whose::Others);
-        let mut overflowed = monitor.listeners.overflowed();
+        let mut overflowed = monitor.listeners.overflowed(changes.growth("ListenDrops"));
         overflowed.retain(|_| changes.has_grown("ListenOverflows"));
         let overflowed: Vec<KnownListener> = overflowed.into_iter().cloned().collect();
         let ports = overflowed.iter().map(|known| (None, known.listener.port));
@@ -127,7 +127,7 @@ impl Diagnosis {
         };
         let (rules, is_changed) = diagnosis.compare_rules(&monitor.rules);
         if is_changed {
-            let why = "the firewall's rules changed during the watch: the packets of a removed rule are not counted";
+            let why = "the firewall's configuration changed during the watch: if a rule was removed, its packets are not counted";
             monitor.errors.push(why.to_owned());
         }
         for cause in Cause::all() {
@@ -195,7 +195,7 @@ impl Diagnosis {
         let ended =
             self.received.iter().sum::<u64>() + self.within + changes.growth("TCPAbortOnTimeout");
         let sent = self.sent;
-        let counted: u64 = COUNTED_RESETS.iter().map(|name| changes.growth(name)).sum();
+        let counted = counted_resets(changes);
         self.causes.retain_mut(|diagnosed| match diagnosed.cause {
             // Each of these sends a reset, so that the trace has them.
             Cause::UnreadData | Cause::Aborted | Cause::Mptcp if is_complete => {

@@ -113,13 +113,13 @@ impl ListenerHistory {
     }
 
     /// Returns the listeners whose queue overflowed, if any did: those that were full in a sample and discarded
-    /// something, or else the only one that discarded something.
-    pub fn overflowed(&self) -> Vec<&KnownListener> {
+    /// something, or else the only one that discarded something, if that is all that ListenDrops counted.
+    pub fn overflowed(&self, drops: u64) -> Vec<&KnownListener> {
         let all = self.0.values();
         let suspects = all.filter(|seen| seen.discarded() != Some(0));
         let (full, others): (Vec<_>, Vec<_>) = suspects.partition(|seen| seen.full.is_some());
         match others.as_slice() {
-            [only] if full.is_empty() && only.discarded().is_some() => others,
+            [only] if full.is_empty() && only.discarded().map(u64::from) == Some(drops) => others,
             _ => full,
         }
     }
@@ -209,23 +209,24 @@ mod tests {
         assert_eq!(last("192.0.2.1", 81), Some(second(3)), "dual-stack");
         assert_eq!(last("0.0.0.0", 80), Some(second(2)));
         assert_eq!(last("127.0.0.1", 79), None);
-        let full = history.overflowed();
+        let full = history.overflowed(1);
         let full: Vec<_> = full.iter().map(|seen| seen.listener.port).collect();
         assert_eq!(full, [80], "16 of 16 is not full");
     }
 
     #[test]
-    fn the_only_listener_that_discarded_since_the_first_sample_overflowed() {
+    fn the_only_listener_that_discarded_as_much_as_was_counted_overflowed() {
         let mut history = ListenerHistory::default();
         history.note(listener("127.0.0.1", 80, 0, 5), Duration::ZERO);
-        assert_eq!(history.overflowed(), Vec::<&KnownListener>::new());
+        assert_eq!(history.overflowed(0), Vec::<&KnownListener>::new());
         history.note(listener("127.0.0.1", 80, 0, 7), Duration::from_secs(1));
         let discarded = |history: &ListenerHistory| {
-            let overflowed = history.overflowed().into_iter();
+            let overflowed = history.overflowed(2).into_iter();
             let discarded: Vec<_> = overflowed.map(KnownListener::discarded).collect();
             discarded
         };
         assert_eq!(discarded(&history), [Some(2)]);
+        assert!(history.overflowed(1).is_empty(), "stray segments");
         history.note(listener("127.0.0.1", 81, 0, 3), Duration::from_secs(1));
         assert_eq!(discarded(&history), [], "it can be either");
         history.note(listener("127.0.0.1", 81, 17, 3), Duration::from_secs(2));

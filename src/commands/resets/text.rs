@@ -171,7 +171,7 @@ fn group(cause: &DiagnosedCause, recording: &Recording, monitor: &Monitor) -> St
 fn queue_line(full: &FullQueue, started: WallTime) -> String {
     let mut parts = vec![match full.known.full {
         Some((queue, at)) => format!("full at {}, QUEUE {queue}", started.after(at).time_of_day()),
-        None => "not seen full, but the only listener that discarded segments".to_owned(),
+        None => "not seen full, but the only listener that discarded segments, and as many as ListenDrops counted".to_owned(),
     }];
     let discarded = full.known.discarded();
     parts.extend(discarded.map(|count| format!("discarded for any reason: {count}")));

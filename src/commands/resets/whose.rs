@@ -57,10 +57,11 @@ pub fn whose(monitor: &Monitor, sites: &[(Site, Tally)], changes: &Changes) -> V
         left = left.saturating_sub(count);
         whose
     });
-    // These count most resets that are received, but not those after a close.
+    // These count most resets that are received, but not those after a close. EmbryonicRsts are not traced.
+    let half_open = by("EmbryonicRsts").unwrap_or(0);
     let received = by("EstabResets")
         .zip(by("AttemptFails"))
-        .map(|(cut, failed)| cut + failed);
+        .map(|(cut, failed)| cut + failed.saturating_sub(half_open));
     let is_counted = received
         .is_some_and(|received| count(true, THREAD_HERE) + count(true, ADDRESS_HERE) <= received);
     let whose = |(site, tally): &(Site, Tally)| {
