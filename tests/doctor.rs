@@ -46,7 +46,7 @@ fn the_report_begins_with_the_subject_and_ends_with_the_result() {
         let unknown = conf_with("script \"/bin/true\"", "");
         expect(
             &unknown,
-            "no problems found in what was checked; 1 check was not judged",
+            "no problems found in what was checked; 1 check or file could not be judged",
             0,
         );
         let unread = conf.replace("  chk\n", "  chk\n  ~SEQ(I, 1, 2) chk$I\n");

@@ -59,8 +59,6 @@ struct Report {
     is_complete: bool,
     /// True if nothing is known of what was asked for.
     is_unknown: bool,
-    /// How many checks call programs whose result the doctor does not know.
-    not_judged: usize,
     /// The worst first.
     findings: Vec<Finding>,
     /// The block to paste.
@@ -139,7 +137,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
-    let (mut has_check, mut needs_user, mut not_judged) = (false, false, 0);
+    let (mut has_check, mut needs_user) = (false, false);
     let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
     for conf in &mut examined.confs {
         findings.extend(audit::interfaces::missing(conf));
@@ -166,7 +164,6 @@ fn examine(options: &DoctorOptions) -> Report {
         audit.outcomes(&audited, &mut findings);
         // Without it keepalived would drop the block to paste.
         needs_user |= audit.needs_user(&audited.looks);
-        not_judged += audited.not_judged;
         looks.extend(audited.looks);
     }
     Report {
@@ -175,7 +172,6 @@ fn examine(options: &DoctorOptions) -> Report {
         is_complete: examined.confs.iter().all(|conf| conf.config.complete)
             && !findings.iter().any(|found| codes::is_in_doubt(found.code)),
         examined: examined.lines,
-        not_judged,
         findings: findings.into_sorted(),
         block: (!has_check)
             .then(|| snippet::block(&listenup, &looks, needs_user.then_some("root"))),
@@ -223,18 +219,19 @@ impl Report {
             "check is failing right now",
             "checks are failing right now",
         );
-        let not_judged = several(
-            self.not_judged,
-            "check was not judged",
-            "checks were not judged",
-        );
+        let in_doubt = self.findings.iter();
+        let in_doubt = in_doubt.filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = match in_doubt.count() {
+            0 => String::new(),
+            1 => "; 1 check or file could not be judged".to_owned(),
+            more => format!("; {more} checks or files could not be judged"),
+        };
         match (self.count(Severity::Problem), self.count(Severity::Failing)) {
             (0, 0) if self.is_unknown => "could not tell: nothing was checked".to_owned(),
             (0, 0) if !self.has_subject => "nothing was checked".to_owned(),
-            (0, 0) if self.not_judged > 0 => {
-                format!("no problems found in what was checked; {not_judged}")
+            (0, 0) if !self.is_complete => {
+                format!("no problems found in what was checked{in_doubt}")
             }
-            (0, 0) if !self.is_complete => "no problems found in what was checked".to_owned(),
             (0, 0) => "configuration OK: no problems found".to_owned(),
             (0, _) => failing,
             (_, 0) => problems,

@@ -59,8 +59,6 @@ pub struct Audited {
     pub calls_listenup: bool,
     /// True if keepalived runs a `vrrp_script`, as far as its configuration and the files show.
     pub runs_a_script: bool,
-    /// How many checks call programs whose result the doctor does not know.
-    pub not_judged: usize,
     /// The names of the checks that keepalived drops, because they have no user.
     dropped: Vec<String>,
     /// The options and targets with which listenup finds what the checks by other programs look for.
@@ -263,7 +261,6 @@ impl Audit<'_> {
                 }
             }
             Invocation::ViaWrapper => {
-                audited.not_judged += 1;
                 let start = || Analysis::new(check, self.config, setting).start();
                 findings.extend(user.reads(start).into_iter().flatten());
                 findings.add(check.finding(INDIRECT, &[]));
@@ -279,15 +276,11 @@ impl Audit<'_> {
                     match examined {
                         Ok((looks, found)) => {
                             audited.looks.extend(looks);
-                            let is_note = |one: &Finding| one.code.id == NOT_JUDGED.id;
-                            let is_judged = !found.is_empty() && !found.iter().any(is_note);
-                            audited.not_judged += usize::from(!is_judged);
-                            findings.extend(found);
+                            // What never runs need not be judged.
+                            let is_wanted = |one: &Finding| starts || one.code.id != NOT_JUDGED.id;
+                            findings.extend(found.into_iter().filter(is_wanted));
                         }
-                        Err(why) => {
-                            audited.not_judged += 1;
-                            findings.add(not_evaluated(check, &why));
-                        }
+                        Err(why) => findings.add(not_evaluated(check, &why)),
                     }
                 }
                 weights(None, findings);

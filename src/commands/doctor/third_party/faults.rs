@@ -35,6 +35,10 @@ impl Analysis<'_> {
             faults.of_commands();
         }
         match &self.shape {
+            // A program that is not known.
+            _ if !self.looks() && faults.found.is_empty() => {
+                faults.add(codes::NOT_JUDGED, &[("at", &self.file())]);
+            }
             _ if !self.looks() => {}
             Ok(shape) => faults.of_shape(shape),
             Err(line) => faults.add(codes::NOT_JUDGED, &[("at", &self.place(*line))]),
