@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -436,8 +436,31 @@ fn a_user_who_can_only_read_the_file_cannot_lock_a_watch_out() {
             l_pid: 0,
         };
         fcntl(&reader, FcntlArg::F_OFD_SETLK(&whole)).unwrap();
-        let _watch = start(&track, "443");
+        let watch = start(&track, "443");
         await_says(&track, "0");
+        let shown = track.display();
+        let status = || listenup(&format!("watch --status --track-file {shown} 443"));
+        status().exits(0);
+        drop(reader);
+        let await_lock = || {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while status().code != Some(0) {
+                assert!(Instant::now() < deadline);
+                thread::sleep(Duration::from_millis(50));
+            }
+        };
+        await_lock();
+        // Once the lock is free the watch has it.
+        let said = listenup(&format!("watch --track-file {shown} 80")).exits(1);
+        assert!(
+            said.stderr.ends_with(": another watch keeps it\n"),
+            "{said:?}"
+        );
+        let (code, _, stderr) = end(watch);
+        let line = format!(
+            "listenup: another process has a lock on {shown}: a second watch would not be refused\n"
+        );
+        assert_eq!((code, stderr), (0, line));
     });
 }
 

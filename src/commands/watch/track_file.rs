@@ -96,7 +96,7 @@ impl TrackFile {
     /// exist, is left to [`TrackFile::ensure_value`].
     ///
     /// # Errors
-    /// Returns why no watch can begin with this file. Then a file that was handed over says `down`.
+    /// Returns why no watch can begin with this file. Then a file that was handed over says `down`, unless another watch keeps it.
     pub fn open(
         path: &Path,
         handed_over: Option<File>,
@@ -129,9 +129,8 @@ impl TrackFile {
             Err(Unfit::System(_)) => return Ok((file, found)),
             held => held?,
         };
-        if !held.lock() {
-            return Err(Unfit::Locked);
-        }
+        let is_read_locked = held.lock(false)?;
+        file.news.extend(is_read_locked.then(|| read_locked(path)));
         file.place = Place::of(path, Some(&held.file)).ok();
         // The value that it holds need not be written.
         let mark = held.mark;
@@ -190,6 +189,9 @@ impl TrackFile {
         let Some(held) = self.held.as_mut().filter(is_it) else {
             return self.reopen_and_write(value, now);
         };
+        if held.lock(self.unseen.is_some())? {
+            self.news.push(read_locked(&self.path));
+        }
         let was = self.value;
         if was == Some(value) && held.says(value, &found?, now)? {
             return Ok(());
@@ -223,8 +225,8 @@ impl TrackFile {
             }
             opened => opened?,
         };
-        if !held.lock() {
-            return Err(Unfit::Locked);
+        if held.lock(self.unseen.is_some())? {
+            self.news.push(read_locked(&self.path));
         }
         held.write(value, &self.path, now)?;
         // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
@@ -297,6 +299,12 @@ impl TrackFile {
     pub fn insecure_folder(&self) -> Option<PathBuf> {
         folders::insecure_folder(&self.path, nix::unistd::geteuid().as_raw())
     }
+}
+
+/// Returns the message that the file has no lock because another process has one for reading.
+fn read_locked(path: &Path) -> String {
+    let path = path.display();
+    format!("another process has a lock on {path}: a second watch would not be refused")
 }
 
 #[cfg(test)]

@@ -162,3 +162,76 @@ fn a_new_folder_with_the_same_name_is_not_the_same_place() {
         "{quoted}"
     );
 }
+
+/// A lock for reading of the whole file, which requires no more than the permission to read it.
+fn lock_by_a_reader(path: &Path) -> File {
+    let reader = File::open(path).unwrap();
+    let lock = nix::libc::flock {
+        l_type: nix::libc::F_RDLCK as i16,
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    let set = nix::fcntl::FcntlArg::F_OFD_SETLK(&lock);
+    nix::fcntl::fcntl(&reader, set).unwrap();
+    reader
+}
+
+#[test]
+fn a_lock_that_a_reader_prevents_is_reported_once_and_taken_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("service");
+    fs::write(&path, "1\n").unwrap();
+    let is = || watched(&File::open(&path).unwrap());
+    let reader = lock_by_a_reader(&path);
+    let [mut first, mut second] = [(); 2].map(|()| open(&folder));
+    assert_eq!(is(), Ok(Watched::ReadLocked));
+    for at in [0, 1_000, 2_000] {
+        first.ensure_value(1, AT(at));
+    }
+    let text = format!(
+        "another process has a lock on {}: a second watch would not be refused",
+        path.display()
+    );
+    assert_eq!((first.news(), first.trouble()), (vec![text], None));
+    drop(reader);
+    assert_eq!(is(), Ok(Watched::No));
+    first.ensure_value(1, AT(3_000));
+    assert_eq!(is(), Ok(Watched::Yes));
+    // Now one of them keeps the file.
+    second.ensure_value(0, AT(3_000));
+    let why = format!(
+        "{} cannot be written: another watch keeps it",
+        path.display()
+    );
+    assert_eq!(
+        (content(&first).as_str(), second.trouble()),
+        ("1\n", Some(why))
+    );
+    first.ensure_value(1, AT(4_000));
+    assert_eq!((first.news(), first.is_right()), (vec![], true));
+    drop(first);
+    second.ensure_value(0, AT(4_000));
+    assert_eq!((content(&second).as_str(), second.trouble()), ("0\n", None));
+}
+
+#[test]
+fn a_lock_that_is_taken_later_keeps_the_mark_of_a_lost_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let path = inner.join("service");
+    let mut file = TrackFile::open(&path, None, 1).unwrap().0;
+    file.ensure_value(1, AT(0));
+    fs::rename(&inner, folder.path().join("moved")).unwrap();
+    fs::create_dir(&inner).unwrap();
+    fs::write(&path, "0\n").unwrap();
+    let reader = lock_by_a_reader(&path);
+    file.ensure_value(1, AT(1));
+    let is = || watched(&File::open(&path).unwrap());
+    assert_eq!((is(), file.is_unseen()), (Ok(Watched::ReadLocked), true));
+    drop(reader);
+    file.ensure_value(1, AT(2_000));
+    assert_eq!(is(), Ok(Watched::Unseen));
+}
