@@ -31,7 +31,7 @@ pub use self::place::unseen;
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
-/// The shortest time between two messages that another process has changed the file.
+/// The shortest time between two messages of the same trouble.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The file, its lock and its trouble.
@@ -51,6 +51,10 @@ pub struct TrackFile {
     wrong: Option<String>,
     /// The reason why the modification time cannot be set: the next write would fail, too.
     frozen: Option<String>,
+    /// The troubles of the last minute that were reported.
+    said: Vec<(String, Duration)>,
+    /// True if the trouble that the file has the wrong value was reported, and not yet its end.
+    is_wrong_said: bool,
     /// When the last message was that another process has changed the file.
     warned_changed: Option<Duration>,
     news: Vec<String>,
@@ -69,6 +73,8 @@ pub enum Unfit {
     NotHandedOver,
     /// A system call failed, perhaps temporarily.
     System(Errno),
+    /// Its content cannot be read.
+    Unread(Errno),
     /// It was written, but there is no descriptor whose close(2) would notify keepalived.
     NotNotified(Errno),
 }
@@ -86,7 +92,9 @@ impl fmt::Display for Unfit {
             Self::NotANumber => "it holds something that is not a number",
             Self::Locked => "another watch keeps it",
             Self::NotHandedOver => "a reload cannot change the file",
-            Self::System(errno) | Self::NotNotified(errno) => return ErrnoText(*errno).fmt(f),
+            Self::System(errno) | Self::Unread(errno) | Self::NotNotified(errno) => {
+                return ErrnoText(*errno).fmt(f);
+            }
         })
     }
 }
@@ -111,6 +119,8 @@ impl TrackFile {
             beaten: None,
             wrong: None,
             frozen: None,
+            said: Vec::new(),
+            is_wrong_said: false,
             warned_changed: None,
             news: Vec::new(),
         };
@@ -146,16 +156,33 @@ impl TrackFile {
         self.beat(now);
         let kept = self.try_ensure(value, now);
         let path = self.path.display();
-        let wrong = kept
-            .err()
-            .map(|why| format!("{path} cannot be written: {why}"));
-        if wrong != self.wrong {
-            self.news.push(match &wrong {
-                Some(wrong) => wrong.clone(),
-                None => format!("{path} is written again: it says {value}"),
-            });
-            self.wrong = wrong;
+        let wrong = kept.err().map(|why| match why {
+            Unfit::Unread(_) => format!("{path} cannot be read: {why}"),
+            _ => format!("{path} cannot be written: {why}"),
+        });
+        match &wrong {
+            Some(_) if self.is_wrong_said && wrong == self.wrong => {}
+            Some(wrong) => self.is_wrong_said |= self.say(wrong, now),
+            None if self.is_wrong_said => {
+                let again = format!("{path} is written again: it says {value}");
+                self.news.push(again);
+                self.is_wrong_said = false;
+            }
+            None => {}
         }
+        self.wrong = wrong;
+    }
+
+    /// Reports a trouble, at most once a minute if it is the same one. Returns true if it was reported.
+    fn say(&mut self, trouble: &str, now: Duration) -> bool {
+        self.said
+            .retain(|(_, at)| now.saturating_sub(*at) < SAY_AGAIN);
+        let is_new = self.said.iter().all(|(said, _)| said != trouble);
+        if is_new {
+            self.said.push((trouble.to_owned(), now));
+            self.news.push(trouble.to_owned());
+        }
+        is_new
     }
 
     fn beat(&mut self, now: Duration) {
@@ -173,10 +200,10 @@ impl TrackFile {
         let path = self.path.display();
         let frozen = beaten.err().map(ErrnoText);
         let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
-        if frozen != self.frozen {
-            self.news.extend(frozen.clone());
-            self.frozen = frozen;
+        if let Some(frozen) = frozen.as_ref().filter(|_| frozen != self.frozen) {
+            self.say(frozen, now);
         }
+        self.frozen = frozen;
     }
 
     fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {

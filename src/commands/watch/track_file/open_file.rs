@@ -110,25 +110,24 @@ impl Held {
     }
 
     /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
-    pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> io::Result<bool> {
+    pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> Result<bool, Unfit> {
         if *found == self.mark && self.fresh.is_none() {
             return Ok(true);
         }
-        if self
-            .fresh
-            .is_some_and(|since| now.saturating_sub(since) > MTIME_GRANULARITY)
-        {
-            self.fresh = None;
-        }
-        self.mark = *found;
         let mut text = [0; MOST];
-        let length = self.file.read_at(&mut text, 0)?;
+        let length = self.file.read_at(&mut text, 0);
+        let length = length.map_err(|error| Unfit::Unread(ErrnoText::from(&error).0))?;
+        // Not after an error: the next look must read the file again.
+        let is_fresh = |since: &Duration| now.saturating_sub(*since) <= MTIME_GRANULARITY;
+        self.fresh = self.fresh.filter(is_fresh);
+        self.mark = *found;
         Ok(text
             .get(..length)
             .unwrap_or_default()
             .starts_with(line(value).as_bytes()))
     }
 
+    /// Writes the value, notifies keepalived and reads the file back.
     pub fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
         let line = line(value);
         self.file.write_all_at(line.as_bytes(), 0)?;
@@ -150,7 +149,8 @@ impl Held {
             .metadata()
             .map_or(self.mark, |found| Mark::of(&found));
         self.fresh = Some(now);
-        Ok(())
+        let mark = self.mark;
+        self.says(value, &mark, now).map(drop)
     }
 }
 

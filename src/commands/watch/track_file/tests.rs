@@ -235,3 +235,48 @@ fn a_lock_that_is_taken_later_keeps_the_mark_of_a_lost_file() {
     file.ensure_value(1, AT(2_000));
     assert_eq!(is(), Ok(Watched::Unseen));
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_trouble_until_it_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.ensure_value(0, AT(0));
+    let path = file.path.clone();
+    let swap = |file: &mut TrackFile, is_read: bool| {
+        let opened = File::options().read(is_read).write(true).open(&path);
+        file.held.as_mut().unwrap().file = opened.unwrap();
+    };
+    swap(&mut file, false);
+    let mut news = Vec::new();
+    for at in (1_000..10_000).step_by(100) {
+        // A changed value is written, but that does not show that it can be read.
+        file.ensure_value(i16::from(at > 5_000), AT(at));
+        assert!(!file.is_right(), "at {at}");
+        news.extend(file.news());
+    }
+    let shown = file.path.display();
+    let why = format!("{shown} cannot be read: Bad file number (EBADF)");
+    let again = format!("{shown} is written again: it says 1");
+    assert_eq!(
+        (news, content(&file)),
+        (vec![why.clone()], "1\n".to_owned())
+    );
+    swap(&mut file, true);
+    file.ensure_value(1, AT(10_000));
+    assert_eq!((file.news(), file.is_right()), (vec![again.clone()], true));
+    // The same trouble again is reported after a minute, and only a reported one as repaired.
+    for (at, is_read, expected) in [
+        (11_000, false, None),
+        (12_000, true, None),
+        (13_000, false, None),
+        (61_000, false, Some(&why)),
+        (62_000, false, None),
+        (63_000, true, Some(&again)),
+    ] {
+        swap(&mut file, is_read);
+        file.ensure_value(1, AT(at));
+        let said = file.news();
+        assert_eq!((said.first(), said.len() < 2), (expected, true), "at {at}");
+        assert_eq!(file.is_right(), is_read, "at {at}");
+    }
+}
