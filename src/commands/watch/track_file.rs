@@ -26,8 +26,8 @@ use crate::host::folders;
 
 use self::open_file::{Held, Mark, is_in_the_way, line};
 pub use self::open_file::{Watched, check_writable, is_same, replace, value, watched, write_once};
-use self::place::Place;
 pub use self::place::unseen;
+use self::place::{Place, is_nameless};
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
@@ -207,7 +207,11 @@ impl TrackFile {
     }
 
     fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
+        let found = fs::symlink_metadata(&self.path);
+        if self.unseen.is_none() && found.as_ref().is_ok_and(is_nameless) {
+            self.lose();
+        }
+        let found = found.map(|found| Mark::of(&found));
         let is_it = |held: &&mut Held| match &found {
             Ok(found) => found.id == held.mark.id,
             // Without an answer the open file is the best choice.
@@ -260,9 +264,7 @@ impl TrackFile {
         self.held = Some(held);
         let had = self.value.replace(value);
         if self.is_unseen_now() {
-            let text = unseen(&self.path);
-            self.news.push(text.clone());
-            self.unseen = Some(text);
+            self.lose();
         } else if had == Some(value) {
             self.warn_changed(value, now);
         }
@@ -270,6 +272,14 @@ impl TrackFile {
             self.held.iter().for_each(Held::mark_unseen);
         }
         Ok(())
+    }
+
+    /// Reports that keepalived may not see the file.
+    fn lose(&mut self) {
+        let text = unseen(&self.path);
+        self.news.push(text.clone());
+        self.unseen = Some(text);
+        self.held.iter().for_each(Held::mark_unseen);
     }
 
     /// True if keepalived may have lost the file with the change to the one that is open now.
