@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -269,6 +269,47 @@ fn a_file_that_keepalived_has_lost_is_trouble_until_a_reload() {
 }
 
 #[test]
+fn a_mounted_file_whose_source_is_removed_or_replaced_is_lost() {
+    let losses: [fn(&Path); 2] = [
+        |host| fs::remove_file(host).unwrap(),
+        |host| {
+            let draft = unused(host);
+            fs::write(&draft, "0\n").unwrap();
+            fs::rename(&draft, host).unwrap();
+        },
+    ];
+    for lose in losses {
+        in_namespace(move || {
+            own_mounts();
+            let _socket = listen("127.0.0.1", 443);
+            let folder = tempfile::tempdir().unwrap();
+            let [host, track] = ["host", "track"].map(|name| folder.path().join(name));
+            fs::write(&host, "1\n").unwrap();
+            fs::write(&track, "").unwrap();
+            bind(&host, &track);
+            let notices = tempfile::tempdir().unwrap();
+            let watcher = Watcher::start_at(&track, notices, Confined::new("sh"), "443");
+            lose(&host);
+            let shown = track.display();
+            let why = format!(
+                "keepalived may no longer see {shown}: the source of this mount was removed or replaced; \
+                 mount its folder instead"
+            );
+            watcher.await_notice(&format!("STATUS=TROUBLE: {why}; up (0)"));
+            listenup(&format!("watch --status --track-file {shown} 443"))
+                .exits(2)
+                .stdout(&format!("LISTENUP WATCH CRITICAL - {why}\n"));
+            // A reload does not end this trouble.
+            watcher.signal(Signal::SIGHUP);
+            watcher.await_notice("RELOADING=1");
+            watcher.await_notice("STATUS=TROUBLE: keepalived may");
+            let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
+            assert_eq!(said.stderr.matches(&why).count(), 2, "{said:?}");
+        });
+    }
+}
+
+#[test]
 fn a_file_that_is_replaced_in_its_folder_is_not_lost() {
     in_namespace(|| {
         own_mounts();
@@ -436,8 +477,31 @@ fn a_user_who_can_only_read_the_file_cannot_lock_a_watch_out() {
             l_pid: 0,
         };
         fcntl(&reader, FcntlArg::F_OFD_SETLK(&whole)).unwrap();
-        let _watch = start(&track, "443");
+        let watch = start(&track, "443");
         await_says(&track, "0");
+        let shown = track.display();
+        let status = || listenup(&format!("watch --status --track-file {shown} 443"));
+        status().exits(0);
+        drop(reader);
+        let await_lock = || {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while status().code != Some(0) {
+                assert!(Instant::now() < deadline);
+                thread::sleep(Duration::from_millis(50));
+            }
+        };
+        await_lock();
+        // Once the lock is free the watch has it.
+        let said = listenup(&format!("watch --track-file {shown} 80")).exits(1);
+        assert!(
+            said.stderr.ends_with(": another watch keeps it\n"),
+            "{said:?}"
+        );
+        let (code, _, stderr) = end(watch);
+        let line = format!(
+            "listenup: another process has a lock on {shown}: a second watch would not be refused\n"
+        );
+        assert_eq!((code, stderr), (0, line));
     });
 }
 

@@ -295,7 +295,7 @@ fn no_signal_ends_or_stops_the_watch_with_0_in_the_file() {
         let is_tested = |signal: &i32| {
             ![libc::SIGKILL, libc::SIGSTOP].contains(signal)
                 && !errors.contains(signal)
-                // The C library takes these for itself.
+                // The C library does not let a program block these; the page says so.
                 && !(32..=34).contains(signal)
         };
         for signal in (1..=64).filter(is_tested) {

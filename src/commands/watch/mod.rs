@@ -139,6 +139,8 @@ struct Watch<'a> {
     metrics: RefCell<Option<Metrics>>,
     program: Program,
     trial: Option<Trial>,
+    /// The trouble with the file in the last report.
+    trouble: Option<String>,
     /// When the service manager and the metrics got the last report.
     reported: Duration,
 }
@@ -195,6 +197,7 @@ impl<'a> Watch<'a> {
             metrics: RefCell::new(metrics),
             program: Program::of(&options.line),
             trial: None,
+            trouble: None,
             reported: Duration::ZERO,
         };
         watch.update_file(None);
@@ -267,11 +270,13 @@ impl<'a> Watch<'a> {
         for text in news.iter().chain(&self.looks.news()) {
             self.reporter.trouble(text);
         }
-        let is_new = changed.is_some() || !news.is_empty();
+        let trouble = self.file.trouble();
+        let is_new = changed.is_some() || trouble != self.trouble;
         if !is_new && now.saturating_sub(self.reported) < track_file::BEAT {
             return;
         }
         self.reported = now;
+        self.trouble = trouble;
         self.history.forget(now);
         let Some(report) = self.report(since_event) else {
             return;

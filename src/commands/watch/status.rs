@@ -50,8 +50,8 @@ fn find(options: &WatchOptions) -> Result<String, String> {
     match track_file::watched(&file) {
         Ok(Watched::No) => return Err(format!("no watch keeps {shown}")),
         Ok(Watched::Unseen) => return Err(track_file::unseen(path)),
-        // A file system without locks.
-        Ok(Watched::Yes) | Err(_) => {}
+        // The modification time shows whether there is a watch, as on a file system without locks.
+        Ok(Watched::Yes | Watched::ReadLocked) | Err(_) => {}
     }
     let modified = file.metadata().and_then(|found| found.modified());
     // A modification time in the future is one before the clock was set back.

@@ -26,12 +26,12 @@ use crate::host::folders;
 
 use self::open_file::{Held, Mark, is_in_the_way, line};
 pub use self::open_file::{Watched, check_writable, is_same, replace, value, watched, write_once};
-use self::place::Place;
 pub use self::place::unseen;
+use self::place::{Place, is_nameless};
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
-/// The shortest time between two messages that another process has changed the file.
+/// The shortest time between two messages of the same trouble.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The file, its lock and its trouble.
@@ -51,6 +51,10 @@ pub struct TrackFile {
     wrong: Option<String>,
     /// The reason why the modification time cannot be set: the next write would fail, too.
     frozen: Option<String>,
+    /// The troubles of the last minute that were reported.
+    said: Vec<(String, Duration)>,
+    /// True if the trouble that the file has the wrong value was reported, and not yet its end.
+    is_wrong_said: bool,
     /// When the last message was that another process has changed the file.
     warned_changed: Option<Duration>,
     news: Vec<String>,
@@ -69,6 +73,8 @@ pub enum Unfit {
     NotHandedOver,
     /// A system call failed, perhaps temporarily.
     System(Errno),
+    /// Its content cannot be read.
+    Unread(Errno),
     /// It was written, but there is no descriptor whose close(2) would notify keepalived.
     NotNotified(Errno),
 }
@@ -86,7 +92,9 @@ impl fmt::Display for Unfit {
             Self::NotANumber => "it holds something that is not a number",
             Self::Locked => "another watch keeps it",
             Self::NotHandedOver => "a reload cannot change the file",
-            Self::System(errno) | Self::NotNotified(errno) => return ErrnoText(*errno).fmt(f),
+            Self::System(errno) | Self::Unread(errno) | Self::NotNotified(errno) => {
+                return ErrnoText(*errno).fmt(f);
+            }
         })
     }
 }
@@ -96,7 +104,7 @@ impl TrackFile {
     /// exist, is left to [`TrackFile::ensure_value`].
     ///
     /// # Errors
-    /// Returns why no watch can begin with this file. Then a file that was handed over says `down`.
+    /// Returns why no watch can begin with this file. Then a file that was handed over says `down`, unless another watch keeps it.
     pub fn open(
         path: &Path,
         handed_over: Option<File>,
@@ -111,6 +119,8 @@ impl TrackFile {
             beaten: None,
             wrong: None,
             frozen: None,
+            said: Vec::new(),
+            is_wrong_said: false,
             warned_changed: None,
             news: Vec::new(),
         };
@@ -129,9 +139,8 @@ impl TrackFile {
             Err(Unfit::System(_)) => return Ok((file, found)),
             held => held?,
         };
-        if !held.lock() {
-            return Err(Unfit::Locked);
-        }
+        let is_read_locked = held.lock(false)?;
+        file.news.extend(is_read_locked.then(|| read_locked(path)));
         file.place = Place::of(path, Some(&held.file)).ok();
         // The value that it holds need not be written.
         let mark = held.mark;
@@ -147,16 +156,33 @@ impl TrackFile {
         self.beat(now);
         let kept = self.try_ensure(value, now);
         let path = self.path.display();
-        let wrong = kept
-            .err()
-            .map(|why| format!("{path} cannot be written: {why}"));
-        if wrong != self.wrong {
-            self.news.push(match &wrong {
-                Some(wrong) => wrong.clone(),
-                None => format!("{path} is written again: it says {value}"),
-            });
-            self.wrong = wrong;
+        let wrong = kept.err().map(|why| match why {
+            Unfit::Unread(_) => format!("{path} cannot be read: {why}"),
+            _ => format!("{path} cannot be written: {why}"),
+        });
+        match &wrong {
+            Some(_) if self.is_wrong_said && wrong == self.wrong => {}
+            Some(wrong) => self.is_wrong_said |= self.say(wrong, now),
+            None if self.is_wrong_said => {
+                let again = format!("{path} is written again: it says {value}");
+                self.news.push(again);
+                self.is_wrong_said = false;
+            }
+            None => {}
         }
+        self.wrong = wrong;
+    }
+
+    /// Reports a trouble, at most once a minute if it is the same one. Returns true if it was reported.
+    fn say(&mut self, trouble: &str, now: Duration) -> bool {
+        self.said
+            .retain(|(_, at)| now.saturating_sub(*at) < SAY_AGAIN);
+        let is_new = self.said.iter().all(|(said, _)| said != trouble);
+        if is_new {
+            self.said.push((trouble.to_owned(), now));
+            self.news.push(trouble.to_owned());
+        }
+        is_new
     }
 
     fn beat(&mut self, now: Duration) {
@@ -174,14 +200,18 @@ impl TrackFile {
         let path = self.path.display();
         let frozen = beaten.err().map(ErrnoText);
         let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
-        if frozen != self.frozen {
-            self.news.extend(frozen.clone());
-            self.frozen = frozen;
+        if let Some(frozen) = frozen.as_ref().filter(|_| frozen != self.frozen) {
+            self.say(frozen, now);
         }
+        self.frozen = frozen;
     }
 
     fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
+        let found = fs::symlink_metadata(&self.path);
+        if self.unseen.is_none() && found.as_ref().is_ok_and(is_nameless) {
+            self.lose();
+        }
+        let found = found.map(|found| Mark::of(&found));
         let is_it = |held: &&mut Held| match &found {
             Ok(found) => found.id == held.mark.id,
             // Without an answer the open file is the best choice.
@@ -190,6 +220,9 @@ impl TrackFile {
         let Some(held) = self.held.as_mut().filter(is_it) else {
             return self.reopen_and_write(value, now);
         };
+        if held.lock(self.unseen.is_some())? {
+            self.news.push(read_locked(&self.path));
+        }
         let was = self.value;
         if was == Some(value) && held.says(value, &found?, now)? {
             return Ok(());
@@ -223,17 +256,15 @@ impl TrackFile {
             }
             opened => opened?,
         };
-        if !held.lock() {
-            return Err(Unfit::Locked);
+        if held.lock(self.unseen.is_some())? {
+            self.news.push(read_locked(&self.path));
         }
         held.write(value, &self.path, now)?;
         // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
         self.held = Some(held);
         let had = self.value.replace(value);
         if self.is_unseen_now() {
-            let text = unseen(&self.path);
-            self.news.push(text.clone());
-            self.unseen = Some(text);
+            self.lose();
         } else if had == Some(value) {
             self.warn_changed(value, now);
         }
@@ -241,6 +272,14 @@ impl TrackFile {
             self.held.iter().for_each(Held::mark_unseen);
         }
         Ok(())
+    }
+
+    /// Reports that keepalived may not see the file.
+    fn lose(&mut self) {
+        let text = unseen(&self.path);
+        self.news.push(text.clone());
+        self.unseen = Some(text);
+        self.held.iter().for_each(Held::mark_unseen);
     }
 
     /// True if keepalived may have lost the file with the change to the one that is open now.
@@ -297,6 +336,12 @@ impl TrackFile {
     pub fn insecure_folder(&self) -> Option<PathBuf> {
         folders::insecure_folder(&self.path, nix::unistd::geteuid().as_raw())
     }
+}
+
+/// Returns the message that the file has no lock because another process has one for reading.
+fn read_locked(path: &Path) -> String {
+    let path = path.display();
+    format!("another process has a lock on {path}: a second watch would not be refused")
 }
 
 #[cfg(test)]

@@ -34,6 +34,9 @@ pub(super) struct Held {
     pub mark: Mark,
     /// When the file was written or its times were set. `None`: the mark is enough to notice a change.
     pub fresh: Option<Duration>,
+    is_locked: bool,
+    /// True if [`Held::lock`] has reported the lock of a reader.
+    is_warned: bool,
 }
 
 /// Metadata that change with each change of the file.
@@ -67,18 +70,34 @@ impl Held {
             file,
             mark: Mark::of(&found),
             fresh: None,
+            is_locked: false,
+            is_warned: false,
         })
     }
 
-    /// Locks the file. Returns false if another watch has the lock.
+    /// Locks the file, if that is not done yet. A file that is marked as not seen by keepalived stays marked. Returns true once
+    /// if a lock for reading prevents that: a user who can only read the file must not keep a watch from it.
     ///
-    /// The lock belongs to the open file, so a reload keeps it. It is one for writing (F_OFD_SETLK): a user who can only read
-    /// the file cannot get it, and cannot keep a watch from the file, as with flock(2). A file system without locks is left
-    /// to the person who has chosen it.
-    pub fn lock(&self) -> bool {
-        let lock = whole_file(libc::F_WRLCK);
-        let locked = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock));
-        locked.is_ok() || matches!(watched(&self.file), Err(_) | Ok(Watched::No))
+    /// The lock belongs to the open file, so a reload keeps it. It is one for writing (F_OFD_SETLK), which a user who can only
+    /// read the file cannot get. A file system without locks is left to the person who has chosen it.
+    ///
+    /// # Errors
+    /// Returns an error if another watch has the lock.
+    pub fn lock(&mut self, is_unseen: bool) -> Result<bool, Unfit> {
+        let lock = libc::flock {
+            l_len: if is_unseen { libc::off_t::MAX } else { 0 },
+            ..whole_file(libc::F_WRLCK)
+        };
+        let set = FcntlArg::F_OFD_SETLK(&lock);
+        self.is_locked = self.is_locked || fcntl(&self.file, set).is_ok();
+        if self.is_locked {
+            return Ok(false);
+        }
+        match watched(&self.file) {
+            Ok(Watched::Yes | Watched::Unseen) => Err(Unfit::Locked),
+            Ok(Watched::ReadLocked) => Ok(!std::mem::replace(&mut self.is_warned, true)),
+            Ok(Watched::No) | Err(_) => Ok(false),
+        }
     }
 
     /// Makes [`watched`] report that keepalived may not see the file: the lock no longer has the last byte a file can have.
@@ -91,25 +110,24 @@ impl Held {
     }
 
     /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
-    pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> io::Result<bool> {
+    pub fn says(&mut self, value: i16, found: &Mark, now: Duration) -> Result<bool, Unfit> {
         if *found == self.mark && self.fresh.is_none() {
             return Ok(true);
         }
-        if self
-            .fresh
-            .is_some_and(|since| now.saturating_sub(since) > MTIME_GRANULARITY)
-        {
-            self.fresh = None;
-        }
-        self.mark = *found;
         let mut text = [0; MOST];
-        let length = self.file.read_at(&mut text, 0)?;
+        let length = self.file.read_at(&mut text, 0);
+        let length = length.map_err(|error| Unfit::Unread(ErrnoText::from(&error).0))?;
+        // Not after an error: the next look must read the file again.
+        let is_fresh = |since: &Duration| now.saturating_sub(*since) <= MTIME_GRANULARITY;
+        self.fresh = self.fresh.filter(is_fresh);
+        self.mark = *found;
         Ok(text
             .get(..length)
             .unwrap_or_default()
             .starts_with(line(value).as_bytes()))
     }
 
+    /// Writes the value, notifies keepalived and reads the file back.
     pub fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
         let line = line(value);
         self.file.write_all_at(line.as_bytes(), 0)?;
@@ -131,7 +149,8 @@ impl Held {
             .metadata()
             .map_or(self.mark, |found| Mark::of(&found));
         self.fresh = Some(now);
-        Ok(())
+        let mark = self.mark;
+        self.says(value, &mark, now).map(drop)
     }
 }
 
@@ -144,6 +163,8 @@ pub enum Watched {
     Yes,
     /// A watch has it, and keepalived may not see the file.
     Unseen,
+    /// Another process has a lock for reading, so a watch can be there without its lock.
+    ReadLocked,
 }
 
 /// Returns whether a watch has locked this file through another open file description.
@@ -151,13 +172,18 @@ pub enum Watched {
 /// # Errors
 /// Returns why the file system or the kernel (gVisor) cannot answer.
 pub fn watched(file: &File) -> Result<Watched, Errno> {
-    let mut lock = whole_file(libc::F_RDLCK);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
-    Ok(match (i32::from(lock.l_type), lock.l_len) {
-        (libc::F_WRLCK, 0) => Watched::Yes,
-        (libc::F_WRLCK, _) => Watched::Unseen,
-        _ => Watched::No,
-    })
+    // A lock for reading conflicts with the second one alone.
+    for kind in [libc::F_RDLCK, libc::F_WRLCK] {
+        let mut lock = whole_file(kind);
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+        match (i32::from(lock.l_type), lock.l_len) {
+            (libc::F_WRLCK, 0) => return Ok(Watched::Yes),
+            (libc::F_WRLCK, _) => return Ok(Watched::Unseen),
+            (libc::F_RDLCK, _) => return Ok(Watched::ReadLocked),
+            _ => {}
+        }
+    }
+    Ok(Watched::No)
 }
 
 fn whole_file(kind: i32) -> libc::flock {

@@ -1,8 +1,9 @@
 //! The place of the file. keepalived has an inotify watch of the folder, and loses the file if that folder or the mount of the
 //! file becomes another one.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::open_file::{Id, Mark, folder, open_folder};
@@ -35,9 +36,19 @@ impl Place {
     }
 }
 
+/// True for the source of a mount that was removed or replaced where keepalived tracks it: only the mount still leads to it.
+pub(super) fn is_nameless(found: &Metadata) -> bool {
+    found.nlink() == 0
+}
+
 /// Returns the message that keepalived may not see the file at this path, with what to do.
 pub fn unseen(path: &Path) -> String {
     let shown = path.display();
+    if fs::symlink_metadata(path).is_ok_and(|found| is_nameless(&found)) {
+        return format!(
+            "keepalived may no longer see {shown}: the source of this mount was removed or replaced; mount its folder instead"
+        );
+    }
     let folder = folder(path).file_name().and_then(|name| name.to_str());
     // The unit's RuntimeDirectory=. A name that a shell would change is not advice to paste.
     let is_plain = |name: &&str| {

@@ -162,3 +162,121 @@ fn a_new_folder_with_the_same_name_is_not_the_same_place() {
         "{quoted}"
     );
 }
+
+/// A lock for reading of the whole file, which requires no more than the permission to read it.
+fn lock_by_a_reader(path: &Path) -> File {
+    let reader = File::open(path).unwrap();
+    let lock = nix::libc::flock {
+        l_type: nix::libc::F_RDLCK as i16,
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    let set = nix::fcntl::FcntlArg::F_OFD_SETLK(&lock);
+    nix::fcntl::fcntl(&reader, set).unwrap();
+    reader
+}
+
+#[test]
+fn a_lock_that_a_reader_prevents_is_reported_once_and_taken_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("service");
+    fs::write(&path, "1\n").unwrap();
+    let is = || watched(&File::open(&path).unwrap());
+    let reader = lock_by_a_reader(&path);
+    let [mut first, mut second] = [(); 2].map(|()| open(&folder));
+    assert_eq!(is(), Ok(Watched::ReadLocked));
+    for at in [0, 1_000, 2_000] {
+        first.ensure_value(1, AT(at));
+    }
+    let text = format!(
+        "another process has a lock on {}: a second watch would not be refused",
+        path.display()
+    );
+    assert_eq!((first.news(), first.trouble()), (vec![text], None));
+    drop(reader);
+    assert_eq!(is(), Ok(Watched::No));
+    first.ensure_value(1, AT(3_000));
+    assert_eq!(is(), Ok(Watched::Yes));
+    // Now one of them keeps the file.
+    second.ensure_value(0, AT(3_000));
+    let why = format!(
+        "{} cannot be written: another watch keeps it",
+        path.display()
+    );
+    assert_eq!(
+        (content(&first).as_str(), second.trouble()),
+        ("1\n", Some(why))
+    );
+    first.ensure_value(1, AT(4_000));
+    assert_eq!((first.news(), first.is_right()), (vec![], true));
+    drop(first);
+    second.ensure_value(0, AT(4_000));
+    assert_eq!((content(&second).as_str(), second.trouble()), ("0\n", None));
+}
+
+#[test]
+fn a_lock_that_is_taken_later_keeps_the_mark_of_a_lost_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let path = inner.join("service");
+    let mut file = TrackFile::open(&path, None, 1).unwrap().0;
+    file.ensure_value(1, AT(0));
+    fs::rename(&inner, folder.path().join("moved")).unwrap();
+    fs::create_dir(&inner).unwrap();
+    fs::write(&path, "0\n").unwrap();
+    let reader = lock_by_a_reader(&path);
+    file.ensure_value(1, AT(1));
+    let is = || watched(&File::open(&path).unwrap());
+    assert_eq!((is(), file.is_unseen()), (Ok(Watched::ReadLocked), true));
+    drop(reader);
+    file.ensure_value(1, AT(2_000));
+    assert_eq!(is(), Ok(Watched::Unseen));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_trouble_until_it_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.ensure_value(0, AT(0));
+    let path = file.path.clone();
+    let swap = |file: &mut TrackFile, is_read: bool| {
+        let opened = File::options().read(is_read).write(true).open(&path);
+        file.held.as_mut().unwrap().file = opened.unwrap();
+    };
+    swap(&mut file, false);
+    let mut news = Vec::new();
+    for at in (1_000..10_000).step_by(100) {
+        // A changed value is written, but that does not show that it can be read.
+        file.ensure_value(i16::from(at > 5_000), AT(at));
+        assert!(!file.is_right(), "at {at}");
+        news.extend(file.news());
+    }
+    let shown = file.path.display();
+    let why = format!("{shown} cannot be read: Bad file number (EBADF)");
+    let again = format!("{shown} is written again: it says 1");
+    assert_eq!(
+        (news, content(&file)),
+        (vec![why.clone()], "1\n".to_owned())
+    );
+    swap(&mut file, true);
+    file.ensure_value(1, AT(10_000));
+    assert_eq!((file.news(), file.is_right()), (vec![again.clone()], true));
+    // The same trouble again is reported after a minute, and only a reported one as repaired.
+    for (at, is_read, expected) in [
+        (11_000, false, None),
+        (12_000, true, None),
+        (13_000, false, None),
+        (61_000, false, Some(&why)),
+        (62_000, false, None),
+        (63_000, true, Some(&again)),
+    ] {
+        swap(&mut file, is_read);
+        file.ensure_value(1, AT(at));
+        let said = file.news();
+        assert_eq!((said.first(), said.len() < 2), (expected, true), "at {at}");
+        assert_eq!(file.is_right(), is_read, "at {at}");
+    }
+}
