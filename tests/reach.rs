@@ -209,6 +209,45 @@ fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
 }
 
 #[test]
+fn an_mptcp_endpoint_on_a_wildcard_does_not_listen_and_others_do() {
+    in_namespace(|| {
+        ip("address add 192.0.2.1/24 dev lo");
+        let settings = ["-qw", "net.mptcp.enabled=1", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 0.0.0.0 port 4433 signal");
+        ip("mptcp endpoint add :: port 4434 signal");
+        for (port, address) in [(4433, "192.0.2.1"), (4434, "[::1]")] {
+            let at_address = format!("{address}:{port}");
+            assert!(!connects(&at_address));
+            for source in ["auto", "sock_diag"] {
+                for target in [port.to_string(), at_address.clone()] {
+                    for option in ["", "--owner-user root "] {
+                        listenup(&format!("check --source {source} {option}{target}"))
+                            .exits(1)
+                            .stdout_has("belongs to the kernel, for an MPTCP endpoint");
+                    }
+                    listenup(&format!("check --source {source} --absent {target}")).exits(0);
+                }
+            }
+        }
+        // The same address and backlog.
+        let _other = mptcp("0.0.0.0", 4435, 1024);
+        let plain = [listen("0.0.0.0", 4436), listen("::", 4437)];
+        for socket in &plain {
+            socket.listen(1024).unwrap();
+        }
+        for port in 4435..=4437 {
+            assert!(connects(&format!("192.0.2.1:{port}")));
+            for target in [format!("{port}"), format!("192.0.2.1:{port}")] {
+                listenup(&format!("check {target}")).exits(0);
+                listenup(&format!("check --owner-user root {target}")).exits(0);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_listener_chosen_by_bpf_counts_with_every_option() {
     in_namespace(|| {
         let served = listen("127.0.0.1", 8080);
