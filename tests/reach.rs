@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use common::bpf::Steering;
 use common::node::Node;
-use common::program::listenup;
+use common::program::{LISTENUP, listenup};
 use common::sockets::{listen, listen_with};
 use common::udp::bound_with;
 use common::watcher::Watcher;
@@ -498,6 +498,58 @@ fn a_device_other_than_lo_reaches_no_listener_on_a_loopback_address() {
             assert_eq!(connects(target), connects_to_it, "{target}");
             listenup(&format!("check --interface d0 192.0.2.1:446 {target}"))
                 .exits(u8::from(!connects_to_it).into());
+        }
+    });
+}
+
+/// The exit code of a check in which this system call fails once, at this place among those of its name.
+fn code_with_failure(call: &str, error: &str, place: usize, words: &str) -> Option<i32> {
+    let fault = format!("inject={call}:error={error}:when={place}");
+    let strace = Command::new("strace")
+        .args([
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            &fault,
+            LISTENUP,
+            "check",
+            "-q",
+        ])
+        .args(words.split(' '))
+        .status();
+    strace.unwrap().code()
+}
+
+#[test]
+fn one_failed_call_makes_no_unreachable_listener_count() {
+    in_namespace(|| {
+        make_device();
+        ip("link add br0 type bridge");
+        ip("link set br0 up");
+        ip("link set p0 master br0");
+        ip("link add gone type bridge");
+        let set = Command::new("sysctl")
+            .args(["-qw", "net.mptcp.enabled=1"])
+            .status()
+            .unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 192.0.2.1 port 446 signal");
+        let _listeners = [
+            listen_with("0.0.0.0", 443, on(b"p0")),
+            listen_with("0.0.0.0", 444, on(b"gone")),
+            listen_with("0.0.0.0", 445, on(b"d0")),
+        ];
+        ip("link delete gone");
+        for words in ["443", "444", "127.0.0.1:445", "446"] {
+            for call in ["sendto", "recvmsg"] {
+                // A check of these makes fewer than ten of each call.
+                for place in 1..=10 {
+                    let error = ["ENOBUFS", "ENOMEM", "EPERM"][place % 3];
+                    let code = code_with_failure(call, error, place, words);
+                    assert_eq!(code, Some(1), "{words}: {call} number {place}, {error}");
+                }
+            }
         }
     });
 }

@@ -215,7 +215,11 @@ fn listeners(
     });
     let mut faults = Vec::new();
     for source in chain.sources() {
-        match all_of(source, &protocols, deadline) {
+        let mut answer = all_of(source, &protocols, deadline);
+        if answer.as_ref().is_err_and(SourceError::can_pass) {
+            answer = all_of(source, &protocols, deadline);
+        }
+        match answer {
             Ok(mut listeners) => {
                 if !options.targets.is_empty() {
                     listeners.retain(|listener| serves_one(&options.targets, listener));
