@@ -392,6 +392,33 @@ fn a_listener_on_lo_is_reached_at_addresses_of_lo_alone() {
 }
 
 #[test]
+fn a_loopback_address_of_another_device_is_not_taken_for_one_of_lo() {
+    in_namespace(|| {
+        make_device();
+        ip("address add 127.5.5.5/32 dev d0");
+        let _on_lo = [
+            listen_with("127.5.5.5", 443, on(b"lo")),
+            listen_with("0.0.0.0", 444, on(b"lo")),
+        ];
+        for target in ["443", "127.5.5.5:443", "127.5.5.5:444"] {
+            if target.contains(':') {
+                assert!(!connects(target), "{target}");
+            }
+            for option in ["", "--absent ", "--interface lo "] {
+                listenup(&format!("check --exit-codes distinct {option}{target}"))
+                    .exits(3)
+                    .stdout_has(" on lo, but whether the address is on lo is unknown");
+            }
+        }
+        // Without a device the listener is found in either case.
+        let _any = [listen("127.5.5.5", 445), listen("0.0.0.0", 446)];
+        for target in ["127.5.5.5:445", "127.5.5.5:446", "127.0.0.1:444", "444"] {
+            listenup(&format!("check {target}")).exits(0);
+        }
+    });
+}
+
+#[test]
 fn a_listener_on_a_loopback_address_and_a_device_is_not_reached_through_lo() {
     in_namespace(|| {
         make_device();

@@ -119,7 +119,7 @@ impl Target {
             Endpoint::Address(address, _) => address,
             Endpoint::Port(_) => listener.address.to_canonical(),
         };
-        !address.is_unspecified() && !address.is_loopback() && !takes_no_connections(address)
+        !address.is_unspecified() && !is_on_lo(address) && !takes_no_connections(address)
     }
 
     /// Returns how a connection to the target comes in: through the device of `--interface`, or through `lo` to a loopback
@@ -345,6 +345,22 @@ impl FromStr for Endpoint {
 
 /// Protocols other than TCP and UDP, as ss(8) and others write them before an address.
 const OTHER_PROTOCOLS: [&str; 6] = ["dccp", "mptcp", "raw", "sctp", "unix", "vsock"];
+
+/// The addresses in 127.0.0.0/8 that are taken for addresses of `lo`: localhost, those of systemd-resolved, which binds its
+/// listeners to `lo`, and Debian's for the name of the host. Every other one can be assigned to another device.
+const ON_LO: [Ipv4Addr; 4] = [
+    Ipv4Addr::LOCALHOST,
+    Ipv4Addr::new(127, 0, 0, 53),
+    Ipv4Addr::new(127, 0, 0, 54),
+    Ipv4Addr::new(127, 0, 1, 1),
+];
+
+fn is_on_lo(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => ON_LO.contains(&address),
+        IpAddr::V6(address) => address.is_loopback(),
+    }
+}
 
 /// True if connect(2) refuses the address for every route: multicast, and the limited broadcast. Not 0.0.0.0/8 and
 /// 240.0.0.0/4, which Linux routes like other addresses (include/linux/in.h, ipv4_is_zeronet, ipv4_is_lbcast).
