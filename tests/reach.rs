@@ -299,6 +299,28 @@ fn the_owner_is_that_of_the_listener_chosen_by_bpf() {
 }
 
 #[test]
+fn a_listener_on_an_address_without_connections_does_not_count_and_for_udp_it_does() {
+    in_namespace(|| {
+        let _listeners = [
+            listen("224.0.0.1", 443),
+            listen("255.255.255.255", 444),
+            // bind(2) refuses a multicast address of IPv6.
+            listen("::ffff:224.0.0.1", 445),
+            bound_with("224.0.0.1", 443, |_| {}),
+        ];
+        for source in ["auto", "sock_diag", "proc"] {
+            for port in 443..=445 {
+                listenup(&format!("check --source {source} {port}"))
+                    .exits(1)
+                    .stdout_has(" listens on an address to which no connection can go\n");
+                listenup(&format!("check --source {source} --absent {port}")).exits(0);
+            }
+            listenup(&format!("check --source {source} udp:443")).exits(0);
+        }
+    });
+}
+
+#[test]
 fn a_no_names_other_listeners_on_the_port() {
     in_namespace(|| {
         ip("address add 192.0.2.1/32 dev lo");
