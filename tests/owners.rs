@@ -111,6 +111,12 @@ fn a_listener_whose_main_thread_has_ended_is_found() {
             unsafe { libc::syscall(libc::SYS_exit, 0) };
         });
         listenup("check --timeout 20s --owner-process headless 443").exits(0);
+        let program = std::env::current_exe().unwrap();
+        let program = program.file_name().unwrap().to_str().unwrap();
+        listenup(&format!(
+            "check --timeout 20s --owner-process {program} 443"
+        ))
+        .exits(0);
     });
 }
 

@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use common::bpf::Steering;
 use common::node::Node;
-use common::program::listenup;
+use common::program::{LISTENUP, listenup};
 use common::sockets::{listen, listen_with};
 use common::udp::bound_with;
 use common::watcher::Watcher;
@@ -209,6 +209,45 @@ fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
 }
 
 #[test]
+fn an_mptcp_endpoint_on_a_wildcard_does_not_listen_and_others_do() {
+    in_namespace(|| {
+        ip("address add 192.0.2.1/24 dev lo");
+        let settings = ["-qw", "net.mptcp.enabled=1", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 0.0.0.0 port 4433 signal");
+        ip("mptcp endpoint add :: port 4434 signal");
+        for (port, address) in [(4433, "192.0.2.1"), (4434, "[::1]")] {
+            let at_address = format!("{address}:{port}");
+            assert!(!connects(&at_address));
+            for source in ["auto", "sock_diag"] {
+                for target in [port.to_string(), at_address.clone()] {
+                    for option in ["", "--owner-user root "] {
+                        listenup(&format!("check --source {source} {option}{target}"))
+                            .exits(1)
+                            .stdout_has("belongs to the kernel, for an MPTCP endpoint");
+                    }
+                    listenup(&format!("check --source {source} --absent {target}")).exits(0);
+                }
+            }
+        }
+        // The same address and backlog.
+        let _other = mptcp("0.0.0.0", 4435, 1024);
+        let plain = [listen("0.0.0.0", 4436), listen("::", 4437)];
+        for socket in &plain {
+            socket.listen(1024).unwrap();
+        }
+        for port in 4435..=4437 {
+            assert!(connects(&format!("192.0.2.1:{port}")));
+            for target in [format!("{port}"), format!("192.0.2.1:{port}")] {
+                listenup(&format!("check {target}")).exits(0);
+                listenup(&format!("check --owner-user root {target}")).exits(0);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_listener_chosen_by_bpf_counts_with_every_option() {
     in_namespace(|| {
         let served = listen("127.0.0.1", 8080);
@@ -255,6 +294,28 @@ fn the_owner_is_that_of_the_listener_chosen_by_bpf() {
                 .exits(1)
                 .stdout_has("127.0.0.1:8080 belongs to root, not to nobody");
             listenup(&format!("check --owner-user root {target}")).exits(0);
+        }
+    });
+}
+
+#[test]
+fn a_listener_on_an_address_without_connections_does_not_count_and_for_udp_it_does() {
+    in_namespace(|| {
+        let _listeners = [
+            listen("224.0.0.1", 443),
+            listen("255.255.255.255", 444),
+            // bind(2) refuses a multicast address of IPv6.
+            listen("::ffff:224.0.0.1", 445),
+            bound_with("224.0.0.1", 443, |_| {}),
+        ];
+        for source in ["auto", "sock_diag", "proc"] {
+            for port in 443..=445 {
+                listenup(&format!("check --source {source} {port}"))
+                    .exits(1)
+                    .stdout_has(" listens on an address to which no connection can go\n");
+                listenup(&format!("check --source {source} --absent {port}")).exits(0);
+            }
+            listenup(&format!("check --source {source} udp:443")).exits(0);
         }
     });
 }
@@ -348,6 +409,33 @@ fn a_listener_on_lo_is_reached_at_addresses_of_lo_alone() {
                     .exits(3)
                     .stdout_has(" on lo, but whether the address is on lo is unknown");
             }
+        }
+    });
+}
+
+#[test]
+fn a_loopback_address_of_another_device_is_not_taken_for_one_of_lo() {
+    in_namespace(|| {
+        make_device();
+        ip("address add 127.5.5.5/32 dev d0");
+        let _on_lo = [
+            listen_with("127.5.5.5", 443, on(b"lo")),
+            listen_with("0.0.0.0", 444, on(b"lo")),
+        ];
+        for target in ["443", "127.5.5.5:443", "127.5.5.5:444"] {
+            if target.contains(':') {
+                assert!(!connects(target), "{target}");
+            }
+            for option in ["", "--absent ", "--interface lo "] {
+                listenup(&format!("check --exit-codes distinct {option}{target}"))
+                    .exits(3)
+                    .stdout_has(" on lo, but whether the address is on lo is unknown");
+            }
+        }
+        // Without a device the listener is found in either case.
+        let _any = [listen("127.5.5.5", 445), listen("0.0.0.0", 446)];
+        for target in ["127.5.5.5:445", "127.5.5.5:446", "127.0.0.1:444", "444"] {
+            listenup(&format!("check {target}")).exits(0);
         }
     });
 }
@@ -459,6 +547,58 @@ fn a_device_other_than_lo_reaches_no_listener_on_a_loopback_address() {
             assert_eq!(connects(target), connects_to_it, "{target}");
             listenup(&format!("check --interface d0 192.0.2.1:446 {target}"))
                 .exits(u8::from(!connects_to_it).into());
+        }
+    });
+}
+
+/// The exit code of a check in which this system call fails once, at this place among those of its name.
+fn code_with_failure(call: &str, error: &str, place: usize, words: &str) -> Option<i32> {
+    let fault = format!("inject={call}:error={error}:when={place}");
+    let strace = Command::new("strace")
+        .args([
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            &fault,
+            LISTENUP,
+            "check",
+            "-q",
+        ])
+        .args(words.split(' '))
+        .status();
+    strace.unwrap().code()
+}
+
+#[test]
+fn one_failed_call_makes_no_unreachable_listener_count() {
+    in_namespace(|| {
+        make_device();
+        ip("link add br0 type bridge");
+        ip("link set br0 up");
+        ip("link set p0 master br0");
+        ip("link add gone type bridge");
+        let set = Command::new("sysctl")
+            .args(["-qw", "net.mptcp.enabled=1"])
+            .status()
+            .unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 192.0.2.1 port 446 signal");
+        let _listeners = [
+            listen_with("0.0.0.0", 443, on(b"p0")),
+            listen_with("0.0.0.0", 444, on(b"gone")),
+            listen_with("0.0.0.0", 445, on(b"d0")),
+        ];
+        ip("link delete gone");
+        for words in ["443", "444", "127.0.0.1:445", "446"] {
+            for call in ["sendto", "recvmsg"] {
+                // A check of these makes fewer than ten of each call.
+                for place in 1..=10 {
+                    let error = ["ENOBUFS", "ENOMEM", "EPERM"][place % 3];
+                    let code = code_with_failure(call, error, place, words);
+                    assert_eq!(code, Some(1), "{words}: {call} number {place}, {error}");
+                }
+            }
         }
     });
 }

@@ -336,6 +336,27 @@ fn all_requirements_must_be_met() {
 }
 
 #[test]
+fn a_name_that_is_too_long_for_a_device_is_refused() {
+    in_namespace(|| {
+        let _listener = listen("127.0.0.1", 443);
+        ip("link add exactly15bytes1 type bridge");
+        ip("link set exactly15bytes1 up");
+        ip("link property add dev exactly15bytes1 altname exactly15bytes1-and-more");
+        listenup("check --interface exactly15bytes1 443")
+            .exits(1)
+            .stdout_has("not listening");
+        for option in ["", "--absent ", "--retry-for 10ms "] {
+            listenup(&format!(
+                "check {option}--interface exactly15bytes1-and-more 443"
+            ))
+            .exits(1)
+            .stdout("")
+            .stderr_has("a device's name has at most 15 characters; altnames are not supported");
+        }
+    });
+}
+
+#[test]
 fn an_empty_or_wrong_requirement_is_refused() {
     for line in [
         "--max-queue 101% 443",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::args::{self, duration, flag, get, non_empty};
@@ -161,9 +161,23 @@ fn scope_arguments() -> [Arg; 2] {
     [
         non_empty("interface")
             .value_name("IF")
-            .help("Count only listeners reachable through this interface or VRF"),
+            .help("Count only listeners reachable through this interface or VRF")
+            .value_parser(NonEmptyStringValueParser::new().try_map(device_name)),
         args::netns(),
     ]
+}
+
+/// The most bytes of a device's name (linux/if.h, IFNAMSIZ without the NUL). musl's if_nametoindex(3) cuts the rest off,
+/// and asks about another device.
+const LONGEST_DEVICE: usize = 15;
+
+fn device_name(name: String) -> Result<String, String> {
+    match name.len() {
+        ..=LONGEST_DEVICE => Ok(name),
+        _ => Err(format!(
+            "a device's name has at most {LONGEST_DEVICE} characters; altnames are not supported"
+        )),
+    }
 }
 
 fn requirement_arguments() -> [Arg; 4] {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::address::takes_no_connections;
 use super::protocol::Protocol;
 use super::reachability::{Condition, Reachability};
 
@@ -153,6 +154,11 @@ impl Listener {
             }
             Some(_) => Reachability::No,
         }
+    }
+
+    /// True if no TCP connection can go to the address that it is bound to: multicast, or the limited broadcast.
+    pub fn takes_no_connections(&self) -> bool {
+        self.protocol == Protocol::Tcp && takes_no_connections(self.address.to_canonical())
     }
 
     /// True if both are the same socket: by the inode if both have one, otherwise by protocol, address and port.

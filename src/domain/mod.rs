@@ -1,6 +1,7 @@
 //! Targets, listeners and verdicts as pure data: no command line, no system calls, no files, no logging.
 //! `tests/purity.rs` guards that.
 
+mod address;
 mod candidates;
 mod exit;
 mod ingress;

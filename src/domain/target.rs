@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use super::address::{is_on_lo, takes_no_connections};
 use super::ingress::Ingress;
 use super::listener::{AddressScope, Device, Family, Listener};
 use super::protocol::Protocol;
@@ -96,7 +97,8 @@ impl Target {
 
     /// Returns whether this listener serves the target, as far as its protocol, port and address decide that.
     pub(super) fn matches_endpoint(&self, listener: &Listener) -> Reachability {
-        if (listener.protocol, listener.port) != (self.protocol, self.port()) {
+        let is_other = (listener.protocol, listener.port) != (self.protocol, self.port());
+        if is_other || listener.takes_no_connections() {
             return Reachability::No;
         }
         listener.reachable().and(self.matches_address(listener))
@@ -119,7 +121,7 @@ impl Target {
             Endpoint::Address(address, _) => address,
             Endpoint::Port(_) => listener.address.to_canonical(),
         };
-        !address.is_unspecified() && !address.is_loopback() && !takes_no_connections(address)
+        !address.is_unspecified() && !is_on_lo(address) && !takes_no_connections(address)
     }
 
     /// Returns how a connection to the target comes in: through the device of `--interface`, or through `lo` to a loopback
@@ -345,12 +347,6 @@ impl FromStr for Endpoint {
 
 /// Protocols other than TCP and UDP, as ss(8) and others write them before an address.
 const OTHER_PROTOCOLS: [&str; 6] = ["dccp", "mptcp", "raw", "sctp", "unix", "vsock"];
-
-/// True if connect(2) refuses the address for every route: multicast, and the limited broadcast. Not 0.0.0.0/8 and
-/// 240.0.0.0/4, which Linux routes like other addresses (include/linux/in.h, ipv4_is_zeronet, ipv4_is_lbcast).
-fn takes_no_connections(address: IpAddr) -> bool {
-    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
-}
 
 /// Reads a port. `u16::from_str` alone would accept `+443`. A leading zero is refused as in the parts of an IPv4 address:
 /// some programs would read an octal number.

@@ -3,11 +3,14 @@
 //! The procfs crate is not used: it leaves out descriptors that cannot be read, so "no permission" would become "not
 //! there".
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::{ControlFlow, Range};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -38,14 +41,18 @@ impl Table {
 
     /// The tables of the threads that do not share the table of the process: its main thread has ended, or they have
     /// their own (CLONE_FILES, unshare(2)).
-    pub(super) fn of_threads(proc: &Path, pid: u32) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// Returns an error if the threads cannot be listed, except if the process has ended.
+    pub(super) fn of_threads(proc: &Path, pid: u32) -> io::Result<Vec<Self>> {
         let folder = proc.join(pid.to_string()).join("task");
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let threads = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let apart = threads.filter(|thread| *thread != pid && !shares(pid, *thread));
-        apart
-            .map(|thread: u32| Self(folder.join(thread.to_string())))
-            .collect()
+        let apart = threads(&folder)?;
+        let apart = apart
+            .into_iter()
+            .filter(|thread| *thread != pid && !shares(pid, *thread));
+        Ok(apart
+            .map(|thread| Self(folder.join(thread.to_string())))
+            .collect())
     }
 
     /// Shows the inodes of the sockets at these positions in the table, until the time is up. The table lists
@@ -88,12 +95,14 @@ impl Table {
                 Ok(link) => {
                     let link = link.as_bytes();
                     let found = match (socket(link), link == IO_URING) {
-                        (Some(inode), _) => visit(inode),
-                        (None, true) => self.registered(name.to_bytes(), visit),
-                        (None, false) => ControlFlow::Continue(()),
+                        (Some(inode), _) => Ok(visit(inode)),
+                        (None, true) => self.registered(name.to_bytes(), deadline, visit),
+                        (None, false) => Ok(ControlFlow::Continue(())),
                     };
-                    if found.is_break() {
-                        return Ok(found);
+                    match found {
+                        Ok(ControlFlow::Break(())) => return found,
+                        Ok(ControlFlow::Continue(())) => {}
+                        Err(error) => refused = Err(error),
                     }
                 }
                 Err(errno) if is_gone(&errno.into()) => {}
@@ -103,17 +112,81 @@ impl Table {
         refused
     }
 
-    /// The sockets in the table of files of an io_uring, which can be in no other table
-    /// (io_uring/fdinfo.c, "UserFiles").
-    fn registered(&self, descriptor: &[u8], visit: Visit<'_>) -> ControlFlow<()> {
-        let Ok(descriptor) = std::str::from_utf8(descriptor) else {
-            return ControlFlow::Continue(());
-        };
-        let info = fs::read(self.0.join("fdinfo").join(descriptor)).unwrap_or_default();
-        let words = info.split(u8::is_ascii_whitespace);
-        let mut sockets = words.filter_map(socket);
-        sockets.try_for_each(visit)
+    /// The sockets in the table of files of an io_uring, which can be in no other table.
+    ///
+    /// # Errors
+    /// Returns an error if the table cannot be read, EAGAIN if the ring is busy. A ring that is gone has no sockets.
+    fn registered(
+        &self,
+        descriptor: &[u8],
+        deadline: Deadline<'_>,
+        visit: Visit<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        let file = self.0.join("fdinfo").join(OsStr::from_bytes(descriptor));
+        for _ in 0..RING_READS {
+            let info = match fs::read(&file) {
+                Ok(info) => info,
+                Err(error) if is_gone(&error) => return Ok(ControlFlow::Continue(())),
+                Err(error) => return Err(error),
+            };
+            if let Some(sockets) = registered_sockets(&info) {
+                return Ok(sockets.into_iter().try_for_each(visit));
+            }
+            deadline.sleep(RING_PAUSE);
+        }
+        Err(Errno::EAGAIN.into())
     }
+}
+
+/// The threads in a folder /proc/PID/task. Empty if the process has ended.
+///
+/// # Errors
+/// Returns an error if they cannot be listed.
+pub(super) fn threads(task: &Path) -> io::Result<Vec<u32>> {
+    let entries = match fs::read_dir(task) {
+        Err(error) if is_gone(&error) => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut threads = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => {
+                let name = entry.file_name();
+                threads.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+            }
+            Err(error) if is_gone(&error) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(threads)
+}
+
+/// How often the table of files of an io_uring is read while the ring is busy, and the pause after each time.
+const RING_READS: usize = 5;
+const RING_PAUSE: Duration = Duration::from_micros(200);
+
+/// The inodes of the sockets in the table of files of an io_uring, from the fdinfo of its descriptor. `None` if the table
+/// is incomplete: the kernel leaves out the entries, or the whole table, while another thread has the lock of the ring
+/// (io_uring/fdinfo.c, mutex_trylock). Older kernels show a socket without its inode.
+fn registered_sockets(info: &[u8]) -> Option<Vec<u64>> {
+    let info = String::from_utf8_lossy(info);
+    let mut lines = info.lines();
+    let count = lines.find_map(|line| line.strip_prefix("UserFiles:"))?;
+    let mut sockets = Vec::new();
+    let mut has_entries = false;
+    for line in lines {
+        let entry = line.split_once(": ");
+        let Some((_, file)) = entry.filter(|(index, _)| index.trim().parse::<u32>().is_ok()) else {
+            break;
+        };
+        has_entries = true;
+        match socket(file.as_bytes()) {
+            Some(inode) => sockets.push(inode),
+            None if file == "<none>" || file.starts_with('/') || file.contains(":[") => {}
+            None => return None,
+        }
+    }
+    (has_entries || count.trim() == "0").then_some(sockets)
 }
 
 /// The text that the descriptor of an io_uring links to.
@@ -135,4 +208,33 @@ fn shares(pid: u32, thread: u32) -> bool {
     // SAFETY: kcmp(2) takes numbers and touches no memory of this process.
     let answer = unsafe { libc::syscall(libc::SYS_kcmp, pid, thread, KCMP_FILES, 0, 0) };
     answer == SAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_an_io_uring_counts_only_if_it_is_complete() {
+        for (info, expected) in [
+            (
+                "SqMask:\t0x7\nUserFiles:\t1\n    0: socket:[7]\nUserBufs:\t0\n",
+                Some(vec![7]),
+            ),
+            (
+                "UserFiles:\t5\n    0: socket:[7]\n    1: <none>\n    2: /tmp/a\n    3: anon_inode:[eventfd]\n    4: \
+                 socket:[8]\nUserBufs:\t1\n    0: 0x7f/4096\n",
+                Some(vec![7, 8]),
+            ),
+            ("UserFiles:\t0\nUserBufs:\t0\n", Some(vec![])),
+            // The ring was busy.
+            ("", None),
+            ("SqThread:\t-1\nSqThreadCpu:\t-1\n", None),
+            ("UserFiles:\t1\nUserBufs:\t0\nPollList:\n", None),
+            // A kernel that does not show the inode.
+            ("UserFiles:\t1\n    0: TCP\nUserBufs:\t0\n", None),
+        ] {
+            assert_eq!(registered_sockets(info.as_bytes()), expected, "{info}");
+        }
+    }
 }

@@ -1,18 +1,17 @@
 //! The processes that hold a listener: those with a descriptor of its inode.
 
 mod holders;
+mod names;
 
 use std::cmp::Reverse;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use tracing::debug;
 
 use super::descriptors::Table;
 use crate::clock::Deadline;
@@ -72,8 +71,8 @@ pub enum SearchResult<'p> {
     By(&'p Process),
     /// None of the processes holds it.
     ByNone,
-    /// None of the processes that could be examined holds it; this process could not be examined.
-    Refused(&'p Process),
+    /// None of the processes that could be examined holds it; this process could not be examined, for this reason.
+    Refused(&'p Process, Errno),
 }
 
 impl Processes {
@@ -141,37 +140,8 @@ impl Processes {
             && self.all.first().is_some_and(|process| process.pid == 1)
     }
 
-    /// True if the file that a process runs has this name, which pidof(8) also accepts. Some programs, such as Node.js,
-    /// give their main thread another name.
-    pub fn matches_file(&self, process: &Process, wanted: &str) -> bool {
-        let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe"));
-        let is_named = |link: PathBuf| has_file_name(link.as_os_str().as_bytes(), wanted);
-        let is_it = link.is_ok_and(is_named);
-        if is_it {
-            debug!("{process} is called {wanted} by the file that it runs");
-        }
-        is_it
-    }
-
-    /// True if the first argument of a process has this name, which pidof(8) also accepts. The kernel reads the
-    /// memory of the process for it, so the process can hold it up.
-    pub fn matches_argument(&self, process: &Process, wanted: &str) -> bool {
-        let line = self.file_of(process, "cmdline").unwrap_or_default();
-        let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
-        let is_it = has_file_name(first.strip_prefix(b"-").unwrap_or(first), wanted);
-        if is_it {
-            debug!("{process} is called {wanted} by its first argument");
-        }
-        is_it
-    }
-
-    /// Returns the name of the executable, if it differs from the name of the process.
-    pub fn program(&self, process: &Process) -> Option<String> {
-        let link = fs::read_link(self.proc.join(process.pid.to_string()).join("exe")).ok()?;
-        let name = link.file_name()?.as_bytes();
-        let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-        let is_other = !process.matches_name(&String::from_utf8_lossy(name));
-        is_other.then(|| printable_bytes(name))
+    fn folder(&self, process: &Process) -> PathBuf {
+        self.proc.join(process.pid.to_string())
     }
 
     /// Sorts processes, the most likely holder first: the processes in the cgroup with this id, in which the socket was
@@ -196,9 +166,7 @@ impl Processes {
 
     /// Reads the first page of a file of a process. `None` if it cannot be read.
     fn file_of(&self, process: &Process, name: &str) -> Option<Vec<u8>> {
-        let path = self.proc.join(process.pid.to_string()).join(name);
-        let file = RegularFile::open_in_proc(&path).ok()?;
-        file.read_start(LONGEST_FILE).ok()
+        read_page(&self.folder(process).join(name)).ok()
     }
 
     /// Returns the id of a process's cgroup, which is the inode of its folder.
@@ -218,12 +186,15 @@ impl Processes {
         deadline: Deadline<'_>,
     ) -> SearchResult<'p> {
         let sees = |process: &&Process| {
-            let folder = self.proc.join(process.pid.to_string());
-            self.viewer.is_none_or(|viewer| viewer.sees(&folder))
+            let viewer = self.viewer;
+            viewer.is_none_or(|viewer| viewer.sees(&self.folder(process)))
         };
         let (processes, unseen): (Vec<&Process>, Vec<&Process>) =
             processes.iter().copied().partition(sees);
-        let mut refused = unseen.first().copied();
+        let mut refused = unseen.first().map(|process| (*process, Errno::EACCES));
+        let mut refuse = |process, error: &io::Error| {
+            refused = Some((process, ErrnoText::from(error).0));
+        };
         for places in [0..FIRST, FIRST..usize::MAX] {
             for process in &processes {
                 match holds(
@@ -234,30 +205,40 @@ impl Processes {
                 ) {
                     Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
-                    Err(_) => refused = Some(*process),
+                    Err(error) => refuse(*process, &error),
                 }
             }
         }
         for process in &processes {
-            for table in Table::of_threads(&self.proc, process.pid) {
+            let tables = Table::of_threads(&self.proc, process.pid);
+            if let Err(error) = &tables {
+                refuse(*process, error);
+            }
+            for table in tables.into_iter().flatten() {
                 match holds(&table, 0..usize::MAX, inode, deadline) {
                     Ok(true) => return SearchResult::By(process),
                     Ok(false) => {}
-                    Err(_) => refused = Some(*process),
+                    Err(error) => refuse(*process, &error),
                 }
                 if deadline.has_passed() {
                     break;
                 }
             }
         }
-        refused.map_or(SearchResult::ByNone, SearchResult::Refused)
+        refused.map_or(SearchResult::ByNone, |(process, errno)| {
+            SearchResult::Refused(process, errno)
+        })
     }
 }
 
-/// True if the last part of a path is this name.
-fn has_file_name(path: &[u8], wanted: &str) -> bool {
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-    path.rsplit(|byte| *byte == b'/').next() == Some(wanted.as_bytes())
+/// True if a lack of permission is the reason.
+pub(crate) fn is_refusal(errno: Errno) -> bool {
+    matches!(errno, Errno::EACCES | Errno::EPERM)
+}
+
+/// Reads the first page of a file of the kernel.
+fn read_page(file: &Path) -> Result<Vec<u8>, ReadError> {
+    RegularFile::open_in_proc(file)?.read_start(LONGEST_FILE)
 }
 
 fn holds(

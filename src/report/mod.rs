@@ -141,6 +141,9 @@ fn unreachable(listener: &Listener) -> Option<String> {
         Device::Index(index) => device_name(index),
         Device::Any | Device::Unknown => "?".to_owned(),
     };
+    if listener.takes_no_connections() {
+        return Some("listens on an address to which no connection can go".to_owned());
+    }
     Some(match listener.unreachable? {
         Unreachable::DeviceGone => format!("is bound to device {device}, which is gone"),
         Unreachable::DeviceNotKnown => {

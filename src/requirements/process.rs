@@ -1,8 +1,11 @@
 //! `--owner-process`: a process that holds the listener.
 
+use nix::errno::Errno;
+
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Listener, UnknownReason, Violation};
-use crate::host::processes::{Process, Processes, SearchResult};
+use crate::errno::ErrnoText;
+use crate::host::processes::{Process, Processes, SearchResult, is_refusal};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
 /// to name the wrong owner. The command lines come last: a process can hold up the reading of its own.
@@ -25,7 +28,7 @@ pub(super) fn judge(
         processes.sort(among, listener.cgroup);
         match processes.search(among, inode, deadline) {
             SearchResult::By(process) => Ok(Some(process.clone())),
-            SearchResult::Refused(process) => Err(Some(process.clone())),
+            SearchResult::Refused(process, errno) => Err(Some((process.clone(), errno))),
             SearchResult::ByNone if deadline.has_passed() => Err(None),
             SearchResult::ByNone => Ok(None),
         }
@@ -39,9 +42,17 @@ pub(super) fn judge(
         Ok(Some(_)) => return Compliance::Compliant,
         first => first,
     };
-    let (mut by_file, mut others): (Vec<_>, Vec<_>) = others
-        .into_iter()
-        .partition(|process| !deadline.has_passed() && processes.matches_file(process, name));
+    let mut failed = None;
+    // A process whose name is unknown for a moment can have the required name.
+    let mut is_so = |process: &Process, matches: Result<bool, Errno>| {
+        matches.unwrap_or_else(|errno| {
+            failed.get_or_insert((process.clone(), errno));
+            false
+        })
+    };
+    let (mut by_file, mut others): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
+        !deadline.has_passed() && is_so(process, processes.matches_file(process, name))
+    });
     let second = match search(&mut by_file) {
         Ok(Some(_)) => return Compliance::Compliant,
         second => second,
@@ -52,12 +63,12 @@ pub(super) fn judge(
     // Several processes can hold it, and another one of them can have the name.
     let fourth = match &holder {
         Ok(None) => Ok(None),
-        Ok(Some(holder)) if processes.matches_argument(holder, name) => {
+        Ok(Some(holder)) if is_so(holder, processes.matches_argument(holder, name)) => {
             return Compliance::Compliant;
         }
         Ok(Some(_)) | Err(_) => {
             others.retain(|process| {
-                !deadline.has_passed() && processes.matches_argument(process, name)
+                !deadline.has_passed() && is_so(process, processes.matches_argument(process, name))
             });
             search(&mut others)
         }
@@ -68,10 +79,13 @@ pub(super) fn judge(
     if deadline.has_passed() {
         return unknown("there was no time to find it");
     }
-    for closed in [first, second, third, fourth] {
-        if let Ok(Some(process)) | Err(Some(process)) = closed {
-            return unknown(&format!("no permission to look into {process}"));
-        }
+    if let Ok(Some(process)) = third {
+        return unknown(&format!("no permission to look into {process}"));
+    }
+    let closed = [first, second, third, fourth].map(|search| search.err().flatten());
+    let closed = closed.into_iter().flatten().next();
+    if let Some((process, errno)) = closed.or(failed) {
+        return unknown(&not_examined(&process, errno));
     }
     match holder {
         Ok(Some(holder)) => {
@@ -87,8 +101,15 @@ pub(super) fn judge(
             "{listener} is held by the kernel, not by {name}"
         ))),
         _ if deadline.has_passed() => unknown("there was no time to find it"),
-        Err(Some(process)) => unknown(&format!("no permission to look into {process}")),
+        Err(Some((process, errno))) => unknown(&not_examined(&process, errno)),
         Err(None) | Ok(None) => unknown("no process that can be seen holds it"),
+    }
+}
+
+fn not_examined(process: &Process, errno: Errno) -> String {
+    match is_refusal(errno) {
+        true => format!("no permission to look into {process}"),
+        false => format!("{process} could not be examined: {}", ErrnoText(errno)),
     }
 }
 

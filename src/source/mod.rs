@@ -126,6 +126,16 @@ pub enum SourceError {
     TimeIsUp(Duration),
 }
 
+impl SourceError {
+    /// True if the source can answer the same query a moment later.
+    pub fn can_pass(&self) -> bool {
+        match self {
+            Self::Netlink(error) => error.can_pass(),
+            Self::Proc(_) | Self::TimeIsUp(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,6 +15,7 @@ use crate::domain::{
     Reachability, SetupError, Survey, Target, UnknownReason,
 };
 use crate::engine::{SourceChain, run_lookups};
+use crate::errno::ErrnoText;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
@@ -179,9 +180,16 @@ fn holders(
             };
             let refused = holders.refused();
             if refused > 0 && listeners.iter().any(is_unknown) {
+                let processes = if refused == 1 { "process" } else { "processes" };
+                let why = match holders.failure() {
+                    None => format!("no permission to examine {refused} {processes} (run as root)"),
+                    Some(errno) => {
+                        let why = ErrnoText(errno);
+                        format!("{refused} {processes} could not be examined: {why}")
+                    }
+                };
                 warnings.push(format!(
-                    "the listeners marked ? are held by unknown processes: no permission to examine \
-                     {refused} processes (run as root)"
+                    "the listeners marked ? are held by unknown processes: {why}"
                 ));
             }
             holders
@@ -207,7 +215,11 @@ fn listeners(
     });
     let mut faults = Vec::new();
     for source in chain.sources() {
-        match all_of(source, &protocols, deadline) {
+        let mut answer = all_of(source, &protocols, deadline);
+        if answer.as_ref().is_err_and(SourceError::can_pass) {
+            answer = all_of(source, &protocols, deadline);
+        }
+        match answer {
             Ok(mut listeners) => {
                 if !options.targets.is_empty() {
                     listeners.retain(|listener| serves_one(&options.targets, listener));

@@ -300,10 +300,11 @@ fn for_a_port_the_address_of_a_listener_on_lo_decides() {
     for (address, expected) in [
         ("0.0.0.0", Reachability::Yes),
         ("127.0.0.53", Reachability::Yes),
+        ("127.9.9.9", not_on_lo),
         ("::1", Reachability::Yes),
         ("::ffff:127.0.0.1", Reachability::Yes),
-        ("224.0.0.9", Reachability::Yes),
-        ("255.255.255.255", Reachability::Yes),
+        ("224.0.0.9", Reachability::No),
+        ("255.255.255.255", Reachability::No),
         ("192.0.2.1", not_on_lo),
         ("::ffff:192.0.2.1", not_on_lo),
         ("2001:db8::1", not_on_lo),
@@ -347,7 +348,8 @@ fn only_loopback_addresses_are_reached_through_lo() {
         ("0.0.0.0:443", Reachability::Yes, Reachability::Yes),
         ("192.0.2.1:443", not_on_lo, Reachability::Yes),
         ("127.0.0.1:443", Reachability::Yes, Reachability::No),
-        ("127.9.9.9:443", Reachability::Yes, Reachability::No),
+        ("127.0.0.53:443", Reachability::Yes, Reachability::No),
+        ("127.9.9.9:443", not_on_lo, Reachability::No),
     ] {
         let target: Target = target.parse().unwrap();
         for (device, expected) in [(1, on_lo), (2, on_another)] {

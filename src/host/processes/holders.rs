@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::{Process, Processes};
+use nix::errno::Errno;
+
+use super::{Process, Processes, is_refusal};
 use crate::clock::Deadline;
+use crate::errno::ErrnoText;
 use crate::host::descriptors::Table;
 
 /// The processes that hold each of some sockets.
@@ -14,6 +17,7 @@ pub struct SocketHolders {
     of: BTreeMap<u64, Vec<usize>>,
     is_complete: bool,
     refused: usize,
+    failure: Option<Errno>,
     are_all: bool,
 }
 
@@ -40,6 +44,11 @@ impl SocketHolders {
     pub fn refused(&self) -> usize {
         self.refused
     }
+
+    /// The reason for one of them. `None` if it was always the permission.
+    pub fn failure(&self) -> Option<Errno> {
+        self.failure
+    }
 }
 
 impl Processes {
@@ -48,7 +57,7 @@ impl Processes {
     pub fn holders(self, inodes: &[u64], deadline: Deadline<'_>) -> SocketHolders {
         let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        let mut refused = 0;
+        let (mut refused, mut failure) = (0, None);
         let mut add = |table: &Table, index: usize| {
             let all = table.sockets(0..usize::MAX, deadline, &mut |inode| {
                 if inodes.binary_search(&inode).is_ok() {
@@ -59,12 +68,23 @@ impl Processes {
                 }
                 ControlFlow::Continue(())
             });
-            all.is_err()
+            all.map(drop)
         };
         for (index, process) in self.all.iter().enumerate() {
-            let mut tables = vec![Table::of(&self.proc, process.pid)];
-            tables.extend(Table::of_threads(&self.proc, process.pid));
-            refused += usize::from(tables.iter().filter(|table| add(table, index)).count() > 0);
+            let mut examined = add(&Table::of(&self.proc, process.pid), index);
+            match Table::of_threads(&self.proc, process.pid) {
+                Ok(tables) => {
+                    for table in &tables {
+                        examined = add(table, index).and(examined);
+                    }
+                }
+                Err(error) => examined = Err(error),
+            }
+            if let Err(error) = examined {
+                refused += 1;
+                failure =
+                    failure.or(Some(ErrnoText::from(&error).0).filter(|errno| !is_refusal(*errno)));
+            }
             if deadline.has_passed() {
                 break;
             }
@@ -74,6 +94,7 @@ impl Processes {
             of,
             is_complete: !deadline.has_passed(),
             refused,
+            failure,
             are_all,
         }
     }

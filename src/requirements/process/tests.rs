@@ -99,8 +99,75 @@ fn an_unreadable_descriptor_is_could_not_tell() {
         (20, b"haproxy", &["socket:[6]"]),
     ]);
     fs::write(root.path().join("20/fd/1"), "").unwrap(); // reading it as a link is EINVAL
-    let why = UNKNOWN.to_owned() + "no permission to look into haproxy (20)";
-    assert_eq!(judge(&root, "haproxy"), why);
+    let why = "haproxy (20) could not be examined: Invalid argument (EINVAL)";
+    assert_eq!(judge(&root, "haproxy"), UNKNOWN.to_owned() + why);
+}
+
+/// Puts something into the place of a file, of which reading is an error other than "gone" and "no permission".
+fn break_file(root: &tempfile::TempDir, file: &str) {
+    let path = root.path().join(file);
+    match file.rsplit('/').next() {
+        Some("exe" | "task") => fs::write(path, "").unwrap(), // not a link, not a folder
+        _ => fs::create_dir_all(path).unwrap(),
+    }
+}
+
+#[test]
+fn an_error_about_a_process_is_could_not_tell() {
+    for (file, holds) in [
+        ("20/exe", "socket:[7]"),
+        ("20/cmdline", "socket:[7]"),
+        // The required name can be that of a process which is not known to hold it.
+        ("21/exe", "socket:[7]"),
+        ("21/cmdline", "socket:[7]"),
+        ("21/task", "socket:[7]"),
+        ("21/fdinfo/1", "socket:[7]"),
+        // A table without "UserFiles": the ring is busy.
+        ("21/fdinfo/none", "socket:[7]"),
+    ] {
+        let root = root(&[
+            (1, b"systemd", &["socket:[6]"]),
+            (20, b"MainThread", &[holds]),
+            (21, b"other", &["socket:[8]", "anon_inode:[io_uring]"]),
+        ]);
+        fs::create_dir_all(root.path().join("self/ns")).unwrap();
+        symlink("pid:[4026531836]", root.path().join("self/ns/pid")).unwrap();
+        let name = match file.contains("exe") || file.contains("cmdline") {
+            true => "wanted",
+            false => "other",
+        };
+        break_file(&root, file);
+        if file == "21/fdinfo/none" {
+            fs::write(root.path().join("21/fdinfo/1"), "SqThread:\t-1\n").unwrap();
+        }
+        let said = judge(&root, name);
+        assert!(
+            said.starts_with(UNKNOWN) && said.contains(" could not be examined: "),
+            "{file}: {said}"
+        );
+        if name == "other" {
+            let clock = FakeClock::default();
+            let deadline = Deadline::new(&clock, Duration::from_secs(1));
+            let processes = Processes::read(root.path(), deadline).unwrap();
+            let holders = processes.holders(&[7, 9], deadline);
+            assert_eq!((holders.refused(), holders.of(9)), (1, None), "{file}");
+            assert!(holders.failure().is_some());
+        }
+    }
+}
+
+#[test]
+fn a_process_whose_main_thread_has_ended_matches_by_another_thread() {
+    let root = root(&[(20, b"MainThread", &["socket:[7]"])]);
+    let thread = root.path().join("20/task/22");
+    fs::create_dir_all(&thread).unwrap();
+    fs::create_dir_all(root.path().join("20/task/20")).unwrap();
+    fs::write(root.path().join("20/cmdline"), "").unwrap();
+    symlink("/usr/bin/node", thread.join("exe")).unwrap();
+    fs::write(thread.join("cmdline"), "-service\0x\0").unwrap();
+    assert_eq!(judge(&root, "node"), "fit");
+    assert_eq!(judge(&root, "service"), "fit");
+    assert!(judge(&root, "x").contains("is held by MainThread (20)"));
 }
 
 #[test]

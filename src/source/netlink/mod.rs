@@ -50,6 +50,22 @@ impl Netlink {
         let socket = Socket::open(SockProtocol::NetlinkSockDiag)?;
         Ok(NetlinkSession::new(socket, ByteOrder::NATIVE))
     }
+
+    fn try_kernel_lookup(
+        &mut self,
+        connection: LookupKey,
+        deadline: Deadline<'_>,
+    ) -> Result<Option<Listener>, super::SourceError> {
+        let mut session = self.resume(deadline)?;
+        let answer = match session.kernel_lookup(connection, deadline)? {
+            Some(listener) if may_be_endpoint(&listener) => {
+                Some(session.judge_endpoint(listener, deadline)?)
+            }
+            answer => answer,
+        };
+        self.session = Some(session);
+        Ok(answer)
+    }
 }
 
 impl Source for Netlink {
@@ -110,15 +126,10 @@ impl Source for Netlink {
         connection: LookupKey,
         deadline: Deadline<'_>,
     ) -> Result<Option<Listener>, super::SourceError> {
-        let mut session = self.resume(deadline)?;
-        let answer = match session.kernel_lookup(connection, deadline)? {
-            Some(listener) if may_be_endpoint(&listener) => {
-                Some(session.judge_endpoint(listener, deadline)?)
-            }
+        match self.try_kernel_lookup(connection, deadline) {
+            Err(error) if error.can_pass() => self.try_kernel_lookup(connection, deadline),
             answer => answer,
-        };
-        self.session = Some(session);
-        Ok(answer)
+        }
     }
 }
 
@@ -218,6 +229,20 @@ pub enum NetlinkError {
     NoAnswer,
     /// A device is enslaved to a VRF, and the answer does not say to which.
     NoMaster,
+}
+
+impl NetlinkError {
+    /// True if the kernel can answer the same request a moment later, because sock_diag is there and allowed.
+    pub fn can_pass(self) -> bool {
+        match self {
+            Self::NoUdpDiag | Self::Kernel(Errno::ENOENT) => false,
+            Self::Call("socket", errno) => matches!(
+                errno,
+                Errno::ENOMEM | Errno::ENOBUFS | Errno::EMFILE | Errno::ENFILE | Errno::EINTR
+            ),
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for NetlinkError {

@@ -1,6 +1,6 @@
 //! Listeners that no connection finds. sock_diag does not report that, and other parts of the kernel do.
 //!
-//! A listener on a wildcard without a device causes no such query.
+//! A listener without a device causes such a query only if it has the backlog of the kernel's own listeners.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,6 @@ pub(super) fn unreachable_on(link: &Link, listener: &Listener) -> Option<Unreach
 pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
     listener.protocol == Protocol::Tcp
         && listener.device == Device::Any
-        && !listener.address.to_canonical().is_unspecified()
         && listener.queue.and_then(|queue| queue.limit) == Some(ENDPOINT_BACKLOG)
 }
 

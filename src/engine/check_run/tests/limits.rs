@@ -69,6 +69,20 @@ fn without_retries_a_failed_source_is_not_queried_again() {
 }
 
 #[test]
+fn a_source_that_fails_once_is_queried_again_before_the_next() {
+    for (looks, answer, asked) in [
+        (&[Say::Failed, Say::Nothing][..], "not", (3, 0)),
+        (&[Say::Nothing, Say::Failed, Say::Nothing], "not", (3, 0)),
+        (&[Say::Failed, Say::Failed], "0.0.0.0:443", (2, 1)),
+    ] {
+        let mut sources = [Played::new(looks), Played::new(&[Say::Listens("0.0.0.0")])];
+        let (outcome, _) = run(&mut sources, None, NO_RETRY);
+        assert_eq!(word(&outcome), answer);
+        assert_eq!((sources[0].asked.len(), sources[1].asked.len()), asked);
+    }
+}
+
+#[test]
 fn not_listening_needs_two_looks_by_the_same_source() {
     // While there is time to retry, the sources take turns in failing.
     let timing = Timing {

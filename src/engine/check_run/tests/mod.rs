@@ -37,7 +37,10 @@ enum Say {
     Nothing,
     Listens(&'static str),
     DualStackOrNot,
+    /// Cannot answer at all.
     Broken,
+    /// Can answer the next time.
+    Failed,
     Slow(u64),
     /// Looks until its time is over.
     Endless,
@@ -86,7 +89,8 @@ impl Source for Played {
                 let _ = visit(&listener("::"));
                 Ok(())
             }
-            Say::Broken => Err(netlink::NetlinkError::Interrupted.into()),
+            Say::Broken => Err(netlink::NetlinkError::NoUdpDiag.into()),
+            Say::Failed => Err(netlink::NetlinkError::Interrupted.into()),
             Say::Slow(millis) => {
                 query.deadline.clock().sleep(Duration::from_millis(millis));
                 Ok(())
@@ -203,7 +207,7 @@ fn a_listener_shown_only_by_the_second_look_counts() {
 
 #[test]
 fn a_failed_second_look_is_could_not_tell() {
-    let mut source = [Played::new(&[Say::Nothing, Say::Broken])];
+    let mut source = [Played::new(&[Say::Nothing, Say::Failed])];
     let (outcome, _) = run(&mut source, None, NO_RETRY);
     assert!(
         word(&outcome).starts_with("? sock_diag: the dump was interrupted"),
