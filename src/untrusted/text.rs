@@ -3,8 +3,12 @@
 /// True if a terminal obeys this character or does not show it: a control character (also those of U+0080 to U+009F), one
 /// that changes the direction of the text, one without a width, or a separator of lines.
 pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
+    match c {
+        // Nearly all text is this.
+        ' '..='~' => false,
+        // The control characters, all of them.
+        '\0'..='\u{9f}' => true,
+        _ => matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
             | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
@@ -14,17 +18,26 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}'
             | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{13455}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+            | '\u{e0000}'..='\u{e0fff}'),
+    }
 }
 
 /// Replaces each unprintable character with U+FFFD. The text stays on one line.
 pub fn printable(text: &str) -> String {
-    text.replace(is_unprintable, "\u{fffd}")
+    replace(text, is_unprintable)
 }
 
 /// Replaces them in a text of several lines, whose line feeds stay.
 pub fn printable_lines(text: &str) -> String {
-    let is_unprintable = |c: char| c != '\n' && is_unprintable(c);
+    replace(text, |c| c != '\n' && is_unprintable(c))
+}
+
+fn replace(text: &str, is_unprintable: impl Fn(char) -> bool) -> String {
+    // With 64 targets a search by characters took a third of what a check computes.
+    let is_plain = |byte: u8| byte.is_ascii() && !is_unprintable(char::from(byte));
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     text.replace(is_unprintable, "\u{fffd}")
 }
 
