@@ -15,7 +15,7 @@ use common::program::{listenup, sh};
 use common::service::Service;
 use common::sockets::{bind, listen, listen_with, tcp};
 
-/// The table without the units, of which it depends on the machine whether they are known.
+/// Returns the table without the column UNIT, which depends on the machine.
 #[track_caller]
 fn table(line: &str) -> String {
     let said = listenup(line).exits(0).stderr("");

@@ -24,8 +24,8 @@ fn package_scripts() -> [[String; 2]; 2] {
     ]
 }
 
-/// Runs a script of a package with these files in /etc/keepalived and /etc/systemd/system. `words` are the first argument
-/// of Debian's scripts and of rpm's.
+/// Runs a script of a package with these files in /etc/keepalived and /etc/systemd/system. `words` has the first argument
+/// for Debian's scripts, and the one for rpm's.
 fn run_package_script(script: &str, words: &str, conf: &str, unit: bool) -> String {
     let script = format!(
         "mount -t tmpfs -o mode=755 listenup-test /run

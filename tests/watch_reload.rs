@@ -389,7 +389,7 @@ fn an_options_file_accepts_only_options_of_a_watch() {
         let why = format!("{options}: {name} cannot be in an options file");
         assert!(said.exits(1).stderr.contains(&why));
     }
-    // It would be read as one without options.
+    // A FIFO would be read as a file without options.
     let dir = TestFolder::new("");
     let fifo = dir.path("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();

@@ -43,14 +43,14 @@ pub fn connected(address: &str, port: u16, to: &str) -> Socket {
     socket
 }
 
-/// All of them at once, in the namespace of this thread, which also gets the addresses 192.0.2.1 and 2001:db8::1.
+/// Returns all sockets of the zoo, in the namespace of this thread. It also gets the addresses 192.0.2.1 and 2001:db8::1.
 pub fn zoo() -> Vec<Socket> {
     super::ip("address add 192.0.2.1/32 dev lo");
     super::ip("address add 2001:db8::1/128 dev lo nodad");
     sockets()
 }
 
-/// The same where the addresses are there.
+/// Returns the same sockets in a namespace that has these addresses.
 pub fn sockets() -> Vec<Socket> {
     let on_lo = |socket: &Socket| socket.bind_device(Some(b"lo")).unwrap();
     let mut zoo = vec![
@@ -74,7 +74,7 @@ pub fn sockets() -> Vec<Socket> {
             socket.set_reuse_port(true).unwrap();
         })
     }));
-    // Beside sockets that are connected through the same port, as a QUIC server has them.
+    // Next to sockets that are connected through the same port, as a QUIC server has them.
     let shared = |socket: &Socket| socket.set_reuse_address(true).unwrap();
     for _ in 0..3 {
         let socket = bound_with("127.0.0.1", 2014, shared);
@@ -90,8 +90,8 @@ pub fn sockets() -> Vec<Socket> {
     zoo
 }
 
-/// One with a datagram in its receive queue, on 2018, and one on 2019 whose queue took the first of three datagrams: each
-/// alone is more than its buffer holds.
+/// Returns two sockets. The one on 2018 has a datagram in its receive queue. The queue of the one on 2019 took the first of
+/// three datagrams, since each alone is more than its buffer holds.
 pub fn filled() -> [Socket; 2] {
     let sender = udp("::");
     sender.set_only_v6(false).unwrap();
@@ -107,14 +107,14 @@ pub fn filled() -> [Socket; 2] {
     }
     let waiting = bound("127.0.0.1", 2018);
     send(100, "[::ffff:127.0.0.1]:2018");
-    // Only once it is there.
+    // Waits until the datagram has arrived.
     waiting
         .peek(&mut [std::mem::MaybeUninit::uninit()])
         .unwrap();
     [waiting, full]
 }
 
-/// Connects it to nothing (connect(2), AF_UNSPEC).
+/// Dissolves the association of a connected socket (connect(2), AF_UNSPEC).
 fn dissolve(socket: &Socket) {
     let unspecified = nix::libc::sockaddr {
         sa_family: nix::libc::AF_UNSPEC as u16,

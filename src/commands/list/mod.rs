@@ -223,7 +223,7 @@ fn listeners(
             Ok(mut listeners) => {
                 if !options.targets.is_empty() {
                     listeners.retain(|listener| serves_one(&options.targets, listener));
-                    steered(source, &options.targets, deadline, &mut listeners);
+                    add_steered(source, &options.targets, deadline, &mut listeners);
                 }
                 return Ok((listeners, source.name()));
             }
@@ -240,7 +240,7 @@ fn serves_one(targets: &[Target], listener: &Listener) -> bool {
 
 /// Adds the listeners elsewhere to which a BPF program steers connections to the targets, as the kernel's own lookup
 /// says.
-fn steered(
+fn add_steered(
     source: &mut dyn Source,
     targets: &[Target],
     deadline: Deadline<'_>,
@@ -263,7 +263,7 @@ fn steered(
             }
         }
     }
-    listeners.sort_by_key(place);
+    listeners.sort_by_key(sort_key);
 }
 
 /// Returns every listener that a source knows, sorted, each once.
@@ -290,15 +290,15 @@ fn all_of(
             ControlFlow::Continue(())
         })?;
     }
-    listeners.sort_by_key(place);
-    // A source may show a socket more than once, with a queue that has changed meanwhile. Without an
-    // inode two that look the same are two members of a group.
-    listeners.dedup_by(|one, other| one.inode.is_some() && place(one) == place(other));
+    listeners.sort_by_key(sort_key);
+    // A source can show a socket more than once, with a queue that has changed in between. Two equal rows without an inode
+    // are two members of a group.
+    listeners.dedup_by(|one, other| one.inode.is_some() && sort_key(one) == sort_key(other));
     Ok(listeners)
 }
 
 /// Returns the key by which listeners are sorted and distinguished.
-fn place(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
+fn sort_key(listener: &Listener) -> (u16, Protocol, IpAddr, u32, Option<u64>) {
     let device = match listener.device {
         Device::Unknown | Device::Any => 0,
         Device::Index(index) => index,
