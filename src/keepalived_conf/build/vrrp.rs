@@ -56,15 +56,24 @@ impl Builder<'_> {
             }
         }
         let router_id = cx.last(node, "virtual_router_id", small(OnFlaw::Ignore));
-        let has_interface =
-            node.has("interface") || node.blocks_of("unicast_peer").next().is_some();
-        if router_id.is_none() || !has_interface {
+        let interface = node.last_line("interface").and_then(|line| line.word(1));
+        let is_loopback = interface == Some("lo") && cx.since(1, 3, 6);
+        let has_interface = node.has("interface") && !is_loopback;
+        if router_id.is_none() || !(has_interface || cx.runs_without_interface(node)) {
             let problem = match router_id {
                 None => Problem::NoRouterId,
                 Some(_) => Problem::NoInterface,
             };
             let (name, place) = (instance.name.clone(), instance.place.clone());
-            self.unable.push((problem, name, place));
+            let why = match is_loopback {
+                true => {
+                    "keepalived ignores the line interface lo: VRRP cannot use a loopback device"
+                }
+                false => "",
+            };
+            self.unable.push((problem, name, why, place));
+        } else if !has_interface {
+            cx.remove_without_device(node, &mut instance);
         }
         self.config.interfaces.extend(node.interfaces());
         self.same_router_id(node, &instance, router_id.map(|set| set.value));
@@ -94,7 +103,7 @@ impl Builder<'_> {
             .filter(|_| self.cx.since(2, 0, 10))
         {
             let both = format!("{other} and {name}");
-            self.unable.push((Problem::SameRouterId, both, place));
+            self.unable.push((Problem::SameRouterId, both, "", place));
         }
         self.router_ids.entry(key).or_insert_with(|| name.clone());
     }
@@ -155,6 +164,23 @@ impl Context<'_> {
             ("first", first),
         ];
         self.report(&line.place, Problem::DuplicateBlock, values);
+    }
+
+    /// True if an instance needs no interface (keepalived/vrrp/vrrp.c, `chk_min_cfg` and `vrrp_complete_instance`).
+    fn runs_without_interface(&self, node: &Node) -> bool {
+        let has_source = node.has("unicast_src_ip") || node.has("mcast_src_ip");
+        let is_able = self.since(2, 2, 8) || self.since(2, 1, 0) && !self.since(2, 2, 5);
+        has_source && is_able && node.blocks_of("unicast_peer").next().is_some()
+    }
+
+    /// Removes the addresses without a device of their own, as keepalived does in an instance without an interface.
+    fn remove_without_device(&self, node: &Node, instance: &mut Instance) {
+        let is_without = |line: &&Line| !line.words.iter().any(|word| word == "dev");
+        for line in node.items_of("virtual_ipaddress").filter(is_without) {
+            instance.addresses.retain(|one| one.place != line.place);
+            let values: Values = &[("address", &line.keyword()), ("name", &instance.name)];
+            self.report(&line.place, Problem::NoDevice, values);
+        }
     }
 
     fn state(&self, line: &Line) -> Option<Spanned<VrrpState>> {
