@@ -10,6 +10,17 @@ use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
 
+/// The lines of instances and sync groups with a program to run.
+const NOTIFY: [&str; 7] = [
+    "notify",
+    "notify_master",
+    "notify_backup",
+    "notify_fault",
+    "notify_stop",
+    "notify_deleted",
+    "notify_master_rx_lower_pri",
+];
+
 impl Builder<'_> {
     pub(super) fn instance(&mut self, node: &Node) {
         let cx = self.cx;
@@ -75,11 +86,21 @@ impl Builder<'_> {
         } else if !has_interface {
             cx.remove_without_device(node, &mut instance);
         }
-        self.config.interfaces.extend(node.interfaces());
+        self.block_common(node, &instance.name);
         self.same_router_id(node, &instance, router_id.map(|set| set.value));
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
+    }
+
+    /// Keeps what instances and sync groups have in common.
+    fn block_common(&mut self, node: &Node, name: &str) {
+        self.config.interfaces.extend(node.interfaces());
+        let notifies = NOTIFY.into_iter().filter_map(|keyword| {
+            let notify = |cx: &Context, line: &Line| cx.notify(line, name);
+            self.cx.first(node, keyword, notify)
+        });
+        self.config.notifies.extend(notifies);
     }
 
     /// Reports an instance that has the number of another one on the same interface (keepalived/vrrp/vrrp.c,
@@ -126,7 +147,7 @@ impl Builder<'_> {
             tracks: self.tracks(node, &name),
             name,
         };
-        self.config.interfaces.extend(node.interfaces());
+        self.block_common(node, &group.name);
         let name = group.name.clone();
         self.groups.insert(name, self.config.groups.len());
         self.config.groups.push(group);
