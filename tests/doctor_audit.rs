@@ -247,6 +247,20 @@ fn interfaces_that_this_host_lacks_are_reported() {
     });
 }
 
+/// Whether or not a check calls listenup.
+#[test]
+fn without_its_network_namespace_keepalived_does_not_start() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let conf = format!(
+            "net_namespace nosuch\n{}",
+            conf_with("script /bin/true", "")
+        );
+        let found = findings_about(&folder, &conf, "");
+        assert_eq!(codes(&found), "LU422:1 LU301:7");
+    });
+}
+
 #[test]
 fn a_check_of_the_virtual_address_can_deadlock() {
     in_namespace(|| {

@@ -105,7 +105,7 @@ pub fn of(config: &Config) -> Vec<Check<'_>> {
     scripts.chain(servers).collect()
 }
 
-/// Returns a program that is no check, to ask whether keepalived can run it.
+/// Returns a program that is not a check, to ask whether keepalived can run it.
 pub fn of_notify(notify: &Notify) -> Check<'_> {
     Check {
         name: notify.name.clone(),

@@ -152,12 +152,25 @@ impl Audit<'_> {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
         drop_contradicted(&decided, findings);
-        findings.extend(weights::instances(self.config, &decided));
+        let in_doubt = findings
+            .iter()
+            .filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = in_doubt.filter_map(|found| found.value("name").map(str::to_owned));
+        let in_doubt: HashSet<String> = in_doubt.collect();
+        // The line that begins with "ok" is read alone, too.
+        let shown = |name: &str| match in_doubt.contains(name) {
+            true => format!("{name} (not judged)"),
+            false => name.to_owned(),
+        };
+        findings.extend(weights::instances(self.config, &decided, shown));
         let of_servers = checks.iter().filter(|check| {
             let is_of_server = matches!(check.on_failure, OnFailure::Server { .. });
             is_of_server && self.runs(check) && !decided.contains(&check.name)
         });
-        findings.extend(of_servers.map(|check| check.finding(SERVER_TAKEN_OUT, &[])));
+        findings.extend(
+            of_servers
+                .map(|check| check.finding(SERVER_TAKEN_OUT, &[("check", &shown(&check.name))])),
+        );
     }
 
     /// True if a listenup check with one of these arguments must have a user of its own: keepalived drops scripts without
