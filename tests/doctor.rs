@@ -51,6 +51,11 @@ fn the_report_begins_with_the_subject_and_ends_with_the_result() {
         );
         let unread = conf.replace("  chk\n", "  chk\n  ~SEQ(I, 1, 2) chk$I\n");
         expect(&unread, "no problems found in what was checked", 0);
+        let about_addresses = "could not tell what happens to the addresses if a check fails: a part of the configuration was \
+                               not read\n";
+        doctor_reads(path, &unread, "").stdout_has(about_addresses);
+        let all = doctor_reads(path, &conf, "").stdout;
+        assert!(!all.contains(about_addresses), "{all}");
         drop(listener);
         expect(&conf, "1 check is failing right now", 3);
         let two = conf.replace(

@@ -228,10 +228,11 @@ fn only_root_evaluates_checks_of_other_users() {
 fn interfaces_that_this_host_lacks_are_reported() {
     in_namespace(|| {
         let folder = Folder::new();
-        let conf = conf_with(&check("443"), "").replace("192.0.2.100/24", "192.0.2.100/24 dev e9");
+        let dynamic = conf_with(&check("443"), "").replace("to-e0", "e9");
+        let conf = dynamic.replace("{ dynamic_interfaces", "{");
         let look = |conf: &str, words: &str| findings_about(&folder, conf, words);
         let found = look(&conf, "");
-        assert_eq!(codes(&found), "LU264:16");
+        assert_eq!(codes(&found), "LU264:12");
         assert!(
             found[0]
                 .effect
@@ -240,10 +241,23 @@ fn interfaces_that_this_host_lacks_are_reported() {
         // Versions before 2.0.0 start all the same.
         let old = look(&conf, "--keepalived-version 1.4.5");
         assert_eq!(codes(&old), "LU412:6 LU241:10");
-        let dynamic = conf.replacen(" script_user", " dynamic_interfaces\n script_user", 1);
-        assert_eq!(codes(&look(&dynamic, "")), "LU412:7 LU241:11");
+        assert_eq!(codes(&look(&dynamic, "")), "LU412:6 LU241:10");
         ip("link add e9 type veth peer name e8");
         assert_eq!(codes(&look(&conf, "")), "LU412:6 LU241:10");
+    });
+}
+
+/// Whether or not a check calls listenup.
+#[test]
+fn without_its_network_namespace_keepalived_does_not_start() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let conf = format!(
+            "net_namespace nosuch\n{}",
+            conf_with("script /bin/true", "")
+        );
+        let found = findings_about(&folder, &conf, "");
+        assert_eq!(codes(&found), "LU422:1 LU301:7");
     });
 }
 

@@ -23,15 +23,15 @@ const CASES: &[(&str, i32, &str)] = &[
     ("owner-process-unprivileged", 1, "LU414:6"),
     ("owner-user-missing", 1, "LU415:6"),
     ("reverse", 1, "LU232:22"),
-    ("track-option-typo", 1, "LU178:22"),
-    ("track-typo", 1, "LU175:22 LU182:5"),
+    ("track-option-typo", 1, "LU178:22 LU243:12"),
+    ("track-typo", 1, "LU175:22 LU182:5 LU243:12"),
     ("two-script-lines", 1, "LU154:7 LU412:7 LU241:13"),
-    ("two-tracked-on-a-line", 1, "LU178:29 LU182:12"),
+    ("two-tracked-on-a-line", 1, "LU178:29 LU182:12 LU243:19"),
     // What follows from a missing brace is not reported.
     ("vip-block-not-closed", 1, "LU147:20"),
     ("weight-0-reverse", 1, "LU231:23"),
     ("weight-nopreempt", 0, "LU234:24 LU411:6"),
-    ("weight-sync-group", 1, "LU179:23"),
+    ("weight-sync-group", 1, "LU179:23 LU243:13"),
 ];
 
 /// The findings about a case. Its `red` is a namespace of that name, which is there.

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::Resource;
 
 use common::confined::{Confined, NOBODY};
-use common::doctor::{conf_with, doctor_reads, install};
+use common::doctor::{
+    Found, codes, conf_with, doctor, doctor_reads, findings_of, install, with_code,
+};
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::sockets::listen;
@@ -255,9 +257,6 @@ fn the_real_keepalived_agrees_about_users_and_quotes() {
             let node = Node::new();
             node.plug("e0", "to-e0", &[]);
             let file = folder.path().join("keepalived.conf");
-            // keepalived refuses lo, which the doctor finds on every host.
-            let text = std::fs::read_to_string(&file).unwrap();
-            std::fs::write(&file, text.replace("interface lo", "interface to-e0")).unwrap();
             let words = format!("-t -f {}", file.display());
             let keepalived = Confined::new("keepalived")
                 .limited(Resource::RLIMIT_CORE, 0) // 2.2.7 dies of an open quote
@@ -334,5 +333,108 @@ fn the_real_keepalived_makes_the_same_words_of_a_line() {
             assert_eq!(ours, fs::read_to_string(out).unwrap(), "{line}");
         }
         assert_eq!(conf.scripts.len(), lines.len());
+    });
+}
+
+/// Programs for notify lines: the doctor reports those that the real keepalived does not run.
+#[test]
+fn notify_programs_that_keepalived_does_not_run_are_problems() {
+    in_namespace(|| {
+        let folder = Folder::new();
+        let path = folder.path();
+        let write = |name: &str, first: &str, mode: u32| {
+            let text = format!("{first}echo >>{}/{name}.ran\n", path.display());
+            fs::write(path.join(name), text).unwrap();
+            fs::set_permissions(path.join(name), Permissions::from_mode(mode)).unwrap();
+        };
+        write("good", "#!/bin/sh\n", 0o755);
+        write("closed", "#!/bin/sh\n", 0o644);
+        write("bare", "", 0o755);
+        write("windows", "#!/bin/sh\r\n", 0o755);
+        let conf = conf_with("script /bin/true", "")
+            .replace(
+                " state BACKUP",
+                " notify_master FOLDER/good root\n notify_fault FOLDER/absent\n notify FOLDER/bare\n \
+                 notify_backup FOLDER/closed\n notify_stop FOLDER/good nosuch\n notify_deleted\n notify_master_rx_lower_pri \
+                 \"\"\n state BACKUP",
+            )
+            .replace("FOLDER", &path.display().to_string());
+        let group = format!(
+            "vrrp_sync_group G {{\n group {{\n  gateway\n }}\n notify_master {}/windows\n}}\n",
+            path.display()
+        );
+        let main = path.join("all.conf");
+        fs::write(&main, format!("{conf}{group}")).unwrap();
+        let (said, found) = findings_of(&folder, &main.display().to_string());
+        let wrong = found.iter().filter(|one| one.severity == "problem");
+        let wrong: Vec<Found> = wrong.cloned().collect();
+        assert_eq!(
+            codes(&wrong),
+            "LU171:17 LU331:13 LU216:14 LU211:12 LU203:15 LU332:33"
+        );
+        for one in &wrong[1..] {
+            let end = ": the address moves without this notification";
+            assert!(one.effect.ends_with(end), "{one:#?}");
+        }
+        assert_eq!(said.code, Some(1));
+
+        let node = Node::new();
+        node.plug("to-e0", "e0", &["192.0.2.1/24"]);
+        let started = path.join("all");
+        let _keepalived = node.run(move || Keepalived::start(started, false));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !path.join("good.ran").exists() {
+            let log = || fs::read_to_string(path.join("all.log")).unwrap();
+            assert!(Instant::now() < deadline, "{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Those of BACKUP came first.
+        for name in ["closed", "bare", "windows"] {
+            assert!(!path.join(format!("{name}.ran")).exists(), "{name}");
+        }
+    });
+}
+
+/// A check that an instance and its sync group track acts once: the group's weight counts, unless the instance has 0.
+#[test]
+fn a_check_of_an_instance_and_its_group_acts_as_keepalived_does() {
+    in_namespace(|| {
+        for (of_group, of_instance, code, log) in [
+            (-30, -20, "LU242", "effective priority from 100 to 70"),
+            (0, -20, "LU241", "Syncing instances to FAULT"),
+            (-30, 0, "LU241", "Syncing instances to FAULT"),
+        ] {
+            let folder = Folder::new();
+            let path = folder.path();
+            let check = "script \"FOLDER/listenup check -q --interface to-e0 443\"";
+            let conf =
+                conf_with(check, "").replace("  chk\n", &format!("  chk weight {of_instance}\n"));
+            let (front, instance) = conf.split_once("vrrp_instance").unwrap();
+            let conf = format!(
+                "{front}vrrp_sync_group G {{\n group {{\n  gateway\n }}\n sync_group_tracking_weight\n track_script {{\n  chk \
+                 weight {of_group}\n }}\n}}\nvrrp_instance{instance}"
+            );
+            let conf = conf.replace("FOLDER", &path.display().to_string());
+            fs::write(path.join("all.conf"), conf).unwrap();
+            let node = Node::new();
+            node.plug("to-e0", "e0", &["192.0.2.1/24"]);
+            let words = path.join("all.conf").display().to_string();
+            let look = folder.path().to_owned();
+            let said = node.run(move || doctor(&look, &format!("--format json {words}")));
+            let one = with_code(&Found::all(&said.stdout, path), code).clone();
+            assert!(
+                code == "LU241" || one.effect.contains("from 100 to 70"),
+                "{one:#?}"
+            );
+
+            let started = path.join("all");
+            let _keepalived = node.run(move || Keepalived::start(started, false));
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let read = || fs::read_to_string(path.join("all.log")).unwrap();
+            while !read().contains(log) {
+                assert!(Instant::now() < deadline, "{}", read());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
     });
 }

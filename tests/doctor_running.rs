@@ -13,16 +13,11 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{XattrFlags, setxattr};
 
 use common::confined::Confined;
-use common::doctor::{Found, codes, doctor, findings_about, with_code};
+use common::doctor::{Found, codes, conf_with, doctor, findings_about, with_code};
 use common::in_namespace;
 use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::sockets::listen;
-
-/// The same on an interface that keepalived accepts.
-fn conf_with(script: &str, others: &str) -> String {
-    common::doctor::conf_with(script, others).replace("interface lo", "interface to-e0")
-}
 
 /// A node whose keepalived has loaded FOLDER/all.conf.
 struct Gateway {
@@ -156,7 +151,7 @@ fn the_loaded_configuration_is_examined_instead_of_the_file() {
 
 fn tracking(file: &Path, more: &str) -> String {
     format!(
-        "global_defs {{\n enable_script_security\n script_user root\n}}\n\
+        "global_defs {{ dynamic_interfaces\n enable_script_security\n script_user root\n}}\n\
          track_file service {{\n file {}\n {more}\n}}\n\
          vrrp_instance gateway {{\n state BACKUP\n interface to-e0\n virtual_router_id 51\n priority 100\n \
          virtual_ipaddress {{\n  192.0.2.100/24\n }}\n track_file {{\n  service\n }}\n}}\n",
@@ -261,7 +256,6 @@ fn a_track_file_that_is_mounted_alone() {
         ] {
             let _bound = Bound::new(from, to);
             let conf = tracking(&other.join("track"), "weight 0");
-            let conf = conf.replace("interface to-e0", "interface lo");
             assert_eq!(
                 codes(&findings_about(&folder, &conf, "")),
                 "LU260:5 LU255:5 LU241:9"
@@ -309,11 +303,7 @@ fn a_track_file_whose_label_keepalived_perhaps_cannot_read() {
             )
             .unwrap();
             let conf = tracking(&file, "weight 0");
-            findings_about(
-                &folder,
-                &conf.replace("interface to-e0", "interface lo"),
-                "",
-            )
+            findings_about(&folder, &conf, "")
         };
         let found = look("1", "system_u:object_r:var_run_t:s0");
         assert_eq!(codes(&found), "LU262:5");

@@ -648,11 +648,11 @@ fn acts_and_long_sleeps_are_found_in_each_shell_script() {
             ("#!/bin/sh\nsleep infinity\n", "LU318"),
             (
                 "#!/bin/bash\ncurl -s localhost || systemctl restart web\n",
-                "LU320",
+                "LU320 LU301",
             ),
             (
                 "#!/bin/sh\n[ -f /run/ok ] || systemctl stop keepalived\n",
-                "LU321",
+                "LU321 LU301",
             ),
         ] {
             script("acts", text).install(folder.path());
@@ -662,7 +662,7 @@ fn acts_and_long_sleeps_are_found_in_each_shell_script() {
                 .filter(|one| one.line == Some(6))
                 .map(|one| one.code.as_str())
                 .collect();
-            assert_eq!(of_check, [expected], "{text}");
+            assert_eq!(of_check.join(" "), expected, "{text}");
         }
     });
 }
@@ -677,6 +677,12 @@ fn a_script_without_a_known_meaning_has_no_line() {
         assert_eq!(
             one.effect,
             "chk: could not tell whether it fails when its service is down: FOLDER/odd.sh is not understood"
+        );
+        // The line that begins with "ok" is not understood alone without that.
+        let outcome = found.iter().find(|one| one.code == "LU241").unwrap();
+        assert_eq!(
+            outcome.effect,
+            "(gateway) if chk (not judged) fails, this node enters FAULT and gives up 192.0.2.100/24"
         );
     });
 }

@@ -55,7 +55,7 @@ fn the_doctor_executes_nothing() {
         let checks = calls("listenup")
             + "vrrp_script other {\n script FOLDER/check.sh\n}\n\
                track_file f {\n file FOLDER/track\n}\n\
-               vrrp_instance b {\n interface lo\n virtual_router_id 52\n track_script {\n  other\n }\n track_file {\n  \
+               vrrp_instance b {\n interface to-e0\n virtual_router_id 52\n track_script {\n  other\n }\n track_file {\n  \
                f\n }\n}\n";
         for user in ["root", "nobody"] {
             let processes = "execve,execveat,fork,vfork,clone,clone3";

@@ -166,7 +166,7 @@ fn a_file_with_a_lease_is_an_error_at_once() {
         );
         let _holder = Process::start(Command::new("python3").args(["-c", &lease]));
         let conf = format!(
-            "track_file t {{\n file {}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n track_file {{\n  t\n \
+            "track_file t {{\n file {}\n}}\nvrrp_instance a {{\n interface to-e0\n virtual_router_id 51\n track_file {{\n  t\n \
              }}\n}}\n",
             file.display()
         );
@@ -191,7 +191,7 @@ fn a_track_file_that_others_can_change_is_reported() {
         fs::write(&file, "0\n").unwrap();
         let look = |file: &str| {
             let conf = format!(
-                "track_file t {{\n file FOLDER/{file}\n}}\nvrrp_instance a {{\n interface lo\n virtual_router_id 51\n \
+                "track_file t {{\n file FOLDER/{file}\n}}\nvrrp_instance a {{\n interface to-e0\n virtual_router_id 51\n \
                  track_file {{\n  t\n }}\n}}\n"
             );
             common::doctor::text(&doctor_reads(path, &conf, ""), path)

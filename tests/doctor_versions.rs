@@ -48,7 +48,12 @@ fn cases() -> Vec<Case> {
             name: "the folder of a track_file is missing",
             conf: track_file("/run/listenup-nowhere/track"),
             expected: [
-                "LU253:5", "LU186:6", "LU186:6", "LU186:6", "LU186:6", "LU186:6",
+                "LU253:5",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
             ],
         },
         Case {
@@ -56,11 +61,11 @@ fn cases() -> Vec<Case> {
             conf: track_file("/proc/sys/kernel/panic"),
             expected: [
                 "LU257:5 LU241:9",
-                "LU186:6",
-                "LU186:6",
-                "LU186:6",
-                "LU186:6",
-                "LU186:6",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
+                "LU186:6 LU243:9",
             ],
         },
         Case {

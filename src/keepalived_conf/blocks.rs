@@ -136,10 +136,12 @@ impl<'a> Parser<'a> {
         let Some(keyword) = found.filter(exists) else {
             return self.unknown_keyword(&line);
         };
+        // keepalived reads these again, and runs on without those that have an open quote.
+        let is_open = keyword.name.starts_with("notify") && line.text.contains(&b'"');
         match keyword.kind {
             Kind::List => self.push(row, true, line),
             Kind::Block(inner) => self.push(inner, false, line),
-            Kind::Value if line.words.len() < 2 => {
+            Kind::Value if line.words.len() < 2 && !is_open => {
                 let values: Values = &[("keyword", &keyword.name)];
                 self.reader.report(Problem::MissingValue, values);
             }

@@ -125,7 +125,7 @@ problems! {
     AddressFamily = 166,
     /// vrrp_instance `name` has no virtual_router_id.
     NoRouterId = 167,
-    /// vrrp_instance `name` has neither an interface nor unicast peers.
+    /// vrrp_instance `name` has no interface, or has one that does not count, because of `why`.
     NoInterface = 168,
     /// vrrp_instance `name` has nopreempt, which does not work with state MASTER or priority 255.
     NopreemptIgnored = 169,
@@ -161,6 +161,8 @@ problems! {
     KeywordDropped = 190,
     /// The two instances `name` have the same virtual_router_id on the same interface.
     SameRouterId = 191,
+    /// The `address` of vrrp_instance `name` has no device, and the instance has no interface.
+    NoDevice = 192,
 }
 
 impl Problem {

@@ -232,7 +232,7 @@ fn two_instances_with_the_same_number_on_an_interface_are_reported() {
     let second = INSTANCE.replace("VI", "VI_2");
     let with = |second: &str| format!("{}{second}", script(GOOD));
     for (text, expected) in [
-        (with(&second), Some("14 SameRouterId VI and VI_2")),
+        (with(&second), Some("14 SameRouterId VI and VI_2|")),
         (with(&second.replace("router_id 1", "router_id 2")), None),
         (with(&second.replace("eth0", "eth1")), None),
         (with(&second.replace("192.0.2.1", "2001:db8::1")), None),
@@ -317,7 +317,7 @@ fn tracked_names_must_exist_and_be_used() {
         ),
         (
             good.replace("virtual_router_id 1", "preempt"),
-            &["4 NoRouterId VI"],
+            &["4 NoRouterId VI|"],
         ),
         (
             // The line that is not read could define it.
@@ -333,7 +333,7 @@ fn tracked_names_must_exist_and_be_used() {
             .any(|script| !script.tracked_by.is_empty());
         let is_tracked = expected
             .first()
-            .is_none_or(|first| *first == "4 NoRouterId VI");
+            .is_none_or(|first| *first == "4 NoRouterId VI|");
         assert_eq!(acts, is_tracked, "{text}");
     }
 }

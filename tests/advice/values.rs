@@ -127,8 +127,23 @@ pub fn blocks() -> Vec<Row> {
             &[(instance, "vrrp_instance gateway {\n virtual_router_id 51\n")],
         ),
         row("LU168", GOOD, &[(" interface to-e0\n", "")]).fix(
-            "add: interface",
+            "write: interface",
             &[(instance, "vrrp_instance gateway {\n interface to-e0\n")],
+        ),
+        row("LU168", GOOD, &[("interface to-e0", "interface lo")])
+            .fix("other than lo", &[("interface lo", "interface to-e0")]),
+        row(
+            "LU192",
+            GOOD,
+            &[(
+                " interface to-e0\n",
+                " unicast_src_ip 192.0.2.1\n unicast_peer {\n  192.0.2.2\n }\n",
+            )],
+        )
+        .words("--keepalived-version 2.3.4")
+        .fix(
+            "192.0.2.100/24 dev NAME",
+            &[("100/24\n", "100/24 dev to-e0\n")],
         ),
         row(
             "LU169",

@@ -101,12 +101,13 @@ pub fn doctor_reads(folder: &Path, conf: &str, words: &str) -> ProgramOutput {
     doctor(folder, &format!("{} {words}", path.display()))
 }
 
-/// A keepalived.conf with this line in its only vrrp_script, and these other lines there.
+/// A keepalived.conf with this line in its only vrrp_script, and these other lines there. It has an interface that only
+/// some namespaces of tests have.
 pub fn conf_with(script: &str, others: &str) -> String {
     format!(
-        "global_defs {{\n enable_script_security\n script_user root\n}}\n\
+        "global_defs {{ dynamic_interfaces\n enable_script_security\n script_user root\n}}\n\
          vrrp_script chk {{\n {script}\n {others}\n fall 2\n}}\n\
-         vrrp_instance gateway {{\n state BACKUP\n interface lo\n virtual_router_id 51\n priority 100\n \
+         vrrp_instance gateway {{\n state BACKUP\n interface to-e0\n virtual_router_id 51\n priority 100\n \
          virtual_ipaddress {{\n  192.0.2.100/24\n }}\n track_script {{\n  chk\n }}\n}}\n"
     )
 }

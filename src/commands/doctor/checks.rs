@@ -11,7 +11,7 @@ use super::codes::outcome::{IfDown, IfUp, OnOneFailure};
 use super::findings::Finding;
 use crate::clock::HumanDuration;
 use crate::keepalived_conf::{
-    Command, Config, Location, MiscCheck, RealServer, Script, User, VirtualServer,
+    Command, Config, Location, MiscCheck, Notify, RealServer, Script, User, VirtualServer,
 };
 
 /// The consequence of a failed check.
@@ -28,6 +28,8 @@ pub enum OnFailure {
         /// Exit codes from 2 on are weights (`misc_dynamic`).
         dynamic: bool,
     },
+    /// Not a check: keepalived runs it after a change.
+    Notification,
 }
 
 /// A command that keepalived would run.
@@ -101,6 +103,21 @@ pub fn of(config: &Config) -> Vec<Check<'_>> {
         })
     });
     scripts.chain(servers).collect()
+}
+
+/// Returns a program that is not a check, to ask whether keepalived can run it.
+pub fn of_notify(notify: &Notify) -> Check<'_> {
+    Check {
+        name: notify.name.clone(),
+        keyword: "notify",
+        command: &notify.command,
+        words: &notify.command.words,
+        interval: Duration::ZERO,
+        timeout: Duration::ZERO,
+        user: notify.user.as_ref(),
+        on_failure: OnFailure::Notification,
+        script: None,
+    }
 }
 
 fn of_script(script: &Script) -> Check<'_> {

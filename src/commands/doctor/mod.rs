@@ -55,6 +55,8 @@ struct Report {
     examined: Vec<Finding>,
     /// True if there is a configuration, or a target was given.
     has_subject: bool,
+    /// True if it is known which checks act on the addresses, or if keepalived does not start.
+    is_read: bool,
     /// True if each configuration was read whole, and each check was judged.
     is_complete: bool,
     /// True if nothing is known of what was asked for.
@@ -169,6 +171,10 @@ fn examine(options: &DoctorOptions) -> Report {
     Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
         is_unknown: examined.is_unknown && options.targets.is_empty(),
+        is_read: examined
+            .confs
+            .iter()
+            .all(|conf| conf.config.complete || conf.config.fatal.is_some()),
         is_complete: examined.confs.iter().all(|conf| conf.config.complete)
             && !findings.iter().any(|found| codes::is_in_doubt(found.code)),
         examined: examined.lines,
@@ -201,6 +207,9 @@ impl Report {
         }
         if let Some(block) = &self.block {
             let _ = write!(text, "\n{block}\n");
+        }
+        if !self.is_read {
+            text += "could not tell what happens to the addresses if a check fails: a part of the configuration was not read\n";
         }
         let _ = writeln!(text, "{}", self.summary());
         text

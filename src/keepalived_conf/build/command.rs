@@ -3,7 +3,7 @@
 
 use super::super::diagnostic::{Problem, Values};
 use super::super::keywords::parent_block;
-use super::super::model::Command;
+use super::super::model::{Command, Notify, User};
 use super::super::reader::{Context, Line};
 use super::super::words::{Escapes, Malformed, lossy, split};
 
@@ -37,8 +37,8 @@ fn quoted(words: &[Vec<u8>]) -> String {
 }
 
 impl Context<'_> {
-    /// Returns the command of a line. `None`: keepalived ignores the line.
-    fn command(&self, line: &Line) -> Option<Command> {
+    /// Returns the command of a line. `None`: keepalived ignores the line. `open` is the problem of an open quote.
+    fn command(&self, line: &Line, open: Problem) -> Option<Command> {
         let keyword = line.keyword();
         // Up to 2.3.1 backslashes are decoded in the line, and again in the command.
         let escapes = match self.since(2, 3, 2) {
@@ -56,7 +56,7 @@ impl Context<'_> {
                 });
             }
             Ok(_) | Err(Malformed::Inner) => Problem::CommandEmpty,
-            Err(Malformed::Open) => Problem::CommandCrash,
+            Err(Malformed::Open) => open,
             Err(Malformed::Escape(letter)) => {
                 let part = format!("\\{}", char::from(letter));
                 self.report(&line.place, Problem::NotFollowed, &[("part", &part)]);
@@ -69,7 +69,7 @@ impl Context<'_> {
 
     /// Returns the command of a check: `script` or `misc_path`.
     pub(super) fn check(&self, line: &Line) -> Option<Command> {
-        let command = self.command(line)?;
+        let command = self.command(line, Problem::CommandCrash)?;
         let is_quoted = line.text.iter().any(|byte| b"\"'".contains(byte));
         let next = command.rest.first().map(|word| lossy(word));
         if next.is_some_and(|next| is_quoted && parent_block(&next).is_some()) {
@@ -87,6 +87,25 @@ impl Context<'_> {
             self.report(&line.place, Problem::CommandDropped, values);
         }
         Some(command)
+    }
+
+    /// Returns the program of a line such as `notify_master` in a block of this name.
+    pub(super) fn notify(&self, line: &Line, block: &str) -> Option<Notify> {
+        // notify_deleted does not require one.
+        line.word(1)?;
+        let command = self.command(line, Problem::CommandEmpty)?;
+        let mut rest = command.rest.iter().map(|word| lossy(word));
+        let user = rest.next().map(|user| User {
+            user,
+            group: rest.next(),
+            place: line.place.clone(),
+        });
+        let name = format!("{} of {block}", line.keyword());
+        Some(Notify {
+            name,
+            command,
+            user,
+        })
     }
 
     /// Reports a block that has no line of this keyword, so that keepalived removes it.

@@ -50,8 +50,9 @@ impl Builder<'_> {
             let is_dynamic = self.config.globals.dynamic_interfaces;
             let unable = self.unable.iter();
             let is_sure = |problem: &Problem| *problem != Problem::SameRouterId || !is_dynamic;
-            for (problem, name, place) in unable.filter(|(problem, ..)| is_sure(problem)) {
-                self.cx.report(place, *problem, &[("name", name)]);
+            for (problem, name, why, place) in unable.filter(|(problem, ..)| is_sure(problem)) {
+                let values: Values = &[("name", name), ("why", why)];
+                self.cx.report(place, *problem, values);
             }
         }
         self.config.instances = instances;

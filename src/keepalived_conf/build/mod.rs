@@ -26,8 +26,8 @@ pub(super) struct Builder<'a> {
     removed: HashSet<(Trackable, String)>,
     /// The names that are tracked and are not in use so far, and what tracks them.
     missing: Vec<(String, Trackable, Spanned<String>)>,
-    /// The instances that keepalived cannot run, unless a part of the configuration was not read.
-    unable: Vec<(Problem, String, Location)>,
+    /// The instances that keepalived cannot run, with a reason that is not obvious, unless a part of the configuration was not read.
+    unable: Vec<(Problem, String, &'static str, Location)>,
     /// The first instance with an interface, a number and a family.
     router_ids: HashMap<(String, u8, bool), String>,
     instances: HashMap<String, usize>,

@@ -10,6 +10,17 @@ use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
 
+/// The lines of instances and sync groups with a program to run.
+const NOTIFY: [&str; 7] = [
+    "notify",
+    "notify_master",
+    "notify_backup",
+    "notify_fault",
+    "notify_stop",
+    "notify_deleted",
+    "notify_master_rx_lower_pri",
+];
+
 impl Builder<'_> {
     pub(super) fn instance(&mut self, node: &Node) {
         let cx = self.cx;
@@ -56,21 +67,40 @@ impl Builder<'_> {
             }
         }
         let router_id = cx.last(node, "virtual_router_id", small(OnFlaw::Ignore));
-        let has_interface =
-            node.has("interface") || node.blocks_of("unicast_peer").next().is_some();
-        if router_id.is_none() || !has_interface {
+        let interface = node.last_line("interface").and_then(|line| line.word(1));
+        let is_loopback = interface == Some("lo") && cx.since(1, 3, 6);
+        let has_interface = node.has("interface") && !is_loopback;
+        if router_id.is_none() || !(has_interface || cx.runs_without_interface(node)) {
             let problem = match router_id {
                 None => Problem::NoRouterId,
                 Some(_) => Problem::NoInterface,
             };
             let (name, place) = (instance.name.clone(), instance.place.clone());
-            self.unable.push((problem, name, place));
+            let why = match is_loopback {
+                true => {
+                    "keepalived ignores the line interface lo: VRRP cannot use a loopback device"
+                }
+                false => "",
+            };
+            self.unable.push((problem, name, why, place));
+        } else if !has_interface {
+            cx.remove_without_device(node, &mut instance);
         }
-        self.config.interfaces.extend(node.interfaces());
+        self.block_common(node, &instance.name);
         self.same_router_id(node, &instance, router_id.map(|set| set.value));
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
+    }
+
+    /// Keeps what instances and sync groups have in common.
+    fn block_common(&mut self, node: &Node, name: &str) {
+        self.config.interfaces.extend(node.interfaces());
+        let notifies = NOTIFY.into_iter().filter_map(|keyword| {
+            let notify = |cx: &Context, line: &Line| cx.notify(line, name);
+            self.cx.first(node, keyword, notify)
+        });
+        self.config.notifies.extend(notifies);
     }
 
     /// Reports an instance that has the number of another one on the same interface (keepalived/vrrp/vrrp.c,
@@ -94,7 +124,7 @@ impl Builder<'_> {
             .filter(|_| self.cx.since(2, 0, 10))
         {
             let both = format!("{other} and {name}");
-            self.unable.push((Problem::SameRouterId, both, place));
+            self.unable.push((Problem::SameRouterId, both, "", place));
         }
         self.router_ids.entry(key).or_insert_with(|| name.clone());
     }
@@ -117,7 +147,7 @@ impl Builder<'_> {
             tracks: self.tracks(node, &name),
             name,
         };
-        self.config.interfaces.extend(node.interfaces());
+        self.block_common(node, &group.name);
         let name = group.name.clone();
         self.groups.insert(name, self.config.groups.len());
         self.config.groups.push(group);
@@ -155,6 +185,23 @@ impl Context<'_> {
             ("first", first),
         ];
         self.report(&line.place, Problem::DuplicateBlock, values);
+    }
+
+    /// True if an instance needs no interface (keepalived/vrrp/vrrp.c, `chk_min_cfg` and `vrrp_complete_instance`).
+    fn runs_without_interface(&self, node: &Node) -> bool {
+        let has_source = node.has("unicast_src_ip") || node.has("mcast_src_ip");
+        let is_able = self.since(2, 2, 8) || self.since(2, 1, 0) && !self.since(2, 2, 5);
+        has_source && is_able && node.blocks_of("unicast_peer").next().is_some()
+    }
+
+    /// Removes the addresses without a device of their own, as keepalived does in an instance without an interface.
+    fn remove_without_device(&self, node: &Node, instance: &mut Instance) {
+        let is_without = |line: &&Line| !line.words.iter().any(|word| word == "dev");
+        for line in node.items_of("virtual_ipaddress").filter(is_without) {
+            instance.addresses.retain(|one| one.place != line.place);
+            let values: Values = &[("address", &line.keyword()), ("name", &instance.name)];
+            self.report(&line.place, Problem::NoDevice, values);
+        }
     }
 
     fn state(&self, line: &Line) -> Option<Spanned<VrrpState>> {

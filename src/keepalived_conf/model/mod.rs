@@ -27,6 +27,8 @@ pub struct Config {
     pub instances: Vec<Instance>,
     /// The `vrrp_sync_group` blocks.
     pub groups: Vec<Group>,
+    /// The programs to run when the state of an instance or a sync group changes.
+    pub notifies: Vec<Notify>,
     /// The interfaces that must exist when keepalived starts.
     pub interfaces: Vec<Spanned<String>>,
     /// The `virtual_server` blocks.
@@ -76,6 +78,17 @@ pub struct User {
     pub group: Option<String>,
     /// The line.
     pub place: Location,
+}
+
+/// A line such as `notify_master`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// The keyword, and the instance or sync group: `notify_master of gateway`.
+    pub name: String,
+    /// The program and its arguments.
+    pub command: Command,
+    /// A user of its own, after the command.
+    pub user: Option<User>,
 }
 
 /// A line with a command.

@@ -136,3 +136,43 @@ fn diagnostics_depend_on_the_version() {
     let fall = |version| read_as(version, &comment).scripts[0].fall();
     assert_eq!((fall("2.3.4"), fall("2.4.0")), (4, 1));
 }
+
+/// Seen with 2.2.7 and 2.3.4; the other versions are read in the source.
+#[test]
+fn an_instance_without_an_interface_runs_only_with_unicast() {
+    let unicast = "unicast_src_ip 192.0.2.2\n unicast_peer {\n 192.0.2.3\n }";
+    let lo = format!("interface lo\n {unicast}");
+    for (version, lines, expected) in [
+        ("1.3.5", "interface lo", ""),
+        ("2.2.7", "interface lo", "NoInterface"),
+        ("2.2.7", "interface eth0\n interface lo", "NoInterface"),
+        ("2.2.7", "interface lo\n interface eth0", ""),
+        ("2.0.20", unicast, "NoInterface"),
+        ("2.1.0", unicast, "NoDevice"),
+        ("2.2.5", unicast, "NoInterface"),
+        ("2.2.7", &lo, "NoInterface"),
+        ("2.3.4", &lo, "NoDevice"),
+        ("2.3.4", "unicast_peer {\n 192.0.2.3\n }", "NoInterface"),
+    ] {
+        for (address, is_removed) in [("192.0.2.1", true), ("192.0.2.1 dev eth0", false)] {
+            let text = format!(
+                "vrrp_instance VI {{\n {lines}\n virtual_router_id 1\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
+            );
+            let config = read_as(version, &text);
+            let problems = config
+                .diagnostics
+                .iter()
+                .map(|one| format!("{:?}", one.problem));
+            let problems: Vec<String> = problems.filter(|one| one.starts_with("No")).collect();
+            let is_expected = is_removed || expected != "NoDevice";
+            let expected = if is_expected { expected } else { "" };
+            assert_eq!(problems.join(" "), expected, "{version}: {text}");
+            let is_kept = expected != "NoDevice";
+            assert_eq!(
+                config.instances[0].addresses.len(),
+                usize::from(is_kept),
+                "{version}: {text}"
+            );
+        }
+    }
+}

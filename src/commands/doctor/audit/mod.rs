@@ -29,7 +29,7 @@ use super::command::{
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Analysis, Setting};
 use crate::domain::Expectation;
-use crate::keepalived_conf::{Config, Version};
+use crate::keepalived_conf::{Config, Notify, Version};
 use crate::untrusted::{ReadError, RegularFile};
 
 /// The context that all checks of a configuration share.
@@ -122,6 +122,9 @@ impl Audit<'_> {
         for check in &checks {
             self.check(check, &index, findings, &mut audited);
         }
+        for notify in &self.config.notifies {
+            self.notify(notify, findings);
+        }
         let is_unsafe = |found: &Finding| found.value("weakness").is_some();
         let is_safe = !findings.since(before).iter().any(is_unsafe);
         if !checks.is_empty() && is_safe && self.config.globals.script_security.is_none() {
@@ -149,12 +152,25 @@ impl Audit<'_> {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
         drop_contradicted(&decided, findings);
-        findings.extend(weights::instances(self.config, &decided));
+        let in_doubt = findings
+            .iter()
+            .filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = in_doubt.filter_map(|found| found.value("name").map(str::to_owned));
+        let in_doubt: HashSet<String> = in_doubt.collect();
+        // The line that begins with "ok" is read alone, too.
+        let shown = |name: &str| match in_doubt.contains(name) {
+            true => format!("{name} (not judged)"),
+            false => name.to_owned(),
+        };
+        findings.extend(weights::instances(self.config, &decided, shown));
         let of_servers = checks.iter().filter(|check| {
             let is_of_server = matches!(check.on_failure, OnFailure::Server { .. });
             is_of_server && self.runs(check) && !decided.contains(&check.name)
         });
-        findings.extend(of_servers.map(|check| check.finding(SERVER_TAKEN_OUT, &[])));
+        findings.extend(
+            of_servers
+                .map(|check| check.finding(SERVER_TAKEN_OUT, &[("check", &shown(&check.name))])),
+        );
     }
 
     /// True if a listenup check with one of these arguments must have a user of its own: keepalived drops scripts without
@@ -288,6 +304,30 @@ impl Audit<'_> {
         }
     }
 
+    /// Reports a program that keepalived does not run when the state of an instance changes.
+    fn notify(&self, notify: &Notify, findings: &mut Findings) {
+        let check = checks::of_notify(notify);
+        let user = match self
+            .runners()
+            .user(check.user, Dropped::Notify(&check.name))
+        {
+            Ok(user) => user,
+            Err(finding) => return findings.add(finding),
+        };
+        let before = findings.len();
+        self.path(&check, &user, findings);
+        if findings.since(before).iter().any(Finding::is_problem) {
+            return;
+        }
+        findings.extend(unreadable(&check, &user));
+        let setting = Setting {
+            user: &user,
+            listenup: self.listenup,
+        };
+        let start = || Analysis::new(&check, self.config, setting).start();
+        findings.extend(user.reads(start).into_iter().flatten());
+    }
+
     /// Returns the file that a check executes. `None`: it executes none.
     fn path(
         &self,
@@ -324,7 +364,7 @@ impl Audit<'_> {
     fn runs(&self, check: &Check<'_>) -> bool {
         let process = match check.on_failure {
             OnFailure::Server { .. } => self.config.runs_checker,
-            OnFailure::Unused => false,
+            OnFailure::Unused | OnFailure::Notification => false,
             OnFailure::Fault | OnFailure::Priority => self.config.runs_vrrp,
         };
         process && self.config.complete && self.config.fatal.is_none()

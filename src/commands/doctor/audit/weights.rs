@@ -48,8 +48,12 @@ pub fn examine(
 }
 
 /// Returns what happens to the addresses of each instance if a check fails. The result of the checks in `decided` does
-/// not depend on a service.
-pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
+/// not depend on a service. `shown` returns a check's name, and whether it could not be judged.
+pub fn instances(
+    config: &Config,
+    decided: &HashSet<String>,
+    shown: impl Fn(&str) -> String,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     if config.fatal.is_some() || !config.complete {
         return findings;
@@ -60,12 +64,23 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
         let addresses = addresses(instance);
         // The instances of a sync group move together.
         let mates = index.mates(name);
-        let mut all = mates.iter().filter_map(|mate| index.instances.get(mate));
         let group = index.groups.get(name.as_str());
-        let is_empty = group.is_none_or(|group| group.tracks.is_empty())
-            && all.all(|mate| mate.tracks.is_empty());
-        if is_empty {
+        let of_group = group.map_or(&[][..], |group| &group.tracks);
+        let of_mates = mates.iter().filter_map(|mate| index.instances.get(mate));
+        let mut tracks = of_mates
+            .flat_map(|mate| &mate.tracks)
+            .chain(of_group)
+            .peekable();
+        let has_lines = tracks.peek().is_some();
+        if !tracks.any(|tracked| tracked.counts) {
             let finding = NOTHING_CHECKED.with(&[("instance", name), ("addresses", &addresses)]);
+            let finding = match has_lines {
+                true => finding.with_fix(
+                    "correct the lines that keepalived ignores",
+                    ("instance", name),
+                ),
+                false => finding,
+            };
             findings.push(finding.at(&instance.place));
             continue;
         }
@@ -79,7 +94,7 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
             match by.weight.value {
                 _ if decided.contains(*check) => {}
                 0 if !known.insert(check) => {}
-                0 => by_fault.push((*check).to_owned()),
+                0 => by_fault.push(shown(check)),
                 _ if by.instance == *name => by_priority.push((*check, *by)),
                 _ => {}
             }
@@ -105,6 +120,7 @@ pub fn instances(config: &Config, decided: &HashSet<String>) -> Vec<Finding> {
             let finding = code.with(&[
                 ("instance", name),
                 ("name", &check),
+                ("check", &shown(check)),
                 ("good", &good),
                 ("bad", &bad),
                 ("addresses", &addresses),

@@ -36,7 +36,7 @@ codes! {
 /// Returns what happens until a check that fails passes again. `instances` are those on which it acts.
 pub fn until_it_passes(on_failure: OnFailure, instances: &str) -> String {
     match on_failure {
-        OnFailure::Unused => "Nothing tracks this check".to_owned(),
+        OnFailure::Unused | OnFailure::Notification => "Nothing tracks this check".to_owned(),
         OnFailure::Fault => format!("{instances} is in FAULT until this check passes"),
         OnFailure::Priority => {
             format!("{instances} has the priority of a failure until this check passes")

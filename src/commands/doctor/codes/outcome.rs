@@ -6,7 +6,8 @@ use crate::commands::doctor::checks::OnFailure;
 
 /// Declares texts that depend on what the result of a check is for.
 macro_rules! outcomes {
-    ($($(#[$doc:meta])* $name:ident = $unused:literal, $fault:literal, $priority:literal, $server:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $unused:literal, $fault:literal, $priority:literal, $server:literal,
+        $notification:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name(pub OnFailure);
@@ -18,6 +19,7 @@ macro_rules! outcomes {
                     OnFailure::Fault => $fault,
                     OnFailure::Priority => $priority,
                     OnFailure::Server { .. } => $server,
+                    OnFailure::Notification => $notification,
                 })
             }
         }
@@ -27,15 +29,18 @@ macro_rules! outcomes {
 outcomes! {
     /// The consequence if a check never runs.
     NeverRun = "nothing is checked by it", "this node never fails over because of it",
-        "this node never fails over because of it", "the real server stays in use";
+        "this node never fails over because of it", "the real server stays in use",
+        "the address moves without this notification";
     /// The address or the server while a check succeeds.
     IfUp = "the check succeeds", "this node keeps the address", "this node keeps its priority",
-        "the real server stays in use";
+        "the real server stays in use", "the address moves without this notification";
     /// The address or the server while a check can only fail.
     IfDown = "the check fails", "this node stays in FAULT without the address",
-        "its weight applies all the time, even while the service is up", "the real server stays out of use";
+        "its weight applies all the time, even while the service is up", "the real server stays out of use",
+        "the address moves without this notification";
     /// The consequence of one failure.
-    OnOneFailure = "the check fails", "this node fails over", "the priority changes", "the real server is taken out of use";
+    OnOneFailure = "the check fails", "this node fails over", "the priority changes", "the real server is taken out of use",
+        "the address moves without this notification";
 }
 
 /// The scripts that keepalived drops because a user does not exist.
@@ -45,13 +50,20 @@ pub enum Dropped<'a> {
     Default,
     /// The check of this name.
     Check(&'a str),
+    /// The line of this name, such as `notify_master of gateway`.
+    Notify(&'a str),
 }
 
 impl fmt::Display for Dropped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Default => f.write_str("every script that has no user of its own"),
-            Self::Check(name) => f.write_str(name),
+            Self::Default => {
+                f.write_str("every script that has no user of its own: failures have no effect")
+            }
+            Self::Check(name) => write!(f, "{name}: failures have no effect"),
+            Self::Notify(name) => {
+                write!(f, "{name}: {}", NeverRun(OnFailure::Notification))
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ impl Analysis<'_> {
         }
         match &self.shape {
             // A program that is not known.
-            _ if !self.looks() && faults.found.is_empty() => {
+            _ if !self.looks() && !faults.found.iter().any(Finding::is_problem) => {
                 faults.add(codes::NOT_JUDGED, &[("at", &self.file())]);
             }
             _ if !self.looks() => {}

@@ -8,7 +8,7 @@ use crate::keepalived_conf::fuzzing::InMemory;
 use crate::keepalived_conf::{Config, Problem::*, Reading};
 
 const INSTANCE: &str =
-    "vrrp_instance VI {\n interface lo\n virtual_router_id 1\n track_script {\n chk\n }\n}\n";
+    "vrrp_instance VI {\n interface a\n virtual_router_id 1\n track_script {\n chk\n }\n}\n";
 
 fn script(lines: &str) -> String {
     format!("vrrp_script chk {{\n script \"/bin/true\"\n {lines}\n}}\n{INSTANCE}")
@@ -163,6 +163,14 @@ fn examples() -> Vec<(Problem, String, &'static str)> {
                 "{}{}",
                 instance(address),
                 instance(address).replace("VI", "VI_2")
+            ),
+            "2.3.3",
+        ),
+        (
+            NoDevice,
+            instance(address).replace(
+                " interface a\n",
+                " unicast_src_ip 192.0.2.2\n unicast_peer {\n }\n",
             ),
             "2.3.3",
         ),
