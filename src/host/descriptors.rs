@@ -255,7 +255,7 @@ fn registered_sockets(info: &[u8], names_sockets: bool) -> Result<Vec<u64>, Errn
     }
 }
 
-/// How older kernels show a socket that can be a listener (`struct proto`, name).
+/// The protocols of sockets that can be a listener, as older kernels show them (`struct proto`, name).
 const PROTOCOLS: [&str; 6] = ["TCP", "TCPv6", "UDP", "UDPv6", "MPTCP", "MPTCPv6"];
 
 /// The text that the descriptor of an io_uring links to.

@@ -5,6 +5,7 @@ pub mod events;
 mod filter;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod generic;
 mod link;
 mod reach;
 mod request;

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use super::NetlinkError;
-use super::endpoints::MptcpEndpoint;
+use super::generic::MptcpEndpoint;
 use super::link::Link;
 use super::session::NetlinkSession;
 use super::socket::Socket;

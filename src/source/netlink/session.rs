@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::NetlinkError;
-use super::endpoints;
+use super::generic;
 use super::link;
 use super::request;
 use super::wire::{self, Bytes, Message};
@@ -166,13 +166,13 @@ impl<C: Channel> NetlinkSession<C> {
         visit: &mut dyn FnMut(Bytes<'_>) -> Result<(), NetlinkError>,
     ) -> Result<(), source::SourceError> {
         let sequence = self.next_sequence();
-        let request = endpoints::request(family, command, sequence, self.order);
+        let request = generic::request(family, command, sequence, self.order);
         self.send(&request, deadline)?;
         loop {
             let buffer = ensure_len(&mut self.buffer, DATAGRAM);
             let mut datagram = receive(&mut self.channel, buffer, deadline)?;
             while !datagram.is_empty() {
-                match endpoints::next_message(&mut datagram, family, sequence, self.order)? {
+                match generic::next_message(&mut datagram, family, sequence, self.order)? {
                     Some(message) => visit(message)?,
                     None if datagram.is_empty() => return Ok(()),
                     None => return Err(NetlinkError::AfterDone.into()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::super::endpoints::{MptcpEndpoint, request};
+use super::super::generic::{MptcpEndpoint, request};
 use super::super::session::NetlinkSession;
 use super::super::{NetlinkError, reach};
 use super::link::attribute;
