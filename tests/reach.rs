@@ -251,6 +251,23 @@ fn many_mptcp_listeners_do_not_multiply_the_cost_of_a_check() {
 }
 
 #[test]
+fn a_listener_with_an_endpoint_s_backlog_counts_if_generic_netlink_is_refused() {
+    in_namespace(|| {
+        let settings = ["-qw", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success());
+        let plain = listen("127.0.0.1", 443);
+        plain.listen(1024).unwrap();
+        for error in ["EACCES", "EPERM", "EPROTONOSUPPORT"] {
+            // The first socket is that of sock_diag.
+            let words = "--source sock_diag 443 127.0.0.1:443";
+            let code = code_with_failure("socket", error, 2, words);
+            assert_eq!(code, Some(0), "{error}");
+        }
+    });
+}
+
+#[test]
 fn an_mptcp_endpoint_on_a_wildcard_does_not_listen_and_others_do() {
     in_namespace(|| {
         ip("address add 192.0.2.1/24 dev lo");
