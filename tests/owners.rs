@@ -5,10 +5,11 @@
 mod common;
 
 use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 
 use nix::libc;
+use nix::sys::inotify::InitFlags;
 use nix::unistd::{ForkResult, Pid, fork, pipe};
 
 use common::confined::{Confined, folder_with_listenup};
@@ -120,33 +121,58 @@ fn a_listener_whose_main_thread_has_ended_is_found() {
     });
 }
 
+/// Makes an io_uring with these files in its table. -1 is an empty place.
+fn make_ring(files: &[i32]) {
+    let mut parameters = [0_u8; 120];
+    // SAFETY: io_uring_setup(2) fills the 120 bytes, and io_uring_register(2) reads the numbers.
+    unsafe {
+        let ring = libc::syscall(libc::SYS_io_uring_setup, 8, parameters.as_mut_ptr());
+        assert!(ring >= 0, "this kernel has no io_uring");
+        let register_files = 2;
+        let done = libc::syscall(
+            libc::SYS_io_uring_register,
+            ring,
+            register_files,
+            files.as_ptr(),
+            files.len(),
+        );
+        assert_eq!(done, 0);
+    }
+}
+
 #[test]
 fn a_listener_held_only_by_io_uring_is_found() {
     in_namespace(|| {
         let _forked = Forked::that(|ready| {
             set_name(c"ring");
             let listener = listen("127.0.0.1", 443);
-            let mut parameters = [0_u8; 120];
-            let files = [listener.as_raw_fd()];
-            // SAFETY: io_uring_setup(2) fills the 120 bytes, and io_uring_register(2) reads one number.
-            unsafe {
-                let ring = libc::syscall(libc::SYS_io_uring_setup, 8, parameters.as_mut_ptr());
-                assert!(ring >= 0, "this kernel has no io_uring");
-                let register_files = 2;
-                let done = libc::syscall(
-                    libc::SYS_io_uring_register,
-                    ring,
-                    register_files,
-                    files.as_ptr(),
-                    1,
-                );
-                assert_eq!(done, 0);
-            }
+            make_ring(&[listener.as_raw_fd()]);
             drop(listener);
             ready();
         });
         listenup("check 443").exits(0);
         listenup("check --timeout 20s --owner-process ring 443").exits(0);
+    });
+}
+
+#[test]
+fn an_idle_io_uring_does_not_hide_that_another_process_holds_the_listener() {
+    in_namespace(|| {
+        let _forked = Forked::that(|ready| {
+            set_name(c"ring");
+            let inotify = nix::sys::inotify::Inotify::init(InitFlags::empty()).unwrap();
+            make_ring(&[-1; 8]);
+            make_ring(&[-1, inotify.as_fd().as_raw_fd()]);
+            ready();
+        });
+        let _listener = listen("127.0.0.1", 443);
+        for option in ["", "--on-unknown up "] {
+            listenup(&format!(
+                "check {option}--timeout 20s --owner-process ring 443"
+            ))
+            .exits(1)
+            .stdout_has("443: wrong owner: 127.0.0.1:443 is held by ");
+        }
     });
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use common::bpf::Steering;
+use common::confined::{Confined, folder_with_listenup};
 use common::node::Node;
 use common::program::{LISTENUP, listenup};
 use common::sockets::{listen, listen_with};
@@ -194,8 +195,19 @@ fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
             }
             listenup(&format!("check --source {source} --absent 4433")).exits(0);
         }
+        let folder = folder_with_listenup();
+        let by_nobody = |line: &str| {
+            let program = Confined::new(folder.path().join("listenup"));
+            program.by_nobody().run(line)
+        };
+        for target in ["4433", "192.0.2.1:4433"] {
+            by_nobody(&format!("check {target}"))
+                .exits(1)
+                .stdout_has("192.0.2.1:4433 belongs to the kernel, for an MPTCP endpoint");
+        }
         // The same address and backlog.
         let _others = [mptcp("192.0.2.1", 4434, 1024), mptcp("192.0.2.1", 4435, 16)];
+        by_nobody("check 4434 192.0.2.1:4434 4435").exits(0);
         let plain = listen("192.0.2.1", 4436);
         plain.listen(1024).unwrap();
         for port in 4434..=4436 {
@@ -204,6 +216,53 @@ fn the_kernel_s_listener_for_an_mptcp_endpoint_does_not_listen_and_others_do() {
                 listenup(&format!("check {target}")).exits(0);
                 listenup(&format!("check --owner-user root {target}")).exits(0);
             }
+        }
+    });
+}
+
+#[test]
+fn many_mptcp_listeners_do_not_multiply_the_cost_of_a_check() {
+    in_namespace(|| {
+        let settings = ["-qw", "net.mptcp.enabled=1", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success(), "this kernel has no MPTCP");
+        ip("mptcp endpoint add 127.0.0.1 port 4433 signal");
+        let ports = 5000..5100;
+        let _listeners: Vec<_> = ports
+            .clone()
+            .map(|port| mptcp("127.0.0.1", port, 1024))
+            .collect();
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let strace = Command::new("strace")
+            .args(["-f", "-e", "trace=recvmsg", "-o"])
+            .arg(trace.path())
+            .args([LISTENUP, "check", "-q"])
+            .args(ports.map(|port| format!("127.0.0.1:{port}")))
+            .status();
+        assert!(strace.unwrap().success());
+        let calls = std::fs::read_to_string(trace.path()).unwrap();
+        let results = calls.lines().filter_map(|line| line.rsplit_once(" = "));
+        let bytes: usize = results
+            .filter_map(|(_, result)| result.parse::<usize>().ok())
+            .sum();
+        // For each target one listener and one endpoint. A list of all MPTCP listeners would have 10,000 bytes.
+        assert!((10_000..100_000).contains(&bytes), "{bytes} bytes");
+    });
+}
+
+#[test]
+fn a_listener_with_an_endpoint_s_backlog_counts_if_generic_netlink_is_refused() {
+    in_namespace(|| {
+        let settings = ["-qw", "net.core.somaxconn=4096"];
+        let set = Command::new("sysctl").args(settings).status().unwrap();
+        assert!(set.success());
+        let plain = listen("127.0.0.1", 443);
+        plain.listen(1024).unwrap();
+        for error in ["EACCES", "EPERM", "EPROTONOSUPPORT"] {
+            // The first socket is that of sock_diag.
+            let words = "--source sock_diag 443 127.0.0.1:443";
+            let code = code_with_failure("socket", error, 2, words);
+            assert_eq!(code, Some(0), "{error}");
         }
     });
 }

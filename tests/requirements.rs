@@ -351,7 +351,30 @@ fn a_name_that_is_too_long_for_a_device_is_refused() {
             ))
             .exits(1)
             .stdout("")
-            .stderr_has("a device's name has at most 15 characters; altnames are not supported");
+            .stderr_has(
+                "a device's name has at most 15 characters; a longer altname is not supported",
+            );
+        }
+    });
+}
+
+#[test]
+fn an_altname_names_a_device_and_a_name_with_a_colon_does_not() {
+    in_namespace(|| {
+        let _listener = listen("0.0.0.0", 443);
+        ip("link add d0 type bridge");
+        ip("link set d0 up");
+        ip("link property add dev d0 altname lan0");
+        for name in ["d0", "lan0"] {
+            listenup(&format!("check --interface {name} 443")).exits(0);
+        }
+        for name in ["d0:", "d0:anything", "d0/", "nope:d0"] {
+            for option in ["", "--absent ", "--on-unknown up "] {
+                listenup(&format!("check {option}--interface {name} 443"))
+                    .exits(1)
+                    .stdout("")
+                    .stderr_has("a device's name has neither : nor / in it");
+            }
         }
     });
 }

@@ -168,15 +168,18 @@ fn scope_arguments() -> [Arg; 2] {
 }
 
 /// The most bytes of a device's name (linux/if.h, IFNAMSIZ without the NUL). musl's if_nametoindex(3) cuts the rest off,
-/// and asks about another device.
+/// and asks about another device. The kernel cuts off a colon and what follows it (net/core/dev_ioctl.c).
 const LONGEST_DEVICE: usize = 15;
 
 fn device_name(name: String) -> Result<String, String> {
-    match name.len() {
-        ..=LONGEST_DEVICE => Ok(name),
-        _ => Err(format!(
-            "a device's name has at most {LONGEST_DEVICE} characters; altnames are not supported"
-        )),
+    if name.len() > LONGEST_DEVICE {
+        return Err(format!(
+            "a device's name has at most {LONGEST_DEVICE} characters; a longer altname is not supported"
+        ));
+    }
+    match name.contains([':', '/']) {
+        true => Err("a device's name has neither : nor / in it".to_owned()),
+        false => Ok(name),
     }
 }
 

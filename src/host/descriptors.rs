@@ -3,6 +3,7 @@
 //! The procfs crate is not used: it leaves out descriptors that cannot be read, so "no permission" would become "not
 //! there".
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::utsname::uname;
 use rustix::fs::{RawDir, readlinkat};
 
 use crate::clock::Deadline;
@@ -30,13 +32,39 @@ const KCMP_FILES: libc::c_int = 2;
 /// The function that gets the inode of each socket.
 pub(super) type Visit<'v> = &'v mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// The table of a process, or of one of its threads.
-pub(super) struct Table(PathBuf);
+/// The pauses that remain for all busy io_urings of a search together: other users can keep many of theirs busy.
+#[derive(Debug)]
+pub(super) struct RingPauses(Cell<usize>);
 
-impl Table {
+impl Default for RingPauses {
+    fn default() -> Self {
+        Self(Cell::new(MOST_RING_PAUSES))
+    }
+}
+
+impl RingPauses {
+    /// True if there was one more pause.
+    fn pause(&self, deadline: Deadline<'_>) -> bool {
+        let Some(left) = self.0.get().checked_sub(1) else {
+            return false;
+        };
+        self.0.set(left);
+        deadline.sleep(RING_PAUSE);
+        true
+    }
+}
+
+/// The table of a process, or of one of its threads.
+pub(super) struct Table<'p> {
+    folder: PathBuf,
+    pauses: &'p RingPauses,
+}
+
+impl<'p> Table<'p> {
     /// The table of a process below `proc`, which is /proc except in tests.
-    pub(super) fn of(proc: &Path, pid: u32) -> Self {
-        Self(proc.join(pid.to_string()))
+    pub(super) fn of(proc: &Path, pid: u32, pauses: &'p RingPauses) -> Self {
+        let folder = proc.join(pid.to_string());
+        Self { folder, pauses }
     }
 
     /// The tables of the threads that do not share the table of the process: its main thread has ended, or they have
@@ -44,14 +72,21 @@ impl Table {
     ///
     /// # Errors
     /// Returns an error if the threads cannot be listed, except if the process has ended.
-    pub(super) fn of_threads(proc: &Path, pid: u32) -> io::Result<Vec<Self>> {
+    pub(super) fn of_threads(
+        proc: &Path,
+        pid: u32,
+        pauses: &'p RingPauses,
+    ) -> io::Result<Vec<Self>> {
         let folder = proc.join(pid.to_string()).join("task");
         let apart = threads(&folder)?;
         let apart = apart
             .into_iter()
             .filter(|thread| *thread != pid && !shares(pid, *thread));
         Ok(apart
-            .map(|thread| Self(folder.join(thread.to_string())))
+            .map(|thread| Self {
+                folder: folder.join(thread.to_string()),
+                pauses,
+            })
             .collect())
     }
 
@@ -68,7 +103,7 @@ impl Table {
         visit: Visit<'_>,
     ) -> io::Result<ControlFlow<()>> {
         let mut refused = Ok(ControlFlow::Continue(()));
-        let folder = match File::open(self.0.join("fd")) {
+        let folder = match File::open(self.folder.join("fd")) {
             Ok(folder) => folder,
             Err(error) if is_gone(&error) => return refused,
             Err(error) => return Err(error),
@@ -115,26 +150,27 @@ impl Table {
     /// The sockets in the table of files of an io_uring, which can be in no other table.
     ///
     /// # Errors
-    /// Returns an error if the table cannot be read, EAGAIN if the ring is busy. A ring that is gone has no sockets.
+    /// Returns an error if the table cannot be read, [`BUSY`] or [`NOT_NAMED`]. A ring that is gone has no sockets.
     fn registered(
         &self,
         descriptor: &[u8],
         deadline: Deadline<'_>,
         visit: Visit<'_>,
     ) -> io::Result<ControlFlow<()>> {
-        let file = self.0.join("fdinfo").join(OsStr::from_bytes(descriptor));
-        for _ in 0..RING_READS {
+        let fdinfo = self.folder.join("fdinfo");
+        let file = fdinfo.join(OsStr::from_bytes(descriptor));
+        loop {
             let info = match fs::read(&file) {
                 Ok(info) => info,
                 Err(error) if is_gone(&error) => return Ok(ControlFlow::Continue(())),
                 Err(error) => return Err(error),
             };
-            if let Some(sockets) = registered_sockets(&info) {
-                return Ok(sockets.into_iter().try_for_each(visit));
+            match registered_sockets(&info, names_registered_sockets()) {
+                Ok(sockets) => return Ok(sockets.into_iter().try_for_each(visit)),
+                Err(BUSY) if self.pauses.pause(deadline) => {}
+                Err(errno) => return Err(errno.into()),
             }
-            deadline.sleep(RING_PAUSE);
         }
-        Err(Errno::EAGAIN.into())
     }
 }
 
@@ -161,33 +197,66 @@ pub(super) fn threads(task: &Path) -> io::Result<Vec<u32>> {
     Ok(threads)
 }
 
-/// How often the table of files of an io_uring is read while the ring is busy, and the pause after each time.
-const RING_READS: usize = 5;
+/// The pauses for all busy io_urings together, and the length of each.
+const MOST_RING_PAUSES: usize = 4;
 const RING_PAUSE: Duration = Duration::from_micros(200);
 
-/// The inodes of the sockets in the table of files of an io_uring, from the fdinfo of its descriptor. `None` if the table
-/// is incomplete: the kernel leaves out the entries, or the whole table, while another thread has the lock of the ring
-/// (io_uring/fdinfo.c, mutex_trylock). Older kernels show a socket without its inode.
-fn registered_sockets(info: &[u8]) -> Option<Vec<u64>> {
+/// The error of an io_uring that is busy: the kernel leaves out the table of its files while another thread has the
+/// lock of the ring (io_uring/fdinfo.c, mutex_trylock).
+pub(crate) const BUSY: Errno = Errno::EAGAIN;
+/// The error of an io_uring with a socket whose inode the kernel does not show.
+pub(crate) const NOT_NAMED: Errno = Errno::EOPNOTSUPP;
+
+/// The first Linux that shows the inodes of the sockets in the table of files of an io_uring.
+const NAMES_SOCKETS: (u32, u32) = (6, 14);
+
+/// True if this kernel is one of those.
+fn names_registered_sockets() -> bool {
+    let name = uname().ok();
+    let release = name.and_then(|name| name.release().to_str().and_then(version));
+    release.is_some_and(|release| release >= NAMES_SOCKETS)
+}
+
+/// The first two numbers of a release of the kernel.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|other: char| !other.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The inodes of the sockets in the table of files of an io_uring, from the fdinfo of its descriptor.
+///
+/// From [`NAMES_SOCKETS`] on (6.14.8 in its series) the table is whole if it is there, and empty places have no line.
+/// Older kernels leave out only the lines for the places, of which an empty one is `<none>`. They show the last part
+/// of a file's path, which any user can choose, and a socket as its protocol.
+///
+/// # Errors
+/// Returns [`BUSY`] or [`NOT_NAMED`].
+fn registered_sockets(info: &[u8], names_sockets: bool) -> Result<Vec<u64>, Errno> {
     let info = String::from_utf8_lossy(info);
     let mut lines = info.lines();
-    let count = lines.find_map(|line| line.strip_prefix("UserFiles:"))?;
-    let mut sockets = Vec::new();
-    let mut has_entries = false;
-    for line in lines {
-        let entry = line.split_once(": ");
-        let Some((_, file)) = entry.filter(|(index, _)| index.trim().parse::<u32>().is_ok()) else {
-            break;
-        };
-        has_entries = true;
-        match socket(file.as_bytes()) {
-            Some(inode) => sockets.push(inode),
-            None if file == "<none>" || file.starts_with('/') || file.contains(":[") => {}
-            None => return None,
+    let count = lines.find_map(|line| line.strip_prefix("UserFiles:"));
+    let count = count.ok_or(BUSY)?;
+    let files = lines.map_while(|line| {
+        let (index, file) = line.split_once(": ")?;
+        index.trim().parse::<u32>().ok().map(|_| file)
+    });
+    let files: Vec<&str> = files.collect();
+    let sockets: Vec<u64> = files
+        .iter()
+        .filter_map(|file| socket(file.as_bytes()))
+        .collect();
+    match names_sockets {
+        true => Ok(sockets),
+        false if files.is_empty() && count.trim() != "0" => Err(BUSY),
+        false if !sockets.is_empty() || files.iter().any(|file| PROTOCOLS.contains(file)) => {
+            Err(NOT_NAMED)
         }
+        false => Ok(Vec::new()),
     }
-    (has_entries || count.trim() == "0").then_some(sockets)
 }
+
+/// The protocols of sockets that can be a listener, as older kernels show them (`struct proto`, name).
+const PROTOCOLS: [&str; 6] = ["TCP", "TCPv6", "UDP", "UDPv6", "MPTCP", "MPTCPv6"];
 
 /// The text that the descriptor of an io_uring links to.
 const IO_URING: &[u8] = b"anon_inode:[io_uring]";
@@ -215,26 +284,69 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_of_an_io_uring_counts_only_if_it_is_complete() {
+    fn the_table_of_an_io_uring_counts_if_it_is_there() {
         for (info, expected) in [
             (
                 "SqMask:\t0x7\nUserFiles:\t1\n    0: socket:[7]\nUserBufs:\t0\n",
-                Some(vec![7]),
+                Ok(vec![7]),
+            ),
+            // As Linux 6.18 shows it.
+            (
+                "UserFiles:\t9\n    0: socket:[7]\n    2: /tmp/a\n    3: anon_inode:[eventfd]\n    5: \
+                 anon_inode:inotify\n    6: /memfd:x\\040(deleted)\n    8: socket:[8]\nUserBufs:\t1\n    0: \
+                 0x7f/4096\n",
+                Ok(vec![7, 8]),
+            ),
+            ("UserFiles:\t0\nUserBufs:\t0\n", Ok(vec![])),
+            // All places are empty.
+            ("UserFiles:\t8\nUserBufs:\t0\nPollList:\n", Ok(vec![])),
+            // The ring was busy.
+            ("", Err(BUSY)),
+            ("SqThread:\t-1\nSqThreadCpu:\t-1\n", Err(BUSY)),
+        ] {
+            let found = registered_sockets(info.as_bytes(), true);
+            assert_eq!(found, expected, "{info}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_an_io_uring_of_an_older_kernel_names_no_socket() {
+        for (info, expected) in [
+            // As Linux 6.12 shows it.
+            (
+                "SqThread:\t-1\nUserFiles:\t2\n    0: <none>\n    1: <none>\nUserBufs:\t0\n",
+                Ok(vec![]),
             ),
             (
-                "UserFiles:\t5\n    0: socket:[7]\n    1: <none>\n    2: /tmp/a\n    3: anon_inode:[eventfd]\n    4: \
-                 socket:[8]\nUserBufs:\t1\n    0: 0x7f/4096\n",
-                Some(vec![7, 8]),
+                "UserFiles:\t4\n    0: inotify\n    1: [eventfd]\n    2: a file\n    3: \nUserBufs:\t0\n",
+                Ok(vec![]),
             ),
-            ("UserFiles:\t0\nUserBufs:\t0\n", Some(vec![])),
-            // The ring was busy.
-            ("", None),
-            ("SqThread:\t-1\nSqThreadCpu:\t-1\n", None),
-            ("UserFiles:\t1\nUserBufs:\t0\nPollList:\n", None),
-            // A kernel that does not show the inode.
-            ("UserFiles:\t1\n    0: TCP\nUserBufs:\t0\n", None),
+            ("UserFiles:\t1\n    0: TCP\nUserBufs:\t0\n", Err(NOT_NAMED)),
+            (
+                "UserFiles:\t2\n    0: <none>\n    1: MPTCPv6\n",
+                Err(NOT_NAMED),
+            ),
+            // A file with this name.
+            ("UserFiles:\t1\n    0: socket:[7]\n", Err(NOT_NAMED)),
+            ("UserFiles:\t0\nUserBufs:\t0\n", Ok(vec![])),
+            ("UserFiles:\t8\nUserBufs:\t0\nPollList:\n", Err(BUSY)),
+            ("", Err(BUSY)),
         ] {
-            assert_eq!(registered_sockets(info.as_bytes()), expected, "{info}");
+            let found = registered_sockets(info.as_bytes(), false);
+            assert_eq!(found, expected, "{info}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_the_first_two_numbers_of_a_release() {
+        for (release, expected) in [
+            ("6.14.0", Some((6, 14))),
+            ("6.12.118+deb13-amd64", Some((6, 12))),
+            ("7.2-rc1", Some((7, 2))),
+            ("10.0", Some((10, 0))),
+            ("x", None),
+        ] {
+            assert_eq!(version(release), expected, "{release}");
         }
     }
 }

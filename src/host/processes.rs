@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::descriptors::Table;
+use super::descriptors::{BUSY, NOT_NAMED, RingPauses, Table};
 use crate::clock::Deadline;
 use crate::domain::UnknownReason;
 use crate::errno::ErrnoText;
@@ -43,6 +43,7 @@ pub struct Processes {
     proc: PathBuf,
     all: Vec<Process>,
     viewer: Option<Viewer>,
+    pauses: RingPauses,
 }
 
 /// A user other than root, who cannot look into all processes.
@@ -58,8 +59,8 @@ pub struct Viewer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pid: u32,
-    /// The name as ps(1) shows it. `None` if it could not be read.
-    name: Option<Vec<u8>>,
+    /// The name as ps(1) shows it, or the reason why it could not be read.
+    name: Result<Vec<u8>, Errno>,
 }
 
 pub use self::holders::SocketHolders;
@@ -101,9 +102,12 @@ impl Processes {
                 continue;
             };
             match comm(&entry.path()) {
-                Ok(name) => all.push(Process::new(pid, Some(&name))),
+                Ok(name) => all.push(Process::new(pid, Ok(&name))),
                 Err(ReadError::System(Errno::ENOENT | Errno::ESRCH)) => {}
-                Err(_) => all.push(Process::new(pid, None)),
+                Err(error) => {
+                    let why = ErrnoText::from(&io::Error::from(error)).0;
+                    all.push(Process::new(pid, Err(why)));
+                }
             }
         }
         all.sort_unstable_by_key(|process| process.pid);
@@ -112,6 +116,7 @@ impl Processes {
             proc,
             all,
             viewer: None,
+            pauses: RingPauses::default(),
         })
     }
 
@@ -130,7 +135,7 @@ impl Processes {
     /// if /proc is mounted with hidepid.
     pub fn include_others(&self) -> bool {
         let first = self.all.first();
-        first.is_some_and(|process| process.pid == 1 && process.name.is_some())
+        first.is_some_and(|process| process.pid == 1 && process.name.is_ok())
     }
 
     /// True if these are all processes of the machine, and not those of a container, or those that this user can see.
@@ -198,7 +203,7 @@ impl Processes {
         for places in [0..FIRST, FIRST..usize::MAX] {
             for process in &processes {
                 match holds(
-                    &Table::of(&self.proc, process.pid),
+                    &Table::of(&self.proc, process.pid, &self.pauses),
                     places.clone(),
                     inode,
                     deadline,
@@ -210,7 +215,7 @@ impl Processes {
             }
         }
         for process in &processes {
-            let tables = Table::of_threads(&self.proc, process.pid);
+            let tables = Table::of_threads(&self.proc, process.pid, &self.pauses);
             if let Err(error) = &tables {
                 refuse(*process, error);
             }
@@ -236,13 +241,22 @@ pub(crate) fn is_refusal(errno: Errno) -> bool {
     matches!(errno, Errno::EACCES | Errno::EPERM)
 }
 
+/// The reason why a process could not be examined, for a person.
+pub(crate) fn why_not_examined(errno: Errno) -> String {
+    match errno {
+        BUSY => "an io_uring was busy".to_owned(),
+        NOT_NAMED => "this kernel does not show which sockets are in an io_uring".to_owned(),
+        errno => ErrnoText(errno).to_string(),
+    }
+}
+
 /// Reads the first page of a file of the kernel.
 fn read_page(file: &Path) -> Result<Vec<u8>, ReadError> {
     RegularFile::open_in_proc(file)?.read_start(LONGEST_FILE)
 }
 
 fn holds(
-    table: &Table,
+    table: &Table<'_>,
     places: std::ops::Range<usize>,
     inode: u64,
     deadline: Deadline<'_>,
@@ -255,8 +269,8 @@ fn holds(
 }
 
 impl Process {
-    /// Reads a process and its name from /proc/PID/comm. `None` if it could not be read.
-    pub fn new(pid: u32, name: Option<&[u8]>) -> Self {
+    /// Reads a process and its name from /proc/PID/comm, or the reason why it could not be read.
+    pub fn new(pid: u32, name: Result<&[u8], Errno>) -> Self {
         let name = name.map(|name| name.trim_ascii_end().to_owned());
         Self { pid, name }
     }
@@ -268,12 +282,12 @@ impl Process {
 
     /// The printable name: any user can give a process a name that would control a terminal.
     pub fn name(&self) -> Option<String> {
-        Some(printable_bytes(self.name.as_ref()?))
+        Some(printable_bytes(self.name.as_ref().ok()?))
     }
 
-    /// True if its name is known.
-    pub fn has_name(&self) -> bool {
-        self.name.is_some()
+    /// The reason why its name could not be read. `None` if it is known.
+    pub fn unnamed_because(&self) -> Option<Errno> {
+        self.name.as_ref().err().copied()
     }
 
     /// True if it has this name. The kernel keeps only the beginning of a name. An unknown name does not match.
@@ -281,7 +295,7 @@ impl Process {
         let wanted = wanted.as_bytes();
         self.name
             .as_ref()
-            .is_some_and(|name| name == wanted || name.len() == NAME && wanted.starts_with(name))
+            .is_ok_and(|name| name == wanted || name.len() == NAME && wanted.starts_with(name))
     }
 }
 

@@ -4,8 +4,7 @@ use nix::errno::Errno;
 
 use crate::clock::Deadline;
 use crate::domain::{Compliance, Listener, UnknownReason, Violation};
-use crate::errno::ErrnoText;
-use crate::host::processes::{Process, Processes, SearchResult, is_refusal};
+use crate::host::processes::{Process, Processes, SearchResult, is_refusal, why_not_examined};
 
 /// Returns whether a process with this name holds the listener. Processes with the name are read first, and the others only
 /// to name the wrong owner. The command lines come last: a process can hold up the reading of its own.
@@ -36,8 +35,9 @@ pub(super) fn judge(
     let (mut by_name, others): (Vec<_>, Vec<_>) = processes
         .all()
         .partition(|process| process.matches_name(name));
-    let (others, mut nameless): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|process| process.has_name());
+    let (others, mut nameless): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|process| process.unnamed_because().is_none());
     let first = match search(&mut by_name) {
         Ok(Some(_)) => return Compliance::Compliant,
         first => first,
@@ -80,7 +80,8 @@ pub(super) fn judge(
         return unknown("there was no time to find it");
     }
     if let Ok(Some(process)) = third {
-        return unknown(&format!("no permission to look into {process}"));
+        let why = process.unnamed_because().unwrap_or(Errno::EACCES);
+        return unknown(&not_examined(&process, why));
     }
     let closed = [first, second, third, fourth].map(|search| search.err().flatten());
     let closed = closed.into_iter().flatten().next();
@@ -109,7 +110,10 @@ pub(super) fn judge(
 fn not_examined(process: &Process, errno: Errno) -> String {
     match is_refusal(errno) {
         true => format!("no permission to look into {process}"),
-        false => format!("{process} could not be examined: {}", ErrnoText(errno)),
+        false => format!(
+            "{process} could not be examined: {}",
+            why_not_examined(errno)
+        ),
     }
 }
 

@@ -15,11 +15,10 @@ use crate::domain::{
     Reachability, SetupError, Survey, Target, UnknownReason,
 };
 use crate::engine::{SourceChain, run_lookups};
-use crate::errno::ErrnoText;
 use crate::host::cgroups::{Cgroups, unit_of};
 use crate::host::hard_timeout::{self, HardTimeout};
 use crate::host::passwd::Users;
-use crate::host::processes::{Process, Processes, SocketHolders};
+use crate::host::processes::{Process, Processes, SocketHolders, why_not_examined};
 use crate::report::writer::Wait;
 use crate::report::{self, Format};
 use crate::source::{Ports, Query, Source, SourceError};
@@ -184,7 +183,7 @@ fn holders(
                 let why = match holders.failure() {
                     None => format!("no permission to examine {refused} {processes} (run as root)"),
                     Some(errno) => {
-                        let why = ErrnoText(errno);
+                        let why = why_not_examined(errno);
                         format!("{refused} {processes} could not be examined: {why}")
                     }
                 };

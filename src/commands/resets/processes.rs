@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+
 use super::site::Origin;
 use super::trace::Tracer;
 use crate::host::processes::Process;
@@ -115,7 +117,7 @@ impl Threads {
         let names = tracer.thread_names();
         for thread in unnamed {
             let name = names.get(&thread).and_then(Option::as_ref);
-            let process = Process::new(thread, name.map(String::as_bytes));
+            let process = Process::new(thread, name.map(String::as_bytes).ok_or(Errno::ENOENT));
             let state = match self.is_on_host {
                 true => ActorState::Ended,
                 false => ActorState::OnHost,
@@ -143,7 +145,7 @@ fn running(thread: u32) -> Option<Actor> {
         false => ActorState::Running,
     };
     Some(Actor {
-        process: Process::new(process, Some(&name)),
+        process: Process::new(process, Ok(&name)),
         state,
     })
 }

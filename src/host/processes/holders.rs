@@ -58,7 +58,7 @@ impl Processes {
         let are_all = self.are_all();
         let mut of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let (mut refused, mut failure) = (0, None);
-        let mut add = |table: &Table, index: usize| {
+        let mut add = |table: &Table<'_>, index: usize| {
             let all = table.sockets(0..usize::MAX, deadline, &mut |inode| {
                 if inodes.binary_search(&inode).is_ok() {
                     let known = of.entry(inode).or_default();
@@ -71,8 +71,8 @@ impl Processes {
             all.map(drop)
         };
         for (index, process) in self.all.iter().enumerate() {
-            let mut examined = add(&Table::of(&self.proc, process.pid), index);
-            match Table::of_threads(&self.proc, process.pid) {
+            let mut examined = add(&Table::of(&self.proc, process.pid, &self.pauses), index);
+            match Table::of_threads(&self.proc, process.pid, &self.pauses) {
                 Ok(tables) => {
                     for table in &tables {
                         examined = add(table, index).and(examined);

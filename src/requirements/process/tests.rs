@@ -84,10 +84,12 @@ fn a_process_with_an_unreadable_name_is_could_not_tell() {
     let root = root(&[(1, b"systemd", &["socket:[7]"]), (20, b"", &["socket:[7]"])]);
     let comm = root.path().join("20/comm");
     fs::remove_file(&comm).unwrap();
-    fs::create_dir(&comm).unwrap(); // reading it is EISDIR
-    assert_eq!(
-        judge(&root, "haproxy"),
-        UNKNOWN.to_owned() + "no permission to look into process 20"
+    symlink("comm", &comm).unwrap(); // opening it is ELOOP
+    let said = judge(&root, "haproxy");
+    let why = UNKNOWN.to_owned() + "process 20 could not be examined: ";
+    assert!(
+        said.starts_with(&why) && said.ends_with("(ELOOP)"),
+        "{said}"
     );
     assert_eq!(judge(&root, "systemd"), "fit");
 }
@@ -154,6 +156,38 @@ fn an_error_about_a_process_is_could_not_tell() {
             assert!(holders.failure().is_some());
         }
     }
+}
+
+#[test]
+fn busy_rings_of_other_processes_delay_a_search_no_more_than_one() {
+    let rings = ["anon_inode:[io_uring]"; 100];
+    let root = root(&[
+        (20, b"haproxy", &["socket:[7]"]),
+        (21, b"haproxy", &rings),
+        (22, b"haproxy", &rings),
+    ]);
+    for process in ["21", "22"] {
+        let folder = root.path().join(process).join("fdinfo");
+        fs::create_dir(&folder).unwrap();
+        for ring in 0..rings.len() {
+            fs::write(folder.join(ring.to_string()), "SqThread:\t-1\n").unwrap();
+        }
+    }
+    let clock = FakeClock::default();
+    let deadline = Deadline::new(&clock, Duration::from_secs(1));
+    let mut listener = Listener::at([127, 0, 0, 1], 443);
+    listener.inode = Some(7);
+    let processes = Processes::read(root.path(), deadline).unwrap();
+    let judged = super::judge(&processes, &listener, "haproxy", deadline);
+    assert!(matches!(judged, Compliance::Compliant));
+    assert!(clock.now() <= Duration::from_millis(1));
+    let busy = " could not be examined: an io_uring was busy";
+    listener.inode = Some(8);
+    match super::judge(&processes, &listener, "haproxy", deadline) {
+        Compliance::Unknown(reason) => assert!(reason.to_string().ends_with(busy)),
+        other => panic!("{other:?}"),
+    }
+    assert!(clock.now() <= Duration::from_millis(1));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::NetlinkError;
 use super::wire::{
-    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
+    HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
 };
 use crate::source::ByteOrder;
 
@@ -100,9 +100,9 @@ pub(super) fn next_link(
     let mut is_port = false;
     while let Some((kind, value)) = body.attribute()? {
         match kind & NLA_TYPE_MASK {
-            IFLA_MASTER => master = Some(Bytes::within(value, order).u32()?),
+            IFLA_MASTER => master = Some(body.within(value).u32()?),
             IFLA_LINKINFO => {
-                let mut info = Bytes::within(value, order);
+                let mut info = body.within(value);
                 while let Some((kind, value)) = info.attribute()? {
                     match kind & NLA_TYPE_MASK {
                         IFLA_INFO_KIND => is_vrf = value == VRF,

@@ -1,9 +1,11 @@
 //! The kernel's own answer: a sock_diag dump of the listeners on some ports (sock_diag(7)).
 
+mod endpoints;
 pub mod events;
 mod filter;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod generic;
 mod link;
 mod reach;
 mod request;
@@ -19,7 +21,8 @@ use std::ops::ControlFlow;
 use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
-use self::reach::{Devices, may_be_endpoint};
+use self::endpoints::Endpoints;
+use self::reach::{Devices, judge_endpoint, may_be_endpoint};
 use self::session::NetlinkSession;
 use self::socket::Socket;
 use super::{ByteOrder, Ports, Query, Source};
@@ -31,6 +34,7 @@ use crate::errno::ErrnoText;
 #[derive(Debug, Default)]
 pub struct Netlink {
     session: Option<NetlinkSession<Socket>>,
+    endpoints: Endpoints,
 }
 
 impl Netlink {
@@ -59,7 +63,7 @@ impl Netlink {
         let mut session = self.resume(deadline)?;
         let answer = match session.kernel_lookup(connection, deadline)? {
             Some(listener) if may_be_endpoint(&listener) => {
-                Some(session.judge_endpoint(listener, deadline)?)
+                Some(judge_endpoint(listener, &self.endpoints.list(deadline)?))
             }
             answer => answer,
         };
@@ -74,7 +78,7 @@ impl Source for Netlink {
     }
 
     fn close(&mut self) {
-        self.session = None;
+        *self = Self::default();
     }
 
     fn listeners(
@@ -110,12 +114,13 @@ impl Source for Netlink {
                 break;
             }
         }
-        for suspect in suspects {
-            if end.is_break() {
-                break;
+        if end.is_continue() && !suspects.is_empty() {
+            let endpoints = self.endpoints.list(query.deadline)?;
+            for suspect in suspects {
+                if visit(&judge_endpoint(suspect, &endpoints)).is_break() {
+                    break;
+                }
             }
-            let listener = session.judge_endpoint(suspect, query.deadline)?;
-            end = visit(&listener);
         }
         self.session = Some(session);
         Ok(())

@@ -8,11 +8,12 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use super::NetlinkError;
+use super::generic::MptcpEndpoint;
 use super::link::Link;
-use super::session::{Channel, NetlinkSession};
+use super::session::NetlinkSession;
 use super::socket::Socket;
 use crate::clock::Deadline;
-use crate::domain::{Device, Endpoint, Listener, LookupKey, Protocol, Target, Unreachable};
+use crate::domain::{Device, Listener, Protocol, Unreachable};
 use crate::source::{self, ByteOrder};
 
 /// The index of `lo`, which every network namespace has.
@@ -93,44 +94,16 @@ pub(super) fn may_be_endpoint(listener: &Listener) -> bool {
         && listener.queue.and_then(|queue| queue.limit) == Some(ENDPOINT_BACKLOG)
 }
 
-impl<C: Channel> NetlinkSession<C> {
-    /// Adds to the listener whether it is the kernel's for an MPTCP endpoint: no other MPTCP listener has an MPTCP
-    /// socket without a port. A kernel that does not list MPTCP listeners (before Linux 5.18) does not report that.
-    ///
-    /// # Errors
-    /// Returns an error if there is no answer.
-    pub(super) fn judge_endpoint(
-        &mut self,
-        listener: Listener,
-        deadline: Deadline<'_>,
-    ) -> Result<Listener, source::SourceError> {
-        let unreachable = match self.is_endpoint(&listener, deadline)? {
-            true => Some(Unreachable::MptcpEndpoint),
-            false => listener.unreachable,
-        };
-        Ok(Listener {
-            unreachable,
-            ..listener
-        })
-    }
-
-    fn is_endpoint(
-        &mut self,
-        listener: &Listener,
-        deadline: Deadline<'_>,
-    ) -> Result<bool, source::SourceError> {
-        let Ok(port) = listener.port.try_into() else {
-            return Ok(false);
-        };
-        let target = Target::from(Endpoint::Address(listener.address.to_canonical(), port));
-        let Some(connection) = LookupKey::to(target, None) else {
-            return Ok(false);
-        };
-        if !self.is_mptcp(connection, listener, deadline)? {
-            return Ok(false);
-        }
-        let listeners = self.mptcp_listeners(listener.address.is_ipv6(), deadline)?;
-        let own = |one: &&Listener| one.inode == listener.inode;
-        Ok(listeners.iter().find(own).is_some_and(|one| one.port == 0))
+/// Adds to the listener whether it is the kernel's for one of these endpoints.
+pub(super) fn judge_endpoint(listener: Listener, endpoints: &[MptcpEndpoint]) -> Listener {
+    let own = (listener.address.to_canonical(), listener.port);
+    let is_own = |(address, port): &MptcpEndpoint| (address.to_canonical(), *port) == own;
+    let unreachable = match endpoints.iter().any(is_own) {
+        true => Some(Unreachable::MptcpEndpoint),
+        false => listener.unreachable,
+    };
+    Listener {
+        unreachable,
+        ..listener
     }
 }

@@ -15,10 +15,7 @@ use crate::source::{ByteOrder, Ports};
 
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_UDP: u8 = 17;
-const IPPROTO_MPTCP: u32 = 262;
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
-const INET_DIAG_REQ_PROTOCOL: u16 = 3;
-const INET_DIAG_INFO: u16 = 2;
 /// Bytes of `struct inet_diag_req_v2`.
 const BODY: usize = 56;
 
@@ -60,30 +57,6 @@ pub(super) fn dump(
 pub(super) fn exact(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
     let extensions = extensions(connection.target.protocol);
     lookup(connection, extensions).encode(sequence, order)
-}
-
-/// Makes the same request for a TCP listener. The answer also names the protocol above TCP.
-pub(super) fn upper_layer(connection: LookupKey, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    lookup(connection, 1 << (INET_DIAG_INFO - 1)).encode(sequence, order)
-}
-
-/// Makes the request for a dump of the MPTCP listeners of this family (net/mptcp/mptcp_diag.c,
-/// mptcp_diag_dump_listeners).
-pub(super) fn mptcp(family: Family, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    Request {
-        flags: NLM_F_DUMP,
-        protocol: Protocol::Tcp,
-        family,
-        ports: (0, 0),
-        addresses: [[0; 16]; 2],
-        interface: 0,
-        extensions: 0,
-        attribute: Some((
-            INET_DIAG_REQ_PROTOCOL,
-            order.bytes32(IPPROTO_MPTCP).to_vec(),
-        )),
-    }
-    .encode(sequence, order)
 }
 
 /// The optional parts of an answer: for UDP the limit of the receive queue, and the dropped datagrams.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::NetlinkError;
+use super::generic;
 use super::link;
 use super::request;
-use super::wire::{self, Message};
+use super::wire::{self, Bytes, Message};
 use crate::clock::Deadline;
-use crate::domain::{Family, Listener, LookupKey, Protocol};
+use crate::domain::{Listener, LookupKey, Protocol};
 use crate::source::{self, ByteOrder, Query};
 
 /// Bytes of the buffer for a datagram: as much as the kernel fills, except for the first datagram on a fresh socket,
@@ -153,56 +154,30 @@ impl<C: Channel> NetlinkSession<C> {
         }
     }
 
-    /// True if the listener that this connection would find is this one and belongs to MPTCP.
+    /// Requests a dump of generic netlink, and shows the attributes of each message to `visit`.
     ///
     /// # Errors
-    /// Returns an error for anything except one whole answer.
-    pub(super) fn is_mptcp(
+    /// Returns an error for anything except a whole dump, and the first of `visit`.
+    pub(super) fn generic_dump(
         &mut self,
-        connection: LookupKey,
-        listener: &Listener,
+        family: u16,
+        command: u8,
         deadline: Deadline<'_>,
-    ) -> Result<bool, source::SourceError> {
+        visit: &mut dyn FnMut(Bytes<'_>) -> Result<(), NetlinkError>,
+    ) -> Result<(), source::SourceError> {
         let sequence = self.next_sequence();
-        let request = request::upper_layer(connection, sequence, self.order);
+        let request = generic::request(family, command, sequence, self.order);
         self.send(&request, deadline)?;
-        let buffer = ensure_len(&mut self.buffer, ONE_SOCKET);
-        let datagram = receive(&mut self.channel, buffer, deadline)?;
-        let (mut first, mut again) = (datagram, datagram);
-        match wire::parse_message(&mut first, sequence, Protocol::Tcp, self.order) {
-            Ok(Message::Listener(found)) if found.is_same(listener) => {
-                Ok(wire::is_mptcp(&mut again, sequence, self.order)?)
+        loop {
+            let buffer = ensure_len(&mut self.buffer, DATAGRAM);
+            let mut datagram = receive(&mut self.channel, buffer, deadline)?;
+            while !datagram.is_empty() {
+                match generic::next_message(&mut datagram, family, sequence, self.order)? {
+                    Some(message) => visit(message)?,
+                    None if datagram.is_empty() => return Ok(()),
+                    None => return Err(NetlinkError::AfterDone.into()),
+                }
             }
-            Ok(_) | Err(NetlinkError::Kernel(Errno::ENOENT)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Lists all MPTCP listeners of a family. The listeners of the kernel's endpoints have no port.
-    ///
-    /// # Errors
-    /// Returns an error for anything except a whole dump.
-    pub(super) fn mptcp_listeners(
-        &mut self,
-        ipv6: bool,
-        deadline: Deadline<'_>,
-    ) -> Result<Vec<Listener>, source::SourceError> {
-        let sequence = self.next_sequence();
-        let family = if ipv6 { Family::V6 } else { Family::V4 };
-        self.send(&request::mptcp(family, sequence, self.order), deadline)?;
-        let mut listeners = Vec::new();
-        let all = self.read_reply(Protocol::Tcp, deadline, &mut |listener| {
-            listeners.push(listener.clone());
-            ControlFlow::Continue(())
-        });
-        match all {
-            // Without mptcp_diag it cannot be told.
-            Err(source::SourceError::Netlink(NetlinkError::Kernel(Errno::ENOENT))) => {
-                self.unfinished = None;
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
-            Ok(_) => Ok(listeners),
         }
     }
 

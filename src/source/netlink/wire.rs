@@ -29,8 +29,6 @@ const NLMSG_OVERRUN: u16 = 4;
 
 pub(super) const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
-const INET_DIAG_ULP_INFO: u16 = 19;
-const INET_ULP_INFO_NAME: u16 = 1;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 
 /// Positions of the numbers in INET_DIAG_SKMEMINFO (linux/sock_diag.h); SK_MEMINFO_DROPS came with Linux 4.7.
@@ -40,8 +38,6 @@ const SK_MEMINFO_DROPS: usize = 8;
 /// Bytes of `struct nlmsghdr`, and the alignment of messages and attributes.
 pub(super) const HEADER: usize = 16;
 pub(super) const ALIGN: usize = 4;
-/// Bytes of `struct inet_diag_msg`.
-const INET_DIAG_MSG: usize = 72;
 /// The part of an attribute's type that is the type (linux/netlink.h).
 pub(super) const NLA_TYPE_MASK: u16 = 0x3fff;
 
@@ -182,30 +178,6 @@ fn socket(protocol: Protocol, mut body: Bytes<'_>) -> Result<Message, NetlinkErr
     }))
 }
 
-/// True if the socket in an answer to [`super::request::upper_layer`] belongs to MPTCP.
-///
-/// # Errors
-/// Returns an error for a message that is not such an answer.
-pub(super) fn is_mptcp(
-    datagram: &mut &[u8],
-    sequence: u32,
-    order: ByteOrder,
-) -> Result<bool, NetlinkError> {
-    let (_, mut body) = split_message(datagram, sequence, order)?;
-    body.skip(INET_DIAG_MSG)?;
-    while let Some((kind, value)) = body.attribute()? {
-        if kind & NLA_TYPE_MASK == INET_DIAG_ULP_INFO {
-            let mut info = Bytes::within(value, order);
-            while let Some((kind, value)) = info.attribute()? {
-                if kind & NLA_TYPE_MASK == INET_ULP_INFO_NAME {
-                    return Ok(value == b"mptcp\0");
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
 /// A reader of bytes. If bytes are missing, it returns [`NetlinkError::Length`].
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
@@ -214,17 +186,20 @@ pub(super) struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     /// Reads a value that has attributes in it.
-    pub(super) fn within(value: &'a [u8], order: ByteOrder) -> Self {
-        Self { rest: value, order }
+    pub(super) fn within(&self, value: &'a [u8]) -> Self {
+        Self {
+            rest: value,
+            order: self.order,
+        }
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], NetlinkError> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], NetlinkError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(NetlinkError::Length)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn u16(&mut self) -> Result<u16, NetlinkError> {
+    pub(super) fn u16(&mut self) -> Result<u16, NetlinkError> {
         Ok(self.order.u16(self.take()?))
     }
 

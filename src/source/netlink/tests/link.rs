@@ -23,7 +23,7 @@ const INFO_KIND: u16 = 1;
 const INFO_SLAVE_KIND: u16 = 4;
 const NLA_F_NESTED: u16 = 0x8000;
 
-fn attribute(kind: u16, value: &[u8], order: ByteOrder) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8], order: ByteOrder) -> Vec<u8> {
     let mut bytes = order.bytes16(4 + value.len() as u16).to_vec();
     bytes.extend(order.bytes16(kind));
     bytes.extend(value);

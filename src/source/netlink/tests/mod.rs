@@ -1,6 +1,7 @@
 //! Answers from a script instead of a kernel.
 
 mod captured;
+mod endpoints;
 mod faults;
 mod link;
 mod real;
