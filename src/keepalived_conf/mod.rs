@@ -11,8 +11,6 @@ mod definitions;
 mod diagnostic;
 mod expansion;
 mod files;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
 mod glob;
 mod include;
 mod keywords;
@@ -127,4 +125,4 @@ fn lines(mut reader: Reader) -> Vec<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,5 +1,6 @@
 //! What is reported about a configuration.
 
+pub mod in_memory;
 mod includes;
 mod limits;
 mod versions;
@@ -7,8 +8,8 @@ mod versions;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fuzzing::InMemory;
-use super::{Config, Diagnostic, Reading, Version};
+use super::{Config, Diagnostic, Files, Kind, Reading, Version};
+use in_memory::InMemory;
 
 fn read_files(version: Option<Version>, files: &[(&str, &str)]) -> Config {
     let files = files.iter().map(|(name, text)| (*name, text.as_bytes()));

@@ -2,9 +2,15 @@
 
 #![no_main]
 
+#[path = "../../../src/keepalived_conf/tests/in_memory.rs"]
+mod in_memory;
+
+use std::path::Path;
+
 use libfuzzer_sys::fuzz_target;
-use listenup::keepalived_conf::fuzzing::read;
-use listenup::keepalived_conf::{Config, TrackedBy};
+use listenup::keepalived_conf::{Config, Files, Kind, Reading, TrackedBy, Version};
+
+use in_memory::{FOLDER, InMemory};
 
 fuzz_target!(|input: &[u8]| {
     let configs = read(input);
@@ -46,5 +52,35 @@ fn instances_are_there(config: &Config, tracked_by: &[TrackedBy]) {
     for by in tracked_by {
         let mut names = config.instances.iter().map(|instance| &instance.name);
         assert!(names.any(|name| *name == by.instance));
+    }
+}
+
+/// Reads files that are the parts of the input between bytes 0xff: `keepalived.conf`, `a.conf`, `b.conf`. The same text is
+/// also read as what a running keepalived has loaded. An input that begins with a digit is read as one of the versions.
+fn read(input: &[u8]) -> [Config; 2] {
+    let names = ["keepalived.conf", "a.conf", "b.conf"];
+    let (version, input) = match input.split_first() {
+        Some((digit @ b'0'..=b'9', rest)) => (version(*digit), rest),
+        _ => (None, input),
+    };
+    let parts = input.split(|byte| *byte == 0xff);
+    let files = InMemory(names.into_iter().zip(parts).collect());
+    let main = Path::new(FOLDER).join("keepalived.conf");
+    let reading = Reading {
+        files: &files,
+        id: b"a",
+        version,
+    };
+    let read = reading.read(Path::new("/"), &main);
+    [read, reading.read_loaded(input, &main)]
+}
+
+fn version(digit: u8) -> Option<Version> {
+    match digit {
+        b'0' => Some(Version::new(2, 2, 7)),
+        b'1' => Some(Version::new(2, 2, 8)),
+        b'2' => Some(Version::new(2, 3, 1)),
+        b'3' => Some(Version::new(2, 3, 4)),
+        _ => Some(Version::new(2, 4, 3)),
     }
 }
