@@ -37,8 +37,8 @@ pub use diagnostic::{Diagnostic, Problem};
 pub use files::{Disk, Files, Kind};
 pub use location::Location;
 pub use model::{
-    Command, Config, Effective, Globals, Group, Instance, MiscCheck, RealServer, Script, Spanned,
-    TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer, VrrpState, Weight,
+    Command, Config, Globals, Group, Instance, MiscCheck, Script, Spanned, TrackFile, TrackProcess,
+    Trackable, Tracked, TrackedBy, User, Weight,
 };
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;

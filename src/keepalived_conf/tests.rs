@@ -58,9 +58,9 @@ fn a_correct_configuration_has_no_diagnostics() {
     ));
     assert_eq!(shown(&config), Vec::<String>::new());
     let chk = &config.scripts[0];
-    assert_eq!(chk.interval(), Duration::from_secs(2));
-    assert_eq!(chk.timeout(), chk.interval());
-    assert_eq!(chk.weight().value, -60);
+    assert_eq!(chk.interval, Duration::from_secs(2));
+    assert_eq!(chk.timeout(), chk.interval);
+    assert_eq!(chk.weight.value, -60);
     assert_eq!(chk.tracked_by[0].instance, "VI");
     let command = &chk.command;
     let words = [&b"/bin/true"[..], b"a", b"b c"];

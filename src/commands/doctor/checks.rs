@@ -10,9 +10,7 @@ use super::codes::Code;
 use super::codes::outcome::{IfDown, IfUp, OnOneFailure};
 use super::findings::Finding;
 use crate::clock::HumanDuration;
-use crate::keepalived_conf::{
-    Command, Config, Location, MiscCheck, RealServer, Script, User, VirtualServer,
-};
+use crate::keepalived_conf::{Command, Config, Location, MiscCheck, Script, User};
 
 /// The consequence of a failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +91,7 @@ impl Check<'_> {
 /// Returns all checks that keepalived keeps, in the order of the blocks.
 pub fn of(config: &Config) -> Vec<Check<'_>> {
     let scripts = config.scripts.iter().map(of_script);
-    let servers = config.virtual_servers.iter().flat_map(|virtual_server| {
-        let servers = virtual_server.real_servers.iter();
-        servers.flat_map(move |server| {
-            let checks = server.misc_checks.iter();
-            checks.map(move |check| of_misc(virtual_server, server, check))
-        })
-    });
+    let servers = config.misc_checks.iter().map(of_misc);
     scripts.chain(servers).collect()
 }
 
@@ -110,7 +102,7 @@ fn of_script(script: &Script) -> Check<'_> {
         keyword: "script",
         command: &script.command,
         words: &script.command.words,
-        interval: script.interval(),
+        interval: script.interval,
         timeout: script.timeout(),
         user: script.user.as_ref(),
         on_failure: match weights().next() {
@@ -122,22 +114,17 @@ fn of_script(script: &Script) -> Check<'_> {
     }
 }
 
-fn of_misc<'c>(
-    virtual_server: &VirtualServer,
-    server: &'c RealServer,
-    check: &'c MiscCheck,
-) -> Check<'c> {
-    let effective = check.effective(virtual_server, server);
+fn of_misc(check: &MiscCheck) -> Check<'_> {
     Check {
-        name: format!("MISC_CHECK of {}", server.name),
+        name: format!("MISC_CHECK of {}", check.real_server),
         keyword: "misc_path",
         command: &check.command,
         words: &check.command.words,
-        interval: effective.delay_loop,
-        timeout: effective.timeout,
+        interval: check.interval,
+        timeout: check.timeout.unwrap_or(check.default_timeout),
         user: check.user.as_ref(),
         on_failure: OnFailure::Server {
-            dynamic: check.dynamic.is_some(),
+            dynamic: check.dynamic,
         },
         script: None,
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::Location;
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Group, Instance, Spanned, VrrpState};
+use super::super::model::{Group, Instance, Spanned};
 use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
@@ -20,36 +20,30 @@ impl Builder<'_> {
             return;
         };
         let small = |on_flaw| {
-            move |cx: &Context, line: &Line| {
-                let number = cx.whole(line, 1..=255, on_flaw)?;
-                Some(line.set(u8::try_from(number).ok()?))
-            }
+            move |cx: &Context, line: &Line| u8::try_from(cx.whole(line, 1..=255, on_flaw)?).ok()
         };
         // A MASTER at the beginning cannot be changed.
-        let is_master = |line: &Line| line.word(1) == Some("MASTER");
-        let state = match node.lines_of("state").next().is_some_and(is_master) {
-            true => cx.first(node, "state", Context::state),
-            false => cx.last(node, "state", Context::state),
+        let begins_as_master = |line: &Line| line.word(1) == Some("MASTER");
+        let is_master = match node.lines_of("state").next().is_some_and(begins_as_master) {
+            true => cx.first(node, "state", Context::is_master),
+            false => cx.last(node, "state", Context::is_master),
         };
+        let is_master = is_master.unwrap_or(false);
+        let priority = cx.last(node, "priority", small(OnFlaw::Use(100)));
         let preempt = |line: &&Line| matches!(line.keyword(), "preempt" | "nopreempt");
         let preempt = node.lines.iter().rfind(preempt);
         let nopreempt = preempt.filter(|line| line.keyword() == "nopreempt");
         let excluded = node.items_of("virtual_ipaddress_excluded");
         let mut instance = Instance {
             place: node.line.place.clone(),
-            state,
-            priority: cx.last(node, "priority", small(OnFlaw::Use(100))),
+            priority: priority.unwrap_or(if is_master { 255 } else { 100 }),
             nopreempt: nopreempt.map(|line| line.place.clone()),
             addresses: cx.addresses(node),
             excluded_addresses: excluded.filter_map(|line| line.set_word(0)).collect(),
             tracks: self.tracks(node, &name),
             name,
         };
-        let is_master = instance
-            .state
-            .as_ref()
-            .is_some_and(|set| set.value == VrrpState::Master);
-        if is_master || instance.priority() == 255 {
+        if is_master || instance.priority == 255 {
             if let Some(place) = instance.nopreempt.take() {
                 let values: Values = &[("name", &instance.name)];
                 cx.report(&place, Problem::NopreemptIgnored, values);
@@ -67,7 +61,7 @@ impl Builder<'_> {
             self.unable.push((problem, name, place));
         }
         self.config.interfaces.extend(node.interfaces());
-        self.same_router_id(node, &instance, router_id.map(|set| set.value));
+        self.same_router_id(node, &instance, router_id);
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
@@ -157,16 +151,13 @@ impl Context<'_> {
         self.report(&line.place, Problem::DuplicateBlock, values);
     }
 
-    fn state(&self, line: &Line) -> Option<Spanned<VrrpState>> {
-        let state = match line.word(1) {
-            Some("MASTER") => VrrpState::Master,
-            Some("BACKUP") => VrrpState::Backup,
-            _ => {
-                self.wrong_word(line, 1, "MASTER or BACKUP");
-                VrrpState::Backup
-            }
-        };
-        Some(line.set(state))
+    /// Returns whether the state at the start is MASTER. keepalived ignores other words than MASTER and BACKUP.
+    fn is_master(&self, line: &Line) -> Option<bool> {
+        let state = line.word(1);
+        if !matches!(state, Some("MASTER" | "BACKUP")) {
+            self.wrong_word(line, 1, "MASTER or BACKUP");
+        }
+        Some(state == Some("MASTER"))
     }
 
     /// Returns the addresses of `virtual_ipaddress`, which are all of the family of the first.

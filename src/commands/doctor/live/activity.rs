@@ -25,7 +25,7 @@ pub fn longest_pause(config: &Config) -> Option<Duration> {
         .filter(|script| !script.tracked_by.is_empty());
     let ends = tracked.map(|script| {
         // A run that is still going on at the next interval is skipped.
-        script.interval() * 2 + script.timeout() + KILLED_AFTER
+        script.interval * 2 + script.timeout() + KILLED_AFTER
     });
     ends.min().filter(|pause| *pause <= MAX)
 }
