@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::Location;
 use super::blocks::Node;
 use super::diagnostic::{Problem, Values};
-use super::keywords::Block;
 use super::model::{Config, Spanned, Trackable};
 use super::reader::{Context, Line};
 
@@ -54,14 +53,14 @@ impl<'a> Builder<'a> {
 
     /// Handles a block at top level.
     pub fn block(&mut self, node: &Node) {
-        match node.row.block {
-            Block::GlobalDefs => node.lines.iter().for_each(|line| self.root_value(line)),
-            Block::Script => self.script(node),
-            Block::TrackFile => self.track_file(node),
-            Block::TrackProcess => self.track_process(node),
-            Block::Instance => self.instance(node),
-            Block::SyncGroup => self.group(node),
-            Block::VirtualServer => self.virtual_server(node),
+        match node.row.keyword {
+            "global_defs" => node.lines.iter().for_each(|line| self.root_value(line)),
+            "vrrp_script" => self.script(node),
+            "track_file" | "vrrp_track_file" => self.track_file(node),
+            "vrrp_track_process" => self.track_process(node),
+            "vrrp_instance" => self.instance(node),
+            "vrrp_sync_group" => self.group(node),
+            "virtual_server" => self.virtual_server(node),
             _ if node.line.keyword().starts_with("static_") => {
                 self.config.runs_vrrp = true;
                 self.config.interfaces.extend(devices(&node.lines));
