@@ -39,6 +39,10 @@ pub struct Code {
     pub id: &'static str,
     /// The severity of the finding.
     pub severity: Severity,
+    /// True if the result of a check does not depend on its service if it has such a finding.
+    pub decides_result: bool,
+    /// True if it is about something that the doctor could not tell.
+    pub in_doubt: bool,
     /// The effect, in one line that is understandable alone.
     pub effect: &'static str,
     /// The cause, in one line; empty if the effect says it.

@@ -170,7 +170,7 @@ fn examine(options: &DoctorOptions) -> Report {
         has_subject: examined.confs.iter().any(Conf::has_subject) || !options.targets.is_empty(),
         is_unknown: examined.is_unknown && options.targets.is_empty(),
         is_complete: examined.confs.iter().all(|conf| conf.config.complete)
-            && !findings.iter().any(|found| codes::is_in_doubt(found.code)),
+            && !findings.iter().any(|found| found.code.in_doubt),
         examined: examined.lines,
         findings: findings.into_sorted(),
         block: (!has_check)
@@ -220,7 +220,7 @@ impl Report {
             "checks are failing right now",
         );
         let in_doubt = self.findings.iter();
-        let in_doubt = in_doubt.filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = in_doubt.filter(|found| found.code.in_doubt);
         let in_doubt = match in_doubt.count() {
             0 => String::new(),
             1 => "; 1 check or file could not be judged".to_owned(),

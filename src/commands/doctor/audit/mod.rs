@@ -135,9 +135,7 @@ impl Audit<'_> {
         let runs_scripts = findings
             .iter()
             .all(|found| found.code.id != SCRIPTS_NOT_RUN.id);
-        let decided = findings
-            .iter()
-            .filter(|found| codes::decides_result(found.code));
+        let decided = findings.iter().filter(|found| found.code.decides_result);
         let decided = decided.filter_map(|found| found.value("name").map(str::to_owned));
         // A command without words that were meant is another command.
         let checks = checks::of(self.config);

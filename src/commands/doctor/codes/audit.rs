@@ -1,10 +1,8 @@
 //! Codes about what the configuration means: users, paths, weights, tracking.
 
-use std::fmt;
 use std::path::Path;
 
-use super::codes;
-use crate::commands::doctor::command::Weakness;
+use super::{codes, texts};
 
 codes! {
     SECURITY_OFF = "LU201";
@@ -51,13 +49,16 @@ codes! {
     NO_INTERFACE_HERE = "LU264";
 }
 
-impl fmt::Display for Weakness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Owner => "does not belong to root",
-            Self::Group => "its group can write to it",
-            Self::Others => "all users can write to it",
-        })
+texts! {
+    /// The reason why users other than root can change something.
+    #[derive(Copy, PartialEq, Eq)]
+    Weakness {
+        /// It belongs to another user.
+        Owner = "does not belong to root",
+        /// Its group can write to it.
+        Group = "its group can write to it",
+        /// All users can write to it.
+        Others = "all users can write to it",
     }
 }
 

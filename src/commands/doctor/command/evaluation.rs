@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::namespace::in_netns;
 use super::user::ScriptUser;
 use crate::cli::CheckOptions;
-use crate::clock::{Deadline, SystemClock};
+use crate::clock::{Deadline, HumanDuration, SystemClock};
 use crate::commands::checker::{Checker, check_result};
 use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
 use crate::domain::{SetupError, UnknownReason, Verdict};
@@ -51,7 +51,7 @@ impl Evaluations {
     pub fn evaluate(&self, options: &CheckOptions, user: &ScriptUser) -> Evaluation {
         let left = self.0.get();
         if left.is_zero() {
-            return Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER));
+            return Evaluation::Unknown(NotEvaluated::NoTime(HumanDuration(MAX_TOGETHER)));
         }
         let own = options.timing.timeout;
         let limit = own.min(MAX).min(left);
@@ -66,7 +66,7 @@ impl Evaluations {
         let checked = check_result(options, outcome);
         // With all its time it might have ended otherwise.
         if limit < own && !checked.verdict.is_healthy() {
-            return Evaluation::Unknown(NotEvaluated::Unfinished(limit));
+            return Evaluation::Unknown(NotEvaluated::Unfinished(HumanDuration(limit)));
         }
         classify(&checked)
     }
@@ -135,7 +135,7 @@ mod tests {
                 found.as_slice(),
                 [
                     Evaluation::Unknown(NotEvaluated::Unfinished(_)),
-                    Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER))
+                    Evaluation::Unknown(NotEvaluated::NoTime(HumanDuration(MAX_TOGETHER)))
                 ]
             ),
             "{found:?}"

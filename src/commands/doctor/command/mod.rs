@@ -29,7 +29,7 @@ use crate::untrusted::{ReadError, RegularFile};
 pub use arguments::Invocation;
 pub use evaluation::Evaluations;
 pub use namespace::in_netns;
-pub use path::{Program, Weakness, is_safe};
+pub use path::{Program, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
 
 /// Bytes of a number in /proc/sys.

@@ -16,7 +16,7 @@ use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FOLDER_NOT_ENTERED, NOT_ABSOLUTE, NOT_EXECUTABLE, NOT_IN_PATH, ON_NOEXEC, PATH_NOT_REGULAR,
     PATH_UNREADABLE, PROGRAM_MISSING, UNSAFE_FILE, UNSAFE_FILE_RUNS, UNSAFE_FOLDER,
-    UNSAFE_FOLDER_RUNS,
+    UNSAFE_FOLDER_RUNS, Weakness,
 };
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::Finding;
@@ -56,17 +56,6 @@ struct Part {
     uid: u32,
     gid: u32,
     mode: u32,
-}
-
-/// The reason why users other than root can change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weakness {
-    /// It belongs to another user.
-    Owner,
-    /// Its group can write to it.
-    Group,
-    /// All users can write to it.
-    Others,
 }
 
 impl Program<'_> {

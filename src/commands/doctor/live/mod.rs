@@ -17,7 +17,7 @@ use super::findings::Finding;
 use crate::keepalived_conf::{Config, Diagnostic, Version};
 use crate::untrusted::PathHandle;
 
-pub use process::{Loaded, NotTrusted, Running, find, host_name};
+pub use process::{Loaded, Running, find, host_name};
 
 /// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the
 /// end of a script; zero if no script is sure to run.
