@@ -30,7 +30,8 @@ pub(super) struct Builder<'a> {
     /// The first instance with an interface, a number and a family.
     router_ids: HashMap<(String, u8, bool), String>,
     instances: HashMap<String, usize>,
-    groups: HashMap<String, usize>,
+    /// The first lines of blocks, by their keywords and names.
+    first_lines: HashMap<(String, String), Location>,
     /// True if a part of the configuration was not read.
     pub has_gap: bool,
 }
@@ -46,7 +47,7 @@ impl<'a> Builder<'a> {
             unable: Vec::new(),
             router_ids: HashMap::new(),
             instances: HashMap::new(),
-            groups: HashMap::new(),
+            first_lines: HashMap::new(),
             has_gap: false,
         }
     }
@@ -83,6 +84,25 @@ impl<'a> Builder<'a> {
             ("script_user", _) => globals.script_users.extend(self.cx.user(line)),
             _ => {}
         }
+    }
+
+    /// Returns whether a block is the first one of its name. keepalived ignores the others.
+    fn is_first(&mut self, line: &Line, name: &str) -> bool {
+        let key = (line.keyword().to_owned(), name.to_owned());
+        let Some(first) = self.first_lines.get(&key) else {
+            self.first_lines.insert(key, line.place.clone());
+            return true;
+        };
+        // If it is the same line, the file is included twice.
+        if *first != line.place {
+            let values: Values = &[
+                ("block", &line.keyword()),
+                ("name", &name),
+                ("first", first),
+            ];
+            self.cx.report(&line.place, Problem::DuplicateBlock, values);
+        }
+        false
     }
 
     fn find(&self, kind: Trackable, name: &str) -> Option<usize> {

@@ -43,20 +43,14 @@ impl Builder<'_> {
         let Some(command) = command else {
             return self.remove(kind, &name, node, "script");
         };
-        let place = node.line.place.clone();
-        if let Some(first) = self.find(kind, &name) {
-            let first = self.config.scripts.get(first).map(|first| &first.place);
-            // If it is the same line, the file is included twice.
-            if let Some(first) = first.filter(|first| **first != place) {
-                cx.duplicate(&node.line, &name, first);
-            }
+        if !self.is_first(&node.line, &name) {
             return;
         }
         let index = self.config.scripts.len();
         self.used.insert((kind, name.clone()), index);
         self.config.scripts.push(Script {
             name,
-            place,
+            place: node.line.place.clone(),
             command,
             interval: interval.unwrap_or(Duration::from_secs(1)),
             timeout,

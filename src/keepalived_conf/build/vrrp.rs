@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::super::Location;
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
 use super::super::model::{Group, Instance, Spanned};
@@ -14,9 +13,7 @@ impl Builder<'_> {
     pub(super) fn instance(&mut self, node: &Node) {
         let cx = self.cx;
         self.config.runs_vrrp = true;
-        let (instances, known) = (&self.config.instances, &self.instances);
-        let first = |name: &str| Some(&instances.get(*known.get(name)?)?.place);
-        let Some(name) = cx.own_name(&node.line, first) else {
+        let Some(name) = self.own_name(&node.line) else {
             return;
         };
         let small = |on_flaw| {
@@ -94,10 +91,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn group(&mut self, node: &Node) {
-        let cx = self.cx;
-        let (groups, known) = (&self.config.groups, &self.groups);
-        let first = |name: &str| Some(&groups.get(*known.get(name)?)?.place);
-        let Some(name) = cx.own_name(&node.line, first) else {
+        let Some(name) = self.own_name(&node.line) else {
             return;
         };
         let mut lists = node.blocks_of("group");
@@ -112,45 +106,22 @@ impl Builder<'_> {
             name,
         };
         self.config.interfaces.extend(node.interfaces());
-        let name = group.name.clone();
-        self.groups.insert(name, self.config.groups.len());
         self.config.groups.push(group);
+    }
+
+    /// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived
+    /// ignores it.
+    fn own_name(&mut self, line: &Line) -> Option<String> {
+        let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
+            let values: Values = &[("block", &line.keyword())];
+            self.cx.report(&line.place, Problem::NameMissing, values);
+            return None;
+        };
+        self.is_first(line, name).then(|| name.to_owned())
     }
 }
 
 impl Context<'_> {
-    /// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived
-    /// ignores it.
-    fn own_name<'l>(
-        &self,
-        line: &Line,
-        first: impl Fn(&str) -> Option<&'l Location>,
-    ) -> Option<String> {
-        let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
-            let values: Values = &[("block", &line.keyword())];
-            self.report(&line.place, Problem::NameMissing, values);
-            return None;
-        };
-        let Some(first) = first(name) else {
-            return Some(name.to_owned());
-        };
-        // If it is the same line, the file is included twice.
-        if *first != line.place {
-            self.duplicate(line, name, first);
-        }
-        None
-    }
-
-    /// Reports a block whose name another one has.
-    pub(super) fn duplicate(&self, line: &Line, name: &str, first: &Location) {
-        let values: Values = &[
-            ("block", &line.keyword()),
-            ("name", &name),
-            ("first", first),
-        ];
-        self.report(&line.place, Problem::DuplicateBlock, values);
-    }
-
     /// Returns whether the state at the start is MASTER. keepalived ignores other words than MASTER and BACKUP.
     fn is_master(&self, line: &Line) -> Option<bool> {
         let state = line.word(1);
