@@ -1,14 +1,13 @@
 //! The checks of a configuration that are programs: `vrrp_script` and MISC_CHECK alike.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::codes::Code;
 use super::codes::outcome::{IfDown, IfUp, OnOneFailure};
-use super::findings::Finding;
+use super::findings::{Finding, Values};
 use crate::clock::HumanDuration;
 use crate::keepalived_conf::{Command, Config, Location, MiscCheck, Script, User};
 
@@ -68,8 +67,8 @@ impl Check<'_> {
     }
 
     /// Returns a finding about it. All texts can use its name and keyword, its times, and what its results do.
-    pub fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
-        let common: &[(_, &dyn Display)] = &[
+    pub fn finding(&self, code: &'static Code, values: Values) -> Finding {
+        let common: Values = &[
             ("name", &self.name),
             ("keyword", &self.keyword),
             ("if_up", &IfUp(self.on_failure)),

@@ -57,13 +57,16 @@ pub struct Code {
 
 impl Code {
     /// Returns the finding of this kind with these values.
-    pub fn with(&'static self, values: &[(&'static str, &dyn Display)]) -> Finding {
+    pub fn with(&'static self, values: Values) -> Finding {
         let values = values
             .iter()
             .map(|(name, value)| (*name, value.to_string()));
         Finding::new(self, values.collect())
     }
 }
+
+/// Values of a finding by their names.
+pub type Values<'a> = &'a [(&'static str, &'a dyn Display)];
 
 /// One thing that was found.
 #[derive(Clone, Debug)]

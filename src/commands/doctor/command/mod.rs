@@ -19,7 +19,7 @@ use super::codes::command::{
     NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP,
     until_it_passes,
 };
-use super::findings::Finding;
+use super::findings::{Finding, Values};
 use crate::cli::CheckOptions;
 use crate::domain::{Endpoint, Expectation, SetupError, Target};
 use crate::host::netns::Netns;
@@ -175,17 +175,12 @@ impl Attempt<'_> {
         })
     }
 
-    fn with(
-        &self,
-        code: &'static Code,
-        values: &[(&'static str, &dyn std::fmt::Display)],
-    ) -> Finding {
+    fn with(&self, code: &'static Code, values: Values) -> Finding {
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
         let instances = tracked_by.into_iter().flatten();
         let instances: Vec<&str> = instances.map(|by| by.instance.as_str()).collect();
         let now = until_it_passes(self.check.on_failure, &instances.join(", "));
-        let common: &[(&'static str, &dyn std::fmt::Display)] =
-            &[("user", &self.user.name), ("now", &now)];
+        let common: Values = &[("user", &self.user.name), ("now", &now)];
         self.check.finding(code, &[values, common].concat())
     }
 }

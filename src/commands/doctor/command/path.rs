@@ -1,7 +1,6 @@
 //! The rules by which keepalived runs a program or refuses it: the owner and mode of each part of its path
 //! (lib/notify.c: `check_script_secure`, `check_security`, `is_executable`). Access control lists are not looked at.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -19,20 +18,13 @@ use crate::commands::doctor::codes::audit::{
     UNSAFE_FOLDER_RUNS, Weakness,
 };
 use crate::commands::doctor::codes::outcome::NeverRun;
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Values};
 use crate::errno::ErrnoText;
 use crate::host::folders::insecure_part;
 use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
-const SEARCHED: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
+const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program and who runs it.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +64,7 @@ impl Program<'_> {
             return Err(self.finding(NOT_ABSOLUTE, &[]));
         }
         let found = SEARCHED
-            .iter()
+            .split(':')
             .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
             let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
@@ -91,7 +83,7 @@ impl Program<'_> {
             }
             Err((path, error)) => {
                 let error = ErrnoText::from(&error);
-                let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
+                let values: Values = &[("path", &path.display()), ("error", &error)];
                 return vec![self.finding(PATH_UNREADABLE, values)];
             }
         };
@@ -110,8 +102,7 @@ impl Program<'_> {
             false => finding,
         };
         let of_part = |code, part: &Part| {
-            let values: &[(_, &dyn Display)] =
-                &[("part", &shown(part)), ("path", &part.path.display())];
+            let values: Values = &[("part", &shown(part)), ("path", &part.path.display())];
             safe(self.finding(code, values))
         };
         let closed = resolved
@@ -151,7 +142,7 @@ impl Program<'_> {
         let path = part.path.display();
         let program = self.program.display();
         let repair = weakness.repair(part.kind() == S_IFLNK);
-        let values: &[(_, &dyn Display)] = &[
+        let values: Values = &[
             ("part", &shown),
             ("path", &path),
             ("program", &program),
@@ -161,9 +152,9 @@ impl Program<'_> {
         Some(self.finding(code, values))
     }
 
-    fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+    fn finding(&self, code: &'static Code, values: Values) -> Finding {
         let program = self.program.display();
-        let common: &[(&'static str, &dyn Display)] = &[
+        let common: Values = &[
             ("name", &self.name),
             ("never", &self.never),
             ("user", &self.user.name),

@@ -8,7 +8,7 @@ use crate::commands::doctor::codes::audit::{
 };
 use crate::commands::doctor::codes::command::NotEvaluated;
 use crate::commands::doctor::codes::outcome::Dropped;
-use crate::commands::doctor::findings::{Finding, Findings};
+use crate::commands::doctor::findings::{Finding, Findings, Values};
 use crate::errno::ErrnoText;
 use crate::host::passwd::Users;
 use crate::keepalived_conf::{Globals, User, Version};
@@ -177,8 +177,7 @@ impl Runners<'_> {
                 return Err(finding.at(&conf.place));
             };
             if !self.has_room(group) {
-                let values: &[(_, &dyn std::fmt::Display)] =
-                    &[("dropped", &dropped), ("group", group), ("user", user)];
+                let values: Values = &[("dropped", &dropped), ("group", group), ("user", user)];
                 return Err(GROUP_TOO_LARGE.with(values).at(&conf.place));
             }
             found.name = format!("{user}:{group}");

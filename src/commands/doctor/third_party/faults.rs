@@ -1,6 +1,5 @@
 //! The findings about a check by another program.
 
-use std::fmt::Display;
 use std::path::Path;
 
 use super::Analysis;
@@ -12,7 +11,7 @@ use super::search;
 use super::shape::Meaning;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::third_party as codes;
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Values};
 
 /// Programs that fail if they get an operator as an argument.
 const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl"];
@@ -68,10 +67,10 @@ struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    fn add(&mut self, code: &'static Code, values: &[(&'static str, &dyn Display)]) {
+    fn add(&mut self, code: &'static Code, values: Values) {
         let (check, setting) = (self.analysis.check, &self.analysis.setting);
         let file = self.analysis.file();
-        let common: &[(_, &dyn Display)] = &[
+        let common: Values = &[
             ("listenup", &setting.listenup),
             ("user", &setting.user.name),
             ("file", &file),
@@ -155,7 +154,7 @@ impl Faults<'_> {
         } else {
             &port
         };
-        let values: [(&'static str, &dyn Display); 3] = [
+        let values: Values = &[
             ("program", &first.program),
             ("process", &first.process),
             ("what", what),
@@ -163,7 +162,7 @@ impl Faults<'_> {
         if let Some(line) = shape.one {
             self.add(codes::COMPARES_WITH_ONE, &[("at", &analysis.place(line))]);
         } else if meaning == Meaning::Always {
-            return self.add(codes::SUCCEEDS_ALWAYS, &values);
+            return self.add(codes::SUCCEEDS_ALWAYS, values);
         }
         for look in &shape.looks {
             self.of_look(look, meaning == Meaning::All);
@@ -172,9 +171,9 @@ impl Faults<'_> {
             return;
         }
         match first.program.as_str() {
-            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.add(codes::CONNECTS, &values),
-            "netstat" | "ss" | "lsof" => self.add(codes::READS_ALL, &values),
-            _ => self.add(codes::PROCESS_ONLY, &values),
+            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.add(codes::CONNECTS, values),
+            "netstat" | "ss" | "lsof" => self.add(codes::READS_ALL, values),
+            _ => self.add(codes::PROCESS_ONLY, values),
         }
     }
 
@@ -184,7 +183,7 @@ impl Faults<'_> {
         let at = analysis.file();
         let service = analysis.name_of(look).unwrap_or_default();
         let also = look.also.unwrap_or_default();
-        let values: [(&'static str, &dyn Display); 7] = [
+        let values: Values = &[
             ("program", &look.program),
             ("process", &look.process),
             ("port", &look.port),
@@ -210,7 +209,7 @@ impl Faults<'_> {
             (look.also.is_some(), codes::MATCHES_OTHER_PORTS),
         ];
         for (_, code) in rules.into_iter().filter(|(applies, _)| *applies) {
-            self.add(code, &values);
+            self.add(code, values);
         }
     }
 }
