@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
-use std::hash::{Hash, Hasher};
 
 use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// It fails, misleads or is ignored on this host now.
     Problem,
@@ -33,7 +32,7 @@ impl Severity {
 }
 
 /// A kind of finding. A text can contain `{name}`, which stands for the finding's value of that name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Code {
     /// The stable name, such as `LU101`. It is never reused for something else.
     pub id: &'static str,
@@ -69,7 +68,7 @@ impl Code {
 pub type Values<'a> = &'a [(&'static str, &'a dyn Display)];
 
 /// One thing that was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
@@ -175,20 +174,6 @@ fn shell_word(text: &str) -> String {
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
-impl PartialEq for Finding {
-    fn eq(&self, other: &Self) -> bool {
-        (self.code.id, &self.place, &self.values) == (other.code.id, &other.place, &other.values)
-    }
-}
-
-impl Eq for Finding {}
-
-impl Hash for Finding {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.code.id, &self.place, &self.values).hash(state);
     }
 }
 

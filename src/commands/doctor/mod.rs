@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use self::audit::Audit;
 use self::codes::Code;
-use self::command::{Accounts, Evaluations};
+use self::command::Accounts;
 use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
@@ -47,6 +47,8 @@ const PROC: &str = "/proc";
 const LIMIT: Duration = Duration::from_secs(60);
 /// The time limit for deliberate waits. It leaves time for the rest.
 const WAITING: Duration = Duration::from_secs(48);
+/// The time limit for the evaluations of listenup checks, from the start.
+const EVALUATING: Duration = Duration::from_secs(30);
 
 /// Everything that is printed.
 #[derive(Debug, Default)]
@@ -125,6 +127,7 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
 fn examine(options: &DoctorOptions) -> Report {
     let clock = SystemClock::start();
     let waiting = Deadline::new(&clock, WAITING);
+    let evaluating = Deadline::new(&clock, EVALUATING);
     let mut findings = Findings::default();
     findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
@@ -133,7 +136,6 @@ fn examine(options: &DoctorOptions) -> Report {
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();
     let image = RegularFile::open_magic_link(Path::new("/proc/self/exe"));
-    let evaluations = Evaluations::default();
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
@@ -148,7 +150,7 @@ fn examine(options: &DoctorOptions) -> Report {
             forced: forced.as_ref(),
             image: &image,
             own: own.as_deref(),
-            evaluations: &evaluations,
+            evaluating,
             listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);

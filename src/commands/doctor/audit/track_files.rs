@@ -60,12 +60,8 @@ impl TrackedFile<'_> {
                 false => Vec::new(),
             };
         }
-        let weak = insecure_part(self.path, 0).map(|part| {
-            let owner = accounts.owner(part.uid, part.gid);
-            let (path, mode) = (part.path.display(), part.mode & 0o7777);
-            let shown = format!("{path} ({owner} {mode:04o})");
-            self.finding(FILE_UNSAFE, &[("part", &shown)])
-        });
+        let weak = insecure_part(self.path, 0)
+            .map(|part| self.finding(FILE_UNSAFE, &[("part", &accounts.shown(&part))]));
         weak.into_iter().chain(self.value()).collect()
     }
 

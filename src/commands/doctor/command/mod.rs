@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 
-use self::evaluation::Evaluation;
+use self::evaluation::{Evaluation, evaluate};
 use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
@@ -21,13 +21,13 @@ use super::codes::command::{
 };
 use super::findings::{Finding, Values};
 use crate::cli::CheckOptions;
+use crate::clock::Deadline;
 use crate::domain::{Endpoint, Expectation, SetupError, Target};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
-pub use evaluation::Evaluations;
 pub use namespace::in_netns;
 pub use path::{Program, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
@@ -47,8 +47,8 @@ pub struct Attempt<'a> {
     pub user: &'a ScriptUser,
     /// This program, to compare the file with.
     pub image: &'a Result<RegularFile, ReadError>,
-    /// The time that is left for all evaluations together.
-    pub evaluations: &'a Evaluations,
+    /// The end of the time for all evaluations together.
+    pub deadline: Deadline<'a>,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Spanned<String>>,
 }
@@ -115,7 +115,7 @@ impl Attempt<'_> {
     }
 
     fn evaluate(&self) -> Evaluation {
-        self.evaluations.evaluate(self.options, self.user)
+        evaluate(self.options, self.user, self.deadline)
     }
 
     fn finding(&self, found: &Evaluation) -> Finding {

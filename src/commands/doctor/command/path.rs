@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
+use nix::libc::{S_IFDIR, S_IFLNK, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::user::{Accounts, ScriptUser};
@@ -20,7 +20,7 @@ use crate::commands::doctor::codes::audit::{
 use crate::commands::doctor::codes::outcome::NeverRun;
 use crate::commands::doctor::findings::{Finding, Values};
 use crate::errno::ErrnoText;
-use crate::host::folders::insecure_part;
+use crate::host::folders::{Part, insecure_part};
 use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
@@ -41,15 +41,6 @@ pub struct Program<'a> {
     pub never: NeverRun,
 }
 
-/// A folder, a link or a file of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    path: PathBuf,
-    uid: u32,
-    gid: u32,
-    mode: u32,
-}
-
 impl Program<'_> {
     /// Returns the file that is run.
     ///
@@ -67,7 +58,7 @@ impl Program<'_> {
             .split(':')
             .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
-            let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
+            let part = untrusted::metadata(path).map(|found| Part::new(path, &found, false));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
         found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
@@ -88,14 +79,7 @@ impl Program<'_> {
             }
         };
         let file = &resolved.file;
-        let shown = |part: &Part| {
-            let owner = accounts.owner(part.uid, part.gid);
-            format!(
-                "{} ({owner} {:04o})",
-                part.path.display(),
-                part.mode & 0o7777
-            )
-        };
+        let shown = |part: &Part| accounts.shown(part);
         let is_replaceable = insecure_part(path, 0).is_some_and(|part| part.path != file.path);
         let safe = |finding: Finding| match is_replaceable {
             true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
@@ -176,18 +160,20 @@ struct ResolvedPath {
 impl ResolvedPath {
     fn of(program: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let real = fs::canonicalize(program).map_err(|error| (program.to_owned(), error))?;
-        let mut folders = Vec::new();
-        for folder in real.ancestors().skip(1) {
-            folders.push(Part::at(folder)?);
-        }
+        let at = |path: &Path| match fs::symlink_metadata(path) {
+            Ok(found) => Ok(Part::new(path, &found, false)),
+            Err(error) => Err((path.to_owned(), error)),
+        };
+        let folders: Result<Vec<Part>, _> = real.ancestors().skip(1).map(at).collect();
+        let mut folders = folders?;
         folders.reverse();
         let in_same_folder = program.file_name().map(|name| real.with_file_name(name));
         let is_link = |link: &PathBuf| *link != real && is_same(link, &real);
         let link = in_same_folder.filter(is_link);
         Ok(Self {
             folders,
-            link: link.map(|link| Part::at(&link)).transpose()?,
-            file: Part::at(&real)?,
+            link: link.map(|link| at(&link)).transpose()?,
+            file: at(&real)?,
         })
     }
 }
@@ -216,24 +202,6 @@ pub fn is_safe(path: &Path) -> bool {
 }
 
 impl Part {
-    fn at(path: &Path) -> Result<Self, (PathBuf, io::Error)> {
-        let found = fs::symlink_metadata(path).map_err(|error| (path.to_owned(), error))?;
-        Ok(Self::new(path, &found))
-    }
-
-    fn new(path: &Path, found: &fs::Metadata) -> Self {
-        Self {
-            path: path.to_owned(),
-            uid: found.uid(),
-            gid: found.gid(),
-            mode: found.mode(),
-        }
-    }
-
-    fn kind(&self) -> u32 {
-        self.mode & S_IFMT
-    }
-
     /// True if the user can execute it, or search it if it is a folder.
     fn can_execute(&self, user: &ScriptUser) -> bool {
         if user.uid == 0 {
@@ -284,6 +252,7 @@ mod tests {
             uid,
             gid,
             mode,
+            is_root_only: false,
         }
     }
 
