@@ -201,14 +201,9 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     {
         let mut entry = new("file", &file.name);
         entry.fields.push(format!("File = {}", file.file.value));
-        let own = file
-            .weight
-            .map_or((1, false), |set| (set.value, set.reverse));
-        entry.fields.push(format!(
-            "Weight = {}{}",
-            own.0,
-            if own.1 { " reverse" } else { "" }
-        ));
+        entry
+            .fields
+            .push(format!("Weight = {}", weight(file.weight)));
         entry.fields.extend(file.tracked_by.iter().map(by));
         entries.push(entry);
     }

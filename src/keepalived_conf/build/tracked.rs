@@ -97,7 +97,7 @@ impl Builder<'_> {
                 name,
                 place: node.line.place.clone(),
                 file,
-                weight,
+                weight: weight.unwrap_or(OF_FILES),
                 checked_by: Vec::new(),
                 tracked_by: Vec::new(),
             });
@@ -199,7 +199,7 @@ impl Builder<'_> {
         let (index, config) = (self.find(kind, name)?, &self.config);
         match kind {
             Trackable::Script => Some(config.scripts.get(index)?.weight),
-            Trackable::File => Some(config.track_files.get(index)?.weight.unwrap_or(OF_FILES)),
+            Trackable::File => Some(config.track_files.get(index)?.weight),
             Trackable::Process => Some(config.track_processes.get(index)?.weight),
         }
     }

@@ -64,8 +64,8 @@ pub struct TrackFile {
     pub place: Location,
     /// The file.
     pub file: Spanned<String>,
-    /// The number that the file's number is multiplied by. `None`: 1.
-    pub weight: Option<Weight>,
+    /// The number that the file's number is multiplied by.
+    pub weight: Weight,
     /// The real servers whose FILE_CHECK uses it.
     pub checked_by: Vec<String>,
     /// The instances that it acts on.

@@ -83,14 +83,6 @@ pub fn meaning(value: i32, by_fault: bool) -> String {
     }
 }
 
-/// Returns where the weight of a track_file comes from.
-pub fn weight_source(weight: Option<i32>) -> String {
-    match weight {
-        None => "the block has no weight, and keepalived uses 1".to_owned(),
-        Some(weight) => format!("its weight is {weight}"),
-    }
-}
-
 /// Returns the name of the unit listenup-watch@ that writes a file.
 fn unit(path: &Path) -> Option<&str> {
     let rest = path.to_str()?.strip_prefix("/run/listenup-watch-")?;
