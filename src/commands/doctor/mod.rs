@@ -47,7 +47,7 @@ const PROC: &str = "/proc";
 const LIMIT: Duration = Duration::from_secs(60);
 /// The time limit for deliberate waits. It leaves time for the rest.
 const WAITING: Duration = Duration::from_secs(48);
-/// The time limit for the evaluations of listenup checks, from the start.
+/// The time limit for all evaluations of listenup checks, from when the configurations are read.
 const EVALUATING: Duration = Duration::from_secs(30);
 
 /// Everything that is printed.
@@ -127,7 +127,6 @@ pub fn run(options: &DoctorOptions) -> ExitStatus {
 fn examine(options: &DoctorOptions) -> Report {
     let clock = SystemClock::start();
     let waiting = Deadline::new(&clock, WAITING);
-    let evaluating = Deadline::new(&clock, EVALUATING);
     let mut findings = Findings::default();
     findings.extend(host::examine(&options.targets, &clock, PROC));
     let accounts = Accounts::read(Path::new("/etc"), &mut findings);
@@ -139,6 +138,7 @@ fn examine(options: &DoctorOptions) -> Report {
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
+    let evaluating = Deadline::new(&clock, EVALUATING);
     let (mut has_check, mut needs_user) = (false, false);
     let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
     for conf in &mut examined.confs {
