@@ -305,6 +305,7 @@ fn a_refused_source_is_a_note_and_two_are_a_problem() {
         // Only sock_diag tells whether [::] includes IPv4.
         let said = here().run("doctor 127.0.0.1:443").exits(1);
         assert!(said.stdout.contains("[LU614]"), "{said:#?}");
+        assert!(!said.stdout.contains("{reason}"), "{said:#?}");
 
         let root = folder_with_listenup();
         let said = Confined::listenup_in_root(root.path())

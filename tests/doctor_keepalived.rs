@@ -19,7 +19,7 @@ use common::keepalived::{Folder, Keepalived};
 use common::node::Node;
 use common::sockets::listen;
 use common::{in_namespace, ip};
-use listenup::keepalived_conf::{Disk, Reading, Spanned};
+use listenup::keepalived_conf::{Disk, Reading};
 
 /// Programs of all kinds, whom they would run as, and whether keepalived runs them.
 fn programs(folder: &Path) -> Vec<(PathBuf, &'static str, bool)> {
@@ -158,13 +158,11 @@ fn the_real_keepalived_agrees_about_times() {
         for (index, &(time, seconds, has_diagnostic)) in TIMES.iter().enumerate() {
             assert_eq!(used(2 * index, "Interval"), seconds.or(Some(1)), "{time}");
             assert_eq!(used(2 * index + 1, "Timeout"), seconds, "{time}");
-            let time_of = |set: &Option<Spanned<Duration>>| {
-                let seconds = set.as_ref().map(|set| set.value.as_secs());
-                seconds.map(|seconds| u32::try_from(seconds).unwrap())
-            };
+            let time_of = |set: Duration| u32::try_from(set.as_secs()).unwrap();
             let scripts = [&config.scripts[2 * index], &config.scripts[2 * index + 1]];
-            assert_eq!(time_of(&scripts[0].interval), seconds, "{time}");
-            assert_eq!(time_of(&scripts[1].timeout), seconds, "{time}");
+            let interval = time_of(scripts[0].interval);
+            assert_eq!(interval, seconds.unwrap_or(1), "{time}");
+            assert_eq!(scripts[1].timeout.map(time_of), seconds, "{time}");
             for script in scripts {
                 let line = script.place.line + 2;
                 let found = config.diagnostics.iter().any(|one| one.place.line == line);

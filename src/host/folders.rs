@@ -45,13 +45,14 @@ pub struct Part {
     pub mode: u32,
     /// True if only root can reach it. A path below a folder that only root can enter counts as root's, even if it
     /// belongs to another user: with `DynamicUser=yes` systemd keeps a service's folder in /run/private.
-    is_root_only: bool,
+    pub is_root_only: bool,
 }
 
 impl Part {
-    fn new(path: PathBuf, found: &Metadata, is_root_only: bool) -> Self {
+    /// Returns the part of this path with what stat(2) says of it.
+    pub fn new(path: &Path, found: &Metadata, is_root_only: bool) -> Self {
         Self {
-            path,
+            path: path.to_owned(),
             uid: found.uid(),
             gid: found.gid(),
             mode: found.mode(),
@@ -59,7 +60,8 @@ impl Part {
         }
     }
 
-    fn kind(&self) -> u32 {
+    /// Returns its kind, such as `S_IFDIR`.
+    pub fn kind(&self) -> u32 {
         self.mode & S_IFMT
     }
 
@@ -129,7 +131,7 @@ fn words(path: &Path) -> Vec<OsString> {
 
 fn at(path: &Path, is_root_only: bool) -> Option<Part> {
     let found = fs::symlink_metadata(path).ok()?;
-    Some(Part::new(path.to_owned(), &found, is_root_only))
+    Some(Part::new(path, &found, is_root_only))
 }
 
 /// Returns the number of the mount of an open file. `None`: there is no /proc.

@@ -6,7 +6,7 @@
 use super::Location;
 use super::build::Builder;
 use super::diagnostic::{Problem, Values};
-use super::keywords::{Block, Keyword, Kind, Row, TOP, parent_block};
+use super::keywords::{Keyword, Kind, Row, TOP, parent_block};
 use super::reader::{Line, Reader};
 
 /// A block: the line that opens it, and what is in it.
@@ -308,7 +308,7 @@ impl Unknown {
         // track_process NAME { at top level is vrrp_track_process.
         let prefixed = row.find(&format!("vrrp_{keyword}"));
         let prefixed = prefixed
-            .filter(|found| row.block == Block::Root && found.opens() && line.words.len() == 2);
+            .filter(|found| row.keyword.is_empty() && found.opens() && line.words.len() == 2);
         let of_block = prefixed.map(|_| Problem::MisspelledKeyword).or(of_block);
         let meant = prefixed.map(|found| found.name).or(meant);
         Self {

@@ -27,29 +27,17 @@ pub(super) struct Reference<'a> {
 }
 
 /// The definitions so far.
-#[derive(Debug)]
-pub(super) struct Definitions(HashMap<Vec<u8>, Value>);
+pub(super) type Definitions = HashMap<Vec<u8>, Value>;
 
-impl Definitions {
-    /// Returns those that keepalived has itself. `id` is what `@id` is compared with.
-    pub fn standard(id: &[u8]) -> Self {
-        let standard: [(&[u8], Value); 4] = [
-            (b"_PWD", Value::Folder),
-            (b"_INSTANCE", Value::Text(Arc::from(id))),
-            (b"_HASH", Value::Text(Arc::from(*b"#"))),
-            (b"_BANG", Value::Text(Arc::from(*b"!"))),
-        ];
-        let owned = standard.map(|(name, value)| (name.to_owned(), value));
-        Self(HashMap::from(owned))
-    }
-
-    pub fn set(&mut self, name: &[u8], value: Value) {
-        self.0.insert(name.to_owned(), value);
-    }
-
-    pub fn get(&self, name: &[u8]) -> Option<&Value> {
-        self.0.get(name)
-    }
+/// Returns those that keepalived has itself. `id` is what `@id` is compared with.
+pub(super) fn standard(id: &[u8]) -> Definitions {
+    let standard: [(&[u8], Value); 4] = [
+        (b"_PWD", Value::Folder),
+        (b"_INSTANCE", Value::Text(Arc::from(id))),
+        (b"_HASH", Value::Text(Arc::from(*b"#"))),
+        (b"_BANG", Value::Text(Arc::from(*b"!"))),
+    ];
+    HashMap::from(standard.map(|(name, value)| (name.to_owned(), value)))
 }
 
 /// Returns the name that a text uses which begins with a dollar sign: `${NAME}`, or `$NAME` before a blank, a comma, a

@@ -110,7 +110,7 @@ impl Reader<'_> {
             let Some(name) = name(rest.strip_prefix(b"{").unwrap_or(rest)) else {
                 continue;
             };
-            if self.definitions.get(name).is_some() {
+            if self.definitions.contains_key(name) {
                 self.report(Problem::NotDelimited, &[("name", &lossy(name))]);
             } else if !is_command(text) {
                 // Another program can know the name.

@@ -2,66 +2,65 @@
 //! followed.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::diagnostic::Problem;
 use super::files::Files;
+use super::include::Strict;
 
-/// The result of a search for a pattern.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Files as the pattern names them, sorted.
-    Paths(Vec<Vec<u8>>),
-    /// A file or folder that is named without wildcards does not exist.
-    Missing,
-    /// Wildcards match nothing.
-    NoMatch,
-    /// The pattern has braces, brackets or a wildcard in the name of a folder.
-    NotFollowed,
-    /// There are more names than are left.
-    TooMany,
-    /// This user is not allowed to look.
-    Denied,
-}
-
-/// Looks for a pattern, beginning in this folder unless it begins with a slash. At most `names_left` names are read.
+/// Returns the files that a pattern names, sorted, beginning in this folder unless it begins with a slash. At most
+/// `names_left` names are read.
+///
+/// # Errors
+/// Returns the problem if there is none, or if the pattern is not followed: it has braces, brackets or a wildcard in the
+/// name of a folder.
 pub(super) fn find(
     files: &dyn Files,
     folder: &Path,
     pattern: &[u8],
+    strict: Strict,
     names_left: &mut usize,
-) -> Found {
+) -> Result<Vec<Vec<u8>>, Problem> {
     let slash = pattern.iter().rposition(|byte| *byte == b'/');
     let (front, last) = pattern.split_at(slash.map_or(0, |slash| slash + 1));
     let has = |part: &[u8], bytes: &[u8]| part.iter().any(|byte| bytes.contains(byte));
     if has(pattern, b"{[") || has(front, b"*?") {
-        return Found::NotFollowed;
+        return Err(Problem::NotFollowed);
     }
+    let missing = match strict {
+        Strict::Exists | Strict::Matches => Problem::FileMissing,
+        _ if is_quoted(pattern) => Problem::IncludeQuoted,
+        _ => Problem::IncludeMissing,
+    };
     let at = |path: &[u8]| folder.join(OsStr::from_bytes(path));
     if !has(last, b"*?") {
-        return match files.kind(&at(pattern)) {
-            Some(_) => Found::Paths(vec![pattern.to_owned()]),
-            None => Found::Missing,
-        };
+        let found = files.kind(&at(pattern)).map(|_| vec![pattern.to_owned()]);
+        return found.ok_or(missing);
     }
-    let names = match files.names(&at(front), names_left.saturating_add(1)) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Found::Denied,
-        Err(_) => return Found::Missing,
-    };
-    let Some(left) = names_left.checked_sub(names.len()) else {
-        return Found::TooMany;
-    };
-    *names_left = left;
+    let names = files.names(&at(front), names_left.saturating_add(1));
+    let names = names.map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Problem::FileDenied,
+        _ => missing,
+    })?;
+    let left = names_left.checked_sub(names.len());
+    *names_left = left.ok_or(Problem::Limits)?;
     let names = names.into_iter().map(OsStringExt::into_vec);
     let matching = names.filter(|name| !name.starts_with(b".") && matches(last, name));
     let mut paths: Vec<Vec<u8>> = matching.map(|name| [front, &name].concat()).collect();
     paths.sort();
     match paths.is_empty() {
-        true => Found::NoMatch,
-        false => Found::Paths(paths),
+        true if strict == Strict::Matches => Err(Problem::FileMissing),
+        true => Err(Problem::IncludeMatchesNothing),
+        false => Ok(paths),
     }
+}
+
+/// True if quotes are a part of the name, as keepalived reads it.
+fn is_quoted(pattern: &[u8]) -> bool {
+    let is_quote = |byte: Option<&u8>| byte.is_some_and(|byte| b"\"'".contains(byte));
+    is_quote(pattern.first()) || is_quote(pattern.last())
 }
 
 /// Returns whether a name matches `*` and `?`.
@@ -117,20 +116,23 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let mut left = 15;
-        let mut find = |pattern: &str| find(&Disk, folder.path(), pattern.as_bytes(), &mut left);
+        let folder = folder.path();
+        let mut find =
+            |pattern: &str| find(&Disk, folder, pattern.as_bytes(), Strict::No, &mut left);
         let paths = |names: &[&str]| {
             let names = names.iter().map(|name| name.as_bytes().to_vec());
-            Found::Paths(names.collect())
+            Ok(names.collect())
         };
         assert_eq!(find("*.conf"), paths(&["a.conf", "b.conf"]));
         assert_eq!(find("./*.conf"), paths(&["./a.conf", "./b.conf"]));
         assert_eq!(find("d"), paths(&["d"]));
-        assert_eq!(find("x"), Found::Missing);
-        assert_eq!(find("x/*"), Found::Missing);
-        assert_eq!(find("x*"), Found::NoMatch);
-        assert_eq!(find("*"), Found::TooMany);
+        assert_eq!(find("x"), Err(Problem::IncludeMissing));
+        assert_eq!(find("\"d\""), Err(Problem::IncludeQuoted));
+        assert_eq!(find("x/*"), Err(Problem::IncludeMissing));
+        assert_eq!(find("x*"), Err(Problem::IncludeMatchesNothing));
+        assert_eq!(find("*"), Err(Problem::Limits));
         for pattern in ["{a,b}.conf", "[ab].conf", "*/a.conf"] {
-            assert_eq!(find(pattern), Found::NotFollowed);
+            assert_eq!(find(pattern), Err(Problem::NotFollowed));
         }
     }
 }

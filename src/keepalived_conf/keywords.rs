@@ -8,29 +8,11 @@
 use super::Version;
 use super::spelling::suggest;
 
-/// The blocks whose lines mean something to the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Block {
-    Root,
-    GlobalDefs,
-    Script,
-    Instance,
-    SyncGroup,
-    TrackFile,
-    TrackProcess,
-    VirtualServer,
-    RealServer,
-    MiscCheck,
-    FileCheck,
-    Other,
-}
-
 /// A block: the keyword that opens it, the one of the block around it, and the keywords in it.
 #[derive(Debug)]
 pub(super) struct Row {
     pub keyword: &'static str,
     parent: &'static str,
-    pub block: Block,
     table: &'static str,
 }
 
@@ -67,32 +49,30 @@ impl Keyword {
 pub(super) static TOP: Row = Row {
     parent: "",
     keyword: "",
-    block: Block::Root,
     table: ROOT,
 };
 
 /// Each block whose lines mean nothing to the model.
 static OTHER: Row = Row {
     parent: "",
-    keyword: "",
-    block: Block::Other,
+    keyword: "...",
     table: "group[] interfaces[] url[] host[] ...",
 };
 
 /// The other blocks. Those that a keyword belongs to most often come first.
 #[rustfmt::skip]
 static BLOCKS: &[Row] = &[
-    Row { parent: "", keyword: "vrrp_script", block: Block::Script, table: VRRP_SCRIPT },
-    Row { parent: "", keyword: "vrrp_instance", block: Block::Instance, table: VRRP_INSTANCE },
-    Row { parent: "", keyword: "vrrp_sync_group", block: Block::SyncGroup, table: SYNC_GROUP },
-    Row { parent: "", keyword: "global_defs", block: Block::GlobalDefs, table: GLOBAL_DEFS },
-    Row { parent: "", keyword: "virtual_server", block: Block::VirtualServer, table: VIRTUAL_SERVER },
-    Row { parent: "", keyword: "track_file", block: Block::TrackFile, table: TRACK_FILE },
-    Row { parent: "", keyword: "vrrp_track_file", block: Block::TrackFile, table: TRACK_FILE },
-    Row { parent: "", keyword: "vrrp_track_process", block: Block::TrackProcess, table: TRACK_PROCESS },
-    Row { parent: "virtual_server", keyword: "real_server", block: Block::RealServer, table: REAL_SERVER },
-    Row { parent: "real_server", keyword: "MISC_CHECK", block: Block::MiscCheck, table: MISC_CHECK },
-    Row { parent: "real_server", keyword: "FILE_CHECK", block: Block::FileCheck, table: FILE_CHECK },
+    Row { parent: "", keyword: "vrrp_script", table: VRRP_SCRIPT },
+    Row { parent: "", keyword: "vrrp_instance", table: VRRP_INSTANCE },
+    Row { parent: "", keyword: "vrrp_sync_group", table: SYNC_GROUP },
+    Row { parent: "", keyword: "global_defs", table: GLOBAL_DEFS },
+    Row { parent: "", keyword: "virtual_server", table: VIRTUAL_SERVER },
+    Row { parent: "", keyword: "track_file", table: TRACK_FILE },
+    Row { parent: "", keyword: "vrrp_track_file", table: TRACK_FILE },
+    Row { parent: "", keyword: "vrrp_track_process", table: TRACK_PROCESS },
+    Row { parent: "virtual_server", keyword: "real_server", table: REAL_SERVER },
+    Row { parent: "real_server", keyword: "MISC_CHECK", table: MISC_CHECK },
+    Row { parent: "real_server", keyword: "FILE_CHECK", table: FILE_CHECK },
 ];
 
 impl Row {
@@ -113,7 +93,7 @@ impl Row {
         let words = self.table.split_ascii_whitespace();
         let names = words.map(|word| self.keyword(word).name);
         // The tables of other blocks have few of their keywords.
-        suggest(name, names).filter(|_| self.block != Block::Other)
+        suggest(name, names).filter(|_| self.keyword != OTHER.keyword)
     }
 
     fn keyword(&self, word: &'static str) -> Keyword {

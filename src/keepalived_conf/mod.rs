@@ -11,8 +11,6 @@ mod definitions;
 mod diagnostic;
 mod expansion;
 mod files;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
 mod glob;
 mod include;
 mod keywords;
@@ -39,9 +37,8 @@ pub use diagnostic::{Diagnostic, Problem};
 pub use files::{Disk, Files, Kind};
 pub use location::Location;
 pub use model::{
-    Command, Config, Effective, Globals, Group, Instance, MiscCheck, Notify, RealServer, Script,
-    Spanned, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, User, VirtualServer,
-    VrrpState, Weight,
+    Command, Config, Globals, Group, Instance, MiscCheck, Notify, Script, Spanned, TrackFile,
+    TrackProcess, Trackable, Tracked, TrackedBy, User, Weight,
 };
 pub use version::{InvalidVersion, Version};
 pub use words::is_space;
@@ -128,4 +125,4 @@ fn lines(mut reader: Reader) -> Vec<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

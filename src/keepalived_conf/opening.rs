@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Location;
 use super::diagnostic::Problem;
 use super::files::Kind;
-use super::glob::{self, Found};
+use super::glob;
 use super::include::Strict;
 use super::reader::{MAX_FILE, Open, Origin, Reader};
 use super::template::placeholder;
@@ -22,28 +22,30 @@ impl Reader<'_> {
     /// Opens the files that match a pattern. Their lines come next.
     pub fn open(&mut self, pattern: &[u8], strict: Strict) {
         let folder = self.source.folder.clone();
-        let shown = lossy(pattern);
-        let unquoted = shown.trim_matches(['"', '\'']);
-        let problem = match glob::find(self.cx.files, &folder, pattern, &mut self.names_left) {
-            Found::Paths(paths) => {
-                let opened: Vec<Open> = paths
-                    .iter()
-                    .filter_map(|path| self.open_one(path, strict))
-                    .collect();
+        let found = glob::find(
+            self.cx.files,
+            &folder,
+            pattern,
+            strict,
+            &mut self.names_left,
+        );
+        let problem = match found {
+            Ok(paths) => {
+                let opened = paths.iter().filter_map(|path| self.open_one(path, strict));
+                let opened: Vec<Open> = opened.collect();
                 return self.stack.extend(opened.into_iter().rev());
             }
-            Found::Denied => return self.report(Problem::FileDenied, &[("file", &shown)]),
-            Found::TooMany => return self.report(Problem::Limits, &[]),
-            Found::NotFollowed => return self.report(Problem::NotFollowed, &[("part", &shown)]),
-            Found::Missing if strict >= Strict::Exists => Problem::FileMissing,
-            Found::NoMatch if strict >= Strict::Matches => Problem::FileMissing,
-            Found::Missing if unquoted != shown => Problem::IncludeQuoted,
-            Found::Missing => Problem::IncludeMissing,
-            Found::NoMatch => Problem::IncludeMatchesNothing,
+            Err(problem) => problem,
         };
-        let is_quoted = problem == Problem::IncludeQuoted;
-        let name: &dyn std::fmt::Display = if is_quoted { &unquoted } else { &shown };
-        self.report(problem, &[("pattern", name)]);
+        let shown = lossy(pattern);
+        let unquoted = shown.trim_matches(['"', '\'']);
+        let (name, value) = match problem {
+            Problem::FileDenied => ("file", shown.as_str()),
+            Problem::NotFollowed => ("part", shown.as_str()),
+            Problem::IncludeQuoted => ("pattern", unquoted),
+            _ => ("pattern", shown.as_str()),
+        };
+        self.report(problem, &[(name, &value)]);
     }
 
     /// Opens a file, if keepalived reads it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::comment::{decomment, skip_blanks, trim_end};
-use super::definitions::{Definitions, Value, add_line, reference};
+use super::definitions::{Definitions, Value, add_line, reference, standard};
 use super::diagnostic::{Diagnostics, Problem, Values};
 use super::files::Files;
 use super::include::directive;
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             source: Arc::new(source),
             place,
-            definitions: Definitions::standard(cx.id),
+            definitions: standard(cx.id),
             read: Vec::new(),
             known: HashSet::new(),
             bytes_left: MAX_BYTES,
@@ -283,7 +283,8 @@ impl<'a> Reader<'a> {
         if add_line(&mut lines, value) {
             self.continued = Some((name.to_owned(), lines));
         } else {
-            self.definitions.set(name, Value::Text(Arc::from(value)));
+            let value = Value::Text(Arc::from(value));
+            self.definitions.insert(name.to_owned(), value);
         }
     }
 
@@ -295,7 +296,8 @@ impl<'a> Reader<'a> {
         if add_line(&mut value, text) {
             self.continued = Some((name, value));
         } else {
-            self.definitions.set(&name, Value::Lines(Arc::from(value)));
+            self.definitions
+                .insert(name, Value::Lines(Arc::from(value)));
         }
         true
     }

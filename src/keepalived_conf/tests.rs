@@ -1,5 +1,6 @@
 //! What is reported about a configuration.
 
+pub mod in_memory;
 mod includes;
 mod limits;
 mod versions;
@@ -7,8 +8,8 @@ mod versions;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fuzzing::InMemory;
-use super::{Config, Diagnostic, Reading, Version};
+use super::{Config, Diagnostic, Files, Kind, Reading, Version};
+use in_memory::InMemory;
 
 fn read_files(version: Option<Version>, files: &[(&str, &str)]) -> Config {
     let files = files.iter().map(|(name, text)| (*name, text.as_bytes()));
@@ -57,9 +58,9 @@ fn a_correct_configuration_has_no_diagnostics() {
     ));
     assert_eq!(shown(&config), Vec::<String>::new());
     let chk = &config.scripts[0];
-    assert_eq!(chk.interval(), Duration::from_secs(2));
-    assert_eq!(chk.timeout(), chk.interval());
-    assert_eq!(chk.weight().value, -60);
+    assert_eq!(chk.interval, Duration::from_secs(2));
+    assert_eq!(chk.timeout(), chk.interval);
+    assert_eq!(chk.weight.value, -60);
     assert_eq!(chk.tracked_by[0].instance, "VI");
     let command = &chk.command;
     let words = [&b"/bin/true"[..], b"a", b"b c"];

@@ -5,14 +5,7 @@ use std::str::FromStr;
 
 /// A version of keepalived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// 2 in 2.3.4.
-    pub major: u16,
-    /// 3 in 2.3.4.
-    pub minor: u16,
-    /// 4 in 2.3.4.
-    pub patch: u16,
-}
+pub struct Version([u16; 3]);
 
 impl Version {
     /// The newest version that is widespread. An unknown version is read like this one.
@@ -20,11 +13,7 @@ impl Version {
 
     /// Returns the version with these numbers.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self([major, minor, patch])
     }
 }
 
@@ -53,7 +42,8 @@ impl FromStr for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+        let [major, minor, patch] = self.0;
+        write!(f, "{major}.{minor}.{patch}")
     }
 }
 

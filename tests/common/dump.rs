@@ -160,7 +160,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
         };
         entry
             .fields
-            .push(format!("Priority = {}", instance.priority()));
+            .push(format!("Priority = {}", instance.priority));
         entry.fields.push(format!("Preempt = {preempt}"));
         if !instance.addresses.is_empty() {
             entry
@@ -201,15 +201,9 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
     {
         let mut entry = new("file", &file.name);
         entry.fields.push(format!("File = {}", file.file.value));
-        let own = file
-            .weight
-            .as_ref()
-            .map_or((1, false), |set| (set.value.value, set.value.reverse));
-        entry.fields.push(format!(
-            "Weight = {}{}",
-            own.0,
-            if own.1 { " reverse" } else { "" }
-        ));
+        entry
+            .fields
+            .push(format!("Weight = {}", weight(file.weight)));
         entry.fields.extend(file.tracked_by.iter().map(by));
         entries.push(entry);
     }
@@ -220,7 +214,7 @@ pub fn of_reader(config: &Config, runs: &dyn Fn(&Script) -> bool) -> Vec<Entry> 
             .push(format!("Process = {}", process.process[0]));
         entry
             .fields
-            .push(format!("Weight = {}", weight(process.weight())));
+            .push(format!("Weight = {}", weight(process.weight)));
         entry.fields.extend(process.tracked_by.iter().map(by));
         entries.push(entry);
     }
@@ -246,14 +240,16 @@ fn tracks(tracks: &[Tracked], is_kept: &dyn Fn(&Tracked) -> bool) -> Vec<String>
 /// A script in the dump's words.
 pub fn of_script(script: &Script, globals: &Globals) -> Entry {
     let mut entry = new("script", &script.name);
-    let timeout = script.timeout.as_ref().map(|set| set.value);
     let (uid, gid) = ids(script.user.as_ref(), globals).unwrap();
     entry.fields = vec![
         format!("Command = {}", shown(&script.command)),
-        format!("Interval = {} sec", seconds(script.interval())),
-        format!("Timeout = {} sec", seconds(timeout.unwrap_or_default())),
-        format!("Weight = {}", weight(script.weight())),
-        format!("Rise = {}", script.rise()),
+        format!("Interval = {} sec", seconds(script.interval)),
+        format!(
+            "Timeout = {} sec",
+            seconds(script.timeout.unwrap_or_default())
+        ),
+        format!("Weight = {}", weight(script.weight)),
+        format!("Rise = {}", script.rise),
         format!("Fall = {}", script.fall()),
         format!("Script uid:gid = {uid}:{gid}"),
     ];
@@ -284,41 +280,30 @@ fn weight(weight: Weight) -> String {
 /// The checks that keepalived keeps.
 fn checks(config: &Config) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for virtual_server in &config.virtual_servers {
-        for real_server in &virtual_server.real_servers {
-            for check in &real_server.misc_checks {
-                let command = &check.command;
-                let ids = ids(check.user.as_ref(), &config.globals);
-                let (true, Some((uid, gid))) = (can_run(command), ids) else {
-                    continue;
-                };
-                let words: Vec<&str> = virtual_server.name.split(' ').collect();
-                let name = match words[..] {
-                    ["group", name, ..] => name.to_owned(),
-                    ["fwmark", mark, ..] => format!("FWM {mark}"),
-                    _ => words[0].to_owned(),
-                };
-                let address = real_server.name.split(' ').next().unwrap();
-                let title = format!("{name} -> {address}");
-                let mut entry = new("check", &title);
-                let effective = check.effective(virtual_server, real_server);
-                entry.fields = vec![format!(
-                    "Delay loop = {} us",
-                    effective.delay_loop.as_micros()
-                )];
-                let timeout = check.timeout.as_ref().map(|set| set.value.as_secs());
-                entry.fields.extend([
-                    format!("script = {}", shown(command)),
-                    format!("timeout = {}", timeout.unwrap_or(0)),
-                    format!(
-                        "dynamic = {}",
-                        if check.dynamic.is_some() { "YES" } else { "NO" }
-                    ),
-                    format!("uid:gid = {uid}:{gid}"),
-                ]);
-                entries.push(entry);
-            }
-        }
+    for check in &config.misc_checks {
+        let command = &check.command;
+        let ids = ids(check.user.as_ref(), &config.globals);
+        let (true, Some((uid, gid))) = (can_run(command), ids) else {
+            continue;
+        };
+        let words: Vec<&str> = check.virtual_server.split(' ').collect();
+        let name = match words[..] {
+            ["group", name, ..] => name.to_owned(),
+            ["fwmark", mark, ..] => format!("FWM {mark}"),
+            _ => words[0].to_owned(),
+        };
+        let address = check.real_server.split(' ').next().unwrap();
+        let mut entry = new("check", &format!("{name} -> {address}"));
+        let timeout = check.timeout.unwrap_or_default().as_secs();
+        let dynamic = if check.dynamic { "YES" } else { "NO" };
+        entry.fields = vec![
+            format!("Delay loop = {} us", check.interval.as_micros()),
+            format!("script = {}", shown(command)),
+            format!("timeout = {timeout}"),
+            format!("dynamic = {dynamic}"),
+            format!("uid:gid = {uid}:{gid}"),
+        ];
+        entries.push(entry);
     }
     entries
 }

@@ -1,18 +1,15 @@
 //! The checks of a configuration that are programs: `vrrp_script` and MISC_CHECK alike.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::codes::Code;
 use super::codes::outcome::{IfDown, IfUp, OnOneFailure};
-use super::findings::Finding;
+use super::findings::{Finding, Values};
 use crate::clock::HumanDuration;
-use crate::keepalived_conf::{
-    Command, Config, Location, MiscCheck, Notify, RealServer, Script, User, VirtualServer,
-};
+use crate::keepalived_conf::{Command, Config, Location, MiscCheck, Notify, Script, User};
 
 /// The consequence of a failed check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +69,8 @@ impl Check<'_> {
     }
 
     /// Returns a finding about it. All texts can use its name and keyword, its times, and what its results do.
-    pub fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
-        let common: &[(_, &dyn Display)] = &[
+    pub fn finding(&self, code: &'static Code, values: Values) -> Finding {
+        let common: Values = &[
             ("name", &self.name),
             ("keyword", &self.keyword),
             ("if_up", &IfUp(self.on_failure)),
@@ -95,13 +92,7 @@ impl Check<'_> {
 /// Returns all checks that keepalived keeps, in the order of the blocks.
 pub fn of(config: &Config) -> Vec<Check<'_>> {
     let scripts = config.scripts.iter().map(of_script);
-    let servers = config.virtual_servers.iter().flat_map(|virtual_server| {
-        let servers = virtual_server.real_servers.iter();
-        servers.flat_map(move |server| {
-            let checks = server.misc_checks.iter();
-            checks.map(move |check| of_misc(virtual_server, server, check))
-        })
-    });
+    let servers = config.misc_checks.iter().map(of_misc);
     scripts.chain(servers).collect()
 }
 
@@ -127,7 +118,7 @@ fn of_script(script: &Script) -> Check<'_> {
         keyword: "script",
         command: &script.command,
         words: &script.command.words,
-        interval: script.interval(),
+        interval: script.interval,
         timeout: script.timeout(),
         user: script.user.as_ref(),
         on_failure: match weights().next() {
@@ -139,22 +130,17 @@ fn of_script(script: &Script) -> Check<'_> {
     }
 }
 
-fn of_misc<'c>(
-    virtual_server: &VirtualServer,
-    server: &'c RealServer,
-    check: &'c MiscCheck,
-) -> Check<'c> {
-    let effective = check.effective(virtual_server, server);
+fn of_misc(check: &MiscCheck) -> Check<'_> {
     Check {
-        name: format!("MISC_CHECK of {}", server.name),
+        name: format!("MISC_CHECK of {}", check.real_server),
         keyword: "misc_path",
         command: &check.command,
         words: &check.command.words,
-        interval: effective.delay_loop,
-        timeout: effective.timeout,
+        interval: check.interval,
+        timeout: check.timeout.unwrap_or(check.default_timeout),
         user: check.user.as_ref(),
         on_failure: OnFailure::Server {
-            dynamic: check.dynamic.is_some(),
+            dynamic: check.dynamic,
         },
         script: None,
     }

@@ -39,6 +39,31 @@ macro_rules! codes {
 }
 use codes;
 
+/// Declares enums whose variants have a text each. The text can contain the value of the variant by its name.
+macro_rules! texts {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$of:meta])* $variant:ident $(($value:ident: $type:ty))? = $text:literal,)*
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub enum $name {
+            $($(#[$of])* $variant $(($type))?,)*
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant $(($value))? => write!(f, $text),)*
+                }
+            }
+        }
+    )*};
+}
+use texts;
+
 codes! {
     NO_SOCK_DIAG = "LU601";
     NO_PROC = "LU602";
@@ -47,15 +72,6 @@ codes! {
     NOT_LISTENING = "LU613";
     TARGET_UNKNOWN = "LU614";
 }
-
-/// The codes of findings after which the result of a check does not depend on its service.
-const DECISIVE: &str = "
-    LU211 LU212 LU214 LU215 LU216 LU217 LU218 LU219 LU223 LU231 LU232 LU253 LU256 LU262 LU263 LU302 LU303 LU305 LU310 LU314 LU315 LU318
-    LU322 LU331 LU332 LU333 LU402 LU403 LU404 LU405 LU408 LU413 LU414 LU415 LU416 LU421 LU521
-";
-
-/// The codes of findings about something that the doctor could not tell.
-const IN_DOUBT: &str = "LU222 LU257 LU262 LU301 LU304 LU401 LU417 LU418";
 
 /// Returns the whole table, in the order of the codes.
 pub fn all() -> Vec<&'static Code> {
@@ -70,16 +86,12 @@ pub fn by_id(id: &str) -> Option<&'static Code> {
     all.find(|code| code.id.eq_ignore_ascii_case(id))
 }
 
-/// Returns whether a finding of this code is about something that the doctor could not tell.
-pub fn is_in_doubt(code: &Code) -> bool {
-    let mut in_doubt = IN_DOUBT.split_ascii_whitespace();
-    in_doubt.any(|id| id == code.id)
-}
-
 /// Stands for a code that is not in the table, of which a test ensures that there is none.
 static MISSING: Code = Code {
     id: "LU000",
     severity: Severity::Problem,
+    decides_result: false,
+    in_doubt: false,
     effect: "this is a fault of listenup: please report it",
     cause: "",
     fix: "",
@@ -90,12 +102,6 @@ static MISSING: Code = Code {
 /// Returns the code of a name that is in the table, as a test ensures.
 fn get(id: &str) -> &'static Code {
     by_id(id).unwrap_or(&MISSING)
-}
-
-/// Returns whether the result of a check does not depend on its service if it has a finding of this code.
-pub fn decides_result(code: &Code) -> bool {
-    let mut decisive = DECISIVE.split_ascii_whitespace();
-    decisive.any(|id| id == code.id)
 }
 
 #[cfg(test)]
@@ -122,11 +128,7 @@ mod tests {
         assert!(by_id("LU000").is_none());
         assert_eq!(ids.len(), table::TEXT.split("\n\n").count());
         let named = [IDS, audit::IDS, command::IDS, live::IDS, third_party::IDS];
-        let named = named.into_iter().flatten().copied();
-        let listed = [DECISIVE, IN_DOUBT]
-            .into_iter()
-            .flat_map(str::split_ascii_whitespace);
-        for id in named.chain(listed) {
+        for id in named.into_iter().flatten() {
             assert!(ids.contains(id), "{id}");
         }
     }

@@ -33,13 +33,8 @@ pub struct Conf {
 impl Conf {
     /// True if it makes keepalived do something, or if that is unknown.
     pub fn has_subject(&self) -> bool {
-        let Config {
-            instances,
-            virtual_servers,
-            complete,
-            ..
-        } = &self.config;
-        !instances.is_empty() || !virtual_servers.is_empty() || !complete
+        let config = &self.config;
+        !config.instances.is_empty() || config.runs_checker || !config.complete
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
-use std::hash::{Hash, Hasher};
 
 use crate::keepalived_conf::Location;
 use crate::untrusted::text::printable;
 
 /// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// It fails, misleads or is ignored on this host now.
     Problem,
@@ -33,12 +32,16 @@ impl Severity {
 }
 
 /// A kind of finding. A text can contain `{name}`, which stands for the finding's value of that name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Code {
     /// The stable name, such as `LU101`. It is never reused for something else.
     pub id: &'static str,
     /// The severity of the finding.
     pub severity: Severity,
+    /// True if the result of a check does not depend on its service if it has such a finding.
+    pub decides_result: bool,
+    /// True if it is about something that the doctor could not tell.
+    pub in_doubt: bool,
     /// The effect, in one line that is understandable alone.
     pub effect: &'static str,
     /// The cause, in one line; empty if the effect says it.
@@ -53,7 +56,7 @@ pub struct Code {
 
 impl Code {
     /// Returns the finding of this kind with these values.
-    pub fn with(&'static self, values: &[(&'static str, &dyn Display)]) -> Finding {
+    pub fn with(&'static self, values: Values) -> Finding {
         let values = values
             .iter()
             .map(|(name, value)| (*name, value.to_string()));
@@ -61,8 +64,11 @@ impl Code {
     }
 }
 
+/// Values of a finding by their names.
+pub type Values<'a> = &'a [(&'static str, &'a dyn Display)];
+
 /// One thing that was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// Its kind.
     pub code: &'static Code,
@@ -168,20 +174,6 @@ fn shell_word(text: &str) -> String {
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
-impl PartialEq for Finding {
-    fn eq(&self, other: &Self) -> bool {
-        (self.code.id, &self.place, &self.values) == (other.code.id, &other.place, &other.values)
-    }
-}
-
-impl Eq for Finding {}
-
-impl Hash for Finding {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.code.id, &self.place, &self.values).hash(state);
     }
 }
 

@@ -87,7 +87,7 @@ fn finding(outcome: &Outcome, target: &Target, answer: &Answer) -> Finding {
         Answer::CouldNotTell(reason) => reason.to_string(),
         Answer::NotChecked => "not checked".to_owned(),
     };
-    TARGET_UNKNOWN.with(&[("target", target), ("doubt", &reason)])
+    TARGET_UNKNOWN.with(&[("target", target), ("reason", &reason)])
 }
 
 #[cfg(test)]

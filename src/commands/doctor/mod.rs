@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use self::audit::Audit;
 use self::codes::Code;
-use self::command::{Accounts, Evaluations};
+use self::command::Accounts;
 use self::examined::Conf;
 use self::findings::{Finding, Findings, Severity};
 use crate::cli::DoctorOptions;
@@ -47,6 +47,8 @@ const PROC: &str = "/proc";
 const LIMIT: Duration = Duration::from_secs(60);
 /// The time limit for deliberate waits. It leaves time for the rest.
 const WAITING: Duration = Duration::from_secs(48);
+/// The time limit for all evaluations of listenup checks, from when the configurations are read.
+const EVALUATING: Duration = Duration::from_secs(30);
 
 /// Everything that is printed.
 #[derive(Debug, Default)]
@@ -135,10 +137,10 @@ fn examine(options: &DoctorOptions) -> Report {
     // argv[0] can be anything.
     let own = std::fs::read_link("/proc/self/exe").ok();
     let image = RegularFile::open_magic_link(Path::new("/proc/self/exe"));
-    let evaluations = Evaluations::default();
     let listenup = snippet::program(own.as_deref());
     let confs = &options.keepalived_confs;
     let mut examined = examined::read(confs, options.version, Path::new(PROC), &mut findings);
+    let evaluating = Deadline::new(&clock, EVALUATING);
     let (mut has_check, mut needs_user) = (false, false);
     let mut looks: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
     for conf in &mut examined.confs {
@@ -150,7 +152,7 @@ fn examine(options: &DoctorOptions) -> Report {
             forced: forced.as_ref(),
             image: &image,
             own: own.as_deref(),
-            evaluations: &evaluations,
+            evaluating,
             listenup: &listenup,
         };
         let audited = audit.examine(&mut findings);
@@ -176,7 +178,7 @@ fn examine(options: &DoctorOptions) -> Report {
             .iter()
             .all(|conf| conf.config.complete || conf.config.fatal.is_some()),
         is_complete: examined.confs.iter().all(|conf| conf.config.complete)
-            && !findings.iter().any(|found| codes::is_in_doubt(found.code)),
+            && !findings.iter().any(|found| found.code.in_doubt),
         examined: examined.lines,
         findings: findings.into_sorted(),
         block: (!has_check)
@@ -229,7 +231,7 @@ impl Report {
             "checks are failing right now",
         );
         let in_doubt = self.findings.iter();
-        let in_doubt = in_doubt.filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = in_doubt.filter(|found| found.code.in_doubt);
         let in_doubt = match in_doubt.count() {
             0 => String::new(),
             1 => "; 1 check or file could not be judged".to_owned(),

@@ -52,7 +52,7 @@ pub fn file(path: &Path, own: Option<&Path>, accounts: &Accounts) -> Result<Rewr
     let mut rewritten = Rewritten::default();
     let confs = examined::read_files(&[path.to_owned()], live::version::installed());
     let is_other = |Conf { config, .. }: &Conf| {
-        let is_empty = config.instances.is_empty() && config.virtual_servers.is_empty();
+        let is_empty = config.instances.is_empty() && !config.runs_checker;
         is_empty && config.scripts.is_empty() && !config.diagnostics.is_empty()
     };
     if confs.iter().all(is_other) {

@@ -5,10 +5,23 @@ use std::time::Duration;
 
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{MiscCheck, RealServer, Spanned, Trackable, VirtualServer};
+use super::super::model::{MiscCheck, Spanned, Trackable};
 use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::{MAX_SECONDS, OnFlaw};
+
+/// `KEEPALIVED_DEFAULT_DELAY`.
+const DELAY_LOOP: Duration = Duration::from_secs(60);
+
+/// A real server.
+struct Server {
+    virtual_server: String,
+    real_server: String,
+    /// The time between two checks of the servers of its virtual server.
+    delay_loop: Duration,
+    /// The time between two of its own checks.
+    interval: Duration,
+}
 
 impl Builder<'_> {
     pub(super) fn virtual_server(&mut self, node: &Node) {
@@ -19,43 +32,39 @@ impl Builder<'_> {
             Some("fwmark") => line.word(2).is_some_and(|mark| mark.parse::<u32>().is_ok()),
             _ => cx.check_address(line),
         };
-        if !is_known {
-            return;
+        if is_known {
+            let delay_loop = cx.last(node, "delay_loop", Context::delay_loop);
+            for server in node.blocks_of("real_server") {
+                self.real_server(server, line.rest(1), delay_loop.unwrap_or(DELAY_LOOP));
+            }
         }
-        let servers = node.blocks_of("real_server");
-        let servers = servers.filter_map(|node| self.real_server(node)).collect();
-        self.config.virtual_servers.push(VirtualServer {
-            name: line.rest(1),
-            place: line.place.clone(),
-            delay_loop: cx.last(node, "delay_loop", Context::delay_loop),
-            real_servers: servers,
-        });
     }
 
-    fn real_server(&mut self, node: &Node) -> Option<RealServer> {
+    fn real_server(&mut self, node: &Node, virtual_server: String, delay_loop: Duration) {
         let cx = self.cx;
         if !cx.check_address(&node.line) {
-            return None;
+            return;
         }
-        let name = node.line.rest(1);
-        let misc_checks = node.blocks_of("MISC_CHECK");
+        let interval = cx.last(node, "delay_loop", Context::delay_loop);
+        let server = Server {
+            virtual_server,
+            real_server: node.line.rest(1),
+            delay_loop,
+            interval: interval.unwrap_or(delay_loop),
+        };
         for check in node.blocks_of("FILE_CHECK") {
             if cx.since(2, 3, 0) && !cx.since(2, 3, 3) {
                 cx.report(&check.line.place, Problem::FileCheckCrash, &[]);
             }
-            for file in check
-                .lines_of("track_file")
-                .filter_map(|line| line.set_word(1))
-            {
-                self.file_check(file, &name);
+            for line in check.lines_of("track_file") {
+                if let Some(file) = line.set_word(1) {
+                    self.file_check(file, &server.real_server);
+                }
             }
         }
-        Some(RealServer {
-            place: node.line.place.clone(),
-            delay_loop: cx.last(node, "delay_loop", Context::delay_loop),
-            misc_checks: misc_checks.filter_map(|node| cx.misc_check(node)).collect(),
-            name,
-        })
+        let checks = node.blocks_of("MISC_CHECK");
+        let checks = checks.filter_map(|node| cx.misc_check(node, &server));
+        self.config.misc_checks.extend(checks);
     }
 
     fn file_check(&mut self, file: Spanned<String>, server: &str) {
@@ -71,24 +80,28 @@ impl Builder<'_> {
 }
 
 impl Context<'_> {
-    fn misc_check(&self, node: &Node) -> Option<MiscCheck> {
+    fn misc_check(&self, node: &Node, server: &Server) -> Option<MiscCheck> {
         let timeout = |cx: &Self, line: &Line| {
             cx.check_rest(line, 2);
             let number = cx.whole(line, 0..=MAX_SECONDS, OnFlaw::Prefix)?;
-            Some(line.set(Duration::from_secs(number.into())))
+            Some(Duration::from_secs(number.into()))
         };
         if !node.has("misc_path") {
             self.empty(&node.line, "misc_path");
         }
         Some(MiscCheck {
-            place: node.line.place.clone(),
+            virtual_server: server.virtual_server.clone(),
+            real_server: server.real_server.clone(),
             command: self.last(node, "misc_path", Self::check)?,
-            timeout: self.last(node, "misc_timeout", timeout),
-            dynamic: node
-                .last_line("misc_dynamic")
-                .map(|line| line.place.clone()),
+            timeout: self
+                .last(node, "misc_timeout", timeout)
+                .filter(|set| !set.is_zero()),
+            default_timeout: server.delay_loop,
+            dynamic: node.last_line("misc_dynamic").is_some(),
             user: self.last(node, "user", Self::user),
-            delay_loop: self.last(node, "delay_loop", Self::delay_loop),
+            interval: self
+                .last(node, "delay_loop", Self::delay_loop)
+                .unwrap_or(server.interval),
         })
     }
 

@@ -91,7 +91,7 @@ impl Builder<'_> {
             let group = group.filter(|group| !group.tracks_weights);
             let problem = match group {
                 Some(_) => Problem::WeightInGroup,
-                None if instance.priority() == 255 => Problem::WeightOfOwner,
+                None if instance.priority == 255 => Problem::WeightOfOwner,
                 None => continue,
             };
             let group = group.map(|group| group.name.as_str()).unwrap_or_default();
@@ -137,7 +137,7 @@ impl Builder<'_> {
                 .collect();
             let is_owner = acted_on
                 .iter()
-                .any(|(_, instance)| instance.priority() == 255);
+                .any(|(_, instance)| instance.priority == 255);
             for tracked in weighted(&mut group.tracks).filter(|_| is_owner) {
                 tracked.weight.value = 0;
             }

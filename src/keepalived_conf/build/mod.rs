@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::Location;
 use super::blocks::Node;
 use super::diagnostic::{Problem, Values};
-use super::keywords::Block;
 use super::model::{Config, Spanned, Trackable};
 use super::reader::{Context, Line};
 
@@ -31,7 +30,8 @@ pub(super) struct Builder<'a> {
     /// The first instance with an interface, a number and a family.
     router_ids: HashMap<(String, u8, bool), String>,
     instances: HashMap<String, usize>,
-    groups: HashMap<String, usize>,
+    /// The first lines of blocks, by their keywords and names.
+    first_lines: HashMap<(String, String), Location>,
     /// True if a part of the configuration was not read.
     pub has_gap: bool,
 }
@@ -47,21 +47,21 @@ impl<'a> Builder<'a> {
             unable: Vec::new(),
             router_ids: HashMap::new(),
             instances: HashMap::new(),
-            groups: HashMap::new(),
+            first_lines: HashMap::new(),
             has_gap: false,
         }
     }
 
     /// Handles a block at top level.
     pub fn block(&mut self, node: &Node) {
-        match node.row.block {
-            Block::GlobalDefs => node.lines.iter().for_each(|line| self.root_value(line)),
-            Block::Script => self.script(node),
-            Block::TrackFile => self.track_file(node),
-            Block::TrackProcess => self.track_process(node),
-            Block::Instance => self.instance(node),
-            Block::SyncGroup => self.group(node),
-            Block::VirtualServer => self.virtual_server(node),
+        match node.row.keyword {
+            "global_defs" => node.lines.iter().for_each(|line| self.root_value(line)),
+            "vrrp_script" => self.script(node),
+            "track_file" | "vrrp_track_file" => self.track_file(node),
+            "vrrp_track_process" => self.track_process(node),
+            "vrrp_instance" => self.instance(node),
+            "vrrp_sync_group" => self.group(node),
+            "virtual_server" => self.virtual_server(node),
             _ if node.line.keyword().starts_with("static_") => {
                 self.config.runs_vrrp = true;
                 self.config.interfaces.extend(devices(&node.lines));
@@ -84,6 +84,25 @@ impl<'a> Builder<'a> {
             ("script_user", _) => globals.script_users.extend(self.cx.user(line)),
             _ => {}
         }
+    }
+
+    /// Returns whether a block is the first one of its name. keepalived ignores the others.
+    fn is_first(&mut self, line: &Line, name: &str) -> bool {
+        let key = (line.keyword().to_owned(), name.to_owned());
+        let Some(first) = self.first_lines.get(&key) else {
+            self.first_lines.insert(key, line.place.clone());
+            return true;
+        };
+        // If it is the same line, the file is included twice.
+        if *first != line.place {
+            let values: Values = &[
+                ("block", &line.keyword()),
+                ("name", &name),
+                ("first", first),
+            ];
+            self.cx.report(&line.place, Problem::DuplicateBlock, values);
+        }
+        false
     }
 
     fn find(&self, kind: Trackable, name: &str) -> Option<usize> {

@@ -2,6 +2,7 @@
 //! `vrrp_vscript_*`; keepalived/trackers).
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
@@ -10,6 +11,12 @@ use super::super::model::{Script, Spanned, TrackFile, TrackProcess, Trackable, T
 use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
+
+/// The weight of a track_file whose block has none.
+const OF_FILES: Weight = Weight {
+    value: 1,
+    reverse: false,
+};
 
 impl Builder<'_> {
     pub(super) fn script(&mut self, node: &Node) {
@@ -20,9 +27,9 @@ impl Builder<'_> {
         cx.check_rest(&node.line, 2);
         let runs = |cx: &Context, line: &Line| {
             cx.check_rest(line, 2);
-            let number = cx.whole(line, 1..=i64::from(i32::MAX), OnFlaw::PrefixOr(1))?;
-            Some(line.set(number))
+            cx.whole(line, 1..=i64::from(i32::MAX), OnFlaw::PrefixOr(1))
         };
+        let fall = |cx: &Context, line: &Line| Some(line.set(runs(cx, line)?));
         let command = cx.last(node, "script", Context::check);
         let (interval, timeout) = (
             cx.last(node, "interval", Context::seconds),
@@ -31,30 +38,24 @@ impl Builder<'_> {
         let weight = cx.last(node, "weight", |cx, line| {
             cx.weight(line, 253, OnFlaw::Keep)
         });
-        let (rise, fall) = (cx.last(node, "rise", runs), cx.last(node, "fall", runs));
+        let (rise, fall) = (cx.last(node, "rise", runs), cx.last(node, "fall", fall));
         let user = cx.last(node, "user", Context::user);
         let Some(command) = command else {
             return self.remove(kind, &name, node, "script");
         };
-        let place = node.line.place.clone();
-        if let Some(first) = self.find(kind, &name) {
-            let first = self.config.scripts.get(first).map(|first| &first.place);
-            // If it is the same line, the file is included twice.
-            if let Some(first) = first.filter(|first| **first != place) {
-                cx.duplicate(&node.line, &name, first);
-            }
+        if !self.is_first(&node.line, &name) {
             return;
         }
         let index = self.config.scripts.len();
         self.used.insert((kind, name.clone()), index);
         self.config.scripts.push(Script {
             name,
-            place,
+            place: node.line.place.clone(),
             command,
-            interval,
+            interval: interval.unwrap_or(Duration::from_secs(1)),
             timeout,
-            weight,
-            rise,
+            weight: weight.unwrap_or_default(),
+            rise: rise.unwrap_or(1),
             fall,
             user,
             init_fail: node.last_line("init_fail").map(|line| line.place.clone()),
@@ -96,7 +97,7 @@ impl Builder<'_> {
                 name,
                 place: node.line.place.clone(),
                 file,
-                weight,
+                weight: weight.unwrap_or(OF_FILES),
                 checked_by: Vec::new(),
                 tracked_by: Vec::new(),
             });
@@ -142,7 +143,7 @@ impl Builder<'_> {
                 name,
                 place: node.line.place.clone(),
                 process,
-                weight,
+                weight: weight.unwrap_or_default(),
                 tracked_by: Vec::new(),
             });
         }
@@ -197,9 +198,9 @@ impl Builder<'_> {
     fn weight_of(&self, kind: Trackable, name: &str) -> Option<Weight> {
         let (index, config) = (self.find(kind, name)?, &self.config);
         match kind {
-            Trackable::Script => config.scripts.get(index).map(Script::weight),
-            Trackable::File => config.track_files.get(index).map(TrackFile::weight),
-            Trackable::Process => config.track_processes.get(index).map(TrackProcess::weight),
+            Trackable::Script => Some(config.scripts.get(index)?.weight),
+            Trackable::File => Some(config.track_files.get(index)?.weight),
+            Trackable::Process => Some(config.track_processes.get(index)?.weight),
         }
     }
 }

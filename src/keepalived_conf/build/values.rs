@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::diagnostic::{Problem, Values};
 use super::super::keywords::parent_block;
-use super::super::model::{Spanned, User, Weight};
+use super::super::model::{User, Weight};
 use super::super::reader::{Context, Line};
 
 /// The most seconds in `interval` and `timeout` (`UINT_MAX / TIMER_HZ`).
@@ -130,7 +130,7 @@ impl Context<'_> {
     }
 
     /// Returns the time of a `vrrp_script`, to milliseconds since 2.3.2.
-    pub(super) fn seconds(&self, line: &Line) -> Option<Spanned<Duration>> {
+    pub(super) fn seconds(&self, line: &Line) -> Option<Duration> {
         self.check_rest(line, 2);
         let (decimals, unit) = if self.since(2, 3, 2) {
             (3, 1)
@@ -145,30 +145,25 @@ impl Context<'_> {
         };
         let number = self.number(line, (1, decimals), range, on_flaw)? * unit;
         let millis = if number == 0 { 1000 } else { number };
-        Some(line.set(Duration::from_millis(millis.unsigned_abs())))
+        Some(Duration::from_millis(millis.unsigned_abs()))
     }
 
     /// Returns the time `delay_loop` of real servers, to microseconds.
-    pub(super) fn delay_loop(&self, line: &Line) -> Option<Spanned<Duration>> {
+    pub(super) fn delay_loop(&self, line: &Line) -> Option<Duration> {
         self.check_rest(line, 2);
         let number = self.number(line, (1, 6), 1..=i64::MAX, OnFlaw::Prefix)?;
-        Some(line.set(Duration::from_micros(number.unsigned_abs())))
+        Some(Duration::from_micros(number.unsigned_abs()))
     }
 
     /// Returns a weight that a block sets.
-    pub(super) fn weight(
-        &self,
-        line: &Line,
-        most: i64,
-        on_flaw: OnFlaw,
-    ) -> Option<Spanned<Weight>> {
+    pub(super) fn weight(&self, line: &Line, most: i64, on_flaw: OnFlaw) -> Option<Weight> {
         let value = self.number(line, (1, 0), -most..=most, on_flaw)?;
         let value = i32::try_from(value).ok()?;
         let reverse = line.word(2) == Some("reverse");
         if !reverse && line.words.len() > 2 {
             self.wrong_word(line, 2, "reverse");
         }
-        Some(line.set(Weight { value, reverse }))
+        Some(Weight { value, reverse })
     }
 
     /// Returns the user, and perhaps the group, that follow the keyword.

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::super::Location;
 use super::super::blocks::Node;
 use super::super::diagnostic::{Problem, Values};
-use super::super::model::{Group, Instance, Spanned, VrrpState};
+use super::super::model::{Group, Instance, Spanned};
 use super::super::reader::{Context, Line};
 use super::Builder;
 use super::values::OnFlaw;
@@ -25,42 +24,34 @@ impl Builder<'_> {
     pub(super) fn instance(&mut self, node: &Node) {
         let cx = self.cx;
         self.config.runs_vrrp = true;
-        let (instances, known) = (&self.config.instances, &self.instances);
-        let first = |name: &str| Some(&instances.get(*known.get(name)?)?.place);
-        let Some(name) = cx.own_name(&node.line, first) else {
+        let Some(name) = self.own_name(&node.line) else {
             return;
         };
         let small = |on_flaw| {
-            move |cx: &Context, line: &Line| {
-                let number = cx.whole(line, 1..=255, on_flaw)?;
-                Some(line.set(u8::try_from(number).ok()?))
-            }
+            move |cx: &Context, line: &Line| u8::try_from(cx.whole(line, 1..=255, on_flaw)?).ok()
         };
         // A MASTER at the beginning cannot be changed.
-        let is_master = |line: &Line| line.word(1) == Some("MASTER");
-        let state = match node.lines_of("state").next().is_some_and(is_master) {
-            true => cx.first(node, "state", Context::state),
-            false => cx.last(node, "state", Context::state),
+        let begins_as_master = |line: &Line| line.word(1) == Some("MASTER");
+        let is_master = match node.lines_of("state").next().is_some_and(begins_as_master) {
+            true => cx.first(node, "state", Context::is_master),
+            false => cx.last(node, "state", Context::is_master),
         };
+        let is_master = is_master.unwrap_or(false);
+        let priority = cx.last(node, "priority", small(OnFlaw::Use(100)));
         let preempt = |line: &&Line| matches!(line.keyword(), "preempt" | "nopreempt");
         let preempt = node.lines.iter().rfind(preempt);
         let nopreempt = preempt.filter(|line| line.keyword() == "nopreempt");
         let excluded = node.items_of("virtual_ipaddress_excluded");
         let mut instance = Instance {
             place: node.line.place.clone(),
-            state,
-            priority: cx.last(node, "priority", small(OnFlaw::Use(100))),
+            priority: priority.unwrap_or(if is_master { 255 } else { 100 }),
             nopreempt: nopreempt.map(|line| line.place.clone()),
             addresses: cx.addresses(node),
             excluded_addresses: excluded.filter_map(|line| line.set_word(0)).collect(),
             tracks: self.tracks(node, &name),
             name,
         };
-        let is_master = instance
-            .state
-            .as_ref()
-            .is_some_and(|set| set.value == VrrpState::Master);
-        if is_master || instance.priority() == 255 {
+        if is_master || instance.priority == 255 {
             if let Some(place) = instance.nopreempt.take() {
                 let values: Values = &[("name", &instance.name)];
                 cx.report(&place, Problem::NopreemptIgnored, values);
@@ -87,7 +78,7 @@ impl Builder<'_> {
             cx.remove_without_device(node, &mut instance);
         }
         self.block_common(node, &instance.name);
-        self.same_router_id(node, &instance, router_id.map(|set| set.value));
+        self.same_router_id(node, &instance, router_id);
         let name = instance.name.clone();
         self.instances.insert(name, self.config.instances.len());
         self.config.instances.push(instance);
@@ -130,10 +121,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn group(&mut self, node: &Node) {
-        let cx = self.cx;
-        let (groups, known) = (&self.config.groups, &self.groups);
-        let first = |name: &str| Some(&groups.get(*known.get(name)?)?.place);
-        let Some(name) = cx.own_name(&node.line, first) else {
+        let Some(name) = self.own_name(&node.line) else {
             return;
         };
         let mut lists = node.blocks_of("group");
@@ -148,43 +136,29 @@ impl Builder<'_> {
             name,
         };
         self.block_common(node, &group.name);
-        let name = group.name.clone();
-        self.groups.insert(name, self.config.groups.len());
         self.config.groups.push(group);
+    }
+
+    /// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived
+    /// ignores it.
+    fn own_name(&mut self, line: &Line) -> Option<String> {
+        let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
+            let values: Values = &[("block", &line.keyword())];
+            self.cx.report(&line.place, Problem::NameMissing, values);
+            return None;
+        };
+        self.is_first(line, name).then(|| name.to_owned())
     }
 }
 
 impl Context<'_> {
-    /// Returns the name of a block that requires one. `None`: it has none, or another block has it, and keepalived
-    /// ignores it.
-    fn own_name<'l>(
-        &self,
-        line: &Line,
-        first: impl Fn(&str) -> Option<&'l Location>,
-    ) -> Option<String> {
-        let Some(name) = line.word(1).filter(|_| line.words.len() == 2) else {
-            let values: Values = &[("block", &line.keyword())];
-            self.report(&line.place, Problem::NameMissing, values);
-            return None;
-        };
-        let Some(first) = first(name) else {
-            return Some(name.to_owned());
-        };
-        // If it is the same line, the file is included twice.
-        if *first != line.place {
-            self.duplicate(line, name, first);
+    /// Returns whether the state at the start is MASTER. keepalived ignores other words than MASTER and BACKUP.
+    fn is_master(&self, line: &Line) -> Option<bool> {
+        let state = line.word(1);
+        if !matches!(state, Some("MASTER" | "BACKUP")) {
+            self.wrong_word(line, 1, "MASTER or BACKUP");
         }
-        None
-    }
-
-    /// Reports a block whose name another one has.
-    pub(super) fn duplicate(&self, line: &Line, name: &str, first: &Location) {
-        let values: Values = &[
-            ("block", &line.keyword()),
-            ("name", &name),
-            ("first", first),
-        ];
-        self.report(&line.place, Problem::DuplicateBlock, values);
+        Some(state == Some("MASTER"))
     }
 
     /// True if an instance needs no interface (keepalived/vrrp/vrrp.c, `chk_min_cfg` and `vrrp_complete_instance`).
@@ -202,18 +176,6 @@ impl Context<'_> {
             let values: Values = &[("address", &line.keyword()), ("name", &instance.name)];
             self.report(&line.place, Problem::NoDevice, values);
         }
-    }
-
-    fn state(&self, line: &Line) -> Option<Spanned<VrrpState>> {
-        let state = match line.word(1) {
-            Some("MASTER") => VrrpState::Master,
-            Some("BACKUP") => VrrpState::Backup,
-            _ => {
-                self.wrong_word(line, 1, "MASTER or BACKUP");
-                VrrpState::Backup
-            }
-        };
-        Some(line.set(state))
     }
 
     /// Returns the addresses of `virtual_ipaddress`, which are all of the family of the first.

@@ -7,10 +7,8 @@ use std::path::PathBuf;
 
 use super::{Diagnostic, Location};
 
-pub use check::{Effective, MiscCheck, RealServer, VirtualServer};
-pub use vrrp::{
-    Group, Instance, Script, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy, VrrpState,
-};
+pub use check::MiscCheck;
+pub use vrrp::{Group, Instance, Script, TrackFile, TrackProcess, Trackable, Tracked, TrackedBy};
 
 /// A configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,8 +29,8 @@ pub struct Config {
     pub notifies: Vec<Notify>,
     /// The interfaces that must exist when keepalived starts.
     pub interfaces: Vec<Spanned<String>>,
-    /// The `virtual_server` blocks.
-    pub virtual_servers: Vec<VirtualServer>,
+    /// The MISC_CHECK blocks.
+    pub misc_checks: Vec<MiscCheck>,
     /// The problems, in the order of reading.
     pub diagnostics: Vec<Diagnostic>,
     /// The files that were read, in order.

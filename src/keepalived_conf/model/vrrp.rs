@@ -14,15 +14,15 @@ pub struct Script {
     pub place: Location,
     /// The last `script` with a command.
     pub command: Command,
-    /// The time between two runs. `None`: 1 second.
-    pub interval: Option<Spanned<Duration>>,
+    /// The time between two runs.
+    pub interval: Duration,
     /// The time until it is killed. `None`: the interval.
-    pub timeout: Option<Spanned<Duration>>,
-    /// The effect on the priority, unless `track_script` has another weight. `None`: [`Weight::default`].
-    pub weight: Option<Spanned<Weight>>,
+    pub timeout: Option<Duration>,
+    /// The effect on the priority, unless `track_script` has another weight.
+    pub weight: Weight,
     /// How many runs in a row must succeed.
-    pub rise: Option<Spanned<u32>>,
-    /// How many runs in a row must fail.
+    pub rise: u32,
+    /// How many runs in a row must fail. `None`: one.
     pub fall: Option<Spanned<u32>>,
     /// The last `user`.
     pub user: Option<User>,
@@ -44,28 +44,9 @@ pub struct TrackedBy {
 }
 
 impl Script {
-    /// Returns the time between two runs.
-    pub fn interval(&self) -> Duration {
-        let set = self.interval.as_ref();
-        set.map_or(Duration::from_secs(1), |set| set.value)
-    }
-
     /// Returns the time until it is killed.
     pub fn timeout(&self) -> Duration {
-        let set = self.timeout.as_ref();
-        set.map_or_else(|| self.interval(), |set| set.value)
-    }
-
-    /// Returns what it does to the priority, unless `track_script` has another weight.
-    pub fn weight(&self) -> Weight {
-        self.weight
-            .as_ref()
-            .map_or_else(Weight::default, |set| set.value)
-    }
-
-    /// Returns how many runs in a row must succeed.
-    pub fn rise(&self) -> u32 {
-        self.rise.as_ref().map_or(1, |set| set.value)
+        self.timeout.unwrap_or(self.interval)
     }
 
     /// Returns how many runs in a row must fail.
@@ -83,23 +64,12 @@ pub struct TrackFile {
     pub place: Location,
     /// The file.
     pub file: Spanned<String>,
-    /// The number that the file's number is multiplied by. `None`: 1.
-    pub weight: Option<Spanned<Weight>>,
+    /// The number that the file's number is multiplied by.
+    pub weight: Weight,
     /// The real servers whose FILE_CHECK uses it.
     pub checked_by: Vec<String>,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
-}
-
-impl TrackFile {
-    /// Returns the number that the file's number is multiplied by.
-    pub fn weight(&self) -> Weight {
-        let default = Weight {
-            value: 1,
-            reverse: false,
-        };
-        self.weight.as_ref().map_or(default, |set| set.value)
-    }
 }
 
 /// A `vrrp_track_process` block.
@@ -111,18 +81,10 @@ pub struct TrackProcess {
     pub place: Location,
     /// The program and the parameters to look for.
     pub process: Vec<String>,
-    /// The effect on the priority, unless `track_process` has another weight. `None`: [`Weight::default`].
-    pub weight: Option<Spanned<Weight>>,
+    /// The effect on the priority, unless `track_process` has another weight.
+    pub weight: Weight,
     /// The instances that it acts on.
     pub tracked_by: Vec<TrackedBy>,
-}
-
-impl TrackProcess {
-    /// Returns what it does to the priority.
-    pub fn weight(&self) -> Weight {
-        let set = self.weight.as_ref();
-        set.map(|set| set.value).unwrap_or_default()
-    }
 }
 
 /// The kinds of blocks that an instance can track.
@@ -151,15 +113,6 @@ pub struct Tracked {
     pub counts: bool,
 }
 
-/// The state of an instance at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VrrpState {
-    /// `MASTER`.
-    Master,
-    /// `BACKUP`, or a word that keepalived does not know.
-    Backup,
-}
-
 /// A `vrrp_instance` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
@@ -167,10 +120,8 @@ pub struct Instance {
     pub name: String,
     /// The first line of the block.
     pub place: Location,
-    /// The state at the start.
-    pub state: Option<Spanned<VrrpState>>,
-    /// See [`Instance::priority`].
-    pub priority: Option<Spanned<u8>>,
+    /// The priority without the weights.
+    pub priority: u8,
     /// The line of `nopreempt`, unless `preempt` follows it.
     pub nopreempt: Option<Location>,
     /// The first word of each line in `virtual_ipaddress`.
@@ -179,18 +130,6 @@ pub struct Instance {
     pub excluded_addresses: Vec<Spanned<String>>,
     /// The lines of its `track_...` blocks.
     pub tracks: Vec<Tracked>,
-}
-
-impl Instance {
-    /// Returns the priority without the weights.
-    pub fn priority(&self) -> u8 {
-        let master = self
-            .state
-            .as_ref()
-            .is_some_and(|set| set.value == VrrpState::Master);
-        let default = if master { 255 } else { 100 };
-        self.priority.as_ref().map_or(default, |set| set.value)
-    }
 }
 
 /// A `vrrp_sync_group` block.

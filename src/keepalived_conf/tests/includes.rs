@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::super::fuzzing::InMemory;
 use super::super::{Diagnostic, Problem, Reading};
+use super::in_memory::InMemory;
 use super::{GOOD, INSTANCE, read_files, shown};
 
 #[test]

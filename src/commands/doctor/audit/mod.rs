@@ -23,11 +23,11 @@ use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN};
 use super::codes::outcome::{Dropped, NeverRun};
 use super::codes::third_party::NOT_JUDGED;
 use super::command::{
-    Accounts, Attempt, Evaluations, Invocation, Program, Runners, ScriptUser, arguments,
-    not_evaluated,
+    Accounts, Attempt, Invocation, Program, Runners, ScriptUser, arguments, not_evaluated,
 };
 use super::findings::{Finding, Findings};
 use super::third_party::{self, Analysis, Setting};
+use crate::clock::Deadline;
 use crate::domain::Expectation;
 use crate::keepalived_conf::{Config, Notify, Version};
 use crate::untrusted::{ReadError, RegularFile};
@@ -46,8 +46,8 @@ pub struct Audit<'a> {
     pub image: &'a Result<RegularFile, ReadError>,
     /// This program's path, to recognize it under another name.
     pub own: Option<&'a Path>,
-    /// The time that is left for all evaluations together.
-    pub evaluations: &'a Evaluations,
+    /// The end of the time for the evaluations of all checks together.
+    pub evaluating: Deadline<'a>,
     /// The path of listenup to write into the configuration.
     pub listenup: &'a str,
 }
@@ -138,9 +138,7 @@ impl Audit<'_> {
         let runs_scripts = findings
             .iter()
             .all(|found| found.code.id != SCRIPTS_NOT_RUN.id);
-        let decided = findings
-            .iter()
-            .filter(|found| codes::decides_result(found.code));
+        let decided = findings.iter().filter(|found| found.code.decides_result);
         let decided = decided.filter_map(|found| found.value("name").map(str::to_owned));
         // A command without words that were meant is another command.
         let checks = checks::of(self.config);
@@ -152,9 +150,7 @@ impl Audit<'_> {
             decided.extend(self.config.scripts.iter().map(|script| script.name.clone()));
         }
         drop_contradicted(&decided, findings);
-        let in_doubt = findings
-            .iter()
-            .filter(|found| codes::is_in_doubt(found.code));
+        let in_doubt = findings.iter().filter(|found| found.code.in_doubt);
         let in_doubt = in_doubt.filter_map(|found| found.value("name").map(str::to_owned));
         let in_doubt: HashSet<String> = in_doubt.collect();
         // The line that begins with "ok" is read alone, too.
@@ -254,15 +250,13 @@ impl Audit<'_> {
         };
         match invocation {
             Invocation::Direct => {
-                let call = arguments::examine(check, self.version);
-                findings.extend(call.findings);
-                let wanted = call
-                    .options
+                let options = arguments::examine(check, self.version, findings);
+                let wanted = options
                     .as_ref()
                     .map(|options| options.wanted == Expectation::Listening);
                 weights(wanted, findings);
                 if let (Some(options), Some(path), true) =
-                    (&call.options, &path, runs && is_well(findings))
+                    (&options, &path, runs && is_well(findings))
                 {
                     let attempt = Attempt {
                         check,
@@ -270,7 +264,7 @@ impl Audit<'_> {
                         options,
                         user: &user,
                         image: self.image,
-                        evaluations: self.evaluations,
+                        deadline: self.evaluating,
                         netns: self.config.globals.net_namespace.as_ref(),
                     };
                     findings.extend(attempt.examine());

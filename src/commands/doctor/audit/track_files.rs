@@ -1,7 +1,6 @@
 //! `track_file` and `vrrp_track_process`: what the file says, which users can change it, and the limits of tracking a
 //! process.
 
-use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +11,12 @@ use crate::commands::doctor::checks::OnFailure;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FILE_ABSENT, FILE_DOWN, FILE_IS_MOUNT, FILE_LABEL, FILE_NO_NUMBER, FILE_UNREADABLE,
-    FILE_UNSAFE, FILE_UNUSED, FILE_VALUE, FILE_WEIGHT, TRACK_PROCESS, meaning, weight_source,
-    writer_fix, writer_status,
+    FILE_UNSAFE, FILE_UNUSED, FILE_VALUE, FILE_WEIGHT, TRACK_PROCESS, meaning, writer_fix,
+    writer_status,
 };
 use crate::commands::doctor::codes::outcome::{AnyOf, NeverRun};
 use crate::commands::doctor::command::Accounts;
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Values};
 use crate::host::folders::insecure_part;
 use crate::keepalived_conf::{Config, TrackFile, TrackProcess};
 use crate::untrusted::{Limits, ReadError, RegularFile};
@@ -60,12 +59,8 @@ impl TrackedFile<'_> {
                 false => Vec::new(),
             };
         }
-        let weak = insecure_part(self.path, 0).map(|part| {
-            let owner = accounts.owner(part.uid, part.gid);
-            let (path, mode) = (part.path.display(), part.mode & 0o7777);
-            let shown = format!("{path} ({owner} {mode:04o})");
-            self.finding(FILE_UNSAFE, &[("part", &shown)])
-        });
+        let weak = insecure_part(self.path, 0)
+            .map(|part| self.finding(FILE_UNSAFE, &[("part", &accounts.shown(&part))]));
         weak.into_iter().chain(self.value()).collect()
     }
 
@@ -117,12 +112,9 @@ impl TrackedFile<'_> {
         if !matches!(value, 0 | 1) {
             return None;
         }
-        let source = match self.file.weight {
-            None if weight.value == 1 => weight_source(None),
-            _ => weight_source(Some(weight.value)),
-        };
         let change = format!("{:+}", weight.value);
-        Some(self.finding(FILE_WEIGHT, &[("change", &change), ("cause", &source)]))
+        let values: Values = &[("change", &change), ("weight", &weight.value)];
+        Some(self.finding(FILE_WEIGHT, values))
     }
 
     fn is_down(&self, value: i32) -> Option<Finding> {
@@ -144,7 +136,7 @@ impl TrackedFile<'_> {
     /// The doctor does not look for a writer: any process can look like a listenup watch.
     fn last_written(&self, value: i32, changed: Option<SystemTime>) -> Finding {
         let by_fault = self.file.tracked_by.iter().all(|by| by.weight.value == 0);
-        let values: &[(_, &dyn Display)] = &[
+        let values: Values = &[
             ("value", &value),
             ("meaning", &meaning(value, by_fault)),
             ("age", &age(changed)),
@@ -153,12 +145,12 @@ impl TrackedFile<'_> {
         self.finding(FILE_VALUE, values)
     }
 
-    fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+    fn finding(&self, code: &'static Code, values: Values) -> Finding {
         let on_failure = match self.file.tracked_by.is_empty() {
             true => OnFailure::Server { dynamic: false },
             false => OnFailure::Fault,
         };
-        let common: &[(&'static str, &dyn Display)] = &[
+        let common: Values = &[
             ("name", &self.file.name),
             ("path", &self.path.display()),
             ("never", &NeverRun(on_failure)),

@@ -206,7 +206,7 @@ fn addresses(instance: &Instance) -> String {
 
 /// Returns the priority with this change: VRRP has 1 to 254 for those that do not own the address.
 fn priority(instance: &Instance, change: i32) -> i32 {
-    i32::from(instance.priority())
+    i32::from(instance.priority)
         .saturating_add(change)
         .clamp(1, 254)
 }

@@ -1,10 +1,8 @@
 //! Codes about what the configuration means: users, paths, weights, tracking.
 
-use std::fmt;
 use std::path::Path;
 
-use super::codes;
-use crate::commands::doctor::command::Weakness;
+use super::{codes, texts};
 
 codes! {
     SECURITY_OFF = "LU201";
@@ -51,13 +49,16 @@ codes! {
     NO_INTERFACE_HERE = "LU264";
 }
 
-impl fmt::Display for Weakness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Owner => "does not belong to root",
-            Self::Group => "its group can write to it",
-            Self::Others => "all users can write to it",
-        })
+texts! {
+    /// The reason why users other than root can change something.
+    #[derive(Copy, PartialEq, Eq)]
+    Weakness {
+        /// It belongs to another user.
+        Owner = "does not belong to root",
+        /// Its group can write to it.
+        Group = "its group can write to it",
+        /// All users can write to it.
+        Others = "all users can write to it",
     }
 }
 
@@ -79,14 +80,6 @@ pub fn meaning(value: i32, by_fault: bool) -> String {
         (0, _) => "up".to_owned(),
         (_, true) => "down".to_owned(),
         (value, false) => format!("{value:+} times the weight is added to the priority"),
-    }
-}
-
-/// Returns where the weight of a track_file comes from.
-pub fn weight_source(weight: Option<i32>) -> String {
-    match weight {
-        None => "the block has no weight, and keepalived uses 1".to_owned(),
-        Some(weight) => format!("its weight is {weight}"),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Codes about commands that call listenup.
 
 use std::fmt;
-use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::codes;
+use super::{codes, texts};
 use crate::clock::HumanDuration;
 use crate::commands::doctor::checks::OnFailure;
 use crate::domain::{Answer, Protocol, Target};
@@ -45,19 +44,20 @@ pub fn until_it_passes(on_failure: OnFailure, instances: &str) -> String {
     }
 }
 
-/// The reason why a check was not evaluated.
-#[derive(Clone, Debug)]
-pub enum NotEvaluated {
-    /// This user sees less than the user of the check.
-    NotRoot(String),
-    /// All evaluations together took this long.
-    NoTime(Duration),
-    /// It was ended after this time.
-    Unfinished(Duration),
-    /// A file could not be read.
-    Unreadable(ReadError),
-    /// The system does not allow it.
-    System(String),
+texts! {
+    /// The reason why a check was not evaluated.
+    NotEvaluated {
+        /// This user sees less than the user of the check.
+        NotRoot(user: String) = "only root can find out what it finds as user {user}",
+        /// All evaluations together took this long.
+        NoTime(limit: HumanDuration) = "the {limit} for all checks together are over",
+        /// It was ended after this time.
+        Unfinished(limit: HumanDuration) = "it was ended after {limit}",
+        /// A file could not be read.
+        Unreadable(error: ReadError) = "the program cannot be read: {error}",
+        /// The system does not allow it.
+        System(error: String) = "{error}",
+    }
 }
 
 impl NotEvaluated {
@@ -69,24 +69,6 @@ impl NotEvaluated {
                 "run the doctor as root"
             }
             _ => "run the line by hand",
-        }
-    }
-}
-
-impl fmt::Display for NotEvaluated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotRoot(user) => write!(f, "only root can find out what it finds as user {user}"),
-            Self::NoTime(limit) => {
-                write!(
-                    f,
-                    "the {} for all checks together are over",
-                    HumanDuration(*limit)
-                )
-            }
-            Self::Unfinished(limit) => write!(f, "it was ended after {}", HumanDuration(*limit)),
-            Self::Unreadable(error) => write!(f, "the program cannot be read: {error}"),
-            Self::System(error) => f.write_str(error),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::codes;
-use crate::commands::doctor::live::NotTrusted;
+use super::{codes, texts};
 use crate::keepalived_conf::Diagnostic;
+use crate::untrusted::ReadError;
 
 codes! {
     RUNNING = "LU501";
@@ -21,19 +21,30 @@ codes! {
     SCRIPTS_NOT_RUN = "LU522";
 }
 
-impl fmt::Display for NotTrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ExecutableNotOfRoot => f.write_str("its program does not belong to root"),
-            Self::ExecutableWritable => {
-                f.write_str("users other than root can write to its program")
-            }
-            Self::ExecutableOther => f.write_str("its program is not keepalived"),
-            Self::FileNotOfRoot(owner) => {
-                write!(f, "user {owner} made the configuration that it has open")
-            }
-            Self::Unreadable(error) => error.fmt(f),
-        }
+texts! {
+    /// The reason why a process is not trusted, or why its loaded configuration is unknown.
+    NotTrusted {
+        /// Its executable does not belong to root.
+        ExecutableNotOfRoot = "its program does not belong to root",
+        /// Users other than root can write to its executable.
+        ExecutableWritable = "users other than root can write to its program",
+        /// Its executable is not keepalived.
+        ExecutableOther = "its program is not keepalived",
+        /// This user made its file.
+        FileNotOfRoot(owner: u32) = "user {owner} made the configuration that it has open",
+        /// Something cannot be read.
+        Unreadable(error: ReadError) = "{error}",
+    }
+
+    /// The source of a version.
+    #[derive(Copy)]
+    VersionSource {
+        /// `--keepalived-version`.
+        Option = "--keepalived-version",
+        /// The running keepalived.
+        Running = "the running one",
+        /// The installed keepalived.
+        Installed = "the installed one",
     }
 }
 
@@ -57,26 +68,5 @@ impl fmt::Display for Changes<'_> {
             }
             effects => write!(f, "then: {}", effects.join("; ")),
         }
-    }
-}
-
-/// The source of a version.
-#[derive(Clone, Copy, Debug)]
-pub enum VersionSource {
-    /// `--keepalived-version`.
-    Option,
-    /// The running keepalived.
-    Running,
-    /// The installed keepalived.
-    Installed,
-}
-
-impl fmt::Display for VersionSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Option => "--keepalived-version",
-            Self::Running => "the running one",
-            Self::Installed => "the installed one",
-        })
     }
 }

@@ -1,7 +1,8 @@
 //! Reads `table.txt`.
 //!
 //! A paragraph has the code and its severity in the first line, the effect in the second, then perhaps lines that begin
-//! with `cause: `, `fix: ` and `versions: `, and last the explanation.
+//! with `cause: `, `fix: ` and `versions: `, and last the explanation. After the severity can be `decides-result`: the
+//! result of a check that has the finding does not depend on its service. And `in-doubt`: the doctor could not tell.
 
 use std::sync::LazyLock;
 
@@ -16,7 +17,8 @@ pub static TABLE: LazyLock<Vec<Code>> =
 
 fn row(paragraph: &'static str) -> Option<Code> {
     let (first, rest) = paragraph.split_once('\n')?;
-    let (id, severity) = first.split_once(' ')?;
+    let (id, words) = first.split_once(' ')?;
+    let has = |wanted| words.split(' ').any(|word| word == wanted);
     let (effect, mut rest) = rest.split_once('\n')?;
     let mut field = |start: &str| {
         let line = rest.strip_prefix(start)?;
@@ -34,7 +36,9 @@ fn row(paragraph: &'static str) -> Option<Code> {
     .into_iter();
     Some(Code {
         id,
-        severity: severities.find(|known| known.name() == severity)?,
+        severity: severities.find(|known| has(known.name()))?,
+        decides_result: has("decides-result"),
+        in_doubt: has("in-doubt"),
         effect,
         cause: cause.unwrap_or_default(),
         fix: fix.unwrap_or_default(),

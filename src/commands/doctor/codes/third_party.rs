@@ -1,8 +1,6 @@
 //! Codes about checks by other programs, and the wording of what belongs to them.
 
-use std::fmt;
-
-use super::codes;
+use super::{codes, texts};
 
 codes! {
     NOT_JUDGED = "LU301";
@@ -34,107 +32,55 @@ codes! {
 /// The fix of a finding whose check has a replacement.
 pub const REPLACED: &str = "write {line}";
 
-/// The reason why `--rewrite` leaves a check as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Left {
-    /// This place is outside of what is known.
-    NotUnderstood(String),
-    /// It does something.
-    Acts(String),
-    /// It looks for a process.
-    Process,
-    /// Its success means something else.
-    NotItsSuccess,
-    /// It can only fail.
-    FailsAlways,
-    /// It can fail while the port is open.
-    FailsAtTimes,
-    /// The user lacks the rights.
-    NeedsRoot,
-    /// Several targets with conditions of their own.
-    Mixed,
-    /// The script section is not in one line of the file.
-    NotInOneLine,
-}
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotUnderstood(at) => return write!(f, "not understood: {at}"),
-            Self::Acts(act) => return write!(f, "it also runs {act}"),
-            Self::Process => "it looks for a process and does not name a port",
-            Self::NotItsSuccess => "its result does not say whether the port is open",
-            Self::FailsAlways => "it always fails; see listenup doctor",
-            Self::FailsAtTimes => "it can fail while the port is open; see listenup doctor",
-            Self::NeedsRoot => "--owner-process requires root, and its user is another",
-            Self::Mixed => "one listenup command cannot express its conditions",
-            Self::NotInOneLine => {
-                "its command is not in one line of the file as keepalived reads it"
-            }
-        })
+texts! {
+    /// The reason why `--rewrite` leaves a check as it is.
+    #[derive(PartialEq, Eq)]
+    Left {
+        /// This place is outside of what is known.
+        NotUnderstood(at: String) = "not understood: {at}",
+        /// It does something.
+        Acts(act: String) = "it also runs {act}",
+        /// It looks for a process.
+        Process = "it looks for a process and does not name a port",
+        /// Its success means something else.
+        NotItsSuccess = "its result does not say whether the port is open",
+        /// It can only fail.
+        FailsAlways = "it always fails; see listenup doctor",
+        /// It can fail while the port is open.
+        FailsAtTimes = "it can fail while the port is open; see listenup doctor",
+        /// The user lacks the rights.
+        NeedsRoot = "--owner-process requires root, and its user is another",
+        /// Several targets with conditions of their own.
+        Mixed = "one listenup command cannot express its conditions",
+        /// The script section is not in one line of the file.
+        NotInOneLine = "its command is not in one line of the file as keepalived reads it",
     }
-}
 
-/// A difference between a check and its replacement, which is stricter except for [`Difference::Connects`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// Only the port matches the pattern.
-    Pattern(String),
-    /// Connections no longer count.
-    Connections,
-    /// The name of the process must match whole.
-    Owner(String),
-    /// IPv4 only.
-    Localhost,
-    /// The check was always successful.
-    Always,
-    /// Looser: this program makes a connection, and listenup does not.
-    Connects(String),
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pattern(text) => {
-                return write!(
-                    f,
-                    "other ports and numbers that match {text} no longer count"
-                );
-            }
-            Self::Connections => "connections no longer count",
-            Self::Owner(name) => return write!(f, "the process must have exactly the name {name}"),
-            Self::Localhost => "localhost is 127.0.0.1: a listener on ::1 alone no longer counts",
-            Self::Always => "it can fail: today it always succeeds",
-            Self::Connects(program) => {
-                return write!(
-                    f,
-                    "looser: {program} also fails if the queue of the listener is full or a firewall refuses the \
-                     connection, and listenup check does not (--max-queue looks at the queue)"
-                );
-            }
-        })
+    /// A difference between a check and its replacement, which is stricter except for [`Difference::Connects`].
+    #[derive(PartialEq, Eq)]
+    Difference {
+        /// Only the port matches the pattern.
+        Pattern(text: String) = "other ports and numbers that match {text} no longer count",
+        /// Connections no longer count.
+        Connections = "connections no longer count",
+        /// The name of the process must match whole.
+        Owner(name: String) = "the process must have exactly the name {name}",
+        /// IPv4 only.
+        Localhost = "localhost is 127.0.0.1: a listener on ::1 alone no longer counts",
+        /// The check was always successful.
+        Always = "it can fail: today it always succeeds",
+        /// Looser: this program makes a connection, and listenup does not.
+        Connects(program: String) = "looser: {program} also fails if the queue of the listener is full or a firewall \
+            refuses the connection, and listenup check does not (--max-queue looks at the queue)",
     }
-}
 
-/// The reason why `--rewrite` rewrites nothing in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotRewritten {
-    /// It cannot be read.
-    Unread(String),
-    /// A terminal would obey its text.
-    Controls(usize),
-    /// It has nothing of a configuration.
-    NoConfiguration,
-}
-
-impl fmt::Display for NotRewritten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unread(error) => write!(f, "cannot be read: {error}"),
-            Self::Controls(line) => write!(f, "left as it is: line {line} has control characters"),
-            Self::NoConfiguration => f.write_str(
-                "is not a configuration of keepalived; for a script, name the keepalived.conf whose line runs it",
-            ),
-        }
+    /// The reason why `--rewrite` rewrites nothing in a file.
+    NotRewritten {
+        /// It cannot be read.
+        Unread(error: String) = "cannot be read: {error}",
+        /// A terminal would obey its text.
+        Controls(line: usize) = "left as it is: line {line} has control characters",
+        /// It has nothing of a configuration.
+        NoConfiguration = "is not a configuration of keepalived; for a script, name the keepalived.conf whose line runs it",
     }
 }

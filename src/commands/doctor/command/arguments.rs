@@ -11,7 +11,7 @@ use crate::commands::doctor::checks::{Check, OnFailure};
 use crate::commands::doctor::codes::command::{
     DYNAMIC, HELP, NOT_A_CHECK, OVERLAP, REFUSED, SHELL_WORD, TIMEOUTS,
 };
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Findings};
 use crate::domain::ExitCodes;
 use crate::keepalived_conf::Version;
 
@@ -44,35 +44,21 @@ pub fn classify(check: &Check<'_>, own: Option<&Path>, path: Option<&Path>) -> I
     }
 }
 
-/// A direct call.
-#[derive(Debug)]
-pub struct Call {
-    /// The findings about the call.
-    pub findings: Vec<Finding>,
-    /// The options of its check. `None`: it is not a check, or the words are not those that were meant.
-    pub options: Option<CheckOptions>,
-}
-
-/// Examines the words of a direct call. An unknown version is treated as one with all defects.
-pub fn examine(check: &Check<'_>, version: Option<Version>) -> Call {
-    let mut findings = Vec::new();
-    // If words were dropped, which the reader reports, the rest is not what was meant.
-    let options = match check.command.rest.is_empty() {
-        true => options(check, version, &mut findings),
-        false => None,
-    };
-    Call { findings, options }
-}
-
-fn options(
+/// Returns the options of a direct call of `listenup check`. `None`: it is not a check, or the words are not those that
+/// were meant. An unknown version is treated as one with all defects.
+pub fn examine(
     check: &Check<'_>,
     version: Option<Version>,
-    findings: &mut Vec<Finding>,
+    findings: &mut Findings,
 ) -> Option<CheckOptions> {
+    // If words were dropped, which the reader reports, the rest is not what was meant.
+    if !check.command.rest.is_empty() {
+        return None;
+    }
     let is_for_a_shell = |word: &&Vec<u8>| word.iter().any(|byte| b"|&;<>$`()~".contains(byte));
     if let Some(word) = check.words.iter().find(is_for_a_shell) {
         let word = String::from_utf8_lossy(word);
-        findings.push(check.finding(SHELL_WORD, &[("word", &word)]));
+        findings.add(check.finding(SHELL_WORD, &[("word", &word)]));
         return None;
     }
     let line = check.command_line();
@@ -81,7 +67,7 @@ fn options(
             findings.extend(times(check, &options, version));
             let is_dynamic = check.on_failure == OnFailure::Server { dynamic: true };
             if is_dynamic && options.exit_codes != ExitCodes::Keepalived {
-                findings.push(check.finding(DYNAMIC, &[]));
+                findings.add(check.finding(DYNAMIC, &[]));
             }
             return Some(options);
         }
@@ -89,7 +75,7 @@ fn options(
         Err(refusal) if refusal.is_help() => check.finding(HELP, &[("line", &line)]),
         Err(refusal) => check.finding(REFUSED, &[("why", &refusal)]),
     };
-    findings.push(finding);
+    findings.add(finding);
     None
 }
 

@@ -1,12 +1,11 @@
 //! The evaluation of a listenup check on this host. It happens in this process: nothing is executed, printed or logged.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::namespace::in_netns;
 use super::user::ScriptUser;
 use crate::cli::CheckOptions;
-use crate::clock::{Deadline, SystemClock};
+use crate::clock::{Deadline, HumanDuration, SystemClock};
 use crate::commands::checker::{Checker, check_result};
 use crate::commands::doctor::codes::command::{Answers, NotEvaluated};
 use crate::domain::{SetupError, UnknownReason, Verdict};
@@ -16,8 +15,6 @@ use crate::report::CheckResult;
 
 /// The longest time for one check.
 const MAX: Duration = Duration::from_secs(10);
-/// The longest time for all checks together.
-const MAX_TOGETHER: Duration = Duration::from_secs(30);
 
 /// The result of an evaluation.
 #[derive(Debug)]
@@ -36,43 +33,27 @@ pub enum Evaluation {
     Unknown(NotEvaluated),
 }
 
-/// The time that is left for all checks together.
-#[derive(Debug)]
-pub struct Evaluations(Cell<Duration>);
-
-impl Default for Evaluations {
-    fn default() -> Self {
-        Self(Cell::new(MAX_TOGETHER))
+/// Evaluates a check as this user would see it, in the network namespace of this thread. All checks have one deadline.
+pub fn evaluate(options: &CheckOptions, user: &ScriptUser, deadline: Deadline) -> Evaluation {
+    let (own, left) = (options.timing.timeout, deadline.remaining());
+    if left.is_zero() {
+        return Evaluation::Unknown(NotEvaluated::NoTime(HumanDuration(deadline.limit())));
     }
+    let limit = own.min(MAX).min(left);
+    let outcome = match find_outcome(options, user, limit) {
+        Ok(outcome) => outcome,
+        Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
+        Err(SetupError::NoSuch(what)) => return Evaluation::Refused(what),
+    };
+    let checked = check_result(options, outcome);
+    // With all its time it might have ended otherwise.
+    if limit < own && !checked.verdict.is_healthy() {
+        return Evaluation::Unknown(NotEvaluated::Unfinished(HumanDuration(limit)));
+    }
+    classify(&checked)
 }
 
-impl Evaluations {
-    /// Evaluates a check as this user would see it, in the network namespace of this thread.
-    pub fn evaluate(&self, options: &CheckOptions, user: &ScriptUser) -> Evaluation {
-        let left = self.0.get();
-        if left.is_zero() {
-            return Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER));
-        }
-        let own = options.timing.timeout;
-        let limit = own.min(MAX).min(left);
-        let started = Instant::now();
-        let outcome = evaluate(options, user, limit);
-        self.0.set(left.saturating_sub(started.elapsed()));
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(SetupError::Unknown(reason)) => Outcome::inconclusive(&options.targets, &reason),
-            Err(SetupError::NoSuch(what)) => return Evaluation::Refused(what),
-        };
-        let checked = check_result(options, outcome);
-        // With all its time it might have ended otherwise.
-        if limit < own && !checked.verdict.is_healthy() {
-            return Evaluation::Unknown(NotEvaluated::Unfinished(limit));
-        }
-        classify(&checked)
-    }
-}
-
-fn evaluate(
+fn find_outcome(
     options: &CheckOptions,
     user: &ScriptUser,
     limit: Duration,
@@ -124,18 +105,19 @@ mod tests {
 
     #[test]
     fn all_checks_share_one_time_limit() {
-        let evaluations = Evaluations(Cell::new(Duration::from_millis(60)));
+        let clock = SystemClock::start();
+        let deadline = Deadline::new(&clock, Duration::from_millis(60));
         let options = options("listenup check --retry-for 40s --timeout 50s 1");
         let mut found = Vec::new();
         for _ in 0..2 {
-            found.push(evaluations.evaluate(&options, &user(0)));
+            found.push(evaluate(&options, &user(0), deadline));
         }
         assert!(
             matches!(
                 found.as_slice(),
                 [
                     Evaluation::Unknown(NotEvaluated::Unfinished(_)),
-                    Evaluation::Unknown(NotEvaluated::NoTime(MAX_TOGETHER))
+                    Evaluation::Unknown(NotEvaluated::NoTime(_))
                 ]
             ),
             "{found:?}"
@@ -144,12 +126,13 @@ mod tests {
 
     #[test]
     fn a_missing_device_or_namespace_is_wrong_usage() {
-        let evaluations = Evaluations::default();
+        let clock = SystemClock::start();
+        let deadline = Deadline::new(&clock, Duration::from_secs(9));
         for line in [
             "listenup check --interface nosuch0 443",
             "listenup check --netns nosuch 443",
         ] {
-            let found = evaluations.evaluate(&options(line), &user(0));
+            let found = evaluate(&options(line), &user(0), deadline);
             assert!(matches!(found, Evaluation::Refused(_)), "{found:?}");
         }
     }

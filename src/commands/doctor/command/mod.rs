@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 
-use self::evaluation::Evaluation;
+use self::evaluation::{Evaluation, evaluate};
 use super::checks::{Check, OnFailure};
 use super::codes::Code;
 use super::codes::command::{
@@ -19,17 +19,17 @@ use super::codes::command::{
     NOT_EVALUATED, NotEvaluated, OTHER_FILE, OTHER_NAMESPACE, REMOTE, UNKNOWN_IS_UP,
     until_it_passes,
 };
-use super::findings::Finding;
+use super::findings::{Finding, Values};
 use crate::cli::CheckOptions;
+use crate::clock::Deadline;
 use crate::domain::{Endpoint, Expectation, SetupError, Target};
 use crate::host::netns::Netns;
 use crate::keepalived_conf::Spanned;
 use crate::untrusted::{ReadError, RegularFile};
 
 pub use arguments::Invocation;
-pub use evaluation::Evaluations;
 pub use namespace::in_netns;
-pub use path::{Program, Weakness, is_safe};
+pub use path::{Program, is_safe};
 pub use user::{Accounts, Runners, ScriptUser};
 
 /// Bytes of a number in /proc/sys.
@@ -47,8 +47,8 @@ pub struct Attempt<'a> {
     pub user: &'a ScriptUser,
     /// This program, to compare the file with.
     pub image: &'a Result<RegularFile, ReadError>,
-    /// The time that is left for all evaluations together.
-    pub evaluations: &'a Evaluations,
+    /// The end of the time for all evaluations together.
+    pub deadline: Deadline<'a>,
     /// The network namespace of keepalived, if one is written.
     pub netns: Option<&'a Spanned<String>>,
 }
@@ -115,7 +115,7 @@ impl Attempt<'_> {
     }
 
     fn evaluate(&self) -> Evaluation {
-        self.evaluations.evaluate(self.options, self.user)
+        evaluate(self.options, self.user, self.deadline)
     }
 
     fn finding(&self, found: &Evaluation) -> Finding {
@@ -175,17 +175,12 @@ impl Attempt<'_> {
         })
     }
 
-    fn with(
-        &self,
-        code: &'static Code,
-        values: &[(&'static str, &dyn std::fmt::Display)],
-    ) -> Finding {
+    fn with(&self, code: &'static Code, values: Values) -> Finding {
         let tracked_by = self.check.script.map(|script| &script.tracked_by);
         let instances = tracked_by.into_iter().flatten();
         let instances: Vec<&str> = instances.map(|by| by.instance.as_str()).collect();
         let now = until_it_passes(self.check.on_failure, &instances.join(", "));
-        let common: &[(&'static str, &dyn std::fmt::Display)] =
-            &[("user", &self.user.name), ("now", &now)];
+        let common: Values = &[("user", &self.user.name), ("now", &now)];
         self.check.finding(code, &[values, common].concat())
     }
 }

@@ -1,13 +1,12 @@
 //! The rules by which keepalived runs a program or refuses it: the owner and mode of each part of its path
 //! (lib/notify.c: `check_script_secure`, `check_security`, `is_executable`). Access control lists are not looked at.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
+use nix::libc::{S_IFDIR, S_IFLNK, S_IFREG, S_ISGID, S_ISUID, S_ISVTX};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::user::{Accounts, ScriptUser};
@@ -16,23 +15,16 @@ use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::audit::{
     FOLDER_NOT_ENTERED, NOT_ABSOLUTE, NOT_EXECUTABLE, NOT_IN_PATH, ON_NOEXEC, PATH_NOT_REGULAR,
     PATH_UNREADABLE, PROGRAM_MISSING, UNSAFE_FILE, UNSAFE_FILE_RUNS, UNSAFE_FOLDER,
-    UNSAFE_FOLDER_RUNS,
+    UNSAFE_FOLDER_RUNS, Weakness,
 };
 use crate::commands::doctor::codes::outcome::NeverRun;
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Values};
 use crate::errno::ErrnoText;
-use crate::host::folders::insecure_part;
+use crate::host::folders::{Part, insecure_part};
 use crate::untrusted::{self, PathHandle};
 
 /// The folders that keepalived searches for a program without a path, unless its environment has another PATH.
-const SEARCHED: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
+const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A program and who runs it.
 #[derive(Clone, Copy, Debug)]
@@ -49,26 +41,6 @@ pub struct Program<'a> {
     pub never: NeverRun,
 }
 
-/// A folder, a link or a file of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    path: PathBuf,
-    uid: u32,
-    gid: u32,
-    mode: u32,
-}
-
-/// The reason why users other than root can change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weakness {
-    /// It belongs to another user.
-    Owner,
-    /// Its group can write to it.
-    Group,
-    /// All users can write to it.
-    Others,
-}
-
 impl Program<'_> {
     /// Returns the file that is run.
     ///
@@ -83,10 +55,10 @@ impl Program<'_> {
             return Err(self.finding(NOT_ABSOLUTE, &[]));
         }
         let found = SEARCHED
-            .iter()
+            .split(':')
             .map(|folder| Path::new(folder).join(program));
         let mut found = found.filter(|path| {
-            let part = untrusted::metadata(path).map(|found| Part::new(path, &found));
+            let part = untrusted::metadata(path).map(|found| Part::new(path, &found, false));
             part.is_ok_and(|part| part.kind() == S_IFREG && part.can_execute(self.user))
         });
         found.next().ok_or_else(|| self.finding(NOT_IN_PATH, &[]))
@@ -102,27 +74,19 @@ impl Program<'_> {
             }
             Err((path, error)) => {
                 let error = ErrnoText::from(&error);
-                let values: &[(_, &dyn Display)] = &[("path", &path.display()), ("error", &error)];
+                let values: Values = &[("path", &path.display()), ("error", &error)];
                 return vec![self.finding(PATH_UNREADABLE, values)];
             }
         };
         let file = &resolved.file;
-        let shown = |part: &Part| {
-            let owner = accounts.owner(part.uid, part.gid);
-            format!(
-                "{} ({owner} {:04o})",
-                part.path.display(),
-                part.mode & 0o7777
-            )
-        };
+        let shown = |part: &Part| accounts.shown(part);
         let is_replaceable = insecure_part(path, 0).is_some_and(|part| part.path != file.path);
         let safe = |finding: Finding| match is_replaceable {
             true => finding.with_fix(FOLDER_NOT_ENTERED.fix, ("program", &self.program.display())),
             false => finding,
         };
         let of_part = |code, part: &Part| {
-            let values: &[(_, &dyn Display)] =
-                &[("part", &shown(part)), ("path", &part.path.display())];
+            let values: Values = &[("part", &shown(part)), ("path", &part.path.display())];
             safe(self.finding(code, values))
         };
         let closed = resolved
@@ -162,7 +126,7 @@ impl Program<'_> {
         let path = part.path.display();
         let program = self.program.display();
         let repair = weakness.repair(part.kind() == S_IFLNK);
-        let values: &[(_, &dyn Display)] = &[
+        let values: Values = &[
             ("part", &shown),
             ("path", &path),
             ("program", &program),
@@ -172,9 +136,9 @@ impl Program<'_> {
         Some(self.finding(code, values))
     }
 
-    fn finding(&self, code: &'static Code, values: &[(&'static str, &dyn Display)]) -> Finding {
+    fn finding(&self, code: &'static Code, values: Values) -> Finding {
         let program = self.program.display();
-        let common: &[(&'static str, &dyn Display)] = &[
+        let common: Values = &[
             ("name", &self.name),
             ("never", &self.never),
             ("user", &self.user.name),
@@ -196,18 +160,20 @@ struct ResolvedPath {
 impl ResolvedPath {
     fn of(program: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let real = fs::canonicalize(program).map_err(|error| (program.to_owned(), error))?;
-        let mut folders = Vec::new();
-        for folder in real.ancestors().skip(1) {
-            folders.push(Part::at(folder)?);
-        }
+        let at = |path: &Path| match fs::symlink_metadata(path) {
+            Ok(found) => Ok(Part::new(path, &found, false)),
+            Err(error) => Err((path.to_owned(), error)),
+        };
+        let folders: Result<Vec<Part>, _> = real.ancestors().skip(1).map(at).collect();
+        let mut folders = folders?;
         folders.reverse();
         let in_same_folder = program.file_name().map(|name| real.with_file_name(name));
         let is_link = |link: &PathBuf| *link != real && is_same(link, &real);
         let link = in_same_folder.filter(is_link);
         Ok(Self {
             folders,
-            link: link.map(|link| Part::at(&link)).transpose()?,
-            file: Part::at(&real)?,
+            link: link.map(|link| at(&link)).transpose()?,
+            file: at(&real)?,
         })
     }
 }
@@ -236,24 +202,6 @@ pub fn is_safe(path: &Path) -> bool {
 }
 
 impl Part {
-    fn at(path: &Path) -> Result<Self, (PathBuf, io::Error)> {
-        let found = fs::symlink_metadata(path).map_err(|error| (path.to_owned(), error))?;
-        Ok(Self::new(path, &found))
-    }
-
-    fn new(path: &Path, found: &fs::Metadata) -> Self {
-        Self {
-            path: path.to_owned(),
-            uid: found.uid(),
-            gid: found.gid(),
-            mode: found.mode(),
-        }
-    }
-
-    fn kind(&self) -> u32 {
-        self.mode & S_IFMT
-    }
-
     /// True if the user can execute it, or search it if it is a folder.
     fn can_execute(&self, user: &ScriptUser) -> bool {
         if user.uid == 0 {
@@ -304,6 +252,7 @@ mod tests {
             uid,
             gid,
             mode,
+            is_root_only: false,
         }
     }
 

@@ -8,8 +8,9 @@ use crate::commands::doctor::codes::audit::{
 };
 use crate::commands::doctor::codes::command::NotEvaluated;
 use crate::commands::doctor::codes::outcome::Dropped;
-use crate::commands::doctor::findings::{Finding, Findings};
+use crate::commands::doctor::findings::{Finding, Findings, Values};
 use crate::errno::ErrnoText;
+use crate::host::folders::Part;
 use crate::host::passwd::Users;
 use crate::keepalived_conf::{Globals, User, Version};
 use crate::untrusted::with_files_of;
@@ -82,10 +83,13 @@ impl Accounts {
         }
     }
 
-    /// Returns an owner and a group as `ls -l` shows them, such as root:staff.
-    pub fn owner(&self, uid: u32, gid: u32) -> String {
+    /// Returns a part of a path with its owner, its group and its mode, such as `/usr/local/bin (root:staff 2775)`.
+    pub fn shown(&self, part: &Part) -> String {
         let name = |names: &Users, id| names.name(id).map_or(id.to_string(), str::to_owned);
-        format!("{}:{}", name(&self.users, uid), name(&self.groups, gid))
+        let owner = name(&self.users, part.uid);
+        let group = name(&self.groups, part.gid);
+        let (path, mode) = (part.path.display(), part.mode & 0o7777);
+        format!("{path} ({owner}:{group} {mode:04o})")
     }
 
     /// Returns the user with this name or number.
@@ -177,8 +181,7 @@ impl Runners<'_> {
                 return Err(finding.at(&conf.place));
             };
             if !self.has_room(group) {
-                let values: &[(_, &dyn std::fmt::Display)] =
-                    &[("dropped", &dropped), ("group", group), ("user", user)];
+                let values: Values = &[("dropped", &dropped), ("group", group), ("user", user)];
                 return Err(GROUP_TOO_LARGE.with(values).at(&conf.place));
             }
             found.name = format!("{user}:{group}");

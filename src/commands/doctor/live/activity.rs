@@ -7,6 +7,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::tracked_scripts;
 use crate::host::process_folder::ProcessFolder;
 use crate::keepalived_conf::Config;
 
@@ -19,13 +20,9 @@ const KILLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Returns how long it can take until the first of the scripts ends. `None`: too long to wait for.
 pub fn longest_pause(config: &Config) -> Option<Duration> {
-    let tracked = config
-        .scripts
-        .iter()
-        .filter(|script| !script.tracked_by.is_empty());
-    let ends = tracked.map(|script| {
+    let ends = tracked_scripts(config).map(|script| {
         // A run that is still going on at the next interval is skipped.
-        script.interval() * 2 + script.timeout() + KILLED_AFTER
+        script.interval * 2 + script.timeout() + KILLED_AFTER
     });
     ends.min().filter(|pause| *pause <= MAX)
 }

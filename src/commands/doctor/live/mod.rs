@@ -14,10 +14,10 @@ use super::checks::OnFailure;
 use super::codes::live::{FOLDER_NOT_WATCHED, SCRIPTS_NOT_RUN, VERSIONS_DIFFER};
 use super::codes::outcome::NeverRun;
 use super::findings::Finding;
-use crate::keepalived_conf::{Config, Diagnostic, Version};
+use crate::keepalived_conf::{Config, Diagnostic, Script, Version};
 use crate::untrusted::PathHandle;
 
-pub use process::{Loaded, NotTrusted, Running, find, host_name};
+pub use process::{Loaded, Running, find, host_name};
 
 /// Returns what a running keepalived does not do although its configuration says so. `left` is the time to wait for the
 /// end of a script; zero if no script is sure to run.
@@ -67,23 +67,22 @@ fn scripts_not_run(running: &Running, config: &Config, left: Duration) -> Option
     let delay = b"vrrp_startup_delay";
     let is_delayed = loaded.text.windows(delay.len()).any(|text| text == delay);
     let pause = activity::longest_pause(config).filter(|pause| !is_delayed && *pause <= left)?;
-    match activity::ends_a_child(&running.children, pause)? {
-        true => None,
-        false => Some(SCRIPTS_NOT_RUN.with(&[
-            ("pid", &running.pid),
-            ("seconds", &pause.as_secs()),
-            ("names", &tracked_names(config)),
-        ])),
+    if activity::ends_a_child(&running.children, pause)? {
+        return None;
     }
+    let names: Vec<&str> = tracked_scripts(config)
+        .map(|script| script.name.as_str())
+        .collect();
+    Some(SCRIPTS_NOT_RUN.with(&[
+        ("pid", &running.pid),
+        ("seconds", &pause.as_secs()),
+        ("names", &names.join(", ")),
+    ]))
 }
 
-fn tracked_names(config: &Config) -> String {
-    let tracked = config
-        .scripts
-        .iter()
-        .filter(|script| !script.tracked_by.is_empty());
-    let names: Vec<&str> = tracked.map(|script| script.name.as_str()).collect();
-    names.join(", ")
+fn tracked_scripts(config: &Config) -> impl Iterator<Item = &Script> {
+    let scripts = config.scripts.iter();
+    scripts.filter(|script| !script.tracked_by.is_empty())
 }
 
 /// Reports that the next restart is one of another version. `after` is what that version reports about the files, and

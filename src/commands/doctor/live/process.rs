@@ -16,8 +16,10 @@ use nix::errno::Errno;
 
 use super::version;
 use crate::clock::{Deadline, SystemClock};
-use crate::commands::doctor::codes::live::{LOADED_UNREADABLE, NOT_BELIEVED, PROCESSES_UNKNOWN};
-use crate::commands::doctor::findings::Findings;
+use crate::commands::doctor::codes::live::{
+    LOADED_UNREADABLE, NOT_BELIEVED, NotTrusted, PROCESSES_UNKNOWN,
+};
+use crate::commands::doctor::findings::{Finding, Findings};
 use crate::host::process_folder::{ProcessFolder, option};
 use crate::host::processes::Processes;
 use crate::keepalived_conf::{Version, instance_id};
@@ -92,10 +94,13 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         .partition(|candidate| is_keepalived(candidate.parent));
     let mut running = Vec::new();
     for main in mains {
-        if main.not_trusted.is_some() {
-            findings.extend(main.not_trusted.clone().map(|why| main.report(&why)));
-            continue;
-        }
+        let version = match &main.version {
+            Ok(version) => Some(*version),
+            Err(why) => {
+                findings.add(main.report(why));
+                continue;
+            }
+        };
         let loaded = main.loaded().unwrap_or_else(|why| {
             findings.add(main.report(&why));
             None
@@ -104,7 +109,7 @@ pub fn find(proc: &Path, findings: &mut Findings) -> Vec<Running> {
         let children = children.filter_map(|child| ProcessFolder::open(proc, child.pid).ok());
         running.push(Running {
             pid: main.pid,
-            version: main.version,
+            version,
             program: main.folder.executable_path(),
             children: children.collect(),
             loaded,
@@ -120,21 +125,6 @@ pub fn host_name() -> Vec<u8> {
     name.unwrap_or_default().trim_ascii_end().to_owned()
 }
 
-/// The reason why a process is not trusted, or why its loaded configuration is unknown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotTrusted {
-    /// Its executable does not belong to root.
-    ExecutableNotOfRoot,
-    /// Users other than root can write to its executable.
-    ExecutableWritable,
-    /// Its executable is not keepalived.
-    ExecutableOther,
-    /// This user made its file.
-    FileNotOfRoot(u32),
-    /// Something cannot be read.
-    Unreadable(ReadError),
-}
-
 impl From<ReadError> for NotTrusted {
     fn from(error: ReadError) -> Self {
         Self::Unreadable(error)
@@ -147,8 +137,8 @@ struct Candidate {
     pid: u32,
     parent: u32,
     folder: ProcessFolder,
-    version: Option<Version>,
-    not_trusted: Option<NotTrusted>,
+    /// Its version, or why it is not trusted.
+    version: Result<Version, NotTrusted>,
 }
 
 impl Candidate {
@@ -174,13 +164,12 @@ impl Candidate {
             pid,
             parent: status.parent,
             folder,
-            version: version.as_ref().ok().copied(),
-            not_trusted: version.err(),
+            version,
         })
     }
 
     fn may_be_keepalived(&self) -> bool {
-        matches!(self.not_trusted, None | Some(NotTrusted::Unreadable(_)))
+        matches!(self.version, Ok(_) | Err(NotTrusted::Unreadable(_)))
     }
 
     /// Returns the loaded configuration. `None`: the process has no such file, as before 2.2.0.
@@ -207,7 +196,7 @@ impl Candidate {
         }))
     }
 
-    fn report(&self, why: &NotTrusted) -> crate::commands::doctor::findings::Finding {
+    fn report(&self, why: &NotTrusted) -> Finding {
         let code = match why {
             NotTrusted::Unreadable(_) => LOADED_UNREADABLE,
             _ => NOT_BELIEVED,

@@ -1,6 +1,5 @@
 //! The findings about a check by another program.
 
-use std::fmt::Display;
 use std::path::Path;
 
 use super::Analysis;
@@ -12,7 +11,7 @@ use super::search;
 use super::shape::Meaning;
 use crate::commands::doctor::codes::Code;
 use crate::commands::doctor::codes::third_party as codes;
-use crate::commands::doctor::findings::Finding;
+use crate::commands::doctor::findings::{Finding, Values};
 
 /// Programs that fail if they get an operator as an argument.
 const REFUSE: [&str; 8] = ["ss", "lsof", "nc", "ncat", "killall", "pgrep", "ps", "curl"];
@@ -68,10 +67,10 @@ struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    fn add(&mut self, code: &'static Code, values: &[(&'static str, &dyn Display)]) {
+    fn add(&mut self, code: &'static Code, values: Values) {
         let (check, setting) = (self.analysis.check, &self.analysis.setting);
         let file = self.analysis.file();
-        let common: &[(_, &dyn Display)] = &[
+        let common: Values = &[
             ("listenup", &setting.listenup),
             ("user", &setting.user.name),
             ("file", &file),
@@ -149,21 +148,10 @@ impl Faults<'_> {
         else {
             return self.add(codes::NOT_JUDGED, &[("at", &analysis.file())]);
         };
-        let port = targets(first).into_iter().next().unwrap_or_default();
-        let what = if first.port == 0 {
-            &first.process
-        } else {
-            &port
-        };
-        let values: [(&'static str, &dyn Display); 3] = [
-            ("program", &first.program),
-            ("process", &first.process),
-            ("what", what),
-        ];
         if let Some(line) = shape.one {
             self.add(codes::COMPARES_WITH_ONE, &[("at", &analysis.place(line))]);
         } else if meaning == Meaning::Always {
-            return self.add(codes::SUCCEEDS_ALWAYS, &values);
+            return self.about(codes::SUCCEEDS_ALWAYS, first);
         }
         for look in &shape.looks {
             self.of_look(look, meaning == Meaning::All);
@@ -172,27 +160,15 @@ impl Faults<'_> {
             return;
         }
         match first.program.as_str() {
-            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.add(codes::CONNECTS, &values),
-            "netstat" | "ss" | "lsof" => self.add(codes::READS_ALL, &values),
-            _ => self.add(codes::PROCESS_ONLY, &values),
+            "nc" | "ncat" | "netcat" | "/dev/tcp" => self.about(codes::CONNECTS, first),
+            "netstat" | "ss" | "lsof" => self.about(codes::READS_ALL, first),
+            _ => self.about(codes::PROCESS_ONLY, first),
         }
     }
 
     /// Reports a look; `decides` is true if the check fails with it.
     fn of_look(&mut self, look: &Look, decides: bool) {
         let analysis = self.analysis;
-        let at = analysis.file();
-        let service = analysis.name_of(look).unwrap_or_default();
-        let also = look.also.unwrap_or_default();
-        let values: [(&'static str, &dyn Display); 7] = [
-            ("program", &look.program),
-            ("process", &look.process),
-            ("port", &look.port),
-            ("pattern", &look.pattern),
-            ("at", &at),
-            ("service", &service),
-            ("also", &also),
-        ];
         let is_root = analysis.setting.user.uid == 0;
         let rules = [
             (decides && look.lacks_bash, codes::NO_DEV_TCP),
@@ -205,13 +181,34 @@ impl Faults<'_> {
                 codes::FINDS_ITSELF,
             ),
             (decides && analysis.lacks_rights(look), codes::OWNER_RIGHTS),
-            (decides && !service.is_empty(), codes::NAMES_OF_PORTS),
+            (
+                decides && analysis.name_of(look).is_some(),
+                codes::NAMES_OF_PORTS,
+            ),
             (look.connections, codes::COUNTS_CONNECTIONS),
             (look.also.is_some(), codes::MATCHES_OTHER_PORTS),
         ];
         for (_, code) in rules.into_iter().filter(|(applies, _)| *applies) {
-            self.add(code, &values);
+            self.about(code, look);
         }
+    }
+
+    /// Adds a finding whose texts can name what is looked for.
+    fn about(&mut self, code: &'static Code, look: &Look) {
+        let (at, target) = (self.analysis.file(), targets(look).into_iter().next());
+        let what = target.unwrap_or_else(|| look.process.clone());
+        let service = self.analysis.name_of(look).unwrap_or_default();
+        let values: Values = &[
+            ("program", &look.program),
+            ("process", &look.process),
+            ("what", &what),
+            ("port", &look.port),
+            ("pattern", &look.pattern),
+            ("at", &at),
+            ("service", &service),
+            ("also", &look.also.unwrap_or_default()),
+        ];
+        self.add(code, values);
     }
 }
 

@@ -9,25 +9,8 @@ const LOOKS: [&str; 10] = [
     "netstat", "ss", "lsof", "nc", "ncat", "netcat", "killall", "pidof", "pgrep", "ps",
 ];
 /// Words that a command can follow.
-const BEFORE: [&str; 17] = [
-    "if",
-    "then",
-    "elif",
-    "else",
-    "while",
-    "until",
-    "do",
-    "!",
-    "{",
-    "exec",
-    "sudo",
-    "timeout",
-    "sh",
-    "bash",
-    "/bin/sh",
-    "/bin/bash",
-    "-c",
-];
+const BEFORE: &str =
+    "if then elif else while until do ! { exec sudo timeout sh bash /bin/sh /bin/bash -c";
 
 /// A command, and its line.
 #[derive(Clone, Debug)]
@@ -76,7 +59,8 @@ pub fn commands(text: &str) -> Vec<Command> {
     for (number, line) in lines {
         for part in line.split(['|', '&', ';', '(', ')', '`']) {
             let is_number = |word: &str| time(word.trim_start_matches('-')).is_some();
-            let is_before = |word: &&str| BEFORE.contains(word) || is_number(word);
+            let is_word = |word: &str| BEFORE.split(' ').any(|before| before == word);
+            let is_before = |word: &&str| is_word(word) || is_number(word);
             let words = part.split_whitespace().skip_while(is_before);
             let words: Vec<String> = words.map(str::to_owned).collect();
             if !words.is_empty() {

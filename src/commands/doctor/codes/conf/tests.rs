@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::*;
-use crate::keepalived_conf::fuzzing::InMemory;
+use crate::keepalived_conf::tests::in_memory::InMemory;
 use crate::keepalived_conf::{Config, Problem::*, Reading};
 
 const INSTANCE: &str =

@@ -1,10 +1,10 @@
-//! Files that come from a fuzzer instead of a disk.
+//! Files in memory instead of on a disk, for the unit tests and for the fuzzer.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Config, Files, Kind, Reading, Version};
+use super::{Files, Kind};
 
 /// Files in memory, all in one folder.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl InMemory<'_> {
 }
 
 /// The folder of the files.
-const FOLDER: &str = "/etc/keepalived";
+pub const FOLDER: &str = "/etc/keepalived";
 
 impl Files for InMemory<'_> {
     fn kind(&self, path: &Path) -> Option<Kind> {
@@ -49,35 +49,5 @@ impl Files for InMemory<'_> {
 
     fn real(&self, folder: &Path) -> PathBuf {
         folder.to_owned()
-    }
-}
-
-/// Reads files that are the parts of the input between bytes 0xff: `keepalived.conf`, `a.conf`, `b.conf`. The same text is
-/// also read as what a running keepalived has loaded. An input that begins with a digit is read as one of the versions.
-pub fn read(input: &[u8]) -> [Config; 2] {
-    let names = ["keepalived.conf", "a.conf", "b.conf"];
-    let (version, input) = match input.split_first() {
-        Some((digit @ b'0'..=b'9', rest)) => (version(*digit), rest),
-        _ => (None, input),
-    };
-    let parts = input.split(|byte| *byte == 0xff);
-    let files = InMemory(names.into_iter().zip(parts).collect());
-    let main = Path::new(FOLDER).join("keepalived.conf");
-    let reading = Reading {
-        files: &files,
-        id: b"a",
-        version,
-    };
-    let read = reading.read(Path::new("/"), &main);
-    [read, reading.read_loaded(input, &main)]
-}
-
-fn version(digit: u8) -> Option<Version> {
-    match digit {
-        b'0' => Some(Version::new(2, 2, 7)),
-        b'1' => Some(Version::new(2, 2, 8)),
-        b'2' => Some(Version::new(2, 3, 1)),
-        b'3' => Some(Version::new(2, 3, 4)),
-        _ => Some(Version::new(2, 4, 3)),
     }
 }
