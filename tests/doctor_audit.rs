@@ -153,7 +153,7 @@ fn checks_of_real_servers_are_examined() {
         assert_eq!(found, "LU203:9");
         assert_eq!(
             effect,
-            "keepalived drops MISC_CHECK of 127.0.0.1 443: failures have no effect"
+            "keepalived drops MISC_CHECK of 127.0.0.1 443: it never runs"
         );
         let slow = "misc_path \"FOLDER/listenup check --timeout 2s 443\"\n misc_timeout 1";
         assert_eq!(look(slow).0, "LU406:8 LU244:8");
@@ -419,9 +419,8 @@ fn a_program_on_a_noexec_file_system_is_reported() {
              cp listenup a/ && exec ./listenup doctor keepalived.conf'",
             path.display()
         ));
-        said.exits(1).stdout_has(
-            "chk: counts as success on each run: this node never fails over because of it [LU217]\n",
-        );
+        said.exits(1)
+            .stdout_has("chk: counts as success on each run: it causes no failover [LU217]\n");
     });
 }
 
@@ -445,9 +444,8 @@ fn unknown_script_users_are_reported() {
         let _listener = listen("::", 443);
         let folder = Folder::new();
         let conf = conf_with(&check("443"), "");
-        let all =
-            "keepalived drops every script that has no user of its own: failures have no effect";
-        let own = "keepalived drops chk: failures have no effect";
+        let all = "keepalived drops every script that has no user of its own: none of them runs";
+        let own = "keepalived drops chk: it never runs";
         for (conf, expected, effect) in [
             (conf.replace("user root", "user nosuch"), "LU203:3", all),
             (conf.replace("user root", "user 0"), "LU203:3", all),

@@ -290,7 +290,7 @@ const CASES: &[Case] = &[
         LOST,
         "problem",
         [
-            "keepalived kills a run that reaches sleep 5 after 2s and counts it as a failure: this node fails over",
+            "a run that executes sleep 5 exceeds the timeout of 2s, which counts as a failure: this node fails over",
             "slow.sh:3",
             "remove sleep from the script",
         ],
@@ -352,7 +352,7 @@ const CASES: &[Case] = &[
         WELL,
         "note",
         [
-            "netstat slows down with every connection on the host; a run beyond 2s counts as a failure",
+            "netstat slows down with every connection on the host; a run that exceeds 2s counts as a failure",
             "reads the table of all sockets",
             "check -q 443\"",
         ],
@@ -402,7 +402,7 @@ const CASES: &[Case] = &[
         KEPT,
         "problem",
         [
-            "keepalived never runs it: this node never fails over because of it",
+            "keepalived never runs it: it causes no failover",
             "none of the folders",
             "install nosuchcheck, or write its whole path",
         ],

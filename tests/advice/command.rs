@@ -36,9 +36,9 @@ pub fn commands() -> Vec<Row> {
         .fix("call listenup directly", &[("/usr/bin/env ", "")]),
         call("LU402", "check -q 443 >/dev/null")
             .fix("remove \">/dev/null\"", &[(" >/dev/null", "")]),
-        call("LU403", "list 443").fix("write listenup check -q and a port", &[("list 443", CALL)]),
+        call("LU403", "list 443").fix("write listenup check -q PORT, with the number of the port", &[("list 443", CALL)]),
         call("LU404", "check --help").fix(
-            "write listenup check -q and a port",
+            "write listenup check -q PORT, with the number of the port",
             &[("check --help", CALL)],
         ),
         call("LU405", "check --quite 443").fix("correct the line", &[("--quite", "--quiet")]),

@@ -260,7 +260,8 @@ fn explain(code: &Code) -> ExitStatus {
         ("Versions of keepalived: ", code.versions),
     ];
     let mut text = format!("{} {}: {}\n", code.id, code.severity.name(), code.effect);
-    for (start, line) in lines.iter().filter(|(_, line)| !line.is_empty()) {
+    // A line that is one placeholder says nothing without a finding.
+    for (start, line) in lines.iter().filter(|(_, line)| line.contains(' ')) {
         let _ = write!(text, "\n{start}{line}\n");
     }
     match report::print(text.replace("{{", "{").replace("}}", "}"), Wait::Always) {

@@ -1,6 +1,7 @@
 //! `track_file` and `vrrp_track_process`: what the file says, which users can change it, and the limits of tracking a
 //! process.
 
+use std::num::IntErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -86,8 +87,13 @@ impl TrackedFile<'_> {
         if let Some(unseen) = self.unseen() {
             return vec![unseen];
         }
-        let Ok(value) = String::from_utf8_lossy(&text).trim().parse::<i32>() else {
-            return vec![self.finding(FILE_NO_NUMBER, &[])];
+        let value = match leading_number(&String::from_utf8_lossy(&text)) {
+            Ok(value) => value,
+            Err(IntErrorKind::Empty) => return vec![self.finding(FILE_NO_NUMBER, &[])],
+            Err(_) => {
+                let values: Values = &[("error", &"its number is too large"), ("fix", &"")];
+                return vec![self.finding(FILE_UNREADABLE, values)];
+            }
         };
         let mut findings: Vec<Finding> = self.weight(value).into_iter().collect();
         findings.extend(self.is_down(value));
@@ -160,6 +166,28 @@ impl TrackedFile<'_> {
     }
 }
 
+/// Returns the number at the beginning of a track_file, as strtol(3) with base 0 reads it for keepalived
+/// (keepalived/trackers/track_file.c, `process_track_file`). `Empty`: the file does not begin with a number.
+fn leading_number(text: &str) -> Result<i32, IntErrorKind> {
+    let text = text.trim_ascii_start();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hex = digits.strip_prefix("0x").or(digits.strip_prefix("0X"));
+    let (radix, digits) = match hex.filter(|hex| hex.starts_with(|c: char| c.is_ascii_hexdigit())) {
+        Some(hex) => (16, hex),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix));
+    match end.and_then(|end| digits.get(..end)).unwrap_or(digits) {
+        "" => Err(IntErrorKind::Empty),
+        digits => i32::from_str_radix(&format!("{sign}{digits}"), radix)
+            .map_err(|error| error.kind().clone()),
+    }
+}
+
 fn age(changed: Option<SystemTime>) -> String {
     let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
     let age = age.map(|age| Duration::from_secs(age.as_secs()));
@@ -172,4 +200,30 @@ fn of_process(process: &TrackProcess) -> Finding {
     let program = process.process.join(" ");
     let finding = TRACK_PROCESS.with(&[("name", &process.name), ("program", &program)]);
     finding.at(&process.place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_as_keepalived_reads_it() {
+        for (text, number) in [
+            ("1\n", Ok(1)),
+            (" \n-254\n", Ok(-254)),
+            ("+3", Ok(3)),
+            ("1 failed", Ok(1)),
+            ("0x1f", Ok(31)),
+            ("0x", Ok(0)),
+            ("010", Ok(8)),
+            ("09", Ok(0)),
+            ("", Err(IntErrorKind::Empty)),
+            ("abc", Err(IntErrorKind::Empty)),
+            ("- 1", Err(IntErrorKind::Empty)),
+            ("2147483648", Err(IntErrorKind::PosOverflow)),
+            ("-2147483649", Err(IntErrorKind::NegOverflow)),
+        ] {
+            assert_eq!(leading_number(text), number, "{text:?}");
+        }
+    }
 }

@@ -28,8 +28,7 @@ macro_rules! outcomes {
 
 outcomes! {
     /// The consequence if a check never runs.
-    NeverRun = "nothing is checked by it", "this node never fails over because of it",
-        "this node never fails over because of it", "the real server stays in use",
+    NeverRun = "nothing is checked by it", "it causes no failover", "it causes no failover", "the real server stays in use",
         "the address moves without this notification";
     /// The address or the server while a check succeeds.
     IfUp = "the check succeeds", "this node keeps the address", "this node keeps its priority",
@@ -58,9 +57,9 @@ impl fmt::Display for Dropped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => {
-                f.write_str("every script that has no user of its own: failures have no effect")
+                f.write_str("every script that has no user of its own: none of them runs")
             }
-            Self::Check(name) => write!(f, "{name}: failures have no effect"),
+            Self::Check(name) => write!(f, "{name}: it never runs"),
             Self::Notify(name) => {
                 write!(f, "{name}: {}", NeverRun(OnFailure::Notification))
             }
