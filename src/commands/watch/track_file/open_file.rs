@@ -18,6 +18,8 @@ use crate::untrusted::RegularFile;
 /// How long after a write a change by another process may not show in the times of the file: longer than a step of the
 /// kernel's clock for files, which is up to 10 ms (CONFIG_HZ=100).
 const MTIME_GRANULARITY: Duration = Duration::from_millis(20);
+/// The value that keepalived treats as up.
+pub(super) const UP: i16 = 0;
 /// Bytes that are read of the file.
 const MOST: usize = 64;
 
@@ -29,14 +31,14 @@ pub(super) type Id = (u64, u64);
 pub(super) struct Held {
     /// Has the lock, and is written to and read.
     pub file: File,
-    /// Is closed after a write, which notifies keepalived, and opened again.
-    reserve: Option<File>,
+    /// One of them is closed after each write, which notifies keepalived.
+    reserves: Vec<File>,
     pub mark: Mark,
     /// When the file was written or its times were set. `None`: the mark is enough to notice a change.
     pub fresh: Option<Duration>,
     is_locked: bool,
-    /// True if [`Held::lock`] has reported the lock of a reader.
-    is_warned: bool,
+    /// True if a lock for reading prevents the lock.
+    pub is_read_locked: bool,
 }
 
 /// Metadata that change with each change of the file.
@@ -66,37 +68,38 @@ impl Held {
             return Err(Unfit::NotRegular);
         }
         Ok(Self {
-            reserve: options().open(path).ok(),
+            reserves: options().open(path).into_iter().collect(),
             file,
             mark: Mark::of(&found),
             fresh: None,
             is_locked: false,
-            is_warned: false,
+            is_read_locked: false,
         })
     }
 
-    /// Locks the file, if that is not done yet. A file that is marked as not seen by keepalived stays marked. Returns true once
-    /// if a lock for reading prevents that: a user who can only read the file must not keep a watch from it.
+    /// Locks the file, if that is not done yet. A file that is marked as not seen by keepalived stays marked. A lock for reading
+    /// can prevent that, which is not an error: a user who can only read the file must not keep a watch from it.
     ///
     /// The lock belongs to the open file, so a reload keeps it. It is one for writing (F_OFD_SETLK), which a user who can only
     /// read the file cannot get. A file system without locks is left to the person who has chosen it.
     ///
     /// # Errors
     /// Returns an error if another watch has the lock.
-    pub fn lock(&mut self, is_unseen: bool) -> Result<bool, Unfit> {
+    pub fn lock(&mut self, is_unseen: bool) -> Result<(), Unfit> {
         let lock = libc::flock {
             l_len: if is_unseen { libc::off_t::MAX } else { 0 },
             ..whole_file(libc::F_WRLCK)
         };
         let set = FcntlArg::F_OFD_SETLK(&lock);
         self.is_locked = self.is_locked || fcntl(&self.file, set).is_ok();
-        if self.is_locked {
-            return Ok(false);
-        }
-        match watched(&self.file) {
+        let other = match self.is_locked {
+            true => Ok(Watched::No),
+            false => watched(&self.file),
+        };
+        self.is_read_locked = other == Ok(Watched::ReadLocked);
+        match other {
             Ok(Watched::Yes | Watched::Unseen) => Err(Unfit::Locked),
-            Ok(Watched::ReadLocked) => Ok(!std::mem::replace(&mut self.is_warned, true)),
-            Ok(Watched::No) | Err(_) => Ok(false),
+            _ => Ok(()),
         }
     }
 
@@ -127,6 +130,21 @@ impl Held {
             .starts_with(line(value).as_bytes()))
     }
 
+    /// Opens the descriptors that this write and the next one close.
+    ///
+    /// # Errors
+    /// Returns why up must not be written: a later write of down could not notify keepalived.
+    pub fn refill(&mut self, value: i16, path: &Path) -> io::Result<()> {
+        while self.reserves.len() < 2 {
+            match options().open(path) {
+                Ok(reserve) => self.reserves.push(reserve),
+                Err(error) if value == UP => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the value, notifies keepalived and reads the file back.
     pub fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
         let line = line(value);
@@ -137,13 +155,12 @@ impl Held {
             let _ = self.file.set_len(length);
         }
         // keepalived reads the file when this descriptor is closed.
-        drop(match self.reserve.take() {
+        drop(match self.reserves.pop() {
             Some(reserve) => reserve,
             None => options()
                 .open(path)
                 .map_err(|error| Unfit::NotNotified(ErrnoText::from(&error).0))?,
         });
-        self.reserve = options().open(path).ok();
         self.mark = self
             .file
             .metadata()

@@ -210,7 +210,11 @@ fn a_lock_that_a_reader_prevents_is_reported_once_and_taken_later() {
         ("1\n", Some(why))
     );
     first.ensure_value(1, AT(4_000));
-    assert_eq!((first.news(), first.is_right()), (vec![], true));
+    let again = format!(
+        "{} is locked: a second watch is refused again",
+        path.display()
+    );
+    assert_eq!((first.news(), first.is_right()), (vec![again], true));
     drop(first);
     second.ensure_value(0, AT(4_000));
     assert_eq!((content(&second).as_str(), second.trouble()), ("0\n", None));
@@ -264,14 +268,15 @@ fn a_file_that_cannot_be_read_is_trouble_until_it_is_read_back() {
     swap(&mut file, true);
     file.ensure_value(1, AT(10_000));
     assert_eq!((file.news(), file.is_right()), (vec![again.clone()], true));
-    // The same trouble again is reported after a minute, and only a reported one as repaired.
+    // A trouble that begins again after its reported end is reported; its end again after a minute.
     for (at, is_read, expected) in [
-        (11_000, false, None),
+        (11_000, false, Some(&why)),
         (12_000, true, None),
         (13_000, false, None),
-        (61_000, false, Some(&why)),
-        (62_000, false, None),
-        (63_000, true, Some(&again)),
+        (62_000, true, None),
+        (70_000, true, Some(&again)),
+        (71_000, false, Some(&why)),
+        (72_000, false, None),
     ] {
         swap(&mut file, is_read);
         file.ensure_value(1, AT(at));
@@ -279,4 +284,25 @@ fn a_file_that_cannot_be_read_is_trouble_until_it_is_read_back() {
         assert_eq!((said.first(), said.len() < 2), (expected, true), "at {at}");
         assert_eq!(file.is_right(), is_read, "at {at}");
     }
+}
+
+#[test]
+fn a_time_that_can_be_set_again_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.ensure_value(0, AT(0));
+    // Its times cannot be set (O_PATH).
+    let other = super::open_file::open_folder(folder.path()).unwrap();
+    let changeable = std::mem::replace(&mut file.held.as_mut().unwrap().file, other);
+    file.beat(AT(1_000));
+    let shown = file.path.display().to_string();
+    let why = format!("{shown} cannot be changed any more: Bad file number (EBADF)");
+    assert_eq!(
+        (file.news(), file.trouble()),
+        (vec![why.clone()], Some(why))
+    );
+    file.held.as_mut().unwrap().file = changeable;
+    file.beat(AT(2_000));
+    let again = format!("{shown} can be changed again");
+    assert_eq!((file.news(), file.trouble()), (vec![again], None));
 }
