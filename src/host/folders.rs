@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
+use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -138,6 +139,16 @@ pub fn mount_id(file: &File) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
     let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
     number.trim().parse().ok()
+}
+
+/// Returns the path of the source of this mount in its file system, as /proc/self/mountinfo shows it. It follows a move of the
+/// source. `None`: there is no /proc, or the mount is outside of the root folder of this process.
+pub fn mount_root(id: u64) -> Option<Vec<u8>> {
+    let id = id.to_string();
+    let mounts = BufReader::new(File::open("/proc/self/mountinfo").ok()?);
+    let mut lines = mounts.split(b'\n').map_while(Result::ok);
+    let line = lines.find(|line| line.split(|byte| *byte == b' ').next() == Some(id.as_bytes()))?;
+    line.split(|byte| *byte == b' ').nth(3).map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

@@ -148,7 +148,14 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Opens the file, which says down from now on unless its value is kept.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
-        let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
+        let unfit = |why| {
+            let text = format!("{}: {why}", options.track_file.display());
+            match why {
+                // The file system is full. systemd tries again.
+                Unfit::System(_) => (text, ended_in_trouble()),
+                _ => start_error(text),
+            }
+        };
         // Before the file is opened, so that no signal can end the start with 0 in it.
         let pulse = Pulse::new();
         let handed_over = options.reloaded.map(inherited::adopt).transpose();

@@ -28,11 +28,13 @@ use crate::host::folders;
 use self::messages::{Messages, Trouble};
 use self::open_file::{Held, Mark, is_in_the_way, line};
 pub use self::open_file::{Watched, check_writable, is_same, replace, value, watched, write_once};
-pub use self::place::unseen;
-use self::place::{Place, is_nameless};
+use self::place::Place;
+pub use self::place::{Lost, unseen};
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
+/// The reasons why a new file cannot be filled. Without a file no watch begins.
+const FULL: [Errno; 3] = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG];
 
 /// The file, its lock and its trouble.
 #[derive(Debug)]
@@ -43,8 +45,8 @@ pub struct TrackFile {
     value: Option<i16>,
     /// The place of the file. `None`: the folder did not exist.
     place: Option<Place>,
-    /// The reason to reload keepalived, which stays until a reload of the watch: only an operator knows when that is done.
-    unseen: Option<String>,
+    /// How keepalived lost the file, which stays until a reload of the watch: only an operator knows when that ends.
+    lost: Option<Lost>,
     /// When the modification time was set.
     beaten: Option<Duration>,
     /// The reason why the file has the wrong value.
@@ -110,8 +112,8 @@ impl TrackFile {
             path: path.to_owned(),
             held: None,
             value: None,
-            place: Place::of(path, None).ok(),
-            unseen: None,
+            place: Place::of(path).ok(),
+            lost: None,
             beaten: None,
             wrong: Trouble::default(),
             frozen: Trouble::default(),
@@ -127,20 +129,26 @@ impl TrackFile {
                 let _ = handed_over.write_all_at(line(down).as_bytes(), 0);
                 return Err(Unfit::NotHandedOver);
             }
-            None => (value(path)?, Held::open(path)),
+            None => (value(path)?, Held::open(path, down)),
         };
         let mut held = match held {
-            Err(Unfit::System(_)) => return Ok((file, found)),
+            Err(Unfit::System(errno)) if !FULL.contains(&errno) => return Ok((file, found)),
             held => held?,
         };
-        held.lock(false)?;
-        file.place = Place::of(path, Some(&held.file)).ok();
+        held.lock(None)?;
         // The value that it holds need not be written.
         let mark = held.mark;
         held.fresh = Some(Duration::ZERO);
         let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
         file.value = found.and_then(|found| found.try_into().ok()).filter(says);
         file.held = Some(held);
+        file.check_place(Duration::ZERO);
+        if file.place.as_ref().is_some_and(Place::is_unknown) {
+            let path = path.display();
+            let text =
+                format!("/proc does not show the mount of {path}: its changes may go unnoticed");
+            file.messages.say(&text, Duration::ZERO);
+        }
         Ok((file, found))
     }
 
@@ -181,14 +189,11 @@ impl TrackFile {
         let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
         let again = || format!("{path} can be changed again");
         self.frozen.update(frozen, again, now, &mut self.messages);
+        self.check_place(now);
     }
 
     fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let found = fs::symlink_metadata(&self.path);
-        if self.unseen.is_none() && found.as_ref().is_ok_and(is_nameless) {
-            self.lose(now);
-        }
-        let found = found.map(|found| Mark::of(&found));
+        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
         let is_it = |held: &&mut Held| match &found {
             Ok(found) => found.id == held.mark.id,
             // Without an answer the open file is the best choice.
@@ -197,7 +202,7 @@ impl TrackFile {
         let Some(held) = self.held.as_mut().filter(is_it) else {
             return self.reopen_and_write(value, now);
         };
-        held.lock(self.unseen.is_some())?;
+        held.lock(self.lost)?;
         if self.value == Some(value) && held.says(value, &found?, now)? {
             return Ok(());
         }
@@ -214,13 +219,15 @@ impl TrackFile {
         self.value = Some(value);
         if was == Some(value) {
             self.warn_changed(value, now);
+        } else {
+            self.check_place(now);
         }
         Ok(())
     }
 
     /// Opens the file that is at the path now, which may not exist, and writes to it.
     fn reopen_and_write(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let opened = Held::open(&self.path);
+        let opened = Held::open(&self.path, value);
         let mut held = match opened {
             // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file created as root.
             Err(why)
@@ -231,41 +238,34 @@ impl TrackFile {
             }
             opened => opened?,
         };
-        held.lock(self.unseen.is_some())?;
+        held.lock(self.lost)?;
         held.refill(value, &self.path)?;
         held.write(value, &self.path, now)?;
         // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
         self.held = Some(held);
         let had = self.value.replace(value);
-        if self.is_unseen_now() {
-            self.lose(now);
-        } else if had == Some(value) {
+        self.check_place(now);
+        if self.lost.is_none() && had == Some(value) {
             self.warn_changed(value, now);
-        }
-        if self.unseen.is_some() {
-            self.held.iter().for_each(Held::mark_unseen);
         }
         Ok(())
     }
 
-    /// Reports that keepalived may not see the file.
-    fn lose(&mut self, now: Duration) {
-        let text = unseen(&self.path);
-        self.messages.say(&text, now);
-        self.unseen = Some(text);
-        self.held.iter().for_each(Held::mark_unseen);
-    }
-
-    /// True if keepalived may have lost the file with the change to the one that is open now.
-    fn is_unseen_now(&mut self) -> bool {
-        let file = self.held.as_ref().map(|held| &held.file);
-        let new = Place::of(&self.path, file).ok();
-        let is_seen = match (&self.place, &new) {
-            (Some(old), Some(new)) => old.is_seen_at(new),
-            _ => false,
+    /// Reports once that keepalived may have lost the file.
+    fn check_place(&mut self, now: Duration) {
+        if self.lost.is_some() {
+            return;
+        }
+        self.lost = match (&self.place, Place::of(&self.path)) {
+            (Some(old), Ok(new)) => old.lost_at(&new),
+            // keepalived ignores a file whose folder did not exist.
+            (None, Ok(_)) => Some(Lost::Folder),
+            (_, Err(_)) => None,
         };
-        self.place = new;
-        !is_seen
+        if let Some(lost) = self.lost {
+            self.messages.say(&unseen(&self.path, lost), now);
+            self.held.iter().for_each(|held| held.mark_unseen(lost));
+        }
     }
 
     fn warn_changed(&mut self, value: i16, now: Duration) {
@@ -281,14 +281,15 @@ impl TrackFile {
 
     /// True if keepalived may not see the file.
     pub fn is_unseen(&self) -> bool {
-        self.unseen.is_some()
+        self.lost.is_some()
     }
 
     /// Returns the trouble with the file.
     pub fn trouble(&self) -> Option<String> {
         let written = self.wrong.now.as_deref();
         let written = written.or(self.frozen.now.as_deref());
-        let all: Vec<&str> = written.into_iter().chain(self.unseen.as_deref()).collect();
+        let unseen = self.lost.map(|lost| unseen(&self.path, lost));
+        let all: Vec<&str> = written.into_iter().chain(unseen.as_deref()).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
