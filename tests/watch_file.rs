@@ -404,6 +404,12 @@ fn without_proc_the_watch_says_that_it_does_not_see_mounts() {
         mount_tmpfs(Path::new("/proc"), "size=64k");
         let watcher = Watcher::start_in(folder, Confined::new("sh"), "443");
         watcher.await_value("0");
+        let shown = watcher.file.display();
+        listenup(&format!("watch --status --track-file {shown} 443"))
+            .exits(2)
+            .stdout(&format!(
+                "LISTENUP WATCH CRITICAL - {shown} cannot be read: it cannot be opened without /proc\n"
+            ));
         let line = format!(
             "listenup: /proc does not show the mount of {}: its changes may go unnoticed\n",
             watcher.file.display()
@@ -686,5 +692,24 @@ fn an_unwritable_file_in_its_way_is_replaced_in_one_step() {
                 && event.name.as_deref() == track.file_name()
         };
         assert!(!events.iter().any(is_removed), "{events:?}");
+    });
+}
+
+#[test]
+fn in_a_user_namespace_the_root_of_the_host_is_not_another_user() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
+        let track = folder.path().join("track");
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.args(["unshare", "--user", "--map-root-user", LISTENUP]);
+        command.args(["watch", "443", "--track-file"]).arg(&track);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let watch = Killed(command.spawn().unwrap());
+        await_says(&track, "1");
+        thread::sleep(Duration::from_millis(300));
+        let (code, _, stderr) = end(watch);
+        assert_eq!((code, stderr.as_str()), (0, ""));
     });
 }

@@ -21,8 +21,24 @@ pub fn insecure_folder(file: &Path, owner: u32) -> Option<PathBuf> {
         _ => Path::new("."),
     };
     let parts = parts(folder)?;
-    let insecure = parts.into_iter().find(|part| part.is_insecure(owner))?;
+    let mut parts = parts.into_iter().map(|part| Part {
+        // The kernel shows root of the host so, in a user namespace that does not have it.
+        uid: if is_unmapped(part.uid) { 0 } else { part.uid },
+        ..part
+    });
+    let insecure = parts.find(|part| part.is_insecure(owner))?;
     Some(insecure.path)
+}
+
+/// True for a user that the user namespace of this process does not have.
+fn is_unmapped(uid: u32) -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let mut ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (first, _) = (numbers.next()?.ok()?, numbers.next());
+        Some((first, numbers.next()?.ok()?))
+    });
+    !map.is_empty() && !ranges.any(|(first, count)| uid.wrapping_sub(first) < count)
 }
 
 /// Returns the first folder, link or file on the path of a file, or the file itself, that users other than root and

@@ -177,8 +177,8 @@ impl<'a> Watch<'a> {
             )
         })?;
         let limit = options.check.timing.timeout + GRACE;
-        if let Err(error) = pulse.start_hard_timeout(limit, &options.track_file, options.down_value)
-        {
+        let code = ended_in_trouble().code();
+        if let Err(error) = pulse.start_hard_timeout(limit, path, down, code) {
             let why = ErrnoText::from(&error);
             reporter.trouble(&format!(
                 "a system call that does not return cannot be ended: no thread: {why}"
@@ -340,6 +340,7 @@ impl<'a> Watch<'a> {
             return;
         };
         self.trial = None;
+        reload::reap();
         let executed = result.and_then(|()| {
             self.looks.go_home();
             let file = self.file.fd().ok_or("there is no file")?;
@@ -364,8 +365,17 @@ impl<'a> Watch<'a> {
         for text in self.file.news() {
             self.reporter.trouble(&text);
         }
+        let report = self.report(None).map(|report| Report {
+            state: State::Down,
+            ..report
+        });
+        if let (Some(metrics), Some(report)) = (self.metrics.borrow_mut().as_mut(), report) {
+            let trouble = metrics.update(&report, &self.looks, now, true);
+            trouble.iter().for_each(|text| self.reporter.trouble(text));
+        }
         log::verbose::flush(Wait::No);
-        match self.file.is_right() && !self.file.is_unseen() {
+        let is_well = self.file.is_right() && !self.file.is_unseen() && !self.pulse.has_hung();
+        match is_well {
             true => ExitStatus::plain(ExitReason::Done),
             false => ended_in_trouble(),
         }
