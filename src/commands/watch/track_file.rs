@@ -45,7 +45,7 @@ pub struct TrackFile {
     value: Option<i16>,
     /// The place of the file. `None`: the folder did not exist.
     place: Option<Place>,
-    /// How keepalived lost the file, which stays until a reload of the watch: only an operator knows when that ends.
+    /// The way in which keepalived lost the file. It stays until a reload of the watch: only an operator knows when it ends.
     lost: Option<Lost>,
     /// When the modification time was set.
     beaten: Option<Duration>,

@@ -78,7 +78,7 @@ impl Place {
 /// The end of the source of a mount that was removed (/proc/self/mountinfo).
 const DELETED: &[u8] = b"//deleted";
 
-/// False if one of them is not known.
+/// True if both are known and are not the same.
 fn differ<T: PartialEq>(old: &Option<T>, new: &Option<T>) -> bool {
     matches!((old, new), (Some(old), Some(new)) if old != new)
 }
