@@ -131,14 +131,47 @@ fn a_mounted_file_works_under_a_descriptor_limit() {
         // As many as it has open.
         let open = fs::read_dir(format!("/proc/{}/fd", watch.0.id())).unwrap();
         let open = open.count();
-        let mut prlimit = Command::new("prlimit");
-        prlimit.arg(format!("--pid={}", watch.0.id()));
-        let limited = prlimit.arg(format!("--nofile={open}")).status();
-        assert!(limited.unwrap().success());
+        limit_descriptors(pid(&watch.0), open);
         drop(socket);
         await_says(&host, "1");
         let (code, _, stderr) = end(watch);
         assert_eq!((code, stderr.as_str()), (0, ""));
+    });
+}
+
+/// Sets the limit on descriptors of a process that runs.
+fn limit_descriptors(pid: Pid, most: usize) {
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args([format!("--pid={pid}"), format!("--nofile={most}:")]);
+    assert!(prlimit.status().unwrap().success());
+}
+
+#[test]
+fn up_is_written_only_if_down_can_be_written_after_it() {
+    in_namespace(|| {
+        let socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 5ms 443");
+        watcher.await_value("0");
+        limit_descriptors(watcher.pid(), 0);
+        drop(socket);
+        watcher.await_value("1");
+        let shown = watcher.file.display().to_string();
+        let trouble = format!("STATUS=TROUBLE: {shown} cannot be written: Too many open files");
+        for _ in 0..2 {
+            let socket = listen("127.0.0.1", 443);
+            watcher.await_notice(&format!("{trouble} (EMFILE); up (0)"));
+            assert_eq!(watcher.says(), "1");
+            drop(socket);
+            watcher.await_notice("STATUS=down (1)");
+            assert_eq!(watcher.says(), "1");
+        }
+        let socket = listen("127.0.0.1", 443);
+        watcher.await_notice(&trouble);
+        limit_descriptors(watcher.pid(), 64);
+        watcher.await_value("0");
+        drop(socket);
+        watcher.await_value("1");
+        watcher.end();
     });
 }
 
@@ -197,7 +230,7 @@ fn unused(path: &Path) -> PathBuf {
 /// What makes keepalived lose a file at this path.
 type Loss = fn(&Path);
 
-const LOSSES: [(&str, Loss); 3] = [
+const LOSSES: [(&str, Loss); 5] = [
     ("a mount over the file", |track| {
         // On the same device.
         let other = unused(track);
@@ -212,6 +245,21 @@ const LOSSES: [(&str, Loss); 3] = [
         let folder = track.parent().unwrap();
         fs::rename(folder, unused(folder)).unwrap();
         fs::create_dir(folder).unwrap();
+    }),
+    ("the same file in a new folder", |track| {
+        let (folder, name) = (track.parent().unwrap(), track.file_name().unwrap());
+        let old = unused(folder);
+        fs::rename(folder, &old).unwrap();
+        fs::create_dir(folder).unwrap();
+        fs::rename(old.join(name), track).unwrap();
+    }),
+    ("a folder with a second link to the file", |track| {
+        let (folder, name) = (track.parent().unwrap(), track.file_name().unwrap());
+        let new = unused(folder);
+        fs::create_dir(&new).unwrap();
+        fs::hard_link(track, new.join(name)).unwrap();
+        fs::rename(folder, unused(folder)).unwrap();
+        fs::rename(new, folder).unwrap();
     }),
 ];
 
@@ -268,45 +316,154 @@ fn a_file_that_keepalived_has_lost_is_trouble_until_a_reload() {
     }
 }
 
-#[test]
-fn a_mounted_file_whose_source_is_removed_or_replaced_is_lost() {
-    let losses: [fn(&Path); 2] = [
-        |host| fs::remove_file(host).unwrap(),
+/// What happens in the folder with the source of a mount; true if the folder is mounted, not the file.
+const SOURCE_LOSSES: [(&str, Loss, bool); 5] = [
+    (
+        "removed",
+        |host| fs::remove_file(host.join("track")).unwrap(),
+        false,
+    ),
+    (
+        "removed, with a second link",
         |host| {
-            let draft = unused(host);
-            fs::write(&draft, "0\n").unwrap();
-            fs::rename(&draft, host).unwrap();
+            fs::hard_link(host.join("track"), host.join("backup")).unwrap();
+            fs::remove_file(host.join("track")).unwrap();
         },
-    ];
-    for lose in losses {
+        false,
+    ),
+    (
+        "replaced",
+        |host| {
+            fs::write(host.join("draft"), "0\n").unwrap();
+            fs::rename(host.join("draft"), host.join("track")).unwrap();
+        },
+        false,
+    ),
+    (
+        "moved",
+        |host| fs::rename(host, host.with_file_name("old")).unwrap(),
+        false,
+    ),
+    (
+        "moved",
+        |host| fs::rename(host, host.with_file_name("old")).unwrap(),
+        true,
+    ),
+];
+
+#[test]
+fn a_mount_whose_source_is_removed_replaced_or_moved_is_lost() {
+    for (what, lose, is_folder) in SOURCE_LOSSES {
         in_namespace(move || {
             own_mounts();
             let _socket = listen("127.0.0.1", 443);
             let folder = tempfile::tempdir().unwrap();
-            let [host, track] = ["host", "track"].map(|name| folder.path().join(name));
-            fs::write(&host, "1\n").unwrap();
-            fs::write(&track, "").unwrap();
-            bind(&host, &track);
+            let [host, here] = ["host", "here"].map(|name| folder.path().join(name));
+            fs::create_dir(&host).unwrap();
+            fs::create_dir(&here).unwrap();
+            let track = here.join("track");
+            fs::write(host.join("track"), "1\n").unwrap();
+            if is_folder {
+                bind(&host, &here);
+            } else {
+                fs::write(&track, "").unwrap();
+                bind(&host.join("track"), &track);
+            }
             let notices = tempfile::tempdir().unwrap();
             let watcher = Watcher::start_at(&track, notices, Confined::new("sh"), "443");
             lose(&host);
+            // A reload of the watch does not end the trouble with a source that no longer exists.
+            let is_lasting = what != "moved";
             let shown = track.display();
             let why = format!(
-                "keepalived may no longer see {shown}: the source of this mount was removed or replaced; \
-                 mount its folder instead"
+                "keepalived may no longer see {shown}: the source of this mount was moved or removed; \
+                 mount its folder again, restart this watch, then reload keepalived"
             );
             watcher.await_notice(&format!("STATUS=TROUBLE: {why}; up (0)"));
             listenup(&format!("watch --status --track-file {shown} 443"))
                 .exits(2)
                 .stdout(&format!("LISTENUP WATCH CRITICAL - {why}\n"));
-            // A reload does not end this trouble.
-            watcher.signal(Signal::SIGHUP);
-            watcher.await_notice("RELOADING=1");
-            watcher.await_notice("STATUS=TROUBLE: keepalived may");
+            if is_lasting {
+                watcher.signal(Signal::SIGHUP);
+                watcher.await_notice("RELOADING=1");
+                watcher.await_notice("STATUS=TROUBLE: keepalived may");
+            }
             let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
-            assert_eq!(said.stderr.matches(&why).count(), 2, "{said:?}");
+            let count = 1 + usize::from(is_lasting);
+            assert_eq!(said.stderr.matches(&why).count(), count, "{what}: {said:?}");
         });
     }
+}
+
+#[test]
+fn without_proc_the_watch_says_that_it_does_not_see_mounts() {
+    in_namespace(|| {
+        own_mounts();
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        mount_tmpfs(Path::new("/proc"), "size=64k");
+        let watcher = Watcher::start_in(folder, Confined::new("sh"), "443");
+        watcher.await_value("0");
+        let shown = watcher.file.display();
+        listenup(&format!("watch --status --track-file {shown} 443"))
+            .exits(2)
+            .stdout(&format!(
+                "LISTENUP WATCH CRITICAL - {shown} cannot be read: it cannot be opened without /proc\n"
+            ));
+        let line = format!(
+            "listenup: /proc does not show the mount of {}: its changes may go unnoticed\n",
+            watcher.file.display()
+        );
+        watcher.end().stderr(&line);
+    });
+}
+
+#[test]
+fn a_file_that_is_replaced_again_and_again_is_not_lost() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let watcher = Watcher::start("--every 1ms 443");
+        let draft = watcher.file.with_file_name("draft");
+        let end = Instant::now() + Duration::from_millis(2_500);
+        while Instant::now() < end {
+            fs::write(&draft, "0\n").unwrap();
+            fs::rename(&draft, &watcher.file).unwrap();
+        }
+        watcher.await_value("0");
+        let said = watcher.end();
+        assert!(!said.stderr.contains("keepalived may"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_filled_is_not_left_empty() {
+    in_namespace(|| {
+        let (_mounted, disk, _folder) = disk("size=16k");
+        let track = disk.join("track");
+        let mut big = File::create(disk.join("big")).unwrap();
+        while big.write_all(&[0; 4096]).is_ok() {}
+        let shown = track.display();
+        listenup(&format!("watch --track-file {shown} 443"))
+            .exits(3)
+            .stderr(&format!(
+                "listenup: {shown}: No space left on device (ENOSPC)\n"
+            ));
+        assert!(!track.exists());
+        // The same while it runs.
+        big.set_len(0).unwrap();
+        let watch = start(&track, "--every 5ms 443");
+        await_says(&track, "1");
+        while big.write_all(&[0; 4096]).is_ok() {}
+        fs::remove_file(&track).unwrap();
+        for _ in 0..100 {
+            assert!(fs::metadata(&track).map_or(1, |found| found.len()) > 0);
+            thread::sleep(Duration::from_millis(2));
+        }
+        let (code, _, stderr) = end(watch);
+        let is_full = stderr.contains("cannot be written: No space left on device (ENOSPC)");
+        assert!(code == 3 && is_full, "{code} {stderr}");
+        assert!(!track.exists());
+    });
 }
 
 #[test]
@@ -346,7 +503,7 @@ fn a_folder_that_is_mounted_over_is_reported_and_the_file_created_again() {
         watcher.await_value("1");
         let said = watcher.end_with(Signal::SIGTERM).0.exits(3);
         let line = format!("keepalived may no longer see {}/track", over.display());
-        assert_eq!(said.stderr.matches(&line).count(), 2, "{said:?}");
+        assert_eq!(said.stderr.matches(&line).count(), 1, "{said:?}");
     });
 }
 
@@ -455,7 +612,7 @@ fn a_file_size_limit_is_reported_and_ends_the_watch_with_an_error() {
         thread::sleep(Duration::from_millis(500));
         let (code, _, stderr) = end(watch);
         let shown = track.display();
-        let line = format!("listenup: {shown} cannot be written: File too large (EFBIG)\n");
+        let line = format!("listenup: {shown}: File too large (EFBIG)\n");
         assert_eq!((code, stderr.matches(&line).count()), (3, 1), "{stderr}");
     });
 }
@@ -499,7 +656,8 @@ fn a_user_who_can_only_read_the_file_cannot_lock_a_watch_out() {
         );
         let (code, _, stderr) = end(watch);
         let line = format!(
-            "listenup: another process has a lock on {shown}: a second watch would not be refused\n"
+            "listenup: another process has a lock on {shown}: a second watch would not be refused\n\
+             listenup: {shown} is locked: a second watch is refused again\n"
         );
         assert_eq!((code, stderr), (0, line));
     });
@@ -534,5 +692,24 @@ fn an_unwritable_file_in_its_way_is_replaced_in_one_step() {
                 && event.name.as_deref() == track.file_name()
         };
         assert!(!events.iter().any(is_removed), "{events:?}");
+    });
+}
+
+#[test]
+fn in_a_user_namespace_the_root_of_the_host_is_not_another_user() {
+    in_namespace(|| {
+        let folder = tempfile::tempdir().unwrap();
+        chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
+        let track = folder.path().join("track");
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.args(["unshare", "--user", "--map-root-user", LISTENUP]);
+        command.args(["watch", "443", "--track-file"]).arg(&track);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let watch = Killed(command.spawn().unwrap());
+        await_says(&track, "1");
+        thread::sleep(Duration::from_millis(300));
+        let (code, _, stderr) = end(watch);
+        assert_eq!((code, stderr.as_str()), (0, ""));
     });
 }

@@ -135,6 +135,8 @@ fn with_netns_the_watch_follows_the_name() {
     let service = named.listens();
     let watcher = Watcher::start(&format!("--every 20ms --netns {} 443", named.0));
     assert_eq!(watcher.says(), "0");
+    let idle = || await_call(watcher.pid().as_raw() as u32, &[libc::SYS_ppoll]);
+    idle();
     let open = descriptors(&watcher).len();
     for _ in 0..3 {
         // What is left in the old namespace does not count.
@@ -152,6 +154,7 @@ fn with_netns_the_watch_follows_the_name() {
         let _new = named.listens();
         watcher.await_value("0");
     }
+    idle();
     assert_eq!(descriptors(&watcher).len(), open);
     drop(service);
     let said = watcher.end().stderr("");

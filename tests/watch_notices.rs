@@ -159,6 +159,23 @@ fn metrics_are_valid_and_replaced_in_one_step() {
 }
 
 #[test]
+fn metrics_are_down_after_the_end() {
+    in_namespace(|| {
+        let _socket = listen("127.0.0.1", 443);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("listenup.prom");
+        let watcher = Watcher::start(&format!("--metrics {} 443", file.display()));
+        assert_eq!(metric(&fs::read_to_string(&file).unwrap(), "up"), 1.0);
+        watcher.end();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(
+            (metric(&text, "up"), metric(&text, "file_right")),
+            (0.0, 1.0)
+        );
+    });
+}
+
+#[test]
 fn unwritable_metrics_are_reported_once_and_do_not_delay_the_watch() {
     in_namespace(|| {
         let watcher = Watcher::start("--every 5ms --metrics /nowhere/listenup.prom 443");
@@ -248,20 +265,32 @@ fn the_nagios_status_covers_the_watch_and_the_file() {
 
 #[test]
 fn without_systemd_a_stuck_call_writes_down_and_ends_the_watch() {
-    in_namespace(|| {
+    stuck_call_ends_the_watch("exec");
+}
+
+/// The kernel ignores a SIGKILL that process 1 of a container sends to itself.
+#[test]
+fn a_stuck_call_ends_process_1_too() {
+    stuck_call_ends_the_watch("exec unshare --pid --fork --kill-child --");
+}
+
+fn stuck_call_ends_the_watch(how: &'static str) {
+    in_namespace(move || {
         let _socket = listen("127.0.0.1", 443);
         let folder = tempfile::tempdir().unwrap();
         let track = folder.path().join("track");
         // A supervisor that never answers holds the subscription to events, in bind(2). Its descriptor must not be closed.
         // Beside other tests its number can have two digits, which not every sh takes.
-        let keep = "for fd in /proc/$$/fd/*; do
-                case $(readlink $fd) in *seccomp*) eval \"exec >&${fd##*/}\" ;; esac
+        let keep = format!(
+            "for fd in /proc/$$/fd/*; do
+                case $(readlink $fd) in *seccomp*) eval \"exec >&${{fd##*/}}\" ;; esac
             done
-            exec \"$0\" \"$@\"";
+            {how} \"$0\" \"$@\""
+        );
         let mut command = Confined::new("bash")
             .stuck_in(nix::libc::SYS_bind)
             .into_command();
-        command.args(["-c", keep, LISTENUP]);
+        command.args(["-c", &keep, LISTENUP]);
         fs::write(&track, "0\n").unwrap();
         let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
         manager.set_nonblocking(true).unwrap();
@@ -272,7 +301,7 @@ fn without_systemd_a_stuck_call_writes_down_and_ends_the_watch() {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut watch = Killed(command.spawn().unwrap());
         await_says(&track, "1");
-        assert!(!watch.0.wait().unwrap().success());
+        assert_eq!(watch.0.wait().unwrap().code(), Some(3));
         let why = "a system call has not returned for 2.5s: this watch writes down and ends itself";
         let mut stderr = String::new();
         let mut pipe = watch.0.stderr.take().unwrap();

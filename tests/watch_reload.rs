@@ -258,6 +258,34 @@ fn thousands_of_signals_do_not_disturb_the_watch() {
     });
 }
 
+/// The processes that have ended and that this process has not waited for.
+fn zombies(parent: nix::unistd::Pid) -> usize {
+    let own = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    let state = |pid: &&str| {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        text.contains(") Z ")
+    };
+    own.split_whitespace().filter(state).count()
+}
+
+#[test]
+fn programs_of_abandoned_reloads_do_not_stay_as_zombies() {
+    in_namespace(|| {
+        let watcher = Watcher::start("--every 5ms 443");
+        for _ in 0..100 {
+            watcher.signal(Signal::SIGHUP);
+            thread::sleep(Duration::from_millis(2));
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        reload(&watcher);
+        while zombies(watcher.pid()) > 0 {
+            assert!(Instant::now() < deadline);
+            reload(&watcher);
+        }
+        watcher.end();
+    });
+}
+
 #[test]
 fn a_reload_starts_outside_the_namespace_of_netns() {
     in_namespace(|| {

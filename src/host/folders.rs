@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
+use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -20,8 +21,24 @@ pub fn insecure_folder(file: &Path, owner: u32) -> Option<PathBuf> {
         _ => Path::new("."),
     };
     let parts = parts(folder)?;
-    let insecure = parts.into_iter().find(|part| part.is_insecure(owner))?;
+    let mut parts = parts.into_iter().map(|part| Part {
+        // The kernel shows root of the host so, in a user namespace that does not have it.
+        uid: if is_unmapped(part.uid) { 0 } else { part.uid },
+        ..part
+    });
+    let insecure = parts.find(|part| part.is_insecure(owner))?;
     Some(insecure.path)
+}
+
+/// True for a user that the user namespace of this process does not have.
+fn is_unmapped(uid: u32) -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let mut ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (first, _) = (numbers.next()?.ok()?, numbers.next());
+        Some((first, numbers.next()?.ok()?))
+    });
+    !map.is_empty() && !ranges.any(|(first, count)| uid.wrapping_sub(first) < count)
 }
 
 /// Returns the first folder, link or file on the path of a file, or the file itself, that users other than root and
@@ -140,6 +157,16 @@ pub fn mount_id(file: &File) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
     let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
     number.trim().parse().ok()
+}
+
+/// Returns the path of the source of this mount in its file system, as /proc/self/mountinfo shows it. It follows a move of the
+/// source. `None`: there is no /proc, or the mount is outside of the root folder of this process.
+pub fn mount_root(id: u64) -> Option<Vec<u8>> {
+    let id = id.to_string();
+    let mounts = BufReader::new(File::open("/proc/self/mountinfo").ok()?);
+    let mut lines = mounts.split(b'\n').map_while(Result::ok);
+    let line = lines.find(|line| line.split(|byte| *byte == b' ').next() == Some(id.as_bytes()))?;
+    line.split(|byte| *byte == b' ').nth(3).map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

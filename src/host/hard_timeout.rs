@@ -167,7 +167,7 @@ pub fn timeout_reason(limit: Duration) -> UnknownReason {
 }
 
 /// Ends the process without anything that could wait: no lock, no destructor, no buffer.
-fn exit(code: u8) -> ! {
+pub fn exit(code: u8) -> ! {
     // SAFETY: _exit(2) takes a number, touches no memory and may be called at any time.
     unsafe { libc::_exit(code.into()) }
 }

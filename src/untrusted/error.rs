@@ -12,6 +12,8 @@ use crate::errno::ErrnoText;
 pub enum ReadError {
     /// A system call failed. EAGAIN means that the file would have to be waited for.
     System(Errno),
+    /// The file exists, and /proc, by which it is opened, does not.
+    NoProc,
     /// A folder, a pipe, a device or a socket.
     NotRegular,
     /// A file that the kernel makes up, where the caller expects data.
@@ -47,6 +49,7 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System(errno) => ErrnoText(*errno).fmt(f),
+            Self::NoProc => f.write_str("it cannot be opened without /proc"),
             Self::NotRegular => f.write_str("it is not a regular file"),
             Self::KernelFile => f.write_str("it is a kernel file, and reading it can have effects"),
             Self::TooLarge(most) => write!(f, "it has more than {most} bytes"),

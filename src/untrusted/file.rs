@@ -219,7 +219,10 @@ impl PathHandle {
 
     fn open(&self) -> Result<RegularFile, ReadError> {
         match self.metadata()?.is_file() {
-            true => RegularFile::of(open_with(&self.path(), OFlag::empty())?),
+            true => match open_with(&self.path(), OFlag::empty()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Err(ReadError::NoProc),
+                file => RegularFile::of(file?),
+            },
             false => Err(ReadError::NotRegular),
         }
     }

@@ -148,7 +148,14 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Opens the file, which says down from now on unless its value is kept.
     fn begin(options: &'a WatchOptions, reporter: &'a Reporter<'a>) -> Result<Self, StartError> {
-        let unfit = |why| start_error(format!("{}: {why}", options.track_file.display()));
+        let unfit = |why| {
+            let text = format!("{}: {why}", options.track_file.display());
+            match why {
+                // The file system is full. systemd tries again.
+                Unfit::System(_) => (text, ended_in_trouble()),
+                _ => start_error(text),
+            }
+        };
         // Before the file is opened, so that no signal can end the start with 0 in it.
         let pulse = Pulse::new();
         let handed_over = options.reloaded.map(inherited::adopt).transpose();
@@ -170,8 +177,8 @@ impl<'a> Watch<'a> {
             )
         })?;
         let limit = options.check.timing.timeout + GRACE;
-        if let Err(error) = pulse.start_hard_timeout(limit, &options.track_file, options.down_value)
-        {
+        let code = ended_in_trouble().code();
+        if let Err(error) = pulse.start_hard_timeout(limit, path, down, code) {
             let why = ErrnoText::from(&error);
             reporter.trouble(&format!(
                 "a system call that does not return cannot be ended: no thread: {why}"
@@ -333,6 +340,7 @@ impl<'a> Watch<'a> {
             return;
         };
         self.trial = None;
+        reload::reap();
         let executed = result.and_then(|()| {
             self.looks.go_home();
             let file = self.file.fd().ok_or("there is no file")?;
@@ -357,8 +365,17 @@ impl<'a> Watch<'a> {
         for text in self.file.news() {
             self.reporter.trouble(&text);
         }
+        let report = self.report(None).map(|report| Report {
+            state: State::Down,
+            ..report
+        });
+        if let (Some(metrics), Some(report)) = (self.metrics.borrow_mut().as_mut(), report) {
+            let trouble = metrics.update(&report, &self.looks, now, true);
+            trouble.iter().for_each(|text| self.reporter.trouble(text));
+        }
         log::verbose::flush(Wait::No);
-        match self.file.is_right() && !self.file.is_unseen() {
+        let is_well = self.file.is_right() && !self.file.is_unseen() && !self.pulse.has_hung();
+        match is_well {
             true => ExitStatus::plain(ExitReason::Done),
             false => ended_in_trouble(),
         }

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use nix::unistd::getpid;
 use super::systemd::Systemd;
 use super::track_file::{BEAT, write_once};
 use crate::clock::{Clock, HumanDuration, SystemClock};
+use crate::host::hard_timeout;
 use crate::host::signals::Signals;
 use crate::report;
 use crate::report::writer::Wait;
@@ -65,6 +66,7 @@ pub struct Pulse {
     asked: Cell<Asked>,
     systemd: RefCell<Systemd>,
     beats: Arc<AtomicU64>,
+    has_hung: Arc<AtomicBool>,
     every: Duration,
     ticked: Cell<Duration>,
 }
@@ -86,6 +88,7 @@ impl Pulse {
             every: systemd.beat_every().map_or(BEAT, |every| every.min(BEAT)),
             systemd: RefCell::new(systemd),
             beats: Arc::default(),
+            has_hung: Arc::default(),
             ticked: Cell::default(),
         })
     }
@@ -101,8 +104,10 @@ impl Pulse {
         limit: Duration,
         file: &Path,
         down: i16,
+        code: u8,
     ) -> std::io::Result<()> {
         let (beats, file) = (Arc::clone(&self.beats), file.to_owned());
+        let has_hung = Arc::clone(&self.has_hung);
         let most = limit.as_millis().div_ceil(BEAT.as_millis());
         // Now, since later there may be no descriptor left.
         let systemd = Systemd::new();
@@ -115,13 +120,15 @@ impl Pulse {
                 seen = now;
             }
             // If the call returns meanwhile, the watch must not write 0 again.
+            has_hung.store(true, Ordering::Relaxed);
             let _ = kill(getpid(), Signal::SIGTERM);
             // The report may hang, too: the standard error can be a file.
             let _ = thread::Builder::new().spawn(move || report_hang(systemd, limit));
-            // On a frozen file system this hangs as well. If the process were killed, nothing would be written after the thaw.
+            // On a frozen file system this hangs as well. If the process ended first, nothing would be written after the thaw.
             let _ = write_once(&file, down);
             thread::sleep(LAST_WORDS);
-            let _ = kill(getpid(), Signal::SIGKILL);
+            // SIGKILL of its own would not end process 1 of a container.
+            hard_timeout::exit(code)
         };
         let thread = thread::Builder::new().stack_size(64 * 1024);
         thread.spawn(work).map(drop)
@@ -135,6 +142,11 @@ impl Pulse {
     /// True after SIGTERM and the like.
     pub fn is_ended(&self) -> bool {
         self.asked.get().end
+    }
+
+    /// True if the hard time limit has passed: that thread ends the watch.
+    pub fn has_hung(&self) -> bool {
+        self.has_hung.load(Ordering::Relaxed)
     }
 
     /// True if there are requests.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::execv;
 
 use crate::cli::RELOADED;
@@ -141,6 +142,12 @@ impl Trial {
             Err(error) => Some(Err(ErrnoText::from(&error).to_string())),
         }
     }
+}
+
+/// Removes the processes of earlier trials, which were not waited for.
+pub fn reap() {
+    let ended = || waitpid(None, Some(WaitPidFlag::WNOHANG));
+    while ended().is_ok_and(|status| status != WaitStatus::StillAlive) {}
 }
 
 /// Returns what a pipe holds, up to [`MOST`] bytes.

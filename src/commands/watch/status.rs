@@ -49,7 +49,7 @@ fn find(options: &WatchOptions) -> Result<String, String> {
         .into_file();
     match track_file::watched(&file) {
         Ok(Watched::No) => return Err(format!("no watch keeps {shown}")),
-        Ok(Watched::Unseen) => return Err(track_file::unseen(path)),
+        Ok(Watched::Unseen(lost)) => return Err(track_file::unseen(path, lost)),
         // The modification time shows whether there is a watch, as on a file system without locks.
         Ok(Watched::Yes | Watched::ReadLocked) | Err(_) => {}
     }

@@ -6,6 +6,7 @@
 //! also if more bytes follow. That needs no new inode, no space, and no permission for the folder. The descriptors are open
 //! already, so no free one is needed either.
 
+mod messages;
 mod open_file;
 mod place;
 
@@ -24,15 +25,16 @@ use nix::sys::time::TimeSpec;
 use crate::errno::ErrnoText;
 use crate::host::folders;
 
+use self::messages::{Messages, Trouble};
 use self::open_file::{Held, Mark, is_in_the_way, line};
 pub use self::open_file::{Watched, check_writable, is_same, replace, value, watched, write_once};
-pub use self::place::unseen;
-use self::place::{Place, is_nameless};
+use self::place::Place;
+pub use self::place::{Lost, unseen};
 
 /// How often the modification time is set, which shows `--status` that the watch is alive.
 pub const BEAT: Duration = Duration::from_secs(1);
-/// The shortest time between two messages of the same trouble.
-const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// The reasons why a new file cannot be filled. Without a file no watch begins.
+const FULL: [Errno; 3] = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG];
 
 /// The file, its lock and its trouble.
 #[derive(Debug)]
@@ -43,21 +45,17 @@ pub struct TrackFile {
     value: Option<i16>,
     /// The place of the file. `None`: the folder did not exist.
     place: Option<Place>,
-    /// The reason to reload keepalived, which stays until a reload of the watch: only an operator knows when that is done.
-    unseen: Option<String>,
+    /// The way in which keepalived lost the file. It stays until a reload of the watch: only an operator knows when it ends.
+    lost: Option<Lost>,
     /// When the modification time was set.
     beaten: Option<Duration>,
     /// The reason why the file has the wrong value.
-    wrong: Option<String>,
+    wrong: Trouble,
     /// The reason why the modification time cannot be set: the next write would fail, too.
-    frozen: Option<String>,
-    /// The troubles of the last minute that were reported.
-    said: Vec<(String, Duration)>,
-    /// True if the trouble that the file has the wrong value was reported, and not yet its end.
-    is_wrong_said: bool,
-    /// When the last message was that another process has changed the file.
-    warned_changed: Option<Duration>,
-    news: Vec<String>,
+    frozen: Trouble,
+    /// The reason why the file is not locked.
+    unlocked: Trouble,
+    messages: Messages,
 }
 
 /// The reason why a file cannot be kept.
@@ -114,15 +112,13 @@ impl TrackFile {
             path: path.to_owned(),
             held: None,
             value: None,
-            place: Place::of(path, None).ok(),
-            unseen: None,
+            place: Place::of(path).ok(),
+            lost: None,
             beaten: None,
-            wrong: None,
-            frozen: None,
-            said: Vec::new(),
-            is_wrong_said: false,
-            warned_changed: None,
-            news: Vec::new(),
+            wrong: Trouble::default(),
+            frozen: Trouble::default(),
+            unlocked: Trouble::default(),
+            messages: Messages::default(),
         };
         let (found, held) = match handed_over {
             Some(handed_over) if is_same(&handed_over, path) => (
@@ -133,21 +129,26 @@ impl TrackFile {
                 let _ = handed_over.write_all_at(line(down).as_bytes(), 0);
                 return Err(Unfit::NotHandedOver);
             }
-            None => (value(path)?, Held::open(path)),
+            None => (value(path)?, Held::open(path, down)),
         };
         let mut held = match held {
-            Err(Unfit::System(_)) => return Ok((file, found)),
+            Err(Unfit::System(errno)) if !FULL.contains(&errno) => return Ok((file, found)),
             held => held?,
         };
-        let is_read_locked = held.lock(false)?;
-        file.news.extend(is_read_locked.then(|| read_locked(path)));
-        file.place = Place::of(path, Some(&held.file)).ok();
+        held.lock(None)?;
         // The value that it holds need not be written.
         let mark = held.mark;
         held.fresh = Some(Duration::ZERO);
         let says = |value: &i16| held.says(*value, &mark, Duration::ZERO).unwrap_or(false);
         file.value = found.and_then(|found| found.try_into().ok()).filter(says);
         file.held = Some(held);
+        file.check_place(Duration::ZERO);
+        if file.place.as_ref().is_some_and(Place::is_unknown) {
+            let path = path.display();
+            let text =
+                format!("/proc does not show the mount of {path}: its changes may go unnoticed");
+            file.messages.say(&text, Duration::ZERO);
+        }
         Ok((file, found))
     }
 
@@ -160,29 +161,15 @@ impl TrackFile {
             Unfit::Unread(_) => format!("{path} cannot be read: {why}"),
             _ => format!("{path} cannot be written: {why}"),
         });
-        match &wrong {
-            Some(_) if self.is_wrong_said && wrong == self.wrong => {}
-            Some(wrong) => self.is_wrong_said |= self.say(wrong, now),
-            None if self.is_wrong_said => {
-                let again = format!("{path} is written again: it says {value}");
-                self.news.push(again);
-                self.is_wrong_said = false;
-            }
-            None => {}
-        }
-        self.wrong = wrong;
-    }
-
-    /// Reports a trouble, at most once a minute if it is the same one. Returns true if it was reported.
-    fn say(&mut self, trouble: &str, now: Duration) -> bool {
-        self.said
-            .retain(|(_, at)| now.saturating_sub(*at) < SAY_AGAIN);
-        let is_new = self.said.iter().all(|(said, _)| said != trouble);
-        if is_new {
-            self.said.push((trouble.to_owned(), now));
-            self.news.push(trouble.to_owned());
-        }
-        is_new
+        let again = || format!("{path} is written again: it says {value}");
+        self.wrong.update(wrong, again, now, &mut self.messages);
+        let is_read_locked = self.held.as_ref().is_some_and(|held| held.is_read_locked);
+        let unlocked = is_read_locked.then(|| {
+            format!("another process has a lock on {path}: a second watch would not be refused")
+        });
+        let again = || format!("{path} is locked: a second watch is refused again");
+        self.unlocked
+            .update(unlocked, again, now, &mut self.messages);
     }
 
     fn beat(&mut self, now: Duration) {
@@ -200,18 +187,13 @@ impl TrackFile {
         let path = self.path.display();
         let frozen = beaten.err().map(ErrnoText);
         let frozen = frozen.map(|why| format!("{path} cannot be changed any more: {why}"));
-        if let Some(frozen) = frozen.as_ref().filter(|_| frozen != self.frozen) {
-            self.say(frozen, now);
-        }
-        self.frozen = frozen;
+        let again = || format!("{path} can be changed again");
+        self.frozen.update(frozen, again, now, &mut self.messages);
+        self.check_place(now);
     }
 
     fn try_ensure(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let found = fs::symlink_metadata(&self.path);
-        if self.unseen.is_none() && found.as_ref().is_ok_and(is_nameless) {
-            self.lose();
-        }
-        let found = found.map(|found| Mark::of(&found));
+        let found = fs::symlink_metadata(&self.path).map(|found| Mark::of(&found));
         let is_it = |held: &&mut Held| match &found {
             Ok(found) => found.id == held.mark.id,
             // Without an answer the open file is the best choice.
@@ -220,14 +202,12 @@ impl TrackFile {
         let Some(held) = self.held.as_mut().filter(is_it) else {
             return self.reopen_and_write(value, now);
         };
-        if held.lock(self.unseen.is_some())? {
-            self.news.push(read_locked(&self.path));
-        }
-        let was = self.value;
-        if was == Some(value) && held.says(value, &found?, now)? {
+        held.lock(self.lost)?;
+        if self.value == Some(value) && held.says(value, &found?, now)? {
             return Ok(());
         }
-        self.value = None;
+        held.refill(value, &self.path)?;
+        let was = self.value.take();
         if let Err(why) = held.write(value, &self.path, now) {
             // The last way to notify keepalived: all descriptors are closed.
             self.held = self
@@ -239,13 +219,15 @@ impl TrackFile {
         self.value = Some(value);
         if was == Some(value) {
             self.warn_changed(value, now);
+        } else {
+            self.check_place(now);
         }
         Ok(())
     }
 
     /// Opens the file that is at the path now, which may not exist, and writes to it.
     fn reopen_and_write(&mut self, value: i16, now: Duration) -> Result<(), Unfit> {
-        let opened = Held::open(&self.path);
+        let opened = Held::open(&self.path, value);
         let mut held = match opened {
             // A symbolic link or a FIFO that was put there, or a file that keepalived's init_file created as root.
             Err(why)
@@ -256,75 +238,64 @@ impl TrackFile {
             }
             opened => opened?,
         };
-        if held.lock(self.unseen.is_some())? {
-            self.news.push(read_locked(&self.path));
-        }
+        held.lock(self.lost)?;
+        held.refill(value, &self.path)?;
         held.write(value, &self.path, now)?;
         // The old file is closed after that. If its folder was moved, this notifies keepalived once more.
         self.held = Some(held);
         let had = self.value.replace(value);
-        if self.is_unseen_now() {
-            self.lose();
-        } else if had == Some(value) {
+        self.check_place(now);
+        if self.lost.is_none() && had == Some(value) {
             self.warn_changed(value, now);
-        }
-        if self.unseen.is_some() {
-            self.held.iter().for_each(Held::mark_unseen);
         }
         Ok(())
     }
 
-    /// Reports that keepalived may not see the file.
-    fn lose(&mut self) {
-        let text = unseen(&self.path);
-        self.news.push(text.clone());
-        self.unseen = Some(text);
-        self.held.iter().for_each(Held::mark_unseen);
-    }
-
-    /// True if keepalived may have lost the file with the change to the one that is open now.
-    fn is_unseen_now(&mut self) -> bool {
-        let file = self.held.as_ref().map(|held| &held.file);
-        let new = Place::of(&self.path, file).ok();
-        let is_seen = match (&self.place, &new) {
-            (Some(old), Some(new)) => old.is_seen_at(new),
-            _ => false,
+    /// Reports once that keepalived may have lost the file.
+    fn check_place(&mut self, now: Duration) {
+        if self.lost.is_some() {
+            return;
+        }
+        self.lost = match (&self.place, Place::of(&self.path)) {
+            (Some(old), Ok(new)) => old.lost_at(&new),
+            // keepalived ignores a file whose folder did not exist.
+            (None, Ok(_)) => Some(Lost::Folder),
+            (_, Err(_)) => None,
         };
-        self.place = new;
-        !is_seen
+        if let Some(lost) = self.lost {
+            self.messages.say(&unseen(&self.path, lost), now);
+            self.held.iter().for_each(|held| held.mark_unseen(lost));
+        }
     }
 
     fn warn_changed(&mut self, value: i16, now: Duration) {
-        let is_said = |said| now.saturating_sub(said) < SAY_AGAIN;
-        if !self.warned_changed.is_some_and(is_said) {
-            self.warned_changed = Some(now);
-            let path = self.path.display();
-            self.news.push(format!(
-                "another process changed {path}; it says {value} again"
-            ));
-        }
+        let path = self.path.display();
+        let text = format!("another process changed {path}; it says {value} again");
+        self.messages.say(&text, now);
     }
 
     /// True if the file says what it should.
     pub fn is_right(&self) -> bool {
-        self.wrong.is_none()
+        self.wrong.now.is_none()
     }
 
     /// True if keepalived may not see the file.
     pub fn is_unseen(&self) -> bool {
-        self.unseen.is_some()
+        self.lost.is_some()
     }
 
     /// Returns the trouble with the file.
     pub fn trouble(&self) -> Option<String> {
-        let written = self.wrong.as_deref().or(self.frozen.as_deref());
-        let all: Vec<&str> = written.into_iter().chain(self.unseen.as_deref()).collect();
+        let written = self.wrong.now.as_deref();
+        let written = written.or(self.frozen.now.as_deref());
+        let unseen = self.lost.map(|lost| unseen(&self.path, lost));
+        let all: Vec<&str> = written.into_iter().chain(unseen.as_deref()).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Returns the messages about the file since the last call.
     pub fn news(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.news)
+        self.messages.take()
     }
 
     /// Returns the descriptor that has the lock.
@@ -336,12 +307,6 @@ impl TrackFile {
     pub fn insecure_folder(&self) -> Option<PathBuf> {
         folders::insecure_folder(&self.path, nix::unistd::geteuid().as_raw())
     }
-}
-
-/// Returns the message that the file has no lock because another process has one for reading.
-fn read_locked(path: &Path) -> String {
-    let path = path.display();
-    format!("another process has a lock on {path}: a second watch would not be refused")
 }
 
 #[cfg(test)]

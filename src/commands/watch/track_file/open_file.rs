@@ -1,7 +1,7 @@
 //! The open file: writing, reading, and noticing changes by other processes.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,15 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::unistd::{AccessFlags, access};
 
-use super::Unfit;
+use super::{Lost, Unfit};
 use crate::errno::ErrnoText;
 use crate::untrusted::RegularFile;
 
 /// How long after a write a change by another process may not show in the times of the file: longer than a step of the
 /// kernel's clock for files, which is up to 10 ms (CONFIG_HZ=100).
 const MTIME_GRANULARITY: Duration = Duration::from_millis(20);
+/// The value that keepalived treats as up.
+pub(super) const UP: i16 = 0;
 /// Bytes that are read of the file.
 const MOST: usize = 64;
 
@@ -29,14 +31,14 @@ pub(super) type Id = (u64, u64);
 pub(super) struct Held {
     /// Has the lock, and is written to and read.
     pub file: File,
-    /// Is closed after a write, which notifies keepalived, and opened again.
-    reserve: Option<File>,
+    /// One of them is closed after each write, which notifies keepalived.
+    reserves: Vec<File>,
     pub mark: Mark,
     /// When the file was written or its times were set. `None`: the mark is enough to notice a change.
     pub fresh: Option<Duration>,
     is_locked: bool,
-    /// True if [`Held::lock`] has reported the lock of a reader.
-    is_warned: bool,
+    /// True if a lock for reading prevents the lock.
+    pub is_read_locked: bool,
 }
 
 /// Metadata that change with each change of the file.
@@ -50,14 +52,16 @@ pub(super) struct Mark {
 }
 
 impl Held {
-    pub fn open(path: &Path) -> Result<Self, Unfit> {
-        let existed = path.exists();
-        let file = options().read(true).create(true).mode(0o644).open(path)?;
-        if !existed {
-            // The umask does not count.
-            let _ = file.set_permissions(fs::Permissions::from_mode(0o644));
-        }
-        Self::new(file, path)
+    /// Opens the file, or makes it with this value in it.
+    pub fn open(path: &Path, value: i16) -> Result<Self, Unfit> {
+        let file = match options().read(true).open(path) {
+            // Never an empty one, which keepalived would treat as up.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                replace(path, line(value).as_bytes())
+            }
+            opened => opened,
+        };
+        Self::new(file?, path)
     }
 
     pub fn new(file: File, path: &Path) -> Result<Self, Unfit> {
@@ -66,47 +70,45 @@ impl Held {
             return Err(Unfit::NotRegular);
         }
         Ok(Self {
-            reserve: options().open(path).ok(),
+            reserves: options().open(path).into_iter().collect(),
             file,
             mark: Mark::of(&found),
             fresh: None,
             is_locked: false,
-            is_warned: false,
+            is_read_locked: false,
         })
     }
 
-    /// Locks the file, if that is not done yet. A file that is marked as not seen by keepalived stays marked. Returns true once
-    /// if a lock for reading prevents that: a user who can only read the file must not keep a watch from it.
+    /// Locks the file, if that is not done yet. A file that keepalived has lost stays marked. A lock for reading can prevent
+    /// that, which is not an error: a user who can only read the file must not keep a watch from it.
     ///
     /// The lock belongs to the open file, so a reload keeps it. It is one for writing (F_OFD_SETLK), which a user who can only
     /// read the file cannot get. A file system without locks is left to the person who has chosen it.
     ///
     /// # Errors
     /// Returns an error if another watch has the lock.
-    pub fn lock(&mut self, is_unseen: bool) -> Result<bool, Unfit> {
-        let lock = libc::flock {
-            l_len: if is_unseen { libc::off_t::MAX } else { 0 },
-            ..whole_file(libc::F_WRLCK)
+    pub fn lock(&mut self, lost: Option<Lost>) -> Result<(), Unfit> {
+        let set = |length| {
+            let lock = range(libc::F_WRLCK, 0, length);
+            fcntl(&self.file, FcntlArg::F_OFD_SETLK(&lock)).is_ok()
         };
-        let set = FcntlArg::F_OFD_SETLK(&lock);
-        self.is_locked = self.is_locked || fcntl(&self.file, set).is_ok();
-        if self.is_locked {
-            return Ok(false);
-        }
-        match watched(&self.file) {
-            Ok(Watched::Yes | Watched::Unseen) => Err(Unfit::Locked),
-            Ok(Watched::ReadLocked) => Ok(!std::mem::replace(&mut self.is_warned, true)),
-            Ok(Watched::No) | Err(_) => Ok(false),
+        self.is_locked = self.is_locked || set(locked_bytes(lost));
+        // Without the bytes of the mark no second watch gets the file either.
+        let other = match self.is_locked || set(locked_bytes(Some(Lost::Source))) {
+            true => Ok(Watched::No),
+            false => watched(&self.file),
+        };
+        self.is_read_locked = other == Ok(Watched::ReadLocked);
+        match other {
+            Ok(Watched::Yes | Watched::Unseen(_)) => Err(Unfit::Locked),
+            _ => Ok(()),
         }
     }
 
-    /// Makes [`watched`] report that keepalived may not see the file: the lock no longer has the last byte a file can have.
-    pub fn mark_unseen(&self) {
-        let last = libc::flock {
-            l_start: libc::off_t::MAX,
-            ..whole_file(libc::F_UNLCK)
-        };
-        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&last));
+    /// Makes [`watched`] report that keepalived may not see the file.
+    pub fn mark_unseen(&self, lost: Lost) {
+        let mark = range(libc::F_UNLCK, locked_bytes(Some(lost)), 0);
+        let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&mark));
     }
 
     /// Returns true if the file holds this value. Its content is read unless the mark shows that nothing has changed.
@@ -127,6 +129,21 @@ impl Held {
             .starts_with(line(value).as_bytes()))
     }
 
+    /// Opens the descriptors that this write and the next one close.
+    ///
+    /// # Errors
+    /// Returns why up must not be written: a later write of down could not notify keepalived.
+    pub fn refill(&mut self, value: i16, path: &Path) -> io::Result<()> {
+        while self.reserves.len() < 2 {
+            match options().open(path) {
+                Ok(reserve) => self.reserves.push(reserve),
+                Err(error) if value == UP => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the value, notifies keepalived and reads the file back.
     pub fn write(&mut self, value: i16, path: &Path, now: Duration) -> Result<(), Unfit> {
         let line = line(value);
@@ -137,13 +154,12 @@ impl Held {
             let _ = self.file.set_len(length);
         }
         // keepalived reads the file when this descriptor is closed.
-        drop(match self.reserve.take() {
+        drop(match self.reserves.pop() {
             Some(reserve) => reserve,
             None => options()
                 .open(path)
                 .map_err(|error| Unfit::NotNotified(ErrnoText::from(&error).0))?,
         });
-        self.reserve = options().open(path).ok();
         self.mark = self
             .file
             .metadata()
@@ -162,7 +178,7 @@ pub enum Watched {
     /// A watch has it.
     Yes,
     /// A watch has it, and keepalived may not see the file.
-    Unseen,
+    Unseen(Lost),
     /// Another process has a lock for reading, so a watch can be there without its lock.
     ReadLocked,
 }
@@ -172,26 +188,39 @@ pub enum Watched {
 /// # Errors
 /// Returns why the file system or the kernel (gVisor) cannot answer.
 pub fn watched(file: &File) -> Result<Watched, Errno> {
-    // A lock for reading conflicts with the second one alone.
-    for kind in [libc::F_RDLCK, libc::F_WRLCK] {
-        let mut lock = whole_file(kind);
+    let other = |kind, start| {
+        let mut lock = range(kind, start, 0);
         fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
-        match (i32::from(lock.l_type), lock.l_len) {
-            (libc::F_WRLCK, 0) => return Ok(Watched::Yes),
-            (libc::F_WRLCK, _) => return Ok(Watched::Unseen),
-            (libc::F_RDLCK, _) => return Ok(Watched::ReadLocked),
-            _ => {}
-        }
-    }
-    Ok(Watched::No)
+        Ok((i32::from(lock.l_type), lock.l_len))
+    };
+    // A lock for reading conflicts with one for writing alone.
+    Ok(match other(libc::F_RDLCK, 0)? {
+        (libc::F_WRLCK, 0) => Watched::Yes,
+        // A lock for reading hides the mark.
+        (libc::F_WRLCK, length) if other(libc::F_WRLCK, length)?.0 == libc::F_RDLCK => Watched::Yes,
+        (libc::F_WRLCK, libc::off_t::MAX) => Watched::Unseen(Lost::Folder),
+        (libc::F_WRLCK, _) => Watched::Unseen(Lost::Source),
+        _ if other(libc::F_WRLCK, 0)?.0 == libc::F_RDLCK => Watched::ReadLocked,
+        _ => Watched::No,
+    })
 }
 
-fn whole_file(kind: i32) -> libc::flock {
+/// The length of the lock, which is also the mark: the last bytes that a file can have are not locked. 0 is all bytes.
+fn locked_bytes(lost: Option<Lost>) -> libc::off_t {
+    match lost {
+        None => 0,
+        Some(Lost::Folder) => libc::off_t::MAX,
+        Some(Lost::Source) => libc::off_t::MAX - 1,
+    }
+}
+
+/// 0 is the length of all bytes that follow.
+fn range(kind: i32, l_start: libc::off_t, l_len: libc::off_t) -> libc::flock {
     libc::flock {
         l_type: i16::try_from(kind).unwrap_or_default(),
         l_whence: 0,
-        l_start: 0,
-        l_len: 0,
+        l_start,
+        l_len,
         l_pid: 0,
     }
 }
@@ -287,9 +316,9 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Opens a folder that is not read.
-pub(super) fn open_folder(path: &Path) -> io::Result<File> {
-    let flags = (OFlag::O_PATH | OFlag::O_DIRECTORY).bits();
+/// Opens a file or a folder that is not read.
+pub(super) fn open_path(path: &Path, flags: OFlag) -> io::Result<File> {
+    let flags = (OFlag::O_PATH | flags).bits();
     File::options().read(true).custom_flags(flags).open(path)
 }
 

@@ -144,11 +144,12 @@ fn a_new_folder_with_the_same_name_is_not_the_same_place() {
     fs::remove_dir(&inner).unwrap();
     fs::create_dir(&inner).unwrap();
     file.ensure_value(1, AT(1));
-    let why = unseen(&inner.join("track"));
+    let why = unseen(&inner.join("track"), Lost::Folder);
     assert!(why.ends_with(": reload keepalived, then systemctl reload listenup-watch@443"));
     assert_eq!(file.trouble(), Some(why.clone()));
     assert_eq!(file.news(), [why]);
-    let is_marked = || watched(&File::open(inner.join("track")).unwrap()) == Ok(Watched::Unseen);
+    let is_marked =
+        || watched(&File::open(inner.join("track")).unwrap()) == Ok(Watched::Unseen(Lost::Folder));
     assert!(is_marked() && file.is_right() && file.is_unseen());
     // The trouble stays if the file is replaced again.
     fs::remove_file(inner.join("track")).unwrap();
@@ -156,20 +157,20 @@ fn a_new_folder_with_the_same_name_is_not_the_same_place() {
     assert!(is_marked() && file.is_unseen());
     let other = TrackFile::open(&inner.join("track"), None, 1);
     assert_eq!(other.err(), Some(Unfit::Locked));
-    let quoted = unseen(Path::new("/run/listenup-watch-a\\x2db/track"));
+    let quoted = unseen(Path::new("/run/listenup-watch-a\\x2db/track"), Lost::Folder);
     assert!(
         quoted.ends_with("then reload this watch (SIGHUP)"),
         "{quoted}"
     );
 }
 
-/// A lock for reading of the whole file, which requires no more than the permission to read it.
-fn lock_by_a_reader(path: &Path) -> File {
+/// A lock for reading from this byte on, which requires no more than the permission to read the file.
+fn lock_by_a_reader(path: &Path, from: i64) -> File {
     let reader = File::open(path).unwrap();
     let lock = nix::libc::flock {
         l_type: nix::libc::F_RDLCK as i16,
         l_whence: 0,
-        l_start: 0,
+        l_start: from,
         l_len: 0,
         l_pid: 0,
     };
@@ -184,7 +185,7 @@ fn a_lock_that_a_reader_prevents_is_reported_once_and_taken_later() {
     let path = folder.path().join("service");
     fs::write(&path, "1\n").unwrap();
     let is = || watched(&File::open(&path).unwrap());
-    let reader = lock_by_a_reader(&path);
+    let reader = lock_by_a_reader(&path, 0);
     let [mut first, mut second] = [(); 2].map(|()| open(&folder));
     assert_eq!(is(), Ok(Watched::ReadLocked));
     for at in [0, 1_000, 2_000] {
@@ -210,7 +211,11 @@ fn a_lock_that_a_reader_prevents_is_reported_once_and_taken_later() {
         ("1\n", Some(why))
     );
     first.ensure_value(1, AT(4_000));
-    assert_eq!((first.news(), first.is_right()), (vec![], true));
+    let again = format!(
+        "{} is locked: a second watch is refused again",
+        path.display()
+    );
+    assert_eq!((first.news(), first.is_right()), (vec![again], true));
     drop(first);
     second.ensure_value(0, AT(4_000));
     assert_eq!((content(&second).as_str(), second.trouble()), ("0\n", None));
@@ -227,13 +232,13 @@ fn a_lock_that_is_taken_later_keeps_the_mark_of_a_lost_file() {
     fs::rename(&inner, folder.path().join("moved")).unwrap();
     fs::create_dir(&inner).unwrap();
     fs::write(&path, "0\n").unwrap();
-    let reader = lock_by_a_reader(&path);
+    let reader = lock_by_a_reader(&path, 0);
     file.ensure_value(1, AT(1));
     let is = || watched(&File::open(&path).unwrap());
     assert_eq!((is(), file.is_unseen()), (Ok(Watched::ReadLocked), true));
     drop(reader);
     file.ensure_value(1, AT(2_000));
-    assert_eq!(is(), Ok(Watched::Unseen));
+    assert_eq!(is(), Ok(Watched::Unseen(Lost::Folder)));
 }
 
 #[test]
@@ -264,19 +269,65 @@ fn a_file_that_cannot_be_read_is_trouble_until_it_is_read_back() {
     swap(&mut file, true);
     file.ensure_value(1, AT(10_000));
     assert_eq!((file.news(), file.is_right()), (vec![again.clone()], true));
-    // The same trouble again is reported after a minute, and only a reported one as repaired.
+    // A trouble that begins again after its reported end is reported; its end again after a minute.
     for (at, is_read, expected) in [
-        (11_000, false, None),
+        (11_000, false, Some(&why)),
         (12_000, true, None),
         (13_000, false, None),
-        (61_000, false, Some(&why)),
-        (62_000, false, None),
-        (63_000, true, Some(&again)),
+        (62_000, true, None),
+        (70_000, true, Some(&again)),
+        (71_000, false, Some(&why)),
+        (72_000, false, None),
     ] {
         swap(&mut file, is_read);
         file.ensure_value(1, AT(at));
         let said = file.news();
         assert_eq!((said.first(), said.len() < 2), (expected, true), "at {at}");
         assert_eq!(file.is_right(), is_read, "at {at}");
+    }
+}
+
+#[test]
+fn a_time_that_can_be_set_again_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.ensure_value(0, AT(0));
+    // Its times cannot be set (O_PATH).
+    let other = super::open_file::open_path(folder.path(), nix::fcntl::OFlag::O_DIRECTORY).unwrap();
+    let changeable = std::mem::replace(&mut file.held.as_mut().unwrap().file, other);
+    file.beat(AT(1_000));
+    let shown = file.path.display().to_string();
+    let why = format!("{shown} cannot be changed any more: Bad file number (EBADF)");
+    assert_eq!(
+        (file.news(), file.trouble()),
+        (vec![why.clone()], Some(why))
+    );
+    file.held.as_mut().unwrap().file = changeable;
+    file.beat(AT(2_000));
+    let again = format!("{shown} can be changed again");
+    assert_eq!((file.news(), file.trouble()), (vec![again], None));
+}
+
+#[test]
+fn a_mark_that_a_reader_hides_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = open(&folder);
+    file.ensure_value(1, AT(0));
+    let is = || watched(&File::open(&file.path).unwrap());
+    let held = file.held.as_mut().unwrap();
+    for lost in [Lost::Folder, Lost::Source] {
+        held.mark_unseen(lost);
+        assert_eq!(is(), Ok(Watched::Unseen(lost)));
+        let reader = lock_by_a_reader(&file.path, i64::MAX);
+        assert_eq!(is(), Ok(Watched::Yes));
+        // A reload.
+        let mut new = Held::new(held.file.try_clone().unwrap(), &file.path).unwrap();
+        assert_eq!((new.lock(None), new.is_read_locked), (Ok(()), false));
+        assert_eq!(is(), Ok(Watched::Yes));
+        let second = TrackFile::open(&file.path, None, 1);
+        assert_eq!(second.err(), Some(Unfit::Locked));
+        drop(reader);
+        new.lock(None).unwrap();
+        assert_eq!(is(), Ok(Watched::Yes));
     }
 }
