@@ -390,7 +390,11 @@ fn a_signal_ends_the_status_at_once() {
         thread::sleep(Duration::from_millis(500));
         kill(Pid::from_raw(status.id() as i32), Signal::SIGINT).unwrap();
         let output = status.wait_with_output().unwrap();
-        assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32));
+        assert_eq!(
+            output.status.signal(),
+            Some(Signal::SIGINT as i32),
+            "{output:?}"
+        );
         assert_eq!(output.stdout, b"");
     });
 }
