@@ -145,15 +145,6 @@ impl Confined {
         })
     }
 
-    /// Without what is installed in this folder of the host. In a mount namespace of its own, which goes with the process.
-    pub fn with_empty(self, folder: &'static str) -> Self {
-        self.before_exec(move || {
-            own_mounts()?;
-            let (kind, no_flags) = (Some("tmpfs"), MsFlags::empty());
-            mount(kind, folder, kind, no_flags, Some("mode=755"))
-        })
-    }
-
     /// With a tracefs at its place, in a mount namespace of its own, which goes with the process.
     pub fn with_tracefs(self) -> Self {
         self.before_exec(|| {
@@ -215,8 +206,8 @@ impl Confined {
     }
 }
 
-/// A mount namespace, whose mounts other processes do not see.
-fn own_mounts() -> Result<(), Errno> {
+/// A mount namespace for this thread, whose mounts other processes do not see.
+pub fn own_mounts() -> Result<(), Errno> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)

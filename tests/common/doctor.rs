@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::confined::Confined;
+use nix::mount::{MsFlags, mount};
+
+use super::confined::{Confined, own_mounts};
 use super::keepalived::Folder;
 use super::program::ProgramOutput;
 use super::schema::document;
@@ -90,16 +92,20 @@ pub fn write_conf(folder: &Path, conf: &str) -> PathBuf {
     path
 }
 
-/// The program in the folder, with these words as arguments. It finds no installed listenup, which it would write into
-/// keepalived.conf in place of itself.
+/// The program in the folder, with these words as arguments.
 pub fn doctor(folder: &Path, words: &str) -> ProgramOutput {
-    const INSTALLED: &str = "/usr/libexec/keepalived";
-    let doctor = Confined::new(folder.join("listenup"));
-    let doctor = match Path::new(INSTALLED).join("listenup").exists() {
-        true => doctor.with_empty(INSTALLED),
-        false => doctor,
-    };
-    doctor.run(&format!("doctor {words}"))
+    Confined::new(folder.join("listenup")).run(&format!("doctor {words}"))
+}
+
+/// Hides an installed listenup from this thread and from what it starts: the doctor would write that one into keepalived.conf
+/// in place of itself.
+pub fn hide_installed_listenup() {
+    let folder = Path::new("/usr/libexec/keepalived");
+    if folder.join("listenup").exists() {
+        own_mounts().unwrap();
+        let (tmpfs, no_flags) = (Some("tmpfs"), MsFlags::empty());
+        mount(tmpfs, folder, tmpfs, no_flags, Some("mode=755")).unwrap();
+    }
 }
 
 /// Lets the doctor read a keepalived.conf; FOLDER stands for the folder.
