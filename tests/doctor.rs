@@ -11,7 +11,8 @@ use nix::errno::Errno;
 
 use common::confined::{Call, Confined, folder_with_listenup};
 use common::doctor::{
-    Found, codes, conf_with, doctor, doctor_reads, findings_about, findings_of, write_conf,
+    Found, codes, conf_with, doctor, doctor_reads, findings_about, findings_of,
+    hide_installed_listenup, write_conf,
 };
 use common::keepalived::Folder;
 use common::program::{listenup, sh};
@@ -98,6 +99,7 @@ fn the_report_begins_with_the_subject_and_ends_with_the_result() {
 #[test]
 fn text_json_and_quiet_agree() {
     in_namespace(|| {
+        hide_installed_listenup();
         let folder = Folder::new();
         let path = folder.path();
         let conf = conf_with(GOOD, "")
@@ -174,6 +176,7 @@ fn codes_are_ignored_and_explained() {
 #[test]
 fn the_block_to_paste_has_the_port() {
     in_namespace(|| {
+        hide_installed_listenup();
         let folder = Folder::new();
         let path = folder.path();
         let program = path.join("listenup").display().to_string();

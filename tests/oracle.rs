@@ -266,12 +266,17 @@ fn agrees(answer: &Answer, target: &str, found: bool, proc: bool, zoo: &[String]
         Answer::NotListening => !found,
         Answer::RequirementFailed(..) | Answer::NotChecked => false,
         // /proc does not know V6ONLY; it must say so and nothing else. What is bound to lo would serve
-        // an address on lo, and what is bound to 127.0.0.1 and d0 would serve packets for it from there.
+        // an address on lo, and what is bound to 127.0.0.1 and d0 would serve packets for it from there. Other loopback
+        // addresses than localhost can be on another device.
         Answer::CouldNotTell(doubt) => match doubt.to_string() {
             doubt if doubt.contains("V6ONLY") => proc && !target.starts_with('['),
             doubt => {
-                let is_known = doubt.contains("on lo") || doubt.contains("route_localnet");
-                !proc && !found && is_known
+                let is_on_lo = doubt.contains("on lo");
+                let is_known = is_on_lo || doubt.contains("route_localnet");
+                let is_other = [target, &doubt]
+                    .iter()
+                    .any(|text| text.starts_with("127.0.0.2:"));
+                !proc && (!found && is_known || is_on_lo && is_other)
             }
         },
     }

@@ -433,7 +433,7 @@ fn bash_completes_subcommands_options_and_their_values() {
         ("listenup list --f", "--format\n"),
         ("listenup check --owner-user roo", "root\n"),
         ("listenup doctor --user roo", "root\n"),
-        ("listenup watch --interface l", "lo\n"),
+        ("listenup watch --interface lo", "lo\n"),
         ("listenup check --timeout ", "\n"),
         ("listenup doctor --rewrite Cargo.t", "Cargo.toml\n"),
     ] {
@@ -457,7 +457,7 @@ fn fish_completes_subcommands_options_and_their_values() {
         ("listenup check --source ", &["auto", "proc", "sock_diag"]),
         ("listenup list --f", &["--format"]),
         ("listenup check --owner-user roo", &["root"]),
-        ("listenup watch --interface l", &["lo"]),
+        ("listenup watch --interface lo", &["lo"]),
         ("listenup check --timeout ", &[]),
         ("listenup doctor --rewrite Cargo.t", &["Cargo.toml"]),
     ] {

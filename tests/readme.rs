@@ -17,6 +17,8 @@ use std::process::{Child, Command, Stdio};
 use common::node::Node;
 use common::program::{LISTENUP, ProgramOutput, await_call, example, keepalived, listenup, stop};
 use common::service::Service;
+use common::traced::traced_process;
+use common::watch::without_threads;
 use common::{in_namespace, ip};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
@@ -333,9 +335,13 @@ fn resets_prints_what_the_readme_says() {
             let expected = services.numbered(&example.printed);
             let expected = expected
                 .replace("192.0.2.10", &ours)
-                .replace("192.0.2.7", &theirs);
+                .replace("192.0.2.7", &theirs)
+                .replace(
+                    &format!("by haproxy ({haproxy});"),
+                    &format!("by {};", traced_process("haproxy", services.0[0].pid())),
+                );
             assert_eq!(
-                without_rates(&said.stdout),
+                without_rates(&without_threads(&said.stdout)),
                 without_rates(&expected),
                 "{said:#?}"
             );

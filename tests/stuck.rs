@@ -89,12 +89,12 @@ fn a_stream_without_a_reader_does_not_delay_the_verdict() {
                     (words, code, child)
                 };
                 let children = [
-                    ("check --timeout 100ms 443", 0),
-                    ("check --timeout 100ms 80", 1),
-                    ("check --timeout 100ms -v 443", 0),
-                    ("check --timeout 100ms -q -v --log stderr 80", 1),
-                    ("check --timeout 100ms --exit-codes nagios 80", 2),
-                    ("check --timeout 100ms --format json 443", 0),
+                    ("check --timeout 1s 443", 0),
+                    ("check --timeout 1s 80", 1),
+                    ("check --timeout 1s -v 443", 0),
+                    ("check --timeout 1s -q -v --log stderr 80", 1),
+                    ("check --timeout 1s --exit-codes nagios 80", 2),
+                    ("check --timeout 1s --format json 443", 0),
                     ("check 0", 1),
                     ("check --format nagios 0", 3),
                     ("check --help", 1),

@@ -22,7 +22,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::fs::{FlockOperation, flock};
 
-use common::confined::Confined;
+use common::confined::{Confined, folder_with_listenup};
 use common::program::{LISTENUP, listenup};
 use common::sockets::listen;
 use common::watcher::{Killed, Watcher, await_says, says};
@@ -679,7 +679,9 @@ fn an_unwritable_file_in_its_way_is_replaced_in_one_step() {
         let what =
             AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
         events.add_watch(folder.path(), what).unwrap();
-        let mut command = Confined::new(LISTENUP).by_nobody().into_command();
+        let root = folder_with_listenup();
+        let command = Confined::new(root.path().join("listenup")).by_nobody();
+        let mut command = command.into_command();
         command
             .args(["watch", "443", "--down-value=2", "--track-file"])
             .arg(&track);

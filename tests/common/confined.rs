@@ -120,9 +120,7 @@ impl Confined {
     /// of its own, which goes with the process.
     pub fn with_only_processes_in_proc(self) -> Self {
         self.before_exec(|| {
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            own_mounts()?;
             let no_flags = MsFlags::empty();
             mount(
                 Some("proc"),
@@ -138,9 +136,7 @@ impl Confined {
     /// own, which goes with the process.
     pub fn by_nobody_who_sees_no_others(self) -> Self {
         self.before_exec(|| {
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            own_mounts()?;
             let (kind, no_flags) = (Some("proc"), MsFlags::empty());
             mount(kind, "/proc", kind, no_flags, Some("hidepid=2"))?;
             setgroups(&[])?;
@@ -152,9 +148,7 @@ impl Confined {
     /// With a tracefs at its place, in a mount namespace of its own, which goes with the process.
     pub fn with_tracefs(self) -> Self {
         self.before_exec(|| {
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-            mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+            own_mounts()?;
             let (tracefs, no_flags) = (Some("tracefs"), MsFlags::empty());
             mount(
                 tracefs,
@@ -210,6 +204,13 @@ impl Confined {
         unsafe { self.0.pre_exec(move || Ok(step()?)) };
         self
     }
+}
+
+/// A mount namespace for this thread, whose mounts other processes do not see.
+pub fn own_mounts() -> Result<(), Errno> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
 }
 
 /// The calls by which sock_diag is asked.

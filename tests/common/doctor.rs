@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::confined::Confined;
+use nix::mount::{MsFlags, mount};
+
+use super::confined::{Confined, own_mounts};
 use super::keepalived::Folder;
 use super::program::ProgramOutput;
 use super::schema::document;
@@ -93,6 +95,17 @@ pub fn write_conf(folder: &Path, conf: &str) -> PathBuf {
 /// The program in the folder, with these words as arguments.
 pub fn doctor(folder: &Path, words: &str) -> ProgramOutput {
     Confined::new(folder.join("listenup")).run(&format!("doctor {words}"))
+}
+
+/// Hides an installed listenup from this thread and from what it starts: the doctor would write that one into keepalived.conf
+/// in place of itself.
+pub fn hide_installed_listenup() {
+    let folder = Path::new("/usr/libexec/keepalived");
+    if folder.join("listenup").exists() {
+        own_mounts().unwrap();
+        let (tmpfs, no_flags) = (Some("tmpfs"), MsFlags::empty());
+        mount(tmpfs, folder, tmpfs, no_flags, Some("mode=755")).unwrap();
+    }
 }
 
 /// Lets the doctor read a keepalived.conf; FOLDER stands for the folder.

@@ -18,7 +18,7 @@ use nix::libc;
 use socket2::Socket;
 
 use super::node::Node;
-use super::program::{LISTENUP, ProgramOutput, listenup};
+use super::program::{LISTENUP, ProgramOutput, listenup, this_process};
 use super::sockets::{bind, tcp};
 use super::watch::Watch;
 use super::{in_namespace, ip};
@@ -185,6 +185,30 @@ pub fn nft(rules: &str) {
 pub fn sh_here(line: &str) {
     let done = Command::new("sh").args(["-c", line, LISTENUP]).status();
     assert!(done.unwrap().success(), "{line}");
+}
+
+/// Whether this process is in the PID namespace of the host, whose numbers the trace has. In a container they lead nowhere,
+/// and a process that resets connections is known by the name of its thread alone.
+pub fn is_on_host() -> bool {
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    namespace.as_os_str() == "pid:[4026531836]" // PROC_PID_INIT_INO
+}
+
+/// A process of one thread as the summary of a trace names it, with the thread's number as N.
+pub fn traced_process(name: &str, pid: u32) -> String {
+    match is_on_host() {
+        true => format!("{name} ({pid})"),
+        false => format!("{name} (thread N of the host)"),
+    }
+}
+
+/// This process as the summary of a trace names it where the calling thread resets a connection.
+pub fn this_process_traced() -> String {
+    let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+    match is_on_host() {
+        true => this_process(),
+        false => traced_process(name.trim_end(), 0),
+    }
 }
 
 /// Assertions about a summary.

@@ -42,15 +42,15 @@ impl Watch {
         Pid::from_raw(self.0.as_ref().unwrap().id().try_into().unwrap())
     }
 
-    /// Waits for its end and says what it said, with the rates, which are not exact, as R/s, and times of day
-    /// as HH:MM:SS.
+    /// Waits for its end and says what it said, with the rates, which are not exact, as R/s, times of day as
+    /// HH:MM:SS, and numbers of the host's threads as N.
     #[track_caller]
     pub fn end(mut self) -> ProgramOutput {
         let mut said = ProgramOutput::of(
             "listenup resets".to_owned(),
             self.0.take().unwrap().wait_with_output().unwrap(),
         );
-        said.stdout = without_times(&without_unit(&said.stdout))
+        said.stdout = without_times(&without_threads(&without_unit(&said.stdout)))
             .split_inclusive(' ')
             .map(|word| match word.split_once("/s, ") {
                 Some((rate, "")) => {
@@ -75,6 +75,18 @@ fn without_unit(text: &str) -> String {
         let unit = part.find([':', ';', ' ', ')', '\n']).unwrap();
         said + &process + &part[unit..]
     })
+}
+
+/// Replaces the numbers of threads of the host by N: a container cannot know them.
+pub fn without_threads(text: &str) -> String {
+    let mut parts = text.split(" of the host)");
+    let mut said = parts.next().unwrap().to_owned();
+    for part in parts {
+        let number = said.rsplit_once("(thread ").map(|(before, _)| before.len());
+        said.truncate(number.unwrap());
+        said = said + "(thread N of the host)" + part;
+    }
+    said
 }
 
 fn without_times(text: &str) -> String {
