@@ -183,8 +183,9 @@ fn leading_number(text: &str) -> Result<i32, IntErrorKind> {
     let end = digits.find(|c: char| !c.is_digit(radix));
     match end.and_then(|end| digits.get(..end)).unwrap_or(digits) {
         "" => Err(IntErrorKind::Empty),
-        digits => i32::from_str_radix(&format!("{sign}{digits}"), radix)
-            .map_err(|error| error.kind().clone()),
+        digits => {
+            i32::from_str_radix(&format!("{sign}{digits}"), radix).map_err(|error| *error.kind())
+        }
     }
 }
 
