@@ -1,7 +1,7 @@
 //! `track_file` and `vrrp_track_process`: what the file says, which users can change it, and the limits of tracking a
 //! process.
 
-use std::num::IntErrorKind;
+use std::num::ParseIntError;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -88,10 +88,10 @@ impl TrackedFile<'_> {
             return vec![unseen];
         }
         let value = match leading_number(&String::from_utf8_lossy(&text)) {
-            Ok(value) => value,
-            Err(IntErrorKind::Empty) => return vec![self.finding(FILE_NO_NUMBER, &[])],
-            Err(_) => {
-                let values: Values = &[("error", &"its number is too large"), ("fix", &"")];
+            Ok(Some(value)) => value,
+            Ok(None) => return vec![self.finding(FILE_NO_NUMBER, &[])],
+            Err(error) => {
+                let values: Values = &[("error", &error), ("fix", &"")];
                 return vec![self.finding(FILE_UNREADABLE, values)];
             }
         };
@@ -167,8 +167,11 @@ impl TrackedFile<'_> {
 }
 
 /// Returns the number at the beginning of a track_file, as strtol(3) with base 0 reads it for keepalived
-/// (keepalived/trackers/track_file.c, `process_track_file`). `Empty`: the file does not begin with a number.
-fn leading_number(text: &str) -> Result<i32, IntErrorKind> {
+/// (keepalived/trackers/track_file.c, `process_track_file`). `None` if the file does not begin with a number.
+///
+/// # Errors
+/// Returns an error if the number is too large.
+fn leading_number(text: &str) -> Result<Option<i32>, ParseIntError> {
     let text = text.trim_ascii_start();
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -182,10 +185,8 @@ fn leading_number(text: &str) -> Result<i32, IntErrorKind> {
     };
     let end = digits.find(|c: char| !c.is_digit(radix));
     match end.and_then(|end| digits.get(..end)).unwrap_or(digits) {
-        "" => Err(IntErrorKind::Empty),
-        digits => {
-            i32::from_str_radix(&format!("{sign}{digits}"), radix).map_err(|error| *error.kind())
-        }
+        "" => Ok(None),
+        digits => i32::from_str_radix(&format!("{sign}{digits}"), radix).map(Some),
     }
 }
 
@@ -210,21 +211,22 @@ mod tests {
     #[test]
     fn a_number_is_read_as_keepalived_reads_it() {
         for (text, number) in [
-            ("1\n", Ok(1)),
-            (" \n-254\n", Ok(-254)),
-            ("+3", Ok(3)),
-            ("1 failed", Ok(1)),
-            ("0x1f", Ok(31)),
-            ("0x", Ok(0)),
-            ("010", Ok(8)),
-            ("09", Ok(0)),
-            ("", Err(IntErrorKind::Empty)),
-            ("abc", Err(IntErrorKind::Empty)),
-            ("- 1", Err(IntErrorKind::Empty)),
-            ("2147483648", Err(IntErrorKind::PosOverflow)),
-            ("-2147483649", Err(IntErrorKind::NegOverflow)),
+            ("1\n", Some(1)),
+            (" \n-254\n", Some(-254)),
+            ("+3", Some(3)),
+            ("1 failed", Some(1)),
+            ("0x1f", Some(31)),
+            ("0x", Some(0)),
+            ("010", Some(8)),
+            ("09", Some(0)),
+            ("", None),
+            ("abc", None),
+            ("- 1", None),
         ] {
-            assert_eq!(leading_number(text), number, "{text:?}");
+            assert_eq!(leading_number(text), Ok(number), "{text:?}");
+        }
+        for large in ["2147483648", "-2147483649"] {
+            assert!(leading_number(large).is_err(), "{large}");
         }
     }
 }
