@@ -43,7 +43,7 @@ pub fn commands() -> Vec<Row> {
         ),
         call("LU405", "check --quite 443").fix("correct the line", &[("--quite", "--quiet")]),
         call("LU406", "check -q --timeout 1s 443")
-            .fix("remove --timeout", &[(" --timeout 1s", "")]),
+            .fix("or write a --timeout below 1s after check", &[("--timeout 1s", "--timeout 500ms")]),
         row(
             "LU407",
             GOOD,
@@ -70,7 +70,7 @@ pub fn commands() -> Vec<Row> {
             ],
         )
         .fix(
-            "add --exit-codes keepalived after check",
+            "write --exit-codes keepalived after check, in place of any other --exit-codes",
             &[("--exit-codes nagios", "--exit-codes keepalived")],
         )
         .kind(Kind::Tests),
@@ -111,7 +111,7 @@ pub fn commands() -> Vec<Row> {
         ),
         row("LU418", GOOD, &[("FOLDER/listenup", "FOLDER/a/listenup")])
             .before(other)
-            .fix("install the same version of listenup", &[])
+            .fix("install the same program file in both places", &[])
             .after(same),
         row(
             "LU422",
