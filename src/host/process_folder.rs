@@ -4,16 +4,16 @@
 //! through it then is an error.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use crate::untrusted::{Limits, ReadError, RegularFile};
+use crate::untrusted::{Limits, ReadError, RegularFile, open_path};
 
 /// Limits for /proc/PID/status, which has some 60 lines.
 const STATUS: Limits = Limits {
@@ -55,10 +55,8 @@ impl ProcessFolder {
     /// # Errors
     /// Returns an error if there is no such process.
     pub fn open(proc: &Path, pid: u32) -> Result<Self, ReadError> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(flags.bits());
-        let descriptor = options.open(proc.join(pid.to_string()))?;
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let descriptor = open_path(&proc.join(pid.to_string()), flags)?;
         Ok(Self {
             path: PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd())),
             _descriptor: descriptor,
@@ -272,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         nix::unistd::mkfifo(&path("a-fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let open = |name: &str| OpenOptions::new().read(true).write(true).open(path(name));
+        let open = |name: &str| File::options().read(true).write(true).open(path(name));
         let _fifo = open("a-fifo").unwrap();
         fs::write(path("a-file"), "x").unwrap();
         let itself = ProcessFolder::open(Path::new("/proc"), std::process::id()).unwrap();

@@ -89,7 +89,7 @@ impl RegularFile {
     /// # Errors
     /// Returns an error if it cannot be opened without waiting, or is not a regular file.
     pub fn open_magic_link(path: &Path) -> Result<Self, ReadError> {
-        PathHandle(open_with(path, OFlag::O_PATH)?).open()
+        PathHandle(open_path(path, OFlag::empty())?).open()
     }
 
     /// Opens a file of the kernel, such as /proc/PID/status. Its folders must be the kernel's; the last part of the path
@@ -194,7 +194,7 @@ impl PathHandle {
         match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS) {
             Ok(held) => Ok(Self(held.into())),
             // An older kernel, or a filter of system calls that does not know it.
-            Err(Errno::NOSYS | Errno::PERM) => open_with(path, OFlag::O_PATH).map(Self),
+            Err(Errno::NOSYS | Errno::PERM) => open_path(path, OFlag::empty()).map(Self),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -249,6 +249,18 @@ fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Returns a descriptor of the path (O_PATH). What is there is not opened, so a FIFO or a device cannot have effects.
+///
+/// With musl, std drops O_PATH from custom flags, because it is a part of musl's O_ACCMODE.
+///
+/// # Errors
+/// Returns the error of open(2).
+pub fn open_path(path: &Path, flags: OFlag) -> io::Result<File> {
+    let flags = flags | OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let opened = nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty())?;
+    Ok(opened.into())
 }
 
 /// Reads from this position until the buffer is full or the file ends.

@@ -6,5 +6,5 @@ mod permissions;
 pub mod text;
 
 pub use error::ReadError;
-pub use file::{Limits, PathHandle, RegularFile, metadata};
+pub use file::{Limits, PathHandle, RegularFile, metadata, open_path};
 pub use permissions::with_files_of;

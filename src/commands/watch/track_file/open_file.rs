@@ -316,12 +316,6 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Opens a file or a folder that is not read.
-pub(super) fn open_path(path: &Path, flags: OFlag) -> io::Result<File> {
-    let flags = (OFlag::O_PATH | flags).bits();
-    File::options().read(true).custom_flags(flags).open(path)
-}
-
 pub(super) fn line(value: i16) -> String {
     format!("{value}\n")
 }

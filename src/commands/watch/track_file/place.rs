@@ -7,8 +7,9 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
-use super::open_file::{Id, Mark, folder, open_path};
+use super::open_file::{Id, Mark, folder};
 use crate::host::folders::{mount_id, mount_root};
+use crate::untrusted::open_path;
 
 /// The folder of the file, and the mount that holds the file.
 #[derive(Debug)]

@@ -293,7 +293,7 @@ fn a_time_that_can_be_set_again_is_reported() {
     let mut file = open(&folder);
     file.ensure_value(0, AT(0));
     // Its times cannot be set (O_PATH).
-    let other = super::open_file::open_path(folder.path(), nix::fcntl::OFlag::O_DIRECTORY).unwrap();
+    let other = crate::untrusted::open_path(folder.path(), nix::fcntl::OFlag::O_DIRECTORY).unwrap();
     let changeable = std::mem::replace(&mut file.held.as_mut().unwrap().file, other);
     file.beat(AT(1_000));
     let shown = file.path.display().to_string();
