@@ -137,13 +137,13 @@ pub fn elsewhere(outcome: &Outcome, target: &Target, answer: &Answer) -> String 
 
 /// Returns the reason why no connection finds a listener, in words that follow its address and port.
 fn unreachable(listener: &Listener) -> Option<String> {
+    if listener.takes_no_connections() {
+        return Some("listens on an address to which no connection can go".to_owned());
+    }
     let device = match listener.device {
         Device::Index(index) => device_name(index),
         Device::Any | Device::Unknown => "?".to_owned(),
     };
-    if listener.takes_no_connections() {
-        return Some("listens on an address to which no connection can go".to_owned());
-    }
     Some(match listener.unreachable? {
         Unreachable::DeviceGone => format!("is bound to device {device}, which is gone"),
         Unreachable::DeviceNotKnown => {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::NetlinkError;
 use super::wire::{
-    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
+    Bytes, HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, begin_request, split_message,
 };
 use crate::source::ByteOrder;
 
@@ -32,13 +32,7 @@ pub(super) type MptcpEndpoint = (IpAddr, u16);
 
 /// Makes the request for a dump of generic netlink.
 pub(super) fn request(family: u16, command: u8, sequence: u32, order: ByteOrder) -> Vec<u8> {
-    let length = HEADER + BODY;
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend(order.bytes32(length as u32));
-    bytes.extend(order.bytes16(family));
-    bytes.extend(order.bytes16(NLM_F_REQUEST | NLM_F_DUMP));
-    bytes.extend(order.bytes32(sequence));
-    bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+    let mut bytes = begin_request(HEADER + BODY, family, NLM_F_DUMP, sequence, order);
     bytes.extend([command, 1, 0, 0]); // version, reserved
     bytes
 }

@@ -5,7 +5,7 @@
 
 use super::NetlinkError;
 use super::wire::{
-    HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, split_message,
+    HEADER, NLA_TYPE_MASK, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, begin_request, split_message,
 };
 use crate::source::ByteOrder;
 
@@ -47,12 +47,7 @@ pub(super) fn dump_request(master: u32, sequence: u32, order: ByteOrder) -> Vec<
 
 fn encode(device: u32, flags: u16, attribute: &[u8], sequence: u32, order: ByteOrder) -> Vec<u8> {
     let length = HEADER + BODY + attribute.len();
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend(order.bytes32(length as u32));
-    bytes.extend(order.bytes16(RTM_GETLINK));
-    bytes.extend(order.bytes16(NLM_F_REQUEST | flags));
-    bytes.extend(order.bytes32(sequence));
-    bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+    let mut bytes = begin_request(length, RTM_GETLINK, flags, sequence, order);
     bytes.extend([0; 4]); // ifi_family: AF_UNSPEC, padding, ifi_type
     bytes.extend(order.bytes32(device)); // ifi_index
     bytes.extend([0; 8]); // ifi_flags, ifi_change

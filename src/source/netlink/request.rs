@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use super::filter;
 use super::wire::{
-    AF_INET, AF_INET6, ALIGN, HEADER, INET_DIAG_SKMEMINFO, NLM_F_DUMP, NLM_F_REQUEST,
-    SOCK_DIAG_BY_FAMILY, state,
+    AF_INET, AF_INET6, ALIGN, HEADER, INET_DIAG_SKMEMINFO, NLM_F_DUMP, SOCK_DIAG_BY_FAMILY,
+    begin_request, state,
 };
 use crate::domain::{Family, LookupKey, Protocol, Target};
 use crate::source::{ByteOrder, Ports};
@@ -125,13 +125,8 @@ impl Request {
             .as_ref()
             .map_or(0, |(_, value)| ALIGN + value.len());
         let length = HEADER + BODY + attribute;
-        let mut bytes = Vec::with_capacity(length);
+        let mut bytes = begin_request(length, SOCK_DIAG_BY_FAMILY, self.flags, sequence, order);
         let mut put = |part: &[u8]| bytes.extend_from_slice(part);
-        put(&order.bytes32(length as u32));
-        put(&order.bytes16(SOCK_DIAG_BY_FAMILY));
-        put(&order.bytes16(NLM_F_REQUEST | self.flags));
-        put(&order.bytes32(sequence));
-        put(&[0; 4]); // nlmsg_pid: to the kernel
         let protocol = match self.protocol {
             Protocol::Tcp => IPPROTO_TCP,
             Protocol::Udp => IPPROTO_UDP,

@@ -19,7 +19,7 @@ const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
 
 pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
-pub(super) const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 pub(super) const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_NOOP: u16 = 1;
@@ -88,6 +88,23 @@ pub(super) fn parse_message(
         SOCK_DIAG_BY_FAMILY => socket(protocol, body),
         other => Err(NetlinkError::Kind(other)),
     }
+}
+
+/// Begins a request of this many bytes with `struct nlmsghdr`. `flags` are those in addition to NLM_F_REQUEST.
+pub(super) fn begin_request(
+    length: usize,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    order: ByteOrder,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend(order.bytes32(length as u32));
+    bytes.extend(order.bytes16(kind));
+    bytes.extend(order.bytes16(NLM_F_REQUEST | flags));
+    bytes.extend(order.bytes32(sequence));
+    bytes.extend([0; 4]); // nlmsg_pid: to the kernel
+    bytes
 }
 
 /// Splits off the first message of `datagram`: its type, and the bytes after its header.
