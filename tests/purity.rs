@@ -137,6 +137,7 @@ fn untrusted_files_are_opened_only_by_their_reader() {
         ("src/keepalived_conf", None),
         ("src/host/passwd.rs", None),
         ("src/host/processes.rs", None),
+        ("src/host/processes", None),
         // Its own namespace.
         (
             "src/host/netns.rs",
@@ -167,6 +168,22 @@ fn untrusted_files_are_opened_only_by_their_reader() {
                 assert!(!code.contains(word), "{} has {word}", file.display());
             }
         }
+    }
+}
+
+/// With musl, std drops O_PATH from custom flags, and the file is opened after all.
+#[test]
+fn o_path_is_passed_to_open_itself() {
+    let files = rust_files(Path::new("src"));
+    let users = files.iter().filter(|file| code(file).contains("O_PATH"));
+    let users: Vec<&Path> = users.map(PathBuf::as_path).collect();
+    let allowed = ["src/start.rs", "src/untrusted/file.rs"].map(Path::new);
+    assert!(users.iter().all(|user| allowed.contains(user)), "{users:?}");
+    assert_eq!(users.len(), allowed.len());
+    for file in allowed {
+        let code = code(file);
+        let customs = code.lines().filter(|line| line.contains("custom_flags"));
+        assert!(customs.into_iter().all(|line| !line.contains("O_PATH")));
     }
 }
 

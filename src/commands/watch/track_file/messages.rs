@@ -1,4 +1,4 @@
-//! The messages about the file: the begin of each trouble, and its end.
+//! The messages about the file: the beginning of each trouble, and its end.
 
 use std::time::Duration;
 
